@@ -1,0 +1,231 @@
+//! One line of commands: what it asks for, or what is wrong with it.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::refusal::{Code, Refusal};
+use crate::json::{Fields, Scalar};
+use crate::{
+    Action, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command,
+    ProcessingError, RejectionReason, Timestamp, TriggerContext, VaultUpload,
+};
+
+const COMMAND: &str = "command";
+pub(super) const AT: &str = "at";
+const APPLICATION_ID: &str = ApplicationId::FIELD;
+const UUID: &str = "uuid";
+const CERTIFICATE_TITLE: &str = CertificateTitle::FIELD;
+const APPLICANT_EMAIL: &str = ApplicantEmail::FIELD;
+const TRIGGER_CONTEXT: &str = "trigger_context";
+const REJECTION_REASON: &str = RejectionReason::FIELD;
+const ERROR: &str = ProcessingError::FIELD;
+
+const FIELDS: [&str; 9] = [
+    COMMAND,
+    AT,
+    UUID,
+    APPLICATION_ID,
+    CERTIFICATE_TITLE,
+    APPLICANT_EMAIL,
+    TRIGGER_CONTEXT,
+    REJECTION_REASON,
+    ERROR,
+];
+
+const SUBMIT: &str = "submit";
+const UPLOAD: &str = "upload";
+
+/// A command about one application.
+pub(super) struct CommandLine {
+    pub(super) uuid: Uuid,
+    /// Now, where the line does not say.
+    pub(super) at: Option<Timestamp>,
+    pub(super) request: Request,
+}
+
+/// What is asked for.
+pub(super) enum Request {
+    Submit(ApplicationDetails),
+    Upload(ApplicationDetails, VaultUpload),
+    Act(Command),
+}
+
+/// What a refusal can say about a line, however little of it could be read.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Known {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uuid: Option<Uuid>,
+}
+
+impl CommandLine {
+    /// Reads one line, and leaves in `known` what a refusal can say about it.
+    pub(super) fn parse(line: &[u8], known: &mut Known) -> Result<Self, Refusal> {
+        let text = std::str::from_utf8(line).map_err(|error| {
+            let offset = error.valid_up_to();
+            Refusal::new(
+                Code::InvalidJson,
+                format!("not valid UTF-8 after the first {offset} bytes"),
+            )
+        })?;
+        let fields = Fields::parse(text, &FIELDS)?;
+        let unknown = fields.unknown().map(str::to_owned);
+        let unique = fields.refuse_duplicates();
+        // In a command, null is the same as leaving the field out.
+        let values = fields
+            .into_values()
+            .map(|value| value.filter(|it| *it != Scalar::Null));
+        let present = values.each_ref().map(Option::is_some);
+        let [
+            command,
+            at,
+            uuid,
+            application_id,
+            title,
+            email,
+            context,
+            reason,
+            error,
+        ] = values;
+
+        let uuid = read_uuid(uuid);
+        known.uuid = uuid.as_ref().ok().copied();
+        let name = Scalar::text(COMMAND, command);
+        if let Ok(name) = &name {
+            known.command = Some(name.chars().take(LONGEST_NAME).collect());
+        }
+        unique?;
+        let name = name?;
+        refuse_foreign(&name, present, unknown)?;
+        let uuid = uuid?;
+        let at = at.map(|at| read_time(Some(at))).transpose()?;
+        let details = |uuid| -> Result<_, Refusal> {
+            Ok(ApplicationDetails::new(
+                ApplicationId::new(Scalar::integer(
+                    APPLICATION_ID,
+                    ApplicationId::RULE,
+                    application_id,
+                )?)?,
+                uuid,
+                CertificateTitle::new(Scalar::text(CERTIFICATE_TITLE, title)?)?,
+                ApplicantEmail::new(Scalar::text(APPLICANT_EMAIL, email)?)?,
+            ))
+        };
+        let request = match name.as_ref() {
+            SUBMIT => Request::Submit(details(uuid)?),
+            UPLOAD => Request::Upload(details(uuid)?, read_upload(context)?),
+            name => Request::Act(
+                match name.parse::<Action>().map_err(|_| unknown_command(name))? {
+                    Action::BeginProcessing => Command::BeginProcessing,
+                    Action::Approve => Command::Approve,
+                    Action::Reject => Command::Reject(RejectionReason::new(Scalar::text(
+                        REJECTION_REASON,
+                        reason,
+                    )?)?),
+                    Action::Fail => {
+                        Command::Fail(ProcessingError::new(Scalar::text(ERROR, error)?)?)
+                    }
+                    Action::Retry => Command::Retry,
+                },
+            ),
+        };
+        Ok(Self { uuid, at, request })
+    }
+}
+
+/// How much of an unknown command's name a refusal repeats, in characters.
+const LONGEST_NAME: usize = 48;
+
+/// The fields that a command takes; none for an unknown command.
+fn fields_of(command: &str) -> Option<Vec<&'static str>> {
+    let creation = [APPLICATION_ID, CERTIFICATE_TITLE, APPLICANT_EMAIL];
+    let own: &[&str] = match command {
+        SUBMIT => &creation,
+        UPLOAD => &[
+            APPLICATION_ID,
+            CERTIFICATE_TITLE,
+            APPLICANT_EMAIL,
+            TRIGGER_CONTEXT,
+        ],
+        action => match action.parse().ok()? {
+            Action::Reject => &[REJECTION_REASON],
+            Action::Fail => &[ERROR],
+            Action::BeginProcessing | Action::Approve | Action::Retry => &[],
+        },
+    };
+    Some([&[COMMAND, AT, UUID], own].concat())
+}
+
+/// A field that the command does not take is a mistake: a mistyped `at`, or the reason for another
+/// decision. Passing over it could do what nobody asked for.
+fn refuse_foreign(
+    command: &str,
+    present: [bool; FIELDS.len()],
+    unknown: Option<String>,
+) -> Result<(), Refusal> {
+    let taken = fields_of(command).ok_or_else(|| unknown_command(command))?;
+    let foreign = FIELDS
+        .into_iter()
+        .zip(present)
+        .find(|(field, present)| *present && !taken.contains(field));
+    let Some(field) = foreign.map(|(field, _)| field.to_owned()).or(unknown) else {
+        return Ok(());
+    };
+    let taken = taken.join(", ");
+    Err(Refusal::field(
+        &field,
+        format!("field {field:?} does not belong to {command}, which takes: {taken}"),
+    ))
+}
+
+fn unknown_command(name: &str) -> Refusal {
+    let found = Scalar::Text(name.into()).describe();
+    let actions = Action::NAMES.join(", ");
+    Refusal::field(
+        COMMAND,
+        format!("field {COMMAND} must be one of {SUBMIT}, {UPLOAD}, {actions}, but is {found}"),
+    )
+}
+
+fn read_uuid(found: Option<Scalar<'_>>) -> Result<Uuid, Refusal> {
+    let text = Scalar::text(UUID, found)?;
+    match Uuid::try_parse(&text) {
+        // Of the forms that `uuid` reads, only the hyphenated one has this length.
+        Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(uuid),
+        _ => Err(unfit(
+            UUID,
+            "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
+            text,
+        )),
+    }
+}
+
+fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {
+    let text = Scalar::text(AT, found)?;
+    let expected =
+        "an RFC 3339 time such as 2026-06-04T10:30:00Z, in the years 0000 to 9999 in UTC";
+    DateTime::parse_from_rfc3339(&text)
+        .ok()
+        .and_then(|at| Timestamp::new(at.with_timezone(&Utc)).ok())
+        .ok_or_else(|| unfit(AT, expected, text))
+}
+
+fn read_upload(found: Option<Scalar<'_>>) -> Result<VaultUpload, Refusal> {
+    let text = Scalar::text(TRIGGER_CONTEXT, found)?;
+    [VaultUpload::Single, VaultUpload::Bulk]
+        .into_iter()
+        .find(|upload| TriggerContext::from(*upload).as_str() == text)
+        .ok_or_else(|| unfit(TRIGGER_CONTEXT, "single_upload or bulk_upload", text))
+}
+
+fn unfit(field: &str, expected: &str, found: Cow<'_, str>) -> Refusal {
+    let found = Scalar::Text(found).describe();
+    Refusal::field(
+        field,
+        format!("field {field} must be {expected}, but is {found}"),
+    )
+}

@@ -1,0 +1,22 @@
+//! `certlife completions`: what shells need to complete the command line.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::output::print;
+use super::{Cli, Failure, Outcome};
+
+/// Print the completions for a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  eval \"$(certlife completions bash)\"")]
+pub(super) struct Args {
+    /// The shell.
+    shell: Shell,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "certlife", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,34 @@
+//! `certlife diagram`: the lifecycle as a picture.
+
+use clap::ValueEnum;
+
+use super::output::print;
+use super::{Failure, Outcome};
+
+/// Draw the lifecycle.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife diagram --format svg > lifecycle.svg")]
+pub(super) struct Args {
+    /// What to draw it for.
+    #[arg(long, value_enum, default_value_t = Format::Mermaid)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Markdown that renders Mermaid.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+    /// A self-contained picture for light and dark pages.
+    Svg,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    print(&match args.format {
+        Format::Mermaid => crate::diagram::mermaid(),
+        Format::Dot => crate::diagram::dot(),
+        Format::Svg => crate::diagram::svg(),
+    })?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,138 @@
+//! Lines of any number, each of a bounded length.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+
+/// The longest line that is read, in bytes without its end: 1 MiB.
+pub(super) const MAX_LINE: usize = 1 << 20;
+
+/// How much is read from the file at once, in bytes.
+const CHUNK: usize = 1 << 18;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One line of the input, without its end.
+pub(super) enum Line<'a> {
+    Text(&'a [u8]),
+    /// More than [`MAX_LINE`] bytes, which have been passed over.
+    TooLong,
+}
+
+/// The lines of a file or of standard input, counted from 1.
+pub(super) struct Lines {
+    reader: BufReader<Box<dyn Read>>,
+    name: String,
+    line: Vec<u8>,
+    number: u64,
+    position: u64,
+    size: Option<u64>,
+}
+
+impl Lines {
+    /// Opens the file; none, or `-`, is standard input.
+    pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
+        let (name, inner, size): (_, Box<dyn Read>, _) = match path {
+            Some(path) if path != Path::new("-") => {
+                let name = path.display().to_string();
+                match open_file(path) {
+                    Ok((file, size)) => (name, Box::new(file), size),
+                    Err(error) => return Err(Failure::Read { input: name, error }),
+                }
+            }
+            _ => {
+                if io::stdin().is_terminal() {
+                    eprintln!("certlife: reading from the terminal; end with Ctrl-D");
+                }
+                ("standard input".to_owned(), Box::new(io::stdin()), None)
+            }
+        };
+        Ok(Self {
+            reader: BufReader::with_capacity(CHUNK, inner),
+            name,
+            line: Vec::new(),
+            number: 0,
+            position: 0,
+            size,
+        })
+    }
+
+    /// The next line that is not blank, and its number.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>, Failure> {
+        loop {
+            if !self.read_line()? {
+                return Ok(None);
+            }
+            if self.line.len() > MAX_LINE {
+                self.line = Vec::new();
+                return Ok(Some((self.number, Line::TooLong)));
+            }
+            if !self.text().trim_ascii().is_empty() {
+                return Ok(Some((self.number, Line::Text(self.text()))));
+            }
+        }
+    }
+
+    /// Whether the next line can be had without waiting for more input.
+    pub(super) fn is_ready(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
+
+    /// How many bytes have been read as lines.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How many bytes there are in all, where that is known.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Reads one line, of which at most one byte more than [`MAX_LINE`] is kept.
+    fn read_line(&mut self) -> Result<bool, Failure> {
+        self.line.clear();
+        let read =
+            read_bounded(&mut self.reader, &mut self.line).map_err(|error| Failure::Read {
+                input: self.name.clone(),
+                error,
+            })?;
+        self.position += read;
+        self.number += 1;
+        Ok(read > 0)
+    }
+
+    fn text(&self) -> &[u8] {
+        match self.number {
+            1 => self
+                .line
+                .strip_prefix(BYTE_ORDER_MARK)
+                .unwrap_or(&self.line),
+            _ => &self.line,
+        }
+    }
+}
+
+/// Reads to the end of a line and takes the end off; returns how many bytes that were.
+fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
+    // The longest line and its end.
+    let limit = MAX_LINE as u64 + 1;
+    let mut read = reader.by_ref().take(limit).read_until(b'\n', line)? as u64;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() > MAX_LINE {
+        read += reader.skip_until(b'\n')? as u64;
+    }
+    Ok(read)
+}
+
+fn open_file(path: &Path) -> io::Result<(File, Option<u64>)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok((file, size))
+}

@@ -1,0 +1,80 @@
+//! The command line `certlife`: one file a subcommand, over the public interface of the crate.
+
+mod applications;
+mod apply;
+mod command_line;
+mod completions;
+mod diagram;
+mod input;
+mod output;
+mod refusal;
+mod report;
+mod schema;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a run leaves behind for the shell.
+enum Outcome {
+    /// All was accepted.
+    Clean,
+    /// Some lines were refused.
+    Refused,
+}
+
+/// The lifecycle of certificate applications: apply commands, audit events, draw the rules.
+#[derive(Debug, Parser)]
+#[command(name = "certlife", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Apply(apply::Args),
+    Validate(validate::Args),
+    Diagram(diagram::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+}
+
+/// Runs the program with the arguments of the process.
+///
+/// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run could
+/// not go on. Whoever stops reading the output early ends the run without an error.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Apply(args) => apply::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Diagram(args) => diagram::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match outcome {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("certlife: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot read {input}: {error}")]
+    Read {
+        input: String,
+        error: std::io::Error,
+    },
+    #[error("cannot write to standard {stream}: {error}")]
+    Write {
+        stream: &'static str,
+        error: std::io::Error,
+    },
+}

@@ -1,0 +1,71 @@
+//! Standard output: written in large pieces, closed early by whoever has read enough.
+
+use std::io::{self, ErrorKind, StdoutLock, Write};
+
+use super::Failure;
+
+/// When the buffered text is written, in bytes.
+const FULL: usize = 1 << 16;
+
+/// Whether the reader still wants more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    Listening,
+    Gone,
+}
+
+/// Standard output with a buffer of its own.
+pub(super) struct Output {
+    stdout: StdoutLock<'static>,
+    text: String,
+}
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self {
+            stdout: io::stdout().lock(),
+            text: String::with_capacity(2 * FULL),
+        }
+    }
+
+    /// Where the next line is written; end it with [`end_line`](Self::end_line).
+    pub(super) fn text(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// Ends a line, and writes if there is enough to write.
+    pub(super) fn end_line(&mut self) -> Result<Reader, Failure> {
+        self.text.push('\n');
+        match self.text.len() < FULL {
+            true => Ok(Reader::Listening),
+            false => self.flush(),
+        }
+    }
+
+    /// Writes all that is waiting.
+    pub(super) fn flush(&mut self) -> Result<Reader, Failure> {
+        if self.text.is_empty() {
+            return Ok(Reader::Listening);
+        }
+        let written = self
+            .stdout
+            .write_all(self.text.as_bytes())
+            .and_then(|()| self.stdout.flush());
+        self.text.clear();
+        match written {
+            Ok(()) => Ok(Reader::Listening),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+            Err(error) => Err(Failure::Write {
+                stream: "output",
+                error,
+            }),
+        }
+    }
+}
+
+/// Prints a whole document.
+pub(super) fn print(document: &str) -> Result<(), Failure> {
+    let mut output = Output::new();
+    output.text().push_str(document);
+    output.flush().map(drop)
+}

@@ -1,0 +1,101 @@
+//! Standard error: JSON lines for programs; readable lines, progress and a summary for people.
+
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StderrLock, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::Failure;
+use super::input::Lines;
+
+/// How many lines pass between two looks at the progress.
+const LINES_A_LOOK: u64 = 1024;
+
+/// Who reads standard error.
+pub(super) enum Report {
+    Programs(BufWriter<StderrLock<'static>>),
+    People(ProgressBar),
+}
+
+impl Report {
+    /// A report for whoever reads standard error. People see a progress bar unless the output goes
+    /// to their terminal too, where the two would mix.
+    pub(super) fn new(lines: &Lines) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self::Programs(BufWriter::new(io::stderr().lock()));
+        }
+        if io::stdout().is_terminal() {
+            return Self::People(ProgressBar::hidden());
+        }
+        let (bar, template) = match lines.size() {
+            Some(size) => (
+                ProgressBar::new(size),
+                "{bar:32} {percent:>3} %  {bytes} of {total_bytes}  {binary_bytes_per_sec}  {eta} left",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{spinner} {bytes}  {binary_bytes_per_sec}",
+            ),
+        };
+        // The template is a constant that a test draws; a default bar would do as well.
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self::People(bar)
+    }
+
+    /// Whether people read, rather than programs.
+    pub(super) fn is_for_people(&self) -> bool {
+        matches!(self, Self::People(_))
+    }
+
+    /// Shows how far the reading has come.
+    pub(super) fn progress(&self, line: u64, lines: &Lines) {
+        if let Self::People(bar) = self {
+            if line.is_multiple_of(LINES_A_LOOK) {
+                bar.set_position(lines.position());
+            }
+        }
+    }
+
+    /// Writes one line: an object for programs, a sentence for people.
+    pub(super) fn line(
+        &mut self,
+        object: &impl Serialize,
+        sentence: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let written = match self {
+            Self::Programs(stderr) => serde_json::to_writer(&mut *stderr, object)
+                .map_err(io::Error::from)
+                .and_then(|()| stderr.write_all(b"\n")),
+            Self::People(bar) => bar.suspend(|| writeln!(io::stderr(), "{}", sentence())),
+        };
+        ignore_gone(written)
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Programs(stderr) => ignore_gone(stderr.flush()),
+            Self::People(_) => Ok(()),
+        }
+    }
+
+    /// Takes the progress bar away, before the last words.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        if let Self::People(bar) = self {
+            bar.finish_and_clear();
+        }
+        self.flush()
+    }
+}
+
+/// Nobody listens any more: that is no reason to stop the work.
+fn ignore_gone(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Write {
+            stream: "error",
+            error,
+        }),
+        _ => Ok(()),
+    }
+}

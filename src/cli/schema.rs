@@ -1,0 +1,49 @@
+//! `certlife schema`: the events described for other languages.
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, ValueEnum};
+
+use super::output::print;
+use super::{Cli, Failure, Outcome};
+use crate::{EventKind, UnknownName, schema};
+
+/// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife schema --format asyncapi > asyncapi.json")]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
+pub(super) struct Args {
+    /// Which description.
+    #[arg(long, value_enum, default_value_t = Format::JsonSchema)]
+    format: Format,
+
+    /// The JSON Schema of one kind of event only, such as `approved`.
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    event: Option<EventKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One schema that accepts each of the six events.
+    JsonSchema,
+    /// One document of all six events.
+    Asyncapi,
+}
+
+fn parse_kind(kind: &str) -> Result<EventKind, UnknownName> {
+    kind.parse()
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    if args.format == Format::Asyncapi && args.event.is_some() {
+        let message = "--event goes with --format json-schema; an AsyncAPI document has all events";
+        Cli::command()
+            .error(ErrorKind::ArgumentConflict, message)
+            .exit();
+    }
+    print(&match (args.format, args.event) {
+        (Format::JsonSchema, None) => schema::any_event_schema(),
+        (Format::JsonSchema, Some(kind)) => schema::event_schema(kind),
+        (Format::Asyncapi, _) => schema::asyncapi(),
+    })?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,211 @@
+//! The audit of a log: events in order, each against the state of its application so far.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+use super::payload::{EventPayload, PayloadProblem};
+use super::replay;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
+use crate::lifecycle::rules;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+use crate::lifecycle::value::shorten;
+
+/// Something that is wrong with one event of a log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct Finding {
+    /// The application that the event is about, where that much could be read.
+    pub uuid: Option<Uuid>,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What can be wrong with an event: its shape, or its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Its shape breaks the contract.
+    #[error(transparent)]
+    Payload(#[from] PayloadProblem),
+    /// The log has no `created` event for its application.
+    #[error("{kind} event for an application that no created event came before")]
+    UnknownApplication {
+        /// What the event tells of.
+        kind: EventKind,
+    },
+    /// A second `created` event for its application.
+    #[error("created event for an application that exists and is {status}")]
+    AlreadyExists {
+        /// The state of the application.
+        status: Status,
+    },
+    /// No transition that emits it is legal in the application's state.
+    #[error("{kind} event for a {origin} application that is {status}; {}", expected_events(*status, *origin))]
+    IllegalTransition {
+        /// What the event tells of.
+        kind: EventKind,
+        /// The state of the application.
+        status: Status,
+        /// The source of the application.
+        origin: Source,
+    },
+    /// A field that an application never changes has changed.
+    #[error(
+        "{field} changed from {was:?} to {now:?}; it must stay the same in every event of an application"
+    )]
+    Changed {
+        /// The field.
+        field: &'static str,
+        /// What the `created` event said, shortened if it is long.
+        was: String,
+        /// What this event says, shortened if it is long.
+        now: String,
+    },
+    /// It happened before the event that stands before it.
+    #[error(
+        "timestamp {} is before the application's last event at {}",
+        wire(at),
+        wire(last)
+    )]
+    TimeBackwards {
+        /// The time of the last event.
+        last: DateTime<Utc>,
+        /// The time of this event.
+        at: DateTime<Utc>,
+    },
+}
+
+fn wire(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn expected_events(status: Status, source: Source) -> String {
+    let events: Vec<_> = rules::RULES
+        .iter()
+        .filter(|rule| rule.from == status && rule.source == source)
+        .map(|rule| rule.event.as_str())
+        .collect();
+    if events.is_empty() {
+        "that is final".to_owned()
+    } else {
+        format!("expected one of: {}", events.join(", "))
+    }
+}
+
+impl Problem {
+    /// A stable name of the problem, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Payload(problem) => problem.code(),
+            Self::UnknownApplication { .. } => "unknown_application",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::IllegalTransition { .. } => "illegal_transition",
+            Self::Changed { field, .. } => match field.as_bytes() {
+                b"source" => "changed_source",
+                b"certificate_title" => "changed_certificate_title",
+                b"applicant_email" => "changed_applicant_email",
+                b"application_id" => "changed_application_id",
+                _ => "changed_uuid",
+            },
+            Self::TimeBackwards { .. } => "time_backwards",
+        }
+    }
+
+    pub(super) fn changed(field: &'static str, was: &str, now: &str) -> Self {
+        Self::Changed {
+            field,
+            was: shorten(was),
+            now: shorten(now),
+        }
+    }
+}
+
+/// Follows a log of events, application by application.
+///
+/// ```
+/// use certificate_lifecycle::*;
+///
+/// let mut audit = Audit::default();
+/// let findings = audit.check(br#"{"event":"certificate_application.approved",
+///     "webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890","timestamp":"2026-06-04T10:30:00Z",
+///     "application_id":42,"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
+///     "certificate_title":"Certificate of Achievement","applicant_email":"john@example.com",
+///     "source":"vault"}"#);
+/// assert_eq!(findings[0].problem.code(), "unknown_application");
+/// ```
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// `None` only while an event is being applied.
+    applications: HashMap<Uuid, Option<AnyApplication>>,
+    events: [u64; EventKind::ALL.len()],
+}
+
+impl Audit {
+    /// Takes the next event of the log, and says all that is wrong with it.
+    ///
+    /// An event that is out of place leaves its application as it was.
+    pub fn check(&mut self, payload: &[u8]) -> Vec<Finding> {
+        match EventPayload::parse(payload) {
+            Ok(payload) => self.observe(&payload),
+            Err(error) => vec![Finding {
+                uuid: error.uuid,
+                problem: error.problem.into(),
+            }],
+        }
+    }
+
+    /// As [`check`](Self::check), for a payload that has been read.
+    pub fn observe(&mut self, payload: &EventPayload<'_>) -> Vec<Finding> {
+        if let Some(count) = self.events.get_mut(payload.kind() as usize) {
+            *count += 1;
+        }
+        let mut problems = Vec::new();
+        match self.applications.entry(payload.uuid()) {
+            Entry::Occupied(mut entry) => {
+                let slot = entry.get_mut();
+                *slot = slot
+                    .take()
+                    .map(|application| replay::follow(application, payload, &mut problems));
+            }
+            Entry::Vacant(entry) => match replay::begin(payload) {
+                Ok(application) => {
+                    entry.insert(Some(application));
+                }
+                Err(problem) => problems.push(problem),
+            },
+        }
+        let uuid = Some(payload.uuid());
+        let finding = |problem| Finding { uuid, problem };
+        problems.into_iter().map(finding).collect()
+    }
+
+    /// The application as the log has it so far.
+    #[must_use]
+    pub fn application(&self, uuid: Uuid) -> Option<&AnyApplication> {
+        self.applications.get(&uuid)?.as_ref()
+    }
+
+    /// How many well-formed events of each kind there were, legal or not.
+    #[must_use]
+    pub fn events_by_kind(&self) -> Vec<(EventKind, u64)> {
+        EventKind::ALL.iter().copied().zip(self.events).collect()
+    }
+
+    /// How many applications are in each state now.
+    #[must_use]
+    pub fn applications_by_status(&self) -> Vec<(Status, u64)> {
+        let mut counts: Vec<_> = Status::ALL.iter().map(|status| (*status, 0)).collect();
+        for application in self.applications.values().flatten() {
+            if let Some((_, count)) = counts.get_mut(application.status() as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}

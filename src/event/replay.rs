@@ -1,0 +1,174 @@
+//! From events back to the application: what a subscriber, or an audit, follows along with.
+
+use chrono::{DateTime, Utc};
+
+use super::audit::Problem;
+use super::payload::EventPayload;
+use crate::lifecycle::action::Command;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::application::{Application, ApplicationDetails};
+use crate::lifecycle::event::EventBody;
+use crate::lifecycle::source::{TriggerContext, VaultUpload};
+
+/// Why a history of events belongs to no application.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// There was no event.
+    #[error("no events: a history begins with a created event")]
+    Empty,
+    /// An event does not follow from those before it.
+    #[error("event {position}: {problem}")]
+    Event {
+        /// Its place in the history, from 1.
+        position: usize,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+}
+
+impl AnyApplication {
+    /// Restores an application from its whole history, in order.
+    ///
+    /// # Errors
+    /// [`ReplayError`] names the first event that does not follow from those before it.
+    ///
+    /// ```
+    /// # use certificate_lifecycle::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (at, webhook_id) = (chrono::DateTime::UNIX_EPOCH, uuid::Uuid::nil());
+    /// # let details = ApplicationDetails::new(ApplicationId::new(42)?,
+    /// #     uuid::uuid!("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+    /// #     CertificateTitle::new("Certificate of Achievement")?,
+    /// #     ApplicantEmail::new("john@example.com")?);
+    /// let created = Application::upload(details, VaultUpload::Bulk, at);
+    /// let approved = created.application.approve(at);
+    /// let log = [created.event.to_json(webhook_id), approved.event.to_json(webhook_id)];
+    /// let payloads = log.iter().map(|json| EventPayload::parse(json.as_bytes()));
+    /// let history = payloads.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(AnyApplication::replay(&history)?, approved.application.into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replay<'p, 'a: 'p>(
+        history: impl IntoIterator<Item = &'p EventPayload<'a>>,
+    ) -> Result<Self, ReplayError> {
+        let mut restored = None;
+        for (index, payload) in history.into_iter().enumerate() {
+            let mut problems = Vec::new();
+            restored = Some(match restored {
+                Some(application) => follow(application, payload, &mut problems),
+                None => begin(payload).map_err(|problem| ReplayError::Event {
+                    position: index + 1,
+                    problem,
+                })?,
+            });
+            if let Some(problem) = problems.into_iter().next() {
+                let position = index + 1;
+                return Err(ReplayError::Event { position, problem });
+            }
+        }
+        restored.ok_or(ReplayError::Empty)
+    }
+}
+
+/// The application that a first event speaks of; only a `created` event can be the first.
+pub(super) fn begin(payload: &EventPayload<'_>) -> Result<AnyApplication, Problem> {
+    let at = payload.timestamp();
+    let EventBody::Created { trigger_context } = *payload.body() else {
+        return Err(Problem::UnknownApplication {
+            kind: payload.kind(),
+        });
+    };
+    let details = payload.details();
+    Ok(match trigger_context {
+        TriggerContext::CustomerSubmission => Application::submit(details, at).application.into(),
+        TriggerContext::SingleUpload => uploaded(details, VaultUpload::Single, at),
+        TriggerContext::BulkUpload => uploaded(details, VaultUpload::Bulk, at),
+    })
+}
+
+fn uploaded(details: ApplicationDetails, upload: VaultUpload, at: DateTime<Utc>) -> AnyApplication {
+    Application::upload(details, upload, at).application.into()
+}
+
+/// The application after the event, and what speaks against the two belonging together.
+///
+/// An event whose transition is legal moves the application on even where something else is wrong
+/// with it, so that one wrong field is reported once and not again with every later event.
+pub(super) fn follow(
+    application: AnyApplication,
+    payload: &EventPayload<'_>,
+    problems: &mut Vec<Problem>,
+) -> AnyApplication {
+    compare(&application, payload, problems);
+    let Some(command) = command(payload.body()) else {
+        problems.push(Problem::AlreadyExists {
+            status: application.status(),
+        });
+        return application;
+    };
+    match application.apply(command, payload.timestamp()) {
+        Ok(transition) => transition.application,
+        Err(refusal) => {
+            problems.push(Problem::IllegalTransition {
+                kind: payload.kind(),
+                status: refusal.status(),
+                origin: refusal.source(),
+            });
+            refusal.application
+        }
+    }
+}
+
+/// The command whose event has this body; none for `created`.
+fn command(body: &EventBody) -> Option<Command> {
+    match body {
+        EventBody::Created { .. } => None,
+        EventBody::Processing => Some(Command::BeginProcessing),
+        EventBody::Approved { .. } => Some(Command::Approve),
+        EventBody::Rejected { rejection_reason } => Some(Command::Reject(rejection_reason.clone())),
+        EventBody::Failed { error, .. } => Some(Command::Fail(error.clone())),
+        EventBody::Retried { .. } => Some(Command::Retry),
+    }
+}
+
+/// What must be the same in all events of one application, and its time.
+fn compare(application: &AnyApplication, payload: &EventPayload<'_>, problems: &mut Vec<Problem>) {
+    let details = application.details();
+    let mut changed = |field, was: &dyn std::fmt::Display, now: &dyn std::fmt::Display| {
+        problems.push(Problem::changed(field, &was.to_string(), &now.to_string()));
+    };
+    if details.uuid() != payload.uuid() {
+        changed("uuid", &details.uuid(), &payload.uuid());
+    }
+    if details.application_id() != payload.application_id() {
+        changed(
+            "application_id",
+            &details.application_id(),
+            &payload.application_id(),
+        );
+    }
+    if details.certificate_title().as_str() != payload.certificate_title() {
+        changed(
+            "certificate_title",
+            details.certificate_title(),
+            &payload.certificate_title(),
+        );
+    }
+    if details.applicant_email().as_str() != payload.applicant_email() {
+        changed(
+            "applicant_email",
+            details.applicant_email(),
+            &payload.applicant_email(),
+        );
+    }
+    if application.source() != payload.body().source() {
+        changed("source", &application.source(), &payload.body().source());
+    }
+    if payload.timestamp() < application.updated_at() {
+        problems.push(Problem::TimeBackwards {
+            last: application.updated_at(),
+            at: payload.timestamp(),
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! The schema of one field.
+
+use super::{Node, sources, wire};
+use crate::lifecycle::event::EventKind;
+use crate::lifecycle::source::TriggerContext;
+use crate::lifecycle::value::{
+    ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
+};
+
+const UUID_PATTERN: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+const TIMESTAMP_PATTERN: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\
+    T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$";
+
+/// The schema of the field in this kind of event.
+pub(super) fn schema(field: &str, kind: EventKind) -> Node {
+    match field {
+        wire::EVENT => Node::object([("const", kind.name())]),
+        wire::WEBHOOK_ID => uuid(
+            "The webhook endpoint that the payload is for: not the event's id.",
+            "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+        ),
+        wire::TIMESTAMP => Node::object([
+            (
+                "description",
+                "When the transition happened: UTC, whole seconds.",
+            ),
+            ("type", "string"),
+            ("format", "date-time"),
+            ("pattern", TIMESTAMP_PATTERN),
+        ])
+        .with_example("2026-06-04T10:30:00Z"),
+        wire::APPLICATION_ID => Node::object([
+            (
+                "description",
+                Node::from("The backend's own number, carried along: `uuid` is the identity."),
+            ),
+            ("type", "integer".into()),
+            ("minimum", 1.into()),
+            ("maximum", ApplicationId::MAX.into()),
+        ])
+        .with_example(42),
+        wire::UUID => uuid(
+            "The application's identity.",
+            "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
+        ),
+        wire::CERTIFICATE_TITLE => text(
+            "What the certificate is called.",
+            CertificateTitle::MAX_CHARS,
+            not_blank(),
+            "Certificate of Achievement",
+        ),
+        wire::APPLICANT_EMAIL => text(
+            "Where the applicant is reached: an address as in RFC 5322 and RFC 6531, \
+             without a display name.",
+            ApplicantEmail::MAX_CHARS,
+            address(),
+            "john@example.com",
+        ),
+        wire::SOURCE => source(kind),
+        wire::TRIGGER_CONTEXT => Node::object([
+            ("description", Node::from("What created the application.")),
+            ("enum", Node::list(TriggerContext::NAMES.iter().copied())),
+        ])
+        .with_example("bulk_upload"),
+        wire::REJECTION_REASON => text(
+            "Why the administrator rejected the application.",
+            RejectionReason::MAX_CHARS,
+            not_blank(),
+            "Duplicate certificate",
+        ),
+        wire::ERROR => text(
+            "The critical error that processing hit.",
+            ProcessingError::MAX_CHARS,
+            not_blank(),
+            "PDF generation failed: template not found",
+        ),
+        // The contract has no other field; a test reads the schema of every one of them.
+        _ => Node::Bool(false),
+    }
+}
+
+/// The value of the field in an example of this kind of event.
+pub(super) fn example(field: &str, kind: EventKind) -> Node {
+    let Node::Object(members) = schema(field, kind) else {
+        return Node::Null;
+    };
+    let value = |(key, value)| match (key, value) {
+        (key, Node::List(examples)) if key == "examples" => examples.into_iter().next(),
+        (key, value) if key == "const" => Some(value),
+        _ => None,
+    };
+    members.into_iter().find_map(value).unwrap_or(Node::Null)
+}
+
+impl Node {
+    fn with_example(mut self, example: impl Into<Self>) -> Self {
+        if let Self::Object(members) = &mut self {
+            members.push(("examples".into(), Self::List(vec![example.into()])));
+        }
+        self
+    }
+}
+
+fn uuid(description: &'static str, example: &'static str) -> Node {
+    Node::object([
+        ("description", description),
+        ("type", "string"),
+        ("format", "uuid"),
+        ("pattern", UUID_PATTERN),
+    ])
+    .with_example(example)
+}
+
+fn text(
+    description: &'static str,
+    max_chars: usize,
+    pattern: String,
+    example: &'static str,
+) -> Node {
+    Node::object([
+        ("description", Node::from(description)),
+        ("type", "string".into()),
+        ("minLength", 1.into()),
+        ("maxLength", (max_chars as u64).into()),
+        ("pattern", pattern.into()),
+    ])
+    .with_example(example)
+}
+
+fn source(kind: EventKind) -> Node {
+    let description = (
+        "description",
+        Node::from("Where the application came from."),
+    );
+    let names: Vec<_> = sources(kind).iter().map(|source| source.as_str()).collect();
+    match names.as_slice() {
+        [only] => Node::object([description, ("const", Node::from(*only))]),
+        [first, ..] => {
+            let first = *first;
+            Node::object([description, ("enum", Node::list(names))]).with_example(first)
+        }
+        [] => Node::Bool(false),
+    }
+}
+
+/// At least one character that is not white space, by the definition that the code uses: the
+/// classes of regular expression dialects (`\s`) differ.
+fn not_blank() -> String {
+    format!("[^{}]", class_of(char::is_whitespace))
+}
+
+/// The grammar of an address as far as a regular expression that people can read goes: a superset
+/// of what the code accepts, exact for ASCII but for lengths.
+fn address() -> String {
+    // `atext` of RFC 5322, in the negative: RFC 6531 adds letters of every script.
+    let atom = r#"[^\u0000- "(),.:;<>@\[\\\]\u007f]+"#;
+    let quoted = r#""(?:[\t !#-\[\]-~\u0080-\uffff]|\\[!-~])+""#;
+    let literal = r"\[[!-Z^-~\u0080-\uffff]*\]";
+    format!("^(?:{quoted}|{atom}(?:\\.{atom})*)@(?:{literal}|{atom}(?:\\.{atom})*)$")
+}
+
+/// The characters as ranges of a regular expression's class. All lie in the basic plane.
+fn class_of(belongs: impl Fn(char) -> bool) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for code in ('\0'..='\u{ffff}').filter(|it| belongs(*it)).map(u32::from) {
+        match ranges.last_mut() {
+            Some((_, end)) if *end + 1 == code => *end = code,
+            _ => ranges.push((code, code)),
+        }
+    }
+    let range = |(start, end): &(u32, u32)| match start == end {
+        true => format!("\\u{start:04x}"),
+        false => format!("\\u{start:04x}-\\u{end:04x}"),
+    };
+    ranges.iter().map(range).collect()
+}

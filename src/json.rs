@@ -1,0 +1,394 @@
+//! One flat JSON object, read strictly: which fields it has, each at most once, and of what type.
+//!
+//! `serde_json` does the reading; this keeps what a derived struct would lose for an error message:
+//! the name of the field, the type that was found, a field that came twice, a field nobody knows.
+//! Not part of the public interface.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A value, as far as a flat object needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar<'a> {
+    /// A string, borrowed from the text where it has no escapes.
+    Text(Cow<'a, str>),
+    /// An integer from 0 to 2⁶⁴ − 1.
+    Integer(u64),
+    /// `null`.
+    Null,
+    /// Any other value: what it is, in words.
+    Other(Cow<'static, str>),
+}
+
+impl Scalar<'_> {
+    /// What the value is, in words, as an error quotes it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Text(text) => format!("the string {:?}", crate::lifecycle::value::shorten(text)),
+            Self::Integer(number) => format!("the number {number}"),
+            Self::Null => "null".to_owned(),
+            Self::Other(words) => words.to_string(),
+        }
+    }
+}
+
+/// The fields of one object: those that were asked for, and the first that was not.
+#[derive(Debug)]
+pub struct Fields<'a, const N: usize> {
+    values: [Option<Scalar<'a>>; N],
+    duplicate: Option<&'static str>,
+    unknown: Option<Cow<'a, str>>,
+}
+
+impl<'a> Scalar<'a> {
+    /// The text that a field must hold.
+    ///
+    /// # Errors
+    /// [`FieldError`] where the field is missing or holds something else.
+    pub fn text(field: &'static str, found: Option<Self>) -> Result<Cow<'a, str>, FieldError> {
+        match found {
+            Some(Self::Text(text)) => Ok(text),
+            other => Err(FieldError::unfit(field, "a string", other)),
+        }
+    }
+
+    /// The integer that a field must hold; `expected` says in words which ones it may.
+    ///
+    /// # Errors
+    /// [`FieldError`] where the field is missing or holds something else.
+    pub fn integer(
+        field: &'static str,
+        expected: &'static str,
+        found: Option<Self>,
+    ) -> Result<u64, FieldError> {
+        match found {
+            Some(Self::Integer(number)) => Ok(number),
+            other => Err(FieldError::unfit(field, expected, other)),
+        }
+    }
+}
+
+/// What is wrong with a field of an object, apart from its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// The field stands there twice.
+    #[error("field {field} appears more than once")]
+    Duplicate {
+        /// The field.
+        field: &'static str,
+    },
+    /// The field is not there.
+    #[error("field {field} is missing")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// The field has a value of another type.
+    #[error("field {field} must be {expected}, but is {found}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// The type that it must have, in words.
+        expected: &'static str,
+        /// What was found, in words.
+        found: String,
+    },
+}
+
+impl FieldError {
+    /// The field that is wrong.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Duplicate { field } | Self::Missing { field } | Self::WrongType { field, .. } => {
+                field
+            }
+        }
+    }
+
+    fn unfit(field: &'static str, expected: &'static str, found: Option<Scalar<'_>>) -> Self {
+        match found {
+            None => Self::Missing { field },
+            Some(found) => Self::WrongType {
+                field,
+                expected,
+                found: found.describe(),
+            },
+        }
+    }
+}
+
+/// Why a text is not one JSON object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnObject {
+    /// The text is not JSON.
+    #[error("not valid JSON: {message}, at {}column {column}", LinePrefix(*.line))]
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// The line of the text, from 1.
+        line: usize,
+        /// The column in bytes, from 1; 0 at the start of a line.
+        column: usize,
+    },
+    /// The text is JSON, but not an object.
+    #[error("expected a JSON object, found {found}")]
+    OtherValue {
+        /// What was found, in words.
+        found: String,
+    },
+}
+
+/// The line is only worth a word where there is more than one.
+struct LinePrefix(usize);
+
+impl fmt::Display for LinePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > 1 {
+            write!(f, "line {} ", self.0)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a, const N: usize> Fields<'a, N> {
+    /// Reads one object and nothing after it, keeping the fields with these names.
+    ///
+    /// # Errors
+    /// [`NotAnObject`] says what the text is instead.
+    pub fn parse(text: &'a str, names: &'static [&'static str; N]) -> Result<Self, NotAnObject> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let parsed = deserializer
+            .deserialize_any(ObjectVisitor { names })
+            .and_then(|fields| deserializer.end().map(|()| fields));
+        match parsed {
+            Ok(Ok(fields)) => Ok(fields),
+            Ok(Err(found)) => Err(NotAnObject::OtherValue { found }),
+            Err(error) => Err(syntax(&error)),
+        }
+    }
+
+    /// Refuses an object in which a field that was asked for stands twice: readers differ in which
+    /// of the two they take.
+    ///
+    /// # Errors
+    /// [`FieldError::Duplicate`] names the first such field.
+    pub const fn refuse_duplicates(&self) -> Result<(), FieldError> {
+        match self.duplicate {
+            Some(field) => Err(FieldError::Duplicate { field }),
+            None => Ok(()),
+        }
+    }
+
+    /// The first field whose name is none of those asked for.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
+    /// The values in the order of the names.
+    #[must_use]
+    pub fn into_values(self) -> [Option<Scalar<'a>>; N] {
+        self.values
+    }
+}
+
+fn syntax(error: &serde_json::Error) -> NotAnObject {
+    let (line, column) = (error.line(), error.column());
+    let full = error.to_string();
+    let message = full
+        .strip_suffix(&format!(" at line {line} column {column}"))
+        .unwrap_or(&full)
+        .to_owned();
+    NotAnObject::Syntax {
+        message,
+        line,
+        column,
+    }
+}
+
+struct ObjectVisitor<const N: usize> {
+    names: &'static [&'static str; N],
+}
+
+impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
+    type Value = Result<Fields<'de, N>, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Fields {
+            values: [const { None }; N],
+            duplicate: None,
+            unknown: None,
+        };
+        let mut seen = [false; N];
+        while let Some(key) = map.next_key_seed(NameSeed(self.names))? {
+            match key {
+                Name::Known(index) => {
+                    let value = map.next_value_seed(ScalarSeed)?;
+                    if let (Some(slot), Some(seen), Some(name)) = (
+                        fields.values.get_mut(index),
+                        seen.get_mut(index),
+                        self.names.get(index),
+                    ) {
+                        if *seen && fields.duplicate.is_none() {
+                            fields.duplicate = Some(name);
+                        }
+                        *seen = true;
+                        *slot = Some(value);
+                    }
+                }
+                Name::Unknown(name) => {
+                    map.next_value::<IgnoredAny>()?;
+                    fields.unknown.get_or_insert(name);
+                }
+            }
+        }
+        Ok(Ok(fields))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        other(ScalarSeed.visit_seq(seq)?)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        other(Scalar::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        other(Scalar::Integer(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Self::Value, E> {
+        other(ScalarSeed.visit_i64(value)?)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        other(ScalarSeed.visit_f64(value)?)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        other(ScalarSeed.visit_bool(value)?)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        other(Scalar::Null)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that a visitor returns")]
+fn other<T, E>(value: Scalar<'_>) -> Result<Result<T, String>, E> {
+    Ok(Err(value.describe()))
+}
+
+enum Name<'de> {
+    Known(usize),
+    Unknown(Cow<'de, str>),
+}
+
+struct NameSeed<const N: usize>(&'static [&'static str; N]);
+
+impl<const N: usize> NameSeed<N> {
+    fn find(&self, name: &str) -> Option<Name<'static>> {
+        let index = self.0.iter().position(|known| *known == name)?;
+        Some(Name::Known(index))
+    }
+}
+
+impl<'de, const N: usize> DeserializeSeed<'de> for NameSeed<N> {
+    type Value = Name<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Name<'de>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de, const N: usize> Visitor<'de> for NameSeed<N> {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(self
+            .find(name)
+            .unwrap_or(Name::Unknown(Cow::Borrowed(name))))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(self
+            .find(name)
+            .unwrap_or_else(|| Name::Unknown(Cow::Owned(name.to_owned()))))
+    }
+}
+
+/// Reads any value.
+struct ScalarSeed;
+
+impl<'de> DeserializeSeed<'de> for ScalarSeed {
+    type Value = Scalar<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ScalarSeed {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Scalar::Integer(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Scalar::Other(format!("the number {value}").into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Scalar::Other(format!("the number {value}").into()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Scalar::Other(format!("{value}").into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Scalar::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other("an array".into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other("an object".into()))
+    }
+}

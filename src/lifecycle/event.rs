@@ -1,0 +1,202 @@
+//! What happened: the event that each transition emits, in every detail but the webhook's id.
+//!
+//! The wire form stands in [`crate::event`].
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::action::Action;
+use super::application::ApplicationDetails;
+use super::names::named_enum;
+use super::source::{Source, TriggerContext};
+use super::timestamp::Timestamp;
+use super::value::{ProcessingError, RejectionReason};
+
+named_enum! {
+    /// What an event tells of (CONTRACT.md, "Events").
+    pub enum EventKind as "event kind" {
+        /// An application record was created.
+        Created = "created",
+        /// An administrator accepted a customer's application, and processing began.
+        Processing = "processing",
+        /// Processing succeeded; the certificate is approved.
+        Approved = "approved",
+        /// An administrator rejected a customer's application.
+        Rejected = "rejected",
+        /// Background processing hit a critical error.
+        Failed = "failed",
+        /// An administrator re-initiated the processing of a failed application.
+        Retried = "retried",
+    }
+}
+
+impl EventKind {
+    /// The name on the wire, `certificate_application.<kind>`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "certificate_application.created",
+            Self::Processing => "certificate_application.processing",
+            Self::Approved => "certificate_application.approved",
+            Self::Rejected => "certificate_application.rejected",
+            Self::Failed => "certificate_application.failed",
+            Self::Retried => "certificate_application.retried",
+        }
+    }
+
+    /// The kind with this name on the wire, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The action that emits it; `None` for `created`, which submissions and uploads emit.
+    #[must_use]
+    pub const fn action(self) -> Option<Action> {
+        match self {
+            Self::Created => None,
+            Self::Processing => Some(Action::BeginProcessing),
+            Self::Approved => Some(Action::Approve),
+            Self::Rejected => Some(Action::Reject),
+            Self::Failed => Some(Action::Fail),
+            Self::Retried => Some(Action::Retry),
+        }
+    }
+}
+
+/// The facts of one kind of event, beyond those that all events have.
+///
+/// Each kind holds what its wire form holds and no more: a `processing` event has no source to get
+/// wrong, and a `created` event's source follows from its trigger context.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventBody {
+    /// An application record was created.
+    Created {
+        /// By what.
+        trigger_context: TriggerContext,
+    },
+    /// Processing began; always from a customer.
+    Processing,
+    /// The certificate is approved.
+    Approved {
+        /// Where the application came from.
+        source: Source,
+    },
+    /// An administrator rejected the application; always from a customer.
+    Rejected {
+        /// Why.
+        rejection_reason: RejectionReason,
+    },
+    /// Background processing hit a critical error.
+    Failed {
+        /// Where the application came from.
+        source: Source,
+        /// The error.
+        error: ProcessingError,
+    },
+    /// Processing began again.
+    Retried {
+        /// Where the application came from.
+        source: Source,
+    },
+}
+
+impl EventBody {
+    /// The kind of event that these facts belong to.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Created { .. } => EventKind::Created,
+            Self::Processing => EventKind::Processing,
+            Self::Approved { .. } => EventKind::Approved,
+            Self::Rejected { .. } => EventKind::Rejected,
+            Self::Failed { .. } => EventKind::Failed,
+            Self::Retried { .. } => EventKind::Retried,
+        }
+    }
+
+    /// The source of the application that the event is about.
+    ///
+    /// A `rejected` event does not carry it on the wire: it can only be a customer's.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        match self {
+            Self::Created { trigger_context } => trigger_context.source(),
+            Self::Processing | Self::Rejected { .. } => Source::Customer,
+            Self::Approved { source } | Self::Failed { source, .. } | Self::Retried { source } => {
+                *source
+            }
+        }
+    }
+}
+
+/// What happened to an application: emitted by exactly one legal transition.
+///
+/// It shares the details with the application, so it copies no text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Event {
+    details: Arc<ApplicationDetails>,
+    version: u64,
+    at: Timestamp,
+    body: EventBody,
+}
+
+impl Event {
+    pub(super) const fn new(
+        details: Arc<ApplicationDetails>,
+        version: u64,
+        at: Timestamp,
+        body: EventBody,
+    ) -> Self {
+        Self {
+            details,
+            version,
+            at,
+            body,
+        }
+    }
+
+    /// What the event tells of.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        self.body.kind()
+    }
+
+    /// The event's own identity, the same however often it is made or sent: the version 5 UUID
+    /// (RFC 9562) of the application's version in decimal digits, in the namespace that is the
+    /// application's `uuid`.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        Uuid::new_v5(&self.details.uuid(), self.version.to_string().as_bytes())
+    }
+
+    /// The application's version after the transition.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// When the transition happened, in whole seconds.
+    #[must_use]
+    pub const fn timestamp(&self) -> DateTime<Utc> {
+        self.at.to_datetime()
+    }
+
+    /// What the application says of itself.
+    #[must_use]
+    pub fn details(&self) -> &ApplicationDetails {
+        &self.details
+    }
+
+    /// The facts of this kind of event.
+    #[must_use]
+    pub const fn body(&self) -> &EventBody {
+        &self.body
+    }
+
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+}

@@ -1,0 +1,156 @@
+//! The moment of a transition, as the contract writes it: UTC, whole seconds.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
+
+use super::value::{InvalidValue, Violation, shorten};
+
+/// A moment in UTC, in whole seconds, in the years 0000 to 9999
+/// (CONTRACT.md, "Events", field `timestamp`; RFC 3339 has no other years).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// The length of the wire form, `2026-06-04T10:30:00Z`, in bytes.
+    pub(crate) const WIRE_LEN: usize = 20;
+
+    /// The earliest moment, `0000-01-01T00:00:00Z`.
+    pub const MIN: Self = Self::at(0, 1, 1, 0, 0, 0);
+
+    /// The latest moment, `9999-12-31T23:59:59Z`.
+    pub const MAX: Self = Self::at(9999, 12, 31, 23, 59, 59);
+
+    /// Cuts `at` to the whole second that it lies in.
+    ///
+    /// # Errors
+    /// [`Violation::YearOutOfRange`] where the year in UTC is not 0000 to 9999.
+    pub fn new(at: DateTime<Utc>) -> Result<Self, InvalidValue> {
+        if (0..=9999).contains(&at.year()) {
+            Ok(Self(whole_seconds(at)))
+        } else {
+            Err(InvalidValue::new(
+                "timestamp",
+                Violation::YearOutOfRange {
+                    year: at.year().into(),
+                },
+            ))
+        }
+    }
+
+    /// Cuts `at` to its whole second, and to the nearest end of the range where it lies outside.
+    #[must_use]
+    pub fn saturating(at: DateTime<Utc>) -> Self {
+        Self(whole_seconds(at)).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// Reads the wire form: exactly `YYYY-MM-DDTHH:MM:SSZ`.
+    ///
+    /// # Errors
+    /// [`Violation::NotATimestamp`] for any other form, and for a day or time that does not exist.
+    pub fn from_wire(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse_wire(text).ok_or_else(|| {
+            InvalidValue::new(
+                "timestamp",
+                Violation::NotATimestamp {
+                    value: shorten(text),
+                },
+            )
+        })
+    }
+
+    fn parse_wire(text: &str) -> Option<Self> {
+        let bytes: &[u8; Self::WIRE_LEN] = text.as_bytes().try_into().ok()?;
+        let &[
+            y0,
+            y1,
+            y2,
+            y3,
+            b'-',
+            m0,
+            m1,
+            b'-',
+            d0,
+            d1,
+            b'T',
+            h0,
+            h1,
+            b':',
+            n0,
+            n1,
+            b':',
+            s0,
+            s1,
+            b'Z',
+        ] = bytes
+        else {
+            return None;
+        };
+        let two = |tens: u8, ones: u8| -> Option<u32> {
+            (tens.is_ascii_digit() && ones.is_ascii_digit())
+                .then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+        };
+        let year = i32::try_from(two(y0, y1)? * 100 + two(y2, y3)?).ok()?;
+        let date = NaiveDate::from_ymd_opt(year, two(m0, m1)?, two(d0, d1)?)?;
+        let time = NaiveTime::from_hms_opt(two(h0, h1)?, two(n0, n1)?, two(s0, s1)?)?;
+        Some(Self(date.and_time(time).and_utc()))
+    }
+
+    /// The wire form's bytes, all ASCII.
+    pub(crate) fn wire(self) -> [u8; Self::WIRE_LEN] {
+        let mut out = *b"0000-00-00T00:00:00Z";
+        let (date, seconds) = (self.0.date_naive(), self.0.num_seconds_from_midnight());
+        // The constructors keep the year within 0 to 9999.
+        let year = date.year().unsigned_abs();
+        let parts = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, date.month()),
+            (8, date.day()),
+            (11, seconds / 3600),
+            (14, seconds / 60 % 60),
+            (17, seconds % 60),
+        ];
+        for (at, value) in parts {
+            // Each part is below 100, so both digits fit a byte.
+            if let Some([tens, ones]) = out.get_mut(at..at + 2) {
+                *tens = b'0' + (value / 10 % 10) as u8;
+                *ones = b'0' + (value % 10) as u8;
+            }
+        }
+        out
+    }
+
+    /// The same moment for calculating with.
+    #[must_use]
+    pub const fn to_datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    const fn at(year: i32, month: u32, day: u32, hour: u32, minute: u32, second: u32) -> Self {
+        // Only called in constants: a day that does not exist would not compile.
+        match (
+            NaiveDate::from_ymd_opt(year, month, day),
+            NaiveTime::from_hms_opt(hour, minute, second),
+        ) {
+            (Some(date), Some(time)) => Self(date.and_time(time).and_utc()),
+            _ => unreachable!(),
+        }
+    }
+}
+
+/// A leap second (chrono's nanosecond of 10⁹ and more) lies in second 59.
+fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.with_nanosecond(0).unwrap_or(at)
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.0
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    /// The wire form.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&String::from_utf8_lossy(&self.wire()))
+    }
+}

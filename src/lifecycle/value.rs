@@ -1,0 +1,311 @@
+//! Values that cannot hold what the contract forbids (CONTRACT.md, "Events", the table of rules).
+//!
+//! Each has one fallible constructor; serde goes through it too.
+
+use std::fmt;
+use std::sync::Arc;
+
+use email_address::{EmailAddress, Options};
+
+/// A value that the contract forbids: which field, which rule, and what was found instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {violation}")]
+pub struct InvalidValue {
+    /// The contract's name of the field.
+    pub field: &'static str,
+    /// The rule that the value breaks, with the offending length or value.
+    pub violation: Violation,
+}
+
+impl InvalidValue {
+    pub(crate) const fn new(field: &'static str, violation: Violation) -> Self {
+        Self { field, violation }
+    }
+}
+
+/// The rule of the contract that a value breaks. Values are shortened where they are long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Fewer than 1 or more than `max` characters (Unicode scalar values).
+    #[error("must have 1 to {max} characters, but has {length}")]
+    Length {
+        /// The most characters that the field may have.
+        max: usize,
+        /// The characters that were found.
+        length: usize,
+    },
+    /// Nothing but white space.
+    #[error("must not be only white space, but is {value:?}")]
+    Blank {
+        /// What was found.
+        value: String,
+    },
+    /// Not an e-mail address.
+    #[error("must be a valid e-mail address such as john@example.com, but is {value:?} ({reason})")]
+    NotAnAddress {
+        /// What was found.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A number outside 1 to 2⁵³ − 1.
+    #[error("must be {}, but is {value}", ApplicationId::RULE)]
+    OutOfRange {
+        /// What was found.
+        value: u64,
+    },
+    /// Not the contract's form of a moment.
+    #[error("must be a UTC time in whole seconds such as 2026-06-04T10:30:00Z, but is {value:?}")]
+    NotATimestamp {
+        /// What was found.
+        value: String,
+    },
+    /// A moment that RFC 3339 cannot write.
+    #[error("must lie in the years 0000 to 9999 in UTC, but lies in the year {year}")]
+    YearOutOfRange {
+        /// The year in UTC.
+        year: i64,
+    },
+    /// Not the contract's form of a UUID.
+    #[error(
+        "must be a lower-case, hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15, but is {value:?}"
+    )]
+    NotAUuid {
+        /// What was found.
+        value: String,
+    },
+}
+
+/// How many characters of a refused value an error quotes.
+const EXCERPT: usize = 48;
+
+/// The value as an error quotes it: cut where it is long, with its length in characters.
+pub(crate) fn shorten(value: &str) -> String {
+    match value.char_indices().nth(EXCERPT) {
+        None => value.to_owned(),
+        Some((end, _)) => {
+            let length = value.chars().count();
+            format!(
+                "{}… ({length} characters)",
+                value.get(..end).unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// The length rule, the same for every text of the contract.
+fn check_length(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
+    // A character takes at least one byte, so most values need no counting.
+    if !value.is_empty() && value.len() <= max {
+        return Ok(());
+    }
+    let length = value.chars().count();
+    if (1..=max).contains(&length) {
+        Ok(())
+    } else {
+        Err(InvalidValue::new(field, Violation::Length { max, length }))
+    }
+}
+
+fn check_text(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
+    check_length(field, value, max)?;
+    if value.chars().all(char::is_whitespace) {
+        return Err(InvalidValue::new(
+            field,
+            Violation::Blank {
+                value: shorten(value),
+            },
+        ));
+    }
+    Ok(())
+}
+
+/// Declares a text of the contract: its field, its longest length, its representation, its check.
+macro_rules! text_value {
+    ($(#[$meta:meta])* $name:ident($repr:ty), $field:literal, $max:literal, $check:path) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($repr);
+
+        impl $name {
+            /// The contract's name of the field.
+            pub const FIELD: &'static str = $field;
+
+            /// The most characters (Unicode scalar values) that it may have.
+            pub const MAX_CHARS: usize = $max;
+
+            /// Takes the value if the contract allows it, unchanged.
+            ///
+            /// # Errors
+            /// [`InvalidValue`] says which rule it breaks.
+            pub fn new(value: impl Into<$repr>) -> Result<Self, InvalidValue> {
+                let value = value.into();
+                Self::check(&value)?;
+                Ok(Self(value))
+            }
+
+            /// Says whether the contract allows the value, without taking it.
+            ///
+            /// # Errors
+            /// [`InvalidValue`] says which rule it breaks.
+            pub fn check(value: &str) -> Result<(), InvalidValue> {
+                $check(Self::FIELD, value, Self::MAX_CHARS)
+            }
+
+            /// Takes a value that [`check`](Self::check) has accepted.
+            #[allow(dead_code, reason = "not every text is read in two steps")]
+            pub(crate) fn from_checked(value: impl Into<$repr>) -> Self {
+                Self(value.into())
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(value: &str) -> Result<Self, Self::Err> {
+                Self::new(value)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+
+            fn try_from(value: String) -> Result<Self, Self::Error> {
+                Self::new(value)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::new(value).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_value! {
+    /// What the certificate is called: 1 to 255 characters, not only white space.
+    CertificateTitle(Box<str>), "certificate_title", 255, check_text
+}
+text_value! {
+    /// Where the applicant is reached: a valid address (the `addr-spec` of RFC 5322 and RFC 6531,
+    /// no display name), at most 255 characters.
+    ApplicantEmail(Box<str>), "applicant_email", 255, check_email
+}
+text_value! {
+    /// Why an administrator rejected an application: 1 to 1,000 characters, not only white space.
+    ///
+    /// Shared by the application and its event, so a clone copies no text.
+    RejectionReason(Arc<str>), "rejection_reason", 1000, check_text
+}
+text_value! {
+    /// The critical error that background processing hit: 1 to 1,000 characters, not only white
+    /// space.
+    ///
+    /// Shared by the application and its event, so a clone copies no text.
+    ProcessingError(Arc<str>), "error", 1000, check_text
+}
+
+/// "john@example.com" is an address; "John <john@example.com>" is an address with a display name.
+const ADDRESS_ONLY: Options = Options {
+    minimum_sub_domains: 0,
+    allow_domain_literal: true,
+    allow_display_text: false,
+};
+
+fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
+    check_length(field, value, max)?;
+    let refused = |reason: String| {
+        let value = shorten(value);
+        InvalidValue::new(field, Violation::NotAnAddress { value, reason })
+    };
+    // `email_address` reads " <" as the end of a display name, an empty one included.
+    if value.contains(" <") {
+        return Err(refused("Display name is not supported.".to_owned()));
+    }
+    EmailAddress::parse_with_options(value, ADDRESS_ONLY)
+        .map(drop)
+        .map_err(|error| refused(error.to_string()))
+}
+
+/// The backend's own number of an application: 1 to 2⁵³ − 1, so that every JSON reader can hold it.
+///
+/// It is carried along; the `uuid` is the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct ApplicationId(u64);
+
+impl ApplicationId {
+    /// The contract's name of the field.
+    pub const FIELD: &'static str = "application_id";
+
+    /// Which numbers the contract allows, in words.
+    pub const RULE: &'static str = "an integer from 1 to 9007199254740991";
+
+    /// The largest number: 2⁵³ − 1.
+    pub const MAX: u64 = (1 << 53) - 1;
+
+    /// Takes the number if the contract allows it.
+    ///
+    /// # Errors
+    /// [`Violation::OutOfRange`] for 0 and for more than 2⁵³ − 1.
+    pub fn new(number: u64) -> Result<Self, InvalidValue> {
+        if (1..=Self::MAX).contains(&number) {
+            Ok(Self(number))
+        } else {
+            let violation = Violation::OutOfRange { value: number };
+            Err(InvalidValue::new(Self::FIELD, violation))
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ApplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<u64> for ApplicationId {
+    type Error = InvalidValue;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        Self::new(number)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ApplicationId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
