@@ -229,9 +229,12 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
             unknown: None,
         };
         let mut seen = [false; N];
-        while let Some(key) = map.next_key_seed(NameSeed(self.names))? {
+        // Most writers keep to one order, so the name after the last one is the best guess.
+        let mut guess = 0;
+        while let Some(key) = map.next_key_seed(NameSeed(self.names, guess))? {
             match key {
                 Name::Known(index) => {
+                    guess = index + 1;
                     let value = map.next_value_seed(ScalarSeed)?;
                     if let (Some(slot), Some(seen), Some(name)) = (
                         fields.values.get_mut(index),
@@ -255,36 +258,36 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        other(ScalarSeed.visit_seq(seq)?)
+        other(&ScalarSeed.visit_seq(seq)?)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        other(Scalar::Text(Cow::Borrowed(value)))
+        other(&Scalar::Text(Cow::Borrowed(value)))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        other(Scalar::Integer(value))
+        other(&Scalar::Integer(value))
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Self::Value, E> {
-        other(ScalarSeed.visit_i64(value)?)
+        other(&ScalarSeed.visit_i64(value)?)
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
-        other(ScalarSeed.visit_f64(value)?)
+        other(&ScalarSeed.visit_f64(value)?)
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
-        other(ScalarSeed.visit_bool(value)?)
+        other(&ScalarSeed.visit_bool(value)?)
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        other(Scalar::Null)
+        other(&Scalar::Null)
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that a visitor returns")]
-fn other<T, E>(value: Scalar<'_>) -> Result<Result<T, String>, E> {
+fn other<T, E>(value: &Scalar<'_>) -> Result<Result<T, String>, E> {
     Ok(Err(value.describe()))
 }
 
@@ -293,10 +296,14 @@ enum Name<'de> {
     Unknown(Cow<'de, str>),
 }
 
-struct NameSeed<const N: usize>(&'static [&'static str; N]);
+/// The names that are known, and the place of the likeliest one.
+struct NameSeed<const N: usize>(&'static [&'static str; N], usize);
 
 impl<const N: usize> NameSeed<N> {
     fn find(&self, name: &str) -> Option<Name<'static>> {
+        if self.0.get(self.1).is_some_and(|guess| *guess == name) {
+            return Some(Name::Known(self.1));
+        }
         let index = self.0.iter().position(|known| *known == name)?;
         Some(Name::Known(index))
     }

@@ -1,6 +1,7 @@
 //! `certlife apply`: commands in, events out.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -106,10 +107,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if report.is_for_people() {
         report.line(&(), || tally.summary())?;
     }
-    Ok(match tally.refused.is_empty() {
-        true => Outcome::Clean,
-        false => Outcome::Refused,
-    })
+    if tally.refused.is_empty() {
+        Ok(Outcome::Clean)
+    } else {
+        Ok(Outcome::Refused)
+    }
 }
 
 fn apply(
@@ -118,7 +120,9 @@ fn apply(
     output: &mut Output,
     report: &mut Report,
 ) -> Result<Tally, Failure> {
-    let mut applications = Applications::default();
+    // Never dropped: at the end of the process, giving back every application one by one would be
+    // work for nothing.
+    let mut applications = ManuallyDrop::new(Applications::default());
     let mut tally = Tally::default();
     loop {
         if !lines.is_ready() {

@@ -28,6 +28,8 @@ pub(super) struct Lines {
     line: Vec<u8>,
     number: u64,
     position: u64,
+    /// Up to where, as far as is known, whole lines wait in the buffer.
+    ready_to: u64,
     size: Option<u64>,
 }
 
@@ -55,6 +57,7 @@ impl Lines {
             line: Vec::new(),
             number: 0,
             position: 0,
+            ready_to: 0,
             size,
         })
     }
@@ -76,8 +79,14 @@ impl Lines {
     }
 
     /// Whether the next line can be had without waiting for more input.
-    pub(super) fn is_ready(&self) -> bool {
-        self.reader.buffer().contains(&b'\n')
+    pub(super) fn is_ready(&mut self) -> bool {
+        if self.position >= self.ready_to {
+            // From the end: one short look for all the lines of a chunk.
+            let ends = |byte: &u8| *byte == b'\n';
+            let last_end = self.reader.buffer().iter().rposition(ends);
+            self.ready_to = self.position + last_end.map_or(0, |at| at as u64 + 1);
+        }
+        self.position < self.ready_to
     }
 
     /// How many bytes have been read as lines.

@@ -17,28 +17,29 @@ pub(super) enum Reader {
 /// Standard output with a buffer of its own.
 pub(super) struct Output {
     stdout: StdoutLock<'static>,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Output {
     pub(super) fn new() -> Self {
         Self {
             stdout: io::stdout().lock(),
-            text: String::with_capacity(2 * FULL),
+            text: Vec::with_capacity(2 * FULL),
         }
     }
 
     /// Where the next line is written; end it with [`end_line`](Self::end_line).
-    pub(super) fn text(&mut self) -> &mut String {
+    pub(super) fn text(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
 
     /// Ends a line, and writes if there is enough to write.
     pub(super) fn end_line(&mut self) -> Result<Reader, Failure> {
-        self.text.push('\n');
-        match self.text.len() < FULL {
-            true => Ok(Reader::Listening),
-            false => self.flush(),
+        self.text.push(b'\n');
+        if self.text.len() < FULL {
+            Ok(Reader::Listening)
+        } else {
+            self.flush()
         }
     }
 
@@ -49,7 +50,7 @@ impl Output {
         }
         let written = self
             .stdout
-            .write_all(self.text.as_bytes())
+            .write_all(&self.text)
             .and_then(|()| self.stdout.flush());
         self.text.clear();
         match written {
@@ -66,6 +67,6 @@ impl Output {
 /// Prints a whole document.
 pub(super) fn print(document: &str) -> Result<(), Failure> {
     let mut output = Output::new();
-    output.text().push_str(document);
+    output.text().extend_from_slice(document.as_bytes());
     output.flush().map(drop)
 }

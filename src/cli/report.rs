@@ -50,10 +50,10 @@ impl Report {
 
     /// Shows how far the reading has come.
     pub(super) fn progress(&self, line: u64, lines: &Lines) {
-        if let Self::People(bar) = self {
-            if line.is_multiple_of(LINES_A_LOOK) {
-                bar.set_position(lines.position());
-            }
+        if let Self::People(bar) = self
+            && line.is_multiple_of(LINES_A_LOOK)
+        {
+            bar.set_position(lines.position());
         }
     }
 

@@ -96,6 +96,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         format!("events: {events}\napplications: {applications}\nfindings: {findings}")
     })?;
     report.flush()?;
+    // The process ends here: giving back every application one by one would be work for nothing.
+    std::mem::forget(audit);
     Ok(match findings {
         0 => Outcome::Clean,
         _ => Outcome::Refused,
@@ -150,9 +152,9 @@ fn print(
         finding,
         message,
     };
-    // Numbers and strings can always be written.
-    output
-        .text()
-        .push_str(&serde_json::to_string(&line).unwrap_or_default());
+    serde_json::to_writer(output.text(), &line).map_err(|error| Failure::Write {
+        stream: "output",
+        error: error.into(),
+    })?;
     output.end_line()
 }

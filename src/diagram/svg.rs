@@ -66,8 +66,12 @@ pub fn svg() -> String {
         "</defs>\n<rect class=\"paper\" x=\"1\" y=\"1\" width=\"{width}\" height=\"{height}\" rx=\"14\"/>"
     );
     let (edges, (x, y)) = (edges(), START);
-    edges.iter().for_each(|edge| draw_line(&mut out, edge));
-    edges.iter().for_each(|edge| draw_label(&mut out, edge));
+    for edge in &edges {
+        draw_line(&mut out, edge);
+    }
+    for edge in &edges {
+        draw_label(&mut out, edge);
+    }
     let _ = writeln!(
         out,
         "<circle class=\"start\" cx=\"{x}\" cy=\"{y}\" r=\"7\"/>"
@@ -92,11 +96,11 @@ const START: (i32, i32) = (48, 225);
 const fn place(status: Status) -> (i32, i32) {
     match status {
         Status::Created => (240, 225),
-        Status::Processing => (500, 150),
+        Status::Processing => (532, 146),
         Status::Approved => (872, 225),
         Status::Rejected => (240, 385),
-        Status::Failed => (500, 320),
-        Status::Retried => (744, 320),
+        Status::Failed => (532, 320),
+        Status::Retried => (758, 320),
     }
 }
 
@@ -109,18 +113,18 @@ fn route(edge: &Edge) -> (String, (i32, i32)) {
             ("M58 219C90 192 120 190 168 213", (112, 182))
         }
         (None, Created, _) => ("M58 231C90 258 120 260 168 238", (112, 272)),
-        (Some(Created), Processing, _) => ("M308 208C350 190 380 164 428 154", (372, 158)),
+        (Some(Created), Processing, _) => ("M308 212C366 200 408 164 460 151", (348, 172)),
         (Some(Created), Rejected, _) => ("M240 251V355", (240, 308)),
         (Some(Created), Approved, _) => (
             "M256 199C290 70 400 62 560 62C740 62 840 90 868 195",
             (560, 66),
         ),
-        (Some(Created), Failed, _) => ("M308 240C350 262 380 300 428 314", (372, 296)),
-        (Some(Processing), Approved, _) => ("M568 150C680 152 750 175 802 208", (690, 152)),
-        (Some(Processing), Failed, _) => ("M500 176V290", (500, 238)),
-        (Some(Failed), Retried, _) => ("M568 310H672", (622, 306)),
-        (Some(Retried), Failed, _) => ("M676 332H572", (622, 348)),
-        (Some(Retried), Approved, _) => ("M812 314C850 300 868 285 871 255", (880, 300)),
+        (Some(Created), Failed, _) => ("M308 240C366 256 408 302 460 315", (384, 292)),
+        (Some(Processing), Approved, _) => ("M600 146C690 148 756 172 802 206", (706, 150)),
+        (Some(Processing), Failed, _) => ("M532 172V290", (532, 238)),
+        (Some(Failed), Retried, _) => ("M600 310H686", (644, 300)),
+        (Some(Retried), Failed, _) => ("M690 332H604", (644, 352)),
+        (Some(Retried), Approved, _) => ("M826 314C856 302 868 286 871 255", (892, 298)),
         (from, to, _) => {
             let ((x1, y1), (x2, y2)) = (from.map_or(START, place), place(to));
             return (

@@ -84,6 +84,17 @@ pub struct IllegalTransition {
 }
 
 impl IllegalTransition {
+    #[cold]
+    pub(super) fn of<T>(
+        application: impl Into<AnyApplication>,
+        command: Command,
+    ) -> Result<T, Self> {
+        Err(Self {
+            application: application.into(),
+            command,
+        })
+    }
+
     /// The action that was refused.
     #[must_use]
     pub const fn action(&self) -> Action {

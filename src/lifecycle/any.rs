@@ -144,66 +144,50 @@ impl AnyApplication {
     ///
     /// # Errors
     /// [`IllegalTransition`] gives the application back, unchanged, and says what is legal.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a refusal gives the application back, and boxing it would cost an allocation"
-    )]
+    #[inline]
     pub fn apply(
         self,
         command: Command,
         at: DateTime<Utc>,
     ) -> Result<Transition<Self>, IllegalTransition> {
-        match self {
-            Self::Vault(application) => apply_vault(application, command, at),
-            Self::Customer(application) => apply_customer(application, command, at),
-        }
+        use {CustomerApplication as C, VaultApplication as V};
+        Ok(match self {
+            Self::Vault(V::Created(it)) => match command {
+                Command::Approve => it.approve(at).map(Into::into),
+                Command::Fail(error) => it.fail(error, at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Customer(C::Created(it)) => match command {
+                Command::BeginProcessing => it.begin_processing(at).map(Into::into),
+                Command::Reject(reason) => it.reject(reason, at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Customer(C::Processing(it)) => match command {
+                Command::Approve => it.approve(at).map(Into::into),
+                Command::Fail(error) => it.fail(error, at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Vault(V::Failed(it)) => match command {
+                Command::Retry => it.retry(at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Customer(C::Failed(it)) => match command {
+                Command::Retry => it.retry(at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Vault(V::Retried(it)) => match command {
+                Command::Approve => it.approve(at).map(Into::into),
+                Command::Fail(error) => it.fail(error, at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Customer(C::Retried(it)) => match command {
+                Command::Approve => it.approve(at).map(Into::into),
+                Command::Fail(error) => it.fail(error, at).map(Into::into),
+                _ => return IllegalTransition::of(it, command),
+            },
+            Self::Vault(V::Approved(it)) => return IllegalTransition::of(it, command),
+            Self::Customer(C::Approved(it)) => return IllegalTransition::of(it, command),
+            Self::Customer(C::Rejected(it)) => return IllegalTransition::of(it, command),
+        })
     }
-}
-
-#[expect(clippy::result_large_err, reason = "see `AnyApplication::apply`")]
-fn apply_vault(
-    application: VaultApplication,
-    command: Command,
-    at: DateTime<Utc>,
-) -> Result<Transition<AnyApplication>, IllegalTransition> {
-    use VaultApplication::{Created, Failed, Retried};
-    Ok(match (application, command) {
-        (Created(it), Command::Approve) => it.approve(at).map(Into::into),
-        (Created(it), Command::Fail(error)) => it.fail(error, at).map(Into::into),
-        (Failed(it), Command::Retry) => it.retry(at).map(Into::into),
-        (Retried(it), Command::Approve) => it.approve(at).map(Into::into),
-        (Retried(it), Command::Fail(error)) => it.fail(error, at).map(Into::into),
-        (application, command) => {
-            let application = application.into();
-            return Err(IllegalTransition {
-                application,
-                command,
-            });
-        }
-    })
-}
-
-#[expect(clippy::result_large_err, reason = "see `AnyApplication::apply`")]
-fn apply_customer(
-    application: CustomerApplication,
-    command: Command,
-    at: DateTime<Utc>,
-) -> Result<Transition<AnyApplication>, IllegalTransition> {
-    use CustomerApplication::{Created, Failed, Processing, Retried};
-    Ok(match (application, command) {
-        (Created(it), Command::BeginProcessing) => it.begin_processing(at).map(Into::into),
-        (Created(it), Command::Reject(reason)) => it.reject(reason, at).map(Into::into),
-        (Processing(it), Command::Approve) => it.approve(at).map(Into::into),
-        (Processing(it), Command::Fail(error)) => it.fail(error, at).map(Into::into),
-        (Failed(it), Command::Retry) => it.retry(at).map(Into::into),
-        (Retried(it), Command::Approve) => it.approve(at).map(Into::into),
-        (Retried(it), Command::Fail(error)) => it.fail(error, at).map(Into::into),
-        (application, command) => {
-            let application = application.into();
-            return Err(IllegalTransition {
-                application,
-                command,
-            });
-        }
-    })
 }

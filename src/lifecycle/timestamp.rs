@@ -7,25 +7,29 @@ use super::value::{InvalidValue, Violation, shorten};
 /// A moment in UTC, in whole seconds, in the years 0000 to 9999
 /// (CONTRACT.md, "Events", field `timestamp`; RFC 3339 has no other years).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(DateTime<Utc>);
+pub struct Timestamp {
+    date: NaiveDate,
+    /// 0 to 86,399.
+    second_of_day: u32,
+}
 
 impl Timestamp {
     /// The length of the wire form, `2026-06-04T10:30:00Z`, in bytes.
     pub(crate) const WIRE_LEN: usize = 20;
 
     /// The earliest moment, `0000-01-01T00:00:00Z`.
-    pub const MIN: Self = Self::at(0, 1, 1, 0, 0, 0);
+    pub const MIN: Self = Self::at(0, 1, 1, 0);
 
     /// The latest moment, `9999-12-31T23:59:59Z`.
-    pub const MAX: Self = Self::at(9999, 12, 31, 23, 59, 59);
+    pub const MAX: Self = Self::at(9999, 12, 31, 86_399);
 
     /// Cuts `at` to the whole second that it lies in.
     ///
     /// # Errors
     /// [`Violation::YearOutOfRange`] where the year in UTC is not 0000 to 9999.
     pub fn new(at: DateTime<Utc>) -> Result<Self, InvalidValue> {
-        if (0..=9999).contains(&at.year()) {
-            Ok(Self(whole_seconds(at)))
+        if (0..=9999).contains(&at.naive_utc().year()) {
+            Ok(Self::whole_second(at))
         } else {
             Err(InvalidValue::new(
                 "timestamp",
@@ -39,7 +43,7 @@ impl Timestamp {
     /// Cuts `at` to its whole second, and to the nearest end of the range where it lies outside.
     #[must_use]
     pub fn saturating(at: DateTime<Utc>) -> Self {
-        Self(whole_seconds(at)).clamp(Self::MIN, Self::MAX)
+        Self::whole_second(at).clamp(Self::MIN, Self::MAX)
     }
 
     /// Reads the wire form: exactly `YYYY-MM-DDTHH:MM:SSZ`.
@@ -91,13 +95,13 @@ impl Timestamp {
         let year = i32::try_from(two(y0, y1)? * 100 + two(y2, y3)?).ok()?;
         let date = NaiveDate::from_ymd_opt(year, two(m0, m1)?, two(d0, d1)?)?;
         let time = NaiveTime::from_hms_opt(two(h0, h1)?, two(n0, n1)?, two(s0, s1)?)?;
-        Some(Self(date.and_time(time).and_utc()))
+        Some(Self::from_parts(date, time))
     }
 
     /// The wire form's bytes, all ASCII.
     pub(crate) fn wire(self) -> [u8; Self::WIRE_LEN] {
         let mut out = *b"0000-00-00T00:00:00Z";
-        let (date, seconds) = (self.0.date_naive(), self.0.num_seconds_from_midnight());
+        let (date, seconds) = (self.date, self.second_of_day);
         // The constructors keep the year within 0 to 9999.
         let year = date.year().unsigned_abs();
         let parts = [
@@ -122,29 +126,42 @@ impl Timestamp {
     /// The same moment for calculating with.
     #[must_use]
     pub const fn to_datetime(self) -> DateTime<Utc> {
-        self.0
+        let time = match NaiveTime::from_num_seconds_from_midnight_opt(self.second_of_day, 0) {
+            Some(time) => time,
+            // Never so: the second of the day came out of a `NaiveTime`.
+            None => NaiveTime::MIN,
+        };
+        self.date.and_time(time).and_utc()
     }
 
-    const fn at(year: i32, month: u32, day: u32, hour: u32, minute: u32, second: u32) -> Self {
-        // Only called in constants: a day that does not exist would not compile.
-        match (
-            NaiveDate::from_ymd_opt(year, month, day),
-            NaiveTime::from_hms_opt(hour, minute, second),
-        ) {
-            (Some(date), Some(time)) => Self(date.and_time(time).and_utc()),
-            _ => unreachable!(),
+    const fn at(year: i32, month: u32, day: u32, second_of_day: u32) -> Self {
+        match NaiveDate::from_ymd_opt(year, month, day) {
+            Some(date) => Self {
+                date,
+                second_of_day,
+            },
+            // Only called in constants: a day that does not exist would not compile.
+            None => unreachable!(),
+        }
+    }
+
+    /// A leap second (chrono's nanosecond of 10⁹ and more) lies in second 59.
+    fn whole_second(at: DateTime<Utc>) -> Self {
+        let at = at.naive_utc();
+        Self::from_parts(at.date(), at.time())
+    }
+
+    fn from_parts(date: NaiveDate, time: NaiveTime) -> Self {
+        Self {
+            date,
+            second_of_day: time.num_seconds_from_midnight(),
         }
     }
 }
 
-/// A leap second (chrono's nanosecond of 10⁹ and more) lies in second 59.
-fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
-    at.with_nanosecond(0).unwrap_or(at)
-}
-
 impl From<Timestamp> for DateTime<Utc> {
     fn from(timestamp: Timestamp) -> Self {
-        timestamp.0
+        timestamp.to_datetime()
     }
 }
 

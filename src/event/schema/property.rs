@@ -169,9 +169,12 @@ fn class_of(belongs: impl Fn(char) -> bool) -> String {
             _ => ranges.push((code, code)),
         }
     }
-    let range = |(start, end): &(u32, u32)| match start == end {
-        true => format!("\\u{start:04x}"),
-        false => format!("\\u{start:04x}-\\u{end:04x}"),
+    let range = |(start, end): &(u32, u32)| {
+        if start == end {
+            format!("\\u{start:04x}")
+        } else {
+            format!("\\u{start:04x}-\\u{end:04x}")
+        }
     };
     ranges.iter().map(range).collect()
 }
