@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 // No panic is reachable from input.
 #![warn(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -11,7 +11,7 @@ use certificate_lifecycle::{ApplicationDetails, ProcessingError, RejectionReason
 use chrono::{DateTime, Utc};
 
 #[derive(Clone)]
-pub(crate) enum Status {
+pub enum Status {
     Created,
     Processing,
     Approved,
@@ -21,15 +21,15 @@ pub(crate) enum Status {
 }
 
 #[derive(Clone)]
-pub(crate) struct Application {
-    pub(crate) details: Arc<ApplicationDetails>,
-    pub(crate) source: Source,
-    pub(crate) status: Status,
-    pub(crate) version: u64,
-    pub(crate) updated_at: DateTime<Utc>,
+pub struct Application {
+    pub details: Arc<ApplicationDetails>,
+    pub source: Source,
+    pub status: Status,
+    pub version: u64,
+    pub updated_at: DateTime<Utc>,
 }
 
-pub(crate) enum Kind {
+pub enum Kind {
     Processing,
     Approved,
     Rejected(RejectionReason),
@@ -37,15 +37,15 @@ pub(crate) enum Kind {
     Retried,
 }
 
-pub(crate) struct Event {
-    pub(crate) details: Arc<ApplicationDetails>,
-    pub(crate) source: Source,
-    pub(crate) version: u64,
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) kind: Kind,
+pub struct Event {
+    pub details: Arc<ApplicationDetails>,
+    pub source: Source,
+    pub version: u64,
+    pub at: DateTime<Utc>,
+    pub kind: Kind,
 }
 
-pub(crate) enum Command {
+pub enum Command {
     BeginProcessing,
     Approve,
     Reject(RejectionReason),
@@ -54,7 +54,7 @@ pub(crate) enum Command {
 }
 
 impl Application {
-    pub(crate) fn apply(self, command: Command, at: DateTime<Utc>) -> Result<(Self, Event), Self> {
+    pub fn apply(self, command: Command, at: DateTime<Utc>) -> Result<(Self, Event), Self> {
         use Source::{Customer, Vault};
         let (status, kind) = match (&self.status, self.source, command) {
             (Status::Created, Customer, Command::BeginProcessing) => {

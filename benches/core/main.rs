@@ -212,7 +212,7 @@ fn first_payload() -> Row {
     let peer = || {
         drop(black_box(
             serde_json::to_string(black_box(&derived)).unwrap(),
-        ))
+        ));
     };
     row(
         "payload to bytes",
@@ -254,7 +254,7 @@ fn reading() -> Row {
     let ours = || {
         drop(black_box(
             EventPayload::parse(black_box(json.as_bytes())).unwrap(),
-        ))
+        ));
     };
     let peer = || {
         let payload: Derived<'_> = serde_json::from_slice(black_box(json.as_bytes())).unwrap();

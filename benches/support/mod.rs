@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 /// One row: what was compared, how it came out, and what it had to reach.
-pub(crate) struct Row {
-    pub(crate) work: String,
-    pub(crate) ours: String,
-    pub(crate) peer: String,
+pub struct Row {
+    pub work: String,
+    pub ours: String,
+    pub peer: String,
     /// Larger is better.
-    pub(crate) ratio: f64,
-    pub(crate) goal: f64,
+    pub ratio: f64,
+    pub goal: f64,
 }
 
 /// Prints the table; fails where a goal was missed.
-pub(crate) fn conclude(rows: &[Row]) -> ExitCode {
+pub fn conclude(rows: &[Row]) -> ExitCode {
     println!("| work | ours | compared with | ratio | goal | |");
     println!("|---|---|---|---|---|---|");
     for row in rows {

@@ -103,7 +103,7 @@ pub enum PayloadProblem {
         origin: Source,
     },
     /// A field of the contract that this kind of event does not have.
-    #[error("a {kind} event must have no field {field}")]
+    #[error("event {kind} must have no field {field}")]
     MisplacedField {
         /// The field.
         field: &'static str,

@@ -80,7 +80,7 @@ pub enum RestoreError {
         updated_at: DateTime<Utc>,
     },
     /// A fact that the state needs is not there.
-    #[error("a record in status {status} must have a {field}, but has none")]
+    #[error("a record in status {status} must have the field {field}, but has not")]
     MissingFact {
         /// The status of the record.
         status: Status,
@@ -88,7 +88,7 @@ pub enum RestoreError {
         field: &'static str,
     },
     /// A fact that belongs to another state is there.
-    #[error("a record in status {status} must have no {field}, but has {value:?}")]
+    #[error("a record in status {status} must not have the field {field}, but has {value:?}")]
     ForeignFact {
         /// The status of the record.
         status: Status,
@@ -203,7 +203,12 @@ fn whole_second(updated_at: DateTime<Utc>) -> Result<Timestamp, RestoreError> {
     if updated_at.nanosecond() != 0 {
         return Err(RestoreError::FractionalTime { updated_at });
     }
-    Ok(Timestamp::new(updated_at)?)
+    Timestamp::new(updated_at).map_err(|error| {
+        RestoreError::Value(InvalidValue {
+            field: "updated_at",
+            ..error
+        })
+    })
 }
 
 /// What every application has, whatever its state.
