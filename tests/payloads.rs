@@ -6,20 +6,8 @@ use certificate_lifecycle::{
     AnyApplication, Application, Event, EventKind, EventPayload, PayloadError, PayloadProblem,
     Transition, VaultUpload,
 };
-use support::{APPLICATION, WEBHOOK, at, details, error, reason};
+use support::{APPLICATION, WEBHOOK, at, details, error, reason, reference};
 use uuid::{Uuid, uuid};
-
-/// The reference payload of one kind, as it stands in the file.
-fn reference(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Created => include_str!("payloads/created.json"),
-        EventKind::Processing => include_str!("payloads/processing.json"),
-        EventKind::Approved => include_str!("payloads/approved.json"),
-        EventKind::Rejected => include_str!("payloads/rejected.json"),
-        EventKind::Failed => include_str!("payloads/failed.json"),
-        EventKind::Retried => include_str!("payloads/retried.json"),
-    }
-}
 
 /// Takes the white space out that stands between the parts of a JSON text.
 fn compact(json: &str) -> String {

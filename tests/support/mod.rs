@@ -136,3 +136,15 @@ pub fn every_application() -> Vec<AnyApplication> {
         failed_customer().retry(at(0)).application.into(),
     ]
 }
+
+/// The reference payload of one kind, as it stands in the file.
+pub fn reference(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Created => include_str!("../payloads/created.json"),
+        EventKind::Processing => include_str!("../payloads/processing.json"),
+        EventKind::Approved => include_str!("../payloads/approved.json"),
+        EventKind::Rejected => include_str!("../payloads/rejected.json"),
+        EventKind::Failed => include_str!("../payloads/failed.json"),
+        EventKind::Retried => include_str!("../payloads/retried.json"),
+    }
+}

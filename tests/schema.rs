@@ -1,0 +1,271 @@
+//! The schemas, by a stock validator: the six payloads pass, mutated ones do not, and what the
+//! schema says is what the parser does.
+
+mod support;
+
+use certificate_lifecycle::{EventKind, EventPayload, schema};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+fn reference(kind: EventKind) -> Value {
+    serde_json::from_str(support::reference(kind)).unwrap()
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap()
+}
+
+fn of_kind(kind: EventKind) -> Validator {
+    validator(&serde_json::from_str(&schema::event_schema(kind)).unwrap())
+}
+
+fn of_any() -> Validator {
+    validator(&serde_json::from_str(&schema::any_event_schema()).unwrap())
+}
+
+fn parses(payload: &Value) -> bool {
+    EventPayload::parse(payload.to_string().as_bytes()).is_ok()
+}
+
+#[test]
+fn schemas_are_valid_json_schema_2020_12() {
+    for kind in EventKind::ALL.iter().copied() {
+        let schema: Value = serde_json::from_str(&schema::event_schema(kind)).unwrap();
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
+        assert!(jsonschema::meta::is_valid(&schema));
+    }
+    let any: Value = serde_json::from_str(&schema::any_event_schema()).unwrap();
+    assert!(jsonschema::meta::is_valid(&any));
+}
+
+#[test]
+fn the_six_payloads_pass_their_own_schema_and_no_other() {
+    let any = of_any();
+    for kind in EventKind::ALL.iter().copied() {
+        let payload = reference(kind);
+        for other in EventKind::ALL.iter().copied() {
+            assert_eq!(of_kind(other).is_valid(&payload), other == kind);
+        }
+        assert!(any.is_valid(&payload));
+    }
+}
+
+/// Values that some field might take, most of them wrong.
+fn candidates() -> Vec<Value> {
+    let text = |it: &str| json!(it);
+    vec![
+        json!(null),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(1.5),
+        json!(9_007_199_254_740_991_u64),
+        json!(9_007_199_254_740_992_u64),
+        text(""),
+        text(" "),
+        text("\u{a0}\u{2003}\u{3000}\u{85}"),
+        text("\u{feff}"),
+        text("\u{200b}"),
+        text("\0"),
+        text("x"),
+        text(" x\n"),
+        text("vault"),
+        text("customer"),
+        text("Vault"),
+        text("single_upload"),
+        text("bulk_upload"),
+        text("customer_submission"),
+        text("certificate_application.created"),
+        text("certificate_application.approved"),
+        text("certificate_application.x"),
+        text("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+        text("9E7860F0-05d1-4fd0-b3e0-e98e19f1cf15"),
+        text("9e7860f005d14fd0b3e0e98e19f1cf15"),
+        text("urn:uuid:9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+        text("2026-06-04T10:30:00Z"),
+        text("2026-06-04T10:30:00.5Z"),
+        text("2026-06-04T10:30:00+00:00"),
+        text("2026-06-04T10:30:00z"),
+        text("2026-06-04 10:30:00Z"),
+        text("2025-02-29T10:30:00Z"),
+        text("2016-12-31T23:59:60Z"),
+        text("0000-01-01T00:00:00Z"),
+        text("john@example.com"),
+        text("jörg@exämple.de"),
+        text("\"john doe\"@example.com"),
+        text("\"john\\ doe\"@example.com"),
+        text("\"john\"doe\"@example.com"),
+        text("x@[192.0.2.1]"),
+        text("x@[192.0.2.1"),
+        text("john doe@example.com"),
+        text("john@example..com"),
+        text(".john@example.com"),
+        text("john.@example.com"),
+        text("john@@example.com"),
+        text("john@example.com\n"),
+        text("John <john@example.com>"),
+        text("@example.com"),
+        text("john@"),
+        json!("x".repeat(255)),
+        json!("x".repeat(256)),
+        json!("é".repeat(255)),
+        json!("🎓".repeat(256)),
+        json!("x".repeat(1000)),
+        json!("🎓".repeat(1001)),
+    ]
+}
+
+#[test]
+fn schema_and_parser_agree_on_every_mutation() {
+    let any = of_any();
+    let mut refused = 0;
+    for kind in EventKind::ALL.iter().copied() {
+        let (own, original) = (of_kind(kind), reference(kind));
+        let fields = [
+            "event",
+            "webhook_id",
+            "timestamp",
+            "application_id",
+            "uuid",
+            "certificate_title",
+            "applicant_email",
+            "source",
+            "trigger_context",
+            "rejection_reason",
+            "error",
+            "unknown",
+        ];
+        for field in fields {
+            let mut mutations: Vec<Value> = candidates()
+                .into_iter()
+                .map(|candidate| {
+                    let mut mutated = original.clone();
+                    mutated[field] = candidate;
+                    mutated
+                })
+                .collect();
+            let mut without = original.clone();
+            without.as_object_mut().unwrap().remove(field);
+            mutations.push(without);
+            for mutated in mutations {
+                let expected = parses(&mutated);
+                refused += usize::from(!expected);
+                assert_eq!(any.is_valid(&mutated), expected, "{field}: {mutated}");
+                if mutated["event"] == original["event"] {
+                    assert_eq!(own.is_valid(&mutated), expected, "{field}: {mutated}");
+                }
+            }
+        }
+    }
+    assert!(refused > 3000, "{refused}");
+}
+
+#[test]
+fn both_fields_of_a_created_event_together_make_the_pair() {
+    let any = of_any();
+    for source in ["vault", "customer"] {
+        for context in ["single_upload", "bulk_upload", "customer_submission"] {
+            let mut payload = reference(EventKind::Created);
+            payload["source"] = source.into();
+            payload["trigger_context"] = context.into();
+            let legal = (source == "customer") == (context == "customer_submission");
+            assert_eq!(any.is_valid(&payload), legal);
+            assert_eq!(parses(&payload), legal);
+        }
+    }
+}
+
+#[test]
+fn an_address_that_the_parser_takes_passes_the_schema() {
+    // The reverse does not hold beyond ASCII: a schema cannot say what a letter is.
+    let any = of_any();
+    for address in [
+        "a!#$%&'*+/=?^_`{|}~-b@example.com",
+        "\" \\\" \"@example.com",
+        "δοκιμή@παράδειγμα.δοκιμή",
+        "用户@例子.广告",
+        "x@localhost",
+        "x@[IPv6:2001:db8::1]",
+        "x@exa_mple.com",
+    ] {
+        let mut payload = reference(EventKind::Approved);
+        payload["applicant_email"] = address.into();
+        assert!(parses(&payload), "{address}");
+        assert!(any.is_valid(&payload), "{address}");
+    }
+}
+
+/// Follows every `$ref` of a document.
+fn check_references(document: &Value, node: &Value, count: &mut usize) {
+    match node {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref") {
+                let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+                assert!(document.pointer(pointer).is_some(), "{pointer}");
+                *count += 1;
+            }
+            members
+                .values()
+                .for_each(|it| check_references(document, it, count));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|it| check_references(document, it, count)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_asyncapi_document_describes_the_same_six_events() {
+    let document: Value = serde_json::from_str(&schema::asyncapi()).unwrap();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut references = 0;
+    check_references(&document, &document, &mut references);
+    assert_eq!(references, 6 + 1 + 6 + 12);
+    for kind in EventKind::ALL.iter().copied() {
+        let message = &document["components"]["messages"][kind.as_str()];
+        assert_eq!(message["name"], kind.name());
+        let payload = &document["components"]["schemas"][kind.as_str()];
+        let own: Value = serde_json::from_str(&schema::event_schema(kind)).unwrap();
+        assert_eq!(payload["properties"], own["properties"]);
+        assert_eq!(payload["required"], own["required"]);
+        // The example is the reference payload, but for the source of the processing event.
+        assert_eq!(message["examples"][0]["payload"], reference(kind));
+        let validator = validator(payload);
+        assert!(validator.is_valid(&reference(kind)));
+        assert!(!validator.is_valid(&json!({"event": kind.name()})));
+    }
+    let headers = document["components"]["schemas"]["headers"].clone();
+    let names: Vec<_> = headers["required"].as_array().unwrap().iter().collect();
+    assert_eq!(names.len(), 7);
+    assert!(
+        names
+            .iter()
+            .all(|name| headers["properties"][name.as_str().unwrap()].is_object())
+    );
+}
+
+#[test]
+fn properties_stand_in_the_order_of_the_wire() {
+    for kind in EventKind::ALL.iter().copied() {
+        let schema = schema::event_schema(kind);
+        let wire = support::reference(kind);
+        let fields = wire
+            .lines()
+            .filter_map(|line| line.trim().split('"').nth(1));
+        let mut rest = schema.split_once("\"properties\"").unwrap().1;
+        for field in fields {
+            rest = rest.split_once(&format!("\"{field}\": {{")).expect(field).1;
+        }
+    }
+}
