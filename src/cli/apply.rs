@@ -43,14 +43,14 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 }
 
-const EXAMPLE: &str = "\
-Example:
-  echo '{\"command\":\"submit\",\"at\":\"2026-06-04T10:30:00Z\",\"application_id\":42,\
-\"uuid\":\"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15\",\
-\"certificate_title\":\"Certificate of Achievement\",\"applicant_email\":\"john@example.com\"}' \
-| certlife apply
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = r#"Example:
+  echo '{"command":"submit","application_id":42,' \
+  '"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",' \
+  '"certificate_title":"Certificate of Achievement",' \
+  '"applicant_email":"john@example.com"}' | certlife apply
 
-Exit status: 0 all accepted, 1 some refused, 2 the run could not go on.";
+Exit status: 0 all accepted, 1 some refused, 2 the run could not go on."#;
 
 /// Where applications are kept.
 #[derive(Debug, Clone, Copy)]

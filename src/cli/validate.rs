@@ -23,16 +23,16 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 }
 
-const EXAMPLE: &str = "\
-Example:
-  echo '{\"event\":\"certificate_application.approved\",\
-\"webhook_id\":\"a1b2c3d4-e5f6-7890-abcd-ef1234567890\",\
-\"timestamp\":\"2026-06-04T10:30:00Z\",\"application_id\":42,\
-\"uuid\":\"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15\",\
-\"certificate_title\":\"Certificate of Achievement\",\
-\"applicant_email\":\"john@example.com\",\"source\":\"vault\"}' | certlife validate
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = r#"Example:
+  echo '{"event":"certificate_application.approved",' \
+  '"webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890",' \
+  '"timestamp":"2026-06-04T10:30:00Z","application_id":42,' \
+  '"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",' \
+  '"certificate_title":"Certificate of Achievement",' \
+  '"applicant_email":"john@example.com","source":"vault"}' | certlife validate
 
-Exit status: 0 nothing found, 1 some findings, 2 the run could not go on.";
+Exit status: 0 nothing found, 1 some findings, 2 the run could not go on."#;
 
 /// One finding.
 #[derive(Serialize)]

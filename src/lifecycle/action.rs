@@ -69,7 +69,7 @@ impl Command {
 /// assert_eq!(
 ///     refusal.to_string(),
 ///     "cannot retry application 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15 (source vault): \
-///      it is created; what can be done now: approve, fail"
+///      its status is created; what can be done now: approve, fail"
 /// );
 /// assert_eq!(refusal.legal_actions(), [Action::Approve, Action::Fail]);
 /// # Ok(())
@@ -124,7 +124,7 @@ impl std::fmt::Display for IllegalTransition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "cannot {} application {} (source {}): it is {}",
+            "cannot {} application {} (source {}): its status is {}",
             sentence(self.action()),
             self.application.details().uuid(),
             self.source(),

@@ -1,0 +1,135 @@
+//! What the program says of itself.
+
+use std::process::Command;
+
+use certificate_lifecycle::{EventKind, diagram, schema};
+
+use crate::{certlife, golden, run};
+
+#[test]
+fn help_is_what_the_golden_files_say() {
+    let help = |args: &[&str]| {
+        let run = run(args, "");
+        assert_eq!(run.code, Some(0));
+        run.stdout
+    };
+    golden!(help(&["--help"]), "golden/help.txt");
+    golden!(help(&["apply", "--help"]), "golden/help-apply.txt");
+    golden!(help(&["validate", "--help"]), "golden/help-validate.txt");
+    golden!(help(&["diagram", "--help"]), "golden/help-diagram.txt");
+    golden!(help(&["schema", "--help"]), "golden/help-schema.txt");
+    golden!(
+        help(&["completions", "--help"]),
+        "golden/help-completions.txt"
+    );
+}
+
+#[test]
+fn the_example_of_each_help_works_as_pasted() {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_certlife"));
+    let path = std::env::join_paths(
+        [program.parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // `validate` shows an event that comes out of nowhere: one finding.
+    let expected = [
+        ("apply", 0),
+        ("validate", 1),
+        ("diagram", 0),
+        ("schema", 0),
+        ("completions", 0),
+    ];
+    for (command, code) in expected {
+        // At the width of a terminal and at a narrow one, for both forms of help.
+        for (columns, flag) in [("100", "--help"), ("80", "--help"), ("80", "-h")] {
+            let help = certlife(&[command, flag])
+                .env("COLUMNS", columns)
+                .output()
+                .unwrap();
+            let help = String::from_utf8(help.stdout).unwrap();
+            let example: Vec<_> = help
+                .lines()
+                .skip_while(|line| *line != "Example:")
+                .skip(1)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            assert!(!example.is_empty(), "{command}: {help}");
+            let output = Command::new("bash")
+                .arg("-c")
+                .arg(example.join("\n"))
+                .env("PATH", &path)
+                .current_dir(&folder)
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
+        }
+    }
+    assert!(folder.path().join("lifecycle.svg").exists());
+    assert!(folder.path().join("asyncapi.json").exists());
+}
+
+#[test]
+fn diagrams_and_schemas_are_the_librarys() {
+    let printed = |args: &[&str]| run(args, "").stdout;
+    assert_eq!(printed(&["diagram"]), diagram::mermaid());
+    assert_eq!(
+        printed(&["diagram", "--format", "mermaid"]),
+        diagram::mermaid()
+    );
+    assert_eq!(printed(&["diagram", "--format", "dot"]), diagram::dot());
+    assert_eq!(printed(&["diagram", "--format", "svg"]), diagram::svg());
+    assert_eq!(printed(&["schema"]), schema::any_event_schema());
+    assert_eq!(
+        printed(&["schema", "--format", "json-schema", "--event", "failed"]),
+        schema::event_schema(EventKind::Failed)
+    );
+    assert_eq!(
+        printed(&["schema", "--format", "asyncapi"]),
+        schema::asyncapi()
+    );
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    for (args, words) in [
+        (
+            &["schema", "--event", "deleted"][..],
+            "expected one of: created, processing",
+        ),
+        (
+            &["schema", "--format", "asyncapi", "--event", "failed"],
+            "--event goes with --format json-schema",
+        ),
+        (
+            &["diagram", "--format", "png"],
+            "possible values: mermaid, dot, svg",
+        ),
+        (
+            &["apply", "--webhook-id", "x"],
+            "invalid value 'x' for '--webhook-id <UUID>'",
+        ),
+        (&["aply"], "a similar subcommand exists: 'apply'"),
+    ] {
+        let run = run(args, "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn every_shell_gets_completions_that_know_the_subcommands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let run = run(&["completions", shell], "");
+        assert_eq!(run.code, Some(0));
+        assert!(run.stdout.contains("validate"), "{shell}");
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let version = concat!("certlife ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(run(&["--version"], "").stdout, version);
+}

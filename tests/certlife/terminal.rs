@@ -1,0 +1,68 @@
+//! What people see: standard error on a terminal, of which `script` (util-linux) makes one.
+
+use std::process::Command;
+
+/// Runs a line of shell on a terminal and returns what it shows there.
+fn on_a_terminal(line: &str) -> String {
+    let line = line.replace("certlife", env!("CARGO_BIN_EXE_certlife"));
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TERM", "xterm")
+        .output()
+        .expect("`script` of util-linux makes the terminal");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .replace('\r', "\n")
+}
+
+#[test]
+fn people_get_readable_lines_a_progress_bar_and_a_summary() {
+    let shown = on_a_terminal("certlife apply docs/examples/commands.jsonl > /dev/null");
+    assert!(!shown.contains("{\"line\""), "{shown}");
+    assert!(shown.contains(
+        "line 10: cannot reject application 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15 \
+         (source customer): its status is approved, which is final"
+    ));
+    assert!(shown.contains(
+        "21 accepted, 9 refused (1 invalid_json, 2 invalid_command, 1 unknown_application, \
+         1 already_exists, 4 illegal_transition)"
+    ));
+}
+
+#[test]
+fn the_progress_bar_shows_how_much_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nonsense.jsonl");
+    std::fs::write(&file, "{}\n".repeat(60_000)).unwrap();
+    let file = file.display();
+    let shown = on_a_terminal(&format!("certlife validate {file} > /dev/null"));
+    assert!(
+        shown.contains('%') && shown.contains("of 175.78 KiB"),
+        "{shown}"
+    );
+    let shown = on_a_terminal(&format!("certlife validate {file}"));
+    assert!(
+        !shown.contains("of 175.78 KiB"),
+        "the bar mixed with the findings"
+    );
+    assert!(shown.contains("missing_field") && shown.contains("findings: 60000"));
+}
+
+#[test]
+fn validate_ends_with_a_summary_in_words() {
+    let shown = on_a_terminal(
+        "certlife apply docs/examples/commands.jsonl 2> /dev/null | certlife validate",
+    );
+    assert!(
+        shown.contains(
+            "events: 21 (7 created, 2 processing, 5 approved, 1 rejected, 3 failed, 3 retried)"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("applications: 7 (5 approved, 1 rejected, 1 retried)"),
+        "{shown}"
+    );
+    assert!(shown.contains("findings: 0"));
+}
