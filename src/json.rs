@@ -126,7 +126,7 @@ impl FieldError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
     /// The text is not JSON.
-    #[error("not valid JSON: {message}, at {}column {column}", LinePrefix(*.line))]
+    #[error("not valid JSON: {message}, at {}column {column}; expected a JSON object", LinePrefix(*.line))]
     Syntax {
         /// What is wrong.
         message: String,
@@ -244,8 +244,9 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
                         if *seen && fields.duplicate.is_none() {
                             fields.duplicate = Some(name);
                         }
+                        // Of two values, neither is to be relied on.
+                        *slot = Some(value).filter(|_| !*seen);
                         *seen = true;
-                        *slot = Some(value);
                     }
                 }
                 Name::Unknown(name) => {

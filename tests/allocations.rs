@@ -3,7 +3,10 @@
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use certificate_lifecycle::{AnyApplication, Application, Command, RenderedEvent};
+use certificate_lifecycle::{
+    AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
+    CertificateTitle, Command, Event, ProcessingError, RejectionReason, RenderedEvent, VaultUpload,
+};
 use support::{WEBHOOK, at, details, error, reason};
 
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -70,6 +73,10 @@ fn a_creation_allocates_only_the_shared_details() {
 fn a_payload_is_one_allocation_and_each_further_webhook_none() {
     let event = Application::submit(details(), at(0)).event;
     assert_eq!(allocations(|| drop(event.to_json(WEBHOOK))), 1);
+    let longest = longest_events();
+    for event in &longest {
+        assert_eq!(allocations(|| drop(event.to_json(WEBHOOK))), 1);
+    }
     let mut rendered: RenderedEvent = event.render();
     assert_eq!(
         allocations(|| {
@@ -77,4 +84,24 @@ fn a_payload_is_one_allocation_and_each_further_webhook_none() {
         }),
         0
     );
+}
+
+/// The events with the longest texts, of the two kinds that have one of their own.
+fn longest_events() -> [Event; 2] {
+    let details = || {
+        ApplicationDetails::new(
+            ApplicationId::new(ApplicationId::MAX).unwrap(),
+            support::APPLICATION,
+            CertificateTitle::new("🎓".repeat(255)).unwrap(),
+            ApplicantEmail::new(format!("{}@example.com", "ü".repeat(32))).unwrap(),
+        )
+    };
+    let submitted = Application::submit(details(), at(0)).application;
+    let uploaded = Application::upload(details(), VaultUpload::Single, at(0)).application;
+    let reason = RejectionReason::new("🎓".repeat(1000)).unwrap();
+    let error = ProcessingError::new("🎓".repeat(1000)).unwrap();
+    [
+        submitted.reject(reason, at(0)).event,
+        uploaded.fail(error, at(0)).event,
+    ]
 }

@@ -318,6 +318,18 @@ fn values_keep_the_rules_of_the_contract() {
 }
 
 #[test]
+fn a_payload_takes_no_more_memory_than_it_needs() {
+    for kind in EventKind::ALL.iter().copied() {
+        let json = emitted(kind).to_json(WEBHOOK);
+        assert!(
+            json.capacity() < json.len() + 150,
+            "{kind}: {}",
+            json.capacity()
+        );
+    }
+}
+
+#[test]
 fn a_field_that_stands_twice_is_refused() {
     let json = reference(EventKind::Approved).replacen('{', r#"{"uuid":"x","#, 1);
     check(
@@ -325,6 +337,8 @@ fn a_field_that_stands_twice_is_refused() {
         "duplicate_field",
         "field uuid appears more than once",
     );
+    let known = EventPayload::parse(json.as_bytes()).unwrap_err().uuid;
+    assert_eq!(known, None);
     let json = reference(EventKind::Approved).replacen('{', r#"{"source":null,"#, 1);
     check(
         &json,
@@ -339,32 +353,32 @@ fn what_is_no_json_object_is_told_apart() {
         (
             "",
             "invalid_json",
-            "not valid JSON: EOF while parsing a value, at column 0",
+            "not valid JSON: EOF while parsing a value, at column 0; expected a JSON object",
         ),
         (
             "{",
             "invalid_json",
-            "not valid JSON: EOF while parsing an object, at column 1",
+            "not valid JSON: EOF while parsing an object, at column 1; expected a JSON object",
         ),
         (
             "nope",
             "invalid_json",
-            "not valid JSON: expected ident, at column 2",
+            "not valid JSON: expected ident, at column 2; expected a JSON object",
         ),
         (
             "{}x",
             "invalid_json",
-            "not valid JSON: trailing characters, at column 3",
+            "not valid JSON: trailing characters, at column 3; expected a JSON object",
         ),
         (
             "{\n\n1}",
             "invalid_json",
-            "not valid JSON: key must be a string, at line 3 column 1",
+            "not valid JSON: key must be a string, at line 3 column 1; expected a JSON object",
         ),
         (
             "{\"event\":\"\\ud800\"}",
             "invalid_json",
-            "not valid JSON: unexpected end of hex escape, at column 17",
+            "not valid JSON: unexpected end of hex escape, at column 17; expected a JSON object",
         ),
         (
             "null",

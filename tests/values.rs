@@ -104,6 +104,7 @@ fn addresses_are_addresses_and_nothing_else() {
         "jörg@exämple.de",
         "x@localhost",
         "x@[192.0.2.1]",
+        "\"a <b\"@example.com",
         &longest,
     ] {
         assert_eq!(ApplicantEmail::new(valid).unwrap().as_str(), valid);

@@ -49,7 +49,7 @@ impl EventKind {
     /// The kind with this name on the wire, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+        name.strip_prefix("certificate_application.")?.parse().ok()
     }
 
     /// The action that emits it; `None` for `created`, which submissions and uploads emit.

@@ -232,27 +232,33 @@ text_value! {
     ProcessingError(Arc<str>), "error", 1000, check_text
 }
 
-/// "john@example.com" is an address; "John <john@example.com>" is an address with a display name.
+/// The part before the last `@` and the part after it, each by its own grammar. That leaves out what
+/// `email_address` reads beyond an address: a display name, as in "John <john@example.com>".
+fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
+    check_length(field, value, max)?;
+    let is_address = value.rsplit_once('@').is_some_and(|(local, domain)| {
+        EmailAddress::is_valid_local_part(local) && EmailAddress::is_valid_domain(domain)
+    });
+    if is_address {
+        return Ok(());
+    }
+    let reason = match EmailAddress::parse_with_options(value, ADDRESS_ONLY) {
+        Err(error) => error.to_string(),
+        Ok(_) => email_address::Error::UnsupportedDisplayName.to_string(),
+    };
+    let value = shorten(value);
+    Err(InvalidValue::new(
+        field,
+        Violation::NotAnAddress { value, reason },
+    ))
+}
+
+/// For the reason of a refusal only.
 const ADDRESS_ONLY: Options = Options {
     minimum_sub_domains: 0,
     allow_domain_literal: true,
     allow_display_text: false,
 };
-
-fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
-    check_length(field, value, max)?;
-    let refused = |reason: String| {
-        let value = shorten(value);
-        InvalidValue::new(field, Violation::NotAnAddress { value, reason })
-    };
-    // `email_address` reads " <" as the end of a display name, an empty one included.
-    if value.contains(" <") {
-        return Err(refused("Display name is not supported.".to_owned()));
-    }
-    EmailAddress::parse_with_options(value, ADDRESS_ONLY)
-        .map(drop)
-        .map_err(|error| refused(error.to_string()))
-}
 
 /// The backend's own number of an application: 1 to 2⁵³ − 1, so that every JSON reader can hold it.
 ///
