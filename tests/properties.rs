@@ -100,6 +100,10 @@ struct Step {
 }
 
 impl Model {
+    #[expect(
+        clippy::match_same_arms,
+        reason = "one line for each line of the contract"
+    )]
     fn next(&self, action: Action) -> Option<&'static str> {
         match (self.state, self.from_vault, action) {
             ("created", false, Action::BeginProcessing) => Some("processing"),

@@ -1,0 +1,177 @@
+//! The style of the house, as far as a program can check it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files of at most this many lines are about one noun.
+const LONGEST_FILE: usize = 450;
+
+fn files_below(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == extension) {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty());
+    files
+}
+
+fn module_of(file: &Path) -> String {
+    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let first = inside.unwrap().components().next().unwrap();
+    let name = first.as_os_str().to_str().unwrap();
+    name.trim_end_matches(".rs").to_owned()
+}
+
+/// The first segment of every `crate::` path in the file, comments aside.
+fn used_modules(code: &str) -> Vec<String> {
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|path| {
+            path.chars()
+                .take_while(|it| it.is_alphanumeric() || *it == '_')
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn modules_depend_on_each_other_one_way() {
+    for file in files_below("src", "rs") {
+        let module = module_of(&file);
+        let code = fs::read_to_string(&file).unwrap();
+        for used in used_modules(&code) {
+            let allowed = match module.as_str() {
+                "lifecycle" => used == "lifecycle",
+                // For shortening what an error quotes.
+                "json" => code.contains("crate::lifecycle::value::shorten") && used == "lifecycle",
+                "event" => ["event", "lifecycle", "json"].contains(&used.as_str()),
+                "diagram" => used == "lifecycle",
+                // What stands at the root, by name, is the public interface.
+                "cli" => !["lifecycle", "event"].contains(&used.as_str()),
+                "lib" | "main" => true,
+                _ => false,
+            };
+            assert!(allowed, "{}: `{module}` uses `{used}`", file.display());
+        }
+        let uses_cli = code.contains("crate::cli") && module != "cli";
+        assert!(!uses_cli, "{}: nobody uses `cli`", file.display());
+    }
+}
+
+#[test]
+fn the_core_depends_on_six_crates_and_the_rest_is_optional() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+    let dependencies = dependencies.split("\n[").next().unwrap();
+    let (optional, core): (Vec<_>, Vec<_>) = dependencies
+        .lines()
+        .filter(|line| !line.is_empty())
+        .partition(|line| line.contains("optional = true"));
+    let names = |lines: Vec<&str>| -> Vec<String> {
+        let name = |line: &str| line.split(" = ").next().unwrap().to_owned();
+        lines.into_iter().map(name).collect()
+    };
+    assert_eq!(
+        names(core),
+        [
+            "chrono",
+            "email_address",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "uuid"
+        ]
+    );
+    // Every dependency says why it is there.
+    let decision = fs::read_to_string("docs/decisions/0003-dependencies.md").unwrap();
+    for name in names(optional) {
+        assert!(decision.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn files_are_short_and_lines_have_no_loose_ends() {
+    let folders = [
+        ("src", "rs"),
+        ("tests", "rs"),
+        ("benches", "rs"),
+        ("docs", "md"),
+    ];
+    for (folder, extension) in folders {
+        for file in files_below(folder, extension) {
+            let text = fs::read_to_string(&file).unwrap();
+            let name = file.display();
+            if folder == "src" {
+                let lines = text.lines().count();
+                assert!(lines <= LONGEST_FILE, "{name} has {lines} lines");
+            }
+            // In two pieces, so that this line is none of them.
+            for mark in [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["HA", "CK"]] {
+                assert!(!text.contains(&mark.concat()), "{name}: {}", mark.concat());
+            }
+            for (number, line) in text.lines().enumerate() {
+                assert_eq!(line.trim_end(), line, "{name}:{}", number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is_about() {
+    for folder in ["src", "tests", "benches"] {
+        for file in files_below(folder, "rs") {
+            let code = fs::read_to_string(&file).unwrap();
+            let about = code.starts_with("//! ") || code.starts_with("#![doc");
+            assert!(about, "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_in_src_panics_without_saying_why_it_cannot() {
+    for file in files_below("src", "rs") {
+        let code = fs::read_to_string(&file).unwrap();
+        let lines: Vec<_> = code.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let code_only = line.split("//").next().unwrap();
+            let may_panic = [
+                ".unwrap()",
+                ".expect(",
+                "panic!",
+                "unreachable!",
+                "todo!",
+                "unimplemented!",
+            ]
+            .iter()
+            .any(|it| code_only.contains(it));
+            let explained = index > 0 && lines[index - 1].trim_start().starts_with("//");
+            assert!(!may_panic || explained, "{}:{}", file.display(), index + 1);
+        }
+    }
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let mut documents = files_below("docs", "md");
+    documents.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.starts_with("http") {
+                continue;
+            }
+            let path = document.parent().unwrap().join(target);
+            assert!(path.exists(), "{}: {target}", document.display());
+        }
+    }
+}
