@@ -162,12 +162,56 @@ fn the_runtime_form_is_the_contract_cell_by_cell() {
 }
 
 #[test]
+fn a_refusal_is_a_sentence_that_an_administrator_can_read() {
+    let said = |index: usize, action| {
+        let application = every_application().swap_remove(index);
+        application
+            .apply(command(action), at(0))
+            .unwrap_err()
+            .to_string()
+    };
+    let uuid = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+    for (index, action, sentence) in [
+        (
+            0,
+            Action::BeginProcessing,
+            format!(
+                "cannot begin processing application {uuid} (source vault): its status is created; what can be done now: approve, fail"
+            ),
+        ),
+        (
+            4,
+            Action::Approve,
+            format!(
+                "cannot approve application {uuid} (source customer): its status is created; what can be done now: begin processing, reject"
+            ),
+        ),
+        (
+            2,
+            Action::Fail,
+            format!(
+                "cannot fail application {uuid} (source vault): its status is failed; what can be done now: retry"
+            ),
+        ),
+        (
+            6,
+            Action::Reject,
+            format!(
+                "cannot reject application {uuid} (source customer): its status is approved, which is final"
+            ),
+        ),
+    ] {
+        assert_eq!(said(index, action), sentence);
+    }
+}
+
+#[test]
 fn in_progress_is_what_the_contract_calls_so() {
     for application in every_application() {
-        let expected = match (application.source(), application.status()) {
-            (Source::Vault, Status::Created) | (_, Status::Processing | Status::Retried) => true,
-            _ => false,
-        };
+        let expected = matches!(
+            (application.source(), application.status()),
+            (Source::Vault, Status::Created) | (_, Status::Processing | Status::Retried)
+        );
         assert_eq!(application.is_in_progress(), expected, "{application:?}");
     }
 }

@@ -213,11 +213,10 @@ fn write_hyphenated(uuid: Uuid, out: &mut [u8; UUID_LEN]) {
 #[inline]
 const fn hex(value: u64) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // One digit a byte.
-    let mut digits = value;
-    digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff;
-    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff;
-    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Apart by halves, to one digit a byte.
+    let pairs = ((value & 0xffff_0000) << 16) + (value & 0x0000_ffff);
+    let bytes = ((pairs & 0x0000_ff00_0000_ff00) << 8) + (pairs & 0x0000_00ff_0000_00ff);
+    let digits = ((bytes & 0x00f0_00f0_00f0_00f0) << 4) + (bytes & 0x000f_000f_000f_000f);
     // Adding 6 carries into bit 4 exactly where the digit is a letter.
     let letters = ((digits + 6 * ONES) >> 4) & ONES;
     let ascii = digits + b'0' as u64 * ONES + (b'a' - b'0' - 10) as u64 * letters;

@@ -1,6 +1,7 @@
 //! The table of CONTRACT.md, "Lifecycle", as data: for diagrams, documents, schemas and guards.
 //!
-//! The same table as the impls in [`transition`](super::transition); a test proves them equal.
+//! The same table as the impls of the permissions ([`CanApprove`](crate::CanApprove) and the others);
+//! a test proves them equal.
 
 use super::action::Action;
 use super::event::EventKind;
@@ -136,26 +137,52 @@ pub fn is_legal(status: Status, source: Source, action: Action) -> bool {
 /// application is `processing` at version 2 and never again.
 #[must_use]
 pub fn is_reachable(status: Status, source: Source, version: u64) -> bool {
-    // From version 4 on, the only moves left are between Failed, Retried and Approved, so what is
-    // reachable repeats with period 2. Walking the whole history of a large version is needless.
-    const SETTLED: u64 = 4;
-    let steps = if version > SETTLED {
-        SETTLED + (version - SETTLED) % 2
-    } else {
-        version
-    };
-    let mut reached: u8 = match steps {
+    static TABLE: [[u8; SETTLED]; Source::ALL.len()] = REACHED;
+    // From version 3 on, the only moves left are between Failed, Retried and Approved, so what is
+    // reachable repeats with period 2.
+    let row = match version {
         0 => return false,
-        _ => bit(Status::Created),
+        1 => 0,
+        2 => 1,
+        odd if odd % 2 == 1 => 2,
+        _ => 3,
     };
-    for _ in 1..steps {
-        reached = RULES
-            .iter()
-            .filter(|rule| rule.source == source && reached & bit(rule.from) != 0)
-            .fold(0, |next, rule| next | bit(rule.to));
-    }
-    reached & bit(status) != 0
+    TABLE
+        .get(source as usize)
+        .and_then(|versions| versions.get(row))
+        .is_some_and(|reached| reached & bit(status) != 0)
 }
+
+/// How many versions there are before what is reachable repeats.
+const SETTLED: usize = 4;
+
+/// The states that each source can be in at versions 1 to 4, one bit each, walked at compile time.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where an index out of range does not compile"
+)]
+const REACHED: [[u8; SETTLED]; Source::ALL.len()] = {
+    let mut reached = [[0; SETTLED]; Source::ALL.len()];
+    let mut source = 0;
+    while source < Source::ALL.len() {
+        reached[source][0] = bit(Status::Created);
+        let mut version = 1;
+        while version < SETTLED {
+            let mut row = 0;
+            while row < RULES.len() {
+                let rule = RULES[row];
+                let starts_here = reached[source][version - 1] & bit(rule.from) != 0;
+                if rule.source as usize == source && starts_here {
+                    reached[source][version] |= bit(rule.to);
+                }
+                row += 1;
+            }
+            version += 1;
+        }
+        source += 1;
+    }
+    reached
+};
 
 const fn bit(status: Status) -> u8 {
     1 << status as u8
