@@ -145,6 +145,10 @@ fn apply(
                 }
             }
             Err(refusal) => {
+                if report.is_for_people() {
+                    // On one terminal, a refusal stands after the events of the lines before it.
+                    output.flush()?;
+                }
                 *tally.refused.entry(refusal.code).or_default() += 1;
                 let refused = RefusedLine {
                     line: number,

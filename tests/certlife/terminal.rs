@@ -66,3 +66,15 @@ fn validate_ends_with_a_summary_in_words() {
     );
     assert!(shown.contains("findings: 0"));
 }
+
+#[test]
+fn on_one_terminal_events_and_refusals_stand_in_the_order_of_their_lines() {
+    let shown = on_a_terminal("certlife apply docs/examples/commands.jsonl");
+    let place = |text: &str| {
+        shown
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {shown}"))
+    };
+    assert!(place("2026-06-04T10:34:30Z") < place("line 8: "));
+    assert!(place("line 8: ") < place("2026-06-04T10:36:00Z"));
+}
