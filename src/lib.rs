@@ -1,4 +1,45 @@
-#![doc = include_str!("../README.md")]
+//! The lifecycle of a certificate application as typestates: an illegal transition does not compile,
+//! a legal one emits its webhook event.
+//!
+//! ```
+//! use certificate_lifecycle::*;
+//! use chrono::{DateTime, Utc};
+//! use uuid::uuid;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let at: DateTime<Utc> = "2026-06-04T10:30:00Z".parse()?;
+//! let details = ApplicationDetails::new(
+//!     ApplicationId::new(42)?,
+//!     uuid!("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+//!     CertificateTitle::new("Certificate of Achievement")?,
+//!     ApplicantEmail::new("john@example.com")?,
+//! );
+//! let Transition { application, event } = Application::submit(details, at);
+//! let webhook_id = uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890");
+//! assert!(event.to_json(webhook_id).contains(r#""source":"customer""#));
+//!
+//! let Transition { application, .. } = application.begin_processing(at);
+//! let Transition { application, .. } = application.approve(at);
+//! assert_eq!(application.status(), Status::Approved);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The tour
+//!
+//! - **Typed**: [`Application`] has one method for each action, where it is legal, and each returns a
+//!   [`Transition`]. The permissions ([`CanBeginProcessing`], [`CanApprove`], [`CanReject`],
+//!   [`CanFail`], [`CanRetry`]) are the table.
+//! - **At run time**: [`AnyApplication`] takes a [`Command`], or refuses it with an
+//!   [`IllegalTransition`] that gives the application back.
+//! - **Stored**: [`AnyApplication::to_record`] and [`AnyApplication::restore`], which checks every
+//!   invariant.
+//! - **Events**: [`Event::to_json`] for one webhook, [`Event::render`] for many;
+//!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`Audit`] follow them.
+//! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
+//!
+//! Time is an argument; nothing here does I/O, reads a clock or is random.
+
 #![forbid(unsafe_code)]
 // No panic is reachable from input.
 #![warn(
@@ -44,3 +85,9 @@ pub use lifecycle::value::{
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+
+/// The examples of the documents compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/embedding.md")]
+struct Documents;

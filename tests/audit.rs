@@ -255,6 +255,24 @@ fn a_payload_that_breaks_the_contract_changes_nothing() {
 }
 
 #[test]
+fn a_finding_names_its_field_where_it_is_one() {
+    let log = lines(&history());
+    let field = |lines: &[String]| {
+        let mut audit = Audit::default();
+        let findings = lines.iter().flat_map(|line| audit.check(line.as_bytes()));
+        findings.last().unwrap().problem.field()
+    };
+    assert_eq!(field(&log[1..2]), None);
+    assert_eq!(field(&[log[0].clone(), log[0].clone()]), None);
+    assert_eq!(field(&[log[0].clone(), log[4].clone()]), None);
+    assert_eq!(field(&["{}".to_owned()]), Some("event"));
+    let late = log[1].replace("10:30:01", "10:29:01");
+    assert_eq!(field(&[log[0].clone(), late]), Some("timestamp"));
+    let changed = log[1].replace("john@", "jane@");
+    assert_eq!(field(&[log[0].clone(), changed]), Some("applicant_email"));
+}
+
+#[test]
 fn a_history_replays_to_its_application() {
     let lines = lines(&history());
     let payloads: Vec<_> = lines

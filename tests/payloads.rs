@@ -4,7 +4,7 @@ mod support;
 
 use certificate_lifecycle::{
     AnyApplication, Application, Event, EventKind, EventPayload, PayloadError, PayloadProblem,
-    Transition, VaultUpload,
+    Source, Transition, VaultUpload,
 };
 use support::{APPLICATION, WEBHOOK, at, details, error, reason, reference};
 use uuid::{Uuid, uuid};
@@ -315,6 +315,59 @@ fn values_keep_the_rules_of_the_contract() {
         problem(&failed).to_string(),
         "error must have 1 to 1000 characters, but has 0"
     );
+}
+
+#[test]
+fn a_stored_payload_turns_to_another_webhook() {
+    for kind in EventKind::ALL.iter().copied() {
+        let stored = emitted(kind).to_json(WEBHOOK);
+        let mut rendered = EventPayload::parse(stored.as_bytes()).unwrap().render();
+        assert_eq!(rendered.for_webhook(WEBHOOK), stored.as_bytes());
+        let other = emitted(kind).to_json(Uuid::max());
+        assert_eq!(rendered.for_webhook(Uuid::max()), other.as_bytes());
+    }
+}
+
+#[test]
+fn a_problem_names_its_field_where_it_is_one() {
+    let created = reference(EventKind::Created);
+    for (json, field) in [
+        ("[]".to_owned(), None),
+        ("nope".to_owned(), None),
+        ("{}".to_owned(), Some("event")),
+        (
+            created.replace("application.created", "application.x"),
+            Some("event"),
+        ),
+        (created.replace(": 42", ": \"42\""), Some("application_id")),
+        (created.replace("john@", ""), Some("applicant_email")),
+        (created.replace("\"vault\"", "\"x\""), Some("source")),
+        (
+            created.replace("\"vault\"", "\"customer\""),
+            Some("trigger_context"),
+        ),
+        (
+            reference(EventKind::Processing).replace("\"customer\"", "\"vault\""),
+            Some("source"),
+        ),
+        (created.replacen('{', r#"{"error":"x","#, 1), Some("error")),
+        (created.replacen('{', r#"{"uuid":"x","#, 1), Some("uuid")),
+    ] {
+        assert_eq!(problem(&json).field(), field, "{json}");
+    }
+    let not_utf8 = EventPayload::parse(b"\xff").unwrap_err().problem;
+    assert_eq!((not_utf8.code(), not_utf8.field()), ("invalid_json", None));
+}
+
+#[test]
+fn an_event_knows_its_application() {
+    let event = emitted(EventKind::Rejected);
+    assert_eq!(
+        (event.uuid(), event.source()),
+        (APPLICATION, Source::Customer)
+    );
+    let payload = EventPayload::parse(reference(EventKind::Failed).as_bytes()).unwrap();
+    assert_eq!(payload.source(), Source::Vault);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 mod support;
 
 use certificate_lifecycle::{
-    AnyApplication, ApplicationRecord, CustomerApplication, RestoreError, Source, Status,
-    TriggerContext, VaultApplication,
+    AnyApplication, Application, ApplicationRecord, Customer, CustomerApplication, Failed,
+    RestoreError, Retried, Source, Status, TriggerContext, Vault, VaultApplication,
 };
 use support::{at, every_application};
 
@@ -74,6 +74,22 @@ fn a_restored_application_is_typed_again() {
         panic!("it was rejected and from a customer");
     };
     assert_eq!(rejected.rejection_reason(), &support::reason());
+}
+
+#[test]
+fn the_typed_form_is_had_by_its_type_or_the_application_comes_back() {
+    let any = AnyApplication::restore(record(Status::Failed, Source::Vault)).unwrap();
+    assert_eq!(any.error(), Some(&support::error()));
+    assert_eq!(
+        (any.trigger_context(), any.rejection_reason()),
+        (None, None)
+    );
+    let wrong_source = Application::<Failed, Customer>::try_from(any).unwrap_err();
+    let wrong_state = Application::<Retried, Vault>::try_from(wrong_source).unwrap_err();
+    let failed = Application::<Failed, Vault>::try_from(wrong_state).unwrap();
+    assert_eq!(failed.error(), &support::error());
+    let rejected = AnyApplication::restore(record(Status::Rejected, Source::Customer)).unwrap();
+    assert_eq!(rejected.rejection_reason(), Some(&support::reason()));
 }
 
 #[test]
@@ -225,7 +241,7 @@ fn values_and_times_keep_their_rules() {
     assert!(refusal(forged).starts_with("rejection_reason"));
     assert_eq!(
         change(|it| it.updated_at += chrono::TimeDelta::milliseconds(500)).to_string(),
-        "updated_at must be a whole second, but is 2026-06-04 10:30:00.500 UTC"
+        "updated_at must be a whole second, but is 2026-06-04T10:30:00.500Z"
     );
     let mut year_10000 = original.clone();
     year_10000.updated_at = "+10000-01-01T00:00:00Z".parse().unwrap();

@@ -1,8 +1,9 @@
 //! The value types: what they take, what they refuse, and what they say (CONTRACT.md, "Events").
 
 use certificate_lifecycle::{
-    ApplicantEmail, ApplicationId, CertificateTitle, EventKind, InvalidValue, ProcessingError,
-    RejectionReason, Source, Status, Timestamp, TriggerContext, Violation,
+    Action, ApplicantEmail, ApplicationId, CertificateTitle, Command, EventKind, InvalidValue,
+    ProcessingError, RejectionReason, Source, Status, Timestamp, TriggerContext, VaultUpload,
+    Violation,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -220,6 +221,45 @@ fn names_are_read_and_written_alike_and_unknown_ones_say_what_is_known() {
 
 fn moment(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
+}
+
+#[test]
+fn a_command_is_made_of_an_action_and_its_text() {
+    for action in Action::ALL.iter().copied() {
+        let text = match action {
+            Action::Reject | Action::Fail => Some("x"),
+            Action::BeginProcessing | Action::Approve | Action::Retry => None,
+        };
+        assert_eq!(Command::new(action, text).unwrap().action(), action);
+        let other = text.xor(Some("x"));
+        assert!(Command::new(action, other).is_err());
+    }
+    let reason = RejectionReason::new("x").unwrap();
+    assert_eq!(
+        Command::new(Action::Reject, Some("x")),
+        Ok(Command::Reject(reason))
+    );
+    let said = |action, text| message(Command::new(action, text));
+    assert_eq!(said(Action::Reject, None), "rejection_reason is missing");
+    assert_eq!(said(Action::Fail, None), "error is missing");
+    assert_eq!(
+        said(Action::Fail, Some("")),
+        "error must have 1 to 1000 characters, but has 0"
+    );
+    assert_eq!(
+        said(Action::Approve, Some("x")),
+        "text must be absent, because approve takes none, but is \"x\""
+    );
+}
+
+#[test]
+fn an_upload_is_two_of_the_three_trigger_contexts() {
+    for context in TriggerContext::ALL.iter().copied() {
+        match VaultUpload::try_from(context) {
+            Ok(upload) => assert_eq!(TriggerContext::from(upload), context),
+            Err(other) => assert_eq!(other, TriggerContext::CustomerSubmission),
+        }
+    }
 }
 
 #[test]

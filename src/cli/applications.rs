@@ -33,7 +33,7 @@ impl Applications {
             Request::Upload(details, upload) => self.create(details, |details| {
                 Application::upload(details, upload, at.into()).map(Into::into)
             }),
-            Request::Act(command) => self.act(line.uuid, command, at),
+            Request::Act(command) => self.act(line.uuid, command, at, line.at.is_some()),
         }
     }
 
@@ -55,7 +55,13 @@ impl Applications {
         }
     }
 
-    fn act(&mut self, uuid: Uuid, command: Command, at: Timestamp) -> Result<Event, Refusal> {
+    fn act(
+        &mut self,
+        uuid: Uuid,
+        command: Command,
+        at: Timestamp,
+        is_given: bool,
+    ) -> Result<Event, Refusal> {
         let unknown = || {
             let message = format!("no submit or upload has created application {uuid}");
             Refusal::new(Code::UnknownApplication, message)
@@ -63,7 +69,7 @@ impl Applications {
         let slot = self.by_uuid.get_mut(&uuid).ok_or_else(unknown)?;
         let application = slot.take().ok_or_else(unknown)?;
         if application.can(command.action()) && at.to_datetime() < application.updated_at() {
-            let refusal = backwards(at, &application);
+            let refusal = backwards(at, is_given, &application);
             *slot = Some(application);
             return Err(refusal);
         }
@@ -82,10 +88,15 @@ impl Applications {
 }
 
 /// Histories never run backwards; the core would count an earlier time as that of the last event.
-fn backwards(at: Timestamp, application: &AnyApplication) -> Refusal {
+fn backwards(at: Timestamp, is_given: bool, application: &AnyApplication) -> Refusal {
     let last = Timestamp::saturating(application.updated_at());
+    let found = if is_given {
+        format!("is {at}")
+    } else {
+        format!("is absent and so now, {at}")
+    };
     let message = format!(
-        "field {AT} must not be before the application's last event at {last}, but is {at}"
+        "field {AT} must not be before the application's last event at {last}, but {found}"
     );
     Refusal::field(AT, message)
 }

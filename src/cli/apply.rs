@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::applications::Applications;
 use super::command_line::{CommandLine, Known};
@@ -35,7 +36,7 @@ pub(super) struct Args {
     store: Store,
 
     /// The webhook endpoint that the events are for.
-    #[arg(long, value_name = "UUID", default_value_t = Uuid::nil())]
+    #[arg(long, value_name = "UUID", value_parser = hyphenated, default_value_t = Uuid::nil())]
     webhook_id: Uuid,
 
     /// The file of commands; `-` or none is standard input.
@@ -51,6 +52,12 @@ const EXAMPLE: &str = r#"Example:
   '"applicant_email":"john@example.com"}' | certlife apply
 
 Exit status: 0 all accepted, 1 some refused, 2 the run could not go on."#;
+
+fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
+    uuid.parse::<Hyphenated>()
+        .map(Hyphenated::into_uuid)
+        .map_err(|_| "expected a hyphenated UUID such as a1b2c3d4-e5f6-7890-abcd-ef1234567890")
+}
 
 /// Where applications are kept.
 #[derive(Debug, Clone, Copy)]

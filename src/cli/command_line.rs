@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::refusal::{Code, Refusal};
 use crate::json::{Fields, Scalar};
@@ -118,20 +119,15 @@ impl CommandLine {
         let request = match name.as_ref() {
             SUBMIT => Request::Submit(details(uuid)?),
             UPLOAD => Request::Upload(details(uuid)?, read_upload(context)?),
-            name => Request::Act(
-                match name.parse::<Action>().map_err(|_| unknown_command(name))? {
-                    Action::BeginProcessing => Command::BeginProcessing,
-                    Action::Approve => Command::Approve,
-                    Action::Reject => Command::Reject(RejectionReason::new(Scalar::text(
-                        REJECTION_REASON,
-                        reason,
-                    )?)?),
-                    Action::Fail => {
-                        Command::Fail(ProcessingError::new(Scalar::text(ERROR, error)?)?)
-                    }
-                    Action::Retry => Command::Retry,
-                },
-            ),
+            name => {
+                let action = name.parse().map_err(|_| unknown_command(name))?;
+                let text = match action {
+                    Action::Reject => Some(Scalar::text(REJECTION_REASON, reason)?),
+                    Action::Fail => Some(Scalar::text(ERROR, error)?),
+                    Action::BeginProcessing | Action::Approve | Action::Retry => None,
+                };
+                Request::Act(Command::new(action, text.as_deref())?)
+            }
         };
         Ok(Self { uuid, at, request })
     }
@@ -193,21 +189,16 @@ fn unknown_command(name: &str) -> Refusal {
 
 fn read_uuid(found: Option<Scalar<'_>>) -> Result<Uuid, Refusal> {
     let text = Scalar::text(UUID, found)?;
-    match Uuid::try_parse(&text) {
-        // Of the forms that `uuid` reads, only the hyphenated one has this length.
-        Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(uuid),
-        _ => Err(unfit(
-            UUID,
-            "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
-            text,
-        )),
-    }
+    let expected = "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+    text.parse()
+        .map(Hyphenated::into_uuid)
+        .map_err(|_| unfit(UUID, expected, text))
 }
 
 fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {
     let text = Scalar::text(AT, found)?;
-    let expected =
-        "an RFC 3339 time such as 2026-06-04T10:30:00Z, in the years 0000 to 9999 in UTC";
+    let expected = "an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z, in the \
+        years 0000 to 9999";
     DateTime::parse_from_rfc3339(&text)
         .ok()
         .and_then(|at| Timestamp::new(at.with_timezone(&Utc)).ok())
@@ -216,9 +207,9 @@ fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {
 
 fn read_upload(found: Option<Scalar<'_>>) -> Result<VaultUpload, Refusal> {
     let text = Scalar::text(TRIGGER_CONTEXT, found)?;
-    [VaultUpload::Single, VaultUpload::Bulk]
-        .into_iter()
-        .find(|upload| TriggerContext::from(*upload).as_str() == text)
+    let context: Option<TriggerContext> = text.parse().ok();
+    context
+        .and_then(|context| VaultUpload::try_from(context).ok())
         .ok_or_else(|| unfit(TRIGGER_CONTEXT, "single_upload or bulk_upload", text))
 }
 

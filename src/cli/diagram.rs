@@ -16,7 +16,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// Markdown that renders Mermaid.
+    /// The text of a Mermaid block in Markdown.
     Mermaid,
     /// Graphviz.
     Dot,

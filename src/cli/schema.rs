@@ -1,11 +1,12 @@
 //! `certlife schema`: the events described for other languages.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, ValueEnum};
 
 use super::output::print;
 use super::{Cli, Failure, Outcome};
-use crate::{EventKind, UnknownName, schema};
+use crate::{EventKind, schema};
 
 /// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub(super) struct Args {
     format: Format,
 
     /// The JSON Schema of one kind of event only, such as `approved`.
-    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
     event: Option<EventKind>,
 }
 
@@ -29,14 +30,19 @@ enum Format {
     Asyncapi,
 }
 
-fn parse_kind(kind: &str) -> Result<EventKind, UnknownName> {
-    kind.parse()
+fn kinds() -> impl TypedValueParser<Value = EventKind> {
+    PossibleValuesParser::new(EventKind::NAMES).try_map(|kind| kind.parse())
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.format == Format::Asyncapi && args.event.is_some() {
         let message = "--event goes with --format json-schema; an AsyncAPI document has all events";
-        Cli::command()
+        let mut cli = Cli::command();
+        // Built, so that the message shows the usage of this subcommand.
+        cli.build();
+        let schema = cli.find_subcommand("schema").cloned();
+        schema
+            .unwrap_or(cli)
             .error(ErrorKind::ArgumentConflict, message)
             .exit();
     }

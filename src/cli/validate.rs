@@ -14,7 +14,8 @@ use crate::{Audit, EventKind, Finding, Status};
 /// Audit a log of event payloads, one JSON object a line, in the order in which they happened.
 ///
 /// Prints a finding for every payload that breaks the contract, and for every event that cannot
-/// have happened to its application after the events before it. A summary goes to standard error.
+/// have happened to its application after the events before it. The log has each event once: a
+/// second delivery counts as a second event. A summary goes to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -24,7 +25,7 @@ pub(super) struct Args {
 }
 
 // In short lines, so that no terminal breaks what is to be pasted.
-const EXAMPLE: &str = r#"Example:
+const EXAMPLE: &str = r#"Example (of an event that no created event came before):
   echo '{"event":"certificate_application.approved",' \
   '"webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890",' \
   '"timestamp":"2026-06-04T10:30:00Z","application_id":42,' \
@@ -42,6 +43,30 @@ struct FindingLine {
     uuid: Option<Uuid>,
     finding: &'static str,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl FindingLine {
+    fn new(line: u64, Finding { uuid, problem }: Finding) -> Self {
+        Self {
+            line,
+            uuid,
+            finding: problem.code(),
+            message: problem.to_string(),
+            field: problem.field(),
+        }
+    }
+
+    fn too_long(line: u64) -> Self {
+        Self {
+            line,
+            uuid: None,
+            finding: "invalid_json",
+            message: format!("the line is longer than {MAX_LINE} bytes (1 MiB)"),
+            field: None,
+        }
+    }
 }
 
 /// What was seen in all.
@@ -119,42 +144,25 @@ fn validate(
             return Ok(count);
         };
         let findings = match line {
-            Line::Text(text) => audit.check(text),
-            Line::TooLong => {
-                count += 1;
-                let message = format!("the line is longer than {MAX_LINE} bytes (1 MiB)");
-                if print(output, number, None, "invalid_json", message)? == Reader::Gone {
-                    return Ok(count);
-                }
-                continue;
+            Line::Text(text) => {
+                let findings = audit.check(text);
+                findings
+                    .into_iter()
+                    .map(|it| FindingLine::new(number, it))
+                    .collect()
             }
+            Line::TooLong => vec![FindingLine::too_long(number)],
         };
-        for Finding { uuid, problem } in findings {
+        for finding in findings {
             count += 1;
-            if print(output, number, uuid, problem.code(), problem.to_string())? == Reader::Gone {
+            serde_json::to_writer(output.text(), &finding).map_err(|error| Failure::Write {
+                stream: "output",
+                error: error.into(),
+            })?;
+            if output.end_line()? == Reader::Gone {
                 return Ok(count);
             }
         }
         report.progress(number, lines);
     }
-}
-
-fn print(
-    output: &mut Output,
-    line: u64,
-    uuid: Option<Uuid>,
-    finding: &'static str,
-    message: String,
-) -> Result<Reader, Failure> {
-    let line = FindingLine {
-        line,
-        uuid,
-        finding,
-        message,
-    };
-    serde_json::to_writer(output.text(), &line).map_err(|error| Failure::Write {
-        stream: "output",
-        error: error.into(),
-    })?;
-    output.end_line()
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::payload::{EventPayload, PayloadProblem};
-use super::replay;
+use super::{replay, wire};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::rules;
@@ -69,8 +69,8 @@ pub enum Problem {
     /// It happened before the event that stands before it.
     #[error(
         "timestamp {} is before the application's last event at {}",
-        wire(at),
-        wire(last)
+        in_seconds(at),
+        in_seconds(last)
     )]
     TimeBackwards {
         /// The time of the last event.
@@ -80,7 +80,7 @@ pub enum Problem {
     },
 }
 
-fn wire(at: &DateTime<Utc>) -> String {
+fn in_seconds(at: &DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
@@ -117,6 +117,19 @@ impl Problem {
         }
     }
 
+    /// The field that is wrong, where it is one.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Payload(problem) => problem.field(),
+            Self::Changed { field, .. } => Some(field),
+            Self::TimeBackwards { .. } => Some(wire::TIMESTAMP),
+            Self::UnknownApplication { .. }
+            | Self::AlreadyExists { .. }
+            | Self::IllegalTransition { .. } => None,
+        }
+    }
+
     pub(super) fn changed(field: &'static str, was: &str, now: &str) -> Self {
         Self::Changed {
             field,
@@ -127,6 +140,9 @@ impl Problem {
 }
 
 /// Follows a log of events, application by application.
+///
+/// The log has each event once: as it happened, or as one webhook would receive it without a
+/// retry. A second delivery of an event is a second event to it.
 ///
 /// ```
 /// use certificate_lifecycle::*;

@@ -71,8 +71,25 @@ impl EventPayload<'_> {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = Vec::new();
+        self.write(&mut json);
+        into_text(json)
+    }
+
+    /// The same payload, to be turned to other webhooks: a stored one that is sent again, or to a
+    /// webhook that was registered later.
+    #[must_use]
+    pub fn render(&self) -> RenderedEvent {
+        let mut json = Vec::new();
+        self.write(&mut json);
+        RenderedEvent {
+            webhook_id_at: head(self.body()).len(),
+            json,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
         write(
-            &mut json,
+            out,
             &Wire {
                 webhook_id: self.webhook_id(),
                 at: self.at(),
@@ -83,7 +100,6 @@ impl EventPayload<'_> {
                 body: self.body(),
             },
         );
-        into_text(json)
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::wire;
 use crate::json::{FieldError, Fields, NotAnObject, Scalar};
@@ -113,6 +114,21 @@ pub enum PayloadProblem {
 }
 
 impl PayloadProblem {
+    /// The field that is wrong, where it is one.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::NotUtf8 { .. } | Self::InvalidJson(_) | Self::NotAnObject(_) => None,
+            Self::Field(error) => Some(error.field()),
+            Self::UnknownEvent { .. } => Some(wire::EVENT),
+            Self::InvalidValue(InvalidValue { field, .. })
+            | Self::UnknownName(UnknownName { field, .. })
+            | Self::MisplacedField { field, .. } => Some(field),
+            Self::ProcessingFromVault => Some(wire::SOURCE),
+            Self::TriggerContextMismatch { .. } => Some(wire::TRIGGER_CONTEXT),
+        }
+    }
+
     /// A stable name of the problem, for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -182,6 +198,12 @@ impl<'a> EventPayload<'a> {
     #[must_use]
     pub const fn kind(&self) -> EventKind {
         self.body.kind()
+    }
+
+    /// Where the application came from: short for `body().source()`.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        self.body.source()
     }
 
     /// The facts of this kind of event.
@@ -328,11 +350,8 @@ fn refuse_misplaced<const N: usize>(
 
 fn read_uuid(field: &'static str, found: Found<'_>) -> Result<Uuid, PayloadProblem> {
     let text = Scalar::text(field, found)?;
-    // Of the forms that `uuid` reads, only the hyphenated one has this length.
-    let is_wire_form = text.len() == uuid::fmt::Hyphenated::LENGTH
-        && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    match Uuid::try_parse(&text) {
-        Ok(uuid) if is_wire_form => Ok(uuid),
+    match text.parse::<Hyphenated>() {
+        Ok(uuid) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(uuid.into_uuid()),
         _ => {
             let value = shorten(&text);
             Err(InvalidValue::new(field, Violation::NotAUuid { value }).into())

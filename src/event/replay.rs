@@ -1,14 +1,12 @@
 //! From events back to the application: what a subscriber, or an audit, follows along with.
 
-use chrono::{DateTime, Utc};
-
 use super::audit::Problem;
 use super::payload::EventPayload;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::application::{Application, ApplicationDetails};
+use crate::lifecycle::application::Application;
 use crate::lifecycle::event::EventBody;
-use crate::lifecycle::source::{TriggerContext, VaultUpload};
+use crate::lifecycle::source::VaultUpload;
 
 /// Why a history of events belongs to no application.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,15 +78,10 @@ pub(super) fn begin(payload: &EventPayload<'_>) -> Result<AnyApplication, Proble
         });
     };
     let details = payload.details();
-    Ok(match trigger_context {
-        TriggerContext::CustomerSubmission => Application::submit(details, at).application.into(),
-        TriggerContext::SingleUpload => uploaded(details, VaultUpload::Single, at),
-        TriggerContext::BulkUpload => uploaded(details, VaultUpload::Bulk, at),
+    Ok(match VaultUpload::try_from(trigger_context) {
+        Ok(upload) => Application::upload(details, upload, at).application.into(),
+        Err(_submission) => Application::submit(details, at).application.into(),
     })
-}
-
-fn uploaded(details: ApplicationDetails, upload: VaultUpload, at: DateTime<Utc>) -> AnyApplication {
-    Application::upload(details, upload, at).application.into()
 }
 
 /// The application after the event, and what speaks against the two belonging together.

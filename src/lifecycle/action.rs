@@ -5,7 +5,7 @@ use super::names::named_enum;
 use super::rules;
 use super::source::Source;
 use super::state::Status;
-use super::value::{ProcessingError, RejectionReason};
+use super::value::{InvalidValue, ProcessingError, RejectionReason, Violation, shorten};
 
 named_enum! {
     /// What can be done to an application that exists (CONTRACT.md, "Lifecycle").
@@ -39,6 +39,44 @@ pub enum Command {
 }
 
 impl Command {
+    /// The command for an action that is known at run time, with its text: the rejection reason of
+    /// `reject`, the error of `fail`; the others have none.
+    ///
+    /// ```
+    /// # use certificate_lifecycle::{Action, Command};
+    /// let action: Action = "reject".parse()?;
+    /// let command = Command::new(action, Some("Duplicate certificate"))?;
+    /// assert_eq!(command.action(), Action::Reject);
+    ///
+    /// let error = Command::new(action, None).unwrap_err();
+    /// assert_eq!(error.to_string(), "rejection_reason is missing");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidValue`] where the text is missing, breaks its rule, or has no place.
+    pub fn new(action: Action, text: Option<&str>) -> Result<Self, InvalidValue> {
+        let command = match (action, text) {
+            (Action::Reject, text) => {
+                Self::Reject(RejectionReason::new(needed(RejectionReason::FIELD, text)?)?)
+            }
+            (Action::Fail, text) => {
+                Self::Fail(ProcessingError::new(needed(ProcessingError::FIELD, text)?)?)
+            }
+            (_, Some(text)) => {
+                let value = shorten(text);
+                return Err(InvalidValue::new(
+                    "text",
+                    Violation::NotTaken { action, value },
+                ));
+            }
+            (Action::BeginProcessing, None) => Self::BeginProcessing,
+            (Action::Approve, None) => Self::Approve,
+            (Action::Retry, None) => Self::Retry,
+        };
+        Ok(command)
+    }
+
     /// The action, without what it needs.
     #[must_use]
     pub const fn action(&self) -> Action {
@@ -50,6 +88,10 @@ impl Command {
             Self::Retry => Action::Retry,
         }
     }
+}
+
+fn needed<'a>(field: &'static str, text: Option<&'a str>) -> Result<&'a str, InvalidValue> {
+    text.ok_or(InvalidValue::new(field, Violation::Missing))
 }
 
 /// The refusal of an illegal transition. Nothing happened: the application comes back unchanged,

@@ -5,14 +5,16 @@ use chrono::{DateTime, Utc};
 use super::action::{Action, Command, IllegalTransition};
 use super::application::{Application, ApplicationDetails};
 use super::rules;
-use super::source::{Customer, Source, Vault};
+use super::source::{Customer, Source, TriggerContext, Vault};
 use super::state::{Approved, Created, Failed, Processing, Rejected, Retried, Status};
 use super::transition::Transition;
+use super::value::{ProcessingError, RejectionReason};
 
 /// An application whose state and source are only known at run time.
 ///
 /// Nested by source, so that a vault application in Processing or Rejected cannot be written down.
-/// Match on it to get the typed [`Application`] back.
+/// What can be done goes through [`apply`](Self::apply); match on it, or use `try_into`, to get the
+/// typed [`Application`] back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyApplication {
     /// Uploaded by the institution.
@@ -37,6 +39,19 @@ macro_rules! applications_of {
             impl From<Application<$state, $source>> for AnyApplication {
                 fn from(application: Application<$state, $source>) -> Self {
                     Self::$source($name::$state(application))
+                }
+            }
+
+            impl TryFrom<AnyApplication> for Application<$state, $source> {
+                type Error = AnyApplication;
+
+                /// The typed form, if the application is in this state and from this source;
+                /// otherwise it comes back as the error.
+                fn try_from(any: AnyApplication) -> Result<Self, AnyApplication> {
+                    match any {
+                        AnyApplication::$source($name::$state(application)) => Ok(application),
+                        other => Err(other),
+                    }
                 }
             }
         )+
@@ -114,6 +129,35 @@ impl AnyApplication {
         each!(self, application => application.updated_at())
     }
 
+    /// What created the application; only in state Created.
+    #[must_use]
+    pub const fn trigger_context(&self) -> Option<TriggerContext> {
+        match self {
+            Self::Vault(VaultApplication::Created(it)) => Some(it.trigger_context()),
+            Self::Customer(CustomerApplication::Created(it)) => Some(it.trigger_context()),
+            _ => None,
+        }
+    }
+
+    /// Why the administrator rejected the application; only in state Rejected.
+    #[must_use]
+    pub const fn rejection_reason(&self) -> Option<&RejectionReason> {
+        match self {
+            Self::Customer(CustomerApplication::Rejected(it)) => Some(it.rejection_reason()),
+            _ => None,
+        }
+    }
+
+    /// The critical error that processing hit; only in state Failed.
+    #[must_use]
+    pub const fn error(&self) -> Option<&ProcessingError> {
+        match self {
+            Self::Vault(VaultApplication::Failed(it)) => Some(it.error()),
+            Self::Customer(CustomerApplication::Failed(it)) => Some(it.error()),
+            _ => None,
+        }
+    }
+
     /// Whether the action is legal now.
     #[must_use]
     pub fn can(&self, action: Action) -> bool {
@@ -140,10 +184,37 @@ impl AnyApplication {
 
     /// Carries out the command, if it is legal now.
     ///
-    /// As with the typed methods, an `at` before the last event counts as the time of that event.
+    /// `at` is cut to whole seconds, and to the years 0000 to 9999; before the last event, it
+    /// counts as the time of the last event.
+    ///
+    /// ```
+    /// # use certificate_lifecycle::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let at = chrono::DateTime::UNIX_EPOCH;
+    /// # let details = ApplicationDetails::new(ApplicationId::new(42)?,
+    /// #     uuid::uuid!("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+    /// #     CertificateTitle::new("Certificate of Achievement")?,
+    /// #     ApplicantEmail::new("john@example.com")?);
+    /// # let any: AnyApplication = Application::submit(details, at).application.into();
+    /// let reject = Command::new(Action::Reject, Some("Duplicate certificate"))?;
+    /// let Transition { application, event } = any.apply(reject, at)?;
+    /// assert_eq!(event.kind(), EventKind::Rejected);
+    ///
+    /// // The typed form, where the next steps are known.
+    /// let rejected: Application<Rejected, Customer> =
+    ///     application.try_into().expect("it was rejected just now");
+    /// assert_eq!(rejected.rejection_reason().as_str(), "Duplicate certificate");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`IllegalTransition`] gives the application back, unchanged, and says what is legal.
+    #[doc(alias = "approve")]
+    #[doc(alias = "reject")]
+    #[doc(alias = "begin_processing")]
+    #[doc(alias = "fail")]
+    #[doc(alias = "retry")]
     #[inline]
     pub fn apply(
         self,

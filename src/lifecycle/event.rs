@@ -33,7 +33,8 @@ named_enum! {
 }
 
 impl EventKind {
-    /// The name on the wire, `certificate_application.<kind>`.
+    /// The event's full name, `certificate_application.<kind>`: what stands in `event` and in the
+    /// header `X-Webhook-Event`. The kind alone is [`as_str`](Self::as_str).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,7 +47,7 @@ impl EventKind {
         }
     }
 
-    /// The kind with this name on the wire, if there is one.
+    /// The kind of the event with this full name, if there is one. For the kind alone, parse it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         name.strip_prefix("certificate_application.")?.parse().ok()
@@ -188,6 +189,18 @@ impl Event {
     #[must_use]
     pub fn details(&self) -> &ApplicationDetails {
         &self.details
+    }
+
+    /// The identity of the application: short for `details().uuid()`.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.details.uuid()
+    }
+
+    /// Where the application came from: short for `body().source()`.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        self.body.source()
     }
 
     /// The facts of this kind of event.

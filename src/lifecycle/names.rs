@@ -46,7 +46,7 @@ macro_rules! named_enum {
             /// The name of every value, in the order of [`Self::ALL`].
             pub const NAMES: &'static [&'static str] = &[$($wire,)+];
 
-            /// The name on the wire.
+            /// The name on the wire, in records and on the command line.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -56,6 +56,19 @@ impl From<VaultUpload> for TriggerContext {
     }
 }
 
+impl TryFrom<TriggerContext> for VaultUpload {
+    type Error = TriggerContext;
+
+    /// The upload with this context; a customer's submission comes back as the error.
+    fn try_from(context: TriggerContext) -> Result<Self, TriggerContext> {
+        match context {
+            TriggerContext::SingleUpload => Ok(Self::Single),
+            TriggerContext::BulkUpload => Ok(Self::Bulk),
+            TriggerContext::CustomerSubmission => Err(context),
+        }
+    }
+}
+
 /// The source of an [`Application`](crate::Application) at compile time: [`Vault`] or [`Customer`].
 pub trait SourceType: Sealed + 'static {
     /// The same source as a value.

@@ -46,6 +46,10 @@ impl<A> Transition<A> {
     }
 }
 
+/// The transitions. Each method consumes the application and exists where it is legal.
+///
+/// `at` is cut to whole seconds, and to the years 0000 to 9999. A history never runs backwards: an
+/// `at` before the last event counts as the time of the last event.
 // The bounds stand on the methods: on the impl block, the compiler would drop the message of the
 // trait and only say that the method's bounds are not met.
 impl<S: State, O: SourceType> Application<S, O> {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use email_address::{EmailAddress, Options};
 
+use super::action::Action;
+
 /// A value that the contract forbids: which field, which rule, and what was found instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {violation}")]
@@ -27,6 +29,17 @@ impl InvalidValue {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
+    /// No value where one is needed.
+    #[error("is missing")]
+    Missing,
+    /// A value where the action takes none.
+    #[error("must be absent, because {action} takes none, but is {value:?}")]
+    NotTaken {
+        /// The action.
+        action: Action,
+        /// What was found.
+        value: String,
+    },
     /// Fewer than 1 or more than `max` characters (Unicode scalar values).
     #[error("must have 1 to {max} characters, but has {length}")]
     Length {

@@ -116,6 +116,18 @@ fn a_time_before_the_last_event_is_refused_and_the_same_second_is_not() {
 }
 
 #[test]
+fn an_absent_time_that_is_too_early_is_explained() {
+    let input = submit("2999-01-01T00:00:00Z") + "\n" + &act("begin_processing", "x");
+    let run = run(&["apply"], input.replace(r#""at":"x","#, ""));
+    let refusal = &run.refusals()[0];
+    assert_eq!(refusal["field"], "at");
+    let message = refusal["message"].as_str().unwrap();
+    let start = "field at must not be before the application's last event at \
+         2999-01-01T00:00:00Z, but is absent and so now, 2";
+    assert!(message.starts_with(start), "{message}");
+}
+
+#[test]
 fn a_refused_command_changes_nothing() {
     let input = [
         submit("2026-06-04T10:30:00Z"),

@@ -20,10 +20,10 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The JSON Schema of one kind of event, indented.
 ///
-/// It accepts what [`EventPayload::parse`](crate::EventPayload::parse) accepts, but for two rules
-/// that a schema cannot state: whether the day of a `timestamp` exists (unless the validator checks
-/// `format`), and which characters beyond ASCII an address may have. And a schema takes `42.0` for
-/// an integer.
+/// It accepts what [`EventPayload::parse`](crate::EventPayload::parse) accepts, and beyond that what
+/// a schema does not state: a day that does not exist (unless the validator checks `format`), an
+/// address with characters beyond ASCII that are no letters or with parts that are too long, and
+/// `42.0` for an integer.
 #[must_use]
 pub fn event_schema(kind: EventKind) -> String {
     let mut members = vec![
@@ -125,13 +125,15 @@ fn pairing(source: Source) -> Node {
 
 /// The sources whose applications emit this kind of event.
 fn sources(kind: EventKind) -> Vec<Source> {
-    let emits = |source: &Source| match kind {
-        EventKind::Created => CREATIONS.iter().any(|creation| creation.source == *source),
-        _ => RULES
-            .iter()
-            .any(|rule| rule.event == kind && rule.source == *source),
+    let emitters: Vec<Source> = match kind {
+        EventKind::Created => CREATIONS.iter().map(|creation| creation.source).collect(),
+        _ => {
+            let rules = RULES.iter().filter(|rule| rule.event == kind);
+            rules.map(|rule| rule.source).collect()
+        }
     };
-    Source::ALL.iter().copied().filter(emits).collect()
+    let all = Source::ALL.iter().copied();
+    all.filter(|source| emitters.contains(source)).collect()
 }
 
 const fn describe(kind: EventKind) -> &'static str {
