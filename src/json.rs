@@ -10,6 +10,12 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// A text as an error quotes it: cut where it is long, with its length in characters.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    crate::lifecycle::value::shorten(text)
+}
+
 /// A value, as far as a flat object needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar<'a> {
@@ -28,7 +34,7 @@ impl Scalar<'_> {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Self::Text(text) => format!("the string {:?}", crate::lifecycle::value::shorten(text)),
+            Self::Text(text) => format!("the string {:?}", excerpt(text)),
             Self::Integer(number) => format!("the number {number}"),
             Self::Null => "null".to_owned(),
             Self::Other(words) => words.to_string(),
@@ -110,7 +116,9 @@ impl FieldError {
         }
     }
 
-    fn unfit(field: &'static str, expected: &'static str, found: Option<Scalar<'_>>) -> Self {
+    /// The error for a field that holds something else than it must, or nothing.
+    #[must_use]
+    pub fn unfit(field: &'static str, expected: &'static str, found: Option<Scalar<'_>>) -> Self {
         match found {
             None => Self::Missing { field },
             Some(found) => Self::WrongType {
@@ -122,9 +130,15 @@ impl FieldError {
     }
 }
 
-/// Why a text is not one JSON object.
+/// Why bytes are not one JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
+    /// The bytes are not UTF-8.
+    #[error("not valid UTF-8 after the first {offset} bytes; expected a JSON object")]
+    NotUtf8 {
+        /// How many bytes are valid.
+        offset: usize,
+    },
     /// The text is not JSON.
     #[error("not valid JSON: {message}, at {}column {column}; expected a JSON object", LinePrefix(*.line))]
     Syntax {
@@ -160,7 +174,10 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`NotAnObject`] says what the text is instead.
-    pub fn parse(text: &'a str, names: &'static [&'static str; N]) -> Result<Self, NotAnObject> {
+    pub fn parse(bytes: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, NotAnObject> {
+        let text = std::str::from_utf8(bytes).map_err(|error| NotAnObject::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let parsed = deserializer
             .deserialize_any(ObjectVisitor { names })
@@ -379,7 +396,7 @@ impl<'de> Visitor<'de> for ScalarSeed {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Other(format!("the number {value}").into()))
+        Ok(Scalar::Other(format!("the number {value:?}").into()))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {

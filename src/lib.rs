@@ -56,13 +56,13 @@ mod event;
 pub mod json;
 mod lifecycle;
 
-pub use event::audit::{Audit, Finding, Problem};
+pub use event::audit::{Audit, Fact, Finding, Problem};
 pub use event::encode::RenderedEvent;
 pub use event::payload::{EventPayload, PayloadError, PayloadProblem};
 pub use event::replay::ReplayError;
 pub use event::schema;
 pub use json::{FieldError, NotAnObject};
-pub use lifecycle::action::{Action, Command, IllegalTransition};
+pub use lifecycle::action::{Action, Command, CommandError, IllegalTransition};
 pub use lifecycle::any::{AnyApplication, CustomerApplication, VaultApplication};
 pub use lifecycle::application::{Application, ApplicationDetails};
 pub use lifecycle::event::{Event, EventBody, EventKind};
@@ -81,10 +81,6 @@ pub use lifecycle::value::{
     ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue, ProcessingError,
     RejectionReason, Violation,
 };
-
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 
 /// The examples of the documents compile and run.
 #[cfg(doctest)]

@@ -103,7 +103,7 @@ fn the_svg_draws_each_in_the_colour_of_its_source() {
             .filter(move |node| node.attribute("class") == Some(&class))
     };
     for status in Status::ALL {
-        let title = title(*status);
+        let title = title(status);
         let names = with_class("name".to_owned()).filter(|it| it.text() == Some(&title));
         assert_eq!(names.count(), 1, "{title}");
     }

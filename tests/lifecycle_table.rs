@@ -114,6 +114,38 @@ fn the_rules_are_the_contract_cell_by_cell() {
     }
 }
 
+/// The table as the contract writes it, in docs/CONTRACT.md.
+#[test]
+fn the_written_contract_has_the_same_rows() {
+    let document = include_str!("../docs/CONTRACT.md");
+    let (_, table) = document
+        .split_once("| from | source | action | to | event |\n|---|---|---|---|---|\n")
+        .unwrap();
+    let mut written = BTreeSet::new();
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [from, source, action, to, event] = cells.try_into().unwrap();
+        let sources = match source {
+            "both" => vec!["vault", "customer"],
+            one => vec![one],
+        };
+        for source in sources.into_iter().filter(|_| from != "–") {
+            written.insert([from, source, action, to, event].map(str::to_lowercase));
+        }
+    }
+    let coded = rules::RULES.map(|rule| {
+        let event = format!("`{}`", rule.event);
+        [
+            rule.from.to_string(),
+            rule.source.to_string(),
+            rule.action.to_string(),
+            rule.to.to_string(),
+            event,
+        ]
+    });
+    assert_eq!(written, BTreeSet::from(coded));
+}
+
 #[test]
 fn the_runtime_form_is_the_contract_cell_by_cell() {
     let mut seen = BTreeSet::new();

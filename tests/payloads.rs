@@ -250,6 +250,8 @@ fn a_value_of_another_type_is_named_with_what_was_found() {
             (serde_json::json!(true), "true"),
             (serde_json::json!(-1), "the number -1"),
             (serde_json::json!(1.5), "the number 1.5"),
+            (serde_json::json!(42.0), "the number 42.0"),
+            (serde_json::json!(1e300), "the number 1e300"),
             (serde_json::json!([1, [2]]), "an array"),
             (serde_json::json!({"a": {"b": 1}}), "an object"),
         ] {
@@ -481,7 +483,7 @@ fn what_is_no_json_object_is_told_apart() {
     assert_eq!(error.problem.code(), "invalid_json");
     assert_eq!(
         error.to_string(),
-        "not valid UTF-8: the byte at offset 10 begins no character"
+        "not valid UTF-8 after the first 10 bytes; expected a JSON object"
     );
 }
 

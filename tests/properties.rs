@@ -221,7 +221,7 @@ impl StateMachineTest for Walk {
         // Nothing was emitted but for legal steps: the log is as long as the version says.
         assert_eq!(walk.log.len() as u64, model.version);
         for action in Action::ALL {
-            assert_eq!(application.can(*action), model.next(*action).is_some());
+            assert_eq!(application.can(action), model.next(action).is_some());
         }
         let payloads: Vec<_> = walk
             .log

@@ -105,6 +105,8 @@ fn addresses_are_addresses_and_nothing_else() {
         "jörg@exämple.de",
         "x@localhost",
         "x@[192.0.2.1]",
+        "x@[IPv6:2001:db8::1]",
+        "x@1.example",
         "\"a <b\"@example.com",
         &longest,
     ] {
@@ -128,6 +130,18 @@ fn addresses_are_addresses_and_nothing_else() {
         " <john@example.com>",
         "<john@example.com>",
         "john@example.com, jane@example.com",
+        "john@[]",
+        "john@[example]",
+        "john@[300.0.0.1]",
+        "john@[IPv6:x]",
+        "john@[192.0.2.1",
+        "john@exa_mple.com",
+        "john@b|c",
+        "john@b?c.com",
+        "john@b/c",
+        "john@b%c.com",
+        "john@+",
+        "john@example-.com",
     ] {
         let refused = ApplicantEmail::new(invalid).unwrap_err();
         assert_eq!(refused.field, "applicant_email");
@@ -147,8 +161,27 @@ fn addresses_are_addresses_and_nothing_else() {
     assert_eq!(
         message(ApplicantEmail::new("john")),
         "applicant_email must be a valid e-mail address such as john@example.com, \
-         but is \"john\" (Missing separator character '@'.)"
+         but is \"john\" (Missing separator character '@')"
     );
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_said() {
+    for (address, reason) in [
+        ("john@@example.com", "(Invalid character)"),
+        (
+            "John <john@example.com>",
+            "(Display names are not supported)",
+        ),
+        (" <john@example.com>", "(An address has no display name)"),
+        (
+            "john@b|c",
+            "(A domain has letters, digits and hyphens, or is an IP address in brackets)",
+        ),
+    ] {
+        let said = message(ApplicantEmail::new(address));
+        assert!(said.ends_with(reason), "{said}");
+    }
 }
 
 #[test]
@@ -179,7 +212,16 @@ fn serde_goes_through_the_constructors() {
     assert!(serde_json::from_str::<RejectionReason>("\" \"").is_err());
     assert!(serde_json::from_str::<ProcessingError>("5").is_err());
     assert!(serde_json::from_str::<ApplicationId>("0").is_err());
-    assert!(serde_json::from_str::<ApplicationId>("-1").is_err());
+    for (json, found) in [
+        ("-1", "integer `-1`"),
+        ("42.0", "floating point `42.0`"),
+        ("\"42\"", "string \"42\""),
+    ] {
+        let said = refusal(serde_json::from_str::<ApplicationId>(json).map(drop));
+        assert!(said.contains(found), "{said}");
+        let rule = "expected application_id, an integer from 1 to 9007199254740991";
+        assert!(said.contains(rule), "{said}");
+    }
     let id: ApplicationId = serde_json::from_str("42").unwrap();
     assert_eq!(serde_json::to_string(&id).unwrap(), "42");
     assert_eq!("x".parse::<CertificateTitle>().unwrap().to_string(), "x");
@@ -239,17 +281,36 @@ fn a_command_is_made_of_an_action_and_its_text() {
         Command::new(Action::Reject, Some("x")),
         Ok(Command::Reject(reason))
     );
-    let said = |action, text| message(Command::new(action, text));
-    assert_eq!(said(Action::Reject, None), "rejection_reason is missing");
-    assert_eq!(said(Action::Fail, None), "error is missing");
+    let said = |action, text| Command::new(action, text).unwrap_err().to_string();
+    assert_eq!(
+        said(Action::Reject, None),
+        "reject needs rejection_reason, but there is none"
+    );
     assert_eq!(
         said(Action::Fail, Some("")),
         "error must have 1 to 1000 characters, but has 0"
     );
     assert_eq!(
         said(Action::Approve, Some("x")),
-        "text must be absent, because approve takes none, but is \"x\""
+        "approve takes no text, but there is \"x\""
     );
+}
+
+#[test]
+fn a_text_is_taken_from_any_kind_of_string() {
+    let owned = "x".repeat(255);
+    let expected = CertificateTitle::new(owned.as_str());
+    assert_eq!(CertificateTitle::new(&owned), expected);
+    assert_eq!(
+        CertificateTitle::new(std::borrow::Cow::from(&owned)),
+        expected
+    );
+    assert_eq!(
+        CertificateTitle::new(Box::<str>::from(owned.as_str())),
+        expected
+    );
+    assert_eq!(RejectionReason::new(&owned).unwrap().as_str(), owned);
+    assert_eq!(CertificateTitle::new(owned), expected);
 }
 
 #[test]

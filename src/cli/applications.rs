@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::command_line::{AT, CommandLine, Request};
 use super::refusal::{Code, Refusal};
-use crate::{
+use certificate_lifecycle::{
     AnyApplication, Application, ApplicationDetails, Command, Event, Timestamp, Transition,
 };
 

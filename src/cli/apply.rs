@@ -11,12 +11,12 @@ use uuid::fmt::Hyphenated;
 
 use super::applications::Applications;
 use super::command_line::{CommandLine, Known};
-use super::input::{Line, Lines, MAX_LINE};
+use super::input::{Line, Lines, too_long};
 use super::output::{Output, Reader};
 use super::refusal::{Code, Refusal};
 use super::report::Report;
 use super::{Failure, Outcome};
-use crate::Event;
+use certificate_lifecycle::Event;
 
 /// Carry out commands, one JSON object a line, and print the event of each.
 ///
@@ -26,7 +26,8 @@ use crate::Event;
 /// The commands are submit, upload, begin_processing, approve, reject, fail and retry. All take
 /// `uuid` and, optionally, `at` (an RFC 3339 time; now if absent). submit and upload also take
 /// `application_id`, `certificate_title` and `applicant_email`, upload `trigger_context`
-/// (single_upload or bulk_upload), reject `rejection_reason`, fail `error`.
+/// (single_upload or bulk_upload), reject `rejection_reason`, fail `error`. A field that the command
+/// does not take is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -105,10 +106,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let Store::Memory = args.store;
     let mut lines = Lines::open(args.file.as_ref())?;
     let mut report = Report::new(&lines);
-    let mut output = Output::new();
+    let mut output = Output::new(&report);
     let applied = apply(&mut lines, args.webhook_id, &mut output, &mut report);
     // Whatever ended the reading, what was done is told.
-    output.flush()?;
+    let _ = output.flush()?;
     report.finish()?;
     let tally = applied?;
     if report.is_for_people() {
@@ -154,7 +155,9 @@ fn apply(
             Err(refusal) => {
                 if report.is_for_people() {
                     // On one terminal, a refusal stands after the events of the lines before it.
-                    output.flush()?;
+                    if output.flush()? == Reader::Gone {
+                        return Ok(tally);
+                    }
                 }
                 *tally.refused.entry(refusal.code).or_default() += 1;
                 let refused = RefusedLine {
@@ -165,7 +168,7 @@ fn apply(
                 report.line(&refused, || format!("line {number}: {}", refusal.message))?;
             }
         }
-        report.progress(number, lines);
+        report.progress(lines);
     }
 }
 
@@ -176,10 +179,7 @@ fn execute(
 ) -> Result<Event, Refusal> {
     match line {
         Line::Text(text) => applications.execute(CommandLine::parse(text, known)?),
-        Line::TooLong => Err(Refusal::new(
-            Code::InvalidJson,
-            format!("the line is longer than {MAX_LINE} bytes (1 MiB)"),
-        )),
+        Line::TooLong => Err(Refusal::new(Code::InvalidJson, too_long())),
     }
 }
 

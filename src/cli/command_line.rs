@@ -1,17 +1,15 @@
 //! One line of commands: what it asks for, or what is wrong with it.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::refusal::{Code, Refusal};
-use crate::json::{Fields, Scalar};
-use crate::{
+use super::refusal::Refusal;
+use certificate_lifecycle::json::{Fields, Scalar, excerpt};
+use certificate_lifecycle::{
     Action, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command,
-    ProcessingError, RejectionReason, Timestamp, TriggerContext, VaultUpload,
+    FieldError, ProcessingError, RejectionReason, Timestamp, TriggerContext, VaultUpload,
 };
 
 const COMMAND: &str = "command";
@@ -66,15 +64,8 @@ pub(super) struct Known {
 impl CommandLine {
     /// Reads one line, and leaves in `known` what a refusal can say about it.
     pub(super) fn parse(line: &[u8], known: &mut Known) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(line).map_err(|error| {
-            let offset = error.valid_up_to();
-            Refusal::new(
-                Code::InvalidJson,
-                format!("not valid UTF-8 after the first {offset} bytes"),
-            )
-        })?;
-        let fields = Fields::parse(text, &FIELDS)?;
-        let unknown = fields.unknown().map(str::to_owned);
+        let fields = Fields::parse(line, &FIELDS)?;
+        let unknown = fields.unknown().map(excerpt);
         let unique = fields.refuse_duplicates();
         // In a command, null is the same as leaving the field out.
         let values = fields
@@ -97,7 +88,7 @@ impl CommandLine {
         known.uuid = uuid.as_ref().ok().copied();
         let name = Scalar::text(COMMAND, command);
         if let Ok(name) = &name {
-            known.command = Some(name.chars().take(LONGEST_NAME).collect());
+            known.command = Some(excerpt(name));
         }
         unique?;
         let name = name?;
@@ -133,27 +124,32 @@ impl CommandLine {
     }
 }
 
-/// How much of an unknown command's name a refusal repeats, in characters.
-const LONGEST_NAME: usize = 48;
-
 /// The fields that a command takes; none for an unknown command.
-fn fields_of(command: &str) -> Option<Vec<&'static str>> {
-    let creation = [APPLICATION_ID, CERTIFICATE_TITLE, APPLICANT_EMAIL];
-    let own: &[&str] = match command {
-        SUBMIT => &creation,
+fn fields_of(command: &str) -> Option<&'static [&'static str]> {
+    Some(match command {
+        SUBMIT => &[
+            COMMAND,
+            AT,
+            UUID,
+            APPLICATION_ID,
+            CERTIFICATE_TITLE,
+            APPLICANT_EMAIL,
+        ],
         UPLOAD => &[
+            COMMAND,
+            AT,
+            UUID,
             APPLICATION_ID,
             CERTIFICATE_TITLE,
             APPLICANT_EMAIL,
             TRIGGER_CONTEXT,
         ],
         action => match action.parse().ok()? {
-            Action::Reject => &[REJECTION_REASON],
-            Action::Fail => &[ERROR],
-            Action::BeginProcessing | Action::Approve | Action::Retry => &[],
+            Action::Reject => &[COMMAND, AT, UUID, REJECTION_REASON],
+            Action::Fail => &[COMMAND, AT, UUID, ERROR],
+            Action::BeginProcessing | Action::Approve | Action::Retry => &[COMMAND, AT, UUID],
         },
-    };
-    Some([&[COMMAND, AT, UUID], own].concat())
+    })
 }
 
 /// A field that the command does not take is a mistake: a mistyped `at`, or the reason for another
@@ -179,44 +175,54 @@ fn refuse_foreign(
 }
 
 fn unknown_command(name: &str) -> Refusal {
-    let found = Scalar::Text(name.into()).describe();
+    let found = excerpt(name);
     let actions = Action::NAMES.join(", ");
     Refusal::field(
         COMMAND,
-        format!("field {COMMAND} must be one of {SUBMIT}, {UPLOAD}, {actions}, but is {found}"),
+        format!("field {COMMAND} must be one of {SUBMIT}, {UPLOAD}, {actions}, but is {found:?}"),
     )
 }
 
 fn read_uuid(found: Option<Scalar<'_>>) -> Result<Uuid, Refusal> {
-    let text = Scalar::text(UUID, found)?;
     let expected = "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
-    text.parse()
-        .map(Hyphenated::into_uuid)
-        .map_err(|_| unfit(UUID, expected, text))
+    read(UUID, expected, found, |text| {
+        text.parse().map(Hyphenated::into_uuid).ok()
+    })
 }
 
 fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {
-    let text = Scalar::text(AT, found)?;
     let expected = "an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z, in the \
         years 0000 to 9999";
-    DateTime::parse_from_rfc3339(&text)
-        .ok()
-        .and_then(|at| Timestamp::new(at.with_timezone(&Utc)).ok())
-        .ok_or_else(|| unfit(AT, expected, text))
+    read(AT, expected, found, |text| {
+        // chrono reads more than RFC 3339, such as U+2212 for the sign of an offset.
+        let text = Some(text).filter(|text| text.is_ascii())?;
+        let at = DateTime::parse_from_rfc3339(text).ok()?;
+        Timestamp::new(at.with_timezone(&Utc)).ok()
+    })
 }
 
 fn read_upload(found: Option<Scalar<'_>>) -> Result<VaultUpload, Refusal> {
-    let text = Scalar::text(TRIGGER_CONTEXT, found)?;
-    let context: Option<TriggerContext> = text.parse().ok();
-    context
-        .and_then(|context| VaultUpload::try_from(context).ok())
-        .ok_or_else(|| unfit(TRIGGER_CONTEXT, "single_upload or bulk_upload", text))
+    read(
+        TRIGGER_CONTEXT,
+        "single_upload or bulk_upload",
+        found,
+        |text| {
+            let context: TriggerContext = text.parse().ok()?;
+            VaultUpload::try_from(context).ok()
+        },
+    )
 }
 
-fn unfit(field: &str, expected: &str, found: Cow<'_, str>) -> Refusal {
-    let found = Scalar::Text(found).describe();
-    Refusal::field(
-        field,
-        format!("field {field} must be {expected}, but is {found}"),
-    )
+/// Reads a field of a form of its own; a refusal says which, whatever was found instead.
+fn read<T>(
+    field: &'static str,
+    expected: &'static str,
+    found: Option<Scalar<'_>>,
+    from_text: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Refusal> {
+    let value = match &found {
+        Some(Scalar::Text(text)) => from_text(text),
+        _ => None,
+    };
+    value.ok_or_else(|| FieldError::unfit(field, expected, found).into())
 }

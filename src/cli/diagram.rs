@@ -26,9 +26,9 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     print(&match args.format {
-        Format::Mermaid => crate::diagram::mermaid(),
-        Format::Dot => crate::diagram::dot(),
-        Format::Svg => crate::diagram::svg(),
+        Format::Mermaid => certificate_lifecycle::diagram::mermaid(),
+        Format::Dot => certificate_lifecycle::diagram::dot(),
+        Format::Svg => certificate_lifecycle::diagram::svg(),
     })?;
     Ok(Outcome::Clean)
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, say};
 
 /// The longest line that is read, in bytes without its end: 1 MiB.
-pub(super) const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 1 << 20;
 
 /// How much is read from the file at once, in bytes.
 const CHUNK: usize = 1 << 18;
@@ -19,6 +19,11 @@ pub(super) enum Line<'a> {
     Text(&'a [u8]),
     /// More than [`MAX_LINE`] bytes, which have been passed over.
     TooLong,
+}
+
+/// What is wrong with a line that is too long.
+pub(super) fn too_long() -> String {
+    format!("the line is longer than {MAX_LINE} bytes (1 MiB)")
 }
 
 /// The lines of a file or of standard input, counted from 1.
@@ -45,8 +50,8 @@ impl Lines {
                 }
             }
             _ => {
-                if io::stdin().is_terminal() {
-                    eprintln!("certlife: reading from the terminal; end with Ctrl-D");
+                if io::stdin().is_terminal() && io::stderr().is_terminal() {
+                    say("reading from the terminal; end with Ctrl-D");
                 }
                 ("standard input".to_owned(), Box::new(io::stdin()), None)
             }

@@ -12,6 +12,7 @@ mod report;
 mod schema;
 mod validate;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,9 +25,11 @@ enum Outcome {
     Refused,
 }
 
+const EXAMPLE: &str = "Example:\n  certlife apply commands.jsonl | certlife validate";
+
 /// The lifecycle of certificate applications: apply commands, audit events, draw the rules.
 #[derive(Debug, Parser)]
-#[command(name = "certlife", version, max_term_width = 100)]
+#[command(name = "certlife", version, max_term_width = 100, after_help = EXAMPLE)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,8 +48,7 @@ enum Command {
 ///
 /// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run could
 /// not go on. Whoever stops reading the output early ends the run without an error.
-#[must_use]
-pub fn run() -> ExitCode {
+pub(super) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Apply(args) => apply::run(&args),
         Command::Validate(args) => validate::run(&args),
@@ -58,10 +60,15 @@ pub fn run() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("certlife: {failure}");
+            say(&failure.to_string());
             ExitCode::from(2)
         }
     }
+}
+
+/// Tells people something on standard error. If nobody can hear it, that changes nothing.
+fn say(sentence: &str) {
+    let _ = writeln!(io::stderr(), "certlife: {sentence}");
 }
 
 /// Why a run could not go on.

@@ -1,13 +1,17 @@
 //! Standard output: written in large pieces, closed early by whoever has read enough.
 
-use std::io::{self, ErrorKind, StdoutLock, Write};
+use std::io::{self, ErrorKind, IsTerminal, StdoutLock, Write};
+
+use indicatif::ProgressBar;
 
 use super::Failure;
+use super::report::Report;
 
 /// When the buffered text is written, in bytes.
 const FULL: usize = 1 << 16;
 
 /// Whether the reader still wants more.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
     Listening,
@@ -18,13 +22,23 @@ pub(super) enum Reader {
 pub(super) struct Output {
     stdout: StdoutLock<'static>,
     text: Vec<u8>,
+    /// What has to make room on the terminal while something is written to it.
+    bar: Option<ProgressBar>,
 }
 
 impl Output {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(report: &Report) -> Self {
+        Self {
+            bar: report.bar().filter(|_| io::stdout().is_terminal()).cloned(),
+            ..Self::plain()
+        }
+    }
+
+    fn plain() -> Self {
         Self {
             stdout: io::stdout().lock(),
             text: Vec::with_capacity(2 * FULL),
+            bar: None,
         }
     }
 
@@ -48,10 +62,12 @@ impl Output {
         if self.text.is_empty() {
             return Ok(Reader::Listening);
         }
-        let written = self
-            .stdout
-            .write_all(&self.text)
-            .and_then(|()| self.stdout.flush());
+        let (stdout, text) = (&mut self.stdout, &self.text);
+        let mut write = || stdout.write_all(text).and_then(|()| stdout.flush());
+        let written = match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
         self.text.clear();
         match written {
             Ok(()) => Ok(Reader::Listening),
@@ -66,7 +82,7 @@ impl Output {
 
 /// Prints a whole document.
 pub(super) fn print(document: &str) -> Result<(), Failure> {
-    let mut output = Output::new();
+    let mut output = Output::plain();
     output.text().extend_from_slice(document.as_bytes());
     output.flush().map(drop)
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::{Action, FieldError, IllegalTransition, InvalidValue, NotAnObject, Source, Status};
+use certificate_lifecycle::{
+    Action, CommandError, FieldError, IllegalTransition, InvalidValue, NotAnObject, Source, Status,
+};
 
 /// The kind of refusal, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,10 +92,22 @@ impl From<InvalidValue> for Refusal {
     }
 }
 
+impl From<CommandError> for Refusal {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Value(error) => error.into(),
+            CommandError::MissingText { field, .. } => Self::field(field, error.to_string()),
+            CommandError::UnexpectedText { .. } => {
+                Self::new(Code::InvalidCommand, error.to_string())
+            }
+        }
+    }
+}
+
 impl From<NotAnObject> for Refusal {
     fn from(error: NotAnObject) -> Self {
         let code = match error {
-            NotAnObject::Syntax { .. } => Code::InvalidJson,
+            NotAnObject::NotUtf8 { .. } | NotAnObject::Syntax { .. } => Code::InvalidJson,
             NotAnObject::OtherValue { .. } => Code::InvalidCommand,
         };
         Self::new(code, error.to_string())

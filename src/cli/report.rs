@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::Failure;
 use super::input::Lines;
 
-/// How many lines pass between two looks at the progress.
-const LINES_A_LOOK: u64 = 1024;
+/// How many bytes pass between two looks at the progress.
+const BYTES_A_LOOK: u64 = 1 << 16;
 
 /// Who reads standard error.
 pub(super) enum Report {
@@ -18,14 +18,10 @@ pub(super) enum Report {
 }
 
 impl Report {
-    /// A report for whoever reads standard error. People see a progress bar unless the output goes
-    /// to their terminal too, where the two would mix.
+    /// A report for whoever reads standard error.
     pub(super) fn new(lines: &Lines) -> Self {
         if !io::stderr().is_terminal() {
             return Self::Programs(BufWriter::new(io::stderr().lock()));
-        }
-        if io::stdout().is_terminal() {
-            return Self::People(ProgressBar::hidden());
         }
         let (bar, template) = match lines.size() {
             Some(size) => (
@@ -45,13 +41,21 @@ impl Report {
 
     /// Whether people read, rather than programs.
     pub(super) fn is_for_people(&self) -> bool {
-        matches!(self, Self::People(_))
+        self.bar().is_some()
+    }
+
+    /// The progress bar, if people read.
+    pub(super) fn bar(&self) -> Option<&ProgressBar> {
+        match self {
+            Self::People(bar) => Some(bar),
+            Self::Programs(_) => None,
+        }
     }
 
     /// Shows how far the reading has come.
-    pub(super) fn progress(&self, line: u64, lines: &Lines) {
+    pub(super) fn progress(&self, lines: &Lines) {
         if let Self::People(bar) = self
-            && line.is_multiple_of(LINES_A_LOOK)
+            && lines.position() >= bar.position() + BYTES_A_LOOK
         {
             bar.set_position(lines.position());
         }

@@ -6,7 +6,7 @@ use clap::{CommandFactory, ValueEnum};
 
 use super::output::print;
 use super::{Cli, Failure, Outcome};
-use crate::{EventKind, schema};
+use certificate_lifecycle::{EventKind, schema};
 
 /// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
 #[derive(Debug, clap::Args)]

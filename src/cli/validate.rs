@@ -1,15 +1,16 @@
 //! `certlife validate`: events in, findings out.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::input::{Line, Lines, MAX_LINE};
+use super::input::{Line, Lines, too_long};
 use super::output::{Output, Reader};
 use super::report::Report;
 use super::{Failure, Outcome};
-use crate::{Audit, EventKind, Finding, Status};
+use certificate_lifecycle::{Audit, EventKind, Finding, Status};
 
 /// Audit a log of event payloads, one JSON object a line, in the order in which they happened.
 ///
@@ -25,13 +26,14 @@ pub(super) struct Args {
 }
 
 // In short lines, so that no terminal breaks what is to be pasted.
-const EXAMPLE: &str = r#"Example (of an event that no created event came before):
-  echo '{"event":"certificate_application.approved",' \
+const EXAMPLE: &str = r#"Example:
+  echo '{"event":"certificate_application.created",' \
   '"webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890",' \
   '"timestamp":"2026-06-04T10:30:00Z","application_id":42,' \
   '"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",' \
   '"certificate_title":"Certificate of Achievement",' \
-  '"applicant_email":"john@example.com","source":"vault"}' | certlife validate
+  '"applicant_email":"john@example.com","source":"vault",' \
+  '"trigger_context":"bulk_upload"}' | certlife validate
 
 Exit status: 0 nothing found, 1 some findings, 2 the run could not go on."#;
 
@@ -63,7 +65,7 @@ impl FindingLine {
             line,
             uuid: None,
             finding: "invalid_json",
-            message: format!("the line is longer than {MAX_LINE} bytes (1 MiB)"),
+            message: too_long(),
             field: None,
         }
     }
@@ -104,11 +106,13 @@ impl<N: std::fmt::Display> std::fmt::Display for Counts<N> {
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut lines = Lines::open(args.file.as_ref())?;
     let mut report = Report::new(&lines);
-    let mut output = Output::new();
-    let mut audit = Audit::default();
+    let mut output = Output::new(&report);
+    // Never dropped: at the end of the process, giving back every application one by one would be
+    // work for nothing.
+    let mut audit = ManuallyDrop::new(Audit::default());
     let audited = validate(&mut lines, &mut audit, &mut output, &mut report);
     // Whatever ended the reading, what was found is told.
-    output.flush()?;
+    let _ = output.flush()?;
     report.finish()?;
     let findings = audited?;
     let summary = Summary {
@@ -121,8 +125,6 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         format!("events: {events}\napplications: {applications}\nfindings: {findings}")
     })?;
     report.flush()?;
-    // The process ends here: giving back every application one by one would be work for nothing.
-    std::mem::forget(audit);
     Ok(match findings {
         0 => Outcome::Clean,
         _ => Outcome::Refused,
@@ -163,6 +165,6 @@ fn validate(
                 return Ok(count);
             }
         }
-        report.progress(number, lines);
+        report.progress(lines);
     }
 }

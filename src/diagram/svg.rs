@@ -77,7 +77,7 @@ pub fn svg() -> String {
         "<circle class=\"start\" cx=\"{x}\" cy=\"{y}\" r=\"7\"/>"
     );
     for status in Status::ALL {
-        draw_state(&mut out, *status);
+        draw_state(&mut out, status);
     }
     draw_legend(&mut out);
     out.push_str("</svg>\n");

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::payload::{EventPayload, PayloadProblem};
@@ -13,6 +12,7 @@ use crate::lifecycle::event::EventKind;
 use crate::lifecycle::rules;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
+use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::shorten;
 
 /// Something that is wrong with one event of a log.
@@ -55,33 +55,62 @@ pub enum Problem {
         origin: Source,
     },
     /// A field that an application never changes has changed.
-    #[error(
-        "{field} changed from {was:?} to {now:?}; it must stay the same in every event of an application"
-    )]
+    #[error("{} changed from {was:?} to {now:?}; it must stay the same in every event of an application", fact.field())]
     Changed {
-        /// The field.
-        field: &'static str,
+        /// What has changed.
+        fact: Fact,
         /// What the `created` event said, shortened if it is long.
         was: String,
         /// What this event says, shortened if it is long.
         now: String,
     },
     /// It happened before the event that stands before it.
-    #[error(
-        "timestamp {} is before the application's last event at {}",
-        in_seconds(at),
-        in_seconds(last)
-    )]
+    #[error("timestamp {at} is before the application's last event at {last}")]
     TimeBackwards {
         /// The time of the last event.
-        last: DateTime<Utc>,
+        last: Timestamp,
         /// The time of this event.
-        at: DateTime<Utc>,
+        at: Timestamp,
     },
 }
 
-fn in_seconds(at: &DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+/// What every event of an application repeats, and none may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fact {
+    /// The identity; only a replay, which is of one application, can see it change.
+    Uuid,
+    /// The backend's own number.
+    ApplicationId,
+    /// What the certificate is called.
+    CertificateTitle,
+    /// Where the applicant is reached.
+    ApplicantEmail,
+    /// Where the application came from.
+    Source,
+}
+
+impl Fact {
+    /// The contract's name of the field.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Uuid => wire::UUID,
+            Self::ApplicationId => wire::APPLICATION_ID,
+            Self::CertificateTitle => wire::CERTIFICATE_TITLE,
+            Self::ApplicantEmail => wire::APPLICANT_EMAIL,
+            Self::Source => wire::SOURCE,
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Uuid => "changed_uuid",
+            Self::ApplicationId => "changed_application_id",
+            Self::CertificateTitle => "changed_certificate_title",
+            Self::ApplicantEmail => "changed_applicant_email",
+            Self::Source => "changed_source",
+        }
+    }
 }
 
 fn expected_events(status: Status, source: Source) -> String {
@@ -106,13 +135,7 @@ impl Problem {
             Self::UnknownApplication { .. } => "unknown_application",
             Self::AlreadyExists { .. } => "already_exists",
             Self::IllegalTransition { .. } => "illegal_transition",
-            Self::Changed { field, .. } => match field.as_bytes() {
-                b"source" => "changed_source",
-                b"certificate_title" => "changed_certificate_title",
-                b"applicant_email" => "changed_applicant_email",
-                b"application_id" => "changed_application_id",
-                _ => "changed_uuid",
-            },
+            Self::Changed { fact, .. } => fact.code(),
             Self::TimeBackwards { .. } => "time_backwards",
         }
     }
@@ -122,7 +145,7 @@ impl Problem {
     pub const fn field(&self) -> Option<&'static str> {
         match self {
             Self::Payload(problem) => problem.field(),
-            Self::Changed { field, .. } => Some(field),
+            Self::Changed { fact, .. } => Some(fact.field()),
             Self::TimeBackwards { .. } => Some(wire::TIMESTAMP),
             Self::UnknownApplication { .. }
             | Self::AlreadyExists { .. }
@@ -130,9 +153,9 @@ impl Problem {
         }
     }
 
-    pub(super) fn changed(field: &'static str, was: &str, now: &str) -> Self {
+    pub(super) fn changed(fact: Fact, was: &str, now: &str) -> Self {
         Self::Changed {
-            field,
+            fact,
             was: shorten(was),
             now: shorten(now),
         }

@@ -60,7 +60,7 @@ impl Event {
         let mut json = Vec::new();
         self.write_json(Uuid::nil(), &mut json);
         RenderedEvent {
-            webhook_id_at: head(self.body()).len(),
+            webhook_id_at: head_len(self.body()),
             json,
         }
     }
@@ -82,7 +82,7 @@ impl EventPayload<'_> {
         let mut json = Vec::new();
         self.write(&mut json);
         RenderedEvent {
-            webhook_id_at: head(self.body()).len(),
+            webhook_id_at: head_len(self.body()),
             json,
         }
     }
@@ -133,20 +133,13 @@ struct Wire<'a> {
     body: &'a EventBody,
 }
 
-/// The wire form up to the place of the webhook's id.
-const fn head(body: &EventBody) -> &'static str {
-    match body {
-        EventBody::Created { .. } => r#"{"event":"certificate_application.created","webhook_id":""#,
-        EventBody::Processing => r#"{"event":"certificate_application.processing","webhook_id":""#,
-        EventBody::Approved { .. } => {
-            r#"{"event":"certificate_application.approved","webhook_id":""#
-        }
-        EventBody::Rejected { .. } => {
-            r#"{"event":"certificate_application.rejected","webhook_id":""#
-        }
-        EventBody::Failed { .. } => r#"{"event":"certificate_application.failed","webhook_id":""#,
-        EventBody::Retried { .. } => r#"{"event":"certificate_application.retried","webhook_id":""#,
-    }
+/// The wire form before and after the event's name, up to the place of the webhook's id.
+const HEAD: [&str; 2] = [r#"{"event":""#, r#"","webhook_id":""#];
+
+/// How long the wire form is up to the place of the webhook's id.
+const fn head_len(body: &EventBody) -> usize {
+    let [before, after] = HEAD;
+    before.len() + body.kind().name().len() + after.len()
 }
 
 /// Appends the wire form. The names and their order are those of `super::wire`; a test compares.
@@ -160,7 +153,10 @@ fn write(out: &mut Vec<u8>, wire: &Wire<'_>) {
     };
     out.reserve(FIXED + wire.certificate_title.len() + wire.applicant_email.len() + text);
 
-    push(out, head(wire.body));
+    let [before, after] = HEAD;
+    push(out, before);
+    push(out, wire.body.kind().name());
+    push(out, after);
     push_uuid(out, wire.webhook_id);
     push(out, r#"","timestamp":""#);
     out.extend_from_slice(&wire.at.wire());

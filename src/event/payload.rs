@@ -62,18 +62,9 @@ pub struct PayloadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadProblem {
-    /// The bytes are not UTF-8.
-    #[error("not valid UTF-8: the byte at offset {offset} begins no character")]
-    NotUtf8 {
-        /// How many bytes before it are valid.
-        offset: usize,
-    },
-    /// The text is not JSON.
+    /// The bytes are not JSON, or the JSON is no object.
     #[error(transparent)]
-    InvalidJson(NotAnObject),
-    /// The JSON is no object.
-    #[error(transparent)]
-    NotAnObject(NotAnObject),
+    NotAnObject(#[from] NotAnObject),
     /// A field of the contract is missing, stands there twice, or has a value of another type.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -118,7 +109,7 @@ impl PayloadProblem {
     #[must_use]
     pub const fn field(&self) -> Option<&'static str> {
         match self {
-            Self::NotUtf8 { .. } | Self::InvalidJson(_) | Self::NotAnObject(_) => None,
+            Self::NotAnObject(_) => None,
             Self::Field(error) => Some(error.field()),
             Self::UnknownEvent { .. } => Some(wire::EVENT),
             Self::InvalidValue(InvalidValue { field, .. })
@@ -133,8 +124,8 @@ impl PayloadProblem {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotUtf8 { .. } | Self::InvalidJson(_) => "invalid_json",
-            Self::NotAnObject(_) => "not_an_object",
+            Self::NotAnObject(NotAnObject::OtherValue { .. }) => "not_an_object",
+            Self::NotAnObject(_) => "invalid_json",
             Self::Field(FieldError::Duplicate { .. }) => "duplicate_field",
             Self::Field(FieldError::Missing { .. }) => "missing_field",
             Self::Field(FieldError::WrongType { .. }) => "wrong_type",
@@ -244,13 +235,7 @@ impl<'a> EventPayload<'a> {
 
 impl<'a> EventPayload<'a> {
     fn read(bytes: &'a [u8], known_uuid: &mut Option<Uuid>) -> Result<Self, PayloadProblem> {
-        let text = std::str::from_utf8(bytes).map_err(|error| PayloadProblem::NotUtf8 {
-            offset: error.valid_up_to(),
-        })?;
-        let fields = Fields::parse(text, &wire::ALL).map_err(|error| match error {
-            NotAnObject::Syntax { .. } => PayloadProblem::InvalidJson(error),
-            NotAnObject::OtherValue { .. } => PayloadProblem::NotAnObject(error),
-        })?;
+        let fields = Fields::parse(bytes, &wire::ALL)?;
         let unique = fields.refuse_duplicates();
         let [
             event,

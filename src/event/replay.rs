@@ -1,12 +1,15 @@
 //! From events back to the application: what a subscriber, or an audit, follows along with.
 
-use super::audit::Problem;
+use std::fmt::Display;
+
+use super::audit::{Fact, Problem};
 use super::payload::EventPayload;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::Application;
-use crate::lifecycle::event::EventBody;
+use crate::lifecycle::event::{EventBody, EventKind};
 use crate::lifecycle::source::VaultUpload;
+use crate::lifecycle::timestamp::Timestamp;
 
 /// Why a history of events belongs to no application.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,40 +131,34 @@ fn command(body: &EventBody) -> Option<Command> {
 /// What must be the same in all events of one application, and its time.
 fn compare(application: &AnyApplication, payload: &EventPayload<'_>, problems: &mut Vec<Problem>) {
     let details = application.details();
-    let mut changed = |field, was: &dyn std::fmt::Display, now: &dyn std::fmt::Display| {
-        problems.push(Problem::changed(field, &was.to_string(), &now.to_string()));
+    let mut changed = |fact, was: &dyn Display, now: &dyn Display| {
+        problems.push(Problem::changed(fact, &was.to_string(), &now.to_string()));
     };
     if details.uuid() != payload.uuid() {
-        changed("uuid", &details.uuid(), &payload.uuid());
+        changed(Fact::Uuid, &details.uuid(), &payload.uuid());
     }
-    if details.application_id() != payload.application_id() {
-        changed(
-            "application_id",
-            &details.application_id(),
-            &payload.application_id(),
-        );
+    let (was, now) = (details.application_id(), payload.application_id());
+    if was != now {
+        changed(Fact::ApplicationId, &was, &now);
     }
-    if details.certificate_title().as_str() != payload.certificate_title() {
-        changed(
-            "certificate_title",
-            details.certificate_title(),
-            &payload.certificate_title(),
-        );
+    let (was, now) = (details.certificate_title(), payload.certificate_title());
+    if was.as_str() != now {
+        changed(Fact::CertificateTitle, was, &now);
     }
-    if details.applicant_email().as_str() != payload.applicant_email() {
-        changed(
-            "applicant_email",
-            details.applicant_email(),
-            &payload.applicant_email(),
-        );
+    let (was, now) = (details.applicant_email(), payload.applicant_email());
+    if was.as_str() != now {
+        changed(Fact::ApplicantEmail, was, &now);
     }
-    if application.source() != payload.body().source() {
-        changed("source", &application.source(), &payload.body().source());
+    // A `rejected` event says nothing of its source.
+    let (was, now) = (application.source(), payload.source());
+    if was != now && payload.kind() != EventKind::Rejected {
+        changed(Fact::Source, &was, &now);
     }
-    if payload.timestamp() < application.updated_at() {
-        problems.push(Problem::TimeBackwards {
-            last: application.updated_at(),
-            at: payload.timestamp(),
-        });
+    let (last, at) = (
+        Timestamp::saturating(application.updated_at()),
+        payload.at(),
+    );
+    if at < last {
+        problems.push(Problem::TimeBackwards { last, at });
     }
 }

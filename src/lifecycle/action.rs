@@ -5,7 +5,7 @@ use super::names::named_enum;
 use super::rules;
 use super::source::Source;
 use super::state::Status;
-use super::value::{InvalidValue, ProcessingError, RejectionReason, Violation, shorten};
+use super::value::{InvalidValue, ProcessingError, RejectionReason, shorten};
 
 named_enum! {
     /// What can be done to an application that exists (CONTRACT.md, "Lifecycle").
@@ -49,32 +49,36 @@ impl Command {
     /// assert_eq!(command.action(), Action::Reject);
     ///
     /// let error = Command::new(action, None).unwrap_err();
-    /// assert_eq!(error.to_string(), "rejection_reason is missing");
+    /// assert_eq!(error.to_string(), "reject needs rejection_reason, but there is none");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`InvalidValue`] where the text is missing, breaks its rule, or has no place.
-    pub fn new(action: Action, text: Option<&str>) -> Result<Self, InvalidValue> {
-        let command = match (action, text) {
-            (Action::Reject, text) => {
-                Self::Reject(RejectionReason::new(needed(RejectionReason::FIELD, text)?)?)
+    /// [`CommandError`] where the text is missing, breaks its rule, or has no place.
+    pub fn new(action: Action, text: Option<&str>) -> Result<Self, CommandError> {
+        let needed = |field| text.ok_or(CommandError::MissingText { action, field });
+        let command = match action {
+            Action::Reject => {
+                return Ok(Self::Reject(RejectionReason::new(needed(
+                    RejectionReason::FIELD,
+                )?)?));
             }
-            (Action::Fail, text) => {
-                Self::Fail(ProcessingError::new(needed(ProcessingError::FIELD, text)?)?)
+            Action::Fail => {
+                return Ok(Self::Fail(ProcessingError::new(needed(
+                    ProcessingError::FIELD,
+                )?)?));
             }
-            (_, Some(text)) => {
-                let value = shorten(text);
-                return Err(InvalidValue::new(
-                    "text",
-                    Violation::NotTaken { action, value },
-                ));
-            }
-            (Action::BeginProcessing, None) => Self::BeginProcessing,
-            (Action::Approve, None) => Self::Approve,
-            (Action::Retry, None) => Self::Retry,
+            Action::BeginProcessing => Self::BeginProcessing,
+            Action::Approve => Self::Approve,
+            Action::Retry => Self::Retry,
         };
-        Ok(command)
+        match text {
+            None => Ok(command),
+            Some(text) => Err(CommandError::UnexpectedText {
+                action,
+                text: shorten(text),
+            }),
+        }
     }
 
     /// The action, without what it needs.
@@ -90,8 +94,28 @@ impl Command {
     }
 }
 
-fn needed<'a>(field: &'static str, text: Option<&'a str>) -> Result<&'a str, InvalidValue> {
-    text.ok_or(InvalidValue::new(field, Violation::Missing))
+/// Why an action and a text make no command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The action needs a text.
+    #[error("{action} needs {field}, but there is none")]
+    MissingText {
+        /// The action.
+        action: Action,
+        /// The contract's name of the text.
+        field: &'static str,
+    },
+    /// The action takes no text.
+    #[error("{action} takes no text, but there is {text:?}")]
+    UnexpectedText {
+        /// The action.
+        action: Action,
+        /// What was found, shortened if it is long.
+        text: String,
+    },
+    /// The contract forbids the text.
+    #[error(transparent)]
+    Value(#[from] InvalidValue),
 }
 
 /// The refusal of an illegal transition. Nothing happened: the application comes back unchanged,
@@ -118,6 +142,7 @@ fn needed<'a>(field: &'static str, text: Option<&'a str>) -> Result<&'a str, Inv
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IllegalTransition {
     /// The application, as it was.
     pub application: AnyApplication,

@@ -170,16 +170,11 @@ impl AnyApplication {
         rules::legal_actions(self.status(), self.source())
     }
 
-    /// Whether background work owns the application (CONTRACT.md, "In progress").
+    /// Whether background work owns the application (CONTRACT.md, "In progress"): where it can
+    /// succeed.
     #[must_use]
-    pub const fn is_in_progress(&self) -> bool {
-        matches!(
-            self,
-            Self::Vault(VaultApplication::Created(_) | VaultApplication::Retried(_))
-                | Self::Customer(
-                    CustomerApplication::Processing(_) | CustomerApplication::Retried(_)
-                )
-        )
+    pub fn is_in_progress(&self) -> bool {
+        self.can(Action::Approve)
     }
 
     /// Carries out the command, if it is legal now.

@@ -41,10 +41,10 @@ macro_rules! named_enum {
 
         impl $name {
             /// Every value, in the order of the contract.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            pub const ALL: [Self; [$(Self::$variant),+].len()] = [$(Self::$variant,)+];
 
             /// The name of every value, in the order of [`Self::ALL`].
-            pub const NAMES: &'static [&'static str] = &[$($wire,)+];
+            pub const NAMES: [&'static str; Self::ALL.len()] = [$($wire,)+];
 
             /// The name on the wire, in records and on the command line.
             #[must_use]
@@ -71,7 +71,7 @@ macro_rules! named_enum {
             fn from_str(name: &str) -> Result<Self, Self::Err> {
                 match name {
                     $($wire => Ok(Self::$variant),)+
-                    _ => Err($crate::lifecycle::names::UnknownName::new($field, name, Self::NAMES)),
+                    _ => Err($crate::lifecycle::names::UnknownName::new($field, name, &Self::NAMES)),
                 }
             }
         }

@@ -132,7 +132,8 @@ impl AnyApplication {
     ///
     /// # Errors
     /// [`RestoreError`] says which invariant the record breaks. Every record that
-    /// [`to_record`](Self::to_record) wrote is accepted.
+    /// [`to_record`](Self::to_record) wrote is accepted, up to [`MAX_VERSION`](Self::MAX_VERSION):
+    /// at a thousand transitions a second, an application would take 285,000 years to get there.
     pub fn restore(record: ApplicationRecord) -> Result<Self, RestoreError> {
         let (status, origin, version) = (record.status, record.source, record.version);
         let stem = Stem {

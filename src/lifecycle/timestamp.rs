@@ -109,7 +109,7 @@ impl Timestamp {
         let year = date.year().unsigned_abs();
         let parts = [
             (0, year / 100),
-            (2, year % 100),
+            (2, year),
             (5, date.month()),
             (8, date.day()),
             (11, seconds / 3600),
@@ -117,7 +117,7 @@ impl Timestamp {
             (17, seconds % 60),
         ];
         for (at, value) in parts {
-            // Each part is below 100, so both digits fit a byte.
+            // The last two digits, each of which fits a byte.
             if let Some([tens, ones]) = out.get_mut(at..at + 2) {
                 *tens = b'0' + (value / 10 % 10) as u8;
                 *ones = b'0' + (value % 10) as u8;

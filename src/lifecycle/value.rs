@@ -3,11 +3,10 @@
 //! Each has one fallible constructor; serde goes through it too.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use email_address::{EmailAddress, Options};
-
-use super::action::Action;
 
 /// A value that the contract forbids: which field, which rule, and what was found instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,17 +28,6 @@ impl InvalidValue {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// No value where one is needed.
-    #[error("is missing")]
-    Missing,
-    /// A value where the action takes none.
-    #[error("must be absent, because {action} takes none, but is {value:?}")]
-    NotTaken {
-        /// The action.
-        action: Action,
-        /// What was found.
-        value: String,
-    },
     /// Fewer than 1 or more than `max` characters (Unicode scalar values).
     #[error("must have 1 to {max} characters, but has {length}")]
     Length {
@@ -152,10 +140,10 @@ macro_rules! text_value {
             ///
             /// # Errors
             /// [`InvalidValue`] says which rule it breaks.
-            pub fn new(value: impl Into<$repr>) -> Result<Self, InvalidValue> {
-                let value = value.into();
-                Self::check(&value)?;
-                Ok(Self(value))
+            pub fn new(value: impl AsRef<str>) -> Result<Self, InvalidValue> {
+                let value = value.as_ref();
+                Self::check(value)?;
+                Ok(Self(value.into()))
             }
 
             /// Says whether the contract allows the value, without taking it.
@@ -168,7 +156,7 @@ macro_rules! text_value {
 
             /// Takes a value that [`check`](Self::check) has accepted.
             #[allow(dead_code, reason = "not every text is read in two steps")]
-            pub(crate) fn from_checked(value: impl Into<$repr>) -> Self {
+            pub(crate) fn from_checked(value: &str) -> Self {
                 Self(value.into())
             }
 
@@ -249,21 +237,39 @@ text_value! {
 /// `email_address` reads beyond an address: a display name, as in "John <john@example.com>".
 fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
     check_length(field, value, max)?;
-    let is_address = value.rsplit_once('@').is_some_and(|(local, domain)| {
+    let parts = value.rsplit_once('@');
+    let is_address = parts.is_some_and(|(local, domain)| {
         EmailAddress::is_valid_local_part(local) && EmailAddress::is_valid_domain(domain)
     });
-    if is_address {
+    if is_address && parts.is_some_and(|(_, domain)| is_mail_domain(domain)) {
         return Ok(());
     }
     let reason = match EmailAddress::parse_with_options(value, ADDRESS_ONLY) {
-        Err(error) => error.to_string(),
-        Ok(_) => email_address::Error::UnsupportedDisplayName.to_string(),
+        Err(error) => error.to_string().trim_end_matches('.').to_owned(),
+        Ok(_) if is_address => {
+            "A domain has letters, digits and hyphens, or is an IP address in brackets".to_owned()
+        }
+        Ok(_) => "An address has no display name".to_owned(),
     };
     let value = shorten(value);
     Err(InvalidValue::new(
         field,
         Violation::NotAnAddress { value, reason },
     ))
+}
+
+/// `email_address` reads a domain as RFC 5322 writes it, with any of `!#$%&'*+/=?^_{|}~` and any text
+/// in brackets; mail goes to the domains of RFC 5321, section 4.1.2.
+fn is_mail_domain(domain: &str) -> bool {
+    match domain.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+        Some(literal) => match literal.strip_prefix("IPv6:") {
+            Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
+            None => literal.parse::<Ipv4Addr>().is_ok(),
+        },
+        None => domain
+            .chars()
+            .all(|it| it.is_alphanumeric() || it == '-' || it == '.'),
+    }
 }
 
 /// For the reason of a refusal only.
@@ -325,6 +331,25 @@ impl TryFrom<u64> for ApplicationId {
 
 impl<'de> serde::Deserialize<'de> for ApplicationId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(u64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        struct NumberVisitor;
+        impl serde::de::Visitor<'_> for NumberVisitor {
+            type Value = ApplicationId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}, {}", ApplicationId::FIELD, ApplicationId::RULE)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<ApplicationId, E> {
+                ApplicationId::new(number).map_err(E::custom)
+            }
+
+            // What is no u64 is no application id: the default refuses it, with `expecting`.
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<ApplicationId, E> {
+                let number = u64::try_from(number)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(number), &self))?;
+                self.visit_u64(number)
+            }
+        }
+        deserializer.deserialize_u64(NumberVisitor)
     }
 }

@@ -34,15 +34,7 @@ fn the_example_of_each_help_works_as_pasted() {
     )
     .unwrap();
     let folder = tempfile::tempdir().unwrap();
-    // `validate` shows an event that comes out of nowhere: one finding.
-    let expected = [
-        ("apply", 0),
-        ("validate", 1),
-        ("diagram", 0),
-        ("schema", 0),
-        ("completions", 0),
-    ];
-    for (command, code) in expected {
+    for command in ["apply", "validate", "diagram", "schema", "completions"] {
         // At the width of a terminal and at a narrow one, for both forms of help.
         for (columns, flag) in [("100", "--help"), ("80", "--help"), ("80", "-h")] {
             let help = certlife(&[command, flag])
@@ -64,7 +56,7 @@ fn the_example_of_each_help_works_as_pasted() {
                 .current_dir(&folder)
                 .output()
                 .unwrap();
-            assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
+            assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
         }
     }
     assert!(folder.path().join("lifecycle.svg").exists());

@@ -168,6 +168,21 @@ fn refusals_that_nobody_reads_do_not_stop_the_work() {
 }
 
 #[test]
+fn errors_that_cannot_be_written_are_no_panic() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let missing = certlife(&["apply", "no/such/file"]).stderr(full()).status();
+    assert_eq!(missing.unwrap().code(), Some(2));
+    let refused = certlife(&["apply", "docs/examples/commands.jsonl"])
+        .stdout(Stdio::null())
+        .stderr(full())
+        .status();
+    assert_eq!(refused.unwrap().code(), Some(2));
+    let mut closed = start(&["apply", "no/such/file"]);
+    drop(closed.stderr.take());
+    assert_eq!(closed.wait().unwrap().code(), Some(2));
+}
+
+#[test]
 fn a_full_disk_is_a_failure_of_the_run() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let mut child = certlife(&["apply"])

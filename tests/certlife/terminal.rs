@@ -41,12 +41,18 @@ fn the_progress_bar_shows_how_much_is_done() {
         shown.contains('%') && shown.contains("of 175.78 KiB"),
         "{shown}"
     );
+    // On one terminal, the bar makes room for the findings.
     let shown = on_a_terminal(&format!("certlife validate {file}"));
-    assert!(
-        !shown.contains("of 175.78 KiB"),
-        "the bar mixed with the findings"
-    );
+    assert!(shown.contains("of 175.78 KiB"));
     assert!(shown.contains("missing_field") && shown.contains("findings: 60000"));
+    let findings = shown
+        .lines()
+        .filter_map(|line| line.split_once("{\"line\":"));
+    assert!(findings.clone().count() == 60_000);
+    assert!(
+        findings.clone().all(|(_, it)| it.ends_with('}')),
+        "whole lines"
+    );
 }
 
 #[test]
@@ -77,4 +83,22 @@ fn on_one_terminal_events_and_refusals_stand_in_the_order_of_their_lines() {
     };
     assert!(place("2026-06-04T10:34:30Z") < place("line 8: "));
     assert!(place("line 8: ") < place("2026-06-04T10:36:00Z"));
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_the_run_on_a_terminal_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("commands.jsonl");
+    let lines = (1..=20_000).map(|number| {
+        format!(
+            "{{\"command\":\"submit\",\"application_id\":{number},\
+             \"uuid\":\"00000000-0000-0000-0000-{number:012}\",\
+             \"certificate_title\":\"Diploma\",\"applicant_email\":\"a@example.com\"}}\nnonsense\n"
+        )
+    });
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let file = file.display();
+    let shown = on_a_terminal(&format!("certlife apply {file} | head -n 1 > /dev/null"));
+    let refused = shown.matches("not valid JSON").count();
+    assert!(refused < 10_000, "{refused}");
 }

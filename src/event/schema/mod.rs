@@ -125,13 +125,12 @@ fn pairing(source: Source) -> Node {
 
 /// The sources whose applications emit this kind of event.
 fn sources(kind: EventKind) -> Vec<Source> {
-    let emitters: Vec<Source> = match kind {
-        EventKind::Created => CREATIONS.iter().map(|creation| creation.source).collect(),
-        _ => {
-            let rules = RULES.iter().filter(|rule| rule.event == kind);
-            rules.map(|rule| rule.source).collect()
-        }
-    };
+    let creations = CREATIONS.iter().filter(|_| kind == EventKind::Created);
+    let rules = RULES.iter().filter(|rule| rule.event == kind);
+    let emitters: Vec<Source> = creations
+        .map(|creation| creation.source)
+        .chain(rules.map(|rule| rule.source))
+        .collect();
     let all = Source::ALL.iter().copied();
     all.filter(|source| emitters.contains(source)).collect()
 }

@@ -151,13 +151,16 @@ fn not_blank() -> String {
 }
 
 /// The grammar of an address as far as a regular expression that people can read goes: a superset
-/// of what the code accepts, exact for ASCII but for lengths.
+/// of what the code accepts, exact for ASCII but for lengths and the numbers of an IP address.
 fn address() -> String {
-    // `atext` of RFC 5322, in the negative: RFC 6531 adds letters of every script.
+    // In the negative, because RFC 6531 adds letters of every script. `atext` of RFC 5322:
     let atom = r#"[^\u0000- "(),.:;<>@\[\\\]\u007f]+"#;
-    let quoted = r#""(?:[\t !#-\[\]-~\u0080-\uffff]|\\[!-~])+""#;
-    let literal = r"\[[!-Z^-~\u0080-\uffff]*\]";
-    format!("^(?:{quoted}|{atom}(?:\\.{atom})*)@(?:{literal}|{atom}(?:\\.{atom})*)$")
+    let quoted = r#""(?:[^\u0000-\u0008\u000a-\u001f"\\\u007f]|\\[!-~])+""#;
+    // Letters, digits and, inside, hyphens:
+    let label =
+        r"[^\u0000-/:-@\[-`{-\u007f](?:[^\u0000-,./:-@\[-`{-\u007f]*[^\u0000-/:-@\[-`{-\u007f])?";
+    let literal = r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]";
+    format!("^(?:{quoted}|{atom}(?:\\.{atom})*)@(?:{literal}|{label}(?:\\.{label})*)$")
 }
 
 /// The characters as ranges of a regular expression's class. All lie in the basic plane.

@@ -1,0 +1,10 @@
+//! A refusal that nobody made, of a command that is legal.
+
+use certificate_lifecycle::{AnyApplication, Command, IllegalTransition};
+
+fn refuse(application: AnyApplication) -> IllegalTransition {
+    let command = Command::Approve;
+    IllegalTransition { application, command }
+}
+
+fn main() {}
