@@ -87,8 +87,7 @@ impl Lines {
     pub(super) fn is_ready(&mut self) -> bool {
         if self.position >= self.ready_to {
             // From the end: one short look for all the lines of a chunk.
-            let ends = |byte: &u8| *byte == b'\n';
-            let last_end = self.reader.buffer().iter().rposition(ends);
+            let last_end = memchr::memrchr(b'\n', self.reader.buffer());
             self.ready_to = self.position + last_end.map_or(0, |at| at as u64 + 1);
         }
         self.position < self.ready_to
@@ -128,17 +127,26 @@ impl Lines {
     }
 }
 
-/// Reads to the end of a line and takes the end off; returns how many bytes that were.
+/// Reads to the end of a line and takes the end off; returns how many bytes that were. Of a line that
+/// is too long, one byte more than [`MAX_LINE`] is kept.
 fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
-    // The longest line and its end.
-    let limit = MAX_LINE as u64 + 1;
-    let mut read = reader.by_ref().take(limit).read_until(b'\n', line)? as u64;
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    } else if line.len() > MAX_LINE {
-        read += reader.skip_until(b'\n')? as u64;
+    let mut read = 0;
+    loop {
+        let waiting = match reader.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            waiting => waiting?,
+        };
+        let end = memchr::memchr(b'\n', waiting);
+        let text = end.and_then(|end| waiting.get(..end)).unwrap_or(waiting);
+        let room = (MAX_LINE + 1).saturating_sub(line.len());
+        line.extend_from_slice(text.get(..room).unwrap_or(text));
+        let taken = text.len() + usize::from(end.is_some());
+        reader.consume(taken);
+        read += taken as u64;
+        if end.is_some() || taken == 0 {
+            return Ok(read);
+        }
     }
-    Ok(read)
 }
 
 fn open_file(path: &Path) -> io::Result<(File, Option<u64>)> {

@@ -180,8 +180,11 @@ impl Problem {
 /// ```
 #[derive(Debug, Default)]
 pub struct Audit {
+    /// Where each application stands in the list: a table that holds the applications themselves
+    /// would move them all whenever it grows.
+    places: HashMap<Uuid, usize>,
     /// `None` only while an event is being applied.
-    applications: HashMap<Uuid, Option<AnyApplication>>,
+    applications: Vec<Option<AnyApplication>>,
     events: [u64; EventKind::ALL.len()],
 }
 
@@ -205,16 +208,18 @@ impl Audit {
             *count += 1;
         }
         let mut problems = Vec::new();
-        match self.applications.entry(payload.uuid()) {
-            Entry::Occupied(mut entry) => {
-                let slot = entry.get_mut();
-                *slot = slot
-                    .take()
-                    .map(|application| replay::follow(application, payload, &mut problems));
+        match self.places.entry(payload.uuid()) {
+            Entry::Occupied(place) => {
+                if let Some(slot) = self.applications.get_mut(*place.get()) {
+                    *slot = slot
+                        .take()
+                        .map(|application| replay::follow(application, payload, &mut problems));
+                }
             }
-            Entry::Vacant(entry) => match replay::begin(payload) {
+            Entry::Vacant(place) => match replay::begin(payload) {
                 Ok(application) => {
-                    entry.insert(Some(application));
+                    place.insert(self.applications.len());
+                    self.applications.push(Some(application));
                 }
                 Err(problem) => problems.push(problem),
             },
@@ -227,7 +232,7 @@ impl Audit {
     /// The application as the log has it so far.
     #[must_use]
     pub fn application(&self, uuid: Uuid) -> Option<&AnyApplication> {
-        self.applications.get(&uuid)?.as_ref()
+        self.applications.get(*self.places.get(&uuid)?)?.as_ref()
     }
 
     /// How many well-formed events of each kind there were, legal or not.
@@ -240,7 +245,7 @@ impl Audit {
     #[must_use]
     pub fn applications_by_status(&self) -> Vec<(Status, u64)> {
         let mut counts: Vec<_> = Status::ALL.iter().map(|status| (*status, 0)).collect();
-        for application in self.applications.values().flatten() {
+        for application in self.applications.iter().flatten() {
             if let Some((_, count)) = counts.get_mut(application.status() as usize) {
                 *count += 1;
             }
