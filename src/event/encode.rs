@@ -15,26 +15,12 @@ impl Event {
     /// For several webhooks of one event, [`render`](Self::render) once and patch.
     #[must_use]
     pub fn to_json(&self, webhook_id: Uuid) -> String {
-        let mut json = Vec::new();
-        self.write_json(webhook_id, &mut json);
-        into_text(json)
+        self.wire(webhook_id).to_json()
     }
 
     /// Appends the payload for one webhook to a buffer of the caller's.
     pub fn write_json(&self, webhook_id: Uuid, out: &mut Vec<u8>) {
-        let details = self.details();
-        write(
-            out,
-            &Wire {
-                webhook_id,
-                at: self.at(),
-                application_id: details.application_id().get(),
-                uuid: details.uuid(),
-                certificate_title: details.certificate_title().as_str(),
-                applicant_email: details.applicant_email().as_str(),
-                body: self.body(),
-            },
-        );
+        self.wire(webhook_id).write(out);
     }
 
     /// The payload as bytes that can be turned to one webhook after the other.
@@ -57,11 +43,19 @@ impl Event {
     /// ```
     #[must_use]
     pub fn render(&self) -> RenderedEvent {
-        let mut json = Vec::new();
-        self.write_json(Uuid::nil(), &mut json);
-        RenderedEvent {
-            webhook_id_at: head_len(self.body()),
-            json,
+        self.wire(Uuid::nil()).render()
+    }
+
+    fn wire(&self, webhook_id: Uuid) -> Wire<'_> {
+        let details = self.details();
+        Wire {
+            webhook_id,
+            at: self.at(),
+            application_id: details.application_id().get(),
+            uuid: details.uuid(),
+            certificate_title: details.certificate_title().as_str(),
+            applicant_email: details.applicant_email().as_str(),
+            body: self.body(),
         }
     }
 }
@@ -70,36 +64,26 @@ impl EventPayload<'_> {
     /// The same payload as the contract's bytes, compact.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = Vec::new();
-        self.write(&mut json);
-        into_text(json)
+        self.wire().to_json()
     }
 
     /// The same payload, to be turned to other webhooks: a stored one that is sent again, or to a
     /// webhook that was registered later.
     #[must_use]
     pub fn render(&self) -> RenderedEvent {
-        let mut json = Vec::new();
-        self.write(&mut json);
-        RenderedEvent {
-            webhook_id_at: head_len(self.body()),
-            json,
-        }
+        self.wire().render()
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        write(
-            out,
-            &Wire {
-                webhook_id: self.webhook_id(),
-                at: self.at(),
-                application_id: self.application_id().get(),
-                uuid: self.uuid(),
-                certificate_title: self.certificate_title(),
-                applicant_email: self.applicant_email(),
-                body: self.body(),
-            },
-        );
+    fn wire(&self) -> Wire<'_> {
+        Wire {
+            webhook_id: self.webhook_id(),
+            at: self.at(),
+            application_id: self.application_id().get(),
+            uuid: self.uuid(),
+            certificate_title: self.certificate_title(),
+            applicant_email: self.applicant_email(),
+            body: self.body(),
+        }
     }
 }
 
@@ -133,63 +117,76 @@ struct Wire<'a> {
     body: &'a EventBody,
 }
 
-/// The wire form before and after the event's name, up to the place of the webhook's id.
-const HEAD: [&str; 2] = [r#"{"event":""#, r#"","webhook_id":""#];
+impl Wire<'_> {
+    /// What stands before and after the event's name, up to the place of the webhook's id.
+    const HEAD: [&'static str; 2] = [r#"{"event":""#, r#"","webhook_id":""#];
 
-/// How long the wire form is up to the place of the webhook's id.
-const fn head_len(body: &EventBody) -> usize {
-    let [before, after] = HEAD;
-    before.len() + body.kind().name().len() + after.len()
-}
+    /// More than everything but the texts takes, so that writing is one allocation.
+    const WITHOUT_TEXTS: usize = 352;
 
-/// Appends the wire form. The names and their order are those of `super::wire`; a test compares.
-fn write(out: &mut Vec<u8>, wire: &Wire<'_>) {
-    // One allocation: everything but the texts is shorter than this.
-    const FIXED: usize = 352;
-    let text = match wire.body {
-        EventBody::Rejected { rejection_reason } => rejection_reason.as_str().len(),
-        EventBody::Failed { error, .. } => error.as_str().len(),
-        _ => 0,
-    };
-    out.reserve(FIXED + wire.certificate_title.len() + wire.applicant_email.len() + text);
+    fn to_json(&self) -> String {
+        let mut json = Vec::new();
+        self.write(&mut json);
+        // Every piece is a string or ASCII, so the whole is UTF-8.
+        String::from_utf8(json).unwrap_or_default()
+    }
 
-    let [before, after] = HEAD;
-    push(out, before);
-    push(out, wire.body.kind().name());
-    push(out, after);
-    push_uuid(out, wire.webhook_id);
-    push(out, r#"","timestamp":""#);
-    out.extend_from_slice(&wire.at.wire());
-    push(out, r#"","application_id":"#);
-    push_number(out, wire.application_id);
-    push(out, r#","uuid":""#);
-    push_uuid(out, wire.uuid);
-    push(out, r#"","certificate_title":""#);
-    push_escaped(out, wire.certificate_title);
-    push(out, r#"","applicant_email":""#);
-    push_escaped(out, wire.applicant_email);
-    match wire.body {
-        EventBody::Rejected { rejection_reason } => {
+    fn render(&self) -> RenderedEvent {
+        let mut json = Vec::new();
+        self.write(&mut json);
+        let [before, after] = Self::HEAD;
+        let webhook_id_at = before.len() + self.body.kind().name().len() + after.len();
+        RenderedEvent {
+            json,
+            webhook_id_at,
+        }
+    }
+
+    /// Appends the wire form. The names and their order are those of `super::wire`; a test compares.
+    fn write(&self, out: &mut Vec<u8>) {
+        let text = match self.body {
+            EventBody::Rejected { rejection_reason } => rejection_reason.as_str().len(),
+            EventBody::Failed { error, .. } => error.as_str().len(),
+            _ => 0,
+        };
+        let texts = self.certificate_title.len() + self.applicant_email.len() + text;
+        out.reserve(Self::WITHOUT_TEXTS + texts);
+
+        let [before, after] = Self::HEAD;
+        push(out, before);
+        push(out, self.body.kind().name());
+        push(out, after);
+        push_uuid(out, self.webhook_id);
+        push(out, r#"","timestamp":""#);
+        out.extend_from_slice(&self.at.wire());
+        push(out, r#"","application_id":"#);
+        push_number(out, self.application_id);
+        push(out, r#","uuid":""#);
+        push_uuid(out, self.uuid);
+        push(out, r#"","certificate_title":""#);
+        push_escaped(out, self.certificate_title);
+        push(out, r#"","applicant_email":""#);
+        push_escaped(out, self.applicant_email);
+        if let EventBody::Rejected { rejection_reason } = self.body {
             push(out, r#"","rejection_reason":""#);
             push_escaped(out, rejection_reason.as_str());
-        }
-        body => {
+        } else {
             push(out, r#"","source":""#);
-            push(out, body.source().as_str());
+            push(out, self.body.source().as_str());
         }
+        match self.body {
+            EventBody::Created { trigger_context } => {
+                push(out, r#"","trigger_context":""#);
+                push(out, trigger_context.as_str());
+            }
+            EventBody::Failed { error, .. } => {
+                push(out, r#"","error":""#);
+                push_escaped(out, error.as_str());
+            }
+            _ => {}
+        }
+        push(out, r#""}"#);
     }
-    match wire.body {
-        EventBody::Created { trigger_context } => {
-            push(out, r#"","trigger_context":""#);
-            push(out, trigger_context.as_str());
-        }
-        EventBody::Failed { error, .. } => {
-            push(out, r#"","error":""#);
-            push_escaped(out, error.as_str());
-        }
-        _ => {}
-    }
-    push(out, r#""}"#);
 }
 
 fn push(out: &mut Vec<u8>, text: &str) {
@@ -296,9 +293,4 @@ fn push_escape(out: &mut Vec<u8>, special: char) {
             }
         }
     }
-}
-
-/// Every piece of a payload is a string or ASCII, so the whole is UTF-8.
-fn into_text(json: Vec<u8>) -> String {
-    String::from_utf8(json).unwrap_or_default()
 }
