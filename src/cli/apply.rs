@@ -77,14 +77,6 @@ impl FromStr for Store {
     }
 }
 
-impl std::fmt::Display for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory:"),
-        }
-    }
-}
-
 /// One refused line.
 #[derive(Serialize)]
 struct RefusedLine<'a> {

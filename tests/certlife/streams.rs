@@ -218,6 +218,17 @@ fn a_file_that_cannot_be_read_is_a_failure_of_the_run() {
 }
 
 #[test]
+fn a_file_that_breaks_off_is_a_failure_of_the_run() {
+    // It opens, and its first page is not there to be read.
+    for command in ["apply", "validate"] {
+        let broken = run(&[command, "/proc/self/mem"], "");
+        assert_eq!(broken.code, Some(2));
+        let message = "certlife: cannot read /proc/self/mem: Input/output error (os error 5)\n";
+        assert_eq!(broken.stderr, message);
+    }
+}
+
+#[test]
 fn a_file_and_its_standard_input_give_the_same() {
     let path = "docs/examples/commands.jsonl";
     let (from_file, from_input) = (

@@ -102,3 +102,12 @@ fn a_reader_that_is_gone_ends_the_run_on_a_terminal_too() {
     let refused = shown.matches("not valid JSON").count();
     assert!(refused < 10_000, "{refused}");
 }
+
+#[test]
+fn whoever_types_is_told_how_to_end_and_programs_are_not() {
+    // `script` ends the terminal's input at once.
+    let hint = "reading from the terminal; end with Ctrl-D";
+    assert!(on_a_terminal("certlife apply").contains(hint));
+    let piped = on_a_terminal("certlife apply 2>&1 >/dev/null | cat");
+    assert!(!piped.contains(hint), "{piped}");
+}
