@@ -242,7 +242,7 @@ impl StateMachineTest for Walk {
 }
 
 prop_state_machine! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::default())]
 
     #[test]
     fn random_walks_do_what_the_model_does(sequential 1..30 => Walk);
