@@ -51,10 +51,14 @@
 )]
 
 pub mod diagram;
+#[cfg(feature = "engine")]
+pub mod engine;
 mod event;
 #[doc(hidden)]
 pub mod json;
 mod lifecycle;
+#[cfg(feature = "engine")]
+pub mod store;
 
 pub use event::audit::{Audit, Fact, Finding, Problem};
 pub use event::encode::RenderedEvent;

@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::action::Action;
+use super::any::AnyApplication;
 use super::application::ApplicationDetails;
 use super::names::named_enum;
 use super::source::{Source, TriggerContext};
+use super::state::Status;
 use super::timestamp::Timestamp;
 use super::value::{ProcessingError, RejectionReason};
 
@@ -51,6 +53,19 @@ impl EventKind {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         name.strip_prefix("certificate_application.")?.parse().ok()
+    }
+
+    /// The state that the transition leads to.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Created => Status::Created,
+            Self::Processing => Status::Processing,
+            Self::Approved => Status::Approved,
+            Self::Rejected => Status::Rejected,
+            Self::Failed => Status::Failed,
+            Self::Retried => Status::Retried,
+        }
     }
 
     /// The action that emits it; `None` for `created`, which submissions and uploads emit.
@@ -165,6 +180,13 @@ impl Event {
         self.body.kind()
     }
 
+    /// The application as the transition left it: all that is known of an application is its
+    /// details and its last event.
+    #[must_use]
+    pub fn application(&self) -> AnyApplication {
+        AnyApplication::after(self)
+    }
+
     /// The event's own identity, the same however often it is made or sent: the version 5 UUID
     /// (RFC 9562) of the application's version in decimal digits, in the namespace that is the
     /// application's `uuid`.
@@ -211,5 +233,9 @@ impl Event {
 
     pub(crate) const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    pub(super) const fn shared_details(&self) -> &Arc<ApplicationDetails> {
+        &self.details
     }
 }

@@ -42,6 +42,12 @@ pub enum Violation {
         /// What was found.
         value: String,
     },
+    /// A control character (Unicode category Cc) where none may stand.
+    #[error("must not contain control characters, but is {value:?}")]
+    ControlCharacter {
+        /// What was found.
+        value: String,
+    },
     /// Not an e-mail address.
     #[error("must be a valid e-mail address such as john@example.com, but is {value:?} ({reason})")]
     NotAnAddress {
@@ -109,7 +115,7 @@ fn check_length(field: &'static str, value: &str, max: usize) -> Result<(), Inva
     }
 }
 
-fn check_text(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
+pub(crate) fn check_text(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
     check_length(field, value, max)?;
     if value.chars().all(char::is_whitespace) {
         return Err(InvalidValue::new(
@@ -139,8 +145,8 @@ macro_rules! text_value {
             /// Takes the value if the contract allows it, unchanged.
             ///
             /// # Errors
-            /// [`InvalidValue`] says which rule it breaks.
-            pub fn new(value: impl AsRef<str>) -> Result<Self, InvalidValue> {
+            /// [`InvalidValue`](crate::InvalidValue) says which rule it breaks.
+            pub fn new(value: impl AsRef<str>) -> Result<Self, $crate::InvalidValue> {
                 let value = value.as_ref();
                 Self::check(value)?;
                 Ok(Self(value.into()))
@@ -149,8 +155,8 @@ macro_rules! text_value {
             /// Says whether the contract allows the value, without taking it.
             ///
             /// # Errors
-            /// [`InvalidValue`] says which rule it breaks.
-            pub fn check(value: &str) -> Result<(), InvalidValue> {
+            /// [`InvalidValue`](crate::InvalidValue) says which rule it breaks.
+            pub fn check(value: &str) -> Result<(), $crate::InvalidValue> {
                 $check(Self::FIELD, value, Self::MAX_CHARS)
             }
 
@@ -173,14 +179,14 @@ macro_rules! text_value {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = InvalidValue;
+            type Err = $crate::InvalidValue;
 
             fn from_str(value: &str) -> Result<Self, Self::Err> {
                 Self::new(value)
@@ -188,7 +194,7 @@ macro_rules! text_value {
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidValue;
+            type Error = $crate::InvalidValue;
 
             fn try_from(value: String) -> Result<Self, Self::Error> {
                 Self::new(value)
@@ -209,6 +215,8 @@ macro_rules! text_value {
         }
     };
 }
+#[cfg(feature = "engine")]
+pub(crate) use text_value;
 
 text_value! {
     /// What the certificate is called: 1 to 255 characters, not only white space.

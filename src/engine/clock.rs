@@ -1,0 +1,27 @@
+//! Time, as the engine is given it.
+
+use chrono::{DateTime, Utc};
+
+/// What tells the time.
+///
+/// Any function that returns a time is one: `|| "2026-06-04T10:30:00Z".parse().unwrap()`.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now. Should it run backwards, histories do not: see [`Engine`](super::Engine).
+    fn now(&self) -> DateTime<Utc>;
+}
+
+impl<F: Fn() -> DateTime<Utc> + Send + Sync + 'static> Clock for F {
+    fn now(&self) -> DateTime<Utc> {
+        self()
+    }
+}
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        std::time::SystemTime::now().into()
+    }
+}

@@ -1,0 +1,215 @@
+//! Commands.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Engine;
+use super::permission;
+use crate::lifecycle::action::Command;
+use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::source::VaultUpload;
+use crate::lifecycle::value::{ProcessingError, RejectionReason};
+use crate::store::{
+    Actor, Append, Atomicity, ExecuteError, InstitutionId, Receipt, Request, Store,
+};
+
+impl<S: Store> Engine<S> {
+    /// Carries out one command: with an idempotency key, an expected version or a time of its own.
+    ///
+    /// Once this answers with a receipt, the transition and its event are durable. A future that is
+    /// dropped before it answers leaves it open whether the command was carried out.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Refused`] says why, and nothing was changed; [`ExecuteError::Store`] is what the
+    /// store ran into.
+    pub async fn execute(&self, request: Request) -> Result<Receipt, ExecuteError> {
+        permission::check(&request)?;
+        let append = Append {
+            request,
+            now: self.clock.now(),
+        };
+        let mut answers = self.store.append(vec![append], Atomicity::Each).await;
+        // A store answers every command; `Abandoned` is what a missing answer would mean.
+        answers.pop().unwrap_or(Err(ExecuteError::Abandoned))
+    }
+
+    /// Carries out many commands, each for itself, in order for each application. There are as many
+    /// answers, in the same order.
+    pub async fn execute_many(
+        &self,
+        requests: Vec<Request>,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        let now = self.clock.now();
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut batch = Vec::with_capacity(requests.len());
+        for request in requests {
+            match permission::check(&request) {
+                // To be replaced by the store's answer.
+                Ok(()) => {
+                    answers.push(None);
+                    batch.push(Append { request, now });
+                }
+                Err(refusal) => answers.push(Some(Err(refusal.into()))),
+            }
+        }
+        let mut carried_out = self.store.append(batch, Atomicity::Each).await.into_iter();
+        let mut next = || carried_out.next().unwrap_or(Err(ExecuteError::Abandoned));
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(&mut next))
+            .collect()
+    }
+
+    /// Carries out all of the commands or, if one is refused, none. There are as many answers, in the
+    /// same order; where one is a refusal, the others are [`ExecuteError::Abandoned`] or refusals as
+    /// well.
+    pub async fn execute_all(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
+        let checked: Vec<_> = requests.iter().map(permission::check).collect();
+        if checked.iter().any(Result::is_err) {
+            let refused = |check: Result<(), _>| match check {
+                Ok(()) => Err(ExecuteError::Abandoned),
+                Err(refusal) => Err(ExecuteError::Refused(refusal)),
+            };
+            return checked.into_iter().map(refused).collect();
+        }
+        let now = self.clock.now();
+        let batch = requests.into_iter().map(|request| Append { request, now });
+        self.store.append(batch.collect(), Atomicity::All).await
+    }
+
+    /// A customer submits an application, or the system on their behalf.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn submit(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        details: impl Into<Arc<ApplicationDetails>> + Send,
+    ) -> Result<Receipt, ExecuteError> {
+        let request = Request::submit(institution.clone(), actor.clone(), details);
+        self.execute(request).await
+    }
+
+    /// An administrator uploads into the institution's vault.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn upload(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        details: impl Into<Arc<ApplicationDetails>> + Send,
+        upload: VaultUpload,
+    ) -> Result<Receipt, ExecuteError> {
+        let request = Request::upload(institution.clone(), actor.clone(), details, upload);
+        self.execute(request).await
+    }
+
+    /// An administrator uploads many into the institution's vault, with one durable commit or few.
+    /// There are as many answers, in the same order.
+    pub async fn create_many(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uploads: Vec<ApplicationDetails>,
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        let upload = |details| {
+            Request::upload(
+                institution.clone(),
+                actor.clone(),
+                details,
+                VaultUpload::Bulk,
+            )
+        };
+        let requests = uploads.into_iter().map(upload).collect();
+        match atomicity {
+            Atomicity::Each => self.execute_many(requests).await,
+            Atomicity::All => self.execute_all(requests).await,
+        }
+    }
+
+    /// An administrator accepts a customer's application.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn begin_processing(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+    ) -> Result<Receipt, ExecuteError> {
+        self.act(institution, actor, uuid, Command::BeginProcessing)
+            .await
+    }
+
+    /// Background processing succeeded.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn approve(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+    ) -> Result<Receipt, ExecuteError> {
+        self.act(institution, actor, uuid, Command::Approve).await
+    }
+
+    /// An administrator declines a customer's application.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn reject(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+        reason: RejectionReason,
+    ) -> Result<Receipt, ExecuteError> {
+        self.act(institution, actor, uuid, Command::Reject(reason))
+            .await
+    }
+
+    /// Background processing hit a critical error.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn fail(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+        error: ProcessingError,
+    ) -> Result<Receipt, ExecuteError> {
+        self.act(institution, actor, uuid, Command::Fail(error))
+            .await
+    }
+
+    /// An administrator re-initiates processing after a failure.
+    ///
+    /// # Errors
+    /// See [`execute`](Self::execute).
+    pub async fn retry(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+    ) -> Result<Receipt, ExecuteError> {
+        self.act(institution, actor, uuid, Command::Retry).await
+    }
+
+    async fn act(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        uuid: Uuid,
+        command: Command,
+    ) -> Result<Receipt, ExecuteError> {
+        let (institution, actor) = (institution.clone(), actor.clone());
+        self.execute(Request::transition(institution, actor, uuid, command))
+            .await
+    }
+}

@@ -1,0 +1,89 @@
+//! All events, in the order in which they were committed.
+
+use std::collections::VecDeque;
+
+use futures_util::stream::{self, Stream};
+
+use super::Engine;
+use crate::store::{Cursor, Recorded, Store, StoreError};
+
+/// How many events are read from the store at once.
+const PAGE: u32 = 512;
+
+impl<S: Store> Engine<S> {
+    /// The first `limit` events after the cursor, of all institutions, in the order in which they were
+    /// committed. Fewer, where there are not that many yet.
+    ///
+    /// No event is skipped or reordered, with any number of writers: none ever appears before a
+    /// cursor that was given out. Whoever keeps the cursor of the last event they dealt with goes
+    /// on exactly there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        self.store.feed(after, limit).await
+    }
+
+    /// The same without end: after the last event, it waits for the next one.
+    ///
+    /// After an error the stream goes on where it was, as soon as it is asked again.
+    ///
+    /// ```
+    /// # use certificate_lifecycle::{*, engine::Engine, store::*};
+    /// use futures_util::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let details = ApplicationDetails::new(ApplicationId::new(42)?, uuid::Uuid::nil(),
+    /// #     CertificateTitle::new("Certificate of Achievement")?,
+    /// #     ApplicantEmail::new("john@example.com")?);
+    /// # let institution = InstitutionId::new("example-university")?;
+    /// let engine = Engine::new(MemoryStore::new());
+    /// let mut events = std::pin::pin!(engine.follow(Cursor::START));
+    /// let _ = engine.submit(&institution, &Actor::customer("john")?, details).await?;
+    /// let recorded = events.next().await.expect("it has no end")?;
+    /// assert_eq!(recorded.event.kind(), EventKind::Created);
+    /// // Dealt with: from here on, next time.
+    /// let next_time = recorded.cursor;
+    /// # let _ = next_time;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn follow(
+        &self,
+        after: Cursor,
+    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<S> {
+        let following = Following {
+            store: self.store.clone(),
+            wake: self.store.wake(),
+            cursor: after,
+            read: VecDeque::new(),
+        };
+        stream::unfold(following, async |mut following| {
+            let next = following.next().await;
+            Some((next, following))
+        })
+    }
+}
+
+struct Following<S> {
+    store: S,
+    wake: crate::store::Wake,
+    cursor: Cursor,
+    read: VecDeque<Recorded>,
+}
+
+impl<S: Store> Following<S> {
+    async fn next(&mut self) -> Result<Recorded, StoreError> {
+        loop {
+            if let Some(recorded) = self.read.pop_front() {
+                self.cursor = recorded.cursor;
+                return Ok(recorded);
+            }
+            self.read = self.store.feed(self.cursor, PAGE).await?.into();
+            if self.read.is_empty() {
+                self.wake.wait().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The engine: what an issuing backend embeds.
+//!
+//! ```
+//! use certificate_lifecycle::engine::Engine;
+//! use certificate_lifecycle::store::{Actor, ExecuteError, InstitutionId, MemoryStore, Refusal};
+//! use certificate_lifecycle::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(MemoryStore::new());
+//! let institution = InstitutionId::new("example-university")?;
+//! let (john, jane) = (Actor::customer("john")?, Actor::administrator("jane")?);
+//!
+//! let details = ApplicationDetails::new(
+//!     ApplicationId::new(42)?,
+//!     uuid::uuid!("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+//!     CertificateTitle::new("Certificate of Achievement")?,
+//!     ApplicantEmail::new("john@example.com")?,
+//! );
+//! let uuid = details.uuid();
+//! let created = engine.submit(&institution, &john, details).await?;
+//! assert_eq!(created.event.kind(), EventKind::Created);
+//!
+//! // A customer decides nothing.
+//! let refused = engine.begin_processing(&institution, &john, uuid).await.unwrap_err();
+//! assert!(matches!(refused.refusal(), Some(Refusal::Forbidden { .. })));
+//! let receipt = engine.begin_processing(&institution, &jane, uuid).await?;
+//! assert_eq!(receipt.event.version(), 2);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod execute;
+mod feed;
+mod permission;
+mod read;
+mod stalled;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, SystemClock};
+pub use permission::permitted;
+
+use crate::store::Store;
+
+/// Decides commands, records transitions with their events, and reads them back.
+///
+/// It holds no state but the store and the clock: clones share the store, and any number of engines,
+/// in any number of processes, may work on one store.
+///
+/// Time is whole seconds. An event happens at the clock's time, or at the time that its command gives;
+/// a history never runs backwards: where the clock lies before the application's last event, the new
+/// event has the time of that one, and a command that gives an earlier time is refused.
+pub struct Engine<S> {
+    store: S,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S: Store> Engine<S> {
+    /// An engine with the machine's clock.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self::with_clock(store, SystemClock)
+    }
+
+    /// An engine with a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(store: S, clock: impl Clock) -> Self {
+        Self {
+            store,
+            clock: Arc::new(clock),
+        }
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+}
+
+impl<S: Clone> Clone for Engine<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for Engine<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! What is known of applications.
+
+use uuid::Uuid;
+
+use super::Engine;
+use crate::lifecycle::any::AnyApplication;
+use crate::store::{
+    Count, Directory, InstitutionId, ListQuery, Page, Recorded, Store, StoreError,
+};
+
+impl<S: Store> Engine<S> {
+    /// One application; none where the institution has none by this identity, whoever else may.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        self.store.load(institution, uuid).await
+    }
+
+    /// All that happened to one application, in order; nothing where the institution has none by this
+    /// identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        self.store.history(institution, uuid).await
+    }
+}
+
+impl<S: Directory> Engine<S> {
+    /// One page of an institution's applications.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+        self.store.list(query).await
+    }
+
+    /// How many applications an institution has, by state and source.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+        self.store.counts(institution).await
+    }
+}

@@ -1,0 +1,83 @@
+//! Work that got stuck.
+
+use chrono::TimeDelta;
+
+use super::Engine;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::action::Command;
+use crate::lifecycle::value::ProcessingError;
+use crate::store::{
+    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, Order, PageKey, Receipt,
+    Refusal, Request, StoreError,
+};
+
+/// How many applications are looked at and failed at once.
+const PAGE: u32 = 256;
+
+impl<S: Directory> Engine<S> {
+    /// One page of the applications that background work has owned for longer than this (CONTRACT.md,
+    /// "In progress"): those whose last event lies that far back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stalled(
+        &self,
+        institution: &InstitutionId,
+        older_than: TimeDelta,
+        after: Option<PageKey>,
+        limit: u32,
+    ) -> Result<crate::store::Page, StoreError> {
+        let now = self.clock.now();
+        let filter = Filter::all()
+            .in_progress()
+            .updated_before(now.checked_sub_signed(older_than).unwrap_or(now));
+        self.list(ListQuery {
+            institution: institution.clone(),
+            filter,
+            order: Order::OldestFirst,
+            after,
+            limit,
+        })
+        .await
+    }
+
+    /// Fails every application that is [`stalled`](Self::stalled), and answers with their events.
+    ///
+    /// Each is failed at the version at which it was found stuck: what moved on meanwhile is left
+    /// alone, so that several may do this at once.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]: [`Refusal::Forbidden`] for an actor who is not the system, or what the store
+    /// ran into. What was failed before that stays failed.
+    pub async fn fail_stalled(
+        &self,
+        institution: &InstitutionId,
+        actor: &Actor,
+        older_than: TimeDelta,
+        error: &ProcessingError,
+    ) -> Result<Vec<Receipt>, ExecuteError> {
+        let mut failed = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.stalled(institution, older_than, after, PAGE).await?;
+            let fail = |it: &AnyApplication| {
+                let command = Command::Fail(error.clone());
+                let uuid = it.details().uuid();
+                Request::transition(institution.clone(), actor.clone(), uuid, command)
+                    .expecting(it.version())
+            };
+            let requests = page.applications.iter().map(fail).collect();
+            for answer in self.execute_many(requests).await {
+                match answer {
+                    Ok(receipt) => failed.push(receipt),
+                    Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(failed);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Sets of (state, source), as one word: how the rules reach a database.
+
+use crate::lifecycle::action::Action;
+use crate::lifecycle::rules;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+
+/// A set of combinations of state and source: bit `2 × status + source` of a word, each counted from 0
+/// in the order of its `ALL`. Stored databases rely on that order; a test pins it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cells(u16);
+
+impl Cells {
+    /// Every combination.
+    pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
+
+    /// Where the action is legal, by the rules.
+    pub(crate) fn legal(action: Action) -> Self {
+        Self::of(|status, source| rules::is_legal(status, source, action))
+    }
+
+    /// The combinations that the predicate holds for.
+    pub(crate) fn of(predicate: impl Fn(Status, Source) -> bool) -> Self {
+        let every = Status::ALL
+            .into_iter()
+            .flat_map(|status| Source::ALL.map(|source| (status, source)));
+        Self(
+            every
+                .filter(|(status, source)| predicate(*status, *source))
+                .fold(0, |cells, (status, source)| cells | bit(status, source)),
+        )
+    }
+
+    /// Those that are in both sets.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether the combination is in the set.
+    pub(crate) const fn contains(self, status: Status, source: Source) -> bool {
+        self.0 & bit(status, source) != 0
+    }
+
+    /// The word.
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+}
+
+const fn bit(status: Status, source: Source) -> u16 {
+    1 << (status as u16 * Source::ALL.len() as u16 + source as u16)
+}

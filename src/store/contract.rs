@@ -1,0 +1,87 @@
+//! The contract of a store, in two parts.
+
+use std::future::Future;
+
+use uuid::Uuid;
+
+use super::cursor::Cursor;
+use super::directory::{Count, ListQuery, Page};
+use super::error::{ExecuteError, StoreError};
+use super::name::InstitutionId;
+use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::wake::Wake;
+use crate::lifecycle::any::AnyApplication;
+
+/// What every store does: it appends transitions with their events, loads one application, and feeds
+/// all events. It speaks of applications and events, so that a replicated log can keep it as well.
+///
+/// Handles are cheap to clone and share one store.
+///
+/// What a store promises, and `tests/store/` tries on each:
+/// - A transition and its event are appended together or not at all, and durably before `append`
+///   answers. Dropping the future neither stops nor undoes the command.
+/// - Of several commands for one application, each is decided on what the one before left,
+///   whoever sends them. Commands that come through one handle are carried out in the order of the
+///   calls, for each application.
+/// - A key is used once for each institution; see [`Request::idempotency_key`](super::Request).
+/// - What is stored but belongs to no legal application is [`StoreError::Corrupt`], and left alone.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Carries out commands. There are as many answers, in the same order.
+    fn append(
+        &self,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+    ) -> impl Future<Output = Vec<Result<Receipt, ExecuteError>>> + Send;
+
+    /// One application of the institution; none where it has none by this identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> impl Future<Output = Result<Option<AnyApplication>, StoreError>> + Send;
+
+    /// All events of one application, in order; none where the institution has no such application.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+
+    /// The first `limit` events after the cursor, of all institutions, in the order in which they were
+    /// committed. No event ever appears before a cursor that was given out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn feed(
+        &self,
+        after: Cursor,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+
+    /// What tells of commits from now on, so that whoever follows the feed need not ask all the time.
+    fn wake(&self) -> Wake;
+}
+
+/// What a database adds: questions about many applications.
+pub trait Directory: Store {
+    /// One page of an institution's applications.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list(&self, query: ListQuery) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// How many applications an institution has, by state and source.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn counts(
+        &self,
+        institution: &InstitutionId,
+    ) -> impl Future<Output = Result<Vec<Count>, StoreError>> + Send;
+}

@@ -1,0 +1,152 @@
+//! What is asked of many applications at once: lists and counts.
+
+use chrono::{DateTime, Utc};
+
+use super::cells::Cells;
+use super::name::InstitutionId;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::rules;
+use crate::lifecycle::action::Action;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+use crate::lifecycle::value::ApplicantEmail;
+
+/// Which applications of an institution; all of them, until it is narrowed.
+///
+/// ```
+/// use certificate_lifecycle::Status;
+/// use certificate_lifecycle::store::Filter;
+///
+/// let waiting_for_a_decision = Filter::all().status(Status::Created);
+/// let work_under_way = Filter::all().in_progress();
+/// # let _ = (waiting_for_a_decision, work_under_way);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Filter {
+    pub(crate) cells: Cells,
+    pub(crate) email: Option<ApplicantEmail>,
+    pub(crate) updated_before: Option<DateTime<Utc>>,
+}
+
+impl Filter {
+    /// Every application.
+    pub const fn all() -> Self {
+        Self {
+            cells: Cells::ALL,
+            email: None,
+            updated_before: None,
+        }
+    }
+
+    /// Only those in this state.
+    pub fn status(self, status: Status) -> Self {
+        self.only(|it, _| it == status)
+    }
+
+    /// Only those from this source.
+    pub fn source(self, source: Source) -> Self {
+        self.only(|_, it| it == source)
+    }
+
+    /// Only those that background work owns (CONTRACT.md, "In progress").
+    pub fn in_progress(self) -> Self {
+        self.only(|status, source| rules::is_legal(status, source, Action::Approve))
+    }
+
+    /// Only those of this applicant, the address taken letter for letter.
+    pub fn email(mut self, email: ApplicantEmail) -> Self {
+        self.email = Some(email);
+        self
+    }
+
+    /// Only those whose last event lies before this time.
+    pub const fn updated_before(mut self, time: DateTime<Utc>) -> Self {
+        self.updated_before = Some(time);
+        self
+    }
+
+    fn only(mut self, predicate: impl Fn(Status, Source) -> bool) -> Self {
+        self.cells = self.cells.and(Cells::of(predicate));
+        self
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+/// The order of a list: that in which the applications were created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// The first that was created comes first.
+    #[default]
+    OldestFirst,
+    /// The last that was created comes first.
+    NewestFirst,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Whose applications.
+    pub institution: InstitutionId,
+    /// Which of them.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// The page after this key; none is the first page.
+    pub after: Option<PageKey>,
+    /// The most applications on the page.
+    pub limit: u32,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The applications, in order.
+    pub applications: Vec<AnyApplication>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<PageKey>,
+}
+
+/// Where a page of a list ends. Applications that are created or change meanwhile never shift it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageKey(pub(crate) i64);
+
+impl std::fmt::Display for PageKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A text that is no page key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected the key of a page as a list gives it, but found {found:?}")]
+pub struct PageKeyError {
+    /// What was found, shortened if it is long.
+    pub found: String,
+}
+
+impl std::str::FromStr for PageKey {
+    type Err = PageKeyError;
+
+    fn from_str(text: &str) -> Result<Self, PageKeyError> {
+        text.parse().map(Self).map_err(|_| PageKeyError {
+            found: crate::lifecycle::value::shorten(text),
+        })
+    }
+}
+
+/// How many applications are in one state, from one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Count {
+    /// The state.
+    pub status: Status,
+    /// The source.
+    pub source: Source,
+    /// How many; at least one.
+    pub applications: u64,
+}

@@ -1,0 +1,182 @@
+//! Why a command was not carried out, or a read has no answer.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::actor::{Actor, ActorKind};
+use super::name::IdempotencyKey;
+use crate::lifecycle::action::IllegalTransition;
+use crate::lifecycle::state::Status;
+use crate::lifecycle::timestamp::Timestamp;
+
+/// Why a command was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The contract does not give this to the actor (CONTRACT.md, "Events", column *who acts*).
+    #[error("{actor} may not {operation}; who may: {}", names(permitted))]
+    Forbidden {
+        /// Who asked.
+        actor: Actor,
+        /// For what, such as `approve`.
+        operation: &'static str,
+        /// To whom the contract gives it.
+        permitted: &'static [ActorKind],
+    },
+    /// The institution has no such application.
+    #[error("there is no application {uuid}")]
+    UnknownApplication {
+        /// The application that was asked for.
+        uuid: Uuid,
+    },
+    /// The identity of the new application is taken.
+    #[error("application {uuid} exists already")]
+    AlreadyExists {
+        /// The identity.
+        uuid: Uuid,
+    },
+    /// The caller has not seen the application as it is now.
+    #[error(
+        "application {uuid} is at version {version} (status {status}), but the command expects \
+         version {expected}"
+    )]
+    Conflict {
+        /// The application.
+        uuid: Uuid,
+        /// The version that the caller has seen.
+        expected: u64,
+        /// The version that it has.
+        version: u64,
+        /// The state that it is in.
+        status: Status,
+    },
+    /// The contract has no such transition.
+    #[error(transparent)]
+    Illegal(Box<IllegalTransition>),
+    /// The given time lies before the application's last event.
+    #[error("the command's time {at} lies before the application's last event at {last}")]
+    Backwards {
+        /// The time of the command.
+        at: Timestamp,
+        /// The time of the last event.
+        last: Timestamp,
+    },
+    /// The key was used for another command of the institution.
+    #[error(
+        "idempotency key {key:?} was used for another command: {operation} of application {uuid} \
+         by {actor}"
+    )]
+    IdempotencyMismatch {
+        /// The key.
+        key: IdempotencyKey,
+        /// What was done with it, such as `approve`.
+        operation: &'static str,
+        /// To which application.
+        uuid: Uuid,
+        /// By whom.
+        actor: Actor,
+    },
+}
+
+fn names(kinds: &[ActorKind]) -> String {
+    let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    names.join(", ")
+}
+
+impl From<IllegalTransition> for Refusal {
+    fn from(illegal: IllegalTransition) -> Self {
+        Self::Illegal(Box::new(illegal))
+    }
+}
+
+/// What the store itself ran into.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store cannot be reached or is at its limits. Nothing was changed: try again later.
+    #[error("the store is not available, nothing was changed: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+        /// The error of the database.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// The connection was lost after the command was sent: it may or may not have been carried out.
+    ///
+    /// Load the application to see; a command with an idempotency key can simply be repeated.
+    #[error("it is unknown whether the command was carried out: {reason}")]
+    UnknownOutcome {
+        /// What happened.
+        reason: String,
+        /// The error of the database.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// Something stored belongs to no legal application. It was left as it is.
+    #[error("{row} is corrupt: {problem}")]
+    Corrupt {
+        /// The table and the key of the row.
+        row: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A newer version of this crate has upgraded the database.
+    #[error(
+        "the database has schema version {found}, but this program knows versions up to {known}; \
+         use a newer program"
+    )]
+    NewerSchema {
+        /// The version of the database.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// What was opened is something else.
+    #[error("{place} is not a store of certificate applications: {problem}")]
+    NotAStore {
+        /// What was opened.
+        place: String,
+        /// What it is instead.
+        problem: String,
+    },
+}
+
+/// The error of a database, shared by all whom it befell.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+impl StoreError {
+    pub(crate) fn corrupt(row: impl Into<String>, problem: impl ToString) -> Self {
+        Self::Corrupt {
+            row: row.into(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// Why a command has no event.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// The command was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Another command of the same all-or-nothing call was refused.
+    #[error("not carried out, because another command of the same call was refused")]
+    Abandoned,
+    /// The store could not carry it out.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ExecuteError {
+    /// The refusal, if it is one.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}

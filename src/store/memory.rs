@@ -1,0 +1,377 @@
+//! The store in memory: the reference for all others, and for tests.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::actor::Actor;
+use super::contract::{Directory, Store};
+use super::cursor::Cursor;
+use super::decide::{decide, replay};
+use super::directory::{Count, ListQuery, Order, Page, PageKey};
+use super::error::{ExecuteError, Refusal, StoreError};
+use super::name::{IdempotencyKey, InstitutionId};
+use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::wake::Wake;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::Event;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+
+/// Keeps everything in memory, and forgets it with the last handle.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    commits: watch::Sender<()>,
+}
+
+/// Nobody else can commit, so whoever waits is woken; this is only how often they look nevertheless.
+const POLL: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+struct Tables {
+    institutions: Names<InstitutionId>,
+    actors: Names<Actor>,
+    /// In the order of creation.
+    applications: Vec<Row>,
+    by_uuid: HashMap<Uuid, u32>,
+    /// In the order of commits; the cursor of an event is its place, from 1.
+    log: Vec<Entered>,
+    keys: HashMap<(u32, IdempotencyKey), u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    institution: u32,
+    /// The place of its last event in the log.
+    last: u32,
+}
+
+#[derive(Debug)]
+struct Entered {
+    event: Event,
+    institution: u32,
+    actor: u32,
+    /// The place of the application's event before; its own for the first.
+    previous: u32,
+    key: Option<Box<IdempotencyKey>>,
+}
+
+/// Values that occur often, each kept once.
+#[derive(Debug)]
+struct Names<T> {
+    all: Vec<T>,
+    numbers: HashMap<T, u32>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Names<T> {
+    fn number(&mut self, name: &T) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = place(self.all.len());
+        self.all.push(name.clone());
+        self.numbers.insert(name.clone(), number);
+        number
+    }
+}
+
+/// Memory is full long before there are 2³² of anything.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tables: Arc::default(),
+            commits: watch::Sender::new(()),
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Every change is made by steps that cannot panic halfway.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append_now(
+        &self,
+        batch: &[Append],
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        let mut tables = self.tables();
+        let before = tables.log.len();
+        let mut answers: Vec<_> = batch
+            .iter()
+            .map(|append| tables.append(append).map_err(ExecuteError::from))
+            .collect();
+        if atomicity == Atomicity::All && answers.iter().any(Result::is_err) {
+            tables.truncate(before);
+            for answer in &mut answers {
+                if answer.is_ok() {
+                    *answer = Err(ExecuteError::Abandoned);
+                }
+            }
+        }
+        if tables.log.len() > before {
+            self.commits.send_replace(());
+        }
+        answers
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tables {
+    fn append(&mut self, append: &Append) -> Result<Receipt, Refusal> {
+        let institution = self.institutions.number(&append.request.institution);
+        let key = append.request.idempotency_key.as_ref();
+        let used = key.and_then(|key| self.keys.get(&(institution, key.clone())));
+        if let Some(recorded) = used.and_then(|at| self.recorded(*at)) {
+            return replay(append, recorded);
+        }
+        let uuid = append.uuid();
+        let row = self.row(uuid);
+        let current = self.current(institution, row);
+        if current.is_none() && row.is_some() && append.request.operation.creation().is_some() {
+            return Err(Refusal::AlreadyExists { uuid });
+        }
+        let event = decide(append, current)?;
+        self.enter(append, institution, &event);
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
+    }
+
+    fn enter(&mut self, append: &Append, institution: u32, event: &Event) {
+        let last = place(self.log.len());
+        let previous = match self.by_uuid.entry(event.uuid()) {
+            Entry::Occupied(entry) => match self.applications.get_mut(*entry.get() as usize) {
+                Some(row) => std::mem::replace(&mut row.last, last),
+                None => last,
+            },
+            Entry::Vacant(entry) => {
+                entry.insert(place(self.applications.len()));
+                self.applications.push(Row { institution, last });
+                last
+            }
+        };
+        let key = append.request.idempotency_key.clone();
+        if let Some(key) = &key {
+            self.keys.insert((institution, key.clone()), last);
+        }
+        let actor = self.actors.number(&append.request.actor);
+        self.log.push(Entered {
+            event: event.clone(),
+            institution,
+            actor,
+            previous,
+            key: key.map(Box::new),
+        });
+    }
+
+    /// Takes back every event from this place on, the last first.
+    fn truncate(&mut self, length: usize) {
+        while self.log.len() > length {
+            let Some(entered) = self.log.pop() else {
+                return;
+            };
+            if let Some(key) = entered.key {
+                self.keys.remove(&(entered.institution, *key));
+            }
+            if entered.event.version() == 1 {
+                self.by_uuid.remove(&entered.event.uuid());
+                self.applications.pop();
+            } else if let Some(at) = self.by_uuid.get(&entered.event.uuid())
+                && let Some(row) = self.applications.get_mut(*at as usize)
+            {
+                row.last = entered.previous;
+            }
+        }
+    }
+
+    fn row(&self, uuid: Uuid) -> Option<Row> {
+        let at = *self.by_uuid.get(&uuid)?;
+        self.applications.get(at as usize).copied()
+    }
+
+    fn current(&self, institution: u32, row: Option<Row>) -> Option<AnyApplication> {
+        let row = row.filter(|row| row.institution == institution)?;
+        Some(self.last(row)?.event.application())
+    }
+
+    fn last(&self, row: Row) -> Option<&Entered> {
+        self.log.get(row.last as usize)
+    }
+
+    fn institution(&self, institution: &InstitutionId) -> Option<u32> {
+        self.institutions.numbers.get(institution).copied()
+    }
+
+    fn recorded(&self, at: u32) -> Option<Recorded> {
+        let entered = self.log.get(at as usize)?;
+        Some(Recorded {
+            cursor: Cursor::new(u64::from(at) + 1, 0),
+            institution: self.institutions.all.get(entered.institution as usize)?.clone(),
+            event: entered.event.clone(),
+            actor: self.actors.all.get(entered.actor as usize)?.clone(),
+            idempotency_key: entered.key.as_deref().cloned(),
+        })
+    }
+
+    fn history(&self, institution: u32, uuid: Uuid) -> Vec<Recorded> {
+        let row = self.row(uuid);
+        let Some(row) = row.filter(|row| row.institution == institution) else {
+            return Vec::new();
+        };
+        let mut history = Vec::new();
+        let mut at = row.last;
+        while let (Some(recorded), Some(entered)) = (self.recorded(at), self.log.get(at as usize)) {
+            history.push(recorded);
+            if entered.previous == at {
+                break;
+            }
+            at = entered.previous;
+        }
+        history.reverse();
+        history
+    }
+
+    fn list(&self, institution: u32, query: &ListQuery) -> Page {
+        let matches = |at: &usize| {
+            let row = self.applications.get(*at)?;
+            let event = &self.last(*row)?.event;
+            let filter = &query.filter;
+            let email = event.details().applicant_email();
+            let matches = row.institution == institution
+                && filter.cells.contains(event.kind().status(), event.source())
+                && filter.email.as_ref().is_none_or(|it| it == email)
+                && filter.updated_before.is_none_or(|it| event.timestamp() < it);
+            matches.then(|| (*at, event.application()))
+        };
+        let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();
+        let limit = query.limit as usize;
+        let found: Vec<_> = match query.order {
+            Order::OldestFirst => (query.after.map_or(0, |key| place_of(key) + 1)
+                ..self.applications.len())
+                .filter_map(|at| matches(&at))
+                .take(limit + 1)
+                .collect(),
+            Order::NewestFirst => (0..query.after.map_or(self.applications.len(), place_of))
+                .rev()
+                .filter_map(|at| matches(&at))
+                .take(limit + 1)
+                .collect(),
+        };
+        let is_last = found.len() <= limit;
+        let mut found = found;
+        found.truncate(limit);
+        let key = found.last().map(|(at, _)| PageKey(i64::from(place(*at))));
+        Page {
+            next: key.filter(|_| !is_last),
+            applications: found.into_iter().map(|(_, it)| it).collect(),
+        }
+    }
+
+    fn counts(&self, institution: u32) -> Vec<Count> {
+        let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
+        let rows = self.applications.iter();
+        for row in rows.filter(|row| row.institution == institution) {
+            if let Some(entered) = self.last(*row) {
+                let cell = (entered.event.kind().status(), entered.event.source());
+                *counts.entry(cell).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<_> = counts
+            .into_iter()
+            .map(|((status, source), applications)| Count {
+                status,
+                source,
+                applications,
+            })
+            .collect();
+        counts.sort_by_key(|count| (count.status, count.source));
+        counts
+    }
+}
+
+impl Store for MemoryStore {
+    async fn append(
+        &self,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        self.append_now(&batch, atomicity)
+    }
+
+    async fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        let tables = self.tables();
+        let institution = tables.institution(institution);
+        Ok(institution.and_then(|institution| tables.current(institution, tables.row(uuid))))
+    }
+
+    async fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let tables = self.tables();
+        let institution = tables.institution(institution);
+        Ok(institution.map_or_else(Vec::new, |it| tables.history(it, uuid)))
+    }
+
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        let tables = self.tables();
+        let start = u32::try_from(after.transaction()).unwrap_or(u32::MAX);
+        let end = start.saturating_add(limit).min(place(tables.log.len()));
+        Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
+    }
+
+    fn wake(&self) -> Wake {
+        Wake::new(self.commits.subscribe(), POLL)
+    }
+}
+
+impl Directory for MemoryStore {
+    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+        let tables = self.tables();
+        let page = tables
+            .institution(&query.institution)
+            .map(|institution| tables.list(institution, &query));
+        Ok(page.unwrap_or(Page {
+            applications: Vec::new(),
+            next: None,
+        }))
+    }
+
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+        let tables = self.tables();
+        let institution = tables.institution(institution);
+        Ok(institution.map_or_else(Vec::new, |it| tables.counts(it)))
+    }
+}

@@ -1,0 +1,32 @@
+//! Where applications and their events are kept, durably and together.
+//!
+//! [`Store`] is what every store does, [`Directory`] what a database adds. [`MemoryStore`] is the
+//! reference; `SqliteStore` (feature `sqlite`) is the embedded one, `PostgresStore` (feature `postgres`) for many
+//! machines. An [`Engine`](crate::engine::Engine) stands before them.
+
+mod actor;
+pub(crate) mod cells;
+mod contract;
+mod cursor;
+pub(crate) mod decide;
+mod directory;
+mod error;
+mod memory;
+mod name;
+mod request;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod stored;
+mod wake;
+
+pub use actor::{Actor, ActorError, ActorKind};
+pub use contract::{Directory, Store};
+pub use cursor::{Cursor, CursorError};
+pub use directory::{Count, Filter, ListQuery, Order, Page, PageKey, PageKeyError};
+pub use error::{Cause, ExecuteError, Refusal, StoreError};
+pub use memory::MemoryStore;
+pub use name::{ActorId, IdempotencyKey, InstitutionId};
+pub use request::{Append, Atomicity, Operation, Receipt, Recorded, Request};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use wake::Wake;

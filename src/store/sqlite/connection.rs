@@ -1,0 +1,110 @@
+//! Connections to one file, and SQLite's errors in the store's terms.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{Durability, SqliteOptions};
+use crate::store::StoreError;
+
+/// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.
+const WRITER_CACHE: i64 = 64 << 10;
+
+/// How large the log may grow before it is copied into the database, in pages of 4 KiB: 64 MiB. The
+/// larger, the more changes of one page become one.
+const CHECKPOINT: i64 = 16 << 10;
+
+/// Opens the file for the one writer; creates it where there is none.
+pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = open(path, flags, options)?;
+    super::schema::migrate(&mut connection, &path.display().to_string())?;
+    let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
+    set("journal_mode", &"wal")
+        .and_then(|()| {
+            let synchronous = match options.durability {
+                Durability::Full => "full",
+                Durability::Normal => "normal",
+            };
+            set("synchronous", &synchronous)
+        })
+        .and_then(|()| set("cache_size", &-WRITER_CACHE))
+        .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
+        .map_err(unavailable)?;
+    Ok(connection)
+}
+
+/// Opens the file, which a writer has opened before, for reading.
+pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags, options)?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(unavailable)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let not_opened = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
+            place: path.display().to_string(),
+            problem: "it is no SQLite database".to_owned(),
+        },
+        _ => StoreError::Unavailable {
+            reason: format!("cannot open {}: {error}", path.display()),
+            cause: Some(Arc::new(error)),
+        },
+    };
+    let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
+    connection
+        .busy_timeout(options.busy_timeout)
+        .map_err(not_opened)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // The first look at the file: is it a database at all?
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(not_opened)?;
+    Ok(connection)
+}
+
+/// The value of a pragma.
+pub(super) fn pragma<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    name: &str,
+) -> Result<T, StoreError> {
+    connection
+        .pragma_query_value(None, name, |row| row.get(0))
+        .map_err(unavailable)
+}
+
+/// An error before anything was committed.
+pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("another process keeps the database busy ({error})")
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            return StoreError::corrupt("the database file", error);
+        }
+        _ => error.to_string(),
+    };
+    StoreError::Unavailable {
+        reason,
+        cause: Some(Arc::new(error)),
+    }
+}
+
+/// An error of the commit itself.
+pub(super) fn commit_failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        // What SQLite could not write to disk may yet be found there after a crash.
+        Some(ErrorCode::SystemIoFailure) => StoreError::UnknownOutcome {
+            reason: error.to_string(),
+            cause: Some(Arc::new(error)),
+        },
+        _ => unavailable(error),
+    }
+}

@@ -1,0 +1,50 @@
+-- What every store keeps: applications and their events.
+-- Statuses, kinds and the like are numbers: their place in the crate's enumerations, from 0.
+
+CREATE TABLE institution (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- What never changes; numbered in the order of creation.
+CREATE TABLE application (
+    no INTEGER PRIMARY KEY,
+    uuid BLOB NOT NULL UNIQUE,
+    application_id INTEGER NOT NULL,
+    certificate_title TEXT NOT NULL,
+    applicant_email TEXT NOT NULL
+) STRICT;
+
+-- All that a transition updates: as narrow as can be. It repeats what the last event says, so that lists
+-- and counts read no events.
+CREATE TABLE head (
+    application INTEGER PRIMARY KEY,
+    institution INTEGER NOT NULL,
+    trigger_context INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL, -- seconds since 1970
+    event INTEGER NOT NULL       -- the last one
+) STRICT;
+
+-- Appended only, so the number is the order of commits: SQLite has one writer at a time. An
+-- application's events are chained backwards instead of indexed.
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    application INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    at INTEGER NOT NULL,         -- seconds since 1970
+    previous INTEGER,            -- the application's event before
+    actor_kind INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    text TEXT,                   -- the rejection reason or the error
+    idempotency_key TEXT
+) STRICT;
+
+CREATE TABLE idempotency (
+    key TEXT NOT NULL,
+    institution INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (key, institution)
+) STRICT, WITHOUT ROWID;

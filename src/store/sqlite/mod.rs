@@ -1,0 +1,215 @@
+//! The embedded store: one SQLite file.
+
+mod connection;
+mod read;
+mod row;
+mod schema;
+mod write;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+use super::contract::{Directory, Store};
+use super::cursor::Cursor;
+use super::directory::{Count, ListQuery, Page};
+use super::error::{ExecuteError, StoreError};
+use super::name::InstitutionId;
+use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::wake::Wake;
+use crate::lifecycle::any::AnyApplication;
+use writer::{Job, Writer};
+
+/// How much of an acknowledged transition survives what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// Survives a crash of the process, of the machine, and loss of power
+    /// (`PRAGMA synchronous = FULL`).
+    #[default]
+    Full,
+    /// Survives a crash of the process; a crash of the machine or loss of power may take back the
+    /// last acknowledged transitions, together with their events, never half of one
+    /// (`PRAGMA synchronous = NORMAL`). Whoever was told of them meanwhile knows more than the store.
+    Normal,
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// What an acknowledged transition survives; [`Durability::Full`].
+    pub durability: Durability,
+    /// How long to wait while another process writes; 30 seconds.
+    pub busy_timeout: Duration,
+    /// How often whoever follows the feed looks for events of other processes; 100 ms.
+    pub poll: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            busy_timeout: Duration::from_secs(30),
+            poll: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Keeps everything in one SQLite file, with its log (`-wal`) beside it.
+///
+/// One thread of the process writes, and commits what waits for it in groups: the more callers at once,
+/// the more transitions a commit. Several processes may have the file open, on one machine, and take
+/// turns. It runs within Tokio: reads happen on its threads for blocking work.
+///
+/// With the last handle, what was handed over is committed and the file is closed.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    writer: Writer,
+    path: PathBuf,
+    options: SqliteOptions,
+    idle_readers: Mutex<Vec<Connection>>,
+    commits: watch::Sender<()>,
+}
+
+impl SqliteStore {
+    /// Opens the file, with full durability; creates it where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
+    /// a newer program has upgraded, [`StoreError::Unavailable`] for one that cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, SqliteOptions::default())
+    }
+
+    /// Opens the file; creates it where there is none.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        let commits = watch::Sender::new(());
+        let writer = Writer::start(&path, &options, commits.clone())?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                writer,
+                path,
+                options,
+                idle_readers: Mutex::default(),
+                commits,
+            }),
+        })
+    }
+
+    /// Asks on a connection of its own, on a thread for blocking work.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let answer = tokio::task::spawn_blocking(move || shared.ask(question)).await;
+        answer.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable {
+                reason: "the runtime is shutting down".to_owned(),
+                cause: Some(Arc::new(error)),
+            })
+        })
+    }
+}
+
+impl Shared {
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.idle_readers().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connection::open_reader(&self.path, &self.options)?,
+        };
+        let answer = question(&mut reader);
+        self.idle_readers().push(reader);
+        answer
+    }
+
+    fn idle_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle_readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for SqliteStore {
+    async fn append(
+        &self,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        let commands = batch.len();
+        let failed = |error: StoreError| vec![Err(ExecuteError::from(error)); commands];
+        let (answer, answers) = oneshot::channel();
+        let job = Job {
+            batch,
+            atomicity,
+            answer,
+        };
+        if let Err(error) = self.shared.writer.send(job) {
+            return failed(error);
+        }
+        answers.await.unwrap_or_else(|_| {
+            failed(StoreError::UnknownOutcome {
+                reason: "the writer's thread has ended".to_owned(),
+                cause: None,
+            })
+        })
+    }
+
+    async fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        let institution = institution.clone();
+        self.ask(move |reader| read::load(reader, &institution, uuid))
+            .await
+    }
+
+    async fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let institution = institution.clone();
+        self.ask(move |reader| read::history(reader, &institution, uuid))
+            .await
+    }
+
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        self.ask(move |reader| read::feed(reader, after, limit))
+            .await
+    }
+
+    fn wake(&self) -> Wake {
+        Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)
+    }
+}
+
+impl Directory for SqliteStore {
+    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+        self.ask(move |reader| read::list(reader, &query)).await
+    }
+
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+        let institution = institution.clone();
+        self.ask(move |reader| read::counts(reader, &institution))
+            .await
+    }
+}

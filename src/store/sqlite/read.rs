@@ -1,0 +1,256 @@
+//! Questions to the database, each on one connection and one snapshot.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::connection::unavailable;
+use super::row::{BY_UUID, Joined, columns, events};
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::state::Status;
+use crate::store::stored::{Problem, decode};
+use crate::store::{
+    Count, Cursor, InstitutionId, ListQuery, Order, Page, PageKey, Recorded, StoreError,
+};
+
+/// Reads a row with its checks; what is wrong is reported with the row's key.
+fn read<'r, 's, T>(
+    row: &'r Row<'s>,
+    read: impl FnOnce(&Joined<'r, 's>) -> Result<T, Problem>,
+) -> Result<T, StoreError> {
+    let joined = Joined(row);
+    read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
+}
+
+pub(super) fn load(
+    connection: &Connection,
+    institution: &InstitutionId,
+    uuid: Uuid,
+) -> Result<Option<AnyApplication>, StoreError> {
+    last_event(connection, institution, uuid, |joined| {
+        Ok(joined.last_event()?.application())
+    })
+}
+
+/// All of an application's events, from the last to the first along their chain.
+pub(super) fn history(
+    connection: &mut Connection,
+    institution: &InstitutionId,
+    uuid: Uuid,
+) -> Result<Vec<Recorded>, StoreError> {
+    let snapshot = connection.transaction().map_err(unavailable)?;
+    let last = last_event(&snapshot, institution, uuid, |joined| {
+        joined.last_event()?;
+        joined.seq()
+    })?;
+    let mut history: Vec<Recorded> = Vec::new();
+    let mut next = last;
+    while let Some(seq) = next {
+        let broken = |problem: String| {
+            StoreError::corrupt(format!("application {uuid}, event {seq}"), problem)
+        };
+        let (recorded, previous) = event_by_seq(&snapshot, seq)?
+            .ok_or_else(|| broken("it is missing in the chain of events".to_owned()))?;
+        if recorded.event.uuid() != uuid {
+            let owner = recorded.event.uuid();
+            return Err(broken(format!("it belongs to application {owner}")));
+        }
+        if let Some(later) = history.last()
+            && later.event.version() != recorded.event.version() + 1
+        {
+            let (version, later) = (recorded.event.version(), later.event.version());
+            return Err(broken(format!(
+                "version {version} stands before version {later}"
+            )));
+        }
+        history.push(recorded);
+        next = previous;
+    }
+    history.reverse();
+    Ok(history)
+}
+
+fn last_event<T>(
+    connection: &Connection,
+    institution: &InstitutionId,
+    uuid: Uuid,
+    value: impl FnOnce(&Joined<'_, '_>) -> Result<T, Problem>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_UUID).map_err(unavailable)?;
+    let mut rows = statement
+        .query([uuid.as_bytes().as_slice()])
+        .map_err(unavailable)?;
+    let Some(row) = rows.next().map_err(unavailable)? else {
+        return Ok(None);
+    };
+    let owner = read(row, Joined::institution_id)?;
+    if owner != institution.as_str() {
+        return Ok(None);
+    }
+    read(row, value).map(Some)
+}
+
+/// One event, and the number of the one before.
+pub(super) fn event_by_seq(
+    connection: &Connection,
+    seq: i64,
+) -> Result<Option<(Recorded, Option<i64>)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(events!("e.seq = ?1"))
+        .map_err(unavailable)?;
+    let mut rows = statement.query([seq]).map_err(unavailable)?;
+    match rows.next().map_err(unavailable)? {
+        None => Ok(None),
+        Some(row) => {
+            let recorded = read(row, |joined| Ok((joined.recorded()?, joined.previous()?)))?;
+            Ok(Some(recorded))
+        }
+    }
+}
+
+pub(super) fn feed(
+    connection: &Connection,
+    after: Cursor,
+    limit: u32,
+) -> Result<Vec<Recorded>, StoreError> {
+    let Ok(after) = i64::try_from(after.transaction()) else {
+        return Ok(Vec::new());
+    };
+    let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query([after, limit.into()]).map_err(unavailable)?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        match read(row, Joined::recorded) {
+            Ok(recorded) => page.push(recorded),
+            // What comes before it is told first.
+            Err(_) if !page.is_empty() => break,
+            Err(corrupt) => return Err(corrupt),
+        }
+    }
+    Ok(page)
+}
+
+macro_rules! list_sql {
+    ($after:literal, $email:literal, $order:literal) => {
+        concat!(
+            columns!(),
+            "head h JOIN application a ON a.no = h.application \
+             LEFT JOIN institution i ON i.no = h.institution \
+             LEFT JOIN event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
+            $email,
+            " ",
+            $after,
+            " AND (?3 >> (h.status * 2 + (h.trigger_context = 2))) & 1 AND h.updated_at < ?4 \
+             ORDER BY ",
+            $order,
+            " LIMIT ?5"
+        )
+    };
+}
+
+pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
+    let empty = Page {
+        applications: Vec::new(),
+        next: None,
+    };
+    let Some(institution) = institution(connection, &query.institution)? else {
+        return Ok(empty);
+    };
+    // The source is a customer's exactly where the trigger context is; both are numbers from 0.
+    let sql = match (query.order, query.filter.email.is_some()) {
+        (Order::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),
+        (Order::OldestFirst, true) => {
+            list_sql!("a.no > ?2", "a.applicant_email = ?6 AND", "a.no")
+        }
+        (Order::NewestFirst, false) => list_sql!("h.application < ?2", "", "h.application DESC"),
+        (Order::NewestFirst, true) => {
+            list_sql!("a.no < ?2", "a.applicant_email = ?6 AND", "a.no DESC")
+        }
+    };
+    let start = match query.order {
+        Order::OldestFirst => i64::MIN,
+        Order::NewestFirst => i64::MAX,
+    };
+    let filter = &query.filter;
+    let before = filter.updated_before.map_or(i64::MAX, ceiling);
+    let email = filter.email.as_ref().map(|it| it.as_str());
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
+    let after = query.after.map_or(start, |key| key.0);
+    let limit = i64::from(query.limit) + 1;
+    let cells = filter.cells.bits();
+    parameters.extend::<[&dyn rusqlite::ToSql; 5]>([&institution, &after, &cells, &before, &limit]);
+    if email.is_some() {
+        parameters.push(&email);
+    }
+    let mut rows = statement.query(&*parameters).map_err(unavailable)?;
+    let mut page = empty;
+    let mut last = None;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        if page.applications.len() == query.limit as usize {
+            page.next = last;
+            break;
+        }
+        let (application, number) = read(row, |joined| {
+            Ok((joined.last_event()?.application(), joined.application()?))
+        })?;
+        page.applications.push(application);
+        last = Some(PageKey(number));
+    }
+    Ok(page)
+}
+
+/// The first whole second at or after the time.
+fn ceiling(time: chrono::DateTime<chrono::Utc>) -> i64 {
+    time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
+}
+
+pub(super) fn counts(
+    connection: &Connection,
+    institution_id: &InstitutionId,
+) -> Result<Vec<Count>, StoreError> {
+    let Some(institution) = institution(connection, institution_id)? else {
+        return Ok(Vec::new());
+    };
+    let sql = "SELECT status, trigger_context, count(*) FROM head WHERE institution = ?1 \
+               GROUP BY status, trigger_context";
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query([institution]).map_err(unavailable)?;
+    let mut counts: Vec<Count> = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        let column = |index| row.get::<_, i64>(index).map_err(unavailable);
+        let (status, context, applications) = (column(0)?, column(1)?, column(2)?);
+        let cell = || -> Result<(Status, Source), Problem> {
+            let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
+            Ok((decode(&Status::ALL, "status", status)?, context.source()))
+        };
+        let heads = || format!("table head of institution {institution_id:?}");
+        let (status, source) = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
+        let applications = u64::try_from(applications).unwrap_or_default();
+        match counts
+            .iter_mut()
+            .find(|it| it.status == status && it.source == source)
+        {
+            Some(count) => count.applications += applications,
+            None => counts.push(Count {
+                status,
+                source,
+                applications,
+            }),
+        }
+    }
+    counts.sort_by_key(|count| (count.status, count.source));
+    Ok(counts)
+}
+
+fn institution(connection: &Connection, id: &InstitutionId) -> Result<Option<i64>, StoreError> {
+    connection
+        .prepare_cached("SELECT no FROM institution WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![id.as_str()], |row| row.get(0))
+                .optional()
+        })
+        .map_err(unavailable)
+}

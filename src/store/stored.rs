@@ -1,0 +1,168 @@
+//! What databases keep of an event, and the way back to the domain; every step back is checked.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use uuid::Uuid;
+
+use super::actor::{Actor, ActorKind};
+use super::name::{ActorId, IdempotencyKey, InstitutionId};
+use super::request::Recorded;
+use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::event::{Event, EventBody, EventKind};
+use crate::lifecycle::source::TriggerContext;
+use crate::lifecycle::timestamp::Timestamp;
+use crate::lifecycle::value::{
+    ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
+};
+use crate::store::cursor::Cursor;
+
+/// Why stored bytes are no event of a legal application.
+pub(super) type Problem = String;
+
+/// The number by which databases know a value: its place in `ALL`. What is stored relies on that order; a
+/// test opens a database of an earlier version.
+pub(super) fn code<T: PartialEq, const N: usize>(all: &[T; N], value: &T) -> i16 {
+    let place = all.iter().position(|it| it == value);
+    place.and_then(|it| i16::try_from(it).ok()).unwrap_or(-1)
+}
+
+/// The value that a database knows by this number.
+pub(super) fn decode<T: Copy, const N: usize>(
+    all: &[T; N],
+    column: &str,
+    code: i64,
+) -> Result<T, Problem> {
+    let place = usize::try_from(code).ok();
+    place
+        .and_then(|it| all.get(it))
+        .copied()
+        .ok_or_else(|| format!("{column} must be 0 to {}, but is {code}", N - 1))
+}
+
+/// An application's details, as columns.
+pub(super) struct StoredDetails {
+    pub(super) uuid: Uuid,
+    pub(super) application_id: i64,
+    pub(super) title: String,
+    pub(super) email: String,
+}
+
+impl StoredDetails {
+    pub(super) fn restore(self) -> Result<ApplicationDetails, Problem> {
+        let number = u64::try_from(self.application_id).unwrap_or(0);
+        let text = |error: crate::lifecycle::value::InvalidValue| error.to_string();
+        Ok(ApplicationDetails::new(
+            ApplicationId::new(number).map_err(text)?,
+            self.uuid,
+            CertificateTitle::new(self.title).map_err(text)?,
+            ApplicantEmail::new(self.email).map_err(text)?,
+        ))
+    }
+}
+
+/// An event without its details, as columns.
+pub(super) struct StoredEvent {
+    pub(super) version: i64,
+    pub(super) kind: i64,
+    /// Seconds since 1970.
+    pub(super) at: i64,
+    /// The rejection reason or the error.
+    pub(super) text: Option<String>,
+    pub(super) trigger_context: i64,
+}
+
+impl StoredEvent {
+    pub(super) fn restore(self, details: Arc<ApplicationDetails>) -> Result<Event, Problem> {
+        let kind = decode(&EventKind::ALL, "kind", self.kind)?;
+        let trigger_context = decode(
+            &TriggerContext::ALL,
+            "trigger_context",
+            self.trigger_context,
+        )?;
+        let version = u64::try_from(self.version)
+            .map_err(|_| format!("version must not be negative, but is {}", self.version))?;
+        let at = restore_time(self.at)?;
+        let body = body(kind, trigger_context, self.text)?;
+        if body.source() != trigger_context.source() {
+            return Err(format!(
+                "an application from source {} cannot be in status {}",
+                trigger_context.source(),
+                kind.status()
+            ));
+        }
+        Event::restore(details, version, at, body).map_err(|error| error.to_string())
+    }
+}
+
+/// The moment with this many seconds since 1970.
+fn restore_time(seconds: i64) -> Result<Timestamp, Problem> {
+    let time = DateTime::from_timestamp(seconds, 0)
+        .ok_or_else(|| format!("there is no time {seconds} seconds after 1970"))?;
+    Timestamp::new(time).map_err(|error| error.to_string())
+}
+
+fn body(
+    kind: EventKind,
+    trigger_context: TriggerContext,
+    text: Option<String>,
+) -> Result<EventBody, Problem> {
+    let source = trigger_context.source();
+    let needed = |text: Option<String>| text.ok_or_else(|| format!("{kind} must have a text"));
+    if let Some(text) = &text
+        && !matches!(kind, EventKind::Rejected | EventKind::Failed)
+    {
+        let text = crate::lifecycle::value::shorten(text);
+        return Err(format!("{kind} must not have a text, but has {text:?}"));
+    }
+    Ok(match kind {
+        EventKind::Created => EventBody::Created { trigger_context },
+        EventKind::Processing => EventBody::Processing,
+        EventKind::Approved => EventBody::Approved { source },
+        EventKind::Rejected => EventBody::Rejected {
+            rejection_reason: RejectionReason::new(needed(text)?)
+                .map_err(|error| error.to_string())?,
+        },
+        EventKind::Failed => EventBody::Failed {
+            source,
+            error: ProcessingError::new(needed(text)?).map_err(|error| error.to_string())?,
+        },
+        EventKind::Retried => EventBody::Retried { source },
+    })
+}
+
+/// The text that an event carries beyond its details, if its kind has one.
+pub(super) fn text_of(event: &Event) -> Option<&str> {
+    match event.body() {
+        EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),
+        EventBody::Failed { error, .. } => Some(error.as_str()),
+        _ => None,
+    }
+}
+
+/// What stands beside an event in the record, as columns.
+pub(super) struct StoredRecord {
+    pub(super) cursor: Cursor,
+    pub(super) institution: String,
+    pub(super) actor_kind: i64,
+    pub(super) actor: String,
+    pub(super) idempotency_key: Option<String>,
+}
+
+impl StoredRecord {
+    pub(super) fn restore(self, event: Event) -> Result<Recorded, Problem> {
+        let text = |error: crate::lifecycle::value::InvalidValue| error.to_string();
+        let kind = decode(&ActorKind::ALL, "actor_kind", self.actor_kind)?;
+        Ok(Recorded {
+            cursor: self.cursor,
+            institution: InstitutionId::new(self.institution).map_err(text)?,
+            event,
+            actor: Actor::new(kind, ActorId::new(self.actor).map_err(text)?),
+            idempotency_key: self
+                .idempotency_key
+                .map(IdempotencyKey::new)
+                .transpose()
+                .map_err(text)?,
+        })
+    }
+}
