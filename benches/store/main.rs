@@ -17,6 +17,8 @@ fn details(n: u128) -> ApplicationDetails {
     )
 }
 
+static ROUND: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let folder = tempfile::tempdir_in("/tmp").unwrap();
@@ -37,7 +39,7 @@ fn main() {
             assert!(done.iter().all(Result::is_ok));
         }
         println!("create_many {:.0}/s", applications as f64 / start.elapsed().as_secs_f64());
-        for callers in [1_u128, 64, 512] {
+        for callers in std::env::var("CALLERS").unwrap_or("64,512".into()).split(',').map(|it| it.parse::<u128>().unwrap()) {
             let start = Instant::now();
             let duration = Duration::from_secs(3);
             let mut tasks = Vec::new();
@@ -46,16 +48,18 @@ fn main() {
                 tasks.push(tokio::spawn(async move {
                     let mut done = 0u64;
                     let share = applications / callers;
-                    let mut seed = caller * 7919 + 1;
+                    let mut pass = 0_u128;
                     while start.elapsed() < duration {
-                        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                        let n = caller * share + (seed >> 33) % share;
+                        let n = caller * share + (pass * 7919) % share;
                         let uuid = details(n).uuid();
                         let error = ProcessingError::new("PDF").unwrap();
-                        // alternate fail / retry on vault applications
-                        if engine.fail(&institution, &system, uuid, error).await.is_err() {
-                            engine.retry(&institution, &admin, uuid).await.unwrap();
+                        let round = ROUND.fetch_add(0, std::sync::atomic::Ordering::Relaxed) + (pass / share) as u64;
+                        if round % 2 == 0 {
+                            let _ = engine.fail(&institution, &system, uuid, error).await.unwrap();
+                        } else {
+                            let _ = engine.retry(&institution, &admin, uuid).await.unwrap();
                         }
+                        pass += 1;
                         done += 1;
                     }
                     done

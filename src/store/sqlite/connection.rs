@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Durability, SqliteOptions};
@@ -63,6 +64,11 @@ fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connec
         .busy_timeout(options.busy_timeout)
         .map_err(not_opened)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Without it, SQLite as it is bundled parses a statement anew for every new parameter, in case a
+    // better plan suits it.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(not_opened)?;
     // The first look at the file: is it a database at all?
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))

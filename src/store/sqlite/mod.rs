@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file.
 
 mod connection;
+mod queue;
 mod read;
 mod row;
 mod schema;

@@ -1,6 +1,8 @@
 //! One command within a transaction.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
 use super::read::event_by_seq;
@@ -49,12 +51,61 @@ struct Current {
     last_seq: i64,
 }
 
-/// The writer's view of the database within its transaction.
-pub(super) struct Write<'c>(pub(super) &'c Connection);
+/// The writer's statements, prepared once, and what it remembers of the tables.
+pub(super) struct Write<'c> {
+    connection: &'c Connection,
+    by_uuid: Statement<'c>,
+    by_key: Statement<'c>,
+    institution: Statement<'c>,
+    add_institution: Statement<'c>,
+    add_application: Statement<'c>,
+    add_head: Statement<'c>,
+    move_head: Statement<'c>,
+    add_event: Statement<'c>,
+    add_key: Statement<'c>,
+    /// Institutions never change. What a rolled back transaction added is forgotten.
+    institutions: HashMap<InstitutionId, i64>,
+}
 
-impl Write<'_> {
+impl<'c> Write<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let prepare = |sql| connection.prepare(sql);
+        Ok(Self {
+            connection,
+            by_uuid: prepare(BY_UUID)?,
+            by_key: prepare("SELECT event FROM idempotency WHERE key = ?1 AND institution = ?2")?,
+            institution: prepare("SELECT no FROM institution WHERE id = ?1")?,
+            add_institution: prepare("INSERT INTO institution (id) VALUES (?1)")?,
+            add_application: prepare(
+                "INSERT INTO application (uuid, application_id, certificate_title, \
+                 applicant_email) VALUES (?1, ?2, ?3, ?4)",
+            )?,
+            add_head: prepare(
+                "INSERT INTO head (application, status, version, updated_at, event, institution, \
+                 trigger_context) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?,
+            move_head: prepare(
+                "UPDATE head SET status = ?2, version = ?3, updated_at = ?4, event = ?5 \
+                 WHERE application = ?1",
+            )?,
+            add_event: prepare(
+                "INSERT INTO event (application, version, kind, at, previous, actor_kind, actor, \
+                 text, idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?,
+            add_key: prepare(
+                "INSERT INTO idempotency (key, institution, event) VALUES (?1, ?2, ?3)",
+            )?,
+            institutions: HashMap::new(),
+        })
+    }
+
+    /// What was remembered may have been rolled back.
+    pub(super) fn forget(&mut self) {
+        self.institutions.clear();
+    }
+
     /// Carries out one command, or writes nothing.
-    pub(super) fn append(&self, append: &Append) -> Result<Receipt, Failure> {
+    pub(super) fn append(&mut self, append: &Append) -> Result<Receipt, Failure> {
         let institution = self.institution(&append.request.institution)?;
         if let Some(key) = &append.request.idempotency_key
             && let Some(institution) = institution
@@ -83,7 +134,7 @@ impl Write<'_> {
     }
 
     fn record(
-        &self,
+        &mut self,
         append: &Append,
         institution: i64,
         current: Option<&Current>,
@@ -97,11 +148,7 @@ impl Write<'_> {
         let key = request.idempotency_key.as_ref();
         let version = event.version().cast_signed();
         let at = event.timestamp().timestamp();
-        self.cached(
-            "INSERT INTO event (application, version, kind, at, previous, actor_kind, actor, text, \
-             idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
+        let seq = self.add_event.insert(params![
             number,
             version,
             code(&EventKind::ALL, &event.kind()),
@@ -112,22 +159,10 @@ impl Write<'_> {
             text_of(event),
             key.map(IdempotencyKey::as_str),
         ])?;
-        let seq = self.0.last_insert_rowid();
         let status = code(&Status::ALL, &event.kind().status());
-        if current.is_some() {
-            self.cached(
-                "UPDATE head SET status = ?2, version = ?3, updated_at = ?4, event = ?5 \
-                 WHERE application = ?1",
-            )?
-            .execute(params![number, status, version, at, seq])?;
-        } else {
-            let creation = request.operation.creation();
-            let context = creation.map(|(_, context)| code(&TriggerContext::ALL, &context));
-            self.cached(
-                "INSERT INTO head (application, status, version, updated_at, event, institution, \
-                 trigger_context) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
+        if let Some((_, context)) = request.operation.creation() {
+            let context = code(&TriggerContext::ALL, &context);
+            self.add_head.execute(params![
                 number,
                 status,
                 version,
@@ -136,45 +171,53 @@ impl Write<'_> {
                 institution,
                 context
             ])?;
+        } else {
+            self.move_head
+                .execute(params![number, status, version, at, seq])?;
         }
         if let Some(key) = key {
-            self.cached("INSERT INTO idempotency (key, institution, event) VALUES (?1, ?2, ?3)")?
+            self.add_key
                 .execute(params![key.as_str(), institution, seq])?;
         }
         Ok(())
     }
 
-    fn add_application(&self, event: &Event) -> rusqlite::Result<i64> {
+    fn add_application(&mut self, event: &Event) -> rusqlite::Result<i64> {
         let details = event.details();
-        self.cached(
-            "INSERT INTO application (uuid, application_id, certificate_title, applicant_email) \
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
+        self.add_application.insert(params![
             details.uuid().as_bytes().as_slice(),
             details.application_id().get().cast_signed(),
             details.certificate_title().as_str(),
             details.applicant_email().as_str(),
-        ])?;
-        Ok(self.0.last_insert_rowid())
+        ])
     }
 
-    fn institution(&self, id: &InstitutionId) -> rusqlite::Result<Option<i64>> {
-        self.cached("SELECT no FROM institution WHERE id = ?1")?
+    fn institution(&mut self, id: &InstitutionId) -> rusqlite::Result<Option<i64>> {
+        if let Some(number) = self.institutions.get(id) {
+            return Ok(Some(*number));
+        }
+        let number = self
+            .institution
             .query_row([id.as_str()], |row| row.get(0))
-            .optional()
+            .optional()?;
+        if let Some(number) = number {
+            self.institutions.insert(id.clone(), number);
+        }
+        Ok(number)
     }
 
-    fn add_institution(&self, id: &InstitutionId) -> rusqlite::Result<i64> {
-        self.cached("INSERT INTO institution (id) VALUES (?1)")?
-            .execute([id.as_str()])?;
-        Ok(self.0.last_insert_rowid())
+    fn add_institution(&mut self, id: &InstitutionId) -> rusqlite::Result<i64> {
+        self.add_institution.insert([id.as_str()])
     }
 
     /// What was recorded with this key.
-    fn recorded(&self, institution: i64, key: &IdempotencyKey) -> Result<Option<Recorded>, Failure> {
+    fn recorded(
+        &mut self,
+        institution: i64,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Recorded>, Failure> {
         let seq: Option<i64> = self
-            .cached("SELECT event FROM idempotency WHERE key = ?1 AND institution = ?2")?
+            .by_key
             .query_row(params![key.as_str(), institution], |row| row.get(0))
             .optional()?;
         let Some(seq) = seq else {
@@ -182,13 +225,12 @@ impl Write<'_> {
         };
         let row = format!("idempotency key {key:?}");
         let missing = || StoreError::corrupt(row, format!("its event {seq} is missing"));
-        let (recorded, _) = event_by_seq(self.0, seq)?.ok_or_else(missing)?;
+        let (recorded, _) = event_by_seq(self.connection, seq)?.ok_or_else(missing)?;
         Ok(Some(recorded))
     }
 
-    fn current(&self, uuid: Uuid) -> Result<Option<Current>, Failure> {
-        let mut statement = self.cached(BY_UUID)?;
-        let mut rows = statement.query([uuid.as_bytes().as_slice()])?;
+    fn current(&mut self, uuid: Uuid) -> Result<Option<Current>, Failure> {
+        let mut rows = self.by_uuid.query([uuid.as_bytes().as_slice()])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
@@ -201,11 +243,8 @@ impl Write<'_> {
                 last_seq: joined.seq()?,
             })
         };
-        let current = current().map_err(|problem: String| StoreError::corrupt(joined.key(), problem))?;
+        let current =
+            current().map_err(|problem: String| StoreError::corrupt(joined.key(), problem))?;
         Ok(Some(current))
-    }
-
-    fn cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.0.prepare_cached(sql)
     }
 }

@@ -4,16 +4,14 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
 use super::SqliteOptions;
 use super::connection::{commit_failed, open_writer, unavailable};
+use super::queue::Queue;
 use super::write::{Failure, Write};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, StoreError};
-
-/// The most commands of one commit, unless one call has more.
-const MOST: usize = 4096;
 
 pub(super) type Answers = Vec<Result<Receipt, ExecuteError>>;
 
@@ -73,18 +71,36 @@ impl Drop for Writer {
     }
 }
 
+/// The writer's state, on its thread.
+struct Committer<'c> {
+    connection: &'c Connection,
+    write: Write<'c>,
+    begin: Statement<'c>,
+    end: Statement<'c>,
+    roll_back: Statement<'c>,
+}
+
 fn run(connection: &Connection, waiting: &Receiver<Job>, commits: &watch::Sender<()>) {
-    while let Ok(first) = waiting.recv() {
-        let mut commands = first.batch.len();
-        let mut jobs = vec![first];
-        while commands < MOST
-            && let Ok(job) = waiting.try_recv()
-        {
-            commands += job.batch.len();
-            jobs.push(job);
+    let mut committer = match Committer::new(connection) {
+        Ok(committer) => committer,
+        // The tables are there: they were migrated a moment ago. Every job gets the error.
+        Err(error) => {
+            let error = unavailable(error);
+            return waiting.iter().for_each(|job| refuse(vec![job], &error));
         }
-        commit(connection, jobs);
+    };
+    let mut queue = Queue::new(waiting);
+    while let Some(jobs) = queue.next() {
+        committer.commit(jobs);
         commits.send_replace(());
+    }
+}
+
+/// Answers every command of the jobs with this error.
+fn refuse(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        let answers = job.batch.iter().map(|_| Err(error.clone().into()));
+        let _ = job.answer.send(answers.collect());
     }
 }
 
@@ -96,67 +112,82 @@ enum Failed {
     Any(StoreError),
 }
 
-/// Carries out the jobs in one transaction; should that fail, each in one of its own, so that what is wrong
-/// with one does not befall the others.
-fn commit(connection: &Connection, jobs: Vec<Job>) {
-    let error = match transaction(connection, &jobs) {
-        Ok(answers) => {
-            for (job, answers) in jobs.into_iter().zip(answers) {
-                // Whoever does not wait any more does not want to know.
-                let _ = job.answer.send(answers);
+impl<'c> Committer<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            write: Write::new(connection)?,
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            end: connection.prepare("COMMIT")?,
+            roll_back: connection.prepare("ROLLBACK")?,
+        })
+    }
+
+    /// Carries out the jobs in one transaction; should that fail, each in one of its own, so that what
+    /// is wrong with one does not befall the others.
+    fn commit(&mut self, jobs: Vec<Job>) {
+        match self.transaction(&jobs) {
+            Ok(answers) => {
+                for (job, answers) in jobs.into_iter().zip(answers) {
+                    // Whoever does not wait any more does not want to know.
+                    let _ = job.answer.send(answers);
+                }
             }
-            return;
+            Err(Failed::These(_)) if jobs.len() > 1 => {
+                jobs.into_iter().for_each(|job| self.commit(vec![job]));
+            }
+            Err(Failed::These(error) | Failed::Any(error)) => refuse(jobs, &error),
         }
-        Err(Failed::These(_)) if jobs.len() > 1 => {
-            jobs.into_iter().for_each(|job| commit(connection, vec![job]));
-            return;
-        }
-        Err(Failed::These(error) | Failed::Any(error)) => error,
-    };
-    for job in jobs {
-        let answers = job.batch.iter().map(|_| Err(error.clone().into()));
-        let _ = job.answer.send(answers.collect());
     }
-}
 
-fn transaction(connection: &Connection, jobs: &[Job]) -> Result<Vec<Answers>, Failed> {
-    let run = |sql: &str| connection.prepare_cached(sql)?.execute([]);
-    run("BEGIN IMMEDIATE").map_err(|error| Failed::Any(unavailable(error)))?;
-    let carried_out: Result<Vec<_>, _> = jobs.iter().map(|job| carry_out(connection, job)).collect();
-    let committed = match carried_out {
-        Ok(answers) => match run("COMMIT") {
-            Ok(_) => Ok(answers),
-            Err(error) => Err(Failed::Any(commit_failed(error))),
-        },
-        Err(error) => Err(Failed::These(unavailable(error))),
-    };
-    if committed.is_err() && !connection.is_autocommit() {
-        // Where this fails as well, the next BEGIN says so.
-        let _ = run("ROLLBACK");
-    }
-    committed
-}
-
-/// The answers to the commands of one call, within a transaction.
-fn carry_out(connection: &Connection, job: &Job) -> rusqlite::Result<Answers> {
-    let each = |append| match Write(connection).append(append) {
-        Ok(receipt) => Ok(Ok(receipt)),
-        Err(Failure::Answer(error)) => Ok(Err(error)),
-        Err(Failure::Broken(error)) => Err(error),
-    };
-    if job.atomicity == Atomicity::Each {
-        return job.batch.iter().map(each).collect();
-    }
-    connection.execute_batch("SAVEPOINT all_or_none")?;
-    let mut answers: Answers = job.batch.iter().map(each).collect::<rusqlite::Result<_>>()?;
-    if answers.iter().any(Result::is_err) {
-        connection.execute_batch("ROLLBACK TO all_or_none")?;
-        for answer in &mut answers {
-            if answer.is_ok() {
-                *answer = Err(ExecuteError::Abandoned);
+    fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answers>, Failed> {
+        self.begin
+            .execute([])
+            .map_err(|error| Failed::Any(unavailable(error)))?;
+        let carried_out: Result<Vec<_>, _> = jobs.iter().map(|job| self.carry_out(job)).collect();
+        let committed = match carried_out {
+            Ok(answers) => match self.end.execute([]) {
+                Ok(_) => Ok(answers),
+                Err(error) => Err(Failed::Any(commit_failed(error))),
+            },
+            Err(error) => Err(Failed::These(unavailable(error))),
+        };
+        if committed.is_err() {
+            self.write.forget();
+            if !self.connection.is_autocommit() {
+                // Where this fails as well, the next BEGIN says so.
+                let _ = self.roll_back.execute([]);
             }
         }
+        committed
     }
-    connection.execute_batch("RELEASE all_or_none")?;
-    Ok(answers)
+
+    /// The answers to the commands of one call, within a transaction.
+    fn carry_out(&mut self, job: &Job) -> rusqlite::Result<Answers> {
+        if job.atomicity == Atomicity::Each {
+            return self.each(&job.batch);
+        }
+        self.connection.execute_batch("SAVEPOINT all_or_none")?;
+        let mut answers = self.each(&job.batch)?;
+        if answers.iter().any(Result::is_err) {
+            self.connection.execute_batch("ROLLBACK TO all_or_none")?;
+            self.write.forget();
+            for answer in &mut answers {
+                if answer.is_ok() {
+                    *answer = Err(ExecuteError::Abandoned);
+                }
+            }
+        }
+        self.connection.execute_batch("RELEASE all_or_none")?;
+        Ok(answers)
+    }
+
+    fn each(&mut self, batch: &[Append]) -> rusqlite::Result<Answers> {
+        let each = |append| match self.write.append(append) {
+            Ok(receipt) => Ok(Ok(receipt)),
+            Err(Failure::Answer(error)) => Ok(Err(error)),
+            Err(Failure::Broken(error)) => Err(error),
+        };
+        batch.iter().map(each).collect()
+    }
 }
