@@ -36,10 +36,7 @@ impl<S: Store> Engine<S> {
 
     /// Carries out many commands, each for itself, in order for each application. There are as many
     /// answers, in the same order.
-    pub async fn execute_many(
-        &self,
-        requests: Vec<Request>,
-    ) -> Vec<Result<Receipt, ExecuteError>> {
+    pub async fn execute_many(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
         let now = self.clock.now();
         let mut answers = Vec::with_capacity(requests.len());
         let mut batch = Vec::with_capacity(requests.len());

@@ -4,9 +4,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::lifecycle::any::AnyApplication;
-use crate::store::{
-    Count, Directory, InstitutionId, ListQuery, Page, Recorded, Store, StoreError,
-};
+use crate::store::{Count, Directory, InstitutionId, ListQuery, Page, Recorded, Store, StoreError};
 
 impl<S: Store> Engine<S> {
     /// One application; none where the institution has none by this identity, whoever else may.

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::Engine;
-use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::action::Command;
+use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ProcessingError;
 use crate::store::{
     Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, Order, PageKey, Receipt,

@@ -105,7 +105,8 @@ fn is_of(event: &Event, operation: &Operation) -> bool {
             event.uuid() == *uuid
                 && event.kind().action() == Some(command.action())
                 && texts
-                && expected_version.is_none_or(|version| version.checked_add(1) == Some(event.version()))
+                && expected_version
+                    .is_none_or(|version| version.checked_add(1) == Some(event.version()))
         }
     }
 }

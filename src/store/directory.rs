@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::cells::Cells;
 use super::name::InstitutionId;
+use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::rules;
-use crate::lifecycle::action::Action;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;

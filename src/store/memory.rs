@@ -233,7 +233,11 @@ impl Tables {
         let entered = self.log.get(at as usize)?;
         Some(Recorded {
             cursor: Cursor::new(u64::from(at) + 1, 0),
-            institution: self.institutions.all.get(entered.institution as usize)?.clone(),
+            institution: self
+                .institutions
+                .all
+                .get(entered.institution as usize)?
+                .clone(),
             event: entered.event.clone(),
             actor: self.actors.all.get(entered.actor as usize)?.clone(),
             idempotency_key: entered.key.as_deref().cloned(),
@@ -267,7 +271,9 @@ impl Tables {
             let matches = row.institution == institution
                 && filter.cells.contains(event.kind().status(), event.source())
                 && filter.email.as_ref().is_none_or(|it| it == email)
-                && filter.updated_before.is_none_or(|it| event.timestamp() < it);
+                && filter
+                    .updated_before
+                    .is_none_or(|it| event.timestamp() < it);
             matches.then(|| (*at, event.application()))
         };
         let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file.
 
+mod cache;
 mod connection;
 mod queue;
 mod read;

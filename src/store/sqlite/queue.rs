@@ -19,39 +19,55 @@ const GATHER: Duration = Duration::from_micros(200);
 pub(super) struct Queue<'q> {
     waiting: &'q Receiver<Job>,
     /// How many jobs the last group had.
-    last: usize,
+    expected: usize,
+    /// How many jobs and commands this one has.
+    jobs: usize,
+    commands: usize,
+    /// When the first of them came.
+    start: Instant,
 }
 
 impl<'q> Queue<'q> {
-    pub(super) const fn new(waiting: &'q Receiver<Job>) -> Self {
-        Self { waiting, last: 0 }
+    pub(super) fn new(waiting: &'q Receiver<Job>) -> Self {
+        Self {
+            waiting,
+            expected: 0,
+            jobs: 0,
+            commands: 0,
+            start: Instant::now(),
+        }
     }
 
-    /// The next group; none when all who could send have gone.
-    ///
-    /// Callers who were answered together come back one after the other. Whoever commits the first
-    /// of them at once leaves the others to a commit of their own; so the group waits a moment for as many
-    /// as came the last time.
-    pub(super) fn next(&mut self) -> Option<Vec<Job>> {
-        let first = match self.linger(LINGER) {
+    /// The first job of the next group; none when all who could send have gone.
+    pub(super) fn first(&mut self) -> Option<Job> {
+        let job = match self.linger(LINGER) {
             Ok(job) => job,
             Err(_) => self.waiting.recv().ok()?,
         };
-        let mut commands = first.batch.len();
-        let mut jobs = vec![first];
-        let start = Instant::now();
-        while commands < MOST {
+        self.expected = std::mem::replace(&mut self.jobs, 1);
+        self.commands = job.batch.len();
+        self.start = Instant::now();
+        Some(job)
+    }
+
+    /// The next job of the group; none when it is worth a commit.
+    ///
+    /// Callers who were answered together come back one after the other. Whoever commits the first
+    /// of them at once leaves the others to a commit of their own; so, while it carries out the first,
+    /// the group waits a moment for as many as came the last time.
+    pub(super) fn more(&mut self) -> Option<Job> {
+        while self.commands < MOST {
             match self.waiting.try_recv() {
                 Ok(job) => {
-                    commands += job.batch.len();
-                    jobs.push(job);
+                    self.jobs += 1;
+                    self.commands += job.batch.len();
+                    return Some(job);
                 }
-                Err(_) if jobs.len() >= self.last || start.elapsed() > GATHER => break,
+                Err(_) if self.jobs >= self.expected || self.start.elapsed() > GATHER => break,
                 Err(_) => thread::yield_now(),
             }
         }
-        self.last = jobs.len();
-        Some(jobs)
+        None
     }
 
     fn linger(&self, time: Duration) -> Result<Job, TryRecvError> {

@@ -118,7 +118,9 @@ pub(super) fn feed(
     };
     let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement.query([after, limit.into()]).map_err(unavailable)?;
+    let mut rows = statement
+        .query([after, limit.into()])
+        .map_err(unavailable)?;
     let mut page = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
         match read(row, Joined::recorded) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use uuid::Uuid;
 
+use super::cache::{Cache, Current};
 use super::read::event_by_seq;
 use super::row::{BY_UUID, Joined};
 use crate::lifecycle::event::{Event, EventKind};
@@ -43,14 +44,6 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What an application was before the command.
-struct Current {
-    number: i64,
-    institution: i64,
-    last: Event,
-    last_seq: i64,
-}
-
 /// The writer's statements, prepared once, and what it remembers of the tables.
 pub(super) struct Write<'c> {
     connection: &'c Connection,
@@ -65,6 +58,8 @@ pub(super) struct Write<'c> {
     add_key: Statement<'c>,
     /// Institutions never change. What a rolled back transaction added is forgotten.
     institutions: HashMap<InstitutionId, i64>,
+    applications: Cache,
+    data_version: Statement<'c>,
 }
 
 impl<'c> Write<'c> {
@@ -96,12 +91,22 @@ impl<'c> Write<'c> {
                 "INSERT INTO idempotency (key, institution, event) VALUES (?1, ?2, ?3)",
             )?,
             institutions: HashMap::new(),
+            applications: Cache::default(),
+            data_version: prepare("PRAGMA data_version")?,
         })
+    }
+
+    /// At the begin of a transaction: what is remembered must be what is there.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
+        let data_version = self.data_version.query_row([], |row| row.get(0))?;
+        self.applications.see(data_version);
+        Ok(())
     }
 
     /// What was remembered may have been rolled back.
     pub(super) fn forget(&mut self) {
         self.institutions.clear();
+        self.applications.clear();
     }
 
     /// Carries out one command, or writes nothing.
@@ -113,24 +118,43 @@ impl<'c> Write<'c> {
         {
             return Ok(replay(append, recorded)?);
         }
-        let current = self.current(append.uuid())?;
-        let ours = current
-            .as_ref()
-            .filter(|it| Some(it.institution) == institution);
-        if current.is_some() && append.request.operation.creation().is_some() {
-            let uuid = append.uuid();
-            return Err(Refusal::AlreadyExists { uuid }.into());
-        }
-        let event = decide(append, ours.map(|it| it.last.application()))?;
+        let current = match self.applications.take(append.uuid()) {
+            Some(current) => Some(current),
+            None => self.current(append.uuid())?,
+        };
+        let decided = Self::decide(append, institution, current.as_ref());
+        let (event, current) = match decided {
+            Ok(event) => (event, current),
+            Err(refusal) => {
+                // It stays as it is.
+                current.into_iter().for_each(|it| self.applications.put(it));
+                return Err(refusal.into());
+            }
+        };
         let institution = match institution {
             Some(institution) => institution,
             None => self.add_institution(&append.request.institution)?,
         };
-        self.record(append, institution, ours, &event)?;
+        let current = self.record(append, institution, current.as_ref(), event.clone())?;
+        self.applications.put(current);
         Ok(Receipt {
             event,
             replayed: false,
         })
+    }
+
+    /// The decision, for an application that may be another institution's.
+    fn decide(
+        append: &Append,
+        institution: Option<i64>,
+        current: Option<&Current>,
+    ) -> Result<Event, Refusal> {
+        if current.is_some() && append.request.operation.creation().is_some() {
+            let uuid = append.uuid();
+            return Err(Refusal::AlreadyExists { uuid });
+        }
+        let ours = current.filter(|it| Some(it.institution) == institution);
+        decide(append, ours.map(|it| it.last.application()))
     }
 
     fn record(
@@ -138,11 +162,11 @@ impl<'c> Write<'c> {
         append: &Append,
         institution: i64,
         current: Option<&Current>,
-        event: &Event,
-    ) -> rusqlite::Result<()> {
+        event: Event,
+    ) -> rusqlite::Result<Current> {
         let number = match current {
             Some(current) => current.number,
-            None => self.add_application(event)?,
+            None => self.add_application(&event)?,
         };
         let request = &append.request;
         let key = request.idempotency_key.as_ref();
@@ -156,7 +180,7 @@ impl<'c> Write<'c> {
             current.map(|it| it.last_seq),
             code(&ActorKind::ALL, &request.actor.kind),
             request.actor.id.as_str(),
-            text_of(event),
+            text_of(&event),
             key.map(IdempotencyKey::as_str),
         ])?;
         let status = code(&Status::ALL, &event.kind().status());
@@ -179,7 +203,12 @@ impl<'c> Write<'c> {
             self.add_key
                 .execute(params![key.as_str(), institution, seq])?;
         }
-        Ok(())
+        Ok(Current {
+            number,
+            institution,
+            last: event,
+            last_seq: seq,
+        })
     }
 
     fn add_application(&mut self, event: &Event) -> rusqlite::Result<i64> {

@@ -90,8 +90,8 @@ fn run(connection: &Connection, waiting: &Receiver<Job>, commits: &watch::Sender
         }
     };
     let mut queue = Queue::new(waiting);
-    while let Some(jobs) = queue.next() {
-        committer.commit(jobs);
+    while let Some(first) = queue.first() {
+        committer.commit(vec![first], &mut || queue.more());
         commits.send_replace(());
     }
 }
@@ -123,10 +123,10 @@ impl<'c> Committer<'c> {
         })
     }
 
-    /// Carries out the jobs in one transaction; should that fail, each in one of its own, so that what
-    /// is wrong with one does not befall the others.
-    fn commit(&mut self, jobs: Vec<Job>) {
-        match self.transaction(&jobs) {
+    /// Carries out the jobs, and those that come meanwhile, in one transaction; should that fail, each in
+    /// one of its own, so that what is wrong with one does not befall the others.
+    fn commit(&mut self, mut jobs: Vec<Job>, more: &mut dyn FnMut() -> Option<Job>) {
+        match self.transaction(&mut jobs, more) {
             Ok(answers) => {
                 for (job, answers) in jobs.into_iter().zip(answers) {
                     // Whoever does not wait any more does not want to know.
@@ -134,18 +134,22 @@ impl<'c> Committer<'c> {
                 }
             }
             Err(Failed::These(_)) if jobs.len() > 1 => {
-                jobs.into_iter().for_each(|job| self.commit(vec![job]));
+                let alone = |job| self.commit(vec![job], &mut || None);
+                jobs.into_iter().for_each(alone);
             }
             Err(Failed::These(error) | Failed::Any(error)) => refuse(jobs, &error),
         }
     }
 
-    fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Answers>, Failed> {
+    fn transaction(
+        &mut self,
+        jobs: &mut Vec<Job>,
+        more: &mut dyn FnMut() -> Option<Job>,
+    ) -> Result<Vec<Answers>, Failed> {
         self.begin
             .execute([])
             .map_err(|error| Failed::Any(unavailable(error)))?;
-        let carried_out: Result<Vec<_>, _> = jobs.iter().map(|job| self.carry_out(job)).collect();
-        let committed = match carried_out {
+        let committed = match self.carry_out_all(jobs, more) {
             Ok(answers) => match self.end.execute([]) {
                 Ok(_) => Ok(answers),
                 Err(error) => Err(Failed::Any(commit_failed(error))),
@@ -160,6 +164,24 @@ impl<'c> Committer<'c> {
             }
         }
         committed
+    }
+
+    fn carry_out_all(
+        &mut self,
+        jobs: &mut Vec<Job>,
+        more: &mut dyn FnMut() -> Option<Job>,
+    ) -> rusqlite::Result<Vec<Answers>> {
+        self.write.begin()?;
+        let mut answers: Vec<_> = jobs
+            .iter()
+            .map(|job| self.carry_out(job))
+            .collect::<rusqlite::Result<_>>()?;
+        while let Some(job) = more() {
+            let carried_out = self.carry_out(&job);
+            jobs.push(job);
+            answers.push(carried_out?);
+        }
+        Ok(answers)
     }
 
     /// The answers to the commands of one call, within a transaction.
