@@ -19,6 +19,8 @@ pub(super) enum Line<'a> {
     Text(&'a [u8]),
     /// More than [`MAX_LINE`] bytes, which have been passed over.
     TooLong,
+    /// Nothing but white space; to be passed over.
+    Blank,
 }
 
 /// What is wrong with a line that is too long.
@@ -28,7 +30,7 @@ pub(super) fn too_long() -> String {
 
 /// The lines of a file or of standard input, counted from 1.
 pub(super) struct Lines {
-    reader: BufReader<Box<dyn Read>>,
+    reader: BufReader<Box<dyn Read + Send>>,
     name: String,
     line: Vec<u8>,
     number: u64,
@@ -41,7 +43,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens the file; none, or `-`, is standard input.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
-        let (name, inner, size): (_, Box<dyn Read>, _) = match path {
+        let (name, inner, size): (_, Box<dyn Read + Send>, _) = match path {
             Some(path) if path != Path::new("-") => {
                 let name = path.display().to_string();
                 match open_file(path) {
@@ -67,24 +69,30 @@ impl Lines {
         })
     }
 
-    /// The next line that is not blank, and its number.
+    /// The next line, and its number.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>, Failure> {
-        loop {
-            if !self.read_line()? {
-                return Ok(None);
-            }
-            if self.line.len() > MAX_LINE {
-                self.line = Vec::new();
-                return Ok(Some((self.number, Line::TooLong)));
-            }
-            if !self.text().trim_ascii().is_empty() {
-                return Ok(Some((self.number, Line::Text(self.text()))));
-            }
+        if !self.read_line()? {
+            return Ok(None);
         }
+        if self.line.len() > MAX_LINE {
+            self.line = Vec::new();
+            return Ok(Some((self.number, Line::TooLong)));
+        }
+        let text = self.text();
+        let line = if text.trim_ascii().is_empty() {
+            Line::Blank
+        } else {
+            Line::Text(text)
+        };
+        Ok(Some((self.number, line)))
     }
 
     /// Whether the next line can be had without waiting for more input.
     pub(super) fn is_ready(&mut self) -> bool {
+        if self.size.is_some() {
+            // A file never lets its reader wait.
+            return true;
+        }
         if self.position >= self.ready_to {
             // From the end: one short look for all the lines of a chunk.
             let last_end = memchr::memrchr(b'\n', self.reader.buffer());

@@ -1,21 +1,26 @@
 //! The command line `certlife`: one file a subcommand, over the public interface of the crate.
 
-mod applications;
 mod apply;
+mod arguments;
 mod command_line;
 mod completions;
 mod diagram;
 mod input;
 mod output;
+mod pipeline;
 mod refusal;
 mod report;
 mod schema;
+mod store;
 mod validate;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use certificate_lifecycle::InvalidValue;
+use certificate_lifecycle::store::StoreError;
 
 /// What a run leaves behind for the shell.
 enum Outcome {
@@ -50,7 +55,7 @@ enum Command {
 /// not go on. Whoever stops reading the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Apply(args) => apply::run(&args),
+        Command::Apply(args) => apply::run(args),
         Command::Validate(args) => validate::run(&args),
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -84,4 +89,26 @@ enum Failure {
         stream: &'static str,
         error: std::io::Error,
     },
+    #[error("cannot start: {error}")]
+    Start { error: std::io::Error },
+    /// `--store` names nothing that can be opened.
+    #[error("{0}")]
+    Address(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store gave up on commands; which of them, their lines have been told.
+    #[error("{error}; line {line} was the last that the store was given")]
+    StoreAfter { error: StoreError, line: u64 },
+    #[error(transparent)]
+    Value(#[from] InvalidValue),
+}
+
+/// Runs to its end what waits for a store.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Start { error })?;
+    runtime.block_on(work)
 }

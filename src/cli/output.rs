@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal, StdoutLock, Write};
 
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::Failure;
 use super::report::Report;
@@ -34,7 +35,8 @@ impl Output {
         }
     }
 
-    fn plain() -> Self {
+    /// Where no progress bar is shown.
+    pub(super) fn plain() -> Self {
         Self {
             stdout: io::stdout().lock(),
             text: Vec::with_capacity(2 * FULL),
@@ -55,6 +57,15 @@ impl Output {
         } else {
             self.flush()
         }
+    }
+
+    /// Writes a line that is one JSON object.
+    pub(super) fn object(&mut self, object: &impl Serialize) -> Result<Reader, Failure> {
+        serde_json::to_writer(&mut self.text, object).map_err(|error| Failure::Write {
+            stream: "output",
+            error: error.into(),
+        })?;
+        self.end_line()
     }
 
     /// Writes all that is waiting.
