@@ -83,9 +83,8 @@ impl Source for Commands {
         let mut batch = Batch::new(Atomicity::Each);
         let start = self.lines.position();
         loop {
-            let is_full =
-                batch.lines.len() >= MOST_LINES || self.lines.position() >= start + MOST_BYTES;
-            if !batch.lines.is_empty() && (is_full || !self.lines.is_ready()) {
+            let is_full = batch.len() >= MOST_LINES || self.lines.position() >= start + MOST_BYTES;
+            if batch.len() > 0 && (is_full || !self.lines.is_ready()) {
                 break;
             }
             match self.lines.next() {
@@ -98,9 +97,9 @@ impl Source for Commands {
                     };
                     batch.push(number, known, read);
                 }
-                Ok(None) if batch.lines.is_empty() => return Ok(None),
+                Ok(None) if batch.len() == 0 => return Ok(None),
                 Ok(None) => break,
-                Err(failure) if batch.lines.is_empty() => return Err(failure),
+                Err(failure) if batch.len() == 0 => return Err(failure),
                 Err(failure) => {
                     self.failure = Some(failure);
                     break;

@@ -43,21 +43,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens the file; none, or `-`, is standard input.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
-        let (name, inner, size): (_, Box<dyn Read + Send>, _) = match path {
-            Some(path) if path != Path::new("-") => {
-                let name = path.display().to_string();
-                match open_file(path) {
-                    Ok((file, size)) => (name, Box::new(file), size),
-                    Err(error) => return Err(Failure::Read { input: name, error }),
-                }
-            }
-            _ => {
-                if io::stdin().is_terminal() && io::stderr().is_terminal() {
-                    say("reading from the terminal; end with Ctrl-D");
-                }
-                ("standard input".to_owned(), Box::new(io::stdin()), None)
-            }
-        };
+        let (name, inner, size) = open(path)?;
         Ok(Self {
             reader: BufReader::with_capacity(CHUNK, inner),
             name,
@@ -153,6 +139,27 @@ fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64
         read += taken as u64;
         if end.is_some() || taken == 0 {
             return Ok(read);
+        }
+    }
+}
+
+/// Opens a file; none, or `-`, is standard input. Its name for messages, and its size, where it has one.
+pub(super) fn open(
+    path: Option<&PathBuf>,
+) -> Result<(String, Box<dyn Read + Send>, Option<u64>), Failure> {
+    match path {
+        Some(path) if path != Path::new("-") => {
+            let name = path.display().to_string();
+            match open_file(path) {
+                Ok((file, size)) => Ok((name, Box::new(file), size)),
+                Err(error) => Err(Failure::Read { input: name, error }),
+            }
+        }
+        _ => {
+            if io::stdin().is_terminal() && io::stderr().is_terminal() {
+                say("reading from the terminal; end with Ctrl-D");
+            }
+            Ok(("standard input".to_owned(), Box::new(io::stdin()), None))
         }
     }
 }

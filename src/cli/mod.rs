@@ -2,16 +2,26 @@
 
 mod apply;
 mod arguments;
+mod columns;
 mod command_line;
 mod completions;
 mod diagram;
+mod events;
+mod history;
+mod import;
 mod input;
+mod list;
 mod output;
 mod pipeline;
+mod records;
 mod refusal;
 mod report;
 mod schema;
+mod show;
+mod stalled;
+mod stats;
 mod store;
+mod table;
 mod validate;
 
 use std::io::{self, Write};
@@ -20,7 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use certificate_lifecycle::InvalidValue;
-use certificate_lifecycle::store::StoreError;
+use certificate_lifecycle::store::{ExecuteError, StoreError};
 
 /// What a run leaves behind for the shell.
 enum Outcome {
@@ -43,6 +53,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(apply::Args),
+    Import(import::Args),
+    Show(show::Args),
+    History(history::Args),
+    List(list::Args),
+    Stats(stats::Args),
+    Events(events::Args),
+    Stalled(stalled::Args),
     Validate(validate::Args),
     Diagram(diagram::Args),
     Schema(schema::Args),
@@ -56,6 +73,13 @@ enum Command {
 pub(super) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Apply(args) => apply::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Show(args) => show::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Stalled(args) => stalled::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -84,6 +108,8 @@ enum Failure {
         input: String,
         error: std::io::Error,
     },
+    #[error("{input}: {problem}")]
+    Content { input: String, problem: String },
     #[error("cannot write to standard {stream}: {error}")]
     Write {
         stream: &'static str,
@@ -99,6 +125,8 @@ enum Failure {
     /// The store gave up on commands; which of them, their lines have been told.
     #[error("{error}; line {line} was the last that the store was given")]
     StoreAfter { error: StoreError, line: u64 },
+    #[error(transparent)]
+    Refused(ExecuteError),
     #[error(transparent)]
     Value(#[from] InvalidValue),
 }

@@ -32,11 +32,11 @@ pub(super) trait Source: Send + 'static {
 /// Commands for one call of the store.
 pub(super) struct Batch {
     /// What became of each line: a request, in the same order, or a refusal.
-    pub(super) lines: Vec<ReadLine>,
-    pub(super) requests: Vec<Request>,
-    pub(super) atomicity: Atomicity,
+    lines: Vec<ReadLine>,
+    requests: Vec<Request>,
+    atomicity: Atomicity,
     /// Lines without fault that are not carried out, because others have one.
-    pub(super) abandoned: u64,
+    abandoned: u64,
     /// How many bytes of the input have been read with it.
     pub(super) position: u64,
 }
@@ -49,6 +49,19 @@ impl Batch {
             atomicity,
             abandoned: 0,
             position: 0,
+        }
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Where one line is refused, all stay undone.
+    pub(super) fn abandon_if_any_is_refused(&mut self) {
+        if self.requests.len() < self.lines.len() {
+            self.abandoned = std::mem::take(&mut self.requests).len() as u64;
+            self.lines.retain(|line| line.refused.is_some());
         }
     }
 

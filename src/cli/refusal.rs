@@ -96,6 +96,11 @@ impl Refusal {
         }
     }
 
+    /// A command that is wrong as a whole.
+    pub(super) fn content(message: String) -> Self {
+        Self::new(Code::InvalidCommand, message)
+    }
+
     /// A command in which this field is missing or bad.
     pub(super) fn field(field: &str, message: String) -> Self {
         Self {
