@@ -7,22 +7,25 @@ use certificate_lifecycle::store::InstitutionId;
 
 /// Whose applications.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Institution {
     /// Whose applications: the id of the institution.
-    #[arg(long = "institution", value_name = "ID", default_value = "default")]
+    #[arg(id = "institution", long, value_name = "ID", default_value = "default")]
     pub(super) id: InstitutionId,
 }
 
 /// For whom events are written.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Webhook {
     /// The webhook endpoint that the events are for.
-    #[arg(long = "webhook-id", value_name = "UUID", value_parser = hyphenated, default_value_t = Uuid::nil())]
+    #[arg(id = "webhook_id", long = "webhook-id", value_name = "UUID", value_parser = hyphenated, default_value_t = Uuid::nil())]
     pub(super) id: Uuid,
 }
 
 /// How an answer is shown.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Form {
     /// Print JSON, one object a line, instead of a table.
     #[arg(long)]

@@ -216,11 +216,11 @@ fn refuse_foreign(
     let Some(field) = foreign.map(|(field, _)| field.to_owned()).or(unknown) else {
         return Ok(());
     };
-    let taken: Vec<_> = FIELDS.into_iter().filter(takes).collect();
-    let taken = taken.join(", ");
+    let own: Vec<_> = FIELDS.into_iter().filter(takes).collect();
+    let own = own.join(", ");
     Err(Refusal::field(
         &field,
-        format!("field {field:?} does not belong to {command}, which takes: {taken}"),
+        format!("field {field:?} does not belong to {command}, which takes: {own}"),
     ))
 }
 

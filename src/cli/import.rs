@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::arguments::{Institution, Webhook};
 use super::columns::Columns;
 use super::command_line::Known;
-use super::input;
+use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
 use super::records::Records;
 use super::refusal::Refusal;
@@ -71,8 +71,8 @@ const EXAMPLE: &str = r#"Example:
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 
 pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
-    let (name, file, size) = input::open(Some(&args.file))?;
-    let mut records = Records::new(file);
+    let Opened { name, read, size } = input::open(Some(&args.file))?;
+    let mut records = Records::new(read);
     let broken = |error| Failure::Read {
         input: name.clone(),
         error,
@@ -116,9 +116,10 @@ impl Source for Rows {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        let (atomicity, most) = match self.is_atomic {
-            true => (Atomicity::All, usize::MAX),
-            false => (Atomicity::Each, BATCH),
+        let (atomicity, most) = if self.is_atomic {
+            (Atomicity::All, usize::MAX)
+        } else {
+            (Atomicity::Each, BATCH)
         };
         let mut batch = Batch::new(atomicity);
         while batch.len() < most {
@@ -135,21 +136,20 @@ impl Source for Rows {
                 command: Some(Operation::UPLOAD.into()),
                 uuid: None,
             };
-            let read = self
-                .columns
-                .details(record, |given| {
-                    let uuid = given.map_or_else(|| self.upload.uuid(line), Ok);
-                    known.uuid = uuid.as_ref().ok().copied();
-                    uuid
-                })
-                .and_then(|details| self.upload.request(line, details));
+            let read = self.columns.details(record, |given| {
+                known.uuid = given;
+                given.map_or_else(|| self.upload.uuid(line), Ok)
+            });
+            let read = read.and_then(|details| self.upload.request(line, details));
             batch.push(line, known, read);
         }
+        if (self.is_atomic || batch.len() == 0)
+            && let Some(failure) = self.failure.take()
+        {
+            // All of it or nothing: of half a file, nothing.
+            return Err(failure);
+        }
         if self.is_atomic {
-            if let Some(failure) = self.failure.take() {
-                // Of half a file, nothing.
-                return Err(failure);
-            }
             batch.abandon_if_any_is_refused();
         }
         batch.position = self.records.position();

@@ -43,9 +43,9 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens the file; none, or `-`, is standard input.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
-        let (name, inner, size) = open(path)?;
+        let Opened { name, read, size } = open(path)?;
         Ok(Self {
-            reader: BufReader::with_capacity(CHUNK, inner),
+            reader: BufReader::with_capacity(CHUNK, read),
             name,
             line: Vec::new(),
             number: 0,
@@ -143,15 +143,26 @@ fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64
     }
 }
 
-/// Opens a file; none, or `-`, is standard input. Its name for messages, and its size, where it has one.
-pub(super) fn open(
-    path: Option<&PathBuf>,
-) -> Result<(String, Box<dyn Read + Send>, Option<u64>), Failure> {
+/// A file or standard input.
+pub(super) struct Opened {
+    /// For messages.
+    pub(super) name: String,
+    pub(super) read: Box<dyn Read + Send>,
+    /// How many bytes there are, where that is known.
+    pub(super) size: Option<u64>,
+}
+
+/// Opens a file; none, or `-`, is standard input.
+pub(super) fn open(path: Option<&PathBuf>) -> Result<Opened, Failure> {
     match path {
         Some(path) if path != Path::new("-") => {
             let name = path.display().to_string();
             match open_file(path) {
-                Ok((file, size)) => Ok((name, Box::new(file), size)),
+                Ok((file, size)) => Ok(Opened {
+                    name,
+                    read: Box::new(file),
+                    size,
+                }),
                 Err(error) => Err(Failure::Read { input: name, error }),
             }
         }
@@ -159,7 +170,11 @@ pub(super) fn open(
             if io::stdin().is_terminal() && io::stderr().is_terminal() {
                 say("reading from the terminal; end with Ctrl-D");
             }
-            Ok(("standard input".to_owned(), Box::new(io::stdin()), None))
+            Ok(Opened {
+                name: "standard input".to_owned(),
+                read: Box::new(io::stdin()),
+                size: None,
+            })
         }
     }
 }

@@ -83,15 +83,17 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         let mut view = View::new(&args.form);
         let mut left = args.limit.unwrap_or(u64::MAX);
         let mut after = args.after;
+        let order = if args.newest_first {
+            Order::NewestFirst
+        } else {
+            Order::OldestFirst
+        };
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let query = ListQuery {
                 institution: args.institution.id.clone(),
                 filter: args.filter(),
-                order: match args.newest_first {
-                    true => Order::NewestFirst,
-                    false => Order::OldestFirst,
-                },
+                order,
                 after,
                 limit,
             };
@@ -115,11 +117,10 @@ pub(super) struct View {
     table: Option<Table>,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 7] = [
     Column::whole("UUID"),
     Column::whole("STATUS"),
     Column::whole("SOURCE"),
-    Column::whole("VERSION"),
     Column::whole("UPDATED AT"),
     Column::whole("ID"),
     Column::text("EMAIL"),
@@ -156,7 +157,6 @@ fn row(application: &AnyApplication) -> Vec<String> {
         details.uuid().to_string(),
         application.status().to_string(),
         application.source().to_string(),
-        application.version().to_string(),
         time(application.updated_at()),
         details.application_id().get().to_string(),
         details.applicant_email().to_string(),

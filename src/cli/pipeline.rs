@@ -120,10 +120,11 @@ pub(super) fn run(
         if printer.report.is_for_people() {
             printer.report.line(&(), || tally.summary())?;
         }
-        Ok(match tally.refused.is_empty() {
-            true => Outcome::Clean,
-            false => Outcome::Refused,
-        })
+        if tally.refused.is_empty() {
+            Ok(Outcome::Clean)
+        } else {
+            Ok(Outcome::Refused)
+        }
     })
 }
 

@@ -18,6 +18,8 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// Where applications are kept.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///

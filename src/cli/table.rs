@@ -7,6 +7,10 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Width};
 /// Columns stand this far apart.
 const GAP: u16 = 2;
 
+/// Text is not broken into lines shorter than this. Where that does not fit, the terminal may break lines
+/// as it does.
+const SHORTEST: u16 = 24;
+
 /// A column: its heading, and whether its text may be broken where the terminal is narrow.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
@@ -79,33 +83,46 @@ impl Table {
         if !std::mem::replace(&mut self.has_heading, true) {
             page.set_header(self.columns.iter().map(|column| column.heading));
         }
-        page.set_content_arrangement(match self.terminal {
-            Some(_) => ContentArrangement::Dynamic,
-            None => ContentArrangement::Disabled,
-        });
-        if let Some(width) = self.terminal {
-            page.set_width(width);
-        }
         let needed = page.column_max_content_widths();
         for (width, needed) in self.widths.iter_mut().zip(needed) {
             *width = needed.max(*width);
         }
-        for ((column, shown), width) in self
-            .columns
-            .iter()
-            .zip(page.column_iter_mut())
-            .zip(&self.widths)
-        {
+        let terminal = self.terminal.filter(|terminal| self.least() <= *terminal);
+        if let Some(width) = terminal {
+            page.set_content_arrangement(ContentArrangement::Dynamic);
+            page.set_width(width);
+        }
+        let columns = self.columns.iter().zip(&self.widths);
+        for (shown, (column, width)) in page.column_iter_mut().zip(columns) {
             shown.set_padding((0, GAP));
-            if !column.breaks || self.terminal.is_none() {
-                let width = Width::Fixed(width.saturating_add(GAP));
-                shown.set_constraint(ColumnConstraint::Absolute(width));
-            }
+            shown.set_constraint(if column.breaks && terminal.is_some() {
+                ColumnConstraint::LowerBoundary(with_gap(*width.min(&SHORTEST)))
+            } else {
+                ColumnConstraint::Absolute(with_gap(*width))
+            });
         }
         let mut text = page.trim_fmt();
         text.push('\n');
         text
     }
+
+    /// The width below which it cannot be shown.
+    fn least(&self) -> u16 {
+        let least = |(column, width): (&Column, &u16)| {
+            let width = if column.breaks {
+                *width.min(&SHORTEST)
+            } else {
+                *width
+            };
+            width.saturating_add(GAP)
+        };
+        let columns = self.columns.iter().zip(&self.widths);
+        columns.map(least).fold(0, u16::saturating_add)
+    }
+}
+
+fn with_gap(width: u16) -> Width {
+    Width::Fixed(width.saturating_add(GAP))
 }
 
 /// The text, with control characters, line breaks and marks that turn the direction of writing escaped

@@ -4,7 +4,10 @@
 //! `SNAPSHOTS=overwrite cargo test --features cli --test certlife`, and read the difference.
 
 mod apply;
+mod engine;
 mod help;
+mod import;
+mod read;
 mod streams;
 mod terminal;
 mod validate;
@@ -12,19 +15,30 @@ mod validate;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// The program, ready to run where the README runs it.
+/// The program, ready to run in a folder for tests, with a store in memory unless the arguments say
+/// otherwise.
 fn certlife(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_certlife"));
     command
         .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CERTLIFE_STORE", "memory:")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command
 }
 
+/// A file of the repository.
+fn file(path: &str) -> String {
+    format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Runs the program to its end on the given input.
 fn run(args: &[&str], input: impl AsRef<[u8]> + Sync) -> Run {
-    let mut child = certlife(args)
+    run_to_end(&mut certlife(args), input)
+}
+
+fn run_to_end(certlife: &mut Command, input: impl AsRef<[u8]> + Sync) -> Run {
+    let mut child = certlife
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -39,6 +53,40 @@ fn run(args: &[&str], input: impl AsRef<[u8]> + Sync) -> Run {
         });
         Run::from(child.wait_with_output().unwrap())
     })
+}
+
+/// A store of one test, in a folder that goes away.
+struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn certlife(&self, args: &[&str]) -> Command {
+        let mut certlife = certlife(args);
+        certlife
+            .env("CERTLIFE_STORE", "sqlite:test.db")
+            .current_dir(&self.0);
+        certlife
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Run {
+        run_to_end(&mut self.certlife(args), input)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// All that can be read of the store.
+    fn state(&self) -> [String; 2] {
+        [&["stats", "--json"][..], &["events", "--json"]].map(|args| {
+            let run = self.run(args, "");
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+            run.stdout
+        })
+    }
 }
 
 /// What a run left behind.
