@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::arguments::{Institution, Webhook};
+use super::arguments::Webhook;
 use super::command_line::{Defaults, Known, parse};
 use super::input::{Line, Lines, too_long};
 use super::pipeline::{self, Batch, Source};
 use super::refusal::{Code, Refusal};
 use super::{Failure, Outcome, store};
-use certificate_lifecycle::store::Atomicity;
+use certificate_lifecycle::store::{Atomicity, InstitutionId};
 
 /// How many lines and bytes of them one call of the store has at most.
 const MOST_LINES: usize = 4096;
@@ -21,12 +21,14 @@ const MOST_BYTES: u64 = 4 << 20;
 /// after it go on.
 ///
 /// The commands are submit, upload, begin_processing, approve, reject, fail and retry. All take
-/// `uuid` and, optionally, `at` (an RFC 3339 time; now if absent), `institution`, `actor` (such as
-/// administrator:jane; whom the contract names, if absent) and `idempotency_key`: the same command
-/// again, under the same key, prints the same event and changes nothing. submit and upload also take
-/// `application_id`, `certificate_title` and `applicant_email`, upload `trigger_context`
-/// (single_upload or bulk_upload), reject `rejection_reason`, fail `error`; all others take
-/// `expected_version`. A field that the command does not take is refused.
+/// `uuid`. submit and upload also take `application_id`, `certificate_title` and `applicant_email`,
+/// upload `trigger_context` (single_upload or bulk_upload), reject `rejection_reason`, fail `error`.
+///
+/// Optional for all are `at` (an RFC 3339 time; now if absent), `institution`, `actor` (such as
+/// administrator:jane; if absent, whom the contract names) and `idempotency_key`: the same command
+/// again, under the same key, prints the same event and changes nothing. Optional for all but submit
+/// and upload is `expected_version`: at any other version the command is refused. A field that the
+/// command does not take is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -34,9 +36,9 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// Where a line names no institution, it is this one.
-    #[command(flatten)]
-    institution: Institution,
+    /// The institution of the lines that name none.
+    #[arg(long, value_name = "ID", default_value = "default")]
+    institution: InstitutionId,
 
     #[command(flatten)]
     webhook: Webhook,
@@ -61,7 +63,7 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
     let size = lines.size();
     let commands = Commands {
         lines,
-        defaults: Defaults::new(args.institution.id)?,
+        defaults: Defaults::new(args.institution)?,
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, commands)

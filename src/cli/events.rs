@@ -5,7 +5,7 @@ use std::io::Write;
 use tokio::signal::ctrl_c;
 
 use super::arguments::{Form, Webhook};
-use super::output::{Output, Reader};
+use super::output::{self, Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, store};
@@ -111,6 +111,9 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
         }
         if is_last && left > 0 {
             wake.wait().await;
+            if output::reader() == Reader::Gone {
+                return Ok(Outcome::Clean);
+            }
         }
     }
     Ok(Outcome::Clean)

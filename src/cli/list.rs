@@ -1,5 +1,7 @@
 //! `certlife list`: an institution's applications.
 
+use std::io::Write;
+
 use super::arguments::{Form, Institution};
 use super::output::{Output, Reader};
 use super::show::time;
@@ -15,7 +17,7 @@ pub(super) const PAGE: u32 = 512;
 /// List an institution's applications, in the order in which they were created.
 ///
 /// With --json, each is its record. A list that --limit cuts off ends with a line on standard error
-/// that says how to go on.
+/// that says how to go on; with --json, the object {"after":"KEY"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
 pub(super) struct Args {
@@ -105,10 +107,20 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             after = page.next;
         }
         if let Some(key) = after {
-            say(&format!("there are more; go on with --after {key}"));
+            say_more(key, &args.form);
         }
         Ok(Outcome::Clean)
     })
+}
+
+/// Tells where the list goes on, beside the list.
+fn say_more(key: PageKey, form: &Form) {
+    if form.json {
+        // Nobody who does not listen needs it.
+        let _ = writeln!(std::io::stderr(), r#"{{"after":"{key}"}}"#);
+    } else {
+        say(&format!("there are more; go on with --after {key}"));
+    }
 }
 
 /// Applications, page by page.

@@ -91,6 +91,28 @@ impl Output {
     }
 }
 
+/// Whether the reader has gone, as far as that can be seen without writing.
+#[cfg(unix)]
+pub(super) fn reader() -> Reader {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let stdout = io::stdout();
+    // Nothing is asked for: an error and a hang-up are told anyway.
+    let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
+    let told = poll(&mut stdout, Some(&Timespec::default()));
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    match stdout {
+        [stdout] if told.is_ok() && stdout.revents().intersects(gone) => Reader::Gone,
+        _ => Reader::Listening,
+    }
+}
+
+/// Where nobody can tell, the next write will.
+#[cfg(not(unix))]
+pub(super) fn reader() -> Reader {
+    Reader::Listening
+}
+
 /// Prints a whole document.
 pub(super) fn print(document: &str) -> Result<(), Failure> {
     let mut output = Output::plain();

@@ -129,12 +129,16 @@ fn lists_are_narrowed_turned_and_cut() {
                 .into_iter()
                 .map(|it| it["application_id"].clone()),
         );
-        let Some((_, key)) = page.stderr.trim().split_once("--after ") else {
+        let Some(more) = page.refusals().pop() else {
             break;
         };
-        after = Some(key.to_owned());
+        after = Some(more["after"].as_str().unwrap().to_owned());
     }
     assert_eq!(found, [42, 43, 44, 45, 46, 47, 49]);
+    let cut = store.run(&["list", "--limit", "7"], "");
+    assert_eq!(cut.stderr, "", "there are no more");
+    let cut = store.run(&["list", "--limit", "6"], "").stderr;
+    assert!(cut.starts_with("certlife: there are more; go on with --after "));
 }
 
 #[test]
@@ -277,17 +281,17 @@ fn whoever_stops_reading_events_ends_the_run_without_an_error() {
 }
 
 #[test]
-fn whoever_follows_for_a_reader_that_has_gone_ends_too() {
+fn whoever_follows_for_a_reader_that_has_gone_ends_without_waiting_for_an_event() {
     let store = example();
     let mut follower = store
-        .certlife(&["events", "--json", "--follow", "--after", "21"])
+        .certlife(&["events", "--json", "--follow", "--after", "20"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(follower.stdout.take());
-    let approve = r#"{"command":"approve","uuid":"d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07"}"#;
-    assert_eq!(store.run(&["apply"], approve).code, Some(0));
+    let mut events = BufReader::new(follower.stdout.take().unwrap());
+    events.read_line(&mut String::new()).unwrap();
+    drop(events);
     let output = follower.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
