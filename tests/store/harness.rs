@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use certificate_lifecycle::store::{Directory, MemoryStore, SqliteStore};
+use certificate_lifecycle::store::{Directory, MemoryStore, PostgresStore, SqliteStore};
 use tempfile::TempDir;
+
+use crate::server::server;
 
 /// A place where one kind of store keeps its data: a fresh one for each test.
 pub trait Harness: Send + Sync + 'static {
@@ -51,5 +53,26 @@ impl Harness for Sqlite {
 
     async fn open(&self) -> SqliteStore {
         SqliteStore::open(self.path()).unwrap()
+    }
+}
+
+/// A schema of its own on the tests' server.
+pub struct Postgres(String);
+
+impl Postgres {
+    pub fn url(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Harness for Postgres {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Self {
+        Self(server().url_of_new_schema().await)
+    }
+
+    async fn open(&self) -> PostgresStore {
+        PostgresStore::connect(self.url()).await.unwrap()
     }
 }

@@ -161,3 +161,4 @@ macro_rules! conformance {
 
 conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
+conformance!(postgres_server, harness::Postgres);
