@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::text::encode;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::event::{Event, EventBody, EventKind};
+use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::source::TriggerContext;
 use crate::store::actor::ActorKind;
 use crate::store::cells::Cells;
@@ -173,23 +173,30 @@ fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
     let operation = &append.request.operation;
     let read = || -> Result<Event, String> {
         let column = |error: tokio_postgres::Error| error.to_string();
+        let change = Change::of(operation);
+        let creation = operation.creation();
+        let at = append.at().to_datetime().timestamp();
+        let (at, context, details) = match creation {
+            Some((details, context)) => (
+                at,
+                code(&TriggerContext::ALL, &context),
+                Arc::clone(details),
+            ),
+            None => (
+                row.try_get(2).map_err(column)?,
+                row.try_get(6).map_err(column)?,
+                Arc::new(super::row::details(row, [0, 3, 4, 5])?),
+            ),
+        };
         let stored = StoredEvent {
             version: row.try_get(1).map_err(column)?,
-            kind: code(&EventKind::ALL, &Change::of(operation).kind).into(),
-            at: row.try_get(2).map_err(column)?,
-            text: Change::of(operation).text.map(str::to_owned),
-            trigger_context: row.try_get::<_, i16>(6).map_err(column)?.into(),
-        };
-        let details = match operation.creation() {
-            Some((details, _)) => Arc::clone(details),
-            None => Arc::new(super::row::details(row, [0, 3, 4, 5])?),
+            kind: code(&EventKind::ALL, &change.kind).into(),
+            at,
+            text: change.text.map(str::to_owned),
+            trigger_context: context.into(),
         };
         stored.restore(details)
     };
     let key = || format!("application {}", append.uuid());
-    let event = read().map_err(|problem| StoreError::corrupt(key(), problem))?;
-    debug_assert!(
-        matches!(event.body(), EventBody::Created { .. }) == operation.creation().is_some()
-    );
-    Ok(event)
+    read().map_err(|problem| StoreError::corrupt(key(), problem))
 }

@@ -34,9 +34,7 @@ created AS (
     FROM fresh, this
     WHERE application_id IS NOT NULL
     ON CONFLICT (uuid) DO NOTHING
-    RETURNING
-        uuid, version, updated_at,
-        application_id, certificate_title, applicant_email, trigger_context
+    RETURNING uuid
 ),
 moved AS (
     UPDATE certlife_application head
@@ -65,23 +63,37 @@ moved AS (
         AND length(head.certificate_title) BETWEEN 1 AND 510
     RETURNING
         head.uuid, head.version, head.updated_at, head.application_id,
-        head.certificate_title, head.applicant_email, head.trigger_context
+        head.certificate_title, head.applicant_email, head.trigger_context,
+        head.transaction, fresh.institution, fresh.status, fresh.actor_kind, fresh.actor,
+        fresh.text, fresh.key, fresh.place
 ),
 done AS (
-    SELECT * FROM created UNION ALL SELECT * FROM moved
+    SELECT uuid, version, updated_at AS at, status, actor_kind, actor, text, institution, key,
+        transaction, place
+    FROM moved
+    UNION ALL
+    SELECT uuid, 1, at, status, actor_kind, actor, text, institution, key, transaction, place
+    FROM fresh, this
+    WHERE application_id IS NOT NULL
+        -- So written, it is looked up in a hash table and not in a loop over all.
+        AND CASE WHEN uuid IN (SELECT uuid FROM created) THEN true ELSE false END
 ),
 recorded AS (
     INSERT INTO certlife_event (
         uuid, version, kind, at, actor_kind, actor, text, idempotency_key, transaction, place
     )
     SELECT
-        uuid, version, status, updated_at, actor_kind, actor, text, key, transaction, $16 + place
-    FROM done JOIN input USING (uuid), this
+        uuid, version, status, at, actor_kind, actor, text, key, transaction,
+        $16::integer + place::integer
+    FROM done
 ),
 keyed AS (
     INSERT INTO certlife_idempotency (key, institution, uuid, version)
-    SELECT key, institution, uuid, version
-    FROM done JOIN input USING (uuid)
-    WHERE key IS NOT NULL
+    SELECT key, institution, uuid, version FROM done WHERE key IS NOT NULL
 )
-SELECT * FROM done
+SELECT
+    uuid, version, updated_at,
+    application_id, certificate_title, applicant_email, trigger_context
+FROM moved
+UNION ALL
+SELECT uuid, 1, NULL, NULL, NULL, NULL, NULL FROM created
