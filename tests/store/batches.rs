@@ -14,7 +14,7 @@ pub async fn no_commands_have_no_answers<H: Harness>() {
     let world = World::<H>::new().await;
     assert!(world.engine.execute_many(vec![]).await.is_empty());
     assert!(world.engine.execute_all(vec![]).await.is_empty());
-    assert_eq!(whole_feed(&world.engine).await, []);
+    assert_eq!(whole_feed(&world.engine, 0).await, []);
 }
 
 pub async fn an_application_moves_on_within_one_call<H: Harness>() {
@@ -153,7 +153,7 @@ pub async fn what_was_first_seen_in_a_refused_call_is_forgotten<H: Harness>() {
 }
 
 async fn check_all<H: Harness>(world: &World<H>) {
-    let feed = whole_feed(&world.engine).await;
+    let feed = whole_feed(&world.engine, 2).await;
     assert_eq!(feed.len(), 2);
     for recorded in feed {
         let event = recorded.event;
@@ -234,7 +234,7 @@ pub async fn ten_thousand_are_created_in_one_call<H: Harness>() {
             Err(_) => assert_eq!(number, 7_777),
         }
     }
-    let feed = whole_feed(&world.engine).await;
+    let feed = whole_feed(&world.engine, 10_000).await;
     assert_eq!(feed.len(), 10_000);
     let created: Vec<_> = feed[1..].iter().map(|it| it.event.clone()).collect();
     let answered: Vec<_> = answers.into_iter().flatten().map(|it| it.event).collect();

@@ -159,7 +159,7 @@ pub async fn the_longest_history_is_read_in_order<H: Harness>() {
     // Then its history has them all
     let history = world.engine.history(&ours(), id(0)).await.unwrap();
     assert_eq!(history.len(), 601);
-    assert_eq!(history, whole_feed(&world.engine).await);
+    assert_eq!(history, whole_feed(&world.engine, 601).await);
     let last = world.done(act(0, Action::Approve)).await.event;
     assert_eq!((last.version(), last.kind()), (602, EventKind::Approved));
     check(&world.engine).await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -228,16 +229,29 @@ pub fn refusal(answer: Result<Receipt, ExecuteError>) -> Refusal {
     }
 }
 
-/// The whole feed, in pages of a size of its own.
-pub async fn whole_feed<S: Store>(engine: &Engine<S>) -> Vec<Recorded> {
+/// How long an event may take to appear in the feed: it waits for transactions that are under way, such
+/// as those of other tests on the same server.
+const FEED: Duration = Duration::from_mins(1);
+
+/// The whole feed, read in pages as soon as it has so many events.
+pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<Recorded> {
     let (mut all, mut cursor) = (Vec::new(), Cursor::START);
+    let start = Instant::now();
     loop {
         let page = engine.feed(cursor, 1000).await.unwrap();
-        let Some(last) = page.last() else {
+        if let Some(last) = page.last() {
+            cursor = last.cursor;
+            all.extend(page);
+        } else if all.len() >= events {
             return all;
-        };
-        cursor = last.cursor;
-        all.extend(page);
+        } else {
+            let found = all.len();
+            assert!(
+                start.elapsed() < FEED,
+                "the feed has {found} of {events} events"
+            );
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 }
 
@@ -285,8 +299,10 @@ pub async fn snapshot<S: Directory>(engine: &Engine<S>) -> Snapshot {
         lists.push(whole_list(engine, &institution, &all, Order::OldestFirst, 1000).await);
         counts.push(engine.counts(&institution).await.unwrap());
     }
+    // Each version is an event.
+    let events: u64 = lists.iter().flatten().map(AnyApplication::version).sum();
     Snapshot {
-        feed: whole_feed(engine).await,
+        feed: whole_feed(engine, usize::try_from(events).unwrap()).await,
         lists,
         counts,
     }
