@@ -9,7 +9,7 @@ use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Append, Atomicity, Count, Cursor, Directory, ExecuteError, InstitutionId, ListQuery,
-    MemoryStore, Page, Receipt, Recorded, SqliteStore, Store, StoreError, Wake,
+    MemoryStore, Page, PostgresStore, Receipt, Recorded, SqliteStore, Store, StoreError, Wake,
 };
 
 const MEMORY: &str = "memory:";
@@ -61,15 +61,11 @@ impl Args {
         }
     }
 
-    #[expect(clippy::unused_async, reason = "PostgreSQL is connected to")]
     async fn engine(&self, place: Place) -> Result<Engine<AnyStore>, Failure> {
         let store = match place {
             Place::Memory => AnyStore::Memory(MemoryStore::new()),
             Place::Sqlite(path) => AnyStore::Sqlite(SqliteStore::open(path)?),
-            Place::Postgres(_url) => {
-                let message = "this build has no store in PostgreSQL yet";
-                return Err(Failure::Address(message.to_owned()));
-            }
+            Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
         };
         Ok(Engine::new(store))
     }
@@ -111,6 +107,7 @@ fn found(address: &str) -> String {
 pub(super) enum AnyStore {
     Memory(MemoryStore),
     Sqlite(SqliteStore),
+    Postgres(PostgresStore),
 }
 
 impl AnyStore {
@@ -129,6 +126,7 @@ macro_rules! ask {
         match $store {
             AnyStore::Memory($it) => $answer,
             AnyStore::Sqlite($it) => $answer,
+            AnyStore::Postgres($it) => $answer,
         }
     };
 }

@@ -1,6 +1,6 @@
 //! Work that got stuck.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Engine;
 use crate::lifecycle::action::Command;
@@ -27,10 +27,11 @@ impl<S: Directory> Engine<S> {
         after: Option<PageKey>,
         limit: u32,
     ) -> Result<crate::store::Page, StoreError> {
-        let now = self.clock.now();
+        // Before the first time there is, nothing has happened.
+        let before = self.clock.now().checked_sub_signed(older_than);
         let filter = Filter::all()
             .in_progress()
-            .updated_before(now.checked_sub_signed(older_than).unwrap_or(now));
+            .updated_before(before.unwrap_or(DateTime::<Utc>::MIN_UTC));
         self.list(ListQuery {
             institution: institution.clone(),
             filter,

@@ -1,5 +1,7 @@
 //! What is asked of many applications at once: lists and counts.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::cells::Cells;
@@ -64,6 +66,15 @@ impl Filter {
     pub const fn updated_before(mut self, time: DateTime<Utc>) -> Self {
         self.updated_before = Some(time);
         self
+    }
+
+    /// The first whole second, since 1970, that is not before the time of
+    /// [`updated_before`](Self::updated_before).
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn updated_before_seconds(&self) -> i64 {
+        self.updated_before.map_or(i64::MAX, |time| {
+            time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
+        })
     }
 
     fn only(mut self, predicate: impl Fn(Status, Source) -> bool) -> Self {
@@ -149,4 +160,18 @@ pub struct Count {
     pub source: Source,
     /// How many; at least one.
     pub applications: u64,
+}
+
+impl Count {
+    /// The counts, in order.
+    pub(crate) fn sorted(cells: HashMap<(Status, Source), u64>) -> Vec<Self> {
+        let count = |((status, source), applications)| Self {
+            status,
+            source,
+            applications,
+        };
+        let mut counts: Vec<_> = cells.into_iter().map(count).collect();
+        counts.sort_by_key(|count| (count.status, count.source));
+        counts
+    }
 }

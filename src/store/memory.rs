@@ -309,16 +309,7 @@ impl Tables {
                 *counts.entry(cell).or_default() += 1;
             }
         }
-        let mut counts: Vec<_> = counts
-            .into_iter()
-            .map(|((status, source), applications)| Count {
-                status,
-                source,
-                applications,
-            })
-            .collect();
-        counts.sort_by_key(|count| (count.status, count.source));
-        counts
+        Count::sorted(counts)
     }
 }
 

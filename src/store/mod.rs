@@ -13,9 +13,12 @@ mod directory;
 mod error;
 mod memory;
 mod name;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod request;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
 mod wake;
 
@@ -26,6 +29,8 @@ pub use directory::{Count, Filter, ListQuery, Order, Page, PageKey, PageKeyError
 pub use error::{Cause, ExecuteError, Refusal, StoreError};
 pub use memory::MemoryStore;
 pub use name::{ActorId, IdempotencyKey, InstitutionId};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use request::{Append, Atomicity, Operation, Receipt, Recorded, Request};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

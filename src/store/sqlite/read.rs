@@ -1,5 +1,7 @@
 //! Questions to the database, each on one connection and one snapshot.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -175,7 +177,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
         Order::NewestFirst => i64::MAX,
     };
     let filter = &query.filter;
-    let before = filter.updated_before.map_or(i64::MAX, ceiling);
+    let before = filter.updated_before_seconds();
     let email = filter.email.as_ref().map(|it| it.as_str());
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
@@ -203,11 +205,6 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     Ok(page)
 }
 
-/// The first whole second at or after the time.
-fn ceiling(time: chrono::DateTime<chrono::Utc>) -> i64 {
-    time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
-}
-
 pub(super) fn counts(
     connection: &Connection,
     institution_id: &InstitutionId,
@@ -219,7 +216,7 @@ pub(super) fn counts(
                GROUP BY status, trigger_context";
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement.query([institution]).map_err(unavailable)?;
-    let mut counts: Vec<Count> = Vec::new();
+    let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
         let column = |index| row.get::<_, i64>(index).map_err(unavailable);
         let (status, context, applications) = (column(0)?, column(1)?, column(2)?);
@@ -228,22 +225,11 @@ pub(super) fn counts(
             Ok((decode(&Status::ALL, "status", status)?, context.source()))
         };
         let heads = || format!("table head of institution {institution_id:?}");
-        let (status, source) = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
+        let cell = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
         let applications = u64::try_from(applications).unwrap_or_default();
-        match counts
-            .iter_mut()
-            .find(|it| it.status == status && it.source == source)
-        {
-            Some(count) => count.applications += applications,
-            None => counts.push(Count {
-                status,
-                source,
-                applications,
-            }),
-        }
+        *counts.entry(cell).or_default() += applications;
     }
-    counts.sort_by_key(|count| (count.status, count.source));
-    Ok(counts)
+    Ok(Count::sorted(counts))
 }
 
 fn institution(connection: &Connection, id: &InstitutionId) -> Result<Option<i64>, StoreError> {

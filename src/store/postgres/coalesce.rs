@@ -1,0 +1,397 @@
+//! Callers at the same time become one statement.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Object, Pool};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_postgres::{GenericClient, Statement};
+
+use super::PostgresOptions;
+use super::batch;
+use super::failure::Failure;
+use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
+use super::read::{Seen, see};
+use crate::store::decide::{decide, replay};
+use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
+
+/// How often a command is tried again that lost a race without being refused.
+const MOST_ATTEMPTS: u32 = 200;
+
+/// How long to wait before a lost connection is tried again.
+const RECONNECT: Duration = Duration::from_millis(100);
+
+/// The queue of the commands, and the workers that carry them out.
+pub(super) struct Coalescer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: Pool,
+    options: PostgresOptions,
+    queue: Mutex<Queue>,
+    commits: watch::Sender<()>,
+    tell: mpsc::Sender<()>,
+}
+
+/// What became of one command of a statement.
+enum Outcome {
+    Answered(Answer),
+    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
+    Again,
+}
+
+impl Coalescer {
+    pub(super) fn new(
+        pool: Pool,
+        options: PostgresOptions,
+        commits: watch::Sender<()>,
+        tell: mpsc::Sender<()>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                pool,
+                options,
+                queue: Mutex::default(),
+                commits,
+                tell,
+            }),
+        }
+    }
+
+    /// Carries out commands. They are carried out even if nobody waits for the answers.
+    pub(super) async fn append(&self, batch: Vec<Append>, atomicity: Atomicity) -> Vec<Answer> {
+        let count = batch.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let mut answers = Vec::new();
+        let since = Instant::now();
+        let mut item = |commands| {
+            let (answer, receiver) = oneshot::channel();
+            answers.push(receiver);
+            Item {
+                commands,
+                stands_or_falls_together: atomicity == Atomicity::All,
+                answer,
+                since,
+                attempts: 0,
+            }
+        };
+        let items: Vec<_> = match atomicity {
+            Atomicity::All => vec![item(batch)],
+            Atomicity::Each => batch.into_iter().map(|it| item(vec![it])).collect(),
+        };
+        let is_worker_needed = self
+            .shared
+            .queue()
+            .push(items.into_iter(), self.shared.options.writers);
+        if is_worker_needed {
+            tokio::spawn(Arc::clone(&self.shared).work());
+        }
+        let mut all = Vec::with_capacity(count);
+        for answer in answers {
+            match answer.await {
+                Ok(answers) => all.extend(answers),
+                // Only where the runtime is shut down under way.
+                Err(_) => all.push(Err(StoreError::UnknownOutcome {
+                    reason: "the runtime was shut down".to_owned(),
+                    cause: None,
+                }
+                .into())),
+            }
+        }
+        all
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out batch after batch, until nothing is left that could be.
+    async fn work(self: Arc<Self>) {
+        loop {
+            let Some(batch) = self.queue().take() else {
+                return;
+            };
+            let busy: Vec<Token> = batch
+                .iter()
+                .flat_map(|item| item.commands.iter().flat_map(tokens))
+                .collect();
+            let again = self.carry_out(batch).await;
+            self.queue().put_back(&busy, again);
+        }
+    }
+
+    /// Carries out a batch and answers its items; those that are to be tried again come back.
+    async fn carry_out(&self, batch: Vec<Item>) -> Vec<Item> {
+        let is_atomic = batch.iter().any(|item| item.stands_or_falls_together);
+        let attempt = self.attempt(&batch, is_atomic);
+        match attempt.await {
+            Ok(outcomes) => self.answer(batch, outcomes, is_atomic),
+            Err(Failure::Undone(_)) if batch.len() > 1 => {
+                // Something is wrong with one of them; the others need not suffer.
+                let mut again = Vec::new();
+                for item in batch {
+                    again.extend(Box::pin(self.carry_out(vec![item])).await);
+                }
+                again
+            }
+            Err(failure) => self.fail(batch, &failure).await,
+        }
+    }
+
+    fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>, is_atomic: bool) -> Vec<Item> {
+        self.commits.send_replace(());
+        // If one is under way already, it comes after this commit.
+        let _ = self.tell.try_send(());
+        if is_atomic {
+            let answers: Option<Vec<Answer>> = outcomes
+                .into_iter()
+                .map(|outcome| match outcome {
+                    Outcome::Answered(answer) => Some(answer),
+                    Outcome::Again => None,
+                })
+                .collect();
+            return match answers {
+                Some(answers) => {
+                    batch
+                        .into_iter()
+                        .for_each(|item| item.answer(answers.clone()));
+                    Vec::new()
+                }
+                None => retry(batch, &contended()),
+            };
+        }
+        let mut again = Vec::new();
+        for (item, outcome) in batch.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Answered(answer) => item.answer(vec![answer]),
+                Outcome::Again => again.push(item),
+            }
+        }
+        retry(again, &contended())
+    }
+
+    async fn fail(&self, batch: Vec<Item>, failure: &Failure) -> Vec<Item> {
+        let patience = self.options.patience;
+        let (error, pause) = match failure {
+            Failure::Undone(error) => {
+                batch.into_iter().for_each(|item| refuse(item, error));
+                return Vec::new();
+            }
+            Failure::Again(error) => {
+                // Long enough for others to get through first.
+                let attempts = batch.first().map_or(0, |item| item.attempts);
+                let pause = Duration::from_millis(u64::from(attempts.min(20)));
+                tokio::time::sleep(pause).await;
+                return retry(batch, error);
+            }
+            Failure::Unsent(error) | Failure::Unknown(error) => (error, RECONNECT),
+        };
+        let mut again = Vec::new();
+        for item in batch {
+            let may_repeat = matches!(failure, Failure::Unsent(_)) || item.is_repeatable();
+            if may_repeat && item.since.elapsed() < patience {
+                again.push(item);
+            } else {
+                refuse(item, error);
+            }
+        }
+        if !again.is_empty() {
+            tokio::time::sleep(pause).await;
+        }
+        again
+    }
+
+    /// One try, on one connection. Should the server not answer, the connection is given up.
+    async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Outcome>, Failure> {
+        let mut client = self.pool.get().await?;
+        let appends: Vec<&Append> = batch.iter().flat_map(|item| &item.commands).collect();
+        let statement = match client.prepare_cached(batch::SQL).await {
+            Ok(statement) => statement,
+            Err(error) if error.code().is_none() => {
+                return Err(Failure::Unsent(super::failure::unavailable(error)));
+            }
+            Err(error) => return Err(Failure::Undone(super::failure::unavailable(error))),
+        };
+        let attempt = async {
+            if is_atomic {
+                together(&mut client, &statement, &appends).await
+            } else {
+                let client: &tokio_postgres::Client = &client;
+                each(client, &statement, &appends, 0).await
+            }
+        };
+        if let Ok(outcomes) = tokio::time::timeout(self.options.answer_timeout, attempt).await {
+            return outcomes;
+        }
+        // Not to be used again: an answer may yet come.
+        drop(Object::take(client));
+        Err(Failure::Unknown(StoreError::UnknownOutcome {
+            reason: format!(
+                "the server has not answered within {:?}",
+                self.options.answer_timeout
+            ),
+            cause: None,
+        }))
+    }
+}
+
+/// What a command hears that lost every race.
+fn contended() -> StoreError {
+    StoreError::Unavailable {
+        reason: "the application is being changed all the time".to_owned(),
+        cause: None,
+    }
+}
+
+/// The items that have attempts left; the others are answered with the error.
+fn retry(batch: Vec<Item>, error: &StoreError) -> Vec<Item> {
+    let mut again = Vec::new();
+    for mut item in batch {
+        item.attempts += 1;
+        if item.attempts < MOST_ATTEMPTS {
+            again.push(item);
+        } else {
+            refuse(item, error);
+        }
+    }
+    again
+}
+
+fn refuse(item: Item, error: &StoreError) {
+    let answers = item.commands.iter().map(|_| Err(error.clone().into()));
+    let answers = answers.collect();
+    item.answer(answers);
+}
+
+/// Carries out commands, no two of which share a token, in one statement, each for itself.
+async fn each(
+    client: &impl GenericClient,
+    statement: &Statement,
+    appends: &[&Append],
+    place: usize,
+) -> Result<Vec<Outcome>, Failure> {
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let mut events = batch::append(client, statement, appends, place).await?;
+    let left: Vec<&Append> = appends
+        .iter()
+        .filter(|append| !events.contains_key(&append.uuid()))
+        .copied()
+        .collect();
+    let seen = if left.is_empty() {
+        None
+    } else {
+        Some(see(client, &left).await)
+    };
+    let outcome = |append: &&Append| match (events.remove(&append.uuid()), &seen) {
+        (Some(event), _) => {
+            Outcome::Answered(event.map_err(ExecuteError::from).map(|event| Receipt {
+                event,
+                replayed: false,
+            }))
+        }
+        (None, Some(Ok(seen))) => explain(append, seen),
+        // Nothing was changed for it; only why is not known.
+        (None, _) => Outcome::Again,
+    };
+    Ok(appends.iter().map(outcome).collect())
+}
+
+/// Why a command did not go through.
+fn explain(append: &Append, seen: &Seen) -> Outcome {
+    let explained = || -> Answer {
+        if let Some(recorded) = seen.recorded(append)? {
+            return Ok(replay(append, recorded)?);
+        }
+        let uuid = append.uuid();
+        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
+            return Err(Refusal::AlreadyExists { uuid }.into());
+        }
+        let event = decide(append, seen.application(append)?)?;
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
+    };
+    match explained() {
+        // It would be legal by now.
+        Ok(Receipt {
+            replayed: false, ..
+        }) => Outcome::Again,
+        answer => Outcome::Answered(answer),
+    }
+}
+
+/// Carries out all of the commands in one transaction, or none.
+async fn together(
+    client: &mut Object,
+    statement: &Statement,
+    appends: &[&Append],
+) -> Result<Vec<Outcome>, Failure> {
+    let transaction = client.transaction().await.map_err(|error| {
+        // Nothing was asked for yet.
+        Failure::Unsent(super::failure::unavailable(error))
+    })?;
+    let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
+    let mut place = 0;
+    for wave in waves(appends) {
+        let commands: Vec<&Append> = wave
+            .iter()
+            .filter_map(|at| appends.get(*at).copied())
+            .collect();
+        let answers = each(&*transaction, statement, &commands, place).await?;
+        place += commands.len();
+        for (at, answer) in wave.into_iter().zip(answers) {
+            if let Some(outcome) = outcomes.get_mut(at) {
+                *outcome = Some(answer);
+            }
+        }
+    }
+    let mut outcomes: Vec<Outcome> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or(Outcome::Again))
+        .collect();
+    let went_through = |it: &Outcome| matches!(it, Outcome::Answered(Ok(_)));
+    if outcomes.iter().all(went_through) {
+        transaction.commit().await?;
+        return Ok(outcomes);
+    }
+    transaction
+        .rollback()
+        .await
+        .map_err(|error| Failure::Unsent(super::failure::unavailable(error)))?;
+    for outcome in &mut outcomes {
+        if went_through(outcome) {
+            *outcome = Outcome::Answered(Err(ExecuteError::Abandoned));
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The places of the commands, in groups without common tokens, each after those that it must follow.
+fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
+    let mut last: std::collections::HashMap<Token, usize> = std::collections::HashMap::new();
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    for (at, append) in appends.iter().enumerate() {
+        let tokens: Vec<Token> = tokens(append).collect();
+        let after = tokens.iter().filter_map(|token| last.get(token)).max();
+        let mut wave = after.map_or(0, |wave| wave + 1);
+        while waves.get(wave).is_some_and(|it| it.len() >= MOST) {
+            wave += 1;
+        }
+        while waves.len() <= wave {
+            waves.push(Vec::new());
+        }
+        if let Some(places) = waves.get_mut(wave) {
+            places.push(at);
+        }
+        for token in tokens {
+            last.insert(token, wave);
+        }
+    }
+    waves
+}

@@ -1,0 +1,96 @@
+//! PostgreSQL's errors in the store's terms.
+
+use std::sync::Arc;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::store::StoreError;
+
+/// What an error says about the statement that it befell.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It was rolled back, and may well succeed the next time.
+    Again(StoreError),
+    /// It was rolled back; something about its own commands may be the reason.
+    Undone(StoreError),
+    /// It was never sent, since there is no connection.
+    Unsent(StoreError),
+    /// It was sent, but nobody knows what became of it.
+    Unknown(StoreError),
+}
+
+impl Failure {
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Self::Again(error)
+            | Self::Undone(error)
+            | Self::Unsent(error)
+            | Self::Unknown(error) => error,
+        }
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        let reason = format!("cannot connect to PostgreSQL: {}", chain(&error));
+        Self::Unsent(StoreError::Unavailable {
+            reason,
+            cause: Some(Arc::new(error)),
+        })
+    }
+}
+
+impl From<Error> for Failure {
+    /// For an error of a statement that changes something.
+    fn from(error: Error) -> Self {
+        let Some(state) = error.code().cloned() else {
+            // The connection broke: whether the server had the statement by then, nobody knows.
+            return Self::Unknown(unknown(error));
+        };
+        match state {
+            SqlState::T_R_SERIALIZATION_FAILURE
+            | SqlState::T_R_DEADLOCK_DETECTED
+            // Somebody else used the key first; the next time, that is seen.
+            | SqlState::UNIQUE_VIOLATION => Self::Again(unavailable(error)),
+            // The server gives up the connection; the commit may have come first.
+            SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+            | SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+            | SqlState::TRANSACTION_RESOLUTION_UNKNOWN => Self::Unknown(unknown(error)),
+            SqlState::CANNOT_CONNECT_NOW => Self::Unsent(unavailable(error)),
+            _ => Self::Undone(unavailable(error)),
+        }
+    }
+}
+
+/// An error of a statement that was rolled back, or only reads.
+pub(super) fn unavailable(error: Error) -> StoreError {
+    StoreError::Unavailable {
+        reason: chain(&error),
+        cause: Some(Arc::new(error)),
+    }
+}
+
+fn unknown(error: Error) -> StoreError {
+    StoreError::UnknownOutcome {
+        reason: chain(&error),
+        cause: Some(Arc::new(error)),
+    }
+}
+
+/// An error with the errors that led to it: on its own, the outer one says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let inner = error.to_string();
+        if !text.ends_with(&inner) {
+            text = format!("{text}: {inner}");
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,309 @@
+//! Questions to the database.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Object;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
+
+use super::failure::{Failure, unavailable};
+use super::row::{Joined, columns};
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::state::Status;
+use crate::store::stored::{Problem, decode};
+use crate::store::{
+    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
+    Recorded, StoreError,
+};
+
+/// Applications with their last event.
+macro_rules! applications {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM certlife_application a LEFT JOIN certlife_event e \
+             ON e.uuid = a.uuid AND e.version = a.version WHERE ",
+            $condition
+        )
+    };
+}
+
+/// Events with their applications.
+macro_rules! events {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM certlife_event e LEFT JOIN certlife_application a ON a.uuid = e.uuid WHERE ",
+            $condition
+        )
+    };
+}
+
+/// Reads a row with its checks; what is wrong is reported with the row's key.
+fn read<'r, T>(
+    row: &'r Row,
+    read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>,
+) -> Result<T, StoreError> {
+    let joined = Joined(row);
+    read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
+}
+
+async fn query(
+    client: &Object,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, StoreError> {
+    let statement = client.prepare_cached(sql).await.map_err(unavailable)?;
+    client
+        .query(&statement, parameters)
+        .await
+        .map_err(unavailable)
+}
+
+pub(super) async fn load(
+    client: &Object,
+    institution: &InstitutionId,
+    uuid: Uuid,
+) -> Result<Option<AnyApplication>, StoreError> {
+    let sql = applications!("a.uuid = $1 AND a.institution = $2");
+    let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
+    rows.first()
+        .map(|row| read(row, |it| Ok(it.last_event()?.application())))
+        .transpose()
+}
+
+pub(super) async fn history(
+    client: &Object,
+    institution: &InstitutionId,
+    uuid: Uuid,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM certlife_application a LEFT JOIN certlife_event e ON e.uuid = a.uuid \
+         WHERE a.uuid = $1 AND a.institution = $2 ORDER BY e.version"
+    );
+    let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
+    let mut history: Vec<Recorded> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let recorded = read(row, |joined| {
+            let recorded = joined.recorded()?;
+            let expected = history.len() as u64 + 1;
+            if recorded.event.version() != expected {
+                return Err(format!("its event at version {expected} is missing"));
+            }
+            Ok(recorded)
+        })?;
+        history.push(recorded);
+    }
+    if let Some(last) = rows.last() {
+        // The last row has the last event, which must be what the application says.
+        read(last, Joined::last_event)?;
+    }
+    Ok(history)
+}
+
+pub(super) async fn feed(
+    client: &Object,
+    after: Cursor,
+    limit: u32,
+) -> Result<Vec<Recorded>, StoreError> {
+    let Ok(transaction) = i64::try_from(after.transaction()) else {
+        return Ok(Vec::new());
+    };
+    let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
+    // Behind a transaction that is under way, nothing is told: its events would come too late.
+    let sql = events!(
+        "(e.transaction, e.place) > ($1, $2) AND e.transaction < (SELECT base FROM certlife_feed) \
+         + pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
+         ORDER BY e.transaction, e.place LIMIT $3"
+    );
+    let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
+    let mut page = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match read(row, Joined::recorded) {
+            Ok(recorded) => page.push(recorded),
+            // What comes before it is told first.
+            Err(_) if !page.is_empty() => break,
+            Err(corrupt) => return Err(corrupt),
+        }
+    }
+    Ok(page)
+}
+
+pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
+    let (sql, start) = match query.order {
+        Order::OldestFirst => (
+            applications!(
+                "a.institution = $1 AND a.number > $2 \
+                 AND $3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
+                 ORDER BY a.number LIMIT $6"
+            ),
+            i64::MIN,
+        ),
+        Order::NewestFirst => (
+            applications!(
+                "a.institution = $1 AND a.number < $2 \
+                 AND $3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
+                 ORDER BY a.number DESC LIMIT $6"
+            ),
+            i64::MAX,
+        ),
+    };
+    let filter = &query.filter;
+    let email = filter.email.as_ref().map(|it| it.as_str());
+    let parameters: [&(dyn ToSql + Sync); 6] = [
+        &query.institution.as_str(),
+        &query.after.map_or(start, |key| key.0),
+        &i32::from(filter.cells.bits()),
+        &filter.updated_before_seconds(),
+        &email,
+        &(i64::from(query.limit) + 1),
+    ];
+    // Not prepared: which plan is good depends on whether there is an address.
+    let types = [
+        tokio_postgres::types::Type::TEXT,
+        tokio_postgres::types::Type::INT8,
+        tokio_postgres::types::Type::INT4,
+        tokio_postgres::types::Type::INT8,
+        tokio_postgres::types::Type::TEXT,
+        tokio_postgres::types::Type::INT8,
+    ];
+    let typed: Vec<_> = parameters.into_iter().zip(types).collect();
+    let rows = client.query_typed(sql, &typed).await.map_err(unavailable)?;
+    let mut page = Page {
+        applications: Vec::with_capacity(rows.len()),
+        next: None,
+    };
+    let mut last = None;
+    for row in &rows {
+        if page.applications.len() == query.limit as usize {
+            page.next = last;
+            break;
+        }
+        let (application, number) = read(row, |joined| {
+            Ok((joined.last_event()?.application(), joined.number()?))
+        })?;
+        page.applications.push(application);
+        last = Some(PageKey(number));
+    }
+    Ok(page)
+}
+
+pub(super) async fn counts(
+    client: &Object,
+    institution: &InstitutionId,
+) -> Result<Vec<Count>, StoreError> {
+    let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \
+               WHERE institution = $1 GROUP BY status, trigger_context";
+    let rows = query(client, sql, &[&institution.as_str()]).await?;
+    let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
+    for row in &rows {
+        let column = |index| row.try_get::<_, i16>(index).map_err(unavailable);
+        let (status, context) = (column(0)?, column(1)?);
+        let applications: i64 = row.try_get(2).map_err(unavailable)?;
+        let cell = || -> Result<(Status, Source), Problem> {
+            let context = decode(&TriggerContext::ALL, "trigger_context", context.into())?;
+            let status = decode(&Status::ALL, "status", status.into())?;
+            Ok((status, context.source()))
+        };
+        let rows = || format!("table certlife_application of institution {institution:?}");
+        let cell = cell().map_err(|problem| StoreError::corrupt(rows(), problem))?;
+        *cells.entry(cell).or_default() += u64::try_from(applications).unwrap_or_default();
+    }
+    Ok(Count::sorted(cells))
+}
+
+/// What is recorded about commands that did not go through, for the crate to decide why.
+pub(super) struct Seen {
+    /// The application's state, with its institution's id.
+    applications: HashMap<Uuid, Result<(String, AnyApplication), StoreError>>,
+    /// What the keys were used for.
+    keys: HashMap<(String, String), Result<Recorded, StoreError>>,
+}
+
+impl Seen {
+    /// The application, if it is the command's institution's.
+    pub(super) fn application(
+        &self,
+        append: &Append,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        match self.applications.get(&append.uuid()) {
+            Some(Ok((institution, application)))
+                if institution == append.request.institution.as_str() =>
+            {
+                Ok(Some(application.clone()))
+            }
+            Some(Err(corrupt)) => Err(corrupt.clone()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether there is an application by this identity, whoever's it is.
+    pub(super) fn is_taken(&self, uuid: Uuid) -> bool {
+        self.applications.contains_key(&uuid)
+    }
+
+    /// What the command's key was used for.
+    pub(super) fn recorded(&self, append: &Append) -> Result<Option<Recorded>, StoreError> {
+        let Some(key) = &append.request.idempotency_key else {
+            return Ok(None);
+        };
+        let institution = append.request.institution.to_string();
+        self.keys
+            .get(&(institution, key.to_string()))
+            .cloned()
+            .transpose()
+    }
+}
+
+/// Looks at all that the commands are about.
+pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Result<Seen, Failure> {
+    let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
+    let sql = applications!("a.uuid = ANY($1)");
+    let mut applications = HashMap::new();
+    for row in &client.query(sql, &[&uuids]).await? {
+        let seen = read(row, |it| {
+            Ok((it.institution()?, it.last_event()?.application()))
+        });
+        applications.insert(row.try_get(0)?, seen);
+    }
+    let with_key = |append: &&&Append| append.request.idempotency_key.is_some();
+    let (keys, institutions): (Vec<_>, Vec<_>) = appends
+        .iter()
+        .filter(with_key)
+        .map(|append| {
+            let key = append.request.idempotency_key.as_ref();
+            (
+                key.map(IdempotencyKey::as_str),
+                append.request.institution.as_str(),
+            )
+        })
+        .unzip();
+    let mut seen_keys = HashMap::new();
+    if !keys.is_empty() {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            ", k.key, k.institution FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
+             JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
+             LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
+             LEFT JOIN certlife_application a ON a.uuid = k.uuid"
+        );
+        for row in &client.query(sql, &[&keys, &institutions]).await? {
+            let key: String = row.try_get(20)?;
+            let recorded = read(row, Joined::recorded);
+            seen_keys.insert((row.try_get(21)?, key), recorded);
+        }
+    }
+    Ok(Seen {
+        applications,
+        keys: seen_keys,
+    })
+}

@@ -1,0 +1,148 @@
+//! What must hold of a store after any crash.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Cursor, Directory, Filter, ListQuery, Order, PostgresStore, Recorded, SqliteStore,
+};
+use certificate_lifecycle::{AnyApplication, EventPayload};
+use uuid::Uuid;
+
+use crate::driver::Acknowledged;
+use crate::writer::{TOGETHER, institution};
+
+/// Histories that are read one by one as well.
+const SAMPLES: usize = 50;
+
+/// How long the feed may stay behind what is there.
+const BEHIND: Duration = Duration::from_mins(1);
+
+pub async fn verify(url: &str, acknowledged: &HashMap<Uuid, Acknowledged>) {
+    match url.strip_prefix("sqlite:") {
+        Some(path) => all_is_there(SqliteStore::open(path).unwrap(), acknowledged).await,
+        None => all_is_there(PostgresStore::connect(url).await.unwrap(), acknowledged).await,
+    }
+}
+
+async fn all_is_there(store: impl Directory, acknowledged: &HashMap<Uuid, Acknowledged>) {
+    let engine = Engine::new(store);
+    let applications = applications(&engine).await;
+    let events: u64 = applications.values().map(AnyApplication::version).sum();
+    let feed = feed(&engine, events).await;
+
+    // Each event once, and the versions of each application without a gap.
+    let mut histories = HashMap::<Uuid, Vec<&Recorded>>::new();
+    for recorded in &feed {
+        let history = histories.entry(recorded.event.uuid()).or_default();
+        history.push(recorded);
+        assert_eq!(recorded.event.version(), history.len() as u64);
+    }
+    assert!(feed.is_sorted_by(|one, next| one.cursor < next.cursor));
+
+    // Everything that was acknowledged is there.
+    let ids: HashMap<Uuid, &Recorded> = feed.iter().map(|it| (it.event.id(), it)).collect();
+    assert_eq!(ids.len(), feed.len());
+    for (id, acknowledged) in acknowledged {
+        let event = &ids
+            .get(id)
+            .unwrap_or_else(|| panic!("{acknowledged:?} was acknowledged, and is lost"))
+            .event;
+        assert_eq!(
+            (event.uuid(), event.version()),
+            (acknowledged.uuid, acknowledged.version)
+        );
+    }
+
+    // Every history is legal, and leads to the application as it is.
+    assert_eq!(histories.len(), applications.len());
+    let mut together = HashMap::<&str, usize>::new();
+    for (uuid, history) in &histories {
+        let payloads: Vec<_> = history
+            .iter()
+            .map(|it| it.event.to_json(Uuid::nil()))
+            .collect();
+        let payloads: Vec<_> = payloads
+            .iter()
+            .map(|it| EventPayload::parse(it.as_bytes()).unwrap())
+            .collect();
+        assert_eq!(
+            AnyApplication::replay(&payloads).unwrap(),
+            applications[uuid]
+        );
+        let title = history[0].event.details().certificate_title().as_str();
+        if title.starts_with(TOGETHER) {
+            *together.entry(title).or_default() += 1;
+        }
+    }
+    for (uuid, history) in histories.iter().take(SAMPLES) {
+        let read = engine.history(&institution(), *uuid).await.unwrap();
+        assert!(read.iter().eq(history.iter().copied()));
+    }
+
+    // What was created together is there together.
+    for (title, count) in together {
+        let expected = title.rsplit(' ').next().unwrap();
+        assert_eq!(count.to_string(), expected, "{title}");
+    }
+
+    // A key was used for one event.
+    let keys = feed.iter().filter_map(|it| it.idempotency_key.as_ref());
+    let mut keys: Vec<_> = keys.collect();
+    keys.sort();
+    assert!(
+        keys.is_sorted_by(|one, next| one < next),
+        "a key was used twice"
+    );
+}
+
+async fn applications(engine: &Engine<impl Directory>) -> HashMap<Uuid, AnyApplication> {
+    let mut query = ListQuery {
+        institution: institution(),
+        filter: Filter::all(),
+        order: Order::OldestFirst,
+        after: None,
+        limit: 1000,
+    };
+    let mut applications = HashMap::new();
+    loop {
+        let page = engine.list(query.clone()).await.unwrap();
+        applications.extend(
+            page.applications
+                .into_iter()
+                .map(|it| (it.details().uuid(), it)),
+        );
+        query.after = page.next;
+        if query.after.is_none() {
+            return applications;
+        }
+    }
+}
+
+/// The whole feed, as soon as it has so many events: no more, because nobody writes any more.
+async fn feed(engine: &Engine<impl Directory>, events: u64) -> Vec<Recorded> {
+    let (mut feed, mut cursor) = (Vec::new(), Cursor::START);
+    let start = Instant::now();
+    loop {
+        let page = engine.feed(cursor, 1000).await.unwrap();
+        if let Some(last) = page.last() {
+            cursor = last.cursor;
+            feed.extend(page);
+            continue;
+        }
+        let found = feed.len() as u64;
+        assert!(
+            found <= events,
+            "the feed has {found} events, the lists {events}"
+        );
+        if found == events {
+            return feed;
+        }
+        assert!(
+            start.elapsed() < BEHIND,
+            "the feed has {found} of {events} events"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,306 @@
+//! The feed has every event once, in the order of commits; no reader ever misses one.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+use certificate_lifecycle::Action;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{Cursor, Recorded, Request, Store, StoreError};
+use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
+
+use crate::harness::Harness;
+use crate::world::{World, act, check, engine_on, submit, upload, whole_feed};
+
+pub async fn pages_of_any_size_tell_the_same<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.every_kind().await;
+    // Several events of one commit as well.
+    for answer in world
+        .engine
+        .execute_many((100..120).map(submit).collect())
+        .await
+    {
+        let _ = answer.unwrap();
+    }
+    let all = check(&world.engine).await.feed;
+    for size in [1, 2, 3, 7, 10_000, u32::MAX] {
+        let (mut paged, mut cursor) = (Vec::new(), Cursor::START);
+        loop {
+            let page = world.engine.feed(cursor, size).await.unwrap();
+            // A page that is not full is the last.
+            let last = page.len() < size as usize;
+            paged.extend(page);
+            if last {
+                break;
+            }
+            cursor = paged.last().unwrap().cursor;
+        }
+        assert_eq!(paged, all, "pages of {size}");
+    }
+    // From after every event, the rest follows.
+    for (index, recorded) in all.iter().enumerate() {
+        let rest = world.engine.feed(recorded.cursor, 10_000).await.unwrap();
+        assert_eq!(rest, all[index + 1..]);
+    }
+}
+
+pub async fn an_empty_feed_is_empty<H: Harness>() {
+    let world = World::<H>::new().await;
+    assert_eq!(world.engine.feed(Cursor::START, 10).await.unwrap(), []);
+    // A cursor of another store, beyond all that is there, has nothing after it.
+    let beyond = Cursor::new(u64::MAX, u32::MAX);
+    world.given(submit(0)).await;
+    assert_eq!(world.engine.feed(beyond, 10).await.unwrap(), []);
+}
+
+pub async fn a_cursor_is_kept_as_text<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.all_given((0..10).map(submit)).await;
+    let all = whole_feed(&world.engine, 10).await;
+    for (index, recorded) in all.iter().enumerate() {
+        let kept = recorded.cursor.to_string();
+        let cursor: Cursor = kept.parse().unwrap();
+        assert_eq!(cursor, recorded.cursor);
+        assert_eq!(
+            world.engine.feed(cursor, 100).await.unwrap(),
+            all[index + 1..]
+        );
+    }
+}
+
+pub async fn a_page_of_none_is_empty<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(0)).await;
+    assert_eq!(world.engine.feed(Cursor::START, 0).await.unwrap(), []);
+}
+
+/// Reads in small pages, from the start, until it has seen as many as there will be.
+async fn read_all<S: Store>(engine: Engine<S>, size: u32, total: usize) -> Vec<Recorded> {
+    let (mut seen, mut cursor) = (Vec::<Recorded>::new(), Cursor::START);
+    while seen.len() < total {
+        let page = engine.feed(cursor, size).await.unwrap();
+        if let Some(last) = page.last() {
+            cursor = last.cursor;
+        } else {
+            tokio::task::yield_now().await;
+        }
+        seen.extend(page);
+    }
+    seen
+}
+
+pub async fn readers_miss_nothing_while_many_write<H: Harness>() {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 30;
+    let world = World::<H>::new().await;
+    let engines = world.several(4).await;
+    let engine = |index: u64| engines[usize::try_from(index % 4).unwrap()].clone();
+    let total = usize::try_from(WRITERS * EACH * 4).unwrap();
+    // Given readers in pages of several sizes
+    let readers = [1, 7, 64, 1000]
+        .into_iter()
+        .zip(0..)
+        .map(|(size, index)| tokio::spawn(read_all(engine(index), size, total)));
+    let readers: Vec<_> = readers.collect();
+    // And writers over several handles: one by one, in calls of many, all or none
+    let writers = (0..WRITERS).map(|writer| {
+        let engine = engine(writer);
+        tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            for round in 0..EACH {
+                let number = writer * EACH + round;
+                let requests = vec![
+                    upload(number),
+                    act(number, Action::Fail),
+                    act(number, Action::Retry),
+                    act(number, Action::Approve),
+                ];
+                let answers = match round % 3 {
+                    0 => engine.execute_many(requests).await,
+                    1 => engine.execute_all(requests).await,
+                    _ => {
+                        let mut answers = Vec::new();
+                        for request in requests {
+                            answers.push(engine.execute(request).await);
+                        }
+                        answers
+                    }
+                };
+                acknowledged.extend(answers.into_iter().map(|it| it.unwrap().event));
+            }
+            acknowledged
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.push(writer.await.unwrap());
+    }
+    // Then every reader has seen the same, and everything
+    let feed = check(&world.engine).await.feed;
+    assert_eq!(feed.len(), total);
+    for reader in readers {
+        assert!(reader.await.unwrap() == feed);
+    }
+    // And what one writer was told one after the other stands in that order
+    let place: HashMap<Uuid, usize> = feed
+        .iter()
+        .enumerate()
+        .map(|(place, it)| (it.event.id(), place))
+        .collect();
+    for events in acknowledged {
+        assert!(events.iter().map(|it| place[&it.id()]).is_sorted());
+    }
+}
+
+pub async fn what_was_acknowledged_first_comes_first<H: Harness>() {
+    // Given callers on several handles, who note the hour before they send and after they are answered
+    let world = World::<H>::new().await;
+    let engines = world.several(4).await;
+    let hour = Arc::new(AtomicU64::new(0));
+    let callers = (0..8_u64).map(|caller| {
+        let engine = engines[usize::try_from(caller % 4).unwrap()].clone();
+        let hour = Arc::clone(&hour);
+        tokio::spawn(async move {
+            let mut noted = Vec::new();
+            for round in 0..40 {
+                let sent = hour.fetch_add(1, Ordering::SeqCst);
+                let receipt = engine.execute(submit(caller * 1000 + round)).await.unwrap();
+                let answered = hour.fetch_add(1, Ordering::SeqCst);
+                noted.push((receipt.event.id(), sent, answered));
+            }
+            noted
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    let mut hours = HashMap::new();
+    for caller in callers {
+        for (event, sent, answered) in caller.await.unwrap() {
+            hours.insert(event, (sent, answered));
+        }
+    }
+    // Then no event stands behind one that was sent after it was acknowledged
+    let feed = whole_feed(&world.engine, hours.len()).await;
+    let mut latest_sent = 0;
+    for recorded in &feed {
+        let (sent, answered) = hours[&recorded.event.id()];
+        assert!(
+            answered > latest_sent,
+            "acknowledged before one that stands before it was sent"
+        );
+        latest_sent = latest_sent.max(sent);
+    }
+    assert_eq!(feed.len(), hours.len());
+}
+
+async fn next(events: &mut (impl Stream<Item = Result<Recorded, StoreError>> + Unpin)) -> Recorded {
+    events.next().await.unwrap().unwrap()
+}
+
+pub async fn following_waits_for_what_comes<H: Harness>() {
+    let world = World::<H>::new().await;
+    let mut events = pin!(world.engine.follow(Cursor::START));
+    for number in 0..50 {
+        // Given that everything so far was told, there is nothing to tell
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(events.as_mut().poll_next(&mut context).is_pending());
+        // When something happens, it is told
+        let receipt = world.done(submit(number)).await;
+        assert_eq!(next(&mut events).await.event, receipt.event);
+    }
+}
+
+pub async fn following_hears_of_other_handles<H: Harness>() {
+    let world = World::<H>::new().await;
+    let another = world.another().await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let following = {
+        let (engine, told) = (world.engine.clone(), Arc::clone(&told));
+        tokio::spawn(async move {
+            let mut events = pin!(engine.follow(Cursor::START));
+            let mut seen = Vec::new();
+            while seen.len() < 20 {
+                seen.push(next(&mut events).await);
+                told.store(seen.len(), Ordering::SeqCst);
+            }
+            seen
+        })
+    };
+    // Given that the other handle writes one after the other, each when the last was told
+    for number in 0..20_u64 {
+        let _ = another.execute(submit(number)).await.unwrap();
+        if number % 5 == 0 {
+            while (told.load(Ordering::SeqCst) as u64) <= number {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    assert_eq!(
+        following.await.unwrap(),
+        whole_feed(&world.engine, 20).await
+    );
+}
+
+pub async fn following_starts_anywhere<H: Harness>() {
+    let world = World::<H>::new().await;
+    // More than are read at once.
+    for answer in world
+        .engine
+        .execute_many((0..1200).map(submit).collect())
+        .await
+    {
+        let _ = answer.unwrap();
+    }
+    let feed = whole_feed(&world.engine, 1200).await;
+    for start in [0, 1, 511, 512, 1198] {
+        let following = world.engine.follow(feed[start].cursor);
+        let rest = feed[start + 1..].iter().cloned();
+        let seen: Vec<_> = following
+            .take(rest.len())
+            .map(Result::unwrap)
+            .collect()
+            .await;
+        assert!(seen == rest.collect::<Vec<_>>());
+    }
+    // The stream does not need the engine that it came from.
+    let engine = engine_on(world.harness.open().await, &world.clock);
+    let following = engine.follow(Cursor::START);
+    drop(engine);
+    assert_eq!(following.take(1200).count().await, 1200);
+}
+
+pub async fn all_or_none_stands_together<H: Harness>() {
+    // Given four callers who create ten at a time
+    let world = World::<H>::new().await;
+    let engines = world.several(4).await;
+    let callers = engines
+        .into_iter()
+        .zip(0..)
+        .map(|(engine, caller): (_, u64)| {
+            tokio::spawn(async move {
+                for round in 0..10 {
+                    let first = caller * 1000 + round * 10;
+                    let requests: Vec<Request> = (first..first + 10).map(submit).collect();
+                    for answer in engine.execute_all(requests).await {
+                        let _ = answer.unwrap();
+                    }
+                }
+            })
+        });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    // Then the ten of a call stand together, in their order
+    let feed = check(&world.engine).await.feed;
+    let numbers: Vec<_> = feed
+        .iter()
+        .map(|it| it.event.details().application_id().get() - 1)
+        .collect();
+    for call in numbers.chunks(10) {
+        assert!(call[0] % 10 == 0 && call.iter().zip(call[0]..).all(|(it, next)| *it == next));
+    }
+}

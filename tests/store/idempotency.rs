@@ -1,0 +1,354 @@
+//! The same key and command again changes nothing, and answers with the original event.
+
+use certificate_lifecycle::store::{Actor, ExecuteError, Receipt, Refusal, Request};
+use certificate_lifecycle::{
+    Action, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command,
+    ProcessingError, RejectionReason, Source, Status, VaultUpload,
+};
+
+use crate::harness::Harness;
+use crate::world::{
+    World, act, bring, check, create, details, id, jane, john, key, order, ours, refusal, snapshot,
+    submit, theirs, upload, whole_feed,
+};
+
+pub async fn a_repeated_command_answers_with_the_original_event<H: Harness>() {
+    let world = World::<H>::new().await;
+    for (number, action) in (0..).zip(Action::ALL) {
+        // Given a command that was carried out under a key
+        let (status, source) = match action {
+            Action::BeginProcessing | Action::Reject => (Status::Created, Source::Customer),
+            Action::Approve | Action::Fail => (Status::Created, Source::Vault),
+            Action::Retry => (Status::Failed, Source::Vault),
+        };
+        world
+            .all_given(bring(number, status, source).unwrap())
+            .await;
+        let request = act(number, action).with_key(key(action.as_str()));
+        let original = world.done(request.clone()).await;
+        assert!(!original.replayed);
+        let before = snapshot(&world.engine).await;
+        // When it is sent again, through this handle and another
+        for engine in [world.engine.clone(), world.another().await] {
+            let again = engine.execute(request.clone()).await.unwrap();
+            // Then the answer is the original event, and nothing changed
+            assert_eq!(again.event, original.event);
+            assert!(again.replayed);
+            assert_eq!(snapshot(&engine).await, before);
+        }
+    }
+}
+
+pub async fn a_creation_can_be_repeated<H: Harness>() {
+    let world = World::<H>::new().await;
+    for (number, source) in (0..).zip(Source::ALL) {
+        let request = create(number, source).with_key(key(source.as_str()));
+        let original = world.done(request.clone()).await;
+        let again = world.done(request).await;
+        assert!(again.replayed && !original.replayed);
+        assert_eq!(again.event, original.event);
+        // Without the key, it is taken.
+        let uuid = id(number);
+        let refusal = world.refused(create(number, source)).await;
+        assert_eq!(refusal, Refusal::AlreadyExists { uuid });
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 2);
+}
+
+pub async fn a_repeated_command_answers_even_after_later_transitions<H: Harness>() {
+    // Given an application whose every step had a key, and which is final
+    let world = World::<H>::new().await;
+    let way = bring(0, Status::Retried, Source::Customer).unwrap();
+    let way = way.into_iter().chain([act(0, Action::Approve)]);
+    let steps: Vec<_> = (0..)
+        .zip(way)
+        .map(|(step, request)| request.with_key(key(&format!("step {step}"))))
+        .collect();
+    let originals = world.all_done(steps.clone()).await;
+    let before = snapshot(&world.engine).await;
+    // When every step is repeated, in any order
+    for (request, original) in steps.iter().zip(&originals).rev() {
+        let again = world.done(request.clone()).await;
+        // Then each has the event that it had
+        assert_eq!((again.replayed, &again.event), (true, &original.event));
+    }
+    assert_eq!(snapshot(&world.engine).await, before);
+}
+
+pub async fn a_repeated_command_answers_whatever_the_clock_says<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.clock.set(100);
+    let request = submit(0).with_key(key("submitted"));
+    let original = world.done(request.clone()).await;
+    for seconds in [0, 1000] {
+        world.clock.set(seconds);
+        assert_eq!(world.done(request.clone()).await.event, original.event);
+        let given = request.clone().at(crate::support::at(seconds));
+        assert_eq!(world.done(given).await.event, original.event);
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 1);
+}
+
+fn other_details(change: impl Fn(&mut (u64, uuid::Uuid, String, String))) -> ApplicationDetails {
+    let known = details(0);
+    let mut fields = (
+        known.application_id().get(),
+        known.uuid(),
+        known.certificate_title().as_str().to_owned(),
+        known.applicant_email().as_str().to_owned(),
+    );
+    change(&mut fields);
+    ApplicationDetails::new(
+        ApplicationId::new(fields.0).unwrap(),
+        fields.1,
+        CertificateTitle::new(fields.2).unwrap(),
+        ApplicantEmail::new(fields.3).unwrap(),
+    )
+}
+
+pub async fn a_key_belongs_to_one_command<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(1)).await;
+    world.given(submit(2)).await;
+    world.given(upload(3)).await;
+    // Given commands that were carried out under a key each
+    let reason = |text: &str| Command::Reject(RejectionReason::new(text).unwrap());
+    let error = |text: &str| Command::Fail(ProcessingError::new(text).unwrap());
+    let submitted = submit(0);
+    let rejected = order(1, reason("a reason"));
+    let failed = order(3, error("an error"));
+    let requests = [
+        ("submit", &submitted),
+        ("reject", &rejected),
+        ("fail", &failed),
+    ];
+    for (name, request) in requests {
+        world.given(request.clone().with_key(key(name))).await;
+    }
+    let before = snapshot(&world.engine).await;
+    // When anything about the command is another
+    let by = |name: &str, mut request: Request| {
+        request.actor = Actor::new(request.actor.kind, format!("{name}-2").parse().unwrap());
+        request
+    };
+    let submitting = |details| Request::submit(ours(), john(), details);
+    let mut system = submitted.clone();
+    system.actor = Actor::system("john").unwrap();
+    let others = [
+        ("submit", by("john", submitted.clone())),
+        ("submit", system),
+        ("submit", submitting(other_details(|it| it.0 += 1))),
+        ("submit", submitting(other_details(|it| it.1 = id(77)))),
+        ("submit", submitting(other_details(|it| it.2.push('!')))),
+        (
+            "submit",
+            submitting(other_details(|it| it.3.insert(0, 'x'))),
+        ),
+        (
+            "submit",
+            Request::upload(ours(), jane(), details(0), VaultUpload::Single),
+        ),
+        ("submit", act(0, Action::BeginProcessing)),
+        ("submit", act(0, Action::Approve)),
+        ("reject", order(1, reason("another reason"))),
+        ("reject", order(2, reason("a reason"))),
+        ("reject", order(77, reason("a reason"))),
+        ("reject", order(1, error("a reason"))),
+        ("reject", act(1, Action::BeginProcessing)),
+        ("reject", by("jane", rejected.clone())),
+        ("reject", rejected.clone().expecting(2)),
+        ("reject", rejected.clone().expecting(u64::MAX)),
+        ("fail", order(3, error("another error"))),
+        ("fail", act(3, Action::Retry)),
+        ("fail", submit(77)),
+    ];
+    for (name, request) in others {
+        let refusal = world.refused(request.clone().with_key(key(name))).await;
+        // Then the key's own command is named, and nothing changed
+        let (_, original) = requests.iter().find(|(it, _)| *it == name).unwrap();
+        let expected = Refusal::IdempotencyMismatch {
+            key: key(name),
+            operation: original.operation.name(),
+            uuid: original.uuid(),
+            actor: original.actor.clone(),
+        };
+        assert_eq!(refusal, expected, "{request:?}");
+    }
+    assert_eq!(snapshot(&world.engine).await, before);
+    // A single upload is no bulk upload.
+    let single = upload(5).with_key(key("upload"));
+    world.given(single).await;
+    let bulk = Request::upload(ours(), jane(), details(5), VaultUpload::Bulk);
+    let refused = world.refused(bulk.with_key(key("upload"))).await;
+    assert!(matches!(
+        refused,
+        Refusal::IdempotencyMismatch {
+            operation: "upload",
+            ..
+        }
+    ));
+}
+
+pub async fn a_key_is_free_in_another_institution<H: Harness>() {
+    let world = World::<H>::new().await;
+    let theirs = |number| {
+        let mut request = submit(number);
+        request.institution = theirs();
+        request
+    };
+    // Given a key that one institution has used
+    let original = world.done(submit(0).with_key(key("key"))).await;
+    // When another uses it
+    let other = world.done(theirs(1).with_key(key("key"))).await;
+    // Then it is another key
+    assert!(!other.replayed);
+    assert_eq!(
+        world.done(theirs(1).with_key(key("key"))).await.event,
+        other.event
+    );
+    assert_eq!(
+        world.done(submit(0).with_key(key("key"))).await.event,
+        original.event
+    );
+    let taken = world.refused(theirs(0).with_key(key("other key"))).await;
+    assert_eq!(taken, Refusal::AlreadyExists { uuid: id(0) });
+    assert_eq!(check(&world.engine).await.feed.len(), 2);
+}
+
+pub async fn a_refused_command_does_not_use_up_its_key<H: Harness>() {
+    let world = World::<H>::new().await;
+    let request = act(0, Action::BeginProcessing).with_key(key("begin"));
+    // Given commands under a key, refused for every reason there is
+    let unknown = world.refused(request.clone()).await;
+    assert!(matches!(unknown, Refusal::UnknownApplication { .. }));
+    world.clock.set(10);
+    world.given(submit(0)).await;
+    let conflict = world.refused(request.clone().expecting(7)).await;
+    assert!(matches!(conflict, Refusal::Conflict { .. }));
+    let illegal = world
+        .refused(act(0, Action::Retry).with_key(key("begin")))
+        .await;
+    assert!(matches!(illegal, Refusal::Illegal(_)));
+    let backwards = world
+        .refused(request.clone().at(crate::support::at(0)))
+        .await;
+    assert!(matches!(backwards, Refusal::Backwards { .. }));
+    let exists = world.refused(submit(0).with_key(key("begin"))).await;
+    assert!(matches!(exists, Refusal::AlreadyExists { .. }));
+    // Then the key is free
+    let receipt = world.done(request).await;
+    assert!(!receipt.replayed);
+    check(&world.engine).await;
+}
+
+pub async fn a_key_twice_in_one_call_is_carried_out_once<H: Harness>() {
+    let world = World::<H>::new().await;
+    let keyed = |number, text| submit(number).with_key(key(text));
+    let begin = act(0, Action::BeginProcessing).with_key(key("begin"));
+    let requests = vec![
+        keyed(0, "a"),
+        keyed(0, "a"),
+        keyed(1, "a"),
+        begin.clone(),
+        begin,
+        act(0, Action::Approve).with_key(key("a")),
+    ];
+    let answers = world.engine.execute_many(requests).await;
+    let replayed = |index: usize| answers[index].as_ref().unwrap().replayed;
+    assert_eq!([0, 1, 3, 4].map(replayed), [false, true, false, true]);
+    for mismatch in [2, 5] {
+        let refusal = answers[mismatch].as_ref().unwrap_err().refusal();
+        assert!(matches!(refusal, Some(Refusal::IdempotencyMismatch { .. })));
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 2);
+}
+
+/// The answers to the same request, sent by so many callers at once over four handles.
+async fn at_once<H: Harness>(
+    world: &World<H>,
+    requests: Vec<Request>,
+) -> Vec<Result<Receipt, ExecuteError>> {
+    let engines = world.several(4).await;
+    let calls = requests.into_iter().enumerate().map(|(index, request)| {
+        let engine = engines[index % engines.len()].clone();
+        tokio::spawn(async move { engine.execute(request).await })
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}
+
+pub async fn one_keyed_command_of_many_callers_is_carried_out_once<H: Harness>() {
+    let world = World::<H>::new().await;
+    for round in 0..20 {
+        world.given(submit(round)).await;
+        let request = act(round, Action::BeginProcessing).with_key(key(&format!("round {round}")));
+        let answers = at_once(&world, vec![request; 32]).await;
+        let receipts: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(receipts.iter().filter(|it| !it.replayed).count(), 1);
+        assert!(receipts.iter().all(|it| it.event == receipts[0].event));
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 40);
+}
+
+pub async fn one_keyed_creation_of_many_callers_is_carried_out_once<H: Harness>() {
+    let world = World::<H>::new().await;
+    for round in 0..20 {
+        let mut request = submit(round).with_key(key(&format!("round {round}")));
+        // The institution is new as well.
+        request.institution = format!("institution {round}").parse().unwrap();
+        let answers = at_once(&world, vec![request; 32]).await;
+        let receipts: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(receipts.iter().filter(|it| !it.replayed).count(), 1);
+        assert!(receipts.iter().all(|it| it.event == receipts[0].event));
+    }
+    assert_eq!(whole_feed(&world.engine, 20).await.len(), 20);
+}
+
+pub async fn one_key_for_two_commands_at_once_goes_to_one_of_them<H: Harness>() {
+    let world = World::<H>::new().await;
+    for round in 0..20 {
+        // Given two applications, when a key is used for both at once
+        let shared = key(&format!("round {round}"));
+        let number = round * 2;
+        world.given(submit(number)).await;
+        world.given(submit(number + 1)).await;
+        let requests = (0..32).map(|caller| {
+            act(number + caller % 2, Action::BeginProcessing).with_key(shared.clone())
+        });
+        let answers = at_once(&world, requests.collect()).await;
+        // Then one of them has it, and all others are told so
+        let winners: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok()).collect();
+        assert_eq!(winners.iter().filter(|it| !it.replayed).count(), 1);
+        assert_eq!(winners.len(), 16);
+        for answer in answers.iter().filter(|it| it.is_err()) {
+            let refusal = refusal(answer.clone());
+            let of_the_winner = matches!(refusal, Refusal::IdempotencyMismatch { uuid, .. }
+                if uuid == winners[0].event.uuid());
+            assert!(of_the_winner, "{refusal:?}");
+        }
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 60);
+}
+
+pub async fn keys_are_read_back_in_the_history_and_the_feed<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(0)).await;
+    world
+        .given(act(0, Action::BeginProcessing).with_key(key("begin")))
+        .await;
+    world.given(act(0, Action::Fail)).await;
+    world
+        .given(act(0, Action::Retry).with_key(key("retry")))
+        .await;
+    let history = world.engine.history(&ours(), id(0)).await.unwrap();
+    let keys: Vec<_> = history
+        .iter()
+        .map(|it| it.idempotency_key.clone())
+        .collect();
+    assert_eq!(keys, [None, Some(key("begin")), None, Some(key("retry"))]);
+    assert_eq!(history, whole_feed(&world.engine, 4).await);
+}

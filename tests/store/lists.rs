@@ -1,0 +1,278 @@
+//! Lists and counts are what a model of them says.
+
+use certificate_lifecycle::store::{Count, Filter, ListQuery, Order};
+use certificate_lifecycle::{Action, AnyApplication, ApplicantEmail, Source, Status};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::harness::Harness;
+use crate::random::Random;
+use crate::support::{at, contract};
+use crate::world::{
+    World, act, create, details, every_cell, id, ours, submit, theirs, upload, way_to, whole_list,
+};
+
+/// What narrows a list, as data, so that the model can apply it too.
+#[derive(Debug, Clone, Default)]
+struct Narrow {
+    status: Option<Status>,
+    source: Option<Source>,
+    in_progress: bool,
+    email: Option<ApplicantEmail>,
+    updated_before: Option<DateTime<Utc>>,
+}
+
+impl Narrow {
+    fn filter(&self) -> Filter {
+        let mut filter = Filter::all();
+        if let Some(status) = self.status {
+            filter = filter.status(status);
+        }
+        if let Some(source) = self.source {
+            filter = filter.source(source);
+        }
+        if self.in_progress {
+            filter = filter.in_progress();
+        }
+        if let Some(email) = &self.email {
+            filter = filter.email(email.clone());
+        }
+        if let Some(time) = self.updated_before {
+            filter = filter.updated_before(time);
+        }
+        filter
+    }
+
+    fn matches(&self, it: &AnyApplication) -> bool {
+        // CONTRACT.md, "In progress".
+        let in_progress = matches!(
+            (it.status(), it.source()),
+            (Status::Created, Source::Vault) | (Status::Processing | Status::Retried, _)
+        );
+        self.status.is_none_or(|status| status == it.status())
+            && self.source.is_none_or(|source| source == it.source())
+            && (!self.in_progress || in_progress)
+            && self
+                .email
+                .as_ref()
+                .is_none_or(|email| email == it.details().applicant_email())
+            && self
+                .updated_before
+                .is_none_or(|time| it.updated_at() < time)
+    }
+}
+
+/// Applications of every kind, several of each, created in an order of chance, at several times.
+async fn populated<H: Harness>(random: &mut Random) -> (World<H>, Vec<AnyApplication>) {
+    let world = World::<H>::new().await;
+    let mut model = Vec::new();
+    let cells: Vec<_> = every_cell().collect();
+    for number in 0..80 {
+        let (status, source) = *random.pick(&cells);
+        let Some(way) = way_to(status, source) else {
+            continue;
+        };
+        let mut whose = ours();
+        if random.one_in(8) {
+            whose = theirs();
+        }
+        world.clock.set(i64::try_from(random.below(5)).unwrap());
+        let requests = std::iter::once(create(number, source))
+            .chain(way.iter().map(|action| act(number, *action)))
+            .map(|mut request| {
+                request.institution = whose.clone();
+                request
+            });
+        let last = world.all_done(requests).await.pop().unwrap();
+        if whose == ours() {
+            model.push(last.event.application());
+        }
+    }
+    (world, model)
+}
+
+pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
+    let mut random = Random::new("lists");
+    let (world, model) = populated::<H>(&mut random).await;
+    let statuses = Status::ALL.map(Some).into_iter().chain([None]);
+    let emails = [0, 1, 7].map(|number| Some(details(number).applicant_email().clone()));
+    let (emails, times) = (
+        emails.into_iter().chain([None]),
+        [None, Some(at(2)), Some(at(0)), Some(at(99))],
+    );
+    for status in statuses {
+        for source in [None, Some(Source::Vault), Some(Source::Customer)] {
+            for email in emails.clone() {
+                for updated_before in times {
+                    let narrow = Narrow {
+                        status,
+                        source,
+                        in_progress: random.one_in(3),
+                        email: email.clone(),
+                        updated_before,
+                    };
+                    let mut expected: Vec<_> = model
+                        .iter()
+                        .filter(|it| narrow.matches(it))
+                        .cloned()
+                        .collect();
+                    for order in [Order::OldestFirst, Order::NewestFirst] {
+                        let limit = u32::try_from(random.below(9) + 1).unwrap();
+                        let list =
+                            whole_list(&world.engine, &ours(), &narrow.filter(), order, limit)
+                                .await;
+                        assert_eq!(list, expected, "{narrow:?} {order:?}");
+                        expected.reverse();
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub async fn pages_of_any_size_list_the_same<H: Harness>() {
+    let (world, mut model) = populated::<H>(&mut Random::new("pages")).await;
+    let exactly = u32::try_from(model.len()).unwrap();
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        for limit in [1, 2, exactly - 1, exactly, exactly + 1, u32::MAX] {
+            let list = whole_list(&world.engine, &ours(), &Filter::all(), order, limit).await;
+            assert_eq!(list, model, "pages of {limit}");
+        }
+        model.reverse();
+    }
+    let query = ListQuery {
+        institution: ours(),
+        filter: Filter::all(),
+        order: Order::OldestFirst,
+        after: None,
+        limit: 0,
+    };
+    assert_eq!(world.engine.list(query).await.unwrap().applications, []);
+}
+
+pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let world = World::<H>::new().await;
+        world.all_given((0..20).map(submit)).await;
+        // Given somebody who turns pages, while applications are created and move on
+        let (mut seen, mut after, mut created) = (Vec::new(), None, 20);
+        loop {
+            let query = ListQuery {
+                institution: ours(),
+                filter: Filter::all(),
+                order,
+                after,
+                limit: 3,
+            };
+            let page = world.engine.list(query).await.unwrap();
+            seen.extend(page.applications.iter().map(|it| it.details().uuid()));
+            // A key survives being kept as text.
+            after = page.next.map(|key| key.to_string().parse().unwrap());
+            if after.is_none() {
+                break;
+            }
+            if created < 40 {
+                world
+                    .all_given([submit(created), submit(created + 1)])
+                    .await;
+                world.given(act(created - 20, Action::Reject)).await;
+                created += 2;
+            }
+        }
+        // Then nothing comes twice, and nothing that was there is missing
+        let expected: Vec<_> = match order {
+            Order::OldestFirst => (0..created).map(id).collect(),
+            Order::NewestFirst => (0..20).rev().map(id).collect(),
+        };
+        assert_eq!(seen, expected);
+    }
+}
+
+pub async fn counts_are_what_the_lists_say<H: Harness>() {
+    let (world, model) = populated::<H>(&mut Random::new("counts")).await;
+    let mut expected: Vec<_> = every_cell()
+        .map(|(status, source)| {
+            let here = model
+                .iter()
+                .filter(|it| (it.status(), it.source()) == (status, source));
+            let applications = here.count() as u64;
+            Count {
+                status,
+                source,
+                applications,
+            }
+        })
+        .filter(|it| it.applications > 0)
+        .collect();
+    expected.sort_by_key(|it| (it.status, it.source));
+    assert_eq!(world.engine.counts(&ours()).await.unwrap(), expected);
+    // When one moves on, it is counted where it is now
+    let (number, action) = (0..80)
+        .find_map(|number| {
+            let it = model.iter().find(|it| it.details().uuid() == id(number))?;
+            let legal = |action: &Action| contract(it.status(), it.source(), *action).is_some();
+            Some((number, Action::ALL.into_iter().find(legal)?))
+        })
+        .unwrap();
+    let moved = world.done(act(number, action)).await.event.application();
+    let counts = world.engine.counts(&ours()).await.unwrap();
+    let of = |counts: &[Count]| {
+        let here = |it: &&Count| (it.status, it.source) == (moved.status(), moved.source());
+        counts.iter().find(here).map_or(0, |it| it.applications)
+    };
+    assert_eq!(of(&counts), of(&expected) + 1);
+    assert_eq!(
+        counts.iter().map(|it| it.applications).sum::<u64>(),
+        model.len() as u64
+    );
+}
+
+pub async fn addresses_are_taken_letter_for_letter<H: Harness>() {
+    let world = World::<H>::new().await;
+    let addresses = [
+        "john@example.com",
+        "John@example.com",
+        "john@Example.com",
+        "jöhn@example.com",
+        "joh@example.com",
+    ];
+    for (number, address) in (0..).zip(addresses) {
+        let other = details(number);
+        let email = ApplicantEmail::new(address).unwrap();
+        let details = certificate_lifecycle::ApplicationDetails::new(
+            other.application_id(),
+            other.uuid(),
+            other.certificate_title().clone(),
+            email,
+        );
+        let submitted = world
+            .engine
+            .submit(&ours(), &crate::world::john(), details)
+            .await;
+        assert!(submitted.is_ok());
+    }
+    for (number, address) in (0..).zip(addresses) {
+        let filter = Filter::all().email(ApplicantEmail::new(address).unwrap());
+        let list = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 10).await;
+        let found: Vec<_> = list.iter().map(|it| it.details().uuid()).collect();
+        assert_eq!(found, [id(number)]);
+    }
+}
+
+pub async fn updated_before_is_to_the_second<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.clock.set(10);
+    world.given(upload(0)).await;
+    let millisecond = TimeDelta::milliseconds(1);
+    for (time, found) in [
+        (at(10) - millisecond, false),
+        (at(10), false),
+        (at(10) + millisecond, true),
+        (at(11), true),
+        (DateTime::<Utc>::MIN_UTC, false),
+        (DateTime::<Utc>::MAX_UTC, true),
+    ] {
+        let filter = Filter::all().updated_before(time);
+        let list = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 10).await;
+        assert_eq!(list.len(), usize::from(found), "{time}");
+    }
+}

@@ -1,0 +1,164 @@
+//! What every store promises, tried on each of them: one suite, and no store has a special case in it.
+//! What only one of them has (files, servers) follows in a module of its own.
+
+#[path = "../support/random.rs"]
+mod random;
+#[path = "../support/postgres.rs"]
+mod server;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod batches;
+mod feed;
+mod harness;
+mod idempotency;
+mod institutions;
+mod lifecycle;
+mod lists;
+mod permission;
+mod races;
+mod sqlite;
+mod stalled;
+mod texts;
+mod time;
+mod versions;
+mod walk;
+mod world;
+
+/// Tries every promise on a store. A promise that is missing here is dead code, and the compiler says so.
+macro_rules! conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness:
+                lifecycle::{
+                    a_submission_lives_to_each_of_its_ends,
+                    an_upload_lives_to_each_of_its_ends,
+                    every_cell_of_the_table_is_legal_or_refused_as_the_contract_says,
+                    every_way_to_read_an_application_tells_the_same,
+                    an_application_that_was_never_created_is_unknown,
+                    the_longest_history_is_read_in_order,
+                    everything_is_found_through_another_handle
+                }
+                texts::{
+                    texts_come_back_to_the_byte,
+                    names_at_their_limits_come_back,
+                    the_largest_number_comes_back,
+                    texts_that_look_alike_are_different
+                }
+                time::{
+                    a_clock_that_runs_backwards_does_not_turn_a_history_back,
+                    a_given_time_before_the_last_event_is_refused,
+                    a_given_time_counts_instead_of_the_clock,
+                    every_time_that_can_be_written_comes_back,
+                    fractions_of_a_second_are_cut
+                }
+                permission::{
+                    nobody_may_do_what_the_contract_does_not_give_them,
+                    one_that_is_forbidden_leaves_the_others_of_a_call_alone,
+                    one_that_is_forbidden_stops_all_or_none
+                }
+                idempotency::{
+                    a_repeated_command_answers_with_the_original_event,
+                    a_creation_can_be_repeated,
+                    a_repeated_command_answers_even_after_later_transitions,
+                    a_repeated_command_answers_whatever_the_clock_says,
+                    a_key_belongs_to_one_command,
+                    a_key_is_free_in_another_institution,
+                    a_refused_command_does_not_use_up_its_key,
+                    a_key_twice_in_one_call_is_carried_out_once,
+                    one_keyed_command_of_many_callers_is_carried_out_once,
+                    one_keyed_creation_of_many_callers_is_carried_out_once,
+                    one_key_for_two_commands_at_once_goes_to_one_of_them,
+                    keys_are_read_back_in_the_history_and_the_feed
+                }
+                versions::{
+                    the_version_that_the_caller_has_seen_is_right,
+                    a_stale_version_is_a_conflict_that_says_what_is_there,
+                    a_stale_version_is_told_before_an_illegal_action,
+                    no_version_is_too_large_to_be_wrong,
+                    a_repeated_command_may_expect_what_it_expected
+                }
+                institutions::{
+                    nobody_sees_the_applications_of_another_institution,
+                    nobody_moves_the_applications_of_another_institution,
+                    an_identity_is_taken_in_every_institution,
+                    one_identity_in_two_institutions_at_once_goes_to_one_of_them,
+                    an_institution_that_was_only_asked_about_has_nothing,
+                    institutions_whose_names_look_alike_are_different
+                }
+                batches::{
+                    no_commands_have_no_answers,
+                    an_application_moves_on_within_one_call,
+                    the_same_identity_twice_in_one_call_is_taken_once,
+                    what_is_refused_leaves_the_others_of_its_call_alone,
+                    all_or_none_is_all,
+                    all_or_none_is_none,
+                    what_was_first_seen_in_a_refused_call_is_forgotten,
+                    all_or_none_repeats_as_a_whole,
+                    nobody_ever_sees_half_of_all_or_none,
+                    ten_thousand_are_created_in_one_call,
+                    calls_through_one_handle_keep_their_order,
+                    a_caller_who_does_not_wait_is_served_all_the_same
+                }
+                races::{
+                    accepting_and_rejecting_at_once_has_one_winner,
+                    approving_and_failing_at_once_has_one_winner,
+                    of_those_who_saw_the_same_version_one_wins,
+                    creating_at_once_has_one_winner,
+                    hot_applications_count_every_version_once
+                }
+                feed::{
+                    pages_of_any_size_tell_the_same,
+                    an_empty_feed_is_empty,
+                    a_cursor_is_kept_as_text,
+                    a_page_of_none_is_empty,
+                    readers_miss_nothing_while_many_write,
+                    what_was_acknowledged_first_comes_first,
+                    following_waits_for_what_comes,
+                    following_hears_of_other_handles,
+                    following_starts_anywhere,
+                    all_or_none_stands_together
+                }
+                lists::{
+                    every_filter_and_order_lists_what_it_should,
+                    pages_of_any_size_list_the_same,
+                    what_is_created_between_pages_shifts_nothing,
+                    counts_are_what_the_lists_say,
+                    addresses_are_taken_letter_for_letter,
+                    updated_before_is_to_the_second
+                }
+                stalled::{
+                    only_work_that_is_stuck_is_stalled,
+                    failing_the_stalled_fails_each_with_the_error,
+                    only_the_system_fails_the_stalled,
+                    two_who_fail_the_stalled_at_once_fail_each_once,
+                    what_moves_on_meanwhile_is_left_alone,
+                    more_than_a_page_is_failed
+                }
+                walk::{
+                    a_random_walk_is_that_of_the_reference,
+                    a_random_walk_over_several_handles_is_that_of_the_reference
+                }
+            }
+        }
+    };
+    (for $harness:ty: $($module:ident::{$($promise:ident),+})+) => {
+        $(mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    crate::$module::$promise::<$harness>().await;
+                }
+            )+
+
+            #[allow(unused_imports, reason = "the type of the harness is written as seen from outside")]
+            use super::*;
+        })+
+    };
+}
+
+conformance!(memory, harness::Memory);
+conformance!(sqlite_file, harness::Sqlite);
+conformance!(postgres_server, harness::Postgres);

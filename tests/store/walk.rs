@@ -1,0 +1,149 @@
+//! Random walks of mixed commands in a small world, step by step the same as in the reference: the store
+//! in memory.
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Actor, ActorId, ActorKind, ExecuteError, MemoryStore, Operation, Receipt, Recorded, Refusal,
+    Request, Store,
+};
+use certificate_lifecycle::{Action, Command, ProcessingError, RejectionReason, VaultUpload};
+
+use crate::harness::Harness;
+use crate::random::Random;
+use crate::support::at;
+use crate::world::{TestClock, World, check, details, engine_on, id, key, ours, snapshot, theirs};
+
+const STEPS: usize = 400;
+
+/// One command of a world in which everything is rare enough to be met again.
+fn request(random: &mut Random) -> Request {
+    let institution = if random.one_in(4) { theirs() } else { ours() };
+    let number = random.below(6);
+    let texts = ["a text", "another text"];
+    let operation = match random.below(12) {
+        0 => Operation::Submit(details(number).into()),
+        1 => Operation::Upload(
+            details(number).into(),
+            *random.pick(&[VaultUpload::Single, VaultUpload::Bulk]),
+        ),
+        _ => Operation::Transition {
+            uuid: id(number),
+            command: match *random.pick(&Action::ALL) {
+                Action::BeginProcessing => Command::BeginProcessing,
+                Action::Approve if random.one_in(3) => Command::Approve,
+                Action::Reject if random.one_in(3) => {
+                    Command::Reject(RejectionReason::new(random.pick(&texts)).unwrap())
+                }
+                Action::Retry => Command::Retry,
+                _ => Command::Fail(ProcessingError::new(random.pick(&texts)).unwrap()),
+            },
+            expected_version: random.one_in(4).then(|| random.below(6)),
+        },
+    };
+    // Mostly who may, so that something happens.
+    let kind = match operation.action() {
+        _ if random.one_in(10) => *random.pick(&ActorKind::ALL),
+        Some(Action::Approve | Action::Fail) => ActorKind::System,
+        None if matches!(operation, Operation::Submit(_)) => ActorKind::Customer,
+        _ => ActorKind::Administrator,
+    };
+    let name = *random.pick(&["one", "another"]);
+    let mut request = Request::new(
+        institution,
+        Actor::new(kind, ActorId::new(name).unwrap()),
+        operation,
+    );
+    if random.one_in(3) {
+        request = request.with_key(key(&format!("key {}", random.below(30))));
+    }
+    if random.one_in(6) {
+        request = request.at(at(i64::try_from(random.below(100)).unwrap()));
+    }
+    request
+}
+
+/// What can be compared of an answer.
+fn comparable(answer: &Result<Receipt, ExecuteError>) -> Result<Receipt, Option<Refusal>> {
+    match answer {
+        Ok(receipt) => Ok(receipt.clone()),
+        Err(ExecuteError::Refused(refusal)) => Err(Some(refusal.clone())),
+        Err(ExecuteError::Abandoned) => Err(None),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// All but the cursor, which is each store's own.
+fn fact(recorded: Recorded) -> impl PartialEq + std::fmt::Debug {
+    let Recorded {
+        institution,
+        event,
+        actor,
+        idempotency_key,
+        ..
+    } = recorded;
+    (institution, event, actor, idempotency_key)
+}
+
+async fn one_call<S: Store>(
+    engine: &Engine<S>,
+    requests: Vec<Request>,
+    all: bool,
+) -> Vec<Result<Receipt, ExecuteError>> {
+    if all {
+        engine.execute_all(requests).await
+    } else {
+        engine.execute_many(requests).await
+    }
+}
+
+async fn walk<H: Harness>(handles: usize) {
+    let mut random = Random::new("walk");
+    let world = World::<H>::new().await;
+    let mut engines = world.several(handles).await;
+    let clock: TestClock = world.clock.clone();
+    let reference = engine_on(MemoryStore::new(), &clock);
+    let (mut done, mut refused, mut replayed) = (0, 0, 0);
+    for step in 0..STEPS {
+        // Given a clock that also runs backwards, and a handle that may be a new one
+        clock.set(i64::try_from(random.below(60)).unwrap() + i64::try_from(step / 10).unwrap());
+        let handle = usize::try_from(random.below(handles as u64)).unwrap();
+        if handles > 1 && random.one_in(50) {
+            engines[handle] = world.another().await;
+        }
+        // When the same call goes to both
+        let size = if random.one_in(3) { random.below(8) } else { 1 };
+        let requests: Vec<_> = (0..size).map(|_| request(&mut random)).collect();
+        let all = random.one_in(2) && size > 1;
+        let answers = one_call(&engines[handle], requests.clone(), all).await;
+        let expected = one_call(&reference, requests.clone(), all).await;
+        // Then both answer the same
+        assert_eq!(answers.len(), expected.len());
+        for (index, (answer, expected)) in answers.iter().zip(&expected).enumerate() {
+            let (answer, expected) = (comparable(answer), comparable(expected));
+            assert_eq!(answer, expected, "step {step}: {:#?}", requests[index]);
+            match answer {
+                Ok(receipt) if receipt.replayed => replayed += 1,
+                Ok(_) => done += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        // And both have kept the same
+        if step % 20 == 0 || step + 1 == STEPS {
+            let (ours, theirs) = (check(&engines[handle]).await, snapshot(&reference).await);
+            assert_eq!((ours.lists, ours.counts), (theirs.lists, theirs.counts));
+            let ours: Vec<_> = ours.feed.into_iter().map(fact).collect();
+            let theirs: Vec<_> = theirs.feed.into_iter().map(fact).collect();
+            assert_eq!(ours, theirs);
+        }
+    }
+    println!("done {done}, refused {refused}, replayed {replayed}");
+    assert!(done > 20 && refused > 20, "the walk went nowhere");
+}
+
+pub async fn a_random_walk_is_that_of_the_reference<H: Harness>() {
+    walk::<H>(1).await;
+}
+
+pub async fn a_random_walk_over_several_handles_is_that_of_the_reference<H: Harness>() {
+    walk::<H>(3).await;
+}

@@ -1,0 +1,286 @@
+//! A real PostgreSQL for tests: private, in a temporary folder, gone when the test process is.
+
+#![allow(
+    dead_code,
+    reason = "each test takes what it needs, and the compiler sees one test at a time"
+)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start: it recovers from a crash, on a busy machine.
+const START: Duration = Duration::from_mins(2);
+
+/// A server that listens on a Unix socket in its own folder. Dropped, it is stopped and deleted; and so
+/// it is however the test process ends, by the watchdog.
+pub struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+    run_as: Option<User>,
+    watchdog: Child,
+    schemas: AtomicU32,
+}
+
+/// Whom the server runs as, where the tests run as root: `initdb` refuses root.
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+/// The server of this test process, started by the first test that needs it.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::start)
+}
+
+impl Server {
+    /// Sets up a server and starts it.
+    pub fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new()
+            .prefix("certificate-lifecycle-pg-")
+            .tempdir()
+            .unwrap()
+            // From here on, it is the watchdog that deletes it.
+            .keep();
+        let run_as = unprivileged_user();
+        if let Some(user) = &run_as {
+            chown(&folder, Some(user.uid), Some(user.gid)).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let watchdog = watchdog(&folder, &programs, run_as.as_ref());
+        let server = Self {
+            folder,
+            programs,
+            run_as,
+            watchdog,
+            schemas: AtomicU32::new(0),
+        };
+        server.run(
+            "initdb",
+            &[
+                "-U",
+                "tests",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+            ],
+        );
+        server.launch();
+        server
+    }
+
+    /// How to connect to it.
+    pub fn url(&self) -> String {
+        format!("postgres://tests@{}/postgres", encoded(&self.folder))
+    }
+
+    /// How to connect to it, with a new, empty schema in which tables are found and made.
+    pub async fn url_of_new_schema(&self) -> String {
+        let schema = format!("test_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
+        self.client()
+            .await
+            .batch_execute(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
+        in_schema(&self.url(), &schema)
+    }
+
+    /// A connection beside those of the store.
+    pub async fn client(&self) -> tokio_postgres::Client {
+        client(&self.url()).await
+    }
+
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
+    /// Kills the server as a crash of the machine would: it gets no chance to tidy up.
+    pub fn kill(&self) {
+        let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let pid = pid_file.lines().next().unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", &format!("kill -KILL {pid}")])
+            .status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Starts it again after it was killed; it recovers what was committed.
+    pub fn restart(&self) {
+        self.launch();
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Starts the server and waits until it takes connections.
+    ///
+    /// After a kill, this has to wait for the last of the old server's processes to notice.
+    fn launch(&self) {
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=400 \
+             -c log_min_messages=warning -c shared_buffers=64MB",
+            self.folder.display()
+        );
+        let log = self.folder.join("log");
+        let start = Instant::now();
+        loop {
+            let (args, log) = (["-w", "-t", "120", "-o", &options, "-l"], &log);
+            let output = self
+                .command("pg_ctl")
+                .args(args)
+                .arg(log)
+                .arg("start")
+                // What the server inherits must not be a pipe that somebody waits for.
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            if output.success() {
+                return;
+            }
+            let log = fs::read_to_string(log).unwrap_or_default();
+            assert!(start.elapsed() < START, "PostgreSQL does not start: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let output = self.command(program).args(args).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {message}");
+    }
+
+    /// One of PostgreSQL's programs on the data, as the right user.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.arg("-D").arg(self.data()).current_dir(&self.folder);
+        // Whatever the caller's own server is called, this one is another.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        if let Some(user) = &self.run_as {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The end of its input is the watchdog's sign.
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// A connection to the server with this URL.
+pub async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    // It ends with the client, or because a test has cut it.
+    tokio::spawn(connection);
+    client
+}
+
+/// The same server, where tables are found and made in this schema.
+pub fn in_schema(url: &str, schema: &str) -> String {
+    format!("{url}?options=-csearch_path%3D{schema}")
+}
+
+/// A shell that waits for the end of the pipe that this process holds, then stops the server and
+/// deletes it. It lives in a process group of its own, so that Ctrl-C does not reach it.
+fn watchdog(folder: &Path, programs: &Path, run_as: Option<&User>) -> Child {
+    let script = r#"
+        trap "" INT TERM HUP
+        read -r _
+        "$1/pg_ctl" -D "$2/data" stop -m immediate -w
+        rm -rf "$2"
+    "#;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "watchdog"])
+        .arg(programs)
+        .arg(folder)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some(user) = run_as {
+        command.uid(user.uid).gid(user.gid);
+    }
+    command.spawn().unwrap()
+}
+
+/// The folder with `initdb`, `pg_ctl` and `postgres`.
+fn programs() -> PathBuf {
+    let on_the_path = std::env::var_os("PATH").unwrap_or_default();
+    let on_the_path = std::env::split_paths(&on_the_path)
+        .filter_map(|folder| folder.join("initdb").canonicalize().ok())
+        .filter_map(|initdb| Some(initdb.parent()?.to_owned()));
+    let debians = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut debians: Vec<_> = debians.map(|entry| entry.unwrap().path()).collect();
+    // The newest first; versions are numbers.
+    debians.sort_by_key(|path| {
+        let version = path.file_name().and_then(|it| it.to_str()?.parse().ok());
+        std::cmp::Reverse(version.unwrap_or(0_u32))
+    });
+    let complete = |folder: &PathBuf| {
+        ["initdb", "pg_ctl", "postgres"]
+            .iter()
+            .all(|it| folder.join(it).is_file())
+    };
+    on_the_path
+        .chain(debians.into_iter().map(|it| it.join("bin")))
+        .find(complete)
+        .expect(
+            "these tests need PostgreSQL 15 or newer: initdb is neither on the PATH nor in \
+             /usr/lib/postgresql/*/bin. On Debian: apt-get install postgresql",
+        )
+}
+
+/// Where the tests run as root: PostgreSQL's own user if there is one, or nobody.
+fn unprivileged_user() -> Option<User> {
+    let id = |args: &[&str]| -> Option<u32> {
+        let output = Command::new("id").args(args).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        output
+            .status
+            .success()
+            .then(|| text.trim().parse().unwrap())
+    };
+    if id(&["-u"]) != Some(0) {
+        return None;
+    }
+    let users = ["postgres", "nobody"].iter();
+    let mut users = users.filter_map(|name| {
+        let (uid, gid) = (id(&["-u", name])?, id(&["-g", name])?);
+        Some(User { uid, gid })
+    });
+    Some(
+        users
+            .next()
+            .expect("root needs a user `postgres` or `nobody`"),
+    )
+}
+
+/// The path as the host of a URL.
+fn encoded(path: &Path) -> String {
+    path.to_str().unwrap().replace('/', "%2F")
+}
