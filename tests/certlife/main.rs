@@ -3,6 +3,9 @@
 //! Renew the golden files after a change with
 //! `SNAPSHOTS=overwrite cargo test --features cli --test certlife`, and read the difference.
 
+#[path = "../support/postgres.rs"]
+mod postgres;
+
 mod apply;
 mod engine;
 mod help;
@@ -56,18 +59,31 @@ fn run_to_end(certlife: &mut Command, input: impl AsRef<[u8]> + Sync) -> Run {
 }
 
 /// A store of one test, in a folder that goes away.
-struct Scratch(tempfile::TempDir);
+struct Scratch {
+    folder: tempfile::TempDir,
+    store: String,
+}
 
 impl Scratch {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self::on("sqlite:test.db".to_owned())
+    }
+
+    fn on_postgres() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Self::on(runtime.block_on(postgres::server().url_of_new_schema()))
+    }
+
+    fn on(store: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, store }
     }
 
     fn certlife(&self, args: &[&str]) -> Command {
         let mut certlife = certlife(args);
         certlife
-            .env("CERTLIFE_STORE", "sqlite:test.db")
-            .current_dir(&self.0);
+            .env("CERTLIFE_STORE", &self.store)
+            .current_dir(&self.folder);
         certlife
     }
 
@@ -76,7 +92,7 @@ impl Scratch {
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// All that can be read of the store.
@@ -86,6 +102,19 @@ impl Scratch {
             assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
             run.stdout
         })
+    }
+
+    /// The same, once the feed has as many events: in PostgreSQL, it lies behind the transactions under
+    /// way, those of other tests included.
+    fn state_with(&self, events: usize) -> [String; 2] {
+        for _ in 0..600 {
+            let state = self.state();
+            if state[1].lines().count() >= events {
+                return state;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the feed never had {events} events");
     }
 }
 

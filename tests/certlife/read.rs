@@ -259,6 +259,44 @@ fn interrupt(process: u32) {
 }
 
 #[test]
+fn a_database_answers_as_a_file_does() {
+    let (file_store, database) = (example(), Scratch::on_postgres());
+    database.run(&["apply", &file("docs/examples/commands.jsonl")], "");
+    database.state_with(21);
+    for args in [
+        &["show", UUID][..],
+        &["list", "--json", "--newest-first", "--limit", "100"],
+        &["stats"],
+        &["stalled", "--older-than", "30m", "--json"],
+    ] {
+        assert_eq!(printed(&database, args), printed(&file_store, args));
+    }
+    // All but the cursors, and the order among applications.
+    let payloads = |store: &Scratch| -> Vec<_> {
+        let events = store.run(&["events", "--json"], "").events();
+        let payload = |mut it: serde_json::Value| it["payload"].take();
+        let mut payloads: Vec<_> = events.into_iter().map(payload).collect();
+        payloads.sort_by_key(|payload| payload["application_id"].as_u64());
+        payloads
+    };
+    assert!(payloads(&database) == payloads(&file_store));
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_told_without_its_password() {
+    for url in [
+        "postgres://ann:secret@127.0.0.1:1/db",
+        "postgres://ann:secret@127.0.0.1:port/db",
+        "postgresql://ann:secret@/db?nonsense=secret",
+    ] {
+        let run = run(&["list", "--store", url], "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.starts_with("certlife: "), "{}", run.stderr);
+        assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn whoever_stops_reading_events_ends_the_run_without_an_error() {
     let store = example();
     for args in [
