@@ -53,10 +53,12 @@ impl Args {
     pub(super) async fn open_existing(&self) -> Result<Engine<AnyStore>, Failure> {
         let place = self.place()?;
         match &place {
-            Place::Sqlite(path) if !path.exists() => Err(Failure::Address(format!(
-                "there is no store at {}; apply and import create it",
-                path.display()
-            ))),
+            Place::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => {
+                Err(Failure::Address(format!(
+                    "there is no store at {}; apply and import create it",
+                    path.display()
+                )))
+            }
             _ => self.engine(place).await,
         }
     }

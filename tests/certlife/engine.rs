@@ -178,7 +178,7 @@ fn an_event_on_standard_output_is_committed() {
         events.next().unwrap().unwrap();
         // Another process sees it while this one goes on.
         let list = store.run(&["list", "--json"], "");
-        assert_eq!(list.events().len() as u32, number);
+        assert_eq!(list.events().len(), number as usize);
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -219,12 +219,12 @@ fn apply_at_once(store: &Scratch) {
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
         assert_eq!(run.events().len(), 9000);
     }
-    let [stats, feed] = store.state_with(18_000);
+    let [stats, log] = store.state_with(18_000);
     assert_eq!(
         stats,
         "{\"status\":\"approved\",\"source\":\"customer\",\"applications\":6000}\n"
     );
-    let feed = objects(&feed);
+    let feed = objects(&log);
     assert_eq!(feed.len(), 18_000);
     // The feed has what they printed, for each application in the order in which it was printed. Among
     // applications, a database is free.
@@ -233,8 +233,8 @@ fn apply_at_once(store: &Scratch) {
         events
     };
     let printed = runs.iter().flat_map(Run::events).collect();
-    let fed = feed.into_iter().map(|mut line| line["payload"].take());
-    assert!(by_application(printed) == by_application(fed.collect()));
+    let payloads = feed.into_iter().map(|mut line| line["payload"].take());
+    assert!(by_application(printed) == by_application(payloads.collect()));
 }
 
 #[test]
@@ -310,6 +310,43 @@ fn a_store_that_breaks_ends_the_run_and_says_which_lines_are_open() {
         "{sentence}"
     );
     assert_eq!(store.run(&["list", "--json"], "").events().len(), 2);
+}
+
+#[test]
+fn a_database_that_goes_away_ends_the_run_and_nothing_is_lost() {
+    // A server of its own: the other tests need theirs.
+    let server = crate::postgres::Server::start();
+    let store = Scratch::on(server.url());
+    let mut child = store
+        .certlife(&["apply"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{}", submit(1, "")).unwrap();
+    events.next().unwrap().unwrap();
+    server.kill();
+    writeln!(stdin, "{}", submit(2, "")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let (line, sentence) = stderr.split_once('\n').unwrap();
+    let refusal = &objects(line)[0];
+    assert_eq!(refusal["line"], 2);
+    let error = refusal["error"].as_str().unwrap();
+    assert!(
+        ["unavailable", "unknown_outcome"].contains(&error),
+        "{line}"
+    );
+    assert!(
+        sentence.contains("line 2 was the last that the store was given"),
+        "{sentence}"
+    );
+    server.restart();
+    assert!(!store.run(&["list", "--json"], "").events().is_empty());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `certlife import`.
 
+use std::fmt::Write;
+
 use crate::{Run, Scratch};
 
 const UUID: &str = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
@@ -110,7 +112,7 @@ fn ten_thousand_rows_are_one_call_and_more_are_more() {
     let store = Scratch::new();
     let mut table = "email,title,application_id\n".to_owned();
     for number in 1..=25_000 {
-        table += &format!("a{number}@example.com,Diploma {number},{number}\n");
+        let _ = writeln!(table, "a{number}@example.com,Diploma {number},{number}");
     }
     let run = import(&store, &table, &[]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
