@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use indicatif::ProgressBar;
 use uuid::Uuid;
 
 use super::arguments::{Institution, Webhook};
@@ -95,6 +96,7 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
             prefix: args.idempotency_prefix,
         },
         is_atomic: args.atomic,
+        bar: None,
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, rows)
@@ -107,6 +109,8 @@ struct Rows {
     name: String,
     upload: Upload,
     is_atomic: bool,
+    /// What shows how much has been read of a file that is one batch.
+    bar: Option<ProgressBar>,
     /// What ended the reading, after the lines before it.
     failure: Option<Failure>,
 }
@@ -142,6 +146,11 @@ impl Source for Rows {
             });
             let read = read.and_then(|details| self.upload.request(line, details));
             batch.push(line, known, read);
+            if let Some(bar) = &self.bar
+                && batch.len().is_multiple_of(BATCH)
+            {
+                bar.set_position(self.records.position());
+            }
         }
         if (self.is_atomic || batch.len() == 0)
             && let Some(failure) = self.failure.take()
@@ -154,6 +163,10 @@ impl Source for Rows {
         }
         batch.position = self.records.position();
         Ok(Some(batch).filter(|batch| batch.len() > 0))
+    }
+
+    fn show_progress(&mut self, bar: ProgressBar) {
+        self.bar = Some(bar).filter(|_| self.is_atomic);
     }
 }
 

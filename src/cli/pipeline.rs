@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use futures_util::future::{MaybeDone, maybe_done};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -27,6 +28,9 @@ const IN_FLIGHT: usize = 2;
 pub(super) trait Source: Send + 'static {
     /// The next commands, as many as come without waiting; none at the end.
     fn next_batch(&mut self) -> Result<Option<Batch>, Failure>;
+
+    /// Takes the progress bar, if it reads so much at once that people would wonder.
+    fn show_progress(&mut self, _bar: ProgressBar) {}
 }
 
 /// Commands for one call of the store.
@@ -95,12 +99,15 @@ pub(super) fn run(
     store: &store::Args,
     webhook_id: Uuid,
     size: Option<u64>,
-    source: impl Source,
+    mut source: impl Source,
 ) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = store.open().await?;
         engine.store().leave();
         let report = Report::new(size);
+        if let Some(bar) = report.bar() {
+            source.show_progress(bar.clone());
+        }
         let mut printer = Printer {
             webhook_id,
             output: Output::new(&report),

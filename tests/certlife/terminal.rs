@@ -179,3 +179,18 @@ fn an_import_ends_with_a_summary_in_words() {
         "{shown}"
     );
 }
+
+#[test]
+fn an_import_that_is_one_batch_shows_how_much_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("diplomas.csv");
+    let rows = "Diploma,ann@example.com,1\n".repeat(150_000);
+    std::fs::write(&table, format!("title,email,application_id\n{rows}")).unwrap();
+    let table = table.display();
+    let shown = on_a_terminal(&format!("certlife import --atomic {table} > /dev/null"));
+    assert!(
+        shown.contains('%') && shown.contains("of 3.72 MiB"),
+        "{shown}"
+    );
+    assert!(shown.contains("150000 accepted, 0 refused"), "{shown}");
+}
