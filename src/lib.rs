@@ -36,9 +36,11 @@
 //!   invariant.
 //! - **Events**: [`Event::to_json`] for one webhook, [`Event::render`] for many;
 //!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`Audit`] follow them.
+//! - **Durable**: the engine (feature `engine`) over a store in memory, in SQLite (`sqlite`) or in
+//!   PostgreSQL (`postgres`); `docs/stores.md` is its guide.
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
 //!
-//! Time is an argument; nothing here does I/O, reads a clock or is random.
+//! Without features, time is an argument, and nothing here does I/O, reads a clock or is random.
 
 #![forbid(unsafe_code)]
 // No panic is reachable from input.
@@ -91,3 +93,8 @@ pub use lifecycle::value::{
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../docs/embedding.md")]
 struct Documents;
+
+/// Those that need the stores.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../docs/stores.md")]
+struct StoreDocuments;
