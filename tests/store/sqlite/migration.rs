@@ -26,7 +26,7 @@ async fn every_earlier_version_is_upgraded_and_goes_on() {
     let expected = check(&engine(&today.path())).await;
     let newest = version(&today.path());
     assert_eq!(
-        EARLIER.len() as i64 + 1,
+        i64::try_from(EARLIER.len()).unwrap() + 1,
         newest,
         "a version has no database to try"
     );
