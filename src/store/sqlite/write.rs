@@ -268,8 +268,12 @@ impl<'c> Write<'c> {
             return Ok(None);
         };
         let row = format!("idempotency key {key:?}");
-        let missing = || StoreError::corrupt(row, format!("its event {seq} is missing"));
+        let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
         let (recorded, _) = event_by_seq(self.connection, seq)?.ok_or_else(missing)?;
+        if recorded.idempotency_key.as_ref() != Some(key) {
+            let problem = format!("its event {seq} has another key or none");
+            return Err(StoreError::corrupt(row, problem).into());
+        }
         Ok(Some(recorded))
     }
 
