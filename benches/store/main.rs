@@ -1,142 +1,210 @@
-//! The stores against what the database itself can do.
+//! The stores against what their databases can do, and against cqrs-es, side by side in one run:
+//! `cargo bench --features sqlite,postgres,cli --bench store`.
+//!
+//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), and the long
+//! ones, `growth` and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
+//! temporary folder. What is measured in pairs is measured in alternating rounds; the median counts.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+#[path = "bare.rs"]
+mod bare;
+#[path = "load.rs"]
+mod load;
+#[path = "long.rs"]
+mod long;
+#[path = "pgbench.rs"]
+mod pgbench;
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::*;
-use certificate_lifecycle::*;
-use uuid::Uuid;
+use certificate_lifecycle::store::{Atomicity, PostgresStore, SqliteStore};
+use tokio::runtime::Runtime;
 
-fn details(n: u128) -> ApplicationDetails {
-    ApplicationDetails::new(
-        ApplicationId::new(n as u64 + 1).unwrap(),
-        Uuid::from_u128(n.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)),
-        CertificateTitle::new("Certificate of Achievement").unwrap(),
-        ApplicantEmail::new(format!("applicant{n}@example.com")).unwrap(),
-    )
+use load::{Load, submissions, upload_many};
+use support::{Row, conclude};
+
+/// How long one round of one side takes.
+const ROUND: Duration = Duration::from_millis(1500);
+const ROUNDS: usize = 5;
+const APPLICATIONS: u64 = 20_000;
+
+fn main() -> ExitCode {
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str, by_default: bool| {
+        named.iter().any(|it| it == name) || (named.is_empty() && by_default)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = Vec::new();
+    if is_wanted("sqlite", true) {
+        rows.extend(sqlite(folder.path()));
+    }
+    if is_wanted("postgres", true) {
+        rows.extend(postgresql());
+    }
+    if is_wanted("cqrs", true) {
+        rows.extend(cqrs(folder.path()));
+    }
+    if is_wanted("growth", false) {
+        rows.extend(long::growth(folder.path()));
+    }
+    if is_wanted("memory", false) {
+        rows.extend(long::memory(folder.path()));
+    }
+    conclude(&rows)
 }
 
-static ROUND: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-
-fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap();
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
-    let bare = bare_loop(&folder.path().join("bare.db"), Duration::from_secs(2));
-    println!("bare loop {bare:.0}/s");
-    let applications: u128 = std::env::var("APPS")
-        .ok()
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(20_000);
-    if let Ok(url) = std::env::var("PG") {
-        runtime.block_on(async {
-            let store = PostgresStore::connect(&url).await.unwrap();
-            run(Engine::new(store), applications, bare).await;
-        });
-    } else {
-        let store = SqliteStore::open(folder.path().join("ours.db")).unwrap();
-        runtime.block_on(run(Engine::new(store), applications, bare));
+        .unwrap()
+}
+
+/// The medians of both sides, in alternating rounds.
+fn pair(mut ours: impl FnMut() -> f64, mut peer: impl FnMut() -> f64) -> (f64, f64) {
+    let (mut all_ours, mut all_peers) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        all_ours.push(ours());
+        all_peers.push(peer());
+    }
+    (median(all_ours), median(all_peers))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn row(work: &str, (ours, peer): (f64, f64), peer_name: &str, goal: f64) -> Row {
+    Row {
+        work: work.to_owned(),
+        ours: format!("{ours:.0}/s"),
+        peer: format!("{peer_name}: {peer:.0}/s"),
+        ratio: ours / peer,
+        goal,
     }
 }
 
-async fn run<S: Store>(engine: Engine<S>, applications: u128, bare: f64) {
-    let institution = InstitutionId::new("default").unwrap();
-    let admin = Actor::administrator("jane").unwrap();
-    let system = Actor::system("worker").unwrap();
-    let start = Instant::now();
-    for chunk in 0..applications.div_ceil(10_000) {
-        let all = (chunk * 10_000..((chunk + 1) * 10_000).min(applications))
-            .map(details)
-            .collect();
-        let done = engine
-            .create_many(&institution, &admin, all, Atomicity::All)
-            .await;
-        if let Some(Err(e)) = done.iter().find(|it| it.is_err()) {
-            panic!("{e:?}");
-        }
+fn sqlite(folder: &Path) -> Vec<Row> {
+    let runtime = runtime();
+    let file = folder.join("ours.db");
+    let engine = Engine::new(SqliteStore::open(&file).unwrap());
+    let mut rows = Vec::new();
+    let load = runtime.block_on(Load::prepare(engine.clone(), 0, APPLICATIONS));
+    // The peer writes to a file of its own, with the same tables and the same applications.
+    let peer = folder.join("peer.db");
+    bare::copy(&file, &peer);
+    let bare = bare::Loop::open(&peer);
+    for (callers, goal) in [(1, 0.8), (64, 10.0), (512, 20.0)] {
+        let ours = || runtime.block_on(load.run(callers, ROUND));
+        let measured = pair(ours, || bare.run(ROUND));
+        let work = format!("SQLite, {callers} callers");
+        rows.push(row(&work, measured, "bare loop", goal));
     }
-    println!(
-        "create_many {:.0}/s",
-        applications as f64 / start.elapsed().as_secs_f64()
+    let mut next = APPLICATIONS;
+    let mut next_peer = APPLICATIONS;
+    let measured = pair(
+        || {
+            next += 10_000;
+            runtime.block_on(upload_many(&engine, next, 10_000, Atomicity::All))
+        },
+        || {
+            next_peer += 10_000;
+            bare.batch(next_peer, 10_000)
+        },
     );
-    for callers in std::env::var("CALLERS")
-        .unwrap_or("64,512".into())
-        .split(',')
-        .map(|it| it.parse::<u128>().unwrap())
-    {
-        let start = Instant::now();
-        let duration = Duration::from_secs(3);
-        let mut tasks = Vec::new();
-        for caller in 0..callers {
-            let (engine, institution, system, admin) = (
-                engine.clone(),
-                institution.clone(),
-                system.clone(),
-                admin.clone(),
-            );
-            tasks.push(tokio::spawn(async move {
-                let mut done = 0u64;
-                let share = applications / callers;
-                let mut pass = 0_u128;
-                while start.elapsed() < duration {
-                    let n = caller * share + (pass * 7919) % share;
-                    let uuid = details(n).uuid();
-                    let error = ProcessingError::new("PDF").unwrap();
-                    let round = ROUND.fetch_add(0, std::sync::atomic::Ordering::Relaxed)
-                        + (pass / share) as u64;
-                    if round % 2 == 0 {
-                        let _ = engine
-                            .fail(&institution, &system, uuid, error)
-                            .await
-                            .unwrap();
-                    } else {
-                        let _ = engine.retry(&institution, &admin, uuid).await.unwrap();
-                    }
-                    pass += 1;
-                    done += 1;
-                }
-                done
-            }));
-        }
-        let mut total = 0;
-        for task in tasks {
-            total += task.await.unwrap();
-        }
-        let rate = total as f64 / start.elapsed().as_secs_f64();
-        println!("{callers} callers {rate:.0}/s  {:.2} x bare", rate / bare);
-    }
+    rows.push(row(
+        "SQLite, create_many of 10,000",
+        measured,
+        "bare batch",
+        0.6,
+    ));
+    rows
 }
 
-fn bare_loop(path: &std::path::Path, duration: Duration) -> f64 {
-    let c = rusqlite::Connection::open(path).unwrap();
-    c.execute_batch("PRAGMA journal_mode=wal; PRAGMA synchronous=full;")
-        .unwrap();
-    c.execute_batch("CREATE TABLE head(application INTEGER PRIMARY KEY, institution INTEGER, trigger_context INTEGER, status INTEGER, version INTEGER, updated_at INTEGER, event INTEGER) STRICT;
-      CREATE TABLE event(seq INTEGER PRIMARY KEY, application INTEGER, version INTEGER, kind INTEGER, at INTEGER, previous INTEGER, actor_kind INTEGER, actor TEXT, text TEXT, idempotency_key TEXT) STRICT;").unwrap();
-    c.execute_batch("BEGIN").unwrap();
-    for n in 0..20_000 {
-        c.execute("INSERT INTO head VALUES(?1,1,0,0,1,1781234567,?1)", [n])
-            .unwrap();
-    }
-    c.execute_batch("COMMIT").unwrap();
-    let start = Instant::now();
-    let mut n = 0i64;
-    let mut seed = 1u64;
-    while start.elapsed() < duration {
-        seed = seed
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        let a = (seed >> 33) as i64 % 20_000;
-        let tx = c.unchecked_transaction().unwrap();
-        c.prepare_cached("INSERT INTO event (application, version, kind, at, previous, actor_kind, actor, text) VALUES (?1, 2, 4, 1781234567, ?1, 2, 'worker', 'PDF')").unwrap().execute([a]).unwrap();
-        let seq = c.last_insert_rowid();
-        c.prepare_cached("UPDATE head SET status=4, version=version+1, updated_at=1781234568, event=?2 WHERE application=?1").unwrap().execute([a, seq]).unwrap();
-        tx.commit().unwrap();
-        n += 1;
-    }
-    n as f64 / start.elapsed().as_secs_f64()
+fn postgresql() -> Vec<Row> {
+    let server = postgres::Server::start();
+    let runtime = runtime();
+    let url = runtime.block_on(server.url_of_new_schema());
+    let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
+    let load = runtime.block_on(Load::prepare(Engine::new(store), 0, APPLICATIONS));
+    let peer = pgbench::Pgbench::prepare(&server, APPLICATIONS);
+    [(1, 0.8), (64, 5.0)]
+        .map(|(callers, goal)| {
+            let ours = || runtime.block_on(load.run(callers, ROUND));
+            let measured = pair(ours, || peer.run(callers, ROUND));
+            let work = format!("PostgreSQL, {callers} callers");
+            row(&work, measured, "pgbench", goal)
+        })
+        .into()
+}
+
+/// Submitted, taken into processing and approved by 64 callers, here and on cqrs-es.
+fn cqrs(folder: &Path) -> Vec<Row> {
+    let peers = build_peers();
+    let runtime = runtime();
+    let server = postgres::Server::start();
+    let mut number = 0;
+    let peer = |url: String| {
+        let output = Command::new(&peers).args([&url, "64", "2"]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim()
+            .parse::<f64>()
+            .unwrap()
+    };
+    let sqlite = pair(
+        || {
+            number += 1;
+            let file = folder.join(format!("cqrs-ours-{number}.db"));
+            let engine = Engine::new(SqliteStore::open(file).unwrap());
+            runtime.block_on(submissions(&engine, 64, Duration::from_secs(2)))
+        },
+        || {
+            let file = tempfile::NamedTempFile::new_in(folder).unwrap();
+            peer(format!("sqlite://{}", file.path().display()))
+        },
+    );
+    let postgres = pair(
+        || {
+            let url = runtime.block_on(server.url_of_new_schema());
+            let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
+            runtime.block_on(submissions(&Engine::new(store), 64, Duration::from_secs(2)))
+        },
+        || {
+            let url = runtime.block_on(server.url_of_new_schema());
+            peer(url)
+        },
+    );
+    vec![
+        row("SQLite, whole lives, 64 callers", sqlite, "sqlite-es", 8.0),
+        row(
+            "PostgreSQL, whole lives, 64 callers",
+            postgres,
+            "postgres-es",
+            8.0,
+        ),
+    ]
+}
+
+fn build_peers() -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "--target-dir", "target"])
+        .current_dir(&folder)
+        .status();
+    assert!(built.unwrap().success());
+    folder.join("target/release/peers")
 }

@@ -10,6 +10,7 @@ use super::name::{ActorId, IdempotencyKey, InstitutionId};
 use super::request::Recorded;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
+use crate::lifecycle::rules;
 use crate::lifecycle::source::TriggerContext;
 use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::{
@@ -93,6 +94,24 @@ impl StoredEvent {
         }
         Event::restore(details, version, at, body).map_err(|error| error.to_string())
     }
+}
+
+/// That an event can stand right before another in a history.
+pub(super) fn check_order(earlier: &Event, later: &Event) -> Result<(), Problem> {
+    let (before, after) = (earlier.version(), later.version());
+    if before.checked_add(1) != Some(after) {
+        return Err(format!("version {before} stands before version {after}"));
+    }
+    let status = earlier.kind().status();
+    let is_legal = |action| rules::is_legal(status, earlier.source(), action);
+    if !later.kind().action().is_some_and(is_legal) {
+        let kind = later.kind();
+        return Err(format!("{kind} cannot follow on status {status}"));
+    }
+    if later.timestamp() < earlier.timestamp() {
+        return Err(format!("version {after} happened before version {before}"));
+    }
+    Ok(())
 }
 
 /// The moment with this many seconds since 1970.

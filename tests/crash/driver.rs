@@ -74,7 +74,7 @@ impl<'s> Campaign<'s> {
         self.hear_rest(&hearing);
         writers.into_iter().for_each(Running::check);
         // What was said is heard to the end
-        for acknowledged in hearing.iter() {
+        for acknowledged in &hearing {
             self.note(acknowledged);
         }
         // Then all of it is there

@@ -113,7 +113,7 @@ impl<S: Store> Caller<S> {
         let requests = (0..count).map(|_| creation(self.uuid(), &title, true));
         let requests = requests.collect();
         for answer in self.engine.execute_all(requests).await {
-            self.note(answer);
+            Self::note(answer);
         }
     }
 
@@ -143,18 +143,18 @@ impl<S: Store> Caller<S> {
             let answer = self.engine.execute(request.clone()).await;
             let failed = matches!(answer, Err(ExecuteError::Store(_)));
             if failed && request.idempotency_key.is_some() {
-                self.note(answer);
+                Self::note(answer);
                 // The server is away: there is no hurry.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
             break answer;
         };
-        self.note(answer)
+        Self::note(answer)
     }
 
     /// Says what was acknowledged. What must not happen ends the process.
-    fn note(&self, answer: Result<Receipt, ExecuteError>) -> bool {
+    fn note(answer: Result<Receipt, ExecuteError>) -> bool {
         match answer {
             Ok(Receipt { event, .. }) => {
                 let line = format!("{} {} {}\n", event.uuid(), event.version(), event.id());

@@ -1,6 +1,8 @@
 //! What every store promises, tried on each of them: one suite, and no store has a special case in it.
 //! What only one of them has (files, servers) follows in a module of its own.
 
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/random.rs"]
 mod random;
 #[path = "../support/postgres.rs"]
@@ -16,6 +18,7 @@ mod institutions;
 mod lifecycle;
 mod lists;
 mod permission;
+mod postgres;
 mod races;
 mod sqlite;
 mod stalled;
@@ -162,3 +165,19 @@ macro_rules! conformance {
 conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
+
+/// What is promised about order, where transactions take their time.
+mod slow_postgres_server {
+    use crate::*;
+
+    conformance! { for postgres::Slow:
+        feed::{
+            readers_miss_nothing_while_many_write,
+            what_was_acknowledged_first_comes_first,
+            following_hears_of_other_handles
+        }
+        races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
+        idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
+        batches::{nobody_ever_sees_half_of_all_or_none}
+    }
+}

@@ -1,1 +1,76 @@
 //! What only a file can do to a store.
+
+mod corrupt;
+mod faults;
+mod files;
+mod migration;
+
+use std::path::Path;
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::SqliteStore;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use crate::harness::{Harness, Sqlite};
+use crate::world::{TestClock, World, bring, engine_on, every_cell, key};
+
+/// An engine on this file, at the time of the reference payloads.
+fn engine(path: &Path) -> Engine<SqliteStore> {
+    engine_on(SqliteStore::open(path).unwrap(), &TestClock::default())
+}
+
+/// A file with one of each of the ten kinds of application, closed again. Every command had a key:
+/// the number of the application and of the version.
+async fn file_with_every_kind() -> Sqlite {
+    let world = World::<Sqlite>::new().await;
+    let mut number = 0;
+    for (status, source) in every_cell() {
+        let Some(way) = bring(number, status, source) else {
+            continue;
+        };
+        for (version, request) in (1..).zip(way) {
+            let key = key(&format!("{number}-{version}"));
+            world.given(request.with_key(key)).await;
+        }
+        number += 1;
+    }
+    world.harness
+}
+
+/// Everything that the file says, row by row.
+fn dump(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut names = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .unwrap();
+    let names: Vec<String> = names
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let mut rows = Vec::new();
+    for name in names {
+        let mut statement = connection
+            .prepare(&format!("SELECT * FROM {name} ORDER BY 1, 2"))
+            .unwrap();
+        let columns = statement.column_count();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let values: Vec<Value> = (0..columns).map(|it| row.get(it).unwrap()).collect();
+            rows.push(format!("{name} {values:?}"));
+        }
+    }
+    rows
+}
+
+/// Edits the file by hand.
+fn edit(path: &Path, sql: &str) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+/// A place for a file, and none there.
+async fn no_file() -> Sqlite {
+    Sqlite::fresh().await
+}

@@ -162,6 +162,11 @@ impl Server {
         assert!(output.status.success(), "{program}: {message}");
     }
 
+    /// Where one of PostgreSQL's programs is.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// One of PostgreSQL's programs on the data, as the right user.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));

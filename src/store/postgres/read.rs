@@ -12,7 +12,7 @@ use super::row::{Joined, columns};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
-use crate::store::stored::{Problem, decode};
+use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
     Recorded, StoreError,
@@ -95,6 +95,9 @@ pub(super) async fn history(
             let expected = history.len() as u64 + 1;
             if recorded.event.version() != expected {
                 return Err(format!("its event at version {expected} is missing"));
+            }
+            if let Some(earlier) = history.last() {
+                check_order(&earlier.event, &recorded.event)?;
             }
             Ok(recorded)
         })?;
@@ -298,7 +301,14 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         );
         for row in &client.query(sql, &[&keys, &institutions]).await? {
             let key: String = row.try_get(20)?;
-            let recorded = read(row, Joined::recorded);
+            let recorded = read(row, |joined| {
+                let recorded = joined.recorded()?;
+                let of_the_event = recorded.idempotency_key.as_ref();
+                if of_the_event.map(IdempotencyKey::as_str) != Some(&key) {
+                    return Err(format!("idempotency key {key:?} is another event's"));
+                }
+                Ok(recorded)
+            });
             seen_keys.insert((row.try_get(21)?, key), recorded);
         }
     }

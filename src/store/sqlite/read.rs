@@ -10,7 +10,7 @@ use super::row::{BY_UUID, Joined, columns, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
-use crate::store::stored::{Problem, decode};
+use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Count, Cursor, InstitutionId, ListQuery, Order, Page, PageKey, Recorded, StoreError,
 };
@@ -57,13 +57,8 @@ pub(super) fn history(
             let owner = recorded.event.uuid();
             return Err(broken(format!("it belongs to application {owner}")));
         }
-        if let Some(later) = history.last()
-            && later.event.version() != recorded.event.version() + 1
-        {
-            let (version, later) = (recorded.event.version(), later.event.version());
-            return Err(broken(format!(
-                "version {version} stands before version {later}"
-            )));
+        if let Some(later) = history.last() {
+            check_order(&recorded.event, &later.event).map_err(broken)?;
         }
         history.push(recorded);
         next = previous;
@@ -139,13 +134,14 @@ macro_rules! list_sql {
     ($after:literal, $email:literal, $order:literal) => {
         concat!(
             columns!(),
-            "head h JOIN application a ON a.no = h.application \
+            "head h LEFT JOIN application a ON a.no = h.application \
              LEFT JOIN institution i ON i.no = h.institution \
              LEFT JOIN event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
             $email,
             " ",
             $after,
-            " AND (?3 >> (h.status * 2 + (h.trigger_context = 2))) & 1 AND h.updated_at < ?4 \
+            " AND ((?3 >> (h.status * 2 + (h.trigger_context = 2))) & 1 \
+                OR h.status NOT BETWEEN 0 AND 5) AND h.updated_at < ?4 \
              ORDER BY ",
             $order,
             " LIMIT ?5"
@@ -161,6 +157,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let Some(institution) = institution(connection, &query.institution)? else {
         return Ok(empty);
     };
+    // A status that is none is read, so that it is reported.
     // The source is a customer's exactly where the trigger context is; both are numbers from 0.
     let sql = match (query.order, query.filter.email.is_some()) {
         (Order::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),

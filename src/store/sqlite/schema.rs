@@ -50,7 +50,7 @@ fn is_current(connection: &Connection, place: &str) -> Result<bool, StoreError> 
         .map_err(unavailable)?;
     match application {
         APPLICATION_ID => {}
-        0 if tables == 0 => return Ok(false),
+        0 if tables == 0 && version(connection)? == 0 => return Ok(false),
         _ => return Err(not_a_store("it is a database of another program")),
     }
     match version(connection)? {

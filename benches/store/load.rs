@@ -1,0 +1,163 @@
+//! Callers of the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{Actor, Atomicity, InstitutionId, Store};
+use certificate_lifecycle::{
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, ProcessingError,
+};
+use uuid::Uuid;
+
+/// The identity of the nth application: spread out as random ones are.
+pub fn uuid(number: u64) -> Uuid {
+    Uuid::from_u128(u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+}
+
+pub fn details(number: u64) -> ApplicationDetails {
+    ApplicationDetails::new(
+        ApplicationId::new(number + 1).unwrap(),
+        uuid(number),
+        CertificateTitle::new("Certificate of Achievement").unwrap(),
+        ApplicantEmail::new(format!("applicant{number}@example.com")).unwrap(),
+    )
+}
+
+pub fn institution() -> InstitutionId {
+    InstitutionId::new("example-university").unwrap()
+}
+
+/// Uploads, that fail and are retried, over and over.
+pub struct Load<S> {
+    engine: Engine<S>,
+    first: u64,
+    applications: u64,
+    /// How many commands were carried out: they go round the applications.
+    position: Arc<AtomicU64>,
+}
+
+impl<S: Store> Load<S> {
+    /// Uploads the applications first.
+    pub async fn prepare(engine: Engine<S>, first: u64, applications: u64) -> Self {
+        let mut next = first;
+        while next < first + applications {
+            let many = (first + applications - next).min(10_000);
+            upload_many(&engine, next, many, Atomicity::All).await;
+            next += many;
+        }
+        Self::over(engine, first, applications)
+    }
+
+    /// Over applications that were uploaded and not moved on yet.
+    pub fn over(engine: Engine<S>, first: u64, applications: u64) -> Self {
+        Self {
+            engine,
+            first,
+            applications,
+            position: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// Transitions a second by this many callers at once, each of whom waits for its answer.
+    ///
+    /// The applications are visited in an order that jumps all over them.
+    pub async fn run(&self, callers: u64, time: Duration) -> f64 {
+        let start = Instant::now();
+        let first_position = self.position.load(Ordering::Relaxed);
+        let system = Actor::system("pdf-worker").unwrap();
+        let administrator = Actor::administrator("jane").unwrap();
+        let error = ProcessingError::new("PDF generation failed: template not found").unwrap();
+        let mut tasks = Vec::new();
+        for _ in 0..callers {
+            let (engine, institution) = (self.engine.clone(), institution());
+            let (system, administrator) = (system.clone(), administrator.clone());
+            let (error, position) = (error.clone(), Arc::clone(&self.position));
+            let (first, applications) = (self.first, self.applications);
+            let task = async move {
+                while start.elapsed() < time {
+                    let at = position.fetch_add(1, Ordering::Relaxed);
+                    // Coprime to the number of applications: every one is visited once a round.
+                    let number = first + (at % applications).wrapping_mul(7919) % applications;
+                    let receipt = if at / applications % 2 == 0 {
+                        engine
+                            .fail(&institution, &system, uuid(number), error.clone())
+                            .await
+                    } else {
+                        engine
+                            .retry(&institution, &administrator, uuid(number))
+                            .await
+                    };
+                    let _ = receipt.unwrap();
+                }
+            };
+            if callers == 1 {
+                task.await;
+            } else {
+                tasks.push(tokio::spawn(task));
+            }
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let done = self.position.load(Ordering::Relaxed) - first_position;
+        done as f64 / start.elapsed().as_secs_f64()
+    }
+}
+
+/// Applications a second, uploaded in one call.
+pub async fn upload_many<S: Store>(
+    engine: &Engine<S>,
+    first: u64,
+    many: u64,
+    atomicity: Atomicity,
+) -> f64 {
+    let uploads: Vec<_> = (first..first + many).map(details).collect();
+    let administrator = Actor::administrator("jane").unwrap();
+    let start = Instant::now();
+    let answers = engine
+        .create_many(&institution(), &administrator, uploads, atomicity)
+        .await;
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(answers.iter().all(Result::is_ok));
+    many as f64 / seconds
+}
+
+/// Commands a second of customers' applications that are submitted, taken into processing and approved.
+pub async fn submissions<S: Store>(engine: &Engine<S>, callers: u64, time: Duration) -> f64 {
+    let start = Instant::now();
+    let mut tasks = Vec::new();
+    for caller in 0..callers {
+        let engine = engine.clone();
+        tasks.push(tokio::spawn(async move {
+            let institution = institution();
+            let customer = Actor::customer("john").unwrap();
+            let administrator = Actor::administrator("jane").unwrap();
+            let system = Actor::system("pdf-worker").unwrap();
+            let mut number = caller << 32;
+            let mut done = 0_u32;
+            while start.elapsed() < time {
+                number += 1;
+                let details = details(number);
+                let uuid = details.uuid();
+                let _ = engine
+                    .submit(&institution, &customer, details)
+                    .await
+                    .unwrap();
+                let _ = engine
+                    .begin_processing(&institution, &administrator, uuid)
+                    .await
+                    .unwrap();
+                let _ = engine.approve(&institution, &system, uuid).await.unwrap();
+                done += 3;
+            }
+            done
+        }));
+    }
+    let mut done = 0;
+    for task in tasks {
+        done += task.await.unwrap();
+    }
+    f64::from(done) / start.elapsed().as_secs_f64()
+}

@@ -1,0 +1,65 @@
+//! What only a server can do to a store.
+
+mod corrupt;
+mod faults;
+mod slow;
+mod wire;
+
+pub use slow::Slow;
+
+use std::time::Duration;
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{PostgresOptions, PostgresStore};
+
+use crate::harness::{Harness, Postgres};
+use crate::server::client;
+use crate::world::{TestClock, engine_on};
+
+/// Options that make a test of what takes too long a short one.
+fn impatient() -> PostgresOptions {
+    PostgresOptions {
+        connect_timeout: Duration::from_secs(2),
+        lock_timeout: Duration::from_millis(200),
+        answer_timeout: Duration::from_millis(500),
+        patience: Duration::from_secs(20),
+        ..PostgresOptions::default()
+    }
+}
+
+async fn engine(url: &str, options: PostgresOptions) -> Engine<PostgresStore> {
+    let store = PostgresStore::connect_with(url, options).await.unwrap();
+    engine_on(store, &TestClock::default())
+}
+
+/// An empty schema, and an engine on it.
+async fn fresh() -> (Postgres, Engine<PostgresStore>) {
+    let schema = Postgres::fresh().await;
+    let engine = engine(schema.url(), impatient()).await;
+    (schema, engine)
+}
+
+/// Carries out SQL beside the store, in its schema.
+async fn edit(schema: &Postgres, sql: &str) {
+    client(schema.url()).await.batch_execute(sql).await.unwrap();
+}
+
+/// Everything that the tables say, row by row.
+async fn dump(schema: &Postgres) -> Vec<String> {
+    let client = client(schema.url()).await;
+    let mut rows = Vec::new();
+    for table in [
+        "certlife_application",
+        "certlife_event",
+        "certlife_idempotency",
+    ] {
+        let sql = format!("SELECT row_to_json({table})::text FROM {table} ORDER BY 1");
+        let found = client.query(&sql, &[]).await.unwrap();
+        rows.extend(
+            found
+                .iter()
+                .map(|row| format!("{table} {}", row.get::<_, String>(0))),
+        );
+    }
+    rows
+}

@@ -1,0 +1,223 @@
+//! Rows that were edited by hand, so that they belong to no legal application, are reported, and left as
+//! they are.
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, StoreError,
+};
+use certificate_lifecycle::{Action, Source, Status};
+
+use super::{dump, edit, fresh};
+use crate::harness::Postgres;
+use crate::world::{act, bring, id, key, ours};
+
+/// The application that is edited: a customer's that failed and was retried, with four events.
+const NUMBER: u64 = 1;
+
+/// What a caller may ask of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Load,
+    History,
+    List,
+    Counts,
+    Feed,
+    /// The next transition.
+    Act,
+    /// The last command again, with its key.
+    Repeat,
+}
+
+use Question::{Act, Counts, Feed, History, List, Load, Repeat};
+
+const ALL: &[Question] = &[Load, History, List, Feed, Act, Repeat];
+const WHERE_IT_IS: &[Question] = &[Load, History, List, Act];
+const IN_THE_PAST: &[Question] = &[History, Feed];
+
+const APPLICATION: &str = "UPDATE certlife_application SET {edit} WHERE application_id = 2";
+const LAST: &str = "UPDATE certlife_event SET {edit} WHERE idempotency_key = '1-4'";
+const FAILED: &str = "UPDATE certlife_event SET {edit} WHERE idempotency_key = '1-3'";
+const PROCESSING: &str = "UPDATE certlife_event SET {edit} WHERE idempotency_key = '1-2'";
+const KEY: &str = "UPDATE certlife_idempotency SET {edit} WHERE key = '1-4'";
+
+/// An edit, and who must be told of it.
+const EDITS: &[(&str, &str, &[Question])] = &[
+    (APPLICATION, "application_id = 0", ALL),
+    (APPLICATION, "application_id = -1", ALL),
+    (APPLICATION, "application_id = 9007199254740992", ALL),
+    (APPLICATION, "certificate_title = ''", ALL),
+    (APPLICATION, "certificate_title = '  '", ALL),
+    (APPLICATION, "certificate_title = repeat('x', 256)", ALL),
+    (APPLICATION, "applicant_email = ''", ALL),
+    (APPLICATION, "applicant_email = 'nobody'", ALL),
+    (APPLICATION, "applicant_email = 'no body@example.com'", ALL),
+    (
+        APPLICATION,
+        "status = 99",
+        &[Load, History, List, Counts, Act],
+    ),
+    (
+        APPLICATION,
+        "status = -1",
+        &[Load, History, List, Counts, Act],
+    ),
+    (APPLICATION, "status = 0", WHERE_IT_IS),
+    (APPLICATION, "status = 4", WHERE_IT_IS),
+    (APPLICATION, "version = 0", WHERE_IT_IS),
+    (APPLICATION, "version = -4", WHERE_IT_IS),
+    (APPLICATION, "version = 3", WHERE_IT_IS),
+    (APPLICATION, "version = 6", WHERE_IT_IS),
+    (APPLICATION, "version = 9223372036854775807", WHERE_IT_IS),
+    (APPLICATION, "updated_at = updated_at + 1", WHERE_IT_IS),
+    (APPLICATION, "updated_at = -99999999999999", WHERE_IT_IS),
+    (
+        APPLICATION,
+        "trigger_context = 3",
+        &[Load, History, List, Counts, Feed, Act, Repeat],
+    ),
+    (
+        APPLICATION,
+        "trigger_context = -1",
+        &[Load, History, List, Counts, Feed, Act, Repeat],
+    ),
+    (APPLICATION, "trigger_context = 0", &[History, Feed]),
+    (APPLICATION, "institution = ''", &[Feed]),
+    (LAST, "kind = 99", ALL),
+    (LAST, "kind = -1", ALL),
+    (LAST, "kind = 2", WHERE_IT_IS),
+    (LAST, "kind = 3", ALL),
+    (LAST, "version = 0", &[Load, History, List, Feed, Act]),
+    (LAST, "version = -1", &[Load, History, List, Feed, Act]),
+    (LAST, "version = 6", WHERE_IT_IS),
+    (
+        LAST,
+        "version = 9223372036854775807",
+        &[Load, History, List, Feed, Act],
+    ),
+    (LAST, "at = at + 1", WHERE_IT_IS),
+    (LAST, "at = 9223372036854775807", ALL),
+    (LAST, "at = 253402300800", ALL),
+    (LAST, "text = 'why?'", ALL),
+    (
+        LAST,
+        "uuid = '00000000-0000-0000-0000-000000000000'",
+        &[Load, History, List, Feed, Act],
+    ),
+    (FAILED, "text = NULL", IN_THE_PAST),
+    (FAILED, "text = ''", IN_THE_PAST),
+    (FAILED, "text = repeat('x', 1001)", IN_THE_PAST),
+    (FAILED, "actor_kind = 3", IN_THE_PAST),
+    (FAILED, "actor = ''", IN_THE_PAST),
+    (FAILED, "idempotency_key = ''", IN_THE_PAST),
+    (FAILED, "kind = 0", IN_THE_PAST),
+    (FAILED, "kind = 5, text = NULL", IN_THE_PAST),
+    (FAILED, "kind = 2, text = NULL", &[History]),
+    (PROCESSING, "kind = 3, text = 'no'", &[History]),
+    (FAILED, "at = at + 1", &[History]),
+    (FAILED, "version = 5", &[History]),
+    (
+        FAILED,
+        "uuid = '00000000-0000-0000-0000-000000000000'",
+        IN_THE_PAST,
+    ),
+    (KEY, "version = 99", &[Repeat]),
+    (KEY, "version = 3", &[Repeat]),
+    (
+        KEY,
+        "uuid = '00000000-0000-0000-0000-000000000000'",
+        &[Repeat],
+    ),
+];
+
+/// What the store answers: nothing of interest, or an error.
+async fn ask(engine: &Engine<PostgresStore>, question: Question) -> Result<(), StoreError> {
+    let last = bring(NUMBER, Status::Retried, Source::Customer)
+        .unwrap()
+        .pop()
+        .unwrap();
+    let command = match question {
+        Load => return engine.load(&ours(), id(NUMBER)).await.map(drop),
+        History => return engine.history(&ours(), id(NUMBER)).await.map(drop),
+        Counts => return engine.counts(&ours()).await.map(drop),
+        List => {
+            let query = ListQuery {
+                institution: ours(),
+                filter: Filter::all(),
+                order: Order::OldestFirst,
+                after: None,
+                limit: 100,
+            };
+            return engine.list(query).await.map(drop);
+        }
+        Feed => {
+            // What is committed appears behind other tests' transactions.
+            let (mut cursor, mut told) = (Cursor::START, 0);
+            while told < 6 {
+                let page = engine.feed(cursor, 1).await?;
+                cursor = page.last().map_or(cursor, |it| it.cursor);
+                told += page.len();
+            }
+            return Ok(());
+        }
+        Act => act(NUMBER, Action::Approve),
+        Repeat => last.with_key(key("1-4")),
+    };
+    match engine.execute(command).await {
+        Err(ExecuteError::Store(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A schema with a rejected application, the one that is edited, and an upload.
+async fn three() -> (Postgres, Engine<PostgresStore>) {
+    let (schema, engine) = fresh().await;
+    let all = [
+        bring(0, Status::Created, Source::Customer),
+        bring(NUMBER, Status::Retried, Source::Customer),
+        bring(2, Status::Created, Source::Vault),
+    ];
+    for (number, way) in (0..).zip(all) {
+        for (version, request) in (1..).zip(way.unwrap()) {
+            let key = key(&format!("{number}-{version}"));
+            let _ = engine.execute(request.with_key(key)).await.unwrap();
+        }
+    }
+    (schema, engine)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_no_application_could_have_are_reported_and_left_alone() {
+    let (schema, engine) = three().await;
+    let save = "CREATE TABLE saved_application AS TABLE certlife_application; \
+                CREATE TABLE saved_event AS TABLE certlife_event; \
+                CREATE TABLE saved_key AS TABLE certlife_idempotency";
+    edit(&schema, save).await;
+    let restore = "TRUNCATE certlife_application, certlife_event, certlife_idempotency; \
+                   INSERT INTO certlife_application OVERRIDING SYSTEM VALUE TABLE saved_application; \
+                   INSERT INTO certlife_event TABLE saved_event; \
+                   INSERT INTO certlife_idempotency TABLE saved_key";
+    let mut untold = Vec::new();
+    for (row, change, told) in EDITS {
+        let sql = row.replace("{edit}", change);
+        for question in [Load, History, List, Counts, Feed, Act, Repeat] {
+            edit(&schema, &format!("{restore}; {sql}")).await;
+            let before = dump(&schema).await;
+            let is_told = match ask(&engine, question).await {
+                // It names the row.
+                Err(StoreError::Corrupt { row, problem }) => !row.is_empty() && !problem.is_empty(),
+                Err(error) => {
+                    untold.push(format!("{question:?} is not told, but {error}: {sql}"));
+                    true
+                }
+                Ok(()) => false,
+            };
+            if told.contains(&question) && !is_told {
+                untold.push(format!("{question:?} is not told of: {sql}"));
+            }
+            if (question != Act || is_told) && dump(&schema).await != before {
+                untold.push(format!("{question:?} is told, but overwrites: {sql}"));
+            }
+        }
+    }
+    assert!(untold.is_empty(), "{}", untold.join("\n"));
+}

@@ -1,0 +1,69 @@
+//! Transactions that take their time, some longer than others: what is written first may be committed
+//! last. The promises about order are tried once more.
+
+use certificate_lifecycle::store::PostgresStore;
+
+use super::edit;
+use crate::harness::{Harness, Postgres};
+
+/// A schema in which every transition takes up to twenty milliseconds, and every commit as well.
+pub struct Slow(Postgres);
+
+impl Harness for Slow {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Self {
+        let schema = Postgres::fresh().await;
+        drop(schema.open().await);
+        edit(
+            &schema,
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END $$;
+             CREATE TRIGGER slow AFTER INSERT ON certlife_event
+                 FOR EACH STATEMENT EXECUTE FUNCTION dawdle();
+             CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON certlife_event
+                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.version % 3 = 0)
+                 EXECUTE FUNCTION dawdle();",
+        )
+        .await;
+        Self(schema)
+    }
+
+    async fn open(&self) -> PostgresStore {
+        self.0.open().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
+    use crate::world::{check, submit};
+    use certificate_lifecycle::store::Cursor;
+
+    // Given an event whose transaction is not committed yet
+    let (schema, engine) = super::fresh().await;
+    let _ = engine.execute(submit(0)).await.unwrap();
+    let told = crate::world::whole_feed(&engine, 1).await;
+    let mut slow = crate::server::client(schema.url()).await;
+    let transaction = slow.transaction().await.unwrap();
+    transaction
+        .batch_execute(
+            "INSERT INTO certlife_event SELECT uuid, 2, 3, at, 1, 'jane', 'no', NULL, \
+                 pg_current_xact_id()::text::bigint, 0 FROM certlife_event; \
+             UPDATE certlife_application SET version = 2, status = 3, \
+                 transaction = pg_current_xact_id()::text::bigint",
+        )
+        .await
+        .unwrap();
+    // When others are committed after it
+    for number in 1..10 {
+        let _ = engine.execute(submit(number)).await.unwrap();
+    }
+    // Then the feed does not tell of them, or the one under way would come before a cursor given out
+    let cursor = told[0].cursor;
+    assert_eq!(engine.feed(cursor, 100).await.unwrap(), []);
+    transaction.commit().await.unwrap();
+    let feed = check(&engine).await.feed;
+    assert_eq!(feed.len(), 11);
+    assert_eq!(feed[1].event.version(), 2);
+    assert_eq!(engine.feed(Cursor::START, 1).await.unwrap(), told);
+}

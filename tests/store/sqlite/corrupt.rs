@@ -1,0 +1,443 @@
+//! Rows that were edited by hand, so that they belong to no legal application, are reported, and left as
+//! they are.
+
+use std::fs;
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Cursor, ExecuteError, Filter, ListQuery, Order, SqliteStore, StoreError,
+};
+use certificate_lifecycle::{Action, Source, Status};
+
+use super::{dump, edit, engine, file_with_every_kind};
+use crate::harness::Sqlite;
+use crate::world::{act, bring, id, key, ours};
+
+/// The application that is edited: a customer's that failed and was retried, with four events. It is the
+/// last of the ten kinds.
+const NUMBER: u64 = 9;
+
+/// What a caller may ask of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Load,
+    History,
+    List,
+    Counts,
+    Feed,
+    /// The next transition.
+    Act,
+    /// The last command again, with its key.
+    Repeat,
+}
+
+use Question::{Act, Counts, Feed, History, List, Load, Repeat};
+
+const ALL: &[Question] = &[Load, History, List, Feed, Act, Repeat];
+const WHERE_IT_IS: &[Question] = &[Load, History, List, Act];
+const IN_THE_PAST: &[Question] = &[History, Feed];
+
+/// In the SQL of an edit, these stand for numbers of rows: the application's, its events', another
+/// application's and its event's.
+const NAMES: [(&str, &str); 6] = [
+    ("{app}", "(SELECT max(no) FROM application)"),
+    (
+        "{failed}",
+        "(SELECT seq FROM event WHERE idempotency_key = '9-3')",
+    ),
+    (
+        "{processing}",
+        "(SELECT seq FROM event WHERE idempotency_key = '9-2')",
+    ),
+    ("{last}", "(SELECT max(seq) FROM event)"),
+    ("{other}", "(SELECT max(no) - 1 FROM application)"),
+    (
+        "{others}",
+        "(SELECT seq FROM event WHERE idempotency_key = '8-2')",
+    ),
+];
+
+/// An edit, and who must be told of it.
+const EDITS: &[(&str, &[Question])] = &[
+    // The application itself.
+    (
+        "UPDATE application SET application_id = 0 WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET application_id = -1 WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET application_id = 9007199254740992 WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET certificate_title = '' WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET certificate_title = '  ' WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET certificate_title = printf('%256c', 'x') WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET applicant_email = '' WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET applicant_email = 'nobody' WHERE no = {app}",
+        ALL,
+    ),
+    (
+        "UPDATE application SET uuid = X'00' WHERE no = {app}",
+        &[List, Feed, Repeat],
+    ),
+    (
+        "DELETE FROM application WHERE no = {app}",
+        &[List, Feed, Repeat],
+    ),
+    // Where it stands.
+    (
+        "UPDATE head SET status = 99 WHERE application = {app}",
+        &[Load, History, List, Counts, Act],
+    ),
+    (
+        "UPDATE head SET status = -1 WHERE application = {app}",
+        &[Load, History, List, Counts, Act],
+    ),
+    (
+        "UPDATE head SET status = 0 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET status = 4 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET version = 0 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET version = -4 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET version = 3 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET version = 6 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET updated_at = updated_at + 1 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET updated_at = -99999999999999 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET trigger_context = 3 WHERE application = {app}",
+        &[Load, History, List, Counts, Feed, Act, Repeat],
+    ),
+    (
+        "UPDATE head SET trigger_context = -1 WHERE application = {app}",
+        &[Load, History, List, Counts, Feed, Act, Repeat],
+    ),
+    (
+        "UPDATE head SET trigger_context = 0 WHERE application = {app}",
+        &[Load, History, List, Feed, Act],
+    ),
+    (
+        "UPDATE head SET institution = 99 WHERE application = {app}",
+        &[Load, History, Feed, Act, Repeat],
+    ),
+    (
+        "UPDATE head SET event = 999999 WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET event = {others} WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE head SET event = {failed} WHERE application = {app}",
+        WHERE_IT_IS,
+    ),
+    (
+        "DELETE FROM head WHERE application = {app}",
+        &[Load, History, Feed, Act, Repeat],
+    ),
+    // Its last event.
+    ("UPDATE event SET kind = 99 WHERE seq = {last}", ALL),
+    ("UPDATE event SET kind = -1 WHERE seq = {last}", ALL),
+    ("UPDATE event SET kind = 2 WHERE seq = {last}", WHERE_IT_IS),
+    ("UPDATE event SET kind = 3 WHERE seq = {last}", ALL),
+    ("UPDATE event SET version = 0 WHERE seq = {last}", ALL),
+    ("UPDATE event SET version = -1 WHERE seq = {last}", ALL),
+    (
+        "UPDATE event SET version = 6 WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE event SET version = 9223372036854775807 WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE event SET at = at + 1 WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE event SET at = 9223372036854775807 WHERE seq = {last}",
+        ALL,
+    ),
+    ("UPDATE event SET at = 253402300800 WHERE seq = {last}", ALL),
+    ("UPDATE event SET at = -62167219201 WHERE seq = {last}", ALL),
+    ("UPDATE event SET text = 'why?' WHERE seq = {last}", ALL),
+    ("UPDATE event SET previous = NULL WHERE seq = {last}", ALL),
+    (
+        "UPDATE event SET previous = 999999 WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET previous = {last} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET previous = {processing} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET previous = {others} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET application = {other} WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE event SET application = 999999 WHERE seq = {last}",
+        &[Load, History, List, Feed, Act, Repeat],
+    ),
+    (
+        "DELETE FROM event WHERE seq = {last}",
+        &[Load, History, List, Act, Repeat],
+    ),
+    // An event of its past.
+    (
+        "UPDATE event SET text = NULL WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET text = '' WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET text = printf('%1001c', 'x') WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET actor_kind = 3 WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET actor = '' WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET actor = 'a' || char(10) WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET idempotency_key = '' WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET idempotency_key = printf('%256c', 'x') WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET kind = 0 WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET kind = 5, text = NULL WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    // Possible at this version, but not before what follows.
+    (
+        "UPDATE event SET kind = 2, text = NULL WHERE seq = {failed}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET kind = 3, text = 'no' WHERE seq = {processing}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET at = at + 1 WHERE seq = {failed}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET version = 2 WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET version = 5 WHERE seq = {failed}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET previous = NULL WHERE seq = {failed}",
+        IN_THE_PAST,
+    ),
+    (
+        "UPDATE event SET previous = {last} WHERE seq = {failed}",
+        &[History],
+    ),
+    (
+        "UPDATE event SET application = {other} WHERE seq = {failed}",
+        &[History],
+    ),
+    ("DELETE FROM event WHERE seq = {failed}", &[History]),
+    // Whose it is, and the keys.
+    ("UPDATE institution SET id = ''", &[Feed]),
+    ("UPDATE institution SET id = 'a' || char(0)", &[Feed]),
+    ("UPDATE institution SET id = printf('%65c', 'x')", &[Feed]),
+    ("DELETE FROM institution", &[Load, History, Feed, Act]),
+    (
+        "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
+        &[Repeat],
+    ),
+    (
+        "UPDATE idempotency SET event = {failed} WHERE key = '9-4'",
+        &[Repeat],
+    ),
+    (
+        "UPDATE idempotency SET event = {others} WHERE key = '9-4'",
+        &[Repeat],
+    ),
+];
+
+/// What the store answers: nothing of interest, or an error.
+async fn ask(engine: &Engine<SqliteStore>, question: Question) -> Result<(), StoreError> {
+    let last = bring(NUMBER, Status::Retried, Source::Customer)
+        .unwrap()
+        .pop()
+        .unwrap();
+    let command = match question {
+        Load => return engine.load(&ours(), id(NUMBER)).await.map(drop),
+        History => return engine.history(&ours(), id(NUMBER)).await.map(drop),
+        Counts => return engine.counts(&ours()).await.map(drop),
+        List => return list(engine).await,
+        Feed => return feed(engine).await,
+        Act => act(NUMBER, Action::Approve),
+        Repeat => last.with_key(key("9-4")),
+    };
+    match engine.execute(command).await {
+        Err(ExecuteError::Store(error)) => Err(error),
+        // Whatever else it is, it is no worse than any answer to a command.
+        _ => Ok(()),
+    }
+}
+
+async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let query = ListQuery {
+            institution: ours(),
+            filter: Filter::all(),
+            order,
+            after: None,
+            limit: 100,
+        };
+        engine.list(query).await?;
+    }
+    Ok(())
+}
+
+/// To the first error, which must not hide what stands before it.
+async fn feed(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
+    let mut cursor = Cursor::START;
+    while let Some(last) = engine.feed(cursor, 7).await?.last() {
+        cursor = last.cursor;
+    }
+    Ok(())
+}
+
+/// The edits that are not told to whom they should be.
+async fn untold(file: &Sqlite, sql: &str, told: &[Question]) -> Vec<String> {
+    let named = NAMES
+        .iter()
+        .fold(sql.to_owned(), |sql, (name, rows)| sql.replace(name, rows));
+    let original = fs::read(file.path()).unwrap();
+    let mut untold = Vec::new();
+    for question in [Load, History, List, Counts, Feed, Act, Repeat] {
+        fs::write(file.path(), &original).unwrap();
+        edit(&file.path(), &named);
+        let before = dump(&file.path());
+        let answer = {
+            let engine = engine(&file.path());
+            ask(&engine, question).await
+        };
+        let is_told = match &answer {
+            // It names the row.
+            Err(StoreError::Corrupt { row, problem }) => !row.is_empty() && !problem.is_empty(),
+            Err(error) => panic!("{question:?} after {sql}: {error:?}"),
+            Ok(()) => false,
+        };
+        if told.contains(&question) && !is_told {
+            untold.push(format!("{question:?} is not told of: {sql}"));
+        }
+        if question != Act || is_told {
+            assert_eq!(dump(&file.path()), before, "{question:?} after {sql}");
+        }
+    }
+    fs::write(file.path(), &original).unwrap();
+    untold
+}
+
+#[tokio::test]
+async fn rows_that_no_application_could_have_are_reported_and_left_alone() {
+    let file = file_with_every_kind().await;
+    let mut all = Vec::new();
+    for (sql, told) in EDITS {
+        all.extend(untold(&file, sql, told).await);
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[tokio::test]
+async fn a_corrupt_application_does_not_stand_in_the_way_of_others() {
+    let file = file_with_every_kind().await;
+    let bad = "UPDATE application SET application_id = 0 WHERE no = 10";
+    edit(&file.path(), bad);
+    let engine = engine(&file.path());
+    // Given many commands in one call and in one commit, of which one meets the corrupt row
+    let mut requests: Vec<_> = (100..120).map(crate::world::submit).collect();
+    requests.insert(7, act(NUMBER, Action::Approve));
+    let answers = engine.execute_many(requests).await;
+    // Then only that one is told
+    for (index, answer) in answers.iter().enumerate() {
+        let corrupt = matches!(answer, Err(ExecuteError::Store(StoreError::Corrupt { row, .. }))
+            if row.contains(&id(NUMBER).to_string()));
+        assert_eq!(corrupt, index == 7, "{answer:?}");
+        assert_eq!(answer.is_ok(), index != 7);
+    }
+    // And the feed tells of what stands before it, and then of it
+    let mut cursor = Cursor::START;
+    let mut told = 0;
+    let error = loop {
+        match engine.feed(cursor, 5).await {
+            Ok(page) => {
+                told += page.len();
+                cursor = page.last().unwrap().cursor;
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(told, 19);
+    assert!(matches!(error, StoreError::Corrupt { .. }));
+}

@@ -1,0 +1,181 @@
+//! Files that are there, that are not there, and that are something else.
+
+use std::fs;
+use std::path::Path;
+
+use certificate_lifecycle::Action;
+use certificate_lifecycle::store::{Durability, SqliteOptions, SqliteStore, StoreError};
+
+use super::{edit, engine, file_with_every_kind, no_file};
+use crate::world::{TestClock, act, check, engine_on, submit};
+
+/// What the folder has, to the byte.
+fn folder_of(path: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_owned(),
+                fs::read(&path).unwrap(),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn opened_again_everything_is_there_and_goes_on() {
+    let file = file_with_every_kind().await;
+    let seen = check(&engine(&file.path())).await;
+    assert_eq!(seen.lists[0].len(), 10);
+    for number in 100..103 {
+        let engine = engine(&file.path());
+        let _ = engine.execute(submit(number)).await.unwrap();
+        let _ = engine.execute(act(number, Action::Reject)).await.unwrap();
+    }
+    let now = check(&engine(&file.path())).await;
+    assert_eq!(now.feed[..seen.feed.len()], seen.feed);
+    assert_eq!(now.lists[0].len(), 13);
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let file = file_with_every_kind().await;
+    let names: Vec<_> = folder_of(&file.path()).into_iter().map(|it| it.0).collect();
+    assert_eq!(names, ["applications.db"]);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_is_committed_before_the_file_is_closed() {
+    use std::task::{Context, Waker};
+
+    let file = no_file().await;
+    {
+        let engine = engine(&file.path());
+        for number in 0..100 {
+            let mut call = Box::pin(engine.execute(submit(number)));
+            let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+    assert_eq!(check(&engine(&file.path())).await.feed.len(), 100);
+}
+
+#[tokio::test]
+async fn normal_durability_keeps_what_a_process_leaves() {
+    let file = no_file().await;
+    let options = SqliteOptions {
+        durability: Durability::Normal,
+        ..SqliteOptions::default()
+    };
+    {
+        let store = SqliteStore::open_with(file.path(), options).unwrap();
+        let engine = engine_on(store, &TestClock::default());
+        let _ = engine.execute(submit(0)).await.unwrap();
+    }
+    assert_eq!(check(&engine(&file.path())).await.feed.len(), 1);
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_store() {
+    let file = no_file().await;
+    fs::write(file.path(), "").unwrap();
+    let engine = engine(&file.path());
+    let _ = engine.execute(submit(0)).await.unwrap();
+    check(&engine).await;
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_left_alone() {
+    for contents in [
+        &b"hello"[..],
+        &[0; 4096],
+        &[b'x'; 10_000],
+        b"SQLite format 3\0 and then?",
+    ] {
+        let file = no_file().await;
+        fs::write(file.path(), contents).unwrap();
+        let before = folder_of(&file.path());
+        let error = SqliteStore::open(file.path()).unwrap_err();
+        let named = matches!(&error, StoreError::NotAStore { place, .. }
+            if *place == file.path().display().to_string());
+        assert!(named, "{error:?}");
+        assert_eq!(folder_of(&file.path()), before);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    for sql in [
+        "CREATE TABLE application (no INTEGER PRIMARY KEY)",
+        "CREATE TABLE notes (text TEXT); PRAGMA user_version = 1",
+        "PRAGMA application_id = 252006673; CREATE TABLE notes (text TEXT)",
+        "PRAGMA application_id = 252006673",
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = 7",
+        "PRAGMA application_id = 1667592820; CREATE TABLE notes (text TEXT)",
+    ] {
+        let file = no_file().await;
+        edit(&file.path(), sql);
+        let before = folder_of(&file.path());
+        let error = SqliteStore::open(file.path()).err();
+        assert!(
+            matches!(error, Some(StoreError::NotAStore { .. })),
+            "{sql}: {error:?}"
+        );
+        assert_eq!(folder_of(&file.path()), before, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let file = file_with_every_kind().await;
+    let known = 2;
+    for found in [known + 1, 99] {
+        edit(&file.path(), &format!("PRAGMA user_version = {found}"));
+        let before = folder_of(&file.path());
+        let error = SqliteStore::open(file.path()).unwrap_err();
+        let said = matches!(error, StoreError::NewerSchema { found: it, known: to }
+            if it == found && to == known);
+        assert!(said, "{error:?}");
+        assert_eq!(folder_of(&file.path()), before);
+    }
+}
+
+#[tokio::test]
+async fn where_no_file_can_be_the_store_is_unavailable() {
+    let file = no_file().await;
+    let folder = file.path().parent().unwrap().to_owned();
+    fs::write(folder.join("file"), "").unwrap();
+    for path in [
+        folder.clone(),
+        folder.join("missing/applications.db"),
+        folder.join("file/below"),
+    ] {
+        let error = SqliteStore::open(&path).unwrap_err();
+        let StoreError::Unavailable { reason, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert!(reason.contains(&path.display().to_string()), "{reason}");
+    }
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_open_and_create_at_once() {
+    for _ in 0..10 {
+        let file = no_file().await;
+        let path = file.path();
+        let stores: Vec<_> = (0..8)
+            .map(|_| path.clone())
+            .map(|path| std::thread::spawn(move || SqliteStore::open(path)))
+            .collect();
+        for (number, store) in (0..).zip(stores) {
+            let store = store.join().unwrap().unwrap();
+            let engine = engine_on(store, &TestClock::default());
+            let _ = engine.execute(submit(number)).await.unwrap();
+        }
+        assert_eq!(check(&engine(&path)).await.feed.len(), 8);
+    }
+}
