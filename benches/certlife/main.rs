@@ -93,7 +93,11 @@ fn memory(work: &str, bytes: f64) -> Row {
 
 fn certlife(command: &str, file: &Path) -> Command {
     let mut certlife = Command::new(env!("CARGO_BIN_EXE_certlife"));
-    certlife.arg(command).arg(file).stdout(Stdio::null());
+    certlife
+        .arg(command)
+        .arg(file)
+        .env("CERTLIFE_STORE", "memory:")
+        .stdout(Stdio::null());
     certlife
 }
 

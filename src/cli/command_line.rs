@@ -1,15 +1,22 @@
 //! One line of commands: what it asks for, or what is wrong with it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::refusal::Refusal;
+use certificate_lifecycle::engine::permitted;
 use certificate_lifecycle::json::{Fields, Scalar, excerpt};
+use certificate_lifecycle::store::{
+    Actor, ActorId, ActorKind, IdempotencyKey, InstitutionId, Operation, Request,
+};
 use certificate_lifecycle::{
     Action, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command,
-    FieldError, ProcessingError, RejectionReason, Timestamp, TriggerContext, VaultUpload,
+    FieldError, InvalidValue, ProcessingError, RejectionReason, Timestamp, TriggerContext,
+    VaultUpload,
 };
 
 const COMMAND: &str = "command";
@@ -21,8 +28,12 @@ const APPLICANT_EMAIL: &str = ApplicantEmail::FIELD;
 const TRIGGER_CONTEXT: &str = "trigger_context";
 const REJECTION_REASON: &str = RejectionReason::FIELD;
 const ERROR: &str = ProcessingError::FIELD;
+const INSTITUTION: &str = InstitutionId::FIELD;
+const ACTOR: &str = ActorId::FIELD;
+const IDEMPOTENCY_KEY: &str = IdempotencyKey::FIELD;
+const EXPECTED_VERSION: &str = "expected_version";
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 13] = [
     COMMAND,
     AT,
     UUID,
@@ -32,124 +43,158 @@ const FIELDS: [&str; 9] = [
     TRIGGER_CONTEXT,
     REJECTION_REASON,
     ERROR,
+    INSTITUTION,
+    ACTOR,
+    IDEMPOTENCY_KEY,
+    EXPECTED_VERSION,
 ];
 
-const SUBMIT: &str = "submit";
-const UPLOAD: &str = "upload";
+const SUBMIT: &str = Operation::SUBMIT;
+const UPLOAD: &str = Operation::UPLOAD;
 
-/// A command about one application.
-pub(super) struct CommandLine {
-    pub(super) uuid: Uuid,
-    /// Now, where the line does not say.
-    pub(super) at: Option<Timestamp>,
-    pub(super) request: Request,
+/// What counts where a line does not say.
+#[derive(Debug, Clone)]
+pub(super) struct Defaults {
+    institution: InstitutionId,
+    actor: ActorId,
 }
 
-/// What is asked for.
-pub(super) enum Request {
-    Submit(ApplicationDetails),
-    Upload(ApplicationDetails, VaultUpload),
-    Act(Command),
+impl Defaults {
+    /// The institution, and this program as the one who acts.
+    pub(super) fn new(institution: InstitutionId) -> Result<Self, InvalidValue> {
+        Ok(Self {
+            institution,
+            actor: ActorId::new("certlife")?,
+        })
+    }
+
+    /// An actor of the kind whom the contract names first for the operation.
+    fn actor(&self, operation: &Operation) -> Actor {
+        let kind = permitted(operation).first();
+        Actor::new(
+            kind.copied().unwrap_or(ActorKind::System),
+            self.actor.clone(),
+        )
+    }
 }
 
 /// What a refusal can say about a line, however little of it could be read.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Known {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) command: Option<String>,
+    pub(super) command: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) uuid: Option<Uuid>,
 }
 
-impl CommandLine {
-    /// Reads one line, and leaves in `known` what a refusal can say about it.
-    pub(super) fn parse(line: &[u8], known: &mut Known) -> Result<Self, Refusal> {
-        let fields = Fields::parse(line, &FIELDS)?;
-        let unknown = fields.unknown().map(excerpt);
-        let unique = fields.refuse_duplicates();
-        // In a command, null is the same as leaving the field out.
-        let values = fields
-            .into_values()
-            .map(|value| value.filter(|it| *it != Scalar::Null));
-        let present = values.each_ref().map(Option::is_some);
-        let [
-            command,
-            at,
-            uuid,
-            application_id,
-            title,
-            email,
-            context,
-            reason,
-            error,
-        ] = values;
+/// Reads one line, and leaves in `known` what a refusal can say about it.
+pub(super) fn parse(
+    line: &[u8],
+    defaults: &Defaults,
+    known: &mut Known,
+) -> Result<Request, Refusal> {
+    let fields = Fields::parse(line, &FIELDS)?;
+    let unknown = fields.unknown().map(excerpt);
+    let unique = fields.refuse_duplicates();
+    // In a command, null is the same as leaving the field out.
+    let values = fields
+        .into_values()
+        .map(|value| value.filter(|it| *it != Scalar::Null));
+    let present = values.each_ref().map(Option::is_some);
+    let [
+        command,
+        at,
+        uuid,
+        application_id,
+        title,
+        email,
+        context,
+        reason,
+        error,
+        institution,
+        actor,
+        key,
+        version,
+    ] = values;
 
-        let uuid = read_uuid(uuid);
-        known.uuid = uuid.as_ref().ok().copied();
-        let name = Scalar::text(COMMAND, command);
-        if let Ok(name) = &name {
-            known.command = Some(excerpt(name));
-        }
-        unique?;
-        let name = name?;
-        refuse_foreign(&name, present, unknown)?;
-        let uuid = uuid?;
-        let at = at.map(|at| read_time(Some(at))).transpose()?;
-        let details = |uuid| -> Result<_, Refusal> {
-            Ok(ApplicationDetails::new(
-                ApplicationId::new(Scalar::integer(
-                    APPLICATION_ID,
-                    ApplicationId::RULE,
-                    application_id,
-                )?)?,
+    let uuid = read_uuid(uuid);
+    known.uuid = uuid.as_ref().ok().copied();
+    let name = Scalar::text(COMMAND, command);
+    if let Ok(name) = &name {
+        known.command = Some(name_of(name));
+    }
+    unique?;
+    let name = name?;
+    refuse_foreign(&name, present, unknown)?;
+    let uuid = uuid?;
+    let at = at.map(|at| read_time(Some(at))).transpose()?;
+    let details = |uuid| -> Result<_, Refusal> {
+        Ok(ApplicationDetails::new(
+            ApplicationId::new(Scalar::integer(
+                APPLICATION_ID,
+                ApplicationId::RULE,
+                application_id,
+            )?)?,
+            uuid,
+            CertificateTitle::new(Scalar::text(CERTIFICATE_TITLE, title)?)?,
+            ApplicantEmail::new(Scalar::text(APPLICANT_EMAIL, email)?)?,
+        ))
+    };
+    let institution = match institution {
+        Some(id) => InstitutionId::new(Scalar::text(INSTITUTION, Some(id))?)?,
+        None => defaults.institution.clone(),
+    };
+    let actor = actor.map(|it| read_actor(it, defaults)).transpose()?;
+    let key = key
+        .map(|key| Scalar::text(IDEMPOTENCY_KEY, Some(key)))
+        .transpose()?
+        .map(IdempotencyKey::new)
+        .transpose()?;
+    let operation = match name.as_ref() {
+        SUBMIT => Operation::Submit(details(uuid)?.into()),
+        UPLOAD => Operation::Upload(details(uuid)?.into(), read_upload(context)?),
+        name => {
+            let action = name.parse().map_err(|_| unknown_command(name))?;
+            let text = match action {
+                Action::Reject => Some(Scalar::text(REJECTION_REASON, reason)?),
+                Action::Fail => Some(Scalar::text(ERROR, error)?),
+                Action::BeginProcessing | Action::Approve | Action::Retry => None,
+            };
+            Operation::Transition {
                 uuid,
-                CertificateTitle::new(Scalar::text(CERTIFICATE_TITLE, title)?)?,
-                ApplicantEmail::new(Scalar::text(APPLICANT_EMAIL, email)?)?,
-            ))
-        };
-        let request = match name.as_ref() {
-            SUBMIT => Request::Submit(details(uuid)?),
-            UPLOAD => Request::Upload(details(uuid)?, read_upload(context)?),
-            name => {
-                let action = name.parse().map_err(|_| unknown_command(name))?;
-                let text = match action {
-                    Action::Reject => Some(Scalar::text(REJECTION_REASON, reason)?),
-                    Action::Fail => Some(Scalar::text(ERROR, error)?),
-                    Action::BeginProcessing | Action::Approve | Action::Retry => None,
-                };
-                Request::Act(Command::new(action, text.as_deref())?)
+                command: Command::new(action, text.as_deref())?,
+                expected_version: version.map(read_version).transpose()?,
             }
-        };
-        Ok(Self { uuid, at, request })
+        }
+    };
+    let actor = actor.unwrap_or_else(|| defaults.actor(&operation));
+    let mut request = Request::new(institution, actor, operation);
+    request.idempotency_key = key;
+    request.at = at.map(Timestamp::to_datetime);
+    Ok(request)
+}
+
+/// The name of a command, as a refusal quotes it.
+fn name_of(name: &str) -> Cow<'static, str> {
+    let mut known = [SUBMIT, UPLOAD].into_iter().chain(Action::NAMES);
+    match known.find(|it| *it == name) {
+        Some(name) => name.into(),
+        None => excerpt(name).into(),
     }
 }
 
-/// The fields that a command takes; none for an unknown command.
-fn fields_of(command: &str) -> Option<&'static [&'static str]> {
-    Some(match command {
-        SUBMIT => &[
-            COMMAND,
-            AT,
-            UUID,
-            APPLICATION_ID,
-            CERTIFICATE_TITLE,
-            APPLICANT_EMAIL,
-        ],
-        UPLOAD => &[
-            COMMAND,
-            AT,
-            UUID,
-            APPLICATION_ID,
-            CERTIFICATE_TITLE,
-            APPLICANT_EMAIL,
-            TRIGGER_CONTEXT,
-        ],
-        action => match action.parse().ok()? {
-            Action::Reject => &[COMMAND, AT, UUID, REJECTION_REASON],
-            Action::Fail => &[COMMAND, AT, UUID, ERROR],
-            Action::BeginProcessing | Action::Approve | Action::Retry => &[COMMAND, AT, UUID],
-        },
-    })
+/// Whether a command takes a field; `action` is what it does to an application that exists.
+fn takes(command: &str, action: Option<Action>, field: &str) -> bool {
+    match field {
+        COMMAND | AT | UUID | INSTITUTION | ACTOR | IDEMPOTENCY_KEY => true,
+        APPLICATION_ID | CERTIFICATE_TITLE | APPLICANT_EMAIL => action.is_none(),
+        TRIGGER_CONTEXT => command == UPLOAD,
+        REJECTION_REASON => action == Some(Action::Reject),
+        ERROR => action == Some(Action::Fail),
+        // What is created has no version that anybody could have seen.
+        EXPECTED_VERSION => action.is_some(),
+        _ => false,
+    }
 }
 
 /// A field that the command does not take is a mistake: a mistyped `at`, or the reason for another
@@ -159,18 +204,23 @@ fn refuse_foreign(
     present: [bool; FIELDS.len()],
     unknown: Option<String>,
 ) -> Result<(), Refusal> {
-    let taken = fields_of(command).ok_or_else(|| unknown_command(command))?;
+    let action = command.parse().ok();
+    if action.is_none() && ![SUBMIT, UPLOAD].contains(&command) {
+        return Err(unknown_command(command));
+    }
+    let takes = |field: &&str| takes(command, action, field);
     let foreign = FIELDS
         .into_iter()
         .zip(present)
-        .find(|(field, present)| *present && !taken.contains(field));
+        .find(|(field, present)| *present && !takes(field));
     let Some(field) = foreign.map(|(field, _)| field.to_owned()).or(unknown) else {
         return Ok(());
     };
-    let taken = taken.join(", ");
+    let own: Vec<_> = FIELDS.into_iter().filter(takes).collect();
+    let own = own.join(", ");
     Err(Refusal::field(
         &field,
-        format!("field {field:?} does not belong to {command}, which takes: {taken}"),
+        format!("field {field:?} does not belong to {command}, which takes: {own}"),
     ))
 }
 
@@ -211,6 +261,35 @@ fn read_upload(found: Option<Scalar<'_>>) -> Result<VaultUpload, Refusal> {
             VaultUpload::try_from(context).ok()
         },
     )
+}
+
+/// Reads `kind:id`, or the kind alone, for this program as the one who acts.
+fn read_actor(found: Scalar<'_>, defaults: &Defaults) -> Result<Actor, Refusal> {
+    let expected =
+        "customer, administrator or system, alone or with an id as in administrator:jane";
+    let Scalar::Text(text) = &found else {
+        return Err(FieldError::unfit(ACTOR, expected, Some(found)).into());
+    };
+    let (kind, id) = match text.split_once(':') {
+        Some((kind, id)) => (kind, Some(id)),
+        None => (text.as_ref(), None),
+    };
+    let Ok(kind) = kind.parse::<ActorKind>() else {
+        return Err(FieldError::unfit(ACTOR, expected, Some(found)).into());
+    };
+    let id = id.map(ActorId::new).transpose()?;
+    Ok(Actor::new(
+        kind,
+        id.unwrap_or_else(|| defaults.actor.clone()),
+    ))
+}
+
+fn read_version(found: Scalar<'_>) -> Result<u64, Refusal> {
+    let expected = "an integer from 1";
+    match found {
+        Scalar::Integer(version) if version > 0 => Ok(version),
+        other => Err(FieldError::unfit(EXPECTED_VERSION, expected, Some(other)).into()),
+    }
 }
 
 /// Reads a field of a form of its own; a refusal says which, whatever was found instead.

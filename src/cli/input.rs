@@ -19,6 +19,8 @@ pub(super) enum Line<'a> {
     Text(&'a [u8]),
     /// More than [`MAX_LINE`] bytes, which have been passed over.
     TooLong,
+    /// Nothing but white space; to be passed over.
+    Blank,
 }
 
 /// What is wrong with a line that is too long.
@@ -28,7 +30,7 @@ pub(super) fn too_long() -> String {
 
 /// The lines of a file or of standard input, counted from 1.
 pub(super) struct Lines {
-    reader: BufReader<Box<dyn Read>>,
+    reader: BufReader<Box<dyn Read + Send>>,
     name: String,
     line: Vec<u8>,
     number: u64,
@@ -41,23 +43,9 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens the file; none, or `-`, is standard input.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
-        let (name, inner, size): (_, Box<dyn Read>, _) = match path {
-            Some(path) if path != Path::new("-") => {
-                let name = path.display().to_string();
-                match open_file(path) {
-                    Ok((file, size)) => (name, Box::new(file), size),
-                    Err(error) => return Err(Failure::Read { input: name, error }),
-                }
-            }
-            _ => {
-                if io::stdin().is_terminal() && io::stderr().is_terminal() {
-                    say("reading from the terminal; end with Ctrl-D");
-                }
-                ("standard input".to_owned(), Box::new(io::stdin()), None)
-            }
-        };
+        let Opened { name, read, size } = open(path)?;
         Ok(Self {
-            reader: BufReader::with_capacity(CHUNK, inner),
+            reader: BufReader::with_capacity(CHUNK, read),
             name,
             line: Vec::new(),
             number: 0,
@@ -67,24 +55,30 @@ impl Lines {
         })
     }
 
-    /// The next line that is not blank, and its number.
+    /// The next line, and its number.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>, Failure> {
-        loop {
-            if !self.read_line()? {
-                return Ok(None);
-            }
-            if self.line.len() > MAX_LINE {
-                self.line = Vec::new();
-                return Ok(Some((self.number, Line::TooLong)));
-            }
-            if !self.text().trim_ascii().is_empty() {
-                return Ok(Some((self.number, Line::Text(self.text()))));
-            }
+        if !self.read_line()? {
+            return Ok(None);
         }
+        if self.line.len() > MAX_LINE {
+            self.line = Vec::new();
+            return Ok(Some((self.number, Line::TooLong)));
+        }
+        let text = self.text();
+        let line = if text.trim_ascii().is_empty() {
+            Line::Blank
+        } else {
+            Line::Text(text)
+        };
+        Ok(Some((self.number, line)))
     }
 
     /// Whether the next line can be had without waiting for more input.
     pub(super) fn is_ready(&mut self) -> bool {
+        if self.size.is_some() {
+            // A file never lets its reader wait.
+            return true;
+        }
         if self.position >= self.ready_to {
             // From the end: one short look for all the lines of a chunk.
             let last_end = memchr::memrchr(b'\n', self.reader.buffer());
@@ -145,6 +139,42 @@ fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64
         read += taken as u64;
         if end.is_some() || taken == 0 {
             return Ok(read);
+        }
+    }
+}
+
+/// A file or standard input.
+pub(super) struct Opened {
+    /// For messages.
+    pub(super) name: String,
+    pub(super) read: Box<dyn Read + Send>,
+    /// How many bytes there are, where that is known.
+    pub(super) size: Option<u64>,
+}
+
+/// Opens a file; none, or `-`, is standard input.
+pub(super) fn open(path: Option<&PathBuf>) -> Result<Opened, Failure> {
+    match path {
+        Some(path) if path != Path::new("-") => {
+            let name = path.display().to_string();
+            match open_file(path) {
+                Ok((file, size)) => Ok(Opened {
+                    name,
+                    read: Box::new(file),
+                    size,
+                }),
+                Err(error) => Err(Failure::Read { input: name, error }),
+            }
+        }
+        _ => {
+            if io::stdin().is_terminal() && io::stderr().is_terminal() {
+                say("reading from the terminal; end with Ctrl-D");
+            }
+            Ok(Opened {
+                name: "standard input".to_owned(),
+                read: Box::new(io::stdin()),
+                size: None,
+            })
         }
     }
 }

@@ -1,21 +1,36 @@
 //! The command line `certlife`: one file a subcommand, over the public interface of the crate.
 
-mod applications;
 mod apply;
+mod arguments;
+mod columns;
 mod command_line;
 mod completions;
 mod diagram;
+mod events;
+mod history;
+mod import;
 mod input;
+mod list;
 mod output;
+mod pipeline;
+mod records;
 mod refusal;
 mod report;
 mod schema;
+mod show;
+mod stalled;
+mod stats;
+mod store;
+mod table;
 mod validate;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use certificate_lifecycle::InvalidValue;
+use certificate_lifecycle::store::{ExecuteError, StoreError};
 
 /// What a run leaves behind for the shell.
 enum Outcome {
@@ -38,6 +53,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Apply(apply::Args),
+    Import(import::Args),
+    Show(show::Args),
+    History(history::Args),
+    List(list::Args),
+    Stats(stats::Args),
+    Events(events::Args),
+    Stalled(stalled::Args),
     Validate(validate::Args),
     Diagram(diagram::Args),
     Schema(schema::Args),
@@ -50,7 +72,14 @@ enum Command {
 /// not go on. Whoever stops reading the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Apply(args) => apply::run(&args),
+        Command::Apply(args) => apply::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Show(args) => show::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Stalled(args) => stalled::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -79,9 +108,35 @@ enum Failure {
         input: String,
         error: std::io::Error,
     },
+    #[error("{input}: {problem}")]
+    Content { input: String, problem: String },
     #[error("cannot write to standard {stream}: {error}")]
     Write {
         stream: &'static str,
         error: std::io::Error,
     },
+    #[error("cannot start: {error}")]
+    Start { error: std::io::Error },
+    /// `--store` names nothing that can be opened.
+    #[error("{0}")]
+    Address(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store gave up on commands; which of them, their lines have been told.
+    #[error("{error}; line {line} was the last that the store was given")]
+    StoreAfter { error: StoreError, line: u64 },
+    #[error(transparent)]
+    Refused(ExecuteError),
+    #[error(transparent)]
+    Value(#[from] InvalidValue),
+}
+
+/// Runs to its end what waits for a store.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Start { error })?;
+    runtime.block_on(work)
 }

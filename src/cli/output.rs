@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal, StdoutLock, Write};
 
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::Failure;
 use super::report::Report;
@@ -34,7 +35,8 @@ impl Output {
         }
     }
 
-    fn plain() -> Self {
+    /// Where no progress bar is shown.
+    pub(super) fn plain() -> Self {
         Self {
             stdout: io::stdout().lock(),
             text: Vec::with_capacity(2 * FULL),
@@ -55,6 +57,15 @@ impl Output {
         } else {
             self.flush()
         }
+    }
+
+    /// Writes a line that is one JSON object.
+    pub(super) fn object(&mut self, object: &impl Serialize) -> Result<Reader, Failure> {
+        serde_json::to_writer(&mut self.text, object).map_err(|error| Failure::Write {
+            stream: "output",
+            error: error.into(),
+        })?;
+        self.end_line()
     }
 
     /// Writes all that is waiting.
@@ -78,6 +89,28 @@ impl Output {
             }),
         }
     }
+}
+
+/// Whether the reader has gone, as far as that can be seen without writing.
+#[cfg(unix)]
+pub(super) fn reader() -> Reader {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let stdout = io::stdout();
+    // Nothing is asked for: an error and a hang-up are told anyway.
+    let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
+    let told = poll(&mut stdout, Some(&Timespec::default()));
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    match stdout {
+        [stdout] if told.is_ok() && stdout.revents().intersects(gone) => Reader::Gone,
+        _ => Reader::Listening,
+    }
+}
+
+/// Where nobody can tell, the next write will.
+#[cfg(not(unix))]
+pub(super) fn reader() -> Reader {
+    Reader::Listening
 }
 
 /// Prints a whole document.

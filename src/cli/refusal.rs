@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::command_line::AT;
+use certificate_lifecycle::store::{self, ExecuteError, StoreError};
 use certificate_lifecycle::{
     Action, CommandError, FieldError, IllegalTransition, InvalidValue, NotAnObject, Source, Status,
 };
@@ -14,6 +16,15 @@ pub(super) enum Code {
     UnknownApplication,
     AlreadyExists,
     IllegalTransition,
+    Forbidden,
+    Conflict,
+    IdempotencyMismatch,
+    /// The store did not carry it out.
+    Unavailable,
+    /// The store may or may not have carried it out.
+    UnknownOutcome,
+    /// What the store holds of the application is no legal application.
+    Corrupt,
 }
 
 impl Code {
@@ -24,6 +35,12 @@ impl Code {
             Self::UnknownApplication => "unknown_application",
             Self::AlreadyExists => "already_exists",
             Self::IllegalTransition => "illegal_transition",
+            Self::Forbidden => "forbidden",
+            Self::Conflict => "conflict",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::Unavailable => "unavailable",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::Corrupt => "corrupt",
         }
     }
 }
@@ -50,15 +67,23 @@ pub(super) struct Refusal {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     #[serde(flatten)]
-    illegal: Option<Illegal>,
+    detail: Option<Detail>,
 }
 
-/// What an illegal transition says beyond its message.
+/// What a refusal says beyond its message.
 #[derive(Debug, Serialize)]
-struct Illegal {
-    status: Status,
-    source: Source,
-    legal: &'static [Action],
+#[serde(untagged)]
+enum Detail {
+    Illegal {
+        status: Status,
+        source: Source,
+        legal: &'static [Action],
+    },
+    Conflict {
+        expected: u64,
+        version: u64,
+        status: Status,
+    },
 }
 
 impl Refusal {
@@ -67,8 +92,13 @@ impl Refusal {
             code,
             message,
             field: None,
-            illegal: None,
+            detail: None,
         }
+    }
+
+    /// A command that is wrong as a whole.
+    pub(super) fn content(message: String) -> Self {
+        Self::new(Code::InvalidCommand, message)
     }
 
     /// A command in which this field is missing or bad.
@@ -117,12 +147,63 @@ impl From<NotAnObject> for Refusal {
 impl From<&IllegalTransition> for Refusal {
     fn from(refusal: &IllegalTransition) -> Self {
         Self {
-            illegal: Some(Illegal {
+            detail: Some(Detail::Illegal {
                 status: refusal.status(),
                 source: refusal.source(),
                 legal: refusal.legal_actions(),
             }),
             ..Self::new(Code::IllegalTransition, refusal.to_string())
+        }
+    }
+}
+
+impl From<ExecuteError> for Refusal {
+    fn from(error: ExecuteError) -> Self {
+        let code = match error {
+            ExecuteError::Refused(refusal) => return refusal.into(),
+            ExecuteError::Store(StoreError::Corrupt { .. }) => Code::Corrupt,
+            ExecuteError::Store(StoreError::UnknownOutcome { .. }) => Code::UnknownOutcome,
+            _ => Code::Unavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<store::Refusal> for Refusal {
+    fn from(refusal: store::Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            store::Refusal::Illegal(illegal) => Self::from(&*illegal),
+            store::Refusal::UnknownApplication { uuid } => Self::new(
+                Code::UnknownApplication,
+                format!("no submit or upload has created application {uuid}"),
+            ),
+            store::Refusal::AlreadyExists { .. } => Self::new(Code::AlreadyExists, message),
+            store::Refusal::Forbidden { .. } => Self::new(Code::Forbidden, message),
+            store::Refusal::Conflict {
+                expected,
+                version,
+                status,
+                ..
+            } => Self {
+                detail: Some(Detail::Conflict {
+                    expected,
+                    version,
+                    status,
+                }),
+                ..Self::new(Code::Conflict, message)
+            },
+            store::Refusal::IdempotencyMismatch { .. } => {
+                Self::new(Code::IdempotencyMismatch, message)
+            }
+            // Histories never run backwards.
+            store::Refusal::Backwards { at, last } => Self::field(
+                AT,
+                format!(
+                    "field {AT} must not be before the application's last event at {last}, but is {at}"
+                ),
+            ),
+            _ => Self::new(Code::InvalidCommand, message),
         }
     }
 }

@@ -6,7 +6,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
-use super::input::Lines;
 
 /// How many bytes pass between two looks at the progress.
 const BYTES_A_LOOK: u64 = 1 << 16;
@@ -18,12 +17,12 @@ pub(super) enum Report {
 }
 
 impl Report {
-    /// A report for whoever reads standard error.
-    pub(super) fn new(lines: &Lines) -> Self {
+    /// A report for whoever reads standard error, on an input of so many bytes.
+    pub(super) fn new(size: Option<u64>) -> Self {
         if !io::stderr().is_terminal() {
             return Self::Programs(BufWriter::new(io::stderr().lock()));
         }
-        let (bar, template) = match lines.size() {
+        let (bar, template) = match size {
             Some(size) => (
                 ProgressBar::new(size),
                 "{bar:32} {percent:>3} %  {bytes} of {total_bytes}  {binary_bytes_per_sec}  {eta} left",
@@ -52,12 +51,12 @@ impl Report {
         }
     }
 
-    /// Shows how far the reading has come.
-    pub(super) fn progress(&self, lines: &Lines) {
+    /// Shows how far the reading has come, in bytes.
+    pub(super) fn progress(&self, position: u64) {
         if let Self::People(bar) = self
-            && lines.position() >= bar.position() + BYTES_A_LOOK
+            && position >= bar.position() + BYTES_A_LOOK
         {
-            bar.set_position(lines.position());
+            bar.set_position(position);
         }
     }
 

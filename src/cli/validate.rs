@@ -105,7 +105,7 @@ impl<N: std::fmt::Display> std::fmt::Display for Counts<N> {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut lines = Lines::open(args.file.as_ref())?;
-    let mut report = Report::new(&lines);
+    let mut report = Report::new(lines.size());
     let mut output = Output::new(&report);
     // Never dropped: at the end of the process, giving back every application one by one would be
     // work for nothing.
@@ -146,6 +146,7 @@ fn validate(
             return Ok(count);
         };
         let findings = match line {
+            Line::Blank => continue,
             Line::Text(text) => {
                 let findings = audit.check(text);
                 findings
@@ -157,14 +158,10 @@ fn validate(
         };
         for finding in findings {
             count += 1;
-            serde_json::to_writer(output.text(), &finding).map_err(|error| Failure::Write {
-                stream: "output",
-                error: error.into(),
-            })?;
-            if output.end_line()? == Reader::Gone {
+            if output.object(&finding)? == Reader::Gone {
                 return Ok(count);
             }
         }
-        report.progress(lines);
+        report.progress(lines.position());
     }
 }

@@ -146,7 +146,7 @@ macro_rules! text_value {
             ///
             /// # Errors
             /// [`InvalidValue`](crate::InvalidValue) says which rule it breaks.
-            pub fn new(value: impl AsRef<str>) -> Result<Self, $crate::InvalidValue> {
+            pub fn new(value: impl AsRef<str>) -> Result<Self, $crate::lifecycle::value::InvalidValue> {
                 let value = value.as_ref();
                 Self::check(value)?;
                 Ok(Self(value.into()))
@@ -156,7 +156,7 @@ macro_rules! text_value {
             ///
             /// # Errors
             /// [`InvalidValue`](crate::InvalidValue) says which rule it breaks.
-            pub fn check(value: &str) -> Result<(), $crate::InvalidValue> {
+            pub fn check(value: &str) -> Result<(), $crate::lifecycle::value::InvalidValue> {
                 $check(Self::FIELD, value, Self::MAX_CHARS)
             }
 
@@ -186,7 +186,7 @@ macro_rules! text_value {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::InvalidValue;
+            type Err = $crate::lifecycle::value::InvalidValue;
 
             fn from_str(value: &str) -> Result<Self, Self::Err> {
                 Self::new(value)
@@ -194,7 +194,7 @@ macro_rules! text_value {
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::InvalidValue;
+            type Error = $crate::lifecycle::value::InvalidValue;
 
             fn try_from(value: String) -> Result<Self, Self::Error> {
                 Self::new(value)

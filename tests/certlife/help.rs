@@ -4,7 +4,7 @@ use std::process::Command;
 
 use certificate_lifecycle::{EventKind, diagram, schema};
 
-use crate::{certlife, golden, run};
+use crate::{certlife, file, golden, run};
 
 #[test]
 fn help_is_what_the_golden_files_say() {
@@ -15,6 +15,13 @@ fn help_is_what_the_golden_files_say() {
     };
     golden!(help(&["--help"]), "golden/help.txt");
     golden!(help(&["apply", "--help"]), "golden/help-apply.txt");
+    golden!(help(&["import", "--help"]), "golden/help-import.txt");
+    golden!(help(&["show", "--help"]), "golden/help-show.txt");
+    golden!(help(&["history", "--help"]), "golden/help-history.txt");
+    golden!(help(&["list", "--help"]), "golden/help-list.txt");
+    golden!(help(&["stats", "--help"]), "golden/help-stats.txt");
+    golden!(help(&["events", "--help"]), "golden/help-events.txt");
+    golden!(help(&["stalled", "--help"]), "golden/help-stalled.txt");
     golden!(help(&["validate", "--help"]), "golden/help-validate.txt");
     golden!(help(&["diagram", "--help"]), "golden/help-diagram.txt");
     golden!(help(&["schema", "--help"]), "golden/help-schema.txt");
@@ -33,8 +40,27 @@ fn the_example_of_each_help_works_as_pasted() {
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     )
     .unwrap();
+    // The examples that read, read what this leaves behind.
     let folder = tempfile::tempdir().unwrap();
-    for command in ["apply", "validate", "diagram", "schema", "completions"] {
+    let applied = certlife(&["apply", &file("docs/examples/commands.jsonl")])
+        .env_remove("CERTLIFE_STORE")
+        .current_dir(&folder)
+        .output();
+    assert_eq!(applied.unwrap().status.code(), Some(1));
+    for command in [
+        "apply",
+        "import",
+        "show",
+        "history",
+        "list",
+        "stats",
+        "events",
+        "stalled",
+        "validate",
+        "diagram",
+        "schema",
+        "completions",
+    ] {
         // At the width of a terminal and at a narrow one, for both forms of help.
         for (columns, flag) in [("100", "--help"), ("80", "--help"), ("80", "-h")] {
             let help = certlife(&[command, flag])
@@ -53,12 +79,14 @@ fn the_example_of_each_help_works_as_pasted() {
                 .arg("-c")
                 .arg(example.join("\n"))
                 .env("PATH", &path)
+                .env_remove("CERTLIFE_STORE")
                 .current_dir(&folder)
                 .output()
                 .unwrap();
             assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
         }
     }
+    assert!(folder.path().join("certlife.db").exists(), "the default");
     assert!(folder.path().join("lifecycle.svg").exists());
     assert!(folder.path().join("asyncapi.json").exists());
 }
@@ -102,6 +130,30 @@ fn wrong_arguments_are_explained() {
         (
             &["apply", "--webhook-id", "x"],
             "invalid value 'x' for '--webhook-id <UUID>': expected a hyphenated UUID such as",
+        ),
+        (
+            &["stalled", "--older-than", "soon"],
+            "expected a duration such as 30m, 2h or 1day",
+        ),
+        (
+            &["stalled", "--older-than", "30m", "--error", "x"],
+            "the following required arguments were not provided:\n  --fail",
+        ),
+        (
+            &["list", "--status", "done"],
+            "possible values: created, processing, approved, rejected, failed, retried",
+        ),
+        (
+            &["list", "--email", "x"],
+            "applicant_email must be a valid e-mail address",
+        ),
+        (
+            &["events", "--after", "x"],
+            "expected a cursor as the feed gives it",
+        ),
+        (
+            &["stats", "--institution", ""],
+            "institution must have 1 to 64 characters, but has 0",
         ),
         (&["aply"], "a similar subcommand exists: 'apply'"),
     ] {

@@ -3,8 +3,14 @@
 //! Renew the golden files after a change with
 //! `SNAPSHOTS=overwrite cargo test --features cli --test certlife`, and read the difference.
 
+#[path = "../support/postgres.rs"]
+mod postgres;
+
 mod apply;
+mod engine;
 mod help;
+mod import;
+mod read;
 mod streams;
 mod terminal;
 mod validate;
@@ -12,19 +18,30 @@ mod validate;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// The program, ready to run where the README runs it.
+/// The program, ready to run in a folder for tests, with a store in memory unless the arguments say
+/// otherwise.
 fn certlife(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_certlife"));
     command
         .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CERTLIFE_STORE", "memory:")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command
 }
 
+/// A file of the repository.
+fn file(path: &str) -> String {
+    format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Runs the program to its end on the given input.
 fn run(args: &[&str], input: impl AsRef<[u8]> + Sync) -> Run {
-    let mut child = certlife(args)
+    run_to_end(&mut certlife(args), input)
+}
+
+fn run_to_end(certlife: &mut Command, input: impl AsRef<[u8]> + Sync) -> Run {
+    let mut child = certlife
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -39,6 +56,66 @@ fn run(args: &[&str], input: impl AsRef<[u8]> + Sync) -> Run {
         });
         Run::from(child.wait_with_output().unwrap())
     })
+}
+
+/// A store of one test, in a folder that goes away.
+struct Scratch {
+    folder: tempfile::TempDir,
+    store: String,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self::on("sqlite:test.db".to_owned())
+    }
+
+    fn on_postgres() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Self::on(runtime.block_on(postgres::server().url_of_new_schema()))
+    }
+
+    fn on(store: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, store }
+    }
+
+    fn certlife(&self, args: &[&str]) -> Command {
+        let mut certlife = certlife(args);
+        certlife
+            .env("CERTLIFE_STORE", &self.store)
+            .current_dir(&self.folder);
+        certlife
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Run {
+        run_to_end(&mut self.certlife(args), input)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// All that can be read of the store.
+    fn state(&self) -> [String; 2] {
+        [&["stats", "--json"][..], &["events", "--json"]].map(|args| {
+            let run = self.run(args, "");
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+            run.stdout
+        })
+    }
+
+    /// The same, once the feed has as many events: in PostgreSQL, it lies behind the transactions under
+    /// way, those of other tests included.
+    fn state_with(&self, events: usize) -> [String; 2] {
+        for _ in 0..600 {
+            let state = self.state();
+            if state[1].lines().count() >= events {
+                return state;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the feed never had {events} events");
+    }
 }
 
 /// What a run left behind.

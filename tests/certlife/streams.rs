@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
-use crate::{certlife, run};
+use crate::{certlife, file, run};
 
 /// A submission for the `number`-th application.
 fn submit(number: u32) -> String {
@@ -47,6 +47,17 @@ fn an_event_comes_at_once_while_the_input_stays_open() {
     }
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_blank_line_after_a_command_does_not_hold_its_event_back() {
+    let mut child = start(&["apply"]);
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    write!(stdin, "{}\n\n  \n", submit(1)).unwrap();
+    let event = BufReader::new(stdout).lines().next().unwrap().unwrap();
+    assert!(event.contains("000000000001"));
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -115,7 +126,7 @@ fn a_line_may_have_a_mebibyte_and_not_one_byte_more() {
 fn a_line_without_end_is_not_held_in_memory() {
     // 256 MiB of one line, for a program that may have 64 MiB of memory in all.
     let mut child = std::process::Command::new("sh")
-        .args(["-c", "ulimit -v 65536 && exec \"$0\" apply"])
+        .args(["-c", "ulimit -v 65536 && exec \"$0\" apply --store memory:"])
         .arg(env!("CARGO_BIN_EXE_certlife"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -172,7 +183,7 @@ fn errors_that_cannot_be_written_are_no_panic() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let missing = certlife(&["apply", "no/such/file"]).stderr(full()).status();
     assert_eq!(missing.unwrap().code(), Some(2));
-    let refused = certlife(&["apply", "docs/examples/commands.jsonl"])
+    let refused = certlife(&["apply", &file("docs/examples/commands.jsonl")])
         .stdout(Stdio::null())
         .stderr(full())
         .status();
@@ -211,9 +222,9 @@ fn a_file_that_cannot_be_read_is_a_failure_of_the_run() {
             missing.stderr,
             "certlife: cannot read no/such/file: No such file or directory (os error 2)\n"
         );
-        let folder = run(&[command, "src"], "");
+        let folder = run(&[command, "."], "");
         assert_eq!(folder.code, Some(2));
-        assert_eq!(folder.stderr, "certlife: cannot read src: is a directory\n");
+        assert_eq!(folder.stderr, "certlife: cannot read .: is a directory\n");
     }
 }
 
@@ -230,10 +241,10 @@ fn a_file_that_breaks_off_is_a_failure_of_the_run() {
 
 #[test]
 fn a_file_and_its_standard_input_give_the_same() {
-    let path = "docs/examples/commands.jsonl";
+    let path = file("docs/examples/commands.jsonl");
     let (from_file, from_input) = (
-        run(&["apply", path], ""),
-        run(&["apply"], std::fs::read(path).unwrap()),
+        run(&["apply", &path], ""),
+        run(&["apply"], std::fs::read(&path).unwrap()),
     );
     assert_eq!(from_file.stdout, from_input.stdout);
     assert_eq!(from_file.stderr, from_input.stderr);

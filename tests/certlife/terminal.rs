@@ -2,12 +2,17 @@
 
 use std::process::Command;
 
+use crate::file;
+
 /// Runs a line of shell on a terminal and returns what it shows there.
 fn on_a_terminal(line: &str) -> String {
-    let line = line.replace("certlife", env!("CARGO_BIN_EXE_certlife"));
+    let line = line
+        .replace("certlife", env!("CARGO_BIN_EXE_certlife"))
+        .replace("docs/examples", &file("docs/examples"));
     let output = Command::new("script")
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .env("CERTLIFE_STORE", "memory:")
         .env("TERM", "xterm")
         .output()
         .expect("`script` of util-linux makes the terminal");
@@ -110,4 +115,67 @@ fn whoever_types_is_told_how_to_end_and_programs_are_not() {
     assert!(on_a_terminal("certlife apply").contains(hint));
     let piped = on_a_terminal("certlife apply 2>&1 >/dev/null | cat");
     assert!(!piped.contains(hint), "{piped}");
+}
+
+#[test]
+fn a_wide_terminal_gets_a_table_and_a_narrow_one_whole_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("--store sqlite:{}/c.db", folder.path().display());
+    on_a_terminal(&format!(
+        "certlife apply {store} docs/examples/commands.jsonl"
+    ));
+    for columns in [60, 100, 200] {
+        let shown = on_a_terminal(&format!(
+            "stty rows 50 cols {columns}; certlife list {store}"
+        ));
+        assert!(shown.contains("d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07  retried"));
+        assert!(shown.contains("Certificate of Fluid Dynamics"), "{shown}");
+    }
+    let long = "word ".repeat(50);
+    let reject = format!(
+        "{{\"command\":\"reject\",\"uuid\":\"00000000-0000-0000-0000-000000000001\",\
+         \"rejection_reason\":\"{long}\"}}"
+    );
+    let submit = "{\"command\":\"submit\",\"application_id\":1,\
+                  \"uuid\":\"00000000-0000-0000-0000-000000000001\",\
+                  \"certificate_title\":\"Diploma\",\"applicant_email\":\"a@example.com\"}";
+    let commands = folder.path().join("commands.jsonl");
+    std::fs::write(&commands, format!("{submit}\n{reject}\n")).unwrap();
+    on_a_terminal(&format!("certlife apply {store} {}", commands.display()));
+    let shown = on_a_terminal(&format!(
+        "stty rows 50 cols 140; certlife history {store} 00000000-0000-0000-0000-000000000001"
+    ));
+    let widest = shown
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap();
+    assert!((100..=140).contains(&widest), "{shown}");
+}
+
+#[test]
+fn an_import_ends_with_a_summary_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("diplomas.csv");
+    std::fs::write(
+        &table,
+        "title,email,application_id\nA,a@example.com,1\nB,b,2\n",
+    )
+    .unwrap();
+    let table = table.display();
+    let shown = on_a_terminal(&format!("certlife import {table} > /dev/null"));
+    assert!(
+        shown.contains("line 3: field applicant_email must be"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("1 accepted, 1 refused (1 invalid_command)"),
+        "{shown}"
+    );
+    let shown = on_a_terminal(&format!("certlife import --atomic {table} > /dev/null"));
+    assert!(
+        shown
+            .contains("0 accepted, 1 refused (1 invalid_command), 1 without fault not carried out"),
+        "{shown}"
+    );
 }

@@ -1,10 +1,10 @@
 //! `certlife validate`.
 
-use crate::{golden, objects, run};
+use crate::{file, golden, objects, run};
 
 #[test]
 fn a_log_with_every_kind_of_finding_is_audited() {
-    let run = run(&["validate", "tests/certlife/golden/log.jsonl"], "");
+    let run = run(&["validate", &file("tests/certlife/golden/log.jsonl")], "");
     golden!(run.stdout, "golden/log.stdout");
     golden!(run.stderr, "golden/log.stderr");
     assert_eq!(run.code, Some(1));

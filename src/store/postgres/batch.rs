@@ -1,122 +1,128 @@
-//! One statement for many commands, one command an application.
+//! Commands as columns, carried out by one statement.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row, Statement};
 use uuid::Uuid;
 
 use super::failure::Failure;
+use super::statement::Kind;
 use super::text::encode;
 use crate::lifecycle::action::Command;
+use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::source::TriggerContext;
 use crate::store::actor::ActorKind;
 use crate::store::cells::Cells;
+use crate::store::decide::decide;
 use crate::store::request::Operation;
 use crate::store::stored::{StoredEvent, code};
-use crate::store::{Append, StoreError};
+use crate::store::{Append, IdempotencyKey, StoreError};
 
-/// See the file.
-pub(super) const SQL: &str = include_str!("sql/append.sql");
+/// Which statement carries out the command.
+pub(super) fn kind_of(append: &Append) -> Kind {
+    match append.request.operation {
+        Operation::Submit(_) | Operation::Upload(..) => Kind::Creation,
+        Operation::Transition { .. } => Kind::Transition,
+    }
+}
 
-/// The commands as columns.
+/// Whether one of the commands has a key.
+pub(super) fn has_keys(batch: &[&Append]) -> bool {
+    batch
+        .iter()
+        .any(|append| append.request.idempotency_key.is_some())
+}
+
+/// The columns that creations and transitions have in common.
 #[derive(Default)]
-struct Columns<'a> {
+struct Common<'a> {
     uuid: Vec<Uuid>,
     institution: Vec<&'a str>,
     at: Vec<i64>,
+    actor_kind: Vec<i16>,
+    actor: Vec<&'a str>,
+    key: Vec<Option<&'a str>>,
+}
+
+#[derive(Default)]
+struct Creations<'a> {
+    application_id: Vec<i64>,
+    title: Vec<Cow<'a, str>>,
+    email: Vec<&'a str>,
+    trigger_context: Vec<i16>,
+}
+
+#[derive(Default)]
+struct Transitions<'a> {
     at_is_given: Vec<bool>,
     legal: Vec<i32>,
     status: Vec<i16>,
     expected_version: Vec<Option<i64>>,
-    actor_kind: Vec<i16>,
-    actor: Vec<&'a str>,
-    text: Vec<Option<std::borrow::Cow<'a, str>>>,
-    key: Vec<Option<&'a str>>,
-    application_id: Vec<Option<i64>>,
-    title: Vec<Option<std::borrow::Cow<'a, str>>>,
-    email: Vec<Option<&'a str>>,
-    trigger_context: Vec<Option<i16>>,
+    text: Vec<Option<Cow<'a, str>>>,
 }
 
-/// What one command asks of the row of its application.
-struct Change<'a> {
-    kind: EventKind,
-    legal: u16,
-    expected_version: Option<u64>,
-    text: Option<&'a str>,
+impl<'a> Common<'a> {
+    fn push(&mut self, append: &'a Append) {
+        let request = &append.request;
+        self.uuid.push(append.uuid());
+        self.institution.push(request.institution.as_str());
+        self.at.push(append.at().to_datetime().timestamp());
+        self.actor_kind
+            .push(code(&ActorKind::ALL, &request.actor.kind));
+        self.actor.push(request.actor.id.as_str());
+        let key = request.idempotency_key.as_ref();
+        self.key.push(key.map(IdempotencyKey::as_str));
+    }
 }
 
-impl<'a> Change<'a> {
-    fn of(operation: &'a Operation) -> Self {
-        match operation {
-            Operation::Submit(_) | Operation::Upload(..) => Self {
-                kind: EventKind::Created,
-                legal: 0,
-                expected_version: None,
-                text: None,
-            },
-            Operation::Transition {
-                command,
-                expected_version,
-                ..
-            } => Self {
-                kind: kind_of(command),
-                legal: Cells::legal(command.action()).bits(),
-                expected_version: *expected_version,
-                text: match command {
-                    Command::Reject(reason) => Some(reason.as_str()),
-                    Command::Fail(error) => Some(error.as_str()),
-                    _ => None,
-                },
-            },
-        }
+impl<'a> Creations<'a> {
+    fn push(&mut self, details: &'a ApplicationDetails, context: TriggerContext) {
+        self.application_id
+            .push(details.application_id().get().cast_signed());
+        self.title
+            .push(encode(details.certificate_title().as_str()));
+        self.email.push(details.applicant_email().as_str());
+        self.trigger_context
+            .push(code(&TriggerContext::ALL, &context));
+    }
+}
+
+impl<'a> Transitions<'a> {
+    fn push(&mut self, append: &Append, command: &'a Command, expected_version: Option<u64>) {
+        self.at_is_given.push(append.request.at.is_some());
+        self.legal
+            .push(Cells::legal(command.action()).bits().into());
+        self.status
+            .push(code(&EventKind::ALL, &event_kind(command)));
+        // A version that PostgreSQL cannot hold is none that an application has.
+        let expected = expected_version.map(|it| i64::try_from(it).unwrap_or(-1));
+        self.expected_version.push(expected);
+        self.text.push(text_of(command).map(encode));
     }
 }
 
 /// The event that a command emits.
-fn kind_of(command: &Command) -> EventKind {
-    let kinds = EventKind::ALL.into_iter();
-    let mut emitted = kinds.filter(|kind| kind.action() == Some(command.action()));
-    // Every action emits one kind of event; a test walks through them.
-    emitted.next().unwrap_or(EventKind::Created)
+fn event_kind(command: &Command) -> EventKind {
+    let mut kinds = EventKind::ALL.into_iter();
+    let emitted = kinds.find(|kind| kind.action() == Some(command.action()));
+    // Every action emits one kind of event: the conformance suite walks through all cells.
+    emitted.unwrap_or(EventKind::Created)
 }
 
-impl<'a> Columns<'a> {
-    fn push(&mut self, append: &'a Append) {
-        let request = &append.request;
-        let change = Change::of(&request.operation);
-        self.uuid.push(append.uuid());
-        self.institution.push(request.institution.as_str());
-        self.at.push(append.at().to_datetime().timestamp());
-        self.at_is_given.push(request.at.is_some());
-        self.legal.push(change.legal.into());
-        self.status.push(code(&EventKind::ALL, &change.kind));
-        // A version that PostgreSQL cannot hold is none that an application has.
-        let expected = change.expected_version;
-        self.expected_version
-            .push(expected.map(|it| i64::try_from(it).unwrap_or(-1)));
-        self.actor_kind
-            .push(code(&ActorKind::ALL, &request.actor.kind));
-        self.actor.push(request.actor.id.as_str());
-        self.text.push(change.text.map(encode));
-        let key = request.idempotency_key.as_ref();
-        self.key.push(key.map(|it| it.as_str()));
-        let creation = request.operation.creation();
-        let details = creation.map(|(details, _)| details);
-        self.application_id
-            .push(details.map(|it| it.application_id().get().cast_signed()));
-        self.title
-            .push(details.map(|it| encode(it.certificate_title().as_str())));
-        self.email
-            .push(details.map(|it| it.applicant_email().as_str()));
-        self.trigger_context
-            .push(creation.map(|(_, context)| code(&TriggerContext::ALL, &context)));
+fn text_of(command: &Command) -> Option<&str> {
+    match command {
+        Command::Reject(reason) => Some(reason.as_str()),
+        Command::Fail(error) => Some(error.as_str()),
+        _ => None,
     }
 }
 
-/// Carries out the commands, of which no two are about the same application or have the same key.
+/// Carries out the commands, all of one kind, of which no two are about the same application or have the
+/// same key.
 ///
 /// The answer has the events of those that went through. `place` is the place in the feed of the
 /// transaction's events so far.
@@ -124,36 +130,59 @@ pub(super) async fn append(
     client: &impl GenericClient,
     statement: &Statement,
     batch: &[&Append],
-    place: i64,
+    place: usize,
 ) -> Result<HashMap<Uuid, Result<Event, StoreError>>, Failure> {
-    let mut columns = Columns::default();
+    let mut common = Common::default();
+    let mut creations = Creations::default();
+    let mut transitions = Transitions::default();
     for append in batch {
-        columns.push(append);
+        common.push(append);
+        match &append.request.operation {
+            Operation::Transition {
+                command,
+                expected_version,
+                ..
+            } => transitions.push(append, command, *expected_version),
+            operation => {
+                if let Some((details, context)) = operation.creation() {
+                    creations.push(details, context);
+                }
+            }
+        }
     }
     let place = i32::try_from(place).unwrap_or(i32::MAX);
-    let rows = client
-        .query(
-            statement,
-            &[
-                &columns.uuid,
-                &columns.institution,
-                &columns.at,
-                &columns.at_is_given,
-                &columns.legal,
-                &columns.status,
-                &columns.expected_version,
-                &columns.actor_kind,
-                &columns.actor,
-                &columns.text,
-                &columns.key,
-                &columns.application_id,
-                &columns.title,
-                &columns.email,
-                &columns.trigger_context,
-                &place,
-            ],
-        )
-        .await?;
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = if transitions.legal.is_empty() {
+        vec![
+            &common.uuid,
+            &common.institution,
+            &common.at,
+            &creations.application_id,
+            &creations.title,
+            &creations.email,
+            &creations.trigger_context,
+            &common.actor_kind,
+            &common.actor,
+            &place,
+        ]
+    } else {
+        vec![
+            &common.uuid,
+            &common.institution,
+            &common.at,
+            &transitions.at_is_given,
+            &transitions.legal,
+            &transitions.status,
+            &transitions.expected_version,
+            &common.actor_kind,
+            &common.actor,
+            &transitions.text,
+            &place,
+        ]
+    };
+    if has_keys(batch) {
+        parameters.push(&common.key);
+    }
+    let rows = client.query(statement, &parameters).await?;
     let by_uuid: HashMap<Uuid, &Append> = batch
         .iter()
         .map(|append| (append.uuid(), *append))
@@ -170,33 +199,23 @@ pub(super) async fn append(
 
 /// The event of a command that went through, as it was recorded.
 fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
-    let operation = &append.request.operation;
+    let corrupt =
+        |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
+    let Operation::Transition { command, .. } = &append.request.operation else {
+        // What was created is what was asked for.
+        return decide(append, None).map_err(|refusal| corrupt(refusal.to_string()));
+    };
     let read = || -> Result<Event, String> {
         let column = |error: tokio_postgres::Error| error.to_string();
-        let change = Change::of(operation);
-        let creation = operation.creation();
-        let at = append.at().to_datetime().timestamp();
-        let (at, context, details) = match creation {
-            Some((details, context)) => (
-                at,
-                code(&TriggerContext::ALL, &context),
-                Arc::clone(details),
-            ),
-            None => (
-                row.try_get(2).map_err(column)?,
-                row.try_get(6).map_err(column)?,
-                Arc::new(super::row::details(row, [0, 3, 4, 5])?),
-            ),
-        };
         let stored = StoredEvent {
             version: row.try_get(1).map_err(column)?,
-            kind: code(&EventKind::ALL, &change.kind).into(),
-            at,
-            text: change.text.map(str::to_owned),
-            trigger_context: context.into(),
+            kind: code(&EventKind::ALL, &event_kind(command)).into(),
+            at: row.try_get(2).map_err(column)?,
+            text: text_of(command).map(str::to_owned),
+            trigger_context: row.try_get::<_, i16>(6).map_err(column)?.into(),
         };
-        stored.restore(details)
+        let details = super::row::details(row, [0, 3, 4, 5])?;
+        stored.restore(Arc::new(details))
     };
-    let key = || format!("application {}", append.uuid());
-    read().map_err(|problem| StoreError::corrupt(key(), problem))
+    read().map_err(corrupt)
 }

@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::{GenericClient, Statement};
 
 use super::PostgresOptions;
-use super::batch;
-use super::failure::Failure;
+use super::batch::{self, has_keys, kind_of};
+use super::failure::{Failure, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::{Seen, see};
+use super::statement::Kind;
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
 
@@ -210,17 +211,11 @@ impl Shared {
     async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Outcome>, Failure> {
         let mut client = self.pool.get().await?;
         let appends: Vec<&Append> = batch.iter().flat_map(|item| &item.commands).collect();
-        let statement = match client.prepare_cached(batch::SQL).await {
-            Ok(statement) => statement,
-            Err(error) if error.code().is_none() => {
-                return Err(Failure::Unsent(super::failure::unavailable(error)));
-            }
-            Err(error) => return Err(Failure::Undone(super::failure::unavailable(error))),
-        };
         let attempt = async {
             if is_atomic {
-                together(&mut client, &statement, &appends).await
+                together(&mut client, &appends).await
             } else {
+                let statement = prepare(&client, &appends).await?;
                 let client: &tokio_postgres::Client = &client;
                 each(client, &statement, &appends, 0).await
             }
@@ -238,6 +233,21 @@ impl Shared {
             cause: None,
         }))
     }
+}
+
+/// The statement for the commands, which are all of one kind.
+async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
+    let kind = appends.first().map_or(Kind::Transition, |it| kind_of(it));
+    let sql = kind.sql(has_keys(appends));
+    client.prepare_cached(sql).await.map_err(|error| {
+        let is_lost = error.code().is_none();
+        let error = unavailable(error);
+        if is_lost {
+            Failure::Unsent(error)
+        } else {
+            Failure::Undone(error)
+        }
+    })
 }
 
 /// What a command hears that lost every race.
@@ -275,7 +285,6 @@ async fn each(
     appends: &[&Append],
     place: usize,
 ) -> Result<Vec<Outcome>, Failure> {
-    let place = i64::try_from(place).unwrap_or(i64::MAX);
     let mut events = batch::append(client, statement, appends, place).await?;
     let left: Vec<&Append> = appends
         .iter()
@@ -327,22 +336,20 @@ fn explain(append: &Append, seen: &Seen) -> Outcome {
 }
 
 /// Carries out all of the commands in one transaction, or none.
-async fn together(
-    client: &mut Object,
-    statement: &Statement,
-    appends: &[&Append],
-) -> Result<Vec<Outcome>, Failure> {
+async fn together(client: &mut Object, appends: &[&Append]) -> Result<Vec<Outcome>, Failure> {
+    let waves = waves(appends);
+    let mut statements = Vec::with_capacity(waves.len());
+    for wave in &waves {
+        statements.push(prepare(client, &of(appends, wave)).await?);
+    }
     let transaction = client.transaction().await.map_err(|error| {
         // Nothing was asked for yet.
-        Failure::Unsent(super::failure::unavailable(error))
+        Failure::Unsent(unavailable(error))
     })?;
     let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
     let mut place = 0;
-    for wave in waves(appends) {
-        let commands: Vec<&Append> = wave
-            .iter()
-            .filter_map(|at| appends.get(*at).copied())
-            .collect();
+    for (wave, statement) in waves.into_iter().zip(&statements) {
+        let commands = of(appends, &wave);
         let answers = each(&*transaction, statement, &commands, place).await?;
         place += commands.len();
         for (at, answer) in wave.into_iter().zip(answers) {
@@ -363,7 +370,7 @@ async fn together(
     transaction
         .rollback()
         .await
-        .map_err(|error| Failure::Unsent(super::failure::unavailable(error)))?;
+        .map_err(|error| Failure::Unsent(unavailable(error)))?;
     for outcome in &mut outcomes {
         if went_through(outcome) {
             *outcome = Outcome::Answered(Err(ExecuteError::Abandoned));
@@ -372,7 +379,14 @@ async fn together(
     Ok(outcomes)
 }
 
-/// The places of the commands, in groups without common tokens, each after those that it must follow.
+/// The commands at these places.
+fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
+    let places = places.iter();
+    places.filter_map(|at| appends.get(*at).copied()).collect()
+}
+
+/// The places of the commands, in groups of one kind and without common tokens, each after those that it
+/// must follow.
 fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
     let mut last: std::collections::HashMap<Token, usize> = std::collections::HashMap::new();
     let mut waves: Vec<Vec<usize>> = Vec::new();
@@ -380,7 +394,15 @@ fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
         let tokens: Vec<Token> = tokens(append).collect();
         let after = tokens.iter().filter_map(|token| last.get(token)).max();
         let mut wave = after.map_or(0, |wave| wave + 1);
-        while waves.get(wave).is_some_and(|it| it.len() >= MOST) {
+        let kind = kind_of(append);
+        let has_room = |it: &Vec<usize>| {
+            it.len() < MOST
+                && it
+                    .first()
+                    .and_then(|first| appends.get(*first))
+                    .is_none_or(|first| kind_of(first) == kind)
+        };
+        while waves.get(wave).is_some_and(|it| !has_room(it)) {
             wave += 1;
         }
         while waves.len() <= wave {

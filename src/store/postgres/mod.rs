@@ -9,6 +9,7 @@ mod read;
 mod row;
 mod schema;
 mod signal;
+mod statement;
 mod text;
 
 use std::sync::{Arc, OnceLock};

@@ -6,6 +6,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::batch::kind_of;
+use super::statement::Kind;
 use crate::store::{Append, ExecuteError, IdempotencyKey, InstitutionId, Receipt};
 
 /// The most commands of one statement.
@@ -28,6 +30,14 @@ impl Item {
     pub(super) fn answer(self, answers: Vec<Answer>) {
         // Whoever does not wait any more does not want to know.
         let _ = self.answer.send(answers);
+    }
+
+    /// Which statement carries it out; none where its commands need several.
+    fn kind(&self) -> Option<Kind> {
+        match (self.stands_or_falls_together, self.commands.first()) {
+            (false, Some(append)) => Some(kind_of(append)),
+            _ => None,
+        }
     }
 
     /// Whether it can be repeated without fear that it happens twice.
@@ -72,8 +82,9 @@ impl Queue {
 
     /// The next batch for a worker, whose tokens are busy from now on; none, and the worker is gone.
     ///
-    /// A command waits for those before it that share one of its tokens; commands that stand or fall
-    /// together are a batch of their own.
+    /// A batch is carried out by one statement, so it has either creations or transitions. A command waits
+    /// for those before it that share one of its tokens; commands that stand or fall together are a batch
+    /// of their own.
     pub(super) fn take(&mut self) -> Option<Vec<Item>> {
         let mut batch: Vec<Item> = Vec::new();
         let mut taken: HashSet<Token> = HashSet::new();
@@ -85,7 +96,11 @@ impl Queue {
             let is_free = wanted.iter().all(|token| {
                 !self.busy.contains(token) && !taken.contains(token) && !blocked.contains(token)
             });
-            if is_free && (batch.is_empty() || !item.stands_or_falls_together) {
+            let fits = match batch.first() {
+                None => true,
+                Some(first) => item.kind().is_some() && item.kind() == first.kind(),
+            };
+            if is_free && fits {
                 taken.extend(wanted);
                 is_full = item.stands_or_falls_together || batch.len() + 1 == MOST;
                 batch.push(item);

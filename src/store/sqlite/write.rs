@@ -14,7 +14,7 @@ use crate::lifecycle::state::Status;
 use crate::store::actor::ActorKind;
 use crate::store::decide::{decide, replay};
 use crate::store::name::{IdempotencyKey, InstitutionId};
-use crate::store::request::Recorded;
+use crate::store::request::{Operation, Recorded};
 use crate::store::stored::{code, text_of};
 use crate::store::{Append, ExecuteError, Receipt, Refusal, StoreError};
 
@@ -73,7 +73,7 @@ impl<'c> Write<'c> {
             add_institution: prepare("INSERT INTO institution (id) VALUES (?1)")?,
             add_application: prepare(
                 "INSERT INTO application (uuid, application_id, certificate_title, \
-                 applicant_email) VALUES (?1, ?2, ?3, ?4)",
+                 applicant_email) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (uuid) DO NOTHING",
             )?,
             add_head: prepare(
                 "INSERT INTO head (application, status, version, updated_at, event, institution, \
@@ -118,24 +118,76 @@ impl<'c> Write<'c> {
         {
             return Ok(replay(append, recorded)?);
         }
-        let current = match self.applications.take(append.uuid()) {
-            Some(current) => Some(current),
-            None => self.current(append.uuid())?,
-        };
-        let decided = Self::decide(append, institution, current.as_ref());
-        let (event, current) = match decided {
-            Ok(event) => (event, current),
-            Err(refusal) => {
-                // It stays as it is.
-                current.into_iter().for_each(|it| self.applications.put(it));
-                return Err(refusal.into());
-            }
+        match append.request.operation {
+            Operation::Transition { .. } => self.move_on(append, institution),
+            Operation::Submit(_) | Operation::Upload(..) => self.create(append, institution),
+        }
+    }
+
+    fn create(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
+        let event = decide(append, None)?;
+        // Whether the identity is free is seen by taking it.
+        let Some(number) = self.add_application(&event)? else {
+            let uuid = append.uuid();
+            return Err(Refusal::AlreadyExists { uuid }.into());
         };
         let institution = match institution {
             Some(institution) => institution,
             None => self.add_institution(&append.request.institution)?,
         };
-        let current = self.record(append, institution, current.as_ref(), event.clone())?;
+        let last_seq = self.add_event(append, number, &event, None)?;
+        let creation = append.request.operation.creation();
+        self.add_head.execute(params![
+            number,
+            code(&Status::ALL, &event.kind().status()),
+            event.version().cast_signed(),
+            event.timestamp().timestamp(),
+            last_seq,
+            institution,
+            creation.map(|(_, context)| code(&TriggerContext::ALL, &context)),
+        ])?;
+        self.add_key(append, institution, last_seq)?;
+        self.applications.put(Current {
+            number,
+            institution,
+            last: event.clone(),
+            last_seq,
+        });
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
+    }
+
+    fn move_on(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
+        let current = match self.applications.take(append.uuid()) {
+            Some(current) => Some(current),
+            None => self.current(append.uuid())?,
+        };
+        let Some(mut current) = current else {
+            let uuid = append.uuid();
+            return Err(Refusal::UnknownApplication { uuid }.into());
+        };
+        let ours = (Some(current.institution) == institution).then(|| current.last.application());
+        let event = match decide(append, ours) {
+            Ok(event) => event,
+            Err(refusal) => {
+                // It stays as it is.
+                self.applications.put(current);
+                return Err(refusal.into());
+            }
+        };
+        let seq = self.add_event(append, current.number, &event, Some(current.last_seq))?;
+        self.move_head.execute(params![
+            current.number,
+            code(&Status::ALL, &event.kind().status()),
+            event.version().cast_signed(),
+            event.timestamp().timestamp(),
+            seq
+        ])?;
+        self.add_key(append, current.institution, seq)?;
+        current.last = event.clone();
+        current.last_seq = seq;
         self.applications.put(current);
         Ok(Receipt {
             event,
@@ -143,82 +195,45 @@ impl<'c> Write<'c> {
         })
     }
 
-    /// The decision, for an application that may be another institution's.
-    fn decide(
-        append: &Append,
-        institution: Option<i64>,
-        current: Option<&Current>,
-    ) -> Result<Event, Refusal> {
-        if current.is_some() && append.request.operation.creation().is_some() {
-            let uuid = append.uuid();
-            return Err(Refusal::AlreadyExists { uuid });
-        }
-        let ours = current.filter(|it| Some(it.institution) == institution);
-        decide(append, ours.map(|it| it.last.application()))
-    }
-
-    fn record(
+    fn add_event(
         &mut self,
         append: &Append,
-        institution: i64,
-        current: Option<&Current>,
-        event: Event,
-    ) -> rusqlite::Result<Current> {
-        let number = match current {
-            Some(current) => current.number,
-            None => self.add_application(&event)?,
-        };
+        number: i64,
+        event: &Event,
+        previous: Option<i64>,
+    ) -> rusqlite::Result<i64> {
         let request = &append.request;
-        let key = request.idempotency_key.as_ref();
-        let version = event.version().cast_signed();
-        let at = event.timestamp().timestamp();
-        let seq = self.add_event.insert(params![
+        self.add_event.insert(params![
             number,
-            version,
+            event.version().cast_signed(),
             code(&EventKind::ALL, &event.kind()),
-            at,
-            current.map(|it| it.last_seq),
+            event.timestamp().timestamp(),
+            previous,
             code(&ActorKind::ALL, &request.actor.kind),
             request.actor.id.as_str(),
-            text_of(&event),
-            key.map(IdempotencyKey::as_str),
-        ])?;
-        let status = code(&Status::ALL, &event.kind().status());
-        if let Some((_, context)) = request.operation.creation() {
-            let context = code(&TriggerContext::ALL, &context);
-            self.add_head.execute(params![
-                number,
-                status,
-                version,
-                at,
-                seq,
-                institution,
-                context
-            ])?;
-        } else {
-            self.move_head
-                .execute(params![number, status, version, at, seq])?;
-        }
-        if let Some(key) = key {
+            text_of(event),
+            request.idempotency_key.as_ref().map(IdempotencyKey::as_str),
+        ])
+    }
+
+    fn add_key(&mut self, append: &Append, institution: i64, seq: i64) -> rusqlite::Result<()> {
+        if let Some(key) = &append.request.idempotency_key {
             self.add_key
                 .execute(params![key.as_str(), institution, seq])?;
         }
-        Ok(Current {
-            number,
-            institution,
-            last: event,
-            last_seq: seq,
-        })
+        Ok(())
     }
 
-    fn add_application(&mut self, event: &Event) -> rusqlite::Result<i64> {
+    /// Takes the identity; none where it is taken.
+    fn add_application(&mut self, event: &Event) -> rusqlite::Result<Option<i64>> {
         let details = event.details();
-        self.add_application.insert(params![
+        let added = self.add_application.execute(params![
             details.uuid().as_bytes().as_slice(),
             details.application_id().get().cast_signed(),
             details.certificate_title().as_str(),
             details.applicant_email().as_str(),
-        ])
+        ])?;
+        Ok((added == 1).then(|| self.connection.last_insert_rowid()))
     }
 
     fn institution(&mut self, id: &InstitutionId) -> rusqlite::Result<Option<i64>> {

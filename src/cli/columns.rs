@@ -1,0 +1,137 @@
+//! The columns of a CSV file of uploads, and the details that stand in a row of them.
+
+use csv::ByteRecord;
+use uuid::Uuid;
+
+use super::arguments::hyphenated;
+use super::refusal::Refusal;
+use super::table::harmless;
+use certificate_lifecycle::json::{Scalar, excerpt};
+use certificate_lifecycle::{
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, FieldError,
+};
+
+const UUID: &str = "uuid";
+
+/// The columns: the name that messages use, and another that is taken as well.
+const NAMES: [(&str, &str); 4] = [
+    (CertificateTitle::FIELD, "title"),
+    (ApplicantEmail::FIELD, "email"),
+    (ApplicationId::FIELD, ApplicationId::FIELD),
+    (UUID, UUID),
+];
+
+/// Which field of a row is what.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// The place of each of [`NAMES`]; of the last, there may be none.
+    places: [Option<usize>; NAMES.len()],
+    /// How many fields a row has.
+    width: usize,
+}
+
+impl Columns {
+    /// Reads the line that names the columns, or says what is wrong with it.
+    pub(super) fn read(heading: &ByteRecord) -> Result<Self, String> {
+        let mut columns = Self {
+            width: heading.len(),
+            ..Self::default()
+        };
+        for (place, name) in heading.iter().enumerate() {
+            let name = String::from_utf8_lossy(name);
+            let name = name.trim();
+            let column = NAMES
+                .iter()
+                .zip(&mut columns.places)
+                .find(|((long, short), _)| [*long, *short].contains(&name));
+            let Some((_, known)) = column else {
+                return Err(unknown(name));
+            };
+            if known.replace(place).is_some() {
+                return Err(format!("the column {name} stands there twice"));
+            }
+        }
+        for ((name, _), place) in NAMES.iter().zip(columns.places) {
+            if place.is_none() && *name != UUID {
+                return Err(format!("the column {name} is missing; {}", known()));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// The details in a row; `identify` makes the identity, from the one that stands there, if any.
+    pub(super) fn details(
+        &self,
+        row: &ByteRecord,
+        identify: impl FnOnce(Option<Uuid>) -> Result<Uuid, Refusal>,
+    ) -> Result<ApplicationDetails, Refusal> {
+        let [title, email, application_id, uuid] =
+            self.places.map(|place| place.and_then(|it| row.get(it)));
+        // First, so that a refusal can say whose line it is.
+        let uuid = text(UUID, uuid)?.filter(|uuid| !uuid.is_empty());
+        let uuid = uuid.map(read_uuid).transpose()?;
+        let uuid = identify(uuid)?;
+        if row.len() != self.width {
+            return Err(Refusal::content(format!(
+                "the line has {} fields, but the first line names {} columns",
+                row.len(),
+                self.width
+            )));
+        }
+        let missing = |field| move || Refusal::from(FieldError::unfit(field, "", None));
+        let title = text(CertificateTitle::FIELD, title)?;
+        let email = text(ApplicantEmail::FIELD, email)?;
+        let application_id = text(ApplicationId::FIELD, application_id)?;
+        Ok(ApplicationDetails::new(
+            read_number(application_id.ok_or_else(missing(ApplicationId::FIELD))?)?,
+            uuid,
+            CertificateTitle::new(title.ok_or_else(missing(CertificateTitle::FIELD))?)?,
+            ApplicantEmail::new(email.ok_or_else(missing(ApplicantEmail::FIELD))?)?,
+        ))
+    }
+}
+
+fn known() -> String {
+    let [
+        (title, short_title),
+        (email, short_email),
+        (id, _),
+        (uuid, _),
+    ] = NAMES;
+    format!(
+        "the columns are {title} (or {short_title}), {email} (or {short_email}), {id} and, \
+         optionally, {uuid}"
+    )
+}
+
+fn unknown(name: &str) -> String {
+    let separator = match name {
+        _ if name.contains(';') => "; fields are separated by commas, not by semicolons",
+        _ if name.contains('\t') => "; fields are separated by commas, not by tabs",
+        _ => "",
+    };
+    let name = harmless(&excerpt(name));
+    format!("unknown column \"{name}\"; {}{separator}", known())
+}
+
+fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {
+    let text = found.map(std::str::from_utf8).transpose();
+    text.map_err(|_| Refusal::field(field, format!("field {field} is not UTF-8")))
+}
+
+fn read_uuid(found: &str) -> Result<Uuid, Refusal> {
+    let expected = "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+    hyphenated(found).map_err(|_| unfit(UUID, expected, found))
+}
+
+fn read_number(found: &str) -> Result<ApplicationId, Refusal> {
+    // Rust reads a sign as well.
+    let digits = found.bytes().all(|byte| byte.is_ascii_digit());
+    let number = found.parse().ok().filter(|_| digits);
+    let number = number.ok_or_else(|| unfit(ApplicationId::FIELD, ApplicationId::RULE, found))?;
+    Ok(ApplicationId::new(number)?)
+}
+
+fn unfit(field: &'static str, expected: &'static str, found: &str) -> Refusal {
+    FieldError::unfit(field, expected, Some(Scalar::Text(found.into()))).into()
+}

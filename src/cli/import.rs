@@ -1,0 +1,196 @@
+//! `certlife import`: a vault bulk upload from CSV.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::arguments::{Institution, Webhook};
+use super::columns::Columns;
+use super::command_line::Known;
+use super::input::{self, Opened};
+use super::pipeline::{self, Batch, Source};
+use super::records::Records;
+use super::refusal::Refusal;
+use super::{Failure, Outcome, store};
+use certificate_lifecycle::store::{
+    Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
+};
+use certificate_lifecycle::{ApplicationDetails, VaultUpload};
+
+/// How many applications one call of the store creates.
+const BATCH: usize = 10_000;
+
+/// Upload certificates from a CSV file into the institution's vault.
+///
+/// The first line names the columns, in any order: certificate_title (or title), applicant_email (or
+/// email), application_id and, optionally, uuid. Where there is no uuid, the application gets a new
+/// one. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+///
+/// The event of each upload is printed on standard output, as apply does it. Each bad line is
+/// reported on standard error with its number.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    institution: Institution,
+
+    /// Who uploads: an administrator.
+    #[arg(long, value_name = "KIND:ID", default_value = "administrator:certlife")]
+    actor: Actor,
+
+    /// Upload all or, if a line is bad, nothing.
+    #[arg(long)]
+    atomic: bool,
+
+    /// Make the import repeatable: the same file again, under the same prefix, prints the same
+    /// events and changes nothing.
+    ///
+    /// The idempotency key of each upload is the prefix with the number of its line; where there is
+    /// no uuid, it follows from the key and the institution.
+    #[arg(long, value_name = "PREFIX")]
+    idempotency_prefix: Option<String>,
+
+    #[command(flatten)]
+    webhook: Webhook,
+
+    /// The CSV file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = r#"Example:
+  printf '%s\n' title,email,application_id \
+  'Diploma,"ann@example.com",42' > diplomas.csv
+  certlife import diplomas.csv --actor administrator:jane
+
+Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
+
+pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+    let Opened { name, read, size } = input::open(Some(&args.file))?;
+    let mut records = Records::new(read);
+    let broken = |error| Failure::Read {
+        input: name.clone(),
+        error,
+    };
+    let columns = match records.next().map_err(broken)? {
+        Some((_, heading)) => Columns::read(heading),
+        None => Err("it has no line that names the columns".to_owned()),
+    };
+    let columns = columns.map_err(|problem| Failure::Content {
+        input: name.clone(),
+        problem,
+    })?;
+    let rows = Rows {
+        records,
+        columns,
+        name,
+        upload: Upload {
+            institution: args.institution.id,
+            actor: args.actor,
+            prefix: args.idempotency_prefix,
+        },
+        is_atomic: args.atomic,
+        failure: None,
+    };
+    pipeline::run(&args.store, args.webhook.id, size, rows)
+}
+
+/// The rows of the file.
+struct Rows {
+    records: Records,
+    columns: Columns,
+    name: String,
+    upload: Upload,
+    is_atomic: bool,
+    /// What ended the reading, after the lines before it.
+    failure: Option<Failure>,
+}
+
+impl Source for Rows {
+    fn next_batch(&mut self) -> Result<Option<Batch>, Failure> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let (atomicity, most) = if self.is_atomic {
+            (Atomicity::All, usize::MAX)
+        } else {
+            (Atomicity::Each, BATCH)
+        };
+        let mut batch = Batch::new(atomicity);
+        while batch.len() < most {
+            let (line, record) = match self.records.next() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(error) => {
+                    let input = self.name.clone();
+                    self.failure = Some(Failure::Read { input, error });
+                    break;
+                }
+            };
+            let mut known = Known {
+                command: Some(Operation::UPLOAD.into()),
+                uuid: None,
+            };
+            let read = self.columns.details(record, |given| {
+                known.uuid = given;
+                given.map_or_else(|| self.upload.uuid(line), Ok)
+            });
+            let read = read.and_then(|details| self.upload.request(line, details));
+            batch.push(line, known, read);
+        }
+        if (self.is_atomic || batch.len() == 0)
+            && let Some(failure) = self.failure.take()
+        {
+            // All of it or nothing: of half a file, nothing.
+            return Err(failure);
+        }
+        if self.is_atomic {
+            batch.abandon_if_any_is_refused();
+        }
+        batch.position = self.records.position();
+        Ok(Some(batch).filter(|batch| batch.len() > 0))
+    }
+}
+
+/// What all uploads of the file have in common.
+struct Upload {
+    institution: InstitutionId,
+    actor: Actor,
+    prefix: Option<String>,
+}
+
+impl Upload {
+    /// The idempotency key of a line, if the import is to be repeatable.
+    fn key(&self, line: u64) -> Result<Option<IdempotencyKey>, Refusal> {
+        let key = self
+            .prefix
+            .as_ref()
+            .map(|prefix| format!("{prefix}:{line}"));
+        Ok(key.map(IdempotencyKey::new).transpose()?)
+    }
+
+    /// The identity of an application that has none in the file. With a key, it is the same every time:
+    /// otherwise the same line would be another command.
+    fn uuid(&self, line: u64) -> Result<Uuid, Refusal> {
+        Ok(match self.key(line)? {
+            None => Uuid::new_v4(),
+            Some(key) => {
+                let institution = self.institution.as_str();
+                let institution = Uuid::new_v5(&Uuid::NAMESPACE_OID, institution.as_bytes());
+                Uuid::new_v5(&institution, key.as_str().as_bytes())
+            }
+        })
+    }
+
+    fn request(&self, line: u64, details: ApplicationDetails) -> Result<Request, Refusal> {
+        let (institution, actor) = (self.institution.clone(), self.actor.clone());
+        let mut request = Request::upload(institution, actor, details, VaultUpload::Bulk);
+        request.idempotency_key = self.key(line)?;
+        Ok(request)
+    }
+}

@@ -1,0 +1,177 @@
+//! `certlife list`: an institution's applications.
+
+use std::io::Write;
+
+use super::arguments::{Form, Institution};
+use super::output::{Output, Reader};
+use super::show::time;
+use super::table::{Column, Table};
+use super::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::store::{Filter, ListQuery, Order, PageKey};
+use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// How many applications are read at once.
+pub(super) const PAGE: u32 = 512;
+
+/// List an institution's applications, in the order in which they were created.
+///
+/// With --json, each is its record. A list that --limit cuts off ends with a line on standard error
+/// that says how to go on; with --json, the object {"after":"KEY"}.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    institution: Institution,
+
+    /// Only those in this state.
+    #[arg(long, value_name = "STATUS", value_parser = statuses())]
+    status: Option<Status>,
+
+    /// Only those from this source.
+    #[arg(long, value_name = "SOURCE", value_parser = sources())]
+    source: Option<Source>,
+
+    /// Only those of this applicant, the address taken letter for letter.
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<ApplicantEmail>,
+
+    /// Begin with the one that was created last.
+    #[arg(long)]
+    newest_first: bool,
+
+    /// List at most so many; all of them, if absent.
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<u64>,
+
+    /// Go on after the key that a list with --limit ended with.
+    #[arg(long, value_name = "KEY")]
+    after: Option<PageKey>,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+fn statuses() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::NAMES).try_map(|status| status.parse())
+}
+
+fn sources() -> impl TypedValueParser<Value = Source> {
+    PossibleValuesParser::new(Source::NAMES).try_map(|source| source.parse())
+}
+
+impl Args {
+    fn filter(&self) -> Filter {
+        let mut filter = Filter::all();
+        if let Some(status) = self.status {
+            filter = filter.status(status);
+        }
+        if let Some(source) = self.source {
+            filter = filter.source(source);
+        }
+        if let Some(email) = &self.email {
+            filter = filter.email(email.clone());
+        }
+        filter
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    block_on(async {
+        let engine = args.store.open_existing().await?;
+        let mut view = View::new(&args.form);
+        let mut left = args.limit.unwrap_or(u64::MAX);
+        let mut after = args.after;
+        let order = if args.newest_first {
+            Order::NewestFirst
+        } else {
+            Order::OldestFirst
+        };
+        while left > 0 {
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let query = ListQuery {
+                institution: args.institution.id.clone(),
+                filter: args.filter(),
+                order,
+                after,
+                limit,
+            };
+            let page = engine.list(query).await?;
+            left = left.saturating_sub(page.applications.len() as u64);
+            if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
+                return Ok(Outcome::Clean);
+            }
+            after = page.next;
+        }
+        if let Some(key) = after {
+            say_more(key, &args.form);
+        }
+        Ok(Outcome::Clean)
+    })
+}
+
+/// Tells where the list goes on, beside the list.
+fn say_more(key: PageKey, form: &Form) {
+    if form.json {
+        // Nobody who does not listen needs it.
+        let _ = writeln!(std::io::stderr(), r#"{{"after":"{key}"}}"#);
+    } else {
+        say(&format!("there are more; go on with --after {key}"));
+    }
+}
+
+/// Applications, page by page.
+pub(super) struct View {
+    output: Output,
+    table: Option<Table>,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::whole("UUID"),
+    Column::whole("STATUS"),
+    Column::whole("SOURCE"),
+    Column::whole("UPDATED AT"),
+    Column::whole("ID"),
+    Column::text("EMAIL"),
+    Column::text("TITLE"),
+];
+
+impl View {
+    pub(super) fn new(form: &Form) -> Self {
+        Self {
+            output: Output::plain(),
+            table: (!form.json).then(|| Table::new(&COLUMNS)),
+        }
+    }
+
+    /// Shows the next ones at once.
+    pub(super) fn show(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+        if let Some(table) = &mut self.table {
+            let page = table.page(applications.iter().map(row));
+            self.output.text().extend_from_slice(page.as_bytes());
+        } else {
+            for application in applications {
+                if self.output.object(&application.to_record())? == Reader::Gone {
+                    return Ok(Reader::Gone);
+                }
+            }
+        }
+        self.output.flush()
+    }
+}
+
+fn row(application: &AnyApplication) -> Vec<String> {
+    let details = application.details();
+    vec![
+        details.uuid().to_string(),
+        application.status().to_string(),
+        application.source().to_string(),
+        time(application.updated_at()),
+        details.application_id().get().to_string(),
+        details.applicant_email().to_string(),
+        details.certificate_title().to_string(),
+    ]
+}

@@ -1,0 +1,101 @@
+//! `certlife show`: one application as it is now.
+
+use uuid::Uuid;
+
+use super::arguments::{Form, Institution, hyphenated};
+use super::output::Output;
+use super::table::{Column, Table};
+use super::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::store::InstitutionId;
+use certificate_lifecycle::{AnyApplication, Timestamp};
+
+/// Show one application as it is now.
+///
+/// With --json, it is the application's record. An application that the institution does not have
+/// ends with exit status 1.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife show 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15")]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    institution: Institution,
+
+    #[command(flatten)]
+    form: Form,
+
+    /// The application.
+    #[arg(value_parser = hyphenated)]
+    uuid: Uuid,
+}
+
+const COLUMNS: [Column; 2] = [Column::whole(""), Column::text("")];
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let institution = &args.institution.id;
+    let application = block_on(async {
+        let engine = args.store.open_existing().await?;
+        Ok(engine.load(institution, args.uuid).await?)
+    })?;
+    let Some(application) = application else {
+        return Ok(unknown(institution, args.uuid));
+    };
+    let mut output = Output::plain();
+    if args.form.json {
+        let _ = output.object(&application.to_record())?;
+    } else {
+        let text = Table::headless(&COLUMNS).page(facts(institution, &application));
+        output.text().extend_from_slice(text.as_bytes());
+    }
+    let _ = output.flush()?;
+    Ok(Outcome::Clean)
+}
+
+/// Says that there is no such application.
+pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Outcome {
+    say(&format!(
+        "institution {:?} has no application {uuid}",
+        institution.as_str()
+    ));
+    Outcome::Refused
+}
+
+/// What there is to say about an application, each with its name.
+fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Vec<String>> {
+    let details = application.details();
+    let legal: Vec<_> = application
+        .legal_actions()
+        .iter()
+        .map(|it| it.as_str())
+        .collect();
+    let next = match legal.as_slice() {
+        [] => "nothing: the status is final".to_owned(),
+        legal => legal.join(", "),
+    };
+    let mut facts = vec![
+        ("uuid", details.uuid().to_string()),
+        ("institution", institution.to_string()),
+        ("application id", details.application_id().get().to_string()),
+        ("title", details.certificate_title().to_string()),
+        ("email", details.applicant_email().to_string()),
+        ("source", application.source().to_string()),
+        ("status", application.status().to_string()),
+        ("version", application.version().to_string()),
+        ("updated at", time(application.updated_at())),
+        ("can be done", next),
+    ];
+    if let Some(reason) = application.rejection_reason() {
+        facts.push(("rejection reason", reason.to_string()));
+    }
+    if let Some(error) = application.error() {
+        facts.push(("error", error.to_string()));
+    }
+    let row = |(name, fact): (&str, String)| vec![name.to_owned(), fact];
+    facts.into_iter().map(row).collect()
+}
+
+/// A time as events write it.
+pub(super) fn time(at: chrono::DateTime<chrono::Utc>) -> String {
+    Timestamp::saturating(at).to_string()
+}

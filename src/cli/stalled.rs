@@ -1,0 +1,108 @@
+//! `certlife stalled`: work that got stuck.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::arguments::{Form, Institution, Webhook};
+use super::list::{PAGE, View};
+use super::output::{Output, Reader};
+use super::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{Actor, ExecuteError};
+use certificate_lifecycle::{AnyApplication, ProcessingError};
+use store::AnyStore;
+
+/// List the applications whose processing has not ended for a long time.
+///
+/// With --fail, they are failed instead, and with --json their events are printed as apply prints
+/// them. What moves on meanwhile is left alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife stalled --older-than 30m")]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    institution: Institution,
+
+    /// How long ago their last event is at least, such as 30m, 2h or 1day.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    older_than: TimeDelta,
+
+    /// Fail them.
+    #[arg(long)]
+    fail: bool,
+
+    /// The error that they fail with.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "fail",
+        default_value = "processing stalled"
+    )]
+    error: ProcessingError,
+
+    #[command(flatten)]
+    webhook: Webhook,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+fn duration(text: &str) -> Result<TimeDelta, String> {
+    let duration: Duration = humantime::parse_duration(text)
+        .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
+    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    block_on(async {
+        if args.fail {
+            fail(args, &args.store.open_existing().await?).await
+        } else {
+            list(args, &args.store.open_existing().await?).await
+        }
+    })
+}
+
+async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure> {
+    let (institution, mut view) = (&args.institution.id, View::new(&args.form));
+    let mut after = None;
+    loop {
+        let page = engine
+            .stalled(institution, args.older_than, after, PAGE)
+            .await?;
+        if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
+            return Ok(Outcome::Clean);
+        }
+        after = page.next;
+    }
+}
+
+async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure> {
+    let (institution, actor) = (&args.institution.id, Actor::system("certlife")?);
+    let failed = engine
+        .fail_stalled(institution, &actor, args.older_than, &args.error)
+        .await
+        .map_err(|error| match error {
+            ExecuteError::Store(error) => Failure::Store(error),
+            other => Failure::Refused(other),
+        })?;
+    if args.form.json {
+        let mut output = Output::plain();
+        for receipt in &failed {
+            receipt.event.write_json(args.webhook.id, output.text());
+            if output.end_line()? == Reader::Gone {
+                return Ok(Outcome::Clean);
+            }
+        }
+        let _ = output.flush()?;
+    } else {
+        let applications: Vec<AnyApplication> =
+            failed.iter().map(|it| it.event.application()).collect();
+        let _ = View::new(&args.form).show(&applications)?;
+        say(&format!("{} failed", failed.len()));
+    }
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,77 @@
+//! `certlife stats`: how many applications are where.
+
+use serde::Serialize;
+
+use super::arguments::{Form, Institution};
+use super::output::{Output, Reader};
+use super::table::{Column, Table};
+use super::{Failure, Outcome, block_on, store};
+use certificate_lifecycle::store::Count;
+use certificate_lifecycle::{Source, Status};
+
+/// Count an institution's applications, by status and source.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  certlife stats --institution default --json")]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    institution: Institution,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+const COLUMNS: [Column; 3] = [
+    Column::whole("STATUS"),
+    Column::whole("SOURCE"),
+    Column::whole("APPLICATIONS"),
+];
+
+/// A count, for programs.
+#[derive(Serialize)]
+struct Line {
+    status: Status,
+    source: Source,
+    applications: u64,
+}
+
+impl From<&Count> for Line {
+    fn from(count: &Count) -> Self {
+        Self {
+            status: count.status,
+            source: count.source,
+            applications: count.applications,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let counts = block_on(async {
+        let engine = args.store.open_existing().await?;
+        Ok(engine.counts(&args.institution.id).await?)
+    })?;
+    let mut output = Output::plain();
+    if args.form.json {
+        for count in &counts {
+            if output.object(&Line::from(count))? == Reader::Gone {
+                return Ok(Outcome::Clean);
+            }
+        }
+    } else {
+        let total: u64 = counts.iter().map(|count| count.applications).sum();
+        let row = |count: &Count| {
+            vec![
+                count.status.to_string(),
+                count.source.to_string(),
+                count.applications.to_string(),
+            ]
+        };
+        let total = vec!["in all".to_owned(), String::new(), total.to_string()];
+        let text = Table::new(&COLUMNS).page(counts.iter().map(row).chain([total]));
+        output.text().extend_from_slice(text.as_bytes());
+    }
+    let _ = output.flush()?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,178 @@
+//! The store that a command works on: `--store`, or `CERTLIFE_STORE` in its place.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::Failure;
+use certificate_lifecycle::AnyApplication;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Append, Atomicity, Count, Cursor, Directory, ExecuteError, InstitutionId, ListQuery,
+    MemoryStore, Page, PostgresStore, Receipt, Recorded, SqliteStore, Store, StoreError, Wake,
+};
+
+const MEMORY: &str = "memory:";
+const SQLITE: &str = "sqlite:";
+const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// Where applications are kept.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
+pub(super) struct Args {
+    /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
+    ///
+    /// memory: forgets them at the end.
+    // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
+    // same reason its value is not shown.
+    #[arg(
+        long = "store",
+        value_name = "STORE",
+        env = "CERTLIFE_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:certlife.db"
+    )]
+    address: String,
+}
+
+/// What an address names.
+enum Place {
+    Memory,
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl Args {
+    /// The engine for commands that write: a file that is not there is created.
+    pub(super) async fn open(&self) -> Result<Engine<AnyStore>, Failure> {
+        self.engine(self.place()?).await
+    }
+
+    /// The engine for commands that only read: a file that is not there is a mistake.
+    pub(super) async fn open_existing(&self) -> Result<Engine<AnyStore>, Failure> {
+        let place = self.place()?;
+        match &place {
+            Place::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => {
+                Err(Failure::Address(format!(
+                    "there is no store at {}; apply and import create it",
+                    path.display()
+                )))
+            }
+            _ => self.engine(place).await,
+        }
+    }
+
+    async fn engine(&self, place: Place) -> Result<Engine<AnyStore>, Failure> {
+        let store = match place {
+            Place::Memory => AnyStore::Memory(MemoryStore::new()),
+            Place::Sqlite(path) => AnyStore::Sqlite(SqliteStore::open(path)?),
+            Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
+        };
+        Ok(Engine::new(store))
+    }
+
+    fn place(&self) -> Result<Place, Failure> {
+        let address = self.address.as_str();
+        if address == MEMORY {
+            return Ok(Place::Memory);
+        }
+        if POSTGRES.iter().any(|scheme| address.starts_with(scheme)) {
+            return Ok(Place::Postgres(address.to_owned()));
+        }
+        match address.strip_prefix(SQLITE) {
+            // SQLite would take them for a database in memory and for a temporary file.
+            Some("" | ":memory:") => Err(Failure::Address(format!(
+                "--store {SQLITE} must be followed by the path of a file, as in \
+                 {SQLITE}certlife.db; a store that is forgotten at the end is {MEMORY}"
+            ))),
+            Some(path) => Ok(Place::Sqlite(PathBuf::from(path))),
+            None => Err(Failure::Address(format!(
+                "--store (or CERTLIFE_STORE) must be {MEMORY}, {SQLITE}PATH or \
+                 postgres://USER@HOST/DATABASE, but {}",
+                found(address)
+            ))),
+        }
+    }
+}
+
+/// What stands there instead, without a password that may be part of it.
+fn found(address: &str) -> String {
+    match address.split_once(':') {
+        Some((scheme, _)) => format!("begins with {:?}", format!("{scheme}:")),
+        None => format!("is {address:?}"),
+    }
+}
+
+/// A store of any kind.
+#[derive(Debug, Clone)]
+pub(super) enum AnyStore {
+    Memory(MemoryStore),
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl AnyStore {
+    /// Leaves what is in memory to the end of the process: to give back every application one by one
+    /// would be work for nothing.
+    pub(super) fn leave(&self) {
+        if let Self::Memory(store) = self {
+            std::mem::forget(store.clone());
+        }
+    }
+}
+
+/// The same question to a store of any kind.
+macro_rules! ask {
+    ($store:expr, $it:ident => $answer:expr) => {
+        match $store {
+            AnyStore::Memory($it) => $answer,
+            AnyStore::Sqlite($it) => $answer,
+            AnyStore::Postgres($it) => $answer,
+        }
+    };
+}
+
+impl Store for AnyStore {
+    async fn append(
+        &self,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        ask!(self, it => it.append(batch, atomicity).await)
+    }
+
+    async fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        ask!(self, it => it.load(institution, uuid).await)
+    }
+
+    async fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        ask!(self, it => it.history(institution, uuid).await)
+    }
+
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        ask!(self, it => it.feed(after, limit).await)
+    }
+
+    fn wake(&self) -> Wake {
+        ask!(self, it => it.wake())
+    }
+}
+
+impl Directory for AnyStore {
+    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+        ask!(self, it => it.list(query).await)
+    }
+
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+        ask!(self, it => it.counts(institution).await)
+    }
+}

@@ -1,0 +1,69 @@
+-- Creates applications whose identity is free. $10 is the place in the feed of the transaction's events so
+-- far; the columns before it belong to one command each. Status and kind 0 are `created`.
+WITH input AS (
+    SELECT *
+    FROM unnest(
+        $1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
+        $7::smallint[], $8::smallint[], $9::text[]
+        -- with keys
+        , $11::text[]
+        -- always
+    ) WITH ORDINALITY AS input (
+        uuid, institution, at, application_id, certificate_title, applicant_email,
+        trigger_context, actor_kind, actor,
+        -- with keys
+        key,
+        -- always
+        place
+    )
+),
+this AS (
+    SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
+),
+fresh AS (
+    SELECT * FROM input
+    -- with keys
+    WHERE key IS NULL OR NOT EXISTS (
+        SELECT FROM certlife_idempotency used
+        WHERE used.key = input.key AND used.institution = input.institution
+    )
+    -- always
+),
+created AS (
+    INSERT INTO certlife_application (
+        uuid, institution, application_id, certificate_title, applicant_email, trigger_context,
+        status, version, updated_at, transaction
+    )
+    SELECT
+        uuid, institution, application_id, certificate_title, applicant_email, trigger_context,
+        0, 1, at, transaction
+    FROM fresh, this
+    ON CONFLICT (uuid) DO NOTHING
+    RETURNING uuid
+),
+-- So written, what was created is looked up in a hash table and not in a loop over all.
+done AS (
+    SELECT * FROM fresh
+    WHERE CASE WHEN uuid IN (SELECT uuid FROM created) THEN true ELSE false END
+),
+-- with keys
+keyed AS (
+    INSERT INTO certlife_idempotency (key, institution, uuid, version)
+    SELECT key, institution, uuid, 1 FROM done WHERE key IS NOT NULL
+),
+-- always
+recorded AS (
+    INSERT INTO certlife_event (
+        uuid, version, kind, at, actor_kind, actor, transaction, place
+        -- with keys
+        , idempotency_key
+        -- always
+    )
+    SELECT
+        uuid, 1, 0, at, actor_kind, actor, transaction, $10::integer + place::integer
+        -- with keys
+        , key
+        -- always
+    FROM done, this
+)
+SELECT uuid FROM created

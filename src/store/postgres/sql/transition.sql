@@ -1,0 +1,87 @@
+-- Moves applications on where the command is legal: $5 is the set of (status, source) in which it is, as
+-- made from the crate's rules. $11 is the place in the feed of the transaction's events so far; the columns
+-- before it belong to one command each.
+WITH input AS (
+    SELECT *
+    FROM unnest(
+        $1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::integer[], $6::smallint[],
+        $7::bigint[], $8::smallint[], $9::text[], $10::text[]
+        -- with keys
+        , $12::text[]
+        -- always
+    ) WITH ORDINALITY AS input (
+        uuid, institution, at, at_is_given, legal, status,
+        expected_version, actor_kind, actor, text,
+        -- with keys
+        key,
+        -- always
+        place
+    )
+    -- with keys
+    WHERE key IS NULL OR NOT EXISTS (
+        SELECT FROM certlife_idempotency used
+        WHERE used.key = input.key AND used.institution = input.institution
+    )
+    -- always
+),
+this AS (
+    SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
+),
+moved AS (
+    UPDATE certlife_application head
+    SET status = input.status,
+        version = head.version + 1,
+        updated_at = greatest(head.updated_at, input.at),
+        transaction = this.transaction
+    FROM input, this
+    WHERE head.uuid = input.uuid
+        AND head.institution = input.institution
+        AND input.legal >> (head.status * 2 + (head.trigger_context = 2)::integer) & 1 = 1
+        AND (input.expected_version IS NULL OR head.version = input.expected_version)
+        AND (NOT input.at_is_given OR head.updated_at <= input.at)
+        -- In the feed, this event must come after the one before; if it does not, the next
+        -- transaction's will.
+        AND head.transaction <= this.transaction
+        -- What was edited by hand is not moved on.
+        AND EXISTS (
+            SELECT FROM certlife_event last
+            WHERE last.uuid = head.uuid AND last.version = head.version
+                AND last.kind = head.status AND last.at = head.updated_at
+        )
+        AND head.application_id BETWEEN 1 AND 9007199254740991
+        AND head.applicant_email LIKE '_%@_%'
+        AND length(head.certificate_title) BETWEEN 1 AND 510
+    RETURNING
+        head.uuid, head.version, head.updated_at, head.application_id,
+        head.certificate_title, head.applicant_email, head.trigger_context,
+        head.institution, head.status, head.transaction,
+        input.actor_kind, input.actor, input.text, input.place
+        -- with keys
+        , input.key
+        -- always
+),
+-- with keys
+keyed AS (
+    INSERT INTO certlife_idempotency (key, institution, uuid, version)
+    SELECT key, institution, uuid, version FROM moved WHERE key IS NOT NULL
+),
+-- always
+recorded AS (
+    INSERT INTO certlife_event (
+        uuid, version, kind, at, actor_kind, actor, text, transaction, place
+        -- with keys
+        , idempotency_key
+        -- always
+    )
+    SELECT
+        uuid, version, status, updated_at, actor_kind, actor, text, transaction,
+        $11::integer + place::integer
+        -- with keys
+        , key
+        -- always
+    FROM moved
+)
+SELECT
+    uuid, version, updated_at,
+    application_id, certificate_title, applicant_email, trigger_context
+FROM moved
