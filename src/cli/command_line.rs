@@ -160,7 +160,7 @@ pub(super) fn parse(
                 Action::Fail => Some(Scalar::text(ERROR, error)?),
                 Action::BeginProcessing | Action::Approve | Action::Retry => None,
             };
-            Operation::Transition {
+            Operation::Act {
                 uuid,
                 command: Command::new(action, text.as_deref())?,
                 expected_version: version.map(read_version).transpose()?,

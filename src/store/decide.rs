@@ -27,7 +27,7 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
         Operation::Upload(details, upload) => {
             return Ok(Application::upload(details.clone(), *upload, at).event);
         }
-        Operation::Transition {
+        Operation::Act {
             command,
             expected_version,
             ..
@@ -90,7 +90,7 @@ fn is_of(event: &Event, operation: &Operation) -> bool {
                 *event.body() == body && event.details() == &**details
             })
         }
-        Operation::Transition {
+        Operation::Act {
             uuid,
             command,
             expected_version,

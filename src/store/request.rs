@@ -51,7 +51,7 @@ pub enum Operation {
     /// The institution uploads into its vault.
     Upload(Arc<ApplicationDetails>, VaultUpload),
     /// An application that exists moves on.
-    Transition {
+    Act {
         /// Which application.
         uuid: Uuid,
         /// What is done to it.
@@ -74,7 +74,7 @@ impl Operation {
         match self {
             Self::Submit(_) => Self::SUBMIT,
             Self::Upload(..) => Self::UPLOAD,
-            Self::Transition { command, .. } => command.action().as_str(),
+            Self::Act { command, .. } => command.action().as_str(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Operation {
     pub fn uuid(&self) -> Uuid {
         match self {
             Self::Submit(details) | Self::Upload(details, _) => details.uuid(),
-            Self::Transition { uuid, .. } => *uuid,
+            Self::Act { uuid, .. } => *uuid,
         }
     }
 
@@ -92,7 +92,7 @@ impl Operation {
     pub const fn action(&self) -> Option<Action> {
         match self {
             Self::Submit(_) | Self::Upload(..) => None,
-            Self::Transition { command, .. } => Some(command.action()),
+            Self::Act { command, .. } => Some(command.action()),
         }
     }
 
@@ -102,7 +102,7 @@ impl Operation {
         match self {
             Self::Submit(details) => Some((details, TriggerContext::CustomerSubmission)),
             Self::Upload(details, upload) => Some((details, (*upload).into())),
-            Self::Transition { .. } => None,
+            Self::Act { .. } => None,
         }
     }
 }
@@ -138,7 +138,7 @@ impl Request {
         uuid: Uuid,
         command: Command,
     ) -> Self {
-        let operation = Operation::Transition {
+        let operation = Operation::Act {
             uuid,
             command,
             expected_version: None,
@@ -161,7 +161,7 @@ impl Request {
     /// The same, for a caller who has seen this version. A creation expects none, and stays as it is.
     #[must_use]
     pub fn expecting(mut self, version: u64) -> Self {
-        if let Operation::Transition {
+        if let Operation::Act {
             expected_version, ..
         } = &mut self.operation
         {

@@ -26,7 +26,7 @@ use crate::store::{Append, IdempotencyKey, StoreError};
 pub(super) fn kind_of(append: &Append) -> Kind {
     match append.request.operation {
         Operation::Submit(_) | Operation::Upload(..) => Kind::Creation,
-        Operation::Transition { .. } => Kind::Transition,
+        Operation::Act { .. } => Kind::Transition,
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn append(
     for append in batch {
         common.push(append);
         match &append.request.operation {
-            Operation::Transition {
+            Operation::Act {
                 command,
                 expected_version,
                 ..
@@ -201,7 +201,7 @@ pub(super) async fn append(
 fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
     let corrupt =
         |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
-    let Operation::Transition { command, .. } = &append.request.operation else {
+    let Operation::Act { command, .. } = &append.request.operation else {
         // What was created is what was asked for.
         return decide(append, None).map_err(|refusal| corrupt(refusal.to_string()));
     };

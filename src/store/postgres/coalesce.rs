@@ -9,7 +9,7 @@ use tokio_postgres::{GenericClient, Statement};
 
 use super::PostgresOptions;
 use super::batch::{self, has_keys, kind_of};
-use super::failure::{Failure, unavailable};
+use super::failure::{Failure, is_lost, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::{Seen, see};
 use super::statement::Kind;
@@ -77,6 +77,7 @@ impl Coalescer {
                 answer,
                 since,
                 attempts: 0,
+                unknown: None,
             }
         };
         let items: Vec<_> = match atomicity {
@@ -178,11 +179,7 @@ impl Shared {
 
     async fn fail(&self, batch: Vec<Item>, failure: &Failure) -> Vec<Item> {
         let patience = self.options.patience;
-        let (error, pause) = match failure {
-            Failure::Undone(error) => {
-                batch.into_iter().for_each(|item| refuse(item, error));
-                return Vec::new();
-            }
+        let error = match failure {
             Failure::Again(error) => {
                 // Long enough for others to get through first.
                 let attempts = batch.first().map_or(0, |item| item.attempts);
@@ -190,11 +187,19 @@ impl Shared {
                 tokio::time::sleep(pause).await;
                 return retry(batch, error);
             }
-            Failure::Unsent(error) | Failure::Unknown(error) => (error, RECONNECT),
+            Failure::Undone(error) | Failure::Unsent(error) | Failure::Unknown(error) => error,
         };
         let mut again = Vec::new();
-        for item in batch {
-            let may_repeat = matches!(failure, Failure::Unsent(_)) || item.is_repeatable();
+        for mut item in batch {
+            let may_repeat = match failure {
+                Failure::Unknown(error) => {
+                    item.unknown.get_or_insert_with(|| error.clone());
+                    item.is_repeatable()
+                }
+                // What is in its way may be its own earlier try.
+                Failure::Undone(_) => item.unknown.is_some(),
+                Failure::Unsent(_) | Failure::Again(_) => true,
+            };
             if may_repeat && item.since.elapsed() < patience {
                 again.push(item);
             } else {
@@ -202,7 +207,7 @@ impl Shared {
             }
         }
         if !again.is_empty() {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(RECONNECT).await;
         }
         again
     }
@@ -240,9 +245,9 @@ async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Fail
     let kind = appends.first().map_or(Kind::Transition, |it| kind_of(it));
     let sql = kind.sql(has_keys(appends));
     client.prepare_cached(sql).await.map_err(|error| {
-        let is_lost = error.code().is_none();
+        let is_unsent = is_lost(&error);
         let error = unavailable(error);
-        if is_lost {
+        if is_unsent {
             Failure::Unsent(error)
         } else {
             Failure::Undone(error)
@@ -272,7 +277,10 @@ fn retry(batch: Vec<Item>, error: &StoreError) -> Vec<Item> {
     again
 }
 
+/// Answers all commands of the item with the error; nobody is told that nothing was changed who was in
+/// doubt before.
 fn refuse(item: Item, error: &StoreError) {
+    let error = item.unknown.as_ref().unwrap_or(error).clone();
     let answers = item.commands.iter().map(|_| Err(error.clone().into()));
     let answers = answers.collect();
     item.answer(answers);

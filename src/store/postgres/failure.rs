@@ -66,6 +66,18 @@ impl From<Error> for Failure {
     }
 }
 
+/// Whether the connection is lost, as opposed to something being wrong with what was sent.
+pub(super) fn is_lost(error: &Error) -> bool {
+    error.code().is_none_or(|state| {
+        [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+        ]
+        .contains(state)
+    })
+}
+
 /// An error of a statement that was rolled back, or only reads.
 pub(super) fn unavailable(error: Error) -> StoreError {
     StoreError::Unavailable {

@@ -140,6 +140,26 @@ impl PostgresStore {
         let reader = self.shared.readers.get().await;
         reader.map_err(|error| Failure::from(error).into_error())
     }
+
+    /// The answer to a question; none where the server does not give one in time.
+    async fn in_time<T>(&self, answer: impl Future<Output = T> + Send) -> Option<T> {
+        let limit = self.shared.options.answer_timeout;
+        tokio::time::timeout(limit, answer).await.ok()
+    }
+}
+
+/// Gives up a connection that has not answered, since an answer may yet come.
+fn keep_or_give_up<T>(
+    reader: Object,
+    answer: Option<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    answer.unwrap_or_else(|| {
+        drop(Object::take(reader));
+        Err(StoreError::Unavailable {
+            reason: "the server does not answer".to_owned(),
+            cause: None,
+        })
+    })
 }
 
 impl Store for PostgresStore {
@@ -156,7 +176,9 @@ impl Store for PostgresStore {
         institution: &InstitutionId,
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
-        read::load(&self.reader().await?, institution, uuid).await
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::load(&reader, institution, uuid)).await;
+        keep_or_give_up(reader, answer)
     }
 
     async fn history(
@@ -164,11 +186,17 @@ impl Store for PostgresStore {
         institution: &InstitutionId,
         uuid: Uuid,
     ) -> Result<Vec<Recorded>, StoreError> {
-        read::history(&self.reader().await?, institution, uuid).await
+        let reader = self.reader().await?;
+        let answer = self
+            .in_time(read::history(&reader, institution, uuid))
+            .await;
+        keep_or_give_up(reader, answer)
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        read::feed(&self.reader().await?, after, limit).await
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::feed(&reader, after, limit)).await;
+        keep_or_give_up(reader, answer)
     }
 
     fn wake(&self) -> Wake {
@@ -184,10 +212,14 @@ impl Store for PostgresStore {
 
 impl Directory for PostgresStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        read::list(&self.reader().await?, &query).await
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::list(&reader, &query)).await;
+        keep_or_give_up(reader, answer)
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
-        read::counts(&self.reader().await?, institution).await
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::counts(&reader, institution)).await;
+        keep_or_give_up(reader, answer)
     }
 }

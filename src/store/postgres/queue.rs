@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::batch::kind_of;
 use super::statement::Kind;
-use crate::store::{Append, ExecuteError, IdempotencyKey, InstitutionId, Receipt};
+use crate::store::{Append, ExecuteError, IdempotencyKey, InstitutionId, Receipt, StoreError};
 
 /// The most commands of one statement.
 pub(super) const MOST: usize = 1000;
@@ -24,6 +24,8 @@ pub(super) struct Item {
     pub(super) since: Instant,
     /// How often it was tried.
     pub(super) attempts: u32,
+    /// That it may have been carried out by an earlier try, which may even be under way still.
+    pub(super) unknown: Option<StoreError>,
 }
 
 impl Item {

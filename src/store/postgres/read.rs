@@ -139,11 +139,13 @@ pub(super) async fn feed(
 }
 
 pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
+    // A status that is none is read, so that it is reported.
     let (sql, start) = match query.order {
         Order::OldestFirst => (
             applications!(
                 "a.institution = $1 AND a.number > $2 \
-                 AND $3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 OR a.status NOT BETWEEN 0 AND 5) \
                  AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
                  ORDER BY a.number LIMIT $6"
             ),
@@ -152,7 +154,8 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         Order::NewestFirst => (
             applications!(
                 "a.institution = $1 AND a.number < $2 \
-                 AND $3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
+                 OR a.status NOT BETWEEN 0 AND 5) \
                  AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
                  ORDER BY a.number DESC LIMIT $6"
             ),

@@ -100,7 +100,10 @@ impl Joined<'_> {
         let status = get::<i16>(self.0, 6, "status")?.into();
         let status = decode(&EventKind::ALL, "status", status)?.status();
         let updated_at: i64 = get(self.0, 8, "updated_at")?;
-        if status != event.kind().status() || updated_at != event.timestamp().timestamp() {
+        if status != event.kind().status()
+            || u64::try_from(version) != Ok(event.version())
+            || updated_at != event.timestamp().timestamp()
+        {
             return Err(format!(
                 "its status {status} is not what the last event ({}, version {version}) left",
                 event.kind()

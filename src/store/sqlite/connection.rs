@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -24,7 +26,7 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     let mut connection = open(path, flags, options)?;
     super::schema::migrate(&mut connection, &path.display().to_string())?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
-    set("journal_mode", &"wal")
+    write_ahead(&connection, options.busy_timeout)
         .and_then(|()| {
             let synchronous = match options.durability {
                 Durability::Full => "full",
@@ -36,6 +38,22 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
         .map_err(unavailable)?;
     Ok(connection)
+}
+
+/// Switches to the log. Where others do so at the same time, SQLite does not wait for them; this does.
+fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < patience =>
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            switched => return switched,
+        }
+    }
 }
 
 /// Opens the file, which a writer has opened before, for reading.

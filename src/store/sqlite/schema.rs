@@ -19,13 +19,20 @@ const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// Brings the database to the newest version; whoever else opens it at the same time waits.
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
-    if is_current(connection, place)? {
+    // One look: between two, somebody else may make it a store.
+    let look = connection.transaction().map_err(unavailable)?;
+    let is_current = is_current(&look, place)?;
+    drop(look);
+    if is_current {
         return Ok(());
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(unavailable)?;
-    // Somebody else may have done it meanwhile.
+    // Somebody else may have done it meanwhile, or more than that.
+    if self::is_current(&transaction, place)? {
+        return Ok(());
+    }
     let version = version(&transaction)?;
     let missing = usize::try_from(version).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(missing) {

@@ -119,7 +119,7 @@ impl<'c> Write<'c> {
             return Ok(replay(append, recorded)?);
         }
         match append.request.operation {
-            Operation::Transition { .. } => self.move_on(append, institution),
+            Operation::Act { .. } => self.move_on(append, institution),
             Operation::Submit(_) | Operation::Upload(..) => self.create(append, institution),
         }
     }
