@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use crate::load::uuid;
+use crate::load::{rate, uuid};
 
 /// A copy of a database that is open elsewhere.
 pub fn copy(from: &Path, to: &Path) {
@@ -106,6 +106,6 @@ impl Loop {
             head.execute([no, seq]).unwrap();
         }
         self.connection.execute_batch("COMMIT").unwrap();
-        many as f64 / start.elapsed().as_secs_f64()
+        rate(many, start.elapsed())
     }
 }

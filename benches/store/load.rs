@@ -11,6 +11,12 @@ use certificate_lifecycle::{
 };
 use uuid::Uuid;
 
+/// How many a second.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
 /// The identity of the nth application: spread out as random ones are.
 pub fn uuid(number: u64) -> Uuid {
     Uuid::from_u128(u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
@@ -102,7 +108,7 @@ impl<S: Store> Load<S> {
             task.await.unwrap();
         }
         let done = self.position.load(Ordering::Relaxed) - first_position;
-        done as f64 / start.elapsed().as_secs_f64()
+        rate(done, start.elapsed())
     }
 }
 
@@ -119,9 +125,9 @@ pub async fn upload_many<S: Store>(
     let answers = engine
         .create_many(&institution(), &administrator, uploads, atomicity)
         .await;
-    let seconds = start.elapsed().as_secs_f64();
+    let time = start.elapsed();
     assert!(answers.iter().all(Result::is_ok));
-    many as f64 / seconds
+    rate(many, time)
 }
 
 /// Commands a second of customers' applications that are submitted, taken into processing and approved.

@@ -1,9 +1,9 @@
 //! Sets of (state, source), as one word: how the rules reach a database.
 
-use crate::lifecycle::action::Action;
-use crate::lifecycle::rules;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
+#[cfg(feature = "postgres")]
+use crate::lifecycle::{action::Action, rules};
 
 /// A set of combinations of state and source: bit `2 × status + source` of a word, each counted from 0
 /// in the order of its `ALL`. Stored databases rely on that order; a test pins it.
@@ -15,6 +15,7 @@ impl Cells {
     pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
 
     /// Where the action is legal, by the rules.
+    #[cfg(feature = "postgres")]
     pub(crate) fn legal(action: Action) -> Self {
         Self::of(|status, source| rules::is_legal(status, source, action))
     }
@@ -42,11 +43,13 @@ impl Cells {
     }
 
     /// The word.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) const fn bits(self) -> u16 {
         self.0
     }
 }
 
 const fn bit(status: Status, source: Source) -> u16 {
-    1 << (status as u16 * Source::ALL.len() as u16 + source as u16)
+    const { assert!(Source::ALL.len() == 2) }
+    1 << (status as u16 * 2 + source as u16)
 }

@@ -146,11 +146,12 @@ pub enum StoreError {
 /// The error of a database, shared by all whom it befell.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl StoreError {
-    pub(crate) fn corrupt(row: impl Into<String>, problem: impl ToString) -> Self {
+    pub(crate) fn corrupt(row: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Corrupt {
             row: row.into(),
-            problem: problem.to_string(),
+            problem: problem.into(),
         }
     }
 }

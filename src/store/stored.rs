@@ -150,15 +150,6 @@ fn body(
     })
 }
 
-/// The text that an event carries beyond its details, if its kind has one.
-pub(super) fn text_of(event: &Event) -> Option<&str> {
-    match event.body() {
-        EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),
-        EventBody::Failed { error, .. } => Some(error.as_str()),
-        _ => None,
-    }
-}
-
 /// What stands beside an event in the record, as columns.
 pub(super) struct StoredRecord {
     pub(super) cursor: Cursor,

@@ -111,7 +111,7 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
             format!("another process keeps the database busy ({error})")
         }
         Some(ErrorCode::DatabaseCorrupt) => {
-            return StoreError::corrupt("the database file", error);
+            return StoreError::corrupt("the database file", error.to_string());
         }
         _ => error.to_string(),
     };

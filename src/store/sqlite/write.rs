@@ -8,14 +8,14 @@ use uuid::Uuid;
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
 use super::row::{BY_UUID, Joined};
-use crate::lifecycle::event::{Event, EventKind};
+use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::source::TriggerContext;
 use crate::lifecycle::state::Status;
 use crate::store::actor::ActorKind;
 use crate::store::decide::{decide, replay};
 use crate::store::name::{IdempotencyKey, InstitutionId};
 use crate::store::request::{Operation, Recorded};
-use crate::store::stored::{code, text_of};
+use crate::store::stored::code;
 use crate::store::{Append, ExecuteError, Receipt, Refusal, StoreError};
 
 /// Why a command within a transaction has no event.
@@ -294,5 +294,14 @@ impl<'c> Write<'c> {
         let current =
             current().map_err(|problem: String| StoreError::corrupt(joined.key(), problem))?;
         Ok(Some(current))
+    }
+}
+
+/// The text that an event carries beyond its details, if its kind has one.
+fn text_of(event: &Event) -> Option<&str> {
+    match event.body() {
+        EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),
+        EventBody::Failed { error, .. } => Some(error.as_str()),
+        _ => None,
     }
 }
