@@ -1,6 +1,8 @@
 //! Sets of (state, source), as one word: how the rules reach a database.
 
+#[cfg(feature = "postgres")]
 use crate::lifecycle::action::Action;
+#[cfg(feature = "postgres")]
 use crate::lifecycle::rules;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
@@ -15,6 +17,7 @@ impl Cells {
     pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
 
     /// Where the action is legal, by the rules.
+    #[cfg(feature = "postgres")]
     pub(crate) fn legal(action: Action) -> Self {
         Self::of(|status, source| rules::is_legal(status, source, action))
     }
@@ -42,11 +45,12 @@ impl Cells {
     }
 
     /// The word.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) const fn bits(self) -> u16 {
         self.0
     }
 }
 
 const fn bit(status: Status, source: Source) -> u16 {
-    1 << (status as u16 * Source::ALL.len() as u16 + source as u16)
+    1 << (status as usize * Source::ALL.len() + source as usize)
 }

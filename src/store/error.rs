@@ -146,7 +146,12 @@ pub enum StoreError {
 /// The error of a database, shared by all whom it befell.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl StoreError {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is wrong is an error or a sentence, and ends here"
+    )]
     pub(crate) fn corrupt(row: impl Into<String>, problem: impl ToString) -> Self {
         Self::Corrupt {
             row: row.into(),

@@ -31,7 +31,7 @@ pub struct MemoryStore {
 }
 
 /// Nobody else can commit, so whoever waits is woken; this is only how often they look nevertheless.
-const POLL: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 struct Tables {

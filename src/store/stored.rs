@@ -151,6 +151,7 @@ fn body(
 }
 
 /// The text that an event carries beyond its details, if its kind has one.
+#[cfg(feature = "sqlite")]
 pub(super) fn text_of(event: &Event) -> Option<&str> {
     match event.body() {
         EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),

@@ -159,9 +159,9 @@ impl Shared {
                 .collect();
             return match answers {
                 Some(answers) => {
-                    batch
-                        .into_iter()
-                        .for_each(|item| item.answer(answers.clone()));
+                    for item in batch {
+                        item.answer(answers.clone());
+                    }
                     Vec::new()
                 }
                 None => retry(batch, &contended()),

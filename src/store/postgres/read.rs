@@ -12,6 +12,7 @@ use super::row::{Joined, columns};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
+use crate::lifecycle::value::ApplicantEmail;
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
@@ -163,7 +164,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         ),
     };
     let filter = &query.filter;
-    let email = filter.email.as_ref().map(|it| it.as_str());
+    let email = filter.email.as_ref().map(ApplicantEmail::as_str);
     let parameters: [&(dyn ToSql + Sync); 6] = [
         &query.institution.as_str(),
         &query.after.map_or(start, |key| key.0),
@@ -181,8 +182,11 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         tokio_postgres::types::Type::TEXT,
         tokio_postgres::types::Type::INT8,
     ];
-    let typed: Vec<_> = parameters.into_iter().zip(types).collect();
-    let rows = client.query_typed(sql, &typed).await.map_err(unavailable)?;
+    let parameters: Vec<_> = parameters.into_iter().zip(types).collect();
+    let rows = client
+        .query_typed(sql, &parameters)
+        .await
+        .map_err(unavailable)?;
     let mut page = Page {
         applications: Vec::with_capacity(rows.len()),
         next: None,

@@ -10,6 +10,7 @@ use super::row::{BY_UUID, Joined, columns, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
+use crate::lifecycle::value::ApplicantEmail;
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Count, Cursor, InstitutionId, ListQuery, Order, Page, PageKey, Recorded, StoreError,
@@ -175,7 +176,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     };
     let filter = &query.filter;
     let before = filter.updated_before_seconds();
-    let email = filter.email.as_ref().map(|it| it.as_str());
+    let email = filter.email.as_ref().map(ApplicantEmail::as_str);
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
     let after = query.after.map_or(start, |key| key.0);
