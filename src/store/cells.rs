@@ -50,6 +50,5 @@ impl Cells {
 }
 
 const fn bit(status: Status, source: Source) -> u16 {
-    const { assert!(Source::ALL.len() == 2) }
-    1 << (status as u16 * 2 + source as u16)
+    1 << (status as usize * Source::ALL.len() + source as usize)
 }
