@@ -14,10 +14,19 @@ impl Cells {
     /// Every combination.
     pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
 
-    /// Where the action is legal, by the rules.
+    /// Where the action is legal, and some history leads to: at version 1 in the lowest 12 bits, then at
+    /// version 2, at odd versions from 3 on, and at even ones.
     #[cfg(feature = "postgres")]
-    pub(crate) fn legal(action: Action) -> Self {
-        Self::of(|status, source| rules::is_legal(status, source, action))
+    pub(crate) fn legal_at_versions(action: Action) -> i64 {
+        let at = |version| {
+            Self::of(|status, source| {
+                rules::is_legal(status, source, action)
+                    && rules::is_reachable(status, source, version)
+            })
+        };
+        (1..=4).rev().fold(0, |all, version| {
+            all << Self::ALL.0.count_ones() | i64::from(at(version).0)
+        })
     }
 
     /// The combinations that the predicate holds for.

@@ -59,7 +59,7 @@ struct Creations<'a> {
 #[derive(Default)]
 struct Transitions<'a> {
     at_is_given: Vec<bool>,
-    legal: Vec<i32>,
+    legal: Vec<i64>,
     status: Vec<i16>,
     expected_version: Vec<Option<i64>>,
     text: Vec<Option<Cow<'a, str>>>,
@@ -94,8 +94,7 @@ impl<'a> Creations<'a> {
 impl<'a> Transitions<'a> {
     fn push(&mut self, append: &Append, command: &'a Command, expected_version: Option<u64>) {
         self.at_is_given.push(append.request.at.is_some());
-        self.legal
-            .push(Cells::legal(command.action()).bits().into());
+        self.legal.push(Cells::legal_at_versions(command.action()));
         self.status
             .push(code(&EventKind::ALL, &event_kind(command)));
         // A version that PostgreSQL cannot hold is none that an application has.

@@ -11,7 +11,7 @@ use super::PostgresOptions;
 use super::batch::{self, has_keys, kind_of};
 use super::failure::{Failure, is_lost, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
-use super::read::{Seen, see};
+use super::read::{Seen, seal, see};
 use super::statement::Kind;
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
@@ -133,7 +133,7 @@ impl Shared {
         let attempt = self.attempt(&batch, is_atomic);
         match attempt.await {
             Ok(outcomes) => self.answer(batch, outcomes, is_atomic),
-            Err(Failure::Undone(_)) if batch.len() > 1 => {
+            Err(Failure::Undone(_) | Failure::Stray(_)) if batch.len() > 1 => {
                 // Something is wrong with one of them; the others need not suffer.
                 let mut again = Vec::new();
                 for item in batch {
@@ -187,6 +187,15 @@ impl Shared {
                 tokio::time::sleep(pause).await;
                 return retry(batch, error);
             }
+            Failure::Stray(detail) => {
+                for item in batch {
+                    let uuids = item.commands.iter().map(|it| it.uuid().to_string());
+                    let row = format!("application {}", uuids.collect::<Vec<_>>().join(", "));
+                    let problem = format!("an event stands after its last one: {detail}");
+                    refuse(item, &StoreError::corrupt(row, problem));
+                }
+                return Vec::new();
+            }
             Failure::Undone(error) | Failure::Unsent(error) | Failure::Unknown(error) => error,
         };
         let mut again = Vec::new();
@@ -198,7 +207,7 @@ impl Shared {
                 }
                 // What is in its way may be its own earlier try.
                 Failure::Undone(_) => item.unknown.is_some(),
-                Failure::Unsent(_) | Failure::Again(_) => true,
+                Failure::Unsent(_) | Failure::Again(_) | Failure::Stray(_) => true,
             };
             if may_repeat && item.since.elapsed() < patience {
                 again.push(item);
@@ -304,18 +313,31 @@ async fn each(
     } else {
         Some(see(client, &left).await)
     };
-    let outcome = |append: &&Append| match (events.remove(&append.uuid()), &seen) {
-        (Some(event), _) => {
-            Outcome::Answered(event.map_err(ExecuteError::from).map(|event| Receipt {
-                event,
-                replayed: false,
-            }))
-        }
-        (None, Some(Ok(seen))) => explain(append, seen),
-        // Nothing was changed for it; only why is not known.
-        (None, _) => Outcome::Again,
-    };
-    Ok(appends.iter().map(outcome).collect())
+    let mut outcomes = Vec::with_capacity(appends.len());
+    for append in appends {
+        let uuid = append.uuid();
+        outcomes.push(match (events.remove(&uuid), &seen) {
+            (Some(event), _) => {
+                let receipt = |event| Receipt {
+                    event,
+                    replayed: false,
+                };
+                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
+            }
+            (None, Some(Ok(seen))) => {
+                let outcome = explain(append, seen);
+                if matches!(outcome, Outcome::Again)
+                    && let Some(digest) = seen.unsealed(uuid)
+                {
+                    seal(client, uuid, digest).await?;
+                }
+                outcome
+            }
+            // Nothing was changed for it; only why is not known.
+            (None, _) => Outcome::Again,
+        });
+    }
+    Ok(outcomes)
 }
 
 /// Why a command did not go through.

@@ -15,6 +15,8 @@ pub(super) enum Failure {
     Again(StoreError),
     /// It was rolled back; something about its own commands may be the reason.
     Undone(StoreError),
+    /// It was rolled back, because an event that it wanted to record is there already: what it says.
+    Stray(String),
     /// It was never sent, since there is no connection.
     Unsent(StoreError),
     /// It was sent, but nobody knows what became of it.
@@ -24,6 +26,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn into_error(self) -> StoreError {
         match self {
+            Self::Stray(detail) => StoreError::corrupt("table certlife_event", detail),
             Self::Again(error)
             | Self::Undone(error)
             | Self::Unsent(error)
@@ -49,6 +52,12 @@ impl From<Error> for Failure {
             // The connection broke: whether the server had the statement by then, nobody knows.
             return Self::Unknown(unknown(error));
         };
+        let details = error.as_db_error();
+        if let Some(details) = details
+            && details.constraint() == Some("certlife_event_pkey")
+        {
+            return Self::Stray(details.detail().unwrap_or_default().to_owned());
+        }
         match state {
             SqlState::T_R_SERIALIZATION_FAILURE
             | SqlState::T_R_DEADLOCK_DETECTED

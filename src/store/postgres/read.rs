@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::failure::{Failure, unavailable};
 use super::row::{Joined, columns};
+use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
@@ -230,10 +231,17 @@ pub(super) async fn counts(
     Ok(Count::sorted(cells))
 }
 
+/// An application as it was seen.
+struct SeenApplication {
+    institution: String,
+    state: AnyApplication,
+    /// The digest of what was seen, where the stored one does not fit.
+    unsealed: Option<Uuid>,
+}
+
 /// What is recorded about commands that did not go through, for the crate to decide why.
 pub(super) struct Seen {
-    /// The application's state, with its institution's id.
-    applications: HashMap<Uuid, Result<(String, AnyApplication), StoreError>>,
+    applications: HashMap<Uuid, Result<SeenApplication, StoreError>>,
     /// What the keys were used for.
     keys: HashMap<(String, String), Result<Recorded, StoreError>>,
 }
@@ -245,14 +253,18 @@ impl Seen {
         append: &Append,
     ) -> Result<Option<AnyApplication>, StoreError> {
         match self.applications.get(&append.uuid()) {
-            Some(Ok((institution, application)))
-                if institution == append.request.institution.as_str() =>
-            {
-                Ok(Some(application.clone()))
+            Some(Ok(seen)) if seen.institution == append.request.institution.as_str() => {
+                Ok(Some(seen.state.clone()))
             }
             Some(Err(corrupt)) => Err(corrupt.clone()),
             _ => Ok(None),
         }
+    }
+
+    /// The digest of what was seen, if the stored one does not fit: somebody has edited the details.
+    pub(super) fn unsealed(&self, uuid: Uuid) -> Option<Uuid> {
+        let seen = self.applications.get(&uuid)?;
+        seen.as_ref().ok()?.unsealed
     }
 
     /// Whether there is an application by this identity, whoever's it is.
@@ -276,11 +288,23 @@ impl Seen {
 /// Looks at all that the commands are about.
 pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Result<Seen, Failure> {
     let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
-    let sql = applications!("a.uuid = ANY($1)");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", nullif(",
+        seal_of!("a"),
+        ", a.seal) FROM certlife_application a LEFT JOIN certlife_event e \
+         ON e.uuid = a.uuid AND e.version = a.version WHERE a.uuid = ANY($1)"
+    );
     let mut applications = HashMap::new();
     for row in &client.query(sql, &[&uuids]).await? {
+        let unsealed = row.try_get(20)?;
         let seen = read(row, |it| {
-            Ok((it.institution()?, it.last_event()?.application()))
+            Ok(SeenApplication {
+                institution: it.institution()?,
+                state: it.last_event()?.application(),
+                unsealed,
+            })
         });
         applications.insert(row.try_get(0)?, seen);
     }
@@ -323,4 +347,18 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         applications,
         keys: seen_keys,
     })
+}
+
+/// Seals the details of an application, which were found to be good, if they are still the same.
+pub(super) async fn seal(
+    client: &impl GenericClient,
+    uuid: Uuid,
+    seal: Uuid,
+) -> Result<(), Failure> {
+    let sql = concat!(
+        "UPDATE certlife_application a SET seal = $2 WHERE a.uuid = $1 AND $2 = ",
+        seal_of!("a")
+    );
+    client.execute(sql, &[&uuid, &seal]).await?;
+    Ok(())
 }

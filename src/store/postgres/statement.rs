@@ -19,20 +19,50 @@ impl Kind {
     /// The statement's text. Where no command has a key, what is about keys is left out: setting up a
     /// plan takes longer than carrying it out for a few rows.
     pub(super) fn sql(self, with_keys: bool) -> &'static str {
-        static KEYLESS: LazyLock<[String; 2]> =
-            LazyLock::new(|| [CREATION, TRANSITION].map(without_keys));
-        let [creation, transition] = &*KEYLESS;
+        static ALL: LazyLock<[String; 4]> = LazyLock::new(|| {
+            let [creation, transition] = [CREATION, TRANSITION].map(with_seals);
+            [
+                without_keys(&creation),
+                creation,
+                without_keys(&transition),
+                transition,
+            ]
+        });
+        let [keyless_creation, creation, keyless_transition, transition] = &*ALL;
         match (self, with_keys) {
-            (Self::Creation, true) => CREATION,
-            (Self::Creation, false) => creation,
-            (Self::Transition, true) => TRANSITION,
-            (Self::Transition, false) => transition,
+            (Self::Creation, true) => creation,
+            (Self::Creation, false) => keyless_creation,
+            (Self::Transition, true) => transition,
+            (Self::Transition, false) => keyless_transition,
         }
     }
 }
 
 const CREATION: &str = include_str!("sql/creation.sql");
 const TRANSITION: &str = include_str!("sql/transition.sql");
+
+/// The digest of an application's details, in terms of a table.
+macro_rules! seal_of {
+    ($table:literal) => {
+        concat!(
+            "md5(concat_ws(chr(31), ",
+            $table,
+            ".application_id, ",
+            $table,
+            ".certificate_title, ",
+            $table,
+            ".applicant_email, ",
+            $table,
+            ".trigger_context))::uuid"
+        )
+    };
+}
+pub(super) use seal_of;
+
+fn with_seals(sql: &str) -> String {
+    sql.replace("seal_of(fresh)", seal_of!("fresh"))
+        .replace("seal_of(head)", seal_of!("head"))
+}
 
 /// The statement without the lines between these marks.
 fn without_keys(sql: &str) -> String {

@@ -9,6 +9,8 @@ CREATE TABLE certlife_application (
     certificate_title text NOT NULL,
     applicant_email text NOT NULL,
     trigger_context smallint NOT NULL,
+    -- A digest of the four columns before: as long as it fits, the crate has checked what they hold.
+    seal uuid NOT NULL,
     -- What a transition updates; it repeats what the last event says. None of it is indexed.
     status smallint NOT NULL,
     version bigint NOT NULL,

@@ -32,11 +32,11 @@ fresh AS (
 created AS (
     INSERT INTO certlife_application (
         uuid, institution, application_id, certificate_title, applicant_email, trigger_context,
-        status, version, updated_at, transaction
+        seal, status, version, updated_at, transaction
     )
     SELECT
         uuid, institution, application_id, certificate_title, applicant_email, trigger_context,
-        0, 1, at, transaction
+        seal_of(fresh), 0, 1, at, transaction
     FROM fresh, this
     ON CONFLICT (uuid) DO NOTHING
     RETURNING uuid
