@@ -62,6 +62,16 @@ fn main() -> ExitCode {
     conclude(&rows)
 }
 
+/// One caller is a program that does one thing after the other, on one thread; many are the tasks of a
+/// server, on as many threads as there are cores.
+fn runtime_for(callers: u64) -> Runtime {
+    if callers > 1 {
+        return runtime();
+    }
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -96,21 +106,22 @@ fn row(work: &str, (ours, peer): (f64, f64), peer_name: &str, goal: f64) -> Row 
 }
 
 fn sqlite(folder: &Path) -> Vec<Row> {
-    let runtime = runtime();
     let file = folder.join("ours.db");
     let engine = Engine::new(SqliteStore::open(&file).unwrap());
     let mut rows = Vec::new();
-    let load = runtime.block_on(Load::prepare(engine.clone(), 0, APPLICATIONS));
+    let load = runtime().block_on(Load::prepare(engine.clone(), 0, APPLICATIONS));
     // The peer writes to a file of its own, with the same tables and the same applications.
     let peer = folder.join("peer.db");
     bare::copy(&file, &peer);
     let bare = bare::Loop::open(&peer);
     for (callers, goal) in [(1, 0.8), (64, 10.0), (512, 20.0)] {
+        let runtime = runtime_for(callers);
         let ours = || runtime.block_on(load.run(callers, ROUND));
         let measured = pair(ours, || bare.run(ROUND));
         let work = format!("SQLite, {callers} callers");
         rows.push(row(&work, measured, "bare loop", goal));
     }
+    let runtime = runtime();
     let mut next = APPLICATIONS;
     let mut next_peer = APPLICATIONS;
     let measured = pair(
@@ -134,13 +145,13 @@ fn sqlite(folder: &Path) -> Vec<Row> {
 
 fn postgresql() -> Vec<Row> {
     let server = postgres::Server::start();
-    let runtime = runtime();
-    let url = runtime.block_on(server.url_of_new_schema());
-    let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
-    let load = runtime.block_on(Load::prepare(Engine::new(store), 0, APPLICATIONS));
     let peer = pgbench::Pgbench::prepare(&server, APPLICATIONS);
     [(1, 0.8), (64, 5.0)]
         .map(|(callers, goal)| {
+            let runtime = runtime_for(callers);
+            let url = runtime.block_on(server.url_of_new_schema());
+            let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
+            let load = runtime.block_on(Load::prepare(Engine::new(store), 0, APPLICATIONS));
             let ours = || runtime.block_on(load.run(callers, ROUND));
             let measured = pair(ours, || peer.run(callers, ROUND));
             let work = format!("PostgreSQL, {callers} callers");

@@ -9,7 +9,7 @@ use tokio_postgres::{GenericClient, Row, Statement};
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::statement::Kind;
+use super::statement::{Kind, Shape};
 use super::text::encode;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::application::ApplicationDetails;
@@ -21,21 +21,6 @@ use crate::store::decide::decide;
 use crate::store::request::Operation;
 use crate::store::stored::{StoredEvent, code};
 use crate::store::{Append, IdempotencyKey, StoreError};
-
-/// Which statement carries out the command.
-pub(super) fn kind_of(append: &Append) -> Kind {
-    match append.request.operation {
-        Operation::Submit(_) | Operation::Upload(..) => Kind::Creation,
-        Operation::Act { .. } => Kind::Transition,
-    }
-}
-
-/// Whether one of the commands has a key.
-pub(super) fn has_keys(batch: &[&Append]) -> bool {
-    batch
-        .iter()
-        .any(|append| append.request.idempotency_key.is_some())
-}
 
 /// The columns that creations and transitions have in common.
 #[derive(Default)]
@@ -150,35 +135,44 @@ pub(super) async fn append(
         }
     }
     let place = i32::try_from(place).unwrap_or(i32::MAX);
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = if transitions.legal.is_empty() {
-        vec![
-            &common.uuid,
-            &common.institution,
-            &common.at,
-            &creations.application_id,
-            &creations.title,
-            &creations.email,
-            &creations.trigger_context,
-            &common.actor_kind,
-            &common.actor,
+    let shape = Shape::of(batch);
+    /// The column, or its only value.
+    macro_rules! column {
+        ($column:expr) => {
+            match $column.first() {
+                Some(value) if shape.is_one => value as &(dyn ToSql + Sync),
+                _ => &$column,
+            }
+        };
+    }
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = match shape.kind {
+        Kind::Creation => vec![
+            column!(common.uuid),
+            column!(common.institution),
+            column!(common.at),
+            column!(creations.application_id),
+            column!(creations.title),
+            column!(creations.email),
+            column!(creations.trigger_context),
+            column!(common.actor_kind),
+            column!(common.actor),
             &place,
-        ]
-    } else {
-        vec![
-            &common.uuid,
-            &common.institution,
-            &common.at,
-            &transitions.at_is_given,
-            &transitions.legal,
-            &transitions.status,
-            &transitions.expected_version,
-            &common.actor_kind,
-            &common.actor,
-            &transitions.text,
+        ],
+        Kind::Transition => vec![
+            column!(common.uuid),
+            column!(common.institution),
+            column!(common.at),
+            column!(transitions.at_is_given),
+            column!(transitions.legal),
+            column!(transitions.status),
+            column!(transitions.expected_version),
+            column!(common.actor_kind),
+            column!(common.actor),
+            column!(transitions.text),
             &place,
-        ]
+        ],
     };
-    if has_keys(batch) {
+    if shape.has_keys {
         parameters.push(&common.key);
     }
     let rows = client.query(statement, &parameters).await?;

@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::{GenericClient, Statement};
 
 use super::PostgresOptions;
-use super::batch::{self, has_keys, kind_of};
+use super::batch;
 use super::failure::{Failure, is_lost, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::{Seen, seal, see};
-use super::statement::Kind;
+use super::statement::{Kind, Shape};
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
 
@@ -115,7 +115,8 @@ impl Shared {
     /// Carries out batch after batch, until nothing is left that could be.
     async fn work(self: Arc<Self>) {
         loop {
-            let Some(batch) = self.queue().take() else {
+            self.gather().await;
+            let Some(batch) = self.queue().take(self.options.writers) else {
                 return;
             };
             let busy: Vec<Token> = batch
@@ -124,6 +125,21 @@ impl Shared {
                 .collect();
             let again = self.carry_out(batch).await;
             self.queue().put_back(&busy, again);
+        }
+    }
+
+    /// Callers who were answered together come back one after the other. Whoever takes the first of them
+    /// at once leaves the others to a statement of their own; so the callers go first, as long as more
+    /// of them come.
+    async fn gather(&self) {
+        let mut waiting = self.queue().waiting();
+        loop {
+            tokio::task::yield_now().await;
+            let more = self.queue().waiting();
+            if more <= waiting || more >= MOST {
+                return;
+            }
+            waiting = more;
         }
     }
 
@@ -251,17 +267,18 @@ impl Shared {
 
 /// The statement for the commands, which are all of one kind.
 async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
-    let kind = appends.first().map_or(Kind::Transition, |it| kind_of(it));
-    let sql = kind.sql(has_keys(appends));
-    client.prepare_cached(sql).await.map_err(|error| {
-        let is_unsent = is_lost(&error);
-        let error = unavailable(error);
-        if is_unsent {
-            Failure::Unsent(error)
-        } else {
-            Failure::Undone(error)
-        }
-    })
+    client
+        .prepare_cached(Shape::of(appends).sql())
+        .await
+        .map_err(|error| {
+            let is_unsent = is_lost(&error);
+            let error = unavailable(error);
+            if is_unsent {
+                Failure::Unsent(error)
+            } else {
+                Failure::Undone(error)
+            }
+        })
 }
 
 /// What a command hears that lost every race.
@@ -424,13 +441,13 @@ fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
         let tokens: Vec<Token> = tokens(append).collect();
         let after = tokens.iter().filter_map(|token| last.get(token)).max();
         let mut wave = after.map_or(0, |wave| wave + 1);
-        let kind = kind_of(append);
+        let kind = Kind::of(append);
         let has_room = |it: &Vec<usize>| {
             it.len() < MOST
                 && it
                     .first()
                     .and_then(|first| appends.get(*first))
-                    .is_none_or(|first| kind_of(first) == kind)
+                    .is_none_or(|first| Kind::of(first) == kind)
         };
         while waves.get(wave).is_some_and(|it| !has_room(it)) {
             wave += 1;

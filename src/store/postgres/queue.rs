@@ -6,12 +6,14 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::batch::kind_of;
 use super::statement::Kind;
 use crate::store::{Append, ExecuteError, IdempotencyKey, InstitutionId, Receipt, StoreError};
 
 /// The most commands of one statement.
 pub(super) const MOST: usize = 1000;
+
+/// Fewer commands than this are not shared among the workers.
+const SHARE: usize = 16;
 
 pub(super) type Answer = Result<Receipt, ExecuteError>;
 
@@ -37,7 +39,7 @@ impl Item {
     /// Which statement carries it out; none where its commands need several.
     fn kind(&self) -> Option<Kind> {
         match (self.stands_or_falls_together, self.commands.first()) {
-            (false, Some(append)) => Some(kind_of(append)),
+            (false, Some(append)) => Some(Kind::of(append)),
             _ => None,
         }
     }
@@ -71,6 +73,8 @@ pub(super) struct Queue {
     waiting: VecDeque<Item>,
     busy: HashSet<Token>,
     workers: usize,
+    /// How many of the workers have a batch.
+    under_way: usize,
 }
 
 impl Queue {
@@ -82,16 +86,24 @@ impl Queue {
         is_needed
     }
 
+    /// How many items wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next batch for a worker, whose tokens are busy from now on; none, and the worker is gone.
     ///
     /// A batch is carried out by one statement, so it has either creations or transitions. A command waits
     /// for those before it that share one of its tokens; commands that stand or fall together are a batch
     /// of their own.
-    pub(super) fn take(&mut self) -> Option<Vec<Item>> {
+    pub(super) fn take(&mut self, most_workers: usize) -> Option<Vec<Item>> {
+        // What is left is for those who have nothing to do, in parts that are worth a statement.
+        let free = most_workers.saturating_sub(self.under_way).max(1);
+        let share = self.waiting.len().div_ceil(free).clamp(SHARE, MOST);
         let mut batch: Vec<Item> = Vec::new();
         let mut taken: HashSet<Token> = HashSet::new();
         let mut blocked: HashSet<Token> = HashSet::new();
-        let mut left = VecDeque::with_capacity(self.waiting.len().min(MOST));
+        let mut left = VecDeque::new();
         let mut is_full = false;
         while !is_full && let Some(item) = self.waiting.pop_front() {
             let wanted: HashSet<Token> = item.commands.iter().flat_map(tokens).collect();
@@ -104,7 +116,7 @@ impl Queue {
             };
             if is_free && fits {
                 taken.extend(wanted);
-                is_full = item.stands_or_falls_together || batch.len() + 1 == MOST;
+                is_full = item.stands_or_falls_together || batch.len() + 1 >= share;
                 batch.push(item);
             } else {
                 blocked.extend(wanted);
@@ -119,11 +131,13 @@ impl Queue {
             return None;
         }
         self.busy.extend(taken);
+        self.under_way += 1;
         Some(batch)
     }
 
     /// Ends a batch: these items are to be tried again, before all others.
     pub(super) fn put_back(&mut self, tokens: &[Token], again: Vec<Item>) {
+        self.under_way -= 1;
         for token in tokens {
             self.busy.remove(token);
         }

@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use crate::store::{Append, Operation};
+
 /// Which statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -15,25 +17,60 @@ pub(super) enum Kind {
     Transition,
 }
 
-impl Kind {
-    /// The statement's text. Where no command has a key, what is about keys is left out: setting up a
-    /// plan takes longer than carrying it out for a few rows.
-    pub(super) fn sql(self, with_keys: bool) -> &'static str {
-        static ALL: LazyLock<[String; 4]> = LazyLock::new(|| {
-            let [creation, transition] = [CREATION, TRANSITION].map(with_seals);
-            [
-                without_keys(&creation),
-                creation,
-                without_keys(&transition),
-                transition,
-            ]
+/// For what a statement is made. What nobody asks for is left out: setting up a plan takes longer than
+/// carrying it out for a few rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) kind: Kind,
+    /// One command and no arrays; only where it has no key.
+    pub(super) is_one: bool,
+    pub(super) has_keys: bool,
+}
+
+impl Shape {
+    /// The shape for these commands, which are all of one kind.
+    pub(super) fn of(batch: &[&Append]) -> Self {
+        let has_key = |append: &&Append| append.request.idempotency_key.is_some();
+        let has_keys = batch.iter().any(has_key);
+        Self {
+            kind: batch.first().map_or(Kind::Transition, |it| Kind::of(it)),
+            is_one: batch.len() == 1 && !has_keys,
+            has_keys,
+        }
+    }
+
+    /// The statement's text.
+    pub(super) fn sql(self) -> &'static str {
+        static ALL: LazyLock<Vec<(Shape, String)>> = LazyLock::new(|| {
+            let shapes = [(true, false), (false, false), (false, true)];
+            let of = |kind, sql: &str| {
+                shapes.map(|(is_one, has_keys)| {
+                    let shape = Shape {
+                        kind,
+                        is_one,
+                        has_keys,
+                    };
+                    (shape, lines_for(&with_seals(sql), shape))
+                })
+            };
+            let creations = of(Kind::Creation, CREATION);
+            creations
+                .into_iter()
+                .chain(of(Kind::Transition, TRANSITION))
+                .collect()
         });
-        let [keyless_creation, creation, keyless_transition, transition] = &*ALL;
-        match (self, with_keys) {
-            (Self::Creation, true) => creation,
-            (Self::Creation, false) => keyless_creation,
-            (Self::Transition, true) => transition,
-            (Self::Transition, false) => keyless_transition,
+        let found = ALL.iter().find(|(shape, _)| *shape == self);
+        // All shapes that `of` makes are there.
+        found.map_or("", |(_, sql)| sql)
+    }
+}
+
+impl Kind {
+    /// Which statement carries out the command.
+    pub(super) fn of(append: &Append) -> Self {
+        match append.request.operation {
+            Operation::Submit(_) | Operation::Upload(..) => Self::Creation,
+            Operation::Act { .. } => Self::Transition,
         }
     }
 }
@@ -45,15 +82,15 @@ const TRANSITION: &str = include_str!("sql/transition.sql");
 macro_rules! seal_of {
     ($table:literal) => {
         concat!(
-            "md5(concat_ws(chr(31), ",
+            "md5(",
             $table,
-            ".application_id, ",
+            ".applicant_email || E'\\x1f' || ",
             $table,
-            ".certificate_title, ",
+            ".application_id || E'\\x1f' || ",
             $table,
-            ".applicant_email, ",
+            ".trigger_context || E'\\x1f' || ",
             $table,
-            ".trigger_context))::uuid"
+            ".certificate_title)::uuid"
         )
     };
 }
@@ -64,14 +101,17 @@ fn with_seals(sql: &str) -> String {
         .replace("seal_of(head)", seal_of!("head"))
 }
 
-/// The statement without the lines between these marks.
-fn without_keys(sql: &str) -> String {
+/// The statement for this many commands, with keys or without: lines behind a mark for something else
+/// are left out, up to the next mark.
+fn lines_for(sql: &str, shape: Shape) -> String {
     let mut kept = String::with_capacity(sql.len());
     let mut is_kept = true;
     for line in sql.lines() {
         match line.trim() {
-            "-- with keys" => is_kept = false,
             "-- always" => is_kept = true,
+            "-- with keys" => is_kept = shape.has_keys,
+            "-- one" => is_kept = shape.is_one && !shape.has_keys,
+            "-- many" => is_kept = !shape.is_one || shape.has_keys,
             _ if is_kept => {
                 kept.push_str(line);
                 kept.push('\n');

@@ -1,23 +1,30 @@
 -- Creates applications whose identity is free. $10 is the place in the feed of the transaction's events so
 -- far; the columns before it belong to one command each. Status and kind 0 are `created`.
 WITH input AS (
+    -- one
+    SELECT
+        $1::uuid AS uuid, $2::text AS institution, $3::bigint AS at, $4::bigint AS application_id,
+        $5::text AS certificate_title, $6::text AS applicant_email,
+        $7::smallint AS trigger_context, $8::smallint AS actor_kind, $9::text AS actor, 1 AS place
+    -- many
     SELECT *
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
         $7::smallint[], $8::smallint[], $9::text[]
         -- with keys
         , $11::text[]
-        -- always
+        -- many
     ) WITH ORDINALITY AS input (
         uuid, institution, at, application_id, certificate_title, applicant_email,
         trigger_context, actor_kind, actor,
         -- with keys
         key,
-        -- always
+        -- many
         place
     )
+    -- always
 ),
-this AS (
+this AS MATERIALIZED (
     SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
 ),
 fresh AS (

@@ -1,20 +1,27 @@
 -- Moves applications on where the command is legal: $5 is the set of (version, status, source) in which it
--- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. $11 is the place in the feed of the transaction's events so far; the columns
--- before it belong to one command each.
+-- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. $11 is
+-- the place in the feed of the transaction's events so far; the parameters before it belong to one command
+-- each.
 WITH input AS (
+    -- one
+    SELECT
+        $1::uuid AS uuid, $2::text AS institution, $3::bigint AS at, $4::boolean AS at_is_given,
+        $5::bigint AS legal, $6::smallint AS status, $7::bigint AS expected_version,
+        $8::smallint AS actor_kind, $9::text AS actor, $10::text AS text, 1 AS place
+    -- many
     SELECT *
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::smallint[],
         $7::bigint[], $8::smallint[], $9::text[], $10::text[]
         -- with keys
         , $12::text[]
-        -- always
+        -- many
     ) WITH ORDINALITY AS input (
         uuid, institution, at, at_is_given, legal, status,
         expected_version, actor_kind, actor, text,
         -- with keys
         key,
-        -- always
+        -- many
         place
     )
     -- with keys
@@ -24,7 +31,7 @@ WITH input AS (
     )
     -- always
 ),
-this AS (
+this AS MATERIALIZED (
     SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
 ),
 moved AS (
