@@ -34,7 +34,7 @@ use pool::Target;
 /// How a database is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// How many connections write at the same time; 2. The commands that wait for one meanwhile become
+    /// How many connections write at the same time; 3. The commands that wait for one meanwhile become
     /// one statement, so more of them make smaller statements.
     pub writers: usize,
     /// How many connections read at the same time; 4.
@@ -54,7 +54,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            writers: 2,
+            writers: 3,
             readers: 4,
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(5),
