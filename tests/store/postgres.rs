@@ -3,6 +3,7 @@
 mod corrupt;
 mod faults;
 mod slow;
+mod tls;
 mod wire;
 
 pub use slow::Slow;

@@ -24,6 +24,8 @@ pub struct Server {
     programs: PathBuf,
     run_as: Option<User>,
     watchdog: Child,
+    /// What it is started with beyond the usual.
+    settings: String,
     schemas: AtomicU32,
 }
 
@@ -42,6 +44,32 @@ pub fn server() -> &'static Server {
 impl Server {
     /// Sets up a server and starts it.
     pub fn start() -> Self {
+        let server = Self::set_up();
+        server.launch();
+        server
+    }
+
+    /// Sets up a server that listens on loopback, with this certificate and key as PEM, and starts it. The
+    /// URL names it `localhost`.
+    pub fn start_with_tls(certificate: &str, key: &str) -> (Self, String) {
+        let mut server = Self::set_up();
+        for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
+            let file = server.data().join(name);
+            fs::write(&file, pem).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some(user) = &server.run_as {
+                chown(&file, Some(user.uid), Some(user.gid)).unwrap();
+            }
+        }
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        server.settings = format!("-c ssl=on -c listen_addresses=127.0.0.1 -c port={port}");
+        server.launch();
+        (server, format!("postgres://tests@localhost:{port}/postgres"))
+    }
+
+    fn set_up() -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new()
             .prefix("certificate-lifecycle-pg-")
@@ -60,6 +88,7 @@ impl Server {
             programs,
             run_as,
             watchdog,
+            settings: String::new(),
             schemas: AtomicU32::new(0),
         };
         server.run(
@@ -75,7 +104,6 @@ impl Server {
                 "-N",
             ],
         );
-        server.launch();
         server
     }
 
@@ -130,8 +158,9 @@ impl Server {
     fn launch(&self) {
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=400 \
-             -c log_min_messages=warning -c shared_buffers=64MB",
-            self.folder.display()
+             -c log_min_messages=warning -c shared_buffers=64MB {}",
+            self.folder.display(),
+            self.settings
         );
         let log = self.folder.join("log");
         let start = Instant::now();
