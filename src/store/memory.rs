@@ -41,7 +41,7 @@ struct Tables {
     applications: Vec<Row>,
     by_uuid: HashMap<Uuid, u32>,
     /// In the order of commits; the cursor of an event is its place, from 1.
-    log: Vec<Entered>,
+    log: Log,
     keys: HashMap<(u32, IdempotencyKey), u32>,
 }
 
@@ -60,6 +60,46 @@ struct Entered {
     /// The place of the application's event before; its own for the first.
     previous: u32,
     key: Option<Box<IdempotencyKey>>,
+}
+
+/// Entries that grow in pieces: a growing array would take twice its memory whenever it grows.
+#[derive(Debug, Default)]
+struct Log {
+    full: Vec<Box<[Entered]>>,
+    last: Vec<Entered>,
+}
+
+impl Log {
+    const PIECE: usize = 4096;
+
+    fn len(&self) -> usize {
+        self.full.len() * Self::PIECE + self.last.len()
+    }
+
+    fn get(&self, at: usize) -> Option<&Entered> {
+        match self.full.get(at / Self::PIECE) {
+            Some(piece) => piece.get(at % Self::PIECE),
+            None => self.last.get(at.checked_sub(self.full.len() * Self::PIECE)?),
+        }
+    }
+
+    fn push(&mut self, entered: Entered) {
+        if self.last.is_empty() {
+            self.last.reserve_exact(Self::PIECE);
+        }
+        self.last.push(entered);
+        if self.last.len() == Self::PIECE {
+            let full = std::mem::take(&mut self.last);
+            self.full.push(full.into_boxed_slice());
+        }
+    }
+
+    fn pop(&mut self) -> Option<Entered> {
+        if self.last.is_empty() {
+            self.last = self.full.pop()?.into_vec();
+        }
+        self.last.pop()
+    }
 }
 
 /// Values that occur often, each kept once.
