@@ -79,7 +79,9 @@ impl Log {
     fn get(&self, at: usize) -> Option<&Entered> {
         match self.full.get(at / Self::PIECE) {
             Some(piece) => piece.get(at % Self::PIECE),
-            None => self.last.get(at.checked_sub(self.full.len() * Self::PIECE)?),
+            None => self
+                .last
+                .get(at.checked_sub(self.full.len() * Self::PIECE)?),
         }
     }
 

@@ -66,7 +66,10 @@ impl Server {
         drop(free);
         server.settings = format!("-c ssl=on -c listen_addresses=127.0.0.1 -c port={port}");
         server.launch();
-        (server, format!("postgres://tests@localhost:{port}/postgres"))
+        (
+            server,
+            format!("postgres://tests@localhost:{port}/postgres"),
+        )
     }
 
     fn set_up() -> Self {

@@ -9,7 +9,7 @@ use super::cache::{Cache, Current};
 use super::read::event_by_seq;
 use super::row::{BY_UUID, Joined};
 use crate::lifecycle::event::{Event, EventBody, EventKind};
-use crate::lifecycle::source::TriggerContext;
+use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::state::Status;
 use crate::store::actor::ActorKind;
 use crate::store::decide::{decide, replay};
@@ -147,12 +147,18 @@ impl<'c> Write<'c> {
             creation.map(|(_, context)| code(&TriggerContext::ALL, &context)),
         ])?;
         self.add_key(append, institution, last_seq)?;
-        self.applications.put(Current {
-            number,
-            institution,
-            last: event.clone(),
-            last_seq,
-        });
+        // Of a bulk upload, most would be pushed out by the rest before anybody asks for them.
+        if !matches!(
+            append.request.operation,
+            Operation::Upload(_, VaultUpload::Bulk)
+        ) {
+            self.applications.put(Current {
+                number,
+                institution,
+                last: event.clone(),
+                last_seq,
+            });
+        }
         Ok(Receipt {
             event,
             replayed: false,
