@@ -13,7 +13,10 @@ fn files_below(folder: &str, extension: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // The benchmarks' peers are built beside their source.
+                if !path.ends_with("target") {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|it| it == extension) {
                 files.push(path);
             }

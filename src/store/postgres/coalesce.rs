@@ -12,7 +12,8 @@ use super::batch;
 use super::failure::{Failure, is_lost, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::{Seen, seal, see};
-use super::statement::{Kind, Shape};
+use super::statement::Shape;
+use super::together::together;
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
 
@@ -36,7 +37,7 @@ struct Shared {
 }
 
 /// What became of one command of a statement.
-enum Outcome {
+pub(super) enum Outcome {
     Answered(Answer),
     /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
     Again,
@@ -266,7 +267,7 @@ impl Shared {
 }
 
 /// The statement for the commands, which are all of one kind.
-async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
+pub(super) async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
     client
         .prepare_cached(Shape::of(appends).sql())
         .await
@@ -313,7 +314,7 @@ fn refuse(item: Item, error: &StoreError) {
 }
 
 /// Carries out commands, no two of which share a token, in one statement, each for itself.
-async fn each(
+pub(super) async fn each(
     client: &impl GenericClient,
     statement: &Statement,
     appends: &[&Append],
@@ -380,87 +381,4 @@ fn explain(append: &Append, seen: &Seen) -> Outcome {
         }) => Outcome::Again,
         answer => Outcome::Answered(answer),
     }
-}
-
-/// Carries out all of the commands in one transaction, or none.
-async fn together(client: &mut Object, appends: &[&Append]) -> Result<Vec<Outcome>, Failure> {
-    let waves = waves(appends);
-    let mut statements = Vec::with_capacity(waves.len());
-    for wave in &waves {
-        statements.push(prepare(client, &of(appends, wave)).await?);
-    }
-    let transaction = client.transaction().await.map_err(|error| {
-        // Nothing was asked for yet.
-        Failure::Unsent(unavailable(error))
-    })?;
-    let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
-    let mut place = 0;
-    for (wave, statement) in waves.into_iter().zip(&statements) {
-        let commands = of(appends, &wave);
-        let answers = each(&*transaction, statement, &commands, place).await?;
-        place += commands.len();
-        for (at, answer) in wave.into_iter().zip(answers) {
-            if let Some(outcome) = outcomes.get_mut(at) {
-                *outcome = Some(answer);
-            }
-        }
-    }
-    let mut outcomes: Vec<Outcome> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or(Outcome::Again))
-        .collect();
-    let went_through = |it: &Outcome| matches!(it, Outcome::Answered(Ok(_)));
-    if outcomes.iter().all(went_through) {
-        transaction.commit().await?;
-        return Ok(outcomes);
-    }
-    transaction
-        .rollback()
-        .await
-        .map_err(|error| Failure::Unsent(unavailable(error)))?;
-    for outcome in &mut outcomes {
-        if went_through(outcome) {
-            *outcome = Outcome::Answered(Err(ExecuteError::Abandoned));
-        }
-    }
-    Ok(outcomes)
-}
-
-/// The commands at these places.
-fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
-    let places = places.iter();
-    places.filter_map(|at| appends.get(*at).copied()).collect()
-}
-
-/// The places of the commands, in groups of one kind and without common tokens, each after those that it
-/// must follow.
-fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
-    let mut last: std::collections::HashMap<Token, usize> = std::collections::HashMap::new();
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    for (at, append) in appends.iter().enumerate() {
-        let tokens: Vec<Token> = tokens(append).collect();
-        let after = tokens.iter().filter_map(|token| last.get(token)).max();
-        let mut wave = after.map_or(0, |wave| wave + 1);
-        let kind = Kind::of(append);
-        let has_room = |it: &Vec<usize>| {
-            it.len() < MOST
-                && it
-                    .first()
-                    .and_then(|first| appends.get(*first))
-                    .is_none_or(|first| Kind::of(first) == kind)
-        };
-        while waves.get(wave).is_some_and(|it| !has_room(it)) {
-            wave += 1;
-        }
-        while waves.len() <= wave {
-            waves.push(Vec::new());
-        }
-        if let Some(places) = waves.get_mut(wave) {
-            places.push(at);
-        }
-        for token in tokens {
-            last.insert(token, wave);
-        }
-    }
-    waves
 }

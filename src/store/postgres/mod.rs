@@ -11,6 +11,7 @@ mod schema;
 mod signal;
 mod statement;
 mod text;
+mod together;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
