@@ -19,9 +19,11 @@ use super::name::{IdempotencyKey, InstitutionId};
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::event::Event;
+use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::event::{Event, EventBody};
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
+use crate::lifecycle::timestamp::Timestamp;
 
 /// Keeps everything in memory, and forgets it with the last handle.
 #[derive(Debug, Clone)]
@@ -43,23 +45,28 @@ struct Tables {
     /// In the order of commits; the cursor of an event is its place, from 1.
     log: Log,
     keys: HashMap<(u32, IdempotencyKey), u32>,
+    /// The keys of the events that have one.
+    key_of: HashMap<u32, IdempotencyKey>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Row {
+    details: Arc<ApplicationDetails>,
     institution: u32,
     /// The place of its last event in the log.
     last: u32,
 }
 
+/// An event, but for the details, which its application has.
 #[derive(Debug)]
 struct Entered {
-    event: Event,
-    institution: u32,
+    body: EventBody,
+    at: Timestamp,
+    application: u32,
+    version: u32,
     actor: u32,
     /// The place of the application's event before; its own for the first.
     previous: u32,
-    key: Option<Box<IdempotencyKey>>,
 }
 
 /// Entries that grow in pieces: a growing array would take twice its memory whenever it grows.
@@ -67,6 +74,14 @@ struct Entered {
 struct Log {
     full: Vec<Box<[Entered]>>,
     last: Vec<Entered>,
+}
+
+impl Entered {
+    fn event(&self, row: &Row) -> Option<Event> {
+        let details = Arc::clone(&row.details);
+        // What was entered came out of a transition.
+        Event::restore(details, self.version.into(), self.at, self.body.clone()).ok()
+    }
 }
 
 impl Log {
@@ -195,7 +210,8 @@ impl Tables {
         let uuid = append.uuid();
         let row = self.row(uuid);
         let current = self.current(institution, row);
-        if current.is_none() && row.is_some() && append.request.operation.creation().is_some() {
+        let is_taken = row.is_some();
+        if current.is_none() && is_taken && append.request.operation.creation().is_some() {
             return Err(Refusal::AlreadyExists { uuid });
         }
         let event = decide(append, current)?;
@@ -208,28 +224,39 @@ impl Tables {
 
     fn enter(&mut self, append: &Append, institution: u32, event: &Event) {
         let last = place(self.log.len());
-        let previous = match self.by_uuid.entry(event.uuid()) {
-            Entry::Occupied(entry) => match self.applications.get_mut(*entry.get() as usize) {
-                Some(row) => std::mem::replace(&mut row.last, last),
-                None => last,
-            },
+        let (application, previous) = match self.by_uuid.entry(event.uuid()) {
+            Entry::Occupied(entry) => {
+                let application = *entry.get();
+                let row = self.applications.get_mut(application as usize);
+                let previous = row.map(|row| std::mem::replace(&mut row.last, last));
+                (application, previous.unwrap_or(last))
+            }
             Entry::Vacant(entry) => {
-                entry.insert(place(self.applications.len()));
-                self.applications.push(Row { institution, last });
-                last
+                let application = *entry.insert(place(self.applications.len()));
+                let details = match append.request.operation.creation() {
+                    Some((details, _)) => Arc::clone(details),
+                    None => Arc::new(event.details().clone()),
+                };
+                self.applications.push(Row {
+                    details,
+                    institution,
+                    last,
+                });
+                (application, last)
             }
         };
-        let key = append.request.idempotency_key.clone();
-        if let Some(key) = &key {
+        if let Some(key) = &append.request.idempotency_key {
             self.keys.insert((institution, key.clone()), last);
+            self.key_of.insert(last, key.clone());
         }
         let actor = self.actors.number(&append.request.actor);
         self.log.push(Entered {
-            event: event.clone(),
-            institution,
+            body: event.body().clone(),
+            at: event.at(),
+            application,
+            version: u32::try_from(event.version()).unwrap_or(u32::MAX),
             actor,
             previous,
-            key: key.map(Box::new),
         });
     }
 
@@ -239,32 +266,33 @@ impl Tables {
             let Some(entered) = self.log.pop() else {
                 return;
             };
-            if let Some(key) = entered.key {
-                self.keys.remove(&(entered.institution, *key));
+            let Some(row) = self.applications.get_mut(entered.application as usize) else {
+                return;
+            };
+            if let Some(key) = self.key_of.remove(&place(self.log.len())) {
+                self.keys.remove(&(row.institution, key));
             }
-            if entered.event.version() == 1 {
-                self.by_uuid.remove(&entered.event.uuid());
+            if entered.version == 1 {
+                self.by_uuid.remove(&row.details.uuid());
                 self.applications.pop();
-            } else if let Some(at) = self.by_uuid.get(&entered.event.uuid())
-                && let Some(row) = self.applications.get_mut(*at as usize)
-            {
+            } else {
                 row.last = entered.previous;
             }
         }
     }
 
-    fn row(&self, uuid: Uuid) -> Option<Row> {
+    fn row(&self, uuid: Uuid) -> Option<&Row> {
         let at = *self.by_uuid.get(&uuid)?;
-        self.applications.get(at as usize).copied()
+        self.applications.get(at as usize)
     }
 
-    fn current(&self, institution: u32, row: Option<Row>) -> Option<AnyApplication> {
+    fn current(&self, institution: u32, row: Option<&Row>) -> Option<AnyApplication> {
         let row = row.filter(|row| row.institution == institution)?;
-        Some(self.last(row)?.event.application())
+        Some(self.last(row)?.application())
     }
 
-    fn last(&self, row: Row) -> Option<&Entered> {
-        self.log.get(row.last as usize)
+    fn last(&self, row: &Row) -> Option<Event> {
+        self.log.get(row.last as usize)?.event(row)
     }
 
     fn institution(&self, institution: &InstitutionId) -> Option<u32> {
@@ -273,16 +301,13 @@ impl Tables {
 
     fn recorded(&self, at: u32) -> Option<Recorded> {
         let entered = self.log.get(at as usize)?;
+        let row = self.applications.get(entered.application as usize)?;
         Some(Recorded {
             cursor: Cursor::new(u64::from(at) + 1, 0),
-            institution: self
-                .institutions
-                .all
-                .get(entered.institution as usize)?
-                .clone(),
-            event: entered.event.clone(),
+            institution: self.institutions.all.get(row.institution as usize)?.clone(),
+            event: entered.event(row)?,
             actor: self.actors.all.get(entered.actor as usize)?.clone(),
-            idempotency_key: entered.key.as_deref().cloned(),
+            idempotency_key: self.key_of.get(&at).cloned(),
         })
     }
 
@@ -307,7 +332,7 @@ impl Tables {
     fn list(&self, institution: u32, query: &ListQuery) -> Page {
         let matches = |at: &usize| {
             let row = self.applications.get(*at)?;
-            let event = &self.last(*row)?.event;
+            let event = self.last(row)?;
             let filter = &query.filter;
             let email = event.details().applicant_email();
             let matches = row.institution == institution
@@ -346,8 +371,8 @@ impl Tables {
         let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
         let rows = self.applications.iter();
         for row in rows.filter(|row| row.institution == institution) {
-            if let Some(entered) = self.last(*row) {
-                let cell = (entered.event.kind().status(), entered.event.source());
+            if let Some(event) = self.last(row) {
+                let cell = (event.kind().status(), event.source());
                 *counts.entry(cell).or_default() += 1;
             }
         }
