@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::lifecycle::event::Event;
 
-/// How many applications one generation holds; with about 400 bytes each, two are some 13 MB.
+/// How many applications one generation holds: enough for the work under way, and a bounded memory.
 const GENERATION: usize = 16 << 10;
 
 /// What the writer knows of an application.
