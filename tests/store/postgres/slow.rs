@@ -67,3 +67,56 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
     assert_eq!(feed[1].event.version(), 2);
     assert_eq!(engine.feed(Cursor::START, 1).await.unwrap(), told);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_application() {
+    use crate::harness::Harness;
+    use crate::world::{TestClock, act, engine_on, id, ours, upload, whole_feed};
+    use certificate_lifecycle::Action;
+
+    // Given an application, and a call whose transaction has its id, but waits for somebody else's row
+    let schema = Postgres::fresh().await;
+    let engine = engine_on(schema.open().await, &TestClock::default());
+    let _ = engine.execute(upload(0)).await.unwrap();
+    let mut blocker = crate::server::client(schema.url()).await;
+    let row = blocker.query_one("SELECT pg_backend_pid()", &[]).await;
+    let blocker_pid: i32 = row.unwrap().get(0);
+    let transaction = blocker.transaction().await.unwrap();
+    transaction
+        .execute(
+            "INSERT INTO certlife_application (uuid, institution, application_id, \
+                 certificate_title, applicant_email, trigger_context, seal, status, version, \
+                 updated_at, transaction) \
+             SELECT $1, institution, application_id, certificate_title, applicant_email, \
+                 trigger_context, seal, status, version, updated_at, transaction \
+             FROM certlife_application",
+            &[&id(1)],
+        )
+        .await
+        .unwrap();
+    let waiting = {
+        let engine = engine.clone();
+        let call = vec![upload(1), act(0, Action::Retry)];
+        tokio::spawn(async move { engine.execute_all(call).await })
+    };
+    let observer = crate::server::client(schema.url()).await;
+    loop {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        let held_up = observer.query_one(sql, &[&blocker_pid]).await.unwrap();
+        if held_up.get::<_, i64>(0) > 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    // When the application moves on meanwhile, in a transaction with a higher id
+    let other = engine_on(schema.open().await, &TestClock::default());
+    let _ = other.execute(act(0, Action::Fail)).await.unwrap();
+    transaction.rollback().await.unwrap();
+    assert!(waiting.await.unwrap().iter().all(Result::is_ok));
+    // Then the feed tells of it in the order in which it happened
+    let feed = whole_feed(&engine, 4).await;
+    let versions = feed.iter().filter(|it| it.event.uuid() == id(0));
+    let versions: Vec<_> = versions.map(|it| it.event.version()).collect();
+    assert_eq!(versions, [1, 2, 3]);
+    assert_eq!(engine.history(&ours(), id(0)).await.unwrap().len(), 3);
+}
