@@ -8,7 +8,7 @@ use super::arguments::{Form, Institution, Webhook};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::engine::{Engine, Interrupted};
 use certificate_lifecycle::store::{Actor, ExecuteError};
 use certificate_lifecycle::{AnyApplication, ProcessingError};
 use store::AnyStore;
@@ -82,19 +82,20 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
 
 async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure> {
     let (institution, actor) = (&args.institution.id, Actor::system("certlife")?);
-    let failed = engine
+    let outcome = engine
         .fail_stalled(institution, &actor, args.older_than, &args.error)
-        .await
-        .map_err(|error| match error {
-            ExecuteError::Store(error) => Failure::Store(error),
-            other => Failure::Refused(other),
-        })?;
+        .await;
+    // What was failed is told, whatever came after.
+    let (failed, interruption) = match outcome {
+        Ok(failed) => (failed, None),
+        Err(Interrupted { failed, error }) => (failed, Some(error)),
+    };
     if args.form.json {
         let mut output = Output::plain();
         for receipt in &failed {
             receipt.event.write_json(args.webhook.id, output.text());
             if output.end_line()? == Reader::Gone {
-                return Ok(Outcome::Clean);
+                break;
             }
         }
         let _ = output.flush()?;
@@ -104,5 +105,9 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
         let _ = View::new(&args.form).show(&applications)?;
         say(&format!("{} failed", failed.len()));
     }
-    Ok(Outcome::Clean)
+    match interruption {
+        None => Ok(Outcome::Clean),
+        Some(ExecuteError::Store(error)) => Err(Failure::Store(error)),
+        Some(other) => Err(Failure::Refused(other)),
+    }
 }

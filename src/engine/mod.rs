@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, SystemClock};
 pub use permission::permitted;
+pub use stalled::Interrupted;
 
 use crate::store::Store;
 

@@ -14,6 +14,18 @@ use crate::store::{
 /// How many applications are looked at and failed at once.
 const PAGE: u32 = 256;
 
+/// [`Engine::fail_stalled`] did not come to its end.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("interrupted after {} stalled applications were failed", failed.len())]
+pub struct Interrupted {
+    /// What was failed nevertheless, and stays failed.
+    pub failed: Vec<Receipt>,
+    /// What came in between: [`Refusal::Forbidden`] for an actor who is not the system, or what the
+    /// store ran into.
+    #[source]
+    pub error: ExecuteError,
+}
+
 impl<S: Directory> Engine<S> {
     /// One page of the applications that background work has owned for longer than this (CONTRACT.md,
     /// "In progress"): those whose last event lies that far back.
@@ -48,19 +60,24 @@ impl<S: Directory> Engine<S> {
     /// alone, so that several may do this at once.
     ///
     /// # Errors
-    /// [`ExecuteError`]: [`Refusal::Forbidden`] for an actor who is not the system, or what the store
-    /// ran into. What was failed before that stays failed.
+    /// [`Interrupted`], with those that were failed: they stay failed.
     pub async fn fail_stalled(
         &self,
         institution: &InstitutionId,
         actor: &Actor,
         older_than: TimeDelta,
         error: &ProcessingError,
-    ) -> Result<Vec<Receipt>, ExecuteError> {
+    ) -> Result<Vec<Receipt>, Interrupted> {
         let mut failed = Vec::new();
         let mut after = None;
         loop {
-            let page = self.stalled(institution, older_than, after, PAGE).await?;
+            let page = match self.stalled(institution, older_than, after, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    let error = error.into();
+                    return Err(Interrupted { failed, error });
+                }
+            };
             let fail = |it: &AnyApplication| {
                 let command = Command::Fail(error.clone());
                 let uuid = it.details().uuid();
@@ -68,12 +85,16 @@ impl<S: Directory> Engine<S> {
                     .expecting(it.version())
             };
             let requests = page.applications.iter().map(fail).collect();
+            let mut first_error = None;
             for answer in self.execute_many(requests).await {
                 match answer {
                     Ok(receipt) => failed.push(receipt),
                     Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => first_error = first_error.or(Some(error)),
                 }
+            }
+            if let Some(error) = first_error {
+                return Err(Interrupted { failed, error });
             }
             after = page.next;
             if after.is_none() {

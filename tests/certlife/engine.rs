@@ -1,9 +1,9 @@
 //! `certlife apply` on a store: institutions, actors, keys, versions, and who else writes.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::{Run, Scratch, certlife, file, objects, run};
+use crate::{Run, Scratch, certlife, file, objects, run, run_to_end};
 
 /// A line that submits the `number`-th application, with more fields.
 fn submit(number: u32, more: &str) -> String {
@@ -368,4 +368,45 @@ fn the_readmes_example_leaves_no_file_behind() {
     let run = store.run(&["apply", "--store", "memory:"], &act("approve", 1, ""));
     assert_eq!(run.refusals()[0]["error"], "unknown_application");
     assert_eq!(std::fs::read_dir(&store.folder).unwrap().count(), 0);
+}
+
+/// The limit on the size of files stands for a disk that is full: writes past it fail.
+#[test]
+fn a_file_that_cannot_grow_ends_the_run_and_loses_nothing_that_was_printed() {
+    let store = Scratch::new();
+    let lines: Vec<_> = (1..=20_000).map(|number| submit(number, "")).collect();
+    let lines = lines.join("\n");
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" apply"])
+        .arg(env!("CARGO_BIN_EXE_certlife"))
+        .env("CERTLIFE_STORE", &store.store)
+        .current_dir(&store.folder);
+    let run = run_to_end(&mut limited, &lines);
+    assert_eq!(run.code, Some(2));
+    let printed = run.events();
+    assert!(!printed.is_empty());
+    // Each line was answered, up to the one that it names
+    let (refused, end) = run.stderr.trim_end().rsplit_once('\n').unwrap();
+    for refusal in objects(refused) {
+        let error = refusal["error"].as_str().unwrap();
+        assert!(
+            ["unavailable", "unknown_outcome"].contains(&error),
+            "{refusal}"
+        );
+    }
+    let last = printed.len() + refused.lines().count();
+    assert!(
+        end.ends_with(&format!(
+            "line {last} was the last that the store was given"
+        )),
+        "{end}"
+    );
+    // What was printed is there, and when there is room again, the rest is
+    let events = objects(&store.state()[1]);
+    let kept: Vec<_> = events.iter().map(|it| &it["payload"]).collect();
+    assert!(printed.iter().all(|event| kept.contains(&event)));
+    let again = store.run(&["apply"], &lines);
+    assert_eq!(again.refusals().len(), kept.len());
+    assert_eq!(objects(&store.state()[1]).len(), 20_000);
 }

@@ -2,6 +2,7 @@
 
 mod corrupt;
 mod faults;
+mod migration;
 mod slow;
 mod tls;
 mod wire;

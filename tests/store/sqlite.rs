@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::harness::{Harness, Sqlite};
-use crate::world::{TestClock, World, bring, engine_on, every_cell, key};
+use crate::world::{TestClock, World, engine_on};
 
 /// An engine on this file, at the time of the reference payloads.
 fn engine(path: &Path) -> Engine<SqliteStore> {
@@ -24,17 +24,7 @@ fn engine(path: &Path) -> Engine<SqliteStore> {
 /// the number of the application and of the version.
 async fn file_with_every_kind() -> Sqlite {
     let world = World::<Sqlite>::new().await;
-    let mut number = 0;
-    for (status, source) in every_cell() {
-        let Some(way) = bring(number, status, source) else {
-            continue;
-        };
-        for (version, request) in (1..).zip(way) {
-            let key = key(&format!("{number}-{version}"));
-            world.given(request.with_key(key)).await;
-        }
-        number += 1;
-    }
+    world.every_kind_with_keys().await;
     world.harness
 }
 

@@ -1,6 +1,6 @@
 //! Work that got stuck is found, and failed without getting in the way of what goes on.
 
-use certificate_lifecycle::store::{ExecuteError, Refusal};
+use certificate_lifecycle::store::Refusal;
 use certificate_lifecycle::{Action, ProcessingError, Source, Status};
 use chrono::TimeDelta;
 
@@ -116,10 +116,12 @@ pub async fn only_the_system_fails_the_stalled<H: Harness>() {
             .engine
             .fail_stalled(&ours(), &actor, minutes(30), &timed_out())
             .await;
+        let interrupted = answer.unwrap_err();
         assert!(matches!(
-            answer,
-            Err(ExecuteError::Refused(Refusal::Forbidden { .. }))
+            interrupted.error.refusal(),
+            Some(Refusal::Forbidden { .. })
         ));
+        assert_eq!(interrupted.failed, []);
     }
     assert_eq!(check(&world.engine).await.feed.len(), 1);
 }

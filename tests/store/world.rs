@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::harness::Harness;
-use crate::support::{WEBHOOK, at, command};
+use crate::support::{WEBHOOK, at, command, contract};
 
 pub fn ours() -> InstitutionId {
     InstitutionId::new("our-university").unwrap()
@@ -208,6 +208,47 @@ impl<H: Harness> World<H> {
         }
         kinds
     }
+
+    /// The same, and every command had a key: the number of the application and of the version.
+    pub async fn every_kind_with_keys(&self) {
+        for request in every_kind_with_keys() {
+            self.given(request).await;
+        }
+    }
+}
+
+/// What brings one of each of the ten kinds of application about, numbered from 0.
+pub fn every_kind_with_keys() -> Vec<Request> {
+    let ways = every_cell()
+        .filter_map(|(status, source)| bring(0, status, source).map(|_| (status, source)));
+    let mut requests = Vec::new();
+    for (number, (status, source)) in (0..).zip(ways) {
+        let way = bring(number, status, source).into_iter().flatten();
+        let keyed = (1..)
+            .zip(way)
+            .map(|(version, request)| request.with_key(key(&format!("{number}-{version}"))));
+        requests.extend(keyed);
+    }
+    requests
+}
+
+/// Of one of each kind, with keys: the keys are known, and every application moves on.
+pub async fn goes_on<S: Directory>(engine: &Engine<S>) {
+    for request in every_kind_with_keys() {
+        assert!(engine.execute(request).await.unwrap().replayed);
+    }
+    let cells = every_cell().filter(|(status, source)| bring(0, *status, *source).is_some());
+    for (number, (status, source)) in (0..).zip(cells) {
+        for action in Action::ALL {
+            if contract(status, source, action).is_some() {
+                let receipt = engine.execute(act(number, action)).await.unwrap();
+                assert_eq!(receipt.event.timestamp(), at(0));
+                break;
+            }
+        }
+    }
+    let _ = engine.execute(submit(100)).await.unwrap();
+    check(engine).await;
 }
 
 /// The twelve combinations of state and source, of which two cannot be reached.

@@ -99,9 +99,12 @@ fn run(connection: &Connection, waiting: &Receiver<Job>, commits: &watch::Sender
 /// Answers every command of the jobs with this error.
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        let answers = job.batch.iter().map(|_| Err(error.clone().into()));
-        let _ = job.answer.send(answers.collect());
+        let _ = job.answer.send(refusals(&job.batch, error));
     }
+}
+
+fn refusals(batch: &[Append], error: &StoreError) -> Answers {
+    batch.iter().map(|_| Err(error.clone().into())).collect()
 }
 
 /// Why a transaction was not committed.
@@ -137,8 +140,42 @@ impl<'c> Committer<'c> {
                 let alone = |job| self.commit(vec![job], &mut || None);
                 jobs.into_iter().for_each(alone);
             }
-            Err(Failed::These(error) | Failed::Any(error)) => refuse(jobs, &error),
+            Err(Failed::These(error)) => {
+                for job in jobs {
+                    let answers = match job.atomicity {
+                        Atomicity::Each => self.commit_halves(job.batch, &error),
+                        Atomicity::All => refusals(&job.batch, &error),
+                    };
+                    let _ = job.answer.send(answers);
+                }
+            }
+            Err(Failed::Any(error)) => refuse(jobs, &error),
         }
+    }
+
+    /// Finds what is wrong with one of many commands: each half in a transaction of its own, and so on.
+    fn commit_halves(&mut self, mut batch: Vec<Append>, error: &StoreError) -> Answers {
+        if batch.len() < 2 {
+            return refusals(&batch, error);
+        }
+        let second = batch.split_off(batch.len() / 2);
+        let mut answers = Vec::new();
+        for half in [batch, second] {
+            let (answer, _) = oneshot::channel();
+            let mut job = vec![Job {
+                batch: half,
+                atomicity: Atomicity::Each,
+                answer,
+            }];
+            let committed = self.transaction(&mut job, &mut || None);
+            let half = job.pop().map(|it| it.batch).unwrap_or_default();
+            answers.extend(match committed {
+                Ok(committed) => committed.into_iter().flatten().collect(),
+                Err(Failed::These(error)) => self.commit_halves(half, &error),
+                Err(Failed::Any(error)) => refusals(&half, &error),
+            });
+        }
+        answers
     }
 
     fn transaction(

@@ -74,11 +74,16 @@ async fn an_error_at_any_step_leaves_all_or_nothing() {
             assert!(answers.iter().all(Result::is_err), "{trigger}: {answers:?}");
             assert_eq!(dump(&schema).await, before, "{trigger}");
             neighbours_go_on(&engine, step).await;
+            // So do those of the same call
+            let call = vec![submit(200), submit(201), doomed(step), submit(202)];
+            let answers = engine.execute_many(call).await;
+            let failed: Vec<_> = answers.iter().map(Result::is_err).collect();
+            assert_eq!(failed, [false, false, true, false], "{trigger}");
             // And it is over when it is over
             let table = step.rsplit(' ').next().unwrap();
             edit(&schema, &format!("DROP TRIGGER fault ON {table}")).await;
             assert!(!engine.execute(doomed(step)).await.unwrap().replayed);
-            assert_eq!(check(&engine).await.feed.len(), 22);
+            assert_eq!(check(&engine).await.feed.len(), 25);
         }
     }
 }

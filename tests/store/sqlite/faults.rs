@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, ExecuteError, InstitutionId, Request, SqliteOptions, SqliteStore, StoreError,
+    Actor, ExecuteError, InstitutionId, Receipt, Request, SqliteOptions, SqliteStore, StoreError,
 };
-use certificate_lifecycle::{Action, Command};
+use certificate_lifecycle::{Action, Command, ProcessingError};
+use chrono::TimeDelta;
 use rusqlite::Connection;
 
 use super::{dump, edit, engine, no_file};
@@ -77,12 +78,17 @@ async fn an_error_at_any_step_leaves_all_or_nothing() {
                 assert!(answers.iter().all(Result::is_err), "{trigger}");
                 assert_eq!(dump(&file.path()), before, "{trigger}");
                 neighbours_go_on(&engine, step).await;
+                // So do those of the same call
+                let call = vec![submit(200), submit(201), doomed(step), submit(202)];
+                let answers = engine.execute_many(call).await;
+                let failed: Vec<_> = answers.iter().map(Result::is_err).collect();
+                assert_eq!(failed, [false, false, true, false], "{trigger}");
                 // And it is over when it is over
                 edit(&file.path(), "DROP TRIGGER fault");
                 let receipt = engine.execute(doomed(step)).await.unwrap();
                 assert!(!receipt.replayed);
-                let feed = crate::world::whole_feed(&engine, 22).await;
-                assert_eq!(feed.len(), 22);
+                let feed = crate::world::whole_feed(&engine, 25).await;
+                assert_eq!(feed.len(), 25);
                 if step != "INSERT ON institution" {
                     check(&engine).await;
                 }
@@ -186,4 +192,35 @@ async fn a_table_that_is_gone_is_an_error_and_no_panic() {
             assert!(!refused, "{table}: {answer:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn failing_the_stalled_tells_what_it_did_before_an_error() {
+    // Given more stalled applications than a page, of which one of the last cannot be failed
+    let file = no_file().await;
+    let clock = TestClock::default();
+    let engine = engine_on(SqliteStore::open(file.path()).unwrap(), &clock);
+    for answer in engine.execute_many((0..300).map(upload).collect()).await {
+        let _ = answer.unwrap();
+    }
+    let fault = "CREATE TRIGGER fault BEFORE UPDATE ON head WHEN NEW.application = \
+                 (SELECT no FROM application WHERE application_id = 298) \
+                 BEGIN SELECT RAISE(ABORT, 'injected'); END";
+    edit(&file.path(), fault);
+    clock.set(60);
+    // When they are failed
+    let (worker, error) = (
+        Actor::system("worker").unwrap(),
+        ProcessingError::new("stuck").unwrap(),
+    );
+    let answer = engine
+        .fail_stalled(&ours(), &worker, TimeDelta::zero(), &error)
+        .await;
+    // Then it says which were, and why not all
+    let interrupted = answer.unwrap_err();
+    assert_eq!(interrupted.failed.len(), 299);
+    let error = Err::<Receipt, _>(interrupted.error.clone());
+    assert!(is_injected(&error), "{error:?}");
+    assert!(interrupted.to_string().contains("299"), "{interrupted}");
+    assert_eq!(check(&engine).await.feed.len(), 599);
 }

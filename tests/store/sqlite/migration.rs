@@ -5,9 +5,7 @@ use std::path::Path;
 use certificate_lifecycle::store::SqliteStore;
 
 use super::{edit, engine, file_with_every_kind, no_file};
-use crate::support::{at, contract};
-use crate::world::{act, bring, check, every_cell, key, submit};
-use certificate_lifecycle::Action;
+use crate::world::{check, goes_on};
 
 /// The databases that earlier versions left: each with one of every kind of application, as
 /// `file_with_every_kind` makes them.
@@ -40,23 +38,7 @@ async fn every_earlier_version_is_upgraded_and_goes_on() {
         // Then it is of the newest version, with everything in it
         assert_eq!(version(&file.path()), newest);
         assert_eq!(check(&engine).await, expected);
-        // And keys are known, and every application moves on
-        let cells = every_cell().filter(|(status, source)| bring(0, *status, *source).is_some());
-        for (number, (status, source)) in (0..).zip(cells) {
-            for (version, request) in (1..).zip(bring(number, status, source).unwrap()) {
-                let request = request.with_key(key(&format!("{number}-{version}")));
-                assert!(engine.execute(request).await.unwrap().replayed);
-            }
-            for action in Action::ALL {
-                if contract(status, source, action).is_some() {
-                    let receipt = engine.execute(act(number, action)).await.unwrap();
-                    assert_eq!(receipt.event.timestamp(), at(0));
-                    break;
-                }
-            }
-        }
-        let _ = engine.execute(submit(100)).await.unwrap();
-        check(&engine).await;
+        goes_on(&engine).await;
     }
 }
 

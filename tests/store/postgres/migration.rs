@@ -1,0 +1,94 @@
+//! A database of every earlier version is upgraded, and goes on.
+
+use certificate_lifecycle::store::{PostgresStore, StoreError};
+
+use super::{dump, edit, engine, fresh, impatient};
+use crate::harness::{Harness, Postgres};
+use crate::server::client;
+use crate::world::{World, check, goes_on};
+
+/// The databases that earlier versions left: each with one of every kind of application, every command
+/// with a key.
+const EARLIER: [&str; 1] = [include_str!("../migrations/postgres-1.sql")];
+
+async fn version(schema: &Postgres) -> i64 {
+    let client = client(schema.url()).await;
+    let row = client.query_one("SELECT version FROM certlife_schema", &[]);
+    row.await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_earlier_version_is_upgraded_and_goes_on() {
+    let today = World::<Postgres>::new().await;
+    today.every_kind_with_keys().await;
+    let expected = check(&today.engine).await;
+    let newest = version(&today.harness).await;
+    assert_eq!(
+        i64::try_from(EARLIER.len()).unwrap() + 1,
+        newest,
+        "a version has no database to try"
+    );
+    for (sql, earlier) in EARLIER.iter().zip(1..) {
+        // Given a database of an earlier version
+        let schema = Postgres::fresh().await;
+        edit(&schema, sql).await;
+        assert_eq!(version(&schema).await, earlier);
+        // When it is opened
+        let engine = engine(schema.url(), impatient()).await;
+        // Then it is of the newest version, with everything in it
+        assert_eq!(version(&schema).await, newest);
+        let seen = check(&engine).await;
+        assert_eq!(seen.lists, expected.lists);
+        // (cursors count the server's transactions)
+        let events = |snapshot: &crate::world::Snapshot| -> Vec<_> {
+            let feed = snapshot.feed.iter();
+            feed.map(|it| {
+                (
+                    it.event.clone(),
+                    it.actor.clone(),
+                    it.idempotency_key.clone(),
+                )
+            })
+            .collect()
+        };
+        assert_eq!(events(&seen), events(&expected));
+        goes_on(&engine).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_upgrade_at_once() {
+    for _ in 0..3 {
+        let schema = Postgres::fresh().await;
+        edit(&schema, EARLIER[0]).await;
+        let opening: Vec<_> = (0..8)
+            .map(|_| schema.url().to_owned())
+            .map(|url| tokio::spawn(async move { PostgresStore::connect(&url).await }))
+            .collect();
+        for store in opening {
+            let _ = store.await.unwrap().unwrap();
+        }
+        let engine = engine(schema.url(), impatient()).await;
+        assert_eq!(check(&engine).await.lists[0].len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let (schema, _) = fresh().await;
+    let known = version(&schema).await;
+    for found in [known + 1, 99] {
+        edit(
+            &schema,
+            &format!("UPDATE certlife_schema SET version = {found}"),
+        )
+        .await;
+        let before = dump(&schema).await;
+        let error = PostgresStore::connect(schema.url()).await.err();
+        let said = matches!(error, Some(StoreError::NewerSchema { found: it, known: to })
+            if it == found && to == known);
+        assert!(said, "{error:?}");
+        assert_eq!(dump(&schema).await, before);
+        assert_eq!(version(&schema).await, found);
+    }
+}
