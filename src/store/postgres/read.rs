@@ -293,16 +293,22 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         columns!(),
         ", nullif(",
         seal_of!("a"),
-        ", a.seal) FROM certlife_application a LEFT JOIN certlife_event e \
-         ON e.uuid = a.uuid AND e.version = a.version WHERE a.uuid = ANY($1)"
+        ", a.seal), a.transaction = e.transaction FROM certlife_application a \
+         LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = a.version \
+         WHERE a.uuid = ANY($1)"
     );
     let mut applications = HashMap::new();
     for row in &client.query(sql, &[&uuids]).await? {
         let unsealed = row.try_get(20)?;
+        let is_of_last_event = row.try_get::<_, Option<bool>>(21)?.unwrap_or_default();
         let seen = read(row, |it| {
+            let state = it.last_event()?.application();
+            if !is_of_last_event {
+                return Err("its transaction is not that of its last event".to_owned());
+            }
             Ok(SeenApplication {
                 institution: it.institution()?,
-                state: it.last_event()?.application(),
+                state,
                 unsealed,
             })
         });

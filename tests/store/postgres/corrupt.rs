@@ -68,6 +68,9 @@ const EDITS: &[(&str, &str, &[Question])] = &[
     (APPLICATION, "version = 3", WHERE_IT_IS),
     (APPLICATION, "version = 6", WHERE_IT_IS),
     (APPLICATION, "version = 9223372036854775807", WHERE_IT_IS),
+    (APPLICATION, "transaction = 9223372036854775807", &[Act]),
+    (APPLICATION, "transaction = -9223372036854775808", &[Act]),
+    (APPLICATION, "transaction = transaction - 1", &[Act]),
     (APPLICATION, "updated_at = updated_at + 1", WHERE_IT_IS),
     (APPLICATION, "updated_at = -99999999999999", WHERE_IT_IS),
     (
@@ -220,4 +223,36 @@ async fn rows_that_no_application_could_have_are_reported_and_left_alone() {
         }
     }
     assert!(untold.is_empty(), "{}", untold.join("\n"));
+}
+
+/// An application whose own row is as the store wrote it moves on, whatever was done to its events: what
+/// was done is told by whoever reads them, and nothing of it is overwritten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_were_edited_are_told_where_they_are_read() {
+    let events = EDITS.iter().filter(|(row, ..)| *row == LAST);
+    for (row, change, told) in events {
+        let sql = row.replace("{edit}", change);
+        let (schema, engine) = three().await;
+        edit(&schema, &sql).await;
+        let before = dump(&schema).await;
+        let moved_on = ask(&engine, Act).await;
+        assert!(
+            matches!(moved_on, Ok(()) | Err(StoreError::Corrupt { .. })),
+            "{sql}: {moved_on:?}"
+        );
+        let after = dump(&schema).await;
+        let is_event = |row: &&String| row.starts_with("certlife_event");
+        for row in before.iter().filter(is_event) {
+            assert!(after.contains(row), "{sql}: {row} is gone");
+        }
+        for question in [History, Feed] {
+            if told.contains(&question) {
+                let answer = ask(&engine, question).await;
+                assert!(
+                    matches!(answer, Err(StoreError::Corrupt { .. })),
+                    "{sql}: {question:?} is not told, but {answer:?}"
+                );
+            }
+        }
+    }
 }

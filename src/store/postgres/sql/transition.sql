@@ -32,7 +32,9 @@ WITH input AS (
     -- always
 ),
 this AS MATERIALIZED (
-    SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
+    SELECT
+        base & 4294967295 AS base, base + pg_current_xact_id()::text::bigint AS transaction
+    FROM certlife_feed
 ),
 moved AS (
     UPDATE certlife_application head
@@ -53,15 +55,23 @@ moved AS (
         -- In the feed, this event must come after the one before; if it does not, the next
         -- transaction's will.
         AND head.transaction <= this.transaction
-        -- What was edited by hand is not moved on before the crate has looked at it.
-        AND head.seal = seal_of(head)
-        AND EXISTS (
-            SELECT FROM certlife_event last
-            WHERE last.uuid = head.uuid AND last.version = head.version
-                AND last.kind = head.status AND last.at = head.updated_at
-                -- Only rejections and failures have a text.
-                AND (last.text IS NOT NULL) = (head.status IN (3, 4))
-        )
+        AND CASE
+            -- The row's version was written by the transaction of its last event: nobody has edited it.
+            -- (PostgreSQL compares the 32 bits of its own id as an integer.)
+            WHEN head.xmin = (
+                (((head.transaction & 4294967295) - this.base + 2147483648) & 4294967295) - 2147483648
+            )::integer THEN true
+            -- What was edited by hand is not moved on before the crate has looked at it.
+            ELSE head.seal = seal_of(head)
+                AND EXISTS (
+                    SELECT FROM certlife_event last
+                    WHERE last.uuid = head.uuid AND last.version = head.version
+                        AND last.kind = head.status AND last.at = head.updated_at
+                        AND last.transaction = head.transaction
+                        -- Only rejections and failures have a text.
+                        AND (last.text IS NOT NULL) = (head.status IN (3, 4))
+                )
+        END
     RETURNING
         head.uuid, head.version, head.updated_at, head.application_id,
         head.certificate_title, head.applicant_email, head.trigger_context,
