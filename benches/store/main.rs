@@ -2,7 +2,7 @@
 //! `cargo bench --features sqlite,postgres,cli --bench store`.
 //!
 //! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), and the long
-//! ones, `growth` and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
+//! ones, `growth` (or `growth-sqlite`, `growth-postgres` alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
 //! temporary folder. What is measured in pairs is measured in alternating rounds; the median counts.
 
 #[path = "bare.rs"]
@@ -53,8 +53,11 @@ fn main() -> ExitCode {
     if is_wanted("cqrs", true) {
         rows.extend(cqrs(folder.path()));
     }
-    if is_wanted("growth", false) {
-        rows.extend(long::growth(folder.path()));
+    if is_wanted("growth", false) || is_wanted("growth-sqlite", false) {
+        rows.extend(long::growth_sqlite(folder.path()));
+    }
+    if is_wanted("growth", false) || is_wanted("growth-postgres", false) {
+        rows.extend(long::growth_postgres());
     }
     if is_wanted("memory", false) {
         rows.extend(long::memory(folder.path()));

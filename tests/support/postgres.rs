@@ -49,6 +49,14 @@ impl Server {
         server
     }
 
+    /// The same, with more settings.
+    pub fn start_with(settings: &str) -> Self {
+        let mut server = Self::set_up();
+        server.settings = settings.to_owned();
+        server.launch();
+        server
+    }
+
     /// Sets up a server that listens on loopback, with this certificate and key as PEM, and starts it. The
     /// URL names it `localhost`.
     pub fn start_with_tls(certificate: &str, key: &str) -> (Self, String) {
