@@ -164,14 +164,29 @@ pub enum ExecuteError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Another command of the same all-or-nothing call was refused.
-    #[error("not carried out, because another command of the same call was refused")]
-    Abandoned,
+    #[error("not carried out, because command no. {} of the same call was refused", index.saturating_add(1))]
+    Abandoned {
+        /// The place in the call, from 0, of the first command that was refused. Its answer says why.
+        index: usize,
+    },
     /// The store could not carry it out.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ExecuteError {
+    /// Of the answers to an all-or-nothing call, makes every success [`Abandoned`](Self::Abandoned) if
+    /// one is not; says whether that was so.
+    pub(crate) fn abandon<T>(answers: &mut [Result<T, Self>]) -> bool {
+        let Some(index) = answers.iter().position(Result::is_err) else {
+            return false;
+        };
+        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+            *answer = Err(Self::Abandoned { index });
+        }
+        true
+    }
+
     /// The refusal, if it is one.
     #[must_use]
     pub const fn refusal(&self) -> Option<&Refusal> {
