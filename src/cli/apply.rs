@@ -95,7 +95,7 @@ impl Source for Commands {
                     let read = match line {
                         Line::Blank => continue,
                         Line::Text(text) => parse(text, &self.defaults, &mut known),
-                        Line::TooLong => Err(Refusal::new(Code::InvalidJson, too_long())),
+                        Line::TooLong => Err(Refusal::new(Code::INVALID_JSON, too_long())),
                     };
                     batch.push(number, known, read);
                 }

@@ -263,7 +263,10 @@ impl Printer {
         for line in batch.lines {
             let refusal = match line.refused {
                 Some(refusal) => *refusal,
-                None => match answers.next().unwrap_or(Err(ExecuteError::Abandoned)) {
+                None => match answers
+                    .next()
+                    .unwrap_or(Err(ExecuteError::Abandoned { index: 0 }))
+                {
                     Ok(receipt) => {
                         self.tally.accepted += 1;
                         let text = self.output.text();
@@ -273,7 +276,7 @@ impl Printer {
                         }
                         continue;
                     }
-                    Err(ExecuteError::Abandoned) => {
+                    Err(ExecuteError::Abandoned { .. }) => {
                         self.tally.abandoned += 1;
                         continue;
                     }

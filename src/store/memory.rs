@@ -178,13 +178,8 @@ impl MemoryStore {
             .iter()
             .map(|append| tables.append(append).map_err(ExecuteError::from))
             .collect();
-        if atomicity == Atomicity::All && answers.iter().any(Result::is_err) {
+        if atomicity == Atomicity::All && ExecuteError::abandon(&mut answers) {
             tables.truncate(before);
-            for answer in &mut answers {
-                if answer.is_ok() {
-                    *answer = Err(ExecuteError::Abandoned);
-                }
-            }
         }
         if tables.log.len() > before {
             self.commits.send_replace(());

@@ -30,8 +30,8 @@ fn people_get_readable_lines_a_progress_bar_and_a_summary() {
          (source customer): its status is approved, which is final"
     ));
     assert!(shown.contains(
-        "21 accepted, 9 refused (1 invalid_json, 2 invalid_command, 1 unknown_application, \
-         1 already_exists, 4 illegal_transition)"
+        "21 accepted, 9 refused (1 already_exists, 4 illegal_transition, 2 invalid_command, \
+         1 invalid_json, 1 unknown_application)"
     ));
 }
 

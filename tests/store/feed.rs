@@ -1,7 +1,6 @@
 //! The feed has every event once, in the order of commits; no reader ever misses one.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
@@ -203,11 +202,11 @@ async fn next(events: &mut (impl Stream<Item = Result<Recorded, StoreError>> + U
 
 pub async fn following_waits_for_what_comes<H: Harness>() {
     let world = World::<H>::new().await;
-    let mut events = pin!(world.engine.follow(Cursor::START));
+    let mut events = world.engine.follow(Cursor::START);
     for number in 0..50 {
         // Given that everything so far was told, there is nothing to tell
         let mut context = Context::from_waker(Waker::noop());
-        assert!(events.as_mut().poll_next(&mut context).is_pending());
+        assert!(events.poll_next_unpin(&mut context).is_pending());
         // When something happens, it is told
         let receipt = world.done(submit(number)).await;
         assert_eq!(next(&mut events).await.event, receipt.event);
@@ -221,7 +220,7 @@ pub async fn following_hears_of_other_handles<H: Harness>() {
     let following = {
         let (engine, told) = (world.engine.clone(), Arc::clone(&told));
         tokio::spawn(async move {
-            let mut events = pin!(engine.follow(Cursor::START));
+            let mut events = engine.follow(Cursor::START);
             let mut seen = Vec::new();
             while seen.len() < 20 {
                 seen.push(next(&mut events).await);

@@ -10,6 +10,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod away;
 mod batches;
 mod feed;
 mod harness;
@@ -98,6 +99,7 @@ macro_rules! conformance {
                     what_is_refused_leaves_the_others_of_its_call_alone,
                     all_or_none_is_all,
                     all_or_none_is_none,
+                    the_first_that_was_refused_is_named,
                     what_was_first_seen_in_a_refused_call_is_forgotten,
                     all_or_none_repeats_as_a_whole,
                     nobody_ever_sees_half_of_all_or_none,

@@ -107,8 +107,10 @@ impl PostgresStore {
     /// `sslrootcert=PATH`; without it, the connection is not encrypted.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where there is no way to the database, or its server is older than 15;
-    /// [`StoreError::NewerSchema`] where a newer program has upgraded it.
+    /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database or role,
+    /// refuses the password, withholds a right or is older than 15; [`StoreError::Unavailable`] where
+    /// there is no way to the server now; [`StoreError::NewerSchema`] where a newer program has upgraded
+    /// the database.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, PostgresOptions::default()).await
     }

@@ -87,7 +87,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
-    /// a newer program has upgraded, [`StoreError::Unavailable`] for one that cannot be opened.
+    /// a newer program has upgraded, [`StoreError::Misconfigured`] for one that cannot be opened,
+    /// [`StoreError::Unavailable`] where another process keeps it busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }

@@ -228,14 +228,9 @@ impl<'c> Committer<'c> {
         }
         self.connection.execute_batch("SAVEPOINT all_or_none")?;
         let mut answers = self.each(&job.batch)?;
-        if answers.iter().any(Result::is_err) {
+        if ExecuteError::abandon(&mut answers) {
             self.connection.execute_batch("ROLLBACK TO all_or_none")?;
             self.write.forget();
-            for answer in &mut answers {
-                if answer.is_ok() {
-                    *answer = Err(ExecuteError::Abandoned);
-                }
-            }
         }
         self.connection.execute_batch("RELEASE all_or_none")?;
         Ok(answers)

@@ -207,17 +207,14 @@ async fn where_no_server_is_the_store_is_unavailable() {
     for url in [
         format!("postgres://tests@127.0.0.1:{port}/postgres"),
         "postgres://tests@%2Fnowhere/postgres".to_owned(),
-        "no url".to_owned(),
-        server()
-            .url()
-            .replace("/postgres?", "/")
-            .replace("/postgres", "/no_such_database"),
     ] {
         let error = in_time(PostgresStore::connect(&url)).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Unavailable { .. }),
             "{url}: {error:?}"
         );
+        let begin = "the store is not available: cannot connect to PostgreSQL: error connecting to server: ";
+        assert!(error.to_string().starts_with(begin), "{error}");
     }
 }
 
