@@ -83,6 +83,15 @@ pub enum Refusal {
         /// By whom.
         actor: Actor,
     },
+    /// The same command was refused before under the same key, and so it stays: a key's command is decided
+    /// once. Whoever wants it decided anew takes a new key, or none.
+    #[error("{message} (as decided when its idempotency key was first used)")]
+    Repeated {
+        /// The [`code`](Self::code) of the refusal at the time.
+        code: &'static str,
+        /// The message of the refusal at the time.
+        message: String,
+    },
 }
 
 fn names(kinds: &[ActorKind]) -> String {
@@ -103,6 +112,7 @@ impl Refusal {
             // It is the command that is wrong: with another time, or none, it would be carried out.
             Self::Backwards { .. } => "invalid_command",
             Self::IdempotencyMismatch { .. } => "idempotency_mismatch",
+            Self::Repeated { code, .. } => code,
         }
     }
 }

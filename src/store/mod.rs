@@ -15,6 +15,7 @@ mod memory;
 mod name;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod remembered;
 mod request;
 #[cfg(feature = "sqlite")]
 mod sqlite;

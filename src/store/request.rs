@@ -37,7 +37,7 @@ pub struct Request {
     /// What is asked for.
     pub operation: Operation,
     /// Makes the command repeatable: the same key and command again changes nothing, and answers
-    /// with the original event.
+    /// with the original event, or that the command was refused.
     pub idempotency_key: Option<IdempotencyKey>,
     /// When it happened, if not now. Refused where it lies before the application's last event.
     pub at: Option<DateTime<Utc>>,

@@ -6,6 +6,7 @@ mod failure;
 mod pool;
 mod queue;
 mod read;
+mod remember;
 mod row;
 mod schema;
 mod signal;

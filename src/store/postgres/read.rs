@@ -14,6 +14,7 @@ use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
+use crate::store::remembered::{Refused, Used};
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
@@ -248,7 +249,7 @@ struct SeenApplication {
 pub(super) struct Seen {
     applications: HashMap<Uuid, Result<SeenApplication, StoreError>>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<Recorded, StoreError>>,
+    keys: HashMap<(String, String), Result<Used, StoreError>>,
 }
 
 impl Seen {
@@ -278,7 +279,7 @@ impl Seen {
     }
 
     /// What the command's key was used for.
-    pub(super) fn recorded(&self, append: &Append) -> Result<Option<Recorded>, StoreError> {
+    pub(super) fn used(&self, append: &Append) -> Result<Option<Used>, StoreError> {
         let Some(key) = &append.request.idempotency_key else {
             return Ok(None);
         };
@@ -336,13 +337,21 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         let sql = concat!(
             "SELECT ",
             columns!(),
-            ", k.key, k.institution FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
+            ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
              JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
              LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
              LEFT JOIN certlife_application a ON a.uuid = k.uuid"
         );
         for row in &client.query(sql, &[&keys, &institutions]).await? {
             let key: String = row.try_get(20)?;
+            let refused: Option<&str> = row.try_get(22)?;
+            if let Some(refused) = refused {
+                let of_key =
+                    |problem| StoreError::corrupt(format!("idempotency key {key:?}"), problem);
+                let used = Refused::from_text(refused).map(Used::Refused);
+                seen_keys.insert((row.try_get(21)?, key.clone()), used.map_err(of_key));
+                continue;
+            }
             let recorded = read(row, |joined| {
                 let recorded = joined.recorded()?;
                 let of_the_event = recorded.idempotency_key.as_ref();
@@ -351,7 +360,8 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
                 }
                 Ok(recorded)
             });
-            seen_keys.insert((row.try_get(21)?, key), recorded);
+            let used = recorded.map(|it| Used::Event(Box::new(it)));
+            seen_keys.insert((row.try_get(21)?, key), used);
         }
     }
     Ok(Seen {

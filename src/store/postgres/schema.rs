@@ -6,9 +6,10 @@ use super::failure::{Failure, not_set_up};
 use crate::store::StoreError;
 
 /// From each version to the next; forward only. What has been released never changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1_log.sql"),
     include_str!("migrations/2_lists.sql"),
+    include_str!("migrations/3_refusals.sql"),
 ];
 
 /// The newest version that this program knows.
