@@ -309,6 +309,10 @@ const EDITS: &[(&str, &[Question])] = &[
     ("UPDATE institution SET id = printf('%65c', 'x')", &[Feed]),
     ("DELETE FROM institution", &[Load, History, Feed, Act]),
     (
+        "UPDATE idempotency SET refused = '{}' WHERE key = '9-4'",
+        &[Repeat],
+    ),
+    (
         "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
         &[Repeat],
     ),
