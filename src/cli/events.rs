@@ -5,6 +5,7 @@ use std::io::Write;
 use tokio::signal::ctrl_c;
 
 use super::arguments::{Form, Webhook};
+use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
@@ -38,6 +39,9 @@ pub(super) struct Args {
     after: Option<Cursor>,
 
     /// After the last event, wait for the next; Ctrl-C ends it.
+    ///
+    /// A store that stops answering is waited for as well: that is said on standard error, once, and
+    /// once more when it answers again.
     #[arg(long)]
     follow: bool,
 
@@ -81,13 +85,25 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
     let mut table = (!args.form.json).then(|| Table::new(&COLUMNS));
     let mut cursor = args.after.unwrap_or(Cursor::START);
     let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut outage = Outage::default();
     while left > 0 {
         let asked = match args.institution {
             None => u32::try_from(left).unwrap_or(PAGE).min(PAGE),
             // Of others, any number may come before.
             Some(_) => PAGE,
         };
-        let mut page = engine.feed(cursor, asked).await?;
+        let mut page = match engine.feed(cursor, asked).await {
+            Ok(page) => page,
+            Err(error) if args.follow => {
+                outage.wait(error).await?;
+                if output::reader() == Reader::Gone {
+                    return Ok(Outcome::Clean);
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        outage.end();
         let is_last = page.len() < asked as usize;
         cursor = page.last().map_or(cursor, |recorded| recorded.cursor);
         if let Some(institution) = &args.institution {

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod input;
 mod list;
+mod outage;
 mod output;
 mod pipeline;
 mod records;

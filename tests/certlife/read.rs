@@ -1,7 +1,7 @@
 //! What can be asked of a store: show, history, list, stats, events, stalled.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::Stdio;
 
 use crate::{Scratch, file, golden, run};
 
@@ -220,45 +220,6 @@ fn the_feed_goes_on_after_a_cursor_and_has_the_payloads_to_the_byte() {
 }
 
 #[test]
-fn whoever_follows_sees_what_another_process_commits_until_ctrl_c() {
-    let store = example();
-    let mut follower = store
-        .certlife(&["events", "--json", "--follow", "--after", "20"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(follower.stdout.take().unwrap()).lines();
-    assert!(
-        events
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("\"cursor\":\"21\"")
-    );
-    let approve = r#"{"command":"approve","uuid":"d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07"}"#;
-    assert_eq!(store.run(&["apply"], approve).code, Some(0));
-    assert!(
-        events
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("certificate_application.approved")
-    );
-    interrupt(follower.id());
-    let output = follower.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-}
-
-fn interrupt(process: u32) {
-    let kill = Command::new("bash")
-        .args(["-c", "kill -INT \"$0\"", &process.to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-}
-
-#[test]
 fn a_database_answers_as_a_file_does() {
     let (file_store, database) = (example(), Scratch::on_postgres());
     database.run(&["apply", &file("docs/examples/commands.jsonl")], "");
@@ -316,23 +277,6 @@ fn whoever_stops_reading_events_ends_the_run_without_an_error() {
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
-}
-
-#[test]
-fn whoever_follows_for_a_reader_that_has_gone_ends_without_waiting_for_an_event() {
-    let store = example();
-    let mut follower = store
-        .certlife(&["events", "--json", "--follow", "--after", "20"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(follower.stdout.take().unwrap());
-    events.read_line(&mut String::new()).unwrap();
-    drop(events);
-    let output = follower.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
 #[test]
