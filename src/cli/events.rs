@@ -54,13 +54,13 @@ pub(super) struct Args {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("CURSOR"),
-    Column::whole("AT"),
-    Column::whole("EVENT"),
-    Column::whole("VERSION"),
-    Column::whole("UUID"),
-    Column::text("INSTITUTION"),
-    Column::text("ACTOR"),
+    Column::CURSOR,
+    Column::time("AT"),
+    Column::EVENT,
+    Column::VERSION,
+    Column::UUID,
+    Column::word("INSTITUTION"),
+    Column::word("ACTOR"),
 ];
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {

@@ -32,12 +32,12 @@ pub(super) struct Args {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("VERSION"),
-    Column::whole("EVENT"),
-    Column::whole("AT"),
-    Column::whole("CURSOR"),
-    Column::text("ACTOR"),
-    Column::text("IDEMPOTENCY KEY"),
+    Column::VERSION,
+    Column::EVENT,
+    Column::time("AT"),
+    Column::CURSOR,
+    Column::word("ACTOR"),
+    Column::word("IDEMPOTENCY KEY"),
     Column::text("REASON OR ERROR"),
 ];
 

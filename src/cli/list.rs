@@ -130,12 +130,12 @@ pub(super) struct View {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("UUID"),
-    Column::whole("STATUS"),
-    Column::whole("SOURCE"),
-    Column::whole("UPDATED AT"),
-    Column::whole("ID"),
-    Column::text("EMAIL"),
+    Column::UUID,
+    Column::STATUS,
+    Column::SOURCE,
+    Column::time("UPDATED AT"),
+    Column::number("ID"),
+    Column::word("EMAIL"),
     Column::text("TITLE"),
 ];
 

@@ -22,14 +22,13 @@ impl Outage {
         let StoreError::Unavailable { reason, .. } = error else {
             return Err(error.into());
         };
-        let wait = match self.last_wait {
-            Some(last) => last.saturating_mul(2).min(LONGEST_WAIT),
-            None => {
-                say(&format!(
-                    "the store does not answer ({reason}); waiting until it does, Ctrl-C ends it"
-                ));
-                FIRST_WAIT
-            }
+        let wait = if let Some(last) = self.last_wait {
+            last.saturating_mul(2).min(LONGEST_WAIT)
+        } else {
+            say(&format!(
+                "the store does not answer ({reason}); waiting until it does, Ctrl-C ends it"
+            ));
+            FIRST_WAIT
         };
         self.last_wait = Some(wait);
         tokio::time::sleep(wait).await;
