@@ -13,10 +13,14 @@ use super::pipeline::{self, Batch, Source};
 use super::records::Records;
 use super::refusal::Refusal;
 use super::{Failure, Outcome, store};
+use certificate_lifecycle::engine::permitted;
+use certificate_lifecycle::store::Refusal::Forbidden;
 use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
 };
-use certificate_lifecycle::{ApplicationDetails, VaultUpload};
+use certificate_lifecycle::{
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, VaultUpload,
+};
 
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
@@ -72,6 +76,7 @@ const EXAMPLE: &str = r#"Example:
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 
 pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+    check(&args.actor)?;
     let Opened { name, read, size } = input::open(Some(&args.file))?;
     let mut records = Records::new(read);
     let broken = |error| Failure::Read {
@@ -100,6 +105,28 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, rows)
+}
+
+/// Refuses an actor who may not upload before anything is read: every line would say the same.
+fn check(actor: &Actor) -> Result<(), Failure> {
+    // Who may is asked of an operation, whatever it is about.
+    let details = ApplicationDetails::new(
+        ApplicationId::new(1)?,
+        Uuid::nil(),
+        CertificateTitle::new("any")?,
+        ApplicantEmail::new("any@example.com")?,
+    );
+    let upload = Operation::Upload(details.into(), VaultUpload::Bulk);
+    let permitted = permitted(&upload);
+    if permitted.contains(&actor.kind) {
+        return Ok(());
+    }
+    let refusal = Forbidden {
+        actor: actor.clone(),
+        operation: upload.name(),
+        permitted,
+    };
+    Err(Failure::Refused(refusal.into()))
 }
 
 /// The rows of the file.
