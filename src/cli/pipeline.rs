@@ -266,6 +266,7 @@ impl Printer {
                 None => match answers.next().unwrap_or(Err(ExecuteError::Abandoned)) {
                     Ok(receipt) => {
                         self.tally.accepted += 1;
+                        self.tally.repeated += u64::from(receipt.replayed);
                         let text = self.output.text();
                         receipt.event.write_json(self.webhook_id, text);
                         if self.output.end_line()? == Reader::Gone {
@@ -317,6 +318,8 @@ impl Printer {
 #[derive(Default)]
 struct Tally {
     accepted: u64,
+    /// Of the accepted, those that had been carried out before, under the same key.
+    repeated: u64,
     refused: BTreeMap<Code, u64>,
     abandoned: u64,
 }
@@ -324,7 +327,11 @@ struct Tally {
 impl Tally {
     fn summary(&self) -> String {
         let refused: u64 = self.refused.values().sum();
-        let mut summary = format!("{} accepted, {refused} refused", self.accepted);
+        let mut summary = format!("{} accepted", self.accepted);
+        if self.repeated > 0 {
+            summary = format!("{summary} ({} repeated)", self.repeated);
+        }
+        summary = format!("{summary}, {refused} refused");
         let kinds: Vec<_> = self
             .refused
             .iter()

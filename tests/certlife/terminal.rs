@@ -255,6 +255,26 @@ fn an_import_ends_with_a_summary_in_words() {
 }
 
 #[test]
+fn the_summary_counts_what_had_been_carried_out_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let table = folder.path().join("diplomas.csv");
+    std::fs::write(&table, "title,email,application_id\nA,a@example.com,1\n").unwrap();
+    let import = format!(
+        "certlife import --store sqlite:{path}/c.db --idempotency-prefix june {path}/diplomas.csv > /dev/null"
+    );
+    let shown = on_a_terminal(&import);
+    assert!(shown.contains("1 accepted, 0 refused"), "{shown}");
+    let more = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\nC,c,3\n";
+    std::fs::write(&table, more).unwrap();
+    let shown = on_a_terminal(&import);
+    assert!(
+        shown.contains("2 accepted (1 repeated), 1 refused (1 invalid_command)"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn an_import_that_is_one_batch_shows_how_much_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("diplomas.csv");
