@@ -73,7 +73,14 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
         let page = engine
             .stalled(institution, args.older_than, after, PAGE)
             .await?;
-        if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
+        if view.show(&page.applications)? == Reader::Gone {
+            return Ok(Outcome::Clean);
+        }
+        if page.next.is_none() {
+            view.end(|| {
+                let institution = institution.as_str();
+                format!("nothing of institution {institution:?} is stalled")
+            });
             return Ok(Outcome::Clean);
         }
         after = page.next;

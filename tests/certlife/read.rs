@@ -216,7 +216,10 @@ fn the_feed_goes_on_after_a_cursor_and_has_the_payloads_to_the_byte() {
         found += &page.stdout;
     }
     assert_eq!(found, events);
-    assert_eq!(printed(&store, &["events", "--institution", "another"]), "");
+    assert_eq!(
+        printed(&store, &["events", "--json", "--institution", "another"]),
+        ""
+    );
 }
 
 #[test]
@@ -288,10 +291,6 @@ fn what_is_stalled_is_listed_and_failed() {
             .events()
     };
     assert_eq!(stalled().len(), 1);
-    assert_eq!(
-        printed(&store, &["stalled", "--older-than", "100years"]),
-        ""
-    );
     let failed = store.run(
         &[
             "stalled",
@@ -315,6 +314,58 @@ fn what_is_stalled_is_listed_and_failed() {
     let again = store.run(&["stalled", "--older-than", "1day", "--fail"], "");
     assert_eq!((again.code, again.stdout.as_str()), (Some(0), ""));
     assert_eq!(again.stderr, "certlife: 0 failed\n");
+}
+
+#[test]
+fn where_there_is_nothing_people_are_told_so() {
+    let store = example();
+    for (args, sentence) in [
+        (
+            &["list", "--institution", "other"][..],
+            "no applications of institution \"other\"",
+        ),
+        (
+            &["list", "--email", "nobody@example.com"],
+            "no application of institution \"default\" matches",
+        ),
+        (
+            &["list", "--after", "1000"],
+            "no more applications of institution \"default\"",
+        ),
+        (
+            &["stalled", "--older-than", "100years"],
+            "nothing of institution \"default\" is stalled",
+        ),
+        (&["events", "--after", "21"], "no more events"),
+        (
+            &["events", "--institution", "other"],
+            "no events of institution \"other\"",
+        ),
+    ] {
+        let told = store.run(args, "");
+        assert_eq!((told.code, told.stdout.as_str()), (Some(0), ""));
+        assert_eq!(told.stderr, format!("certlife: {sentence}\n"));
+        // Programs see that there is no line.
+        assert_eq!(printed(&store, &[args, &["--json"]].concat()), "");
+    }
+    // Whoever asks for nothing gets it.
+    assert_eq!(printed(&store, &["events", "--limit", "0"]), "");
+}
+
+#[test]
+fn the_payloads_alone_are_what_validate_reads() {
+    let store = Scratch::new();
+    let commands = file("docs/examples/commands.jsonl");
+    let applied = store.run(&["apply", "--webhook-id", WEBHOOK, &commands], "");
+    let payloads = printed(&store, &["events", "--payload", "--webhook-id", WEBHOOK]);
+    assert_eq!(payloads, applied.stdout);
+    let audit = run(&["validate"], payloads);
+    assert_eq!((audit.code, audit.stdout.as_str()), (Some(0), ""));
+    let summary = &audit.refusals()[0];
+    assert_eq!(summary["events"]["created"], 7);
+    assert_eq!(summary["findings"], 0);
+    let both = store.run(&["events", "--payload", "--json"], "");
+    assert_eq!(both.code, Some(2));
 }
 
 #[test]
