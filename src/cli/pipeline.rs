@@ -260,6 +260,8 @@ impl Printer {
         let mut answers = answers.unwrap_or_default().into_iter();
         let last = batch.lines.last().map_or(0, |line| line.number);
         self.tally.abandoned += batch.abandoned;
+        // Before the refusals: each makes the terminal show it again.
+        self.report.progress(batch.position);
         for line in batch.lines {
             let refusal = match line.refused {
                 Some(refusal) => *refusal,
@@ -291,7 +293,6 @@ impl Printer {
                 return Ok(Reader::Gone);
             }
         }
-        self.report.progress(batch.position);
         // Whoever sends one command and waits for its event must not wait for a full buffer.
         self.report.flush()?;
         self.output.flush()

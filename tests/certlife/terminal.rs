@@ -255,6 +255,29 @@ fn an_import_ends_with_a_summary_in_words() {
 }
 
 #[test]
+fn the_progress_bar_fits_the_terminal_and_shows_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("diplomas.csv");
+    let rows = "A,a,1\n".repeat(5);
+    std::fs::write(&table, format!("title,email,application_id\n{rows}")).unwrap();
+    let table = table.display();
+    for columns in [60, 100] {
+        let shown = on_a_terminal(&format!(
+            "stty rows 24 cols {columns}; certlife import {table} > /dev/null"
+        ));
+        let is_bar = |line: &&str| line.contains(" of 57 B");
+        let bars: Vec<_> = shown.split(['\n', '\u{1b}']).filter(is_bar).collect();
+        assert!(!bars.is_empty(), "{shown}");
+        for bar in bars {
+            let bar = bar.trim_start_matches("[2K");
+            assert_eq!(bar.chars().count(), columns, "{bar:?}");
+            // All had been read before the first line was refused, and so nothing is left.
+            assert!(bar.ends_with(" 100 %  57 B of 57 B"), "{bar:?}");
+        }
+    }
+}
+
+#[test]
 fn the_summary_counts_what_had_been_carried_out_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display();
