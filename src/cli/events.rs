@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long)]
     follow: bool,
 
-    /// Print at most so many.
+    /// Print at most so many; all of them, if absent.
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
 

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
-    /// The application.
+    /// The application: its uuid.
     #[arg(value_parser = hyphenated)]
     uuid: Uuid,
 }

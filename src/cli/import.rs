@@ -27,9 +27,9 @@ const BATCH: usize = 10_000;
 
 /// Upload certificates from a CSV file into the institution's vault.
 ///
-/// The first line names the columns, in any order: certificate_title (or title), applicant_email (or
-/// email), application_id and, optionally, uuid. Where there is no uuid, the application gets a new
-/// one. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+/// The first line names the columns, in any order and in upper or lower case: certificate_title (or
+/// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
+/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[command(flatten)]
     institution: Institution,
 
-    /// Who uploads: an administrator.
+    /// Who uploads: an administrator, and an id that says which.
     #[arg(long, value_name = "KIND:ID", default_value = "administrator:certlife")]
     actor: Actor,
 
@@ -72,6 +72,7 @@ const EXAMPLE: &str = r#"Example:
   printf '%s\n' title,email,application_id \
   'Diploma,"ann@example.com",42' > diplomas.csv
   certlife import diplomas.csv --actor administrator:jane
+  certlife import diplomas.csv --atomic --idempotency-prefix june
 
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 

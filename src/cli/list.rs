@@ -16,8 +16,8 @@ pub(super) const PAGE: u32 = 512;
 
 /// List an institution's applications, in the order in which they were created.
 ///
-/// With --json, each is its record. A list that --limit cuts off ends with a line on standard error
-/// that says how to go on; with --json, the object {"after":"KEY"}.
+/// With --json, a line is the record of an application. A list that --limit cuts off ends with a line
+/// on standard error that says which key to go on --after; with --json, the object {"after":"KEY"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
 pub(super) struct Args {
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SOURCE", value_parser = sources())]
     source: Option<Source>,
 
-    /// Only those of this applicant, the address taken letter for letter.
+    /// Only those of this applicant; upper and lower case count.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
 

@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
-    /// The application.
+    /// The application: its uuid.
     #[arg(value_parser = hyphenated)]
     uuid: Uuid,
 }

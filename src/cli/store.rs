@@ -23,7 +23,7 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// memory: forgets them at the end.
+    /// PATH is a file, which apply and import create if it is not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
     // same reason its value is not shown.
     #[arg(
