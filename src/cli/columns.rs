@@ -21,6 +21,9 @@ const NAMES: [(&str, &str); 4] = [
     (UUID, UUID),
 ];
 
+/// What mends a file that another program wrote in the encoding of its country.
+const SAVE_AS_UTF_8: &str = "save the file as UTF-8";
+
 /// Which field of a row is what.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -38,12 +41,15 @@ impl Columns {
             ..Self::default()
         };
         for (place, name) in heading.iter().enumerate() {
-            let name = String::from_utf8_lossy(name);
+            let name = str::from_utf8(name).map_err(|_| {
+                format!("the line that names the columns is not UTF-8; {SAVE_AS_UTF_8}")
+            })?;
             let name = name.trim();
+            let is = |known: &str| known.eq_ignore_ascii_case(name);
             let column = NAMES
                 .iter()
                 .zip(&mut columns.places)
-                .find(|((long, short), _)| [*long, *short].contains(&name));
+                .find(|((long, short), _)| is(long) || is(short));
             let Some((_, known)) = column else {
                 return Err(unknown(name));
             };
@@ -116,7 +122,12 @@ fn unknown(name: &str) -> String {
 
 fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {
     let text = found.map(std::str::from_utf8).transpose();
-    text.map_err(|_| Refusal::field(field, format!("field {field} is not UTF-8")))
+    text.map_err(|_| {
+        Refusal::field(
+            field,
+            format!("field {field} is not UTF-8; {SAVE_AS_UTF_8}"),
+        )
+    })
 }
 
 fn read_uuid(found: &str) -> Result<Uuid, Refusal> {

@@ -242,8 +242,11 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
     for (store, words) in [
         (
             "x",
-            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"",
+            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"; for the \
+             file of that name, say sqlite:x\n",
         ),
+        ("/path/a:b.db", "say sqlite:/path/a:b.db\n"),
+        ("", "but is empty\n"),
         (
             "postgre://ann:secret@host/db",
             "but begins with \"postgre:\"",

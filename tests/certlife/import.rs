@@ -211,8 +211,18 @@ fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
 #[test]
 fn only_an_administrator_uploads() {
     let table = "title,email,application_id\nA,a@example.com,1\n";
-    let run = import(&Scratch::new(), table, &["--actor", "customer:ann"]);
-    assert_eq!(refused(&run), [(2, "forbidden".to_owned())]);
+    let store = Scratch::new();
+    let run = import(&store, table, &["--actor", "customer:ann"]);
+    // Once, not for each line; and nothing is read or opened for it.
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (
+            Some(2),
+            "",
+            "certlife: customer:ann may not upload; who may: administrator\n"
+        )
+    );
+    assert!(!store.path("test.db").exists());
 }
 
 #[test]
@@ -222,5 +232,32 @@ fn what_is_no_utf_8_is_told_with_its_field() {
     std::fs::write(store.path("t.csv"), table).unwrap();
     let run = store.run(&["import", "t.csv"], "");
     assert_eq!(refused(&run), [(3, "certificate_title".to_owned())]);
+    assert_eq!(
+        run.refusals()[0]["message"],
+        "field certificate_title is not UTF-8; save the file as UTF-8"
+    );
     assert_eq!(run.events().len(), 1);
+    // "Prénom" of Latin 1.
+    std::fs::write(store.path("t.csv"), b"title,email,pr\xe9nom\n").unwrap();
+    let run = store.run(&["import", "t.csv"], "");
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            Some(2),
+            "certlife: t.csv: the line that names the columns is not UTF-8; save the file as UTF-8\n"
+        )
+    );
+}
+
+#[test]
+fn the_names_of_columns_may_be_written_as_people_write_them() {
+    let table = " Title ,EMAIL,Application_ID,uuid\nA,a@example.com,1,\n";
+    let run = import(&Scratch::new(), table, &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert_eq!(run.events().len(), 1);
+    let twice = import(&Scratch::new(), "title,Title\n", &[]);
+    assert_eq!(
+        twice.stderr,
+        "certlife: standard input: the column Title stands there twice\n"
+    );
 }
