@@ -121,6 +121,8 @@ macro_rules! conformance {
                     a_page_of_none_is_empty,
                     readers_miss_nothing_while_many_write,
                     what_was_acknowledged_first_comes_first,
+                    the_end_of_the_feed_is_behind_all_that_was_told,
+                    a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
                     following_waits_for_what_comes,
                     following_hears_of_other_handles,
                     following_starts_anywhere,
@@ -176,6 +178,7 @@ mod slow_postgres_server {
         feed::{
             readers_miss_nothing_while_many_write,
             what_was_acknowledged_first_comes_first,
+            a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
             following_hears_of_other_handles
         }
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}

@@ -61,6 +61,8 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
     // Then the feed does not tell of them, or the one under way would come before a cursor given out
     let cursor = told[0].cursor;
     assert_eq!(engine.feed(cursor, 100).await.unwrap(), []);
+    // And whoever starts now starts before the one under way
+    assert_eq!(engine.end_of_feed().await.unwrap(), cursor);
     transaction.commit().await.unwrap();
     let feed = check(&engine).await.feed;
     assert_eq!(feed.len(), 11);
