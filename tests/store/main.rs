@@ -21,6 +21,7 @@ mod lists;
 mod permission;
 mod postgres;
 mod races;
+mod shown;
 mod sqlite;
 mod stalled;
 mod texts;
@@ -131,6 +132,7 @@ macro_rules! conformance {
                 lists::{
                     every_filter_and_order_lists_what_it_should,
                     pages_of_any_size_list_the_same,
+                    a_page_of_none_has_one,
                     what_is_created_between_pages_shifts_nothing,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
