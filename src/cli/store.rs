@@ -165,6 +165,10 @@ impl Store for AnyStore {
         ask!(self, it => it.feed(after, limit).await)
     }
 
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        ask!(self, it => it.feed_end().await)
+    }
+
     fn wake(&self) -> Wake {
         ask!(self, it => it.wake())
     }

@@ -369,7 +369,7 @@ impl Tables {
             matches.then(|| (*at, event.application()))
         };
         let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();
-        let limit = query.limit as usize;
+        let limit = query.page_size() as usize;
         let found: Vec<_> = match query.order {
             Order::OldestFirst => (query.after.map_or(0, |key| place_of(key) + 1)
                 ..self.applications.len())
@@ -439,6 +439,10 @@ impl Store for MemoryStore {
         let start = u32::try_from(after.transaction()).unwrap_or(u32::MAX);
         let end = start.saturating_add(limit).min(place(tables.log.len()));
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
     }
 
     fn wake(&self) -> Wake {

@@ -200,6 +200,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        self.ask(|reader| read::feed_end(reader)).await
+    }
+
     fn wake(&self) -> Wake {
         Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)
     }
