@@ -282,7 +282,8 @@ pub async fn the_end_of_the_feed_is_behind_all_that_was_told<H: Harness>() {
         world
             .all_given([submit(number), act(number, Action::Reject)])
             .await;
-        let events = usize::try_from(number + 1).unwrap() * 2;
+        // (four with each round that is over)
+        let events = usize::try_from(number).unwrap() * 4 + 2;
         let told = whole_feed(&world.engine, events).await;
         // Then the end is there, whoever is asked, and behind it comes only what happens next
         let another = world.another().await;
