@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::command_line::Known;
 use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
-use super::records::Records;
+use super::records::{Flaw, Records};
 use super::refusal::Refusal;
 use super::{Failure, Outcome, store};
 use certificate_lifecycle::store::{
@@ -79,7 +79,9 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         error,
     };
     let columns = match records.next().map_err(broken)? {
-        Some((_, heading)) => Columns::read(heading),
+        Some((_, Ok(heading))) => Columns::read(heading),
+        Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
+        Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
         None => Err("it has no line that names the columns".to_owned()),
     };
     let columns = columns.map_err(|problem| Failure::Content {
@@ -140,9 +142,20 @@ impl Source for Rows {
                 command: Some(Operation::UPLOAD.into()),
                 uuid: None,
             };
-            let read = self.columns.details(record, |given| {
-                known.uuid = given;
-                given.map_or_else(|| self.upload.uuid(line), Ok)
+            let record = match record {
+                Ok(record) => Ok(record),
+                Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
+                Err(Flaw::Rest(problem)) => {
+                    let input = self.name.clone();
+                    self.failure = Some(Failure::Content { input, problem });
+                    break;
+                }
+            };
+            let read = record.and_then(|record| {
+                self.columns.details(record, |given| {
+                    known.uuid = given;
+                    given.map_or_else(|| self.upload.uuid(line), Ok)
+                })
             });
             let read = read.and_then(|details| self.upload.request(line, details));
             batch.push(line, known, read);

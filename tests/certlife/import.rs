@@ -191,6 +191,41 @@ fn a_heading_alone_is_nothing_to_do() {
 }
 
 #[test]
+fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_after_it() {
+    let good = "application_id,email,title\n1,a@example.com,First\n";
+    for (rest, problem) in [
+        (
+            "2,b@example.com,\"Second\n3,c@example.com,Third\n",
+            "line 3: the quote that opens on line 3 is not closed",
+        ),
+        // The quote of another row seems to close it.
+        (
+            "2,b@example.com,\"Second\n3,c@example.com,\"Third\"\n4,d@example.com,Fourth\n",
+            "line 3: field 3 goes on after its closing quote, as if the quote that opens on line 3 were \
+             not closed",
+        ),
+        (
+            "\"2\",b@example.com,\"Second\n3\",c@example.com,\"Third\n\"4\",d@example.com,\"Fourth",
+            "line 3: the quote that opens on line 3 is not closed",
+        ),
+    ] {
+        let table = format!("{good}{rest}");
+        let told =
+            format!("certlife: standard input: {problem}; nothing was imported from line 3 on\n");
+        for (more, imported) in [(&[][..], 1), (&["--atomic"], 0)] {
+            let store = Scratch::new();
+            let run = import(&store, &table, more);
+            assert_eq!((run.code, &run.stderr), (Some(2), &told), "{table}");
+            assert_eq!(run.events().len(), imported);
+            assert_eq!(count(&store, "default"), imported);
+        }
+    }
+    let run = import(&Scratch::new(), "title,\"email\n1,2\n", &[]);
+    let problem = "the quote that opens on line 1 is not closed";
+    assert!(run.stderr.contains(problem), "{}", run.stderr);
+}
+
+#[test]
 fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
     let store = Scratch::new();
     let mut table =
@@ -199,13 +234,78 @@ fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
     let run = import(&store, &table, &[]);
     assert_eq!(run.code, Some(2));
     assert_eq!(run.events().len(), 1);
-    assert!(
-        run.stderr.contains("is a quote not closed?"),
-        "{}",
-        run.stderr
-    );
+    let problem = "line 3: the record is longer than 1048576 bytes (1 MiB), as if the quote that opens on line 3";
+    assert!(run.stderr.contains(problem), "{}", run.stderr);
     let run = import(&store, &table, &["--atomic"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_and_the_next_is_read() {
+    let long = "x".repeat(3 << 20);
+    let table = format!("title,email,application_id\n{long},b@example.com,2\nA,a@example.com,1\n");
+    let run = import(&Scratch::new(), &table, &[]);
+    assert_eq!(refused(&run), [(2, "invalid_command".to_owned())]);
+    assert_eq!(run.events().len(), 1);
+}
+
+#[test]
+fn quotes_that_enclose_no_whole_field_are_refused() {
+    let rule = "quotes enclose a whole field, from comma to comma, and a quote inside is doubled";
+    for (title, found) in [
+        (
+            "\"Diploma\" of Merit",
+            "field 2 goes on after its closing quote",
+        ),
+        (
+            "Diploma \"summa\"",
+            "a quote stands inside field 2, which does not begin with one",
+        ),
+        (
+            "5\" pipe",
+            "a quote stands inside field 2, which does not begin with one",
+        ),
+    ] {
+        let store = Scratch::new();
+        let table = format!(
+            "application_id,title,email\n1,A,a@example.com\n2,{title},b@example.com\n3,C,c@example.com\n"
+        );
+        let run = import(&store, &table, &[]);
+        assert_eq!(run.code, Some(1));
+        assert_eq!(refused(&run), [(3, "invalid_command".to_owned())]);
+        assert_eq!(run.refusals()[0]["message"], format!("{found}; {rule}"));
+        assert_eq!(count(&store, "default"), 2);
+    }
+}
+
+#[test]
+fn what_is_quoted_by_the_rules_is_read_as_it_was_written() {
+    let titles = [
+        "\"",
+        "\"\"\"",
+        ",",
+        "a\nb",
+        "a\r\nb",
+        "\r\n,\"\r\n.",
+        " a ",
+        "\"a\"\n\"b\"",
+        "ä\u{feff}",
+    ];
+    for end in ["\n", "\r\n", "\r"] {
+        let mut table = format!("\u{feff}\"application_id\",email,\"title\"{end}");
+        for (number, title) in (1..).zip(titles) {
+            let title = title.replace('"', "\"\"");
+            let _ = write!(table, "\"{number}\",a@example.com,\"{title}\"{end}{end}");
+        }
+        let run = import(&Scratch::new(), table.trim_end(), &[]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        let events = run.events();
+        let read: Vec<_> = events
+            .iter()
+            .map(|event| event["certificate_title"].as_str().unwrap())
+            .collect();
+        assert_eq!(read, titles);
+    }
 }
 
 #[test]
