@@ -250,6 +250,19 @@ fn a_line_that_is_too_long_is_refused_and_the_next_is_read() {
 }
 
 #[test]
+fn empty_lines_belong_to_no_record_however_many_they_are() {
+    for end in ["\n", "\r\n"] {
+        let blank = end.repeat(1_500_000);
+        let table = format!(
+            "{blank}title,email,application_id{end}{blank}A,a@example.com,1{end}{blank}B,b,2{end}{blank}"
+        );
+        let run = import(&Scratch::new(), &table, &[]);
+        assert_eq!(refused(&run), [(4_500_003, "applicant_email".to_owned())]);
+        assert_eq!(run.events().len(), 1);
+    }
+}
+
+#[test]
 fn quotes_that_enclose_no_whole_field_are_refused() {
     let rule = "quotes enclose a whole field, from comma to comma, and a quote inside is doubled";
     for (title, found) in [
