@@ -292,6 +292,38 @@ fn quotes_that_enclose_no_whole_field_are_refused() {
 }
 
 #[test]
+fn a_blank_beside_a_comma_is_part_of_the_field_and_a_refusal_shows_it() {
+    let table = "application_id, email, title\n1, a@example.com, \"Diploma, First\"\n\
+                 2,b@example.com,\t\"Second\"\n3,c@example.com,\"Third\" \n4, d@example.com,Fourth\n\
+                 5 ,e@example.com,Fifth\n6,f@example.com, Sixth\n";
+    let run = import(&Scratch::new(), table, &[]);
+    let rule = "quotes enclose a whole field, from comma to comma, and a quote inside is doubled";
+    let expected = [
+        (
+            2,
+            format!("a blank stands before the quote of field 3; {rule}"),
+        ),
+        (
+            3,
+            format!("a blank stands before the quote of field 3; {rule}"),
+        ),
+        (
+            4,
+            format!("field 3 goes on after its closing quote; {rule}"),
+        ),
+        (5, "but is \" d@example.com\"".to_owned()),
+        (6, "but is the string \"5 \"".to_owned()),
+    ];
+    assert_eq!(run.refusals().len(), expected.len());
+    for (refusal, (line, message)) in run.refusals().iter().zip(expected) {
+        assert_eq!(refusal["line"], line);
+        let told = refusal["message"].as_str().unwrap();
+        assert!(told.contains(&message), "{told}");
+    }
+    assert_eq!(run.events()[0]["certificate_title"], " Sixth");
+}
+
+#[test]
 fn what_is_quoted_by_the_rules_is_read_as_it_was_written() {
     let titles = [
         "\"",
