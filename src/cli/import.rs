@@ -16,7 +16,7 @@ use super::{Failure, Outcome, store};
 use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
 };
-use certificate_lifecycle::{ApplicationDetails, VaultUpload};
+use certificate_lifecycle::{ApplicationDetails, Command, VaultUpload};
 
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
@@ -165,14 +165,14 @@ impl Source for Rows {
                 bar.set_position(self.records.position());
             }
         }
-        if (self.is_atomic || batch.len() == 0)
+        if batch.len() == 0
             && let Some(failure) = self.failure.take()
         {
-            // All of it or nothing: of half a file, nothing.
             return Err(failure);
         }
-        if self.is_atomic {
-            batch.abandon_if_any_is_refused();
+        if self.is_atomic && (batch.has_refused() || self.failure.is_some()) {
+            // Of half a file, nothing; but every bad line is told, also those only the store knows.
+            batch.doom(self.upload.refused());
         }
         batch.position = self.records.position();
         Ok(Some(batch).filter(|batch| batch.len() > 0))
@@ -211,6 +211,12 @@ impl Upload {
                 Uuid::new_v5(&institution, key.as_str().as_bytes())
             }
         })
+    }
+
+    /// What the store refuses: to process an application that nobody has created.
+    fn refused(&self) -> Request {
+        let (institution, actor) = (self.institution.clone(), self.actor.clone());
+        Request::transition(institution, actor, Uuid::new_v4(), Command::BeginProcessing)
     }
 
     fn request(&self, line: u64, details: ApplicationDetails) -> Result<Request, Refusal> {

@@ -108,6 +108,61 @@ fn atomic_means_all_or_nothing() {
 }
 
 #[test]
+fn atomic_or_not_every_bad_line_is_told() {
+    let stores: [fn() -> Scratch; 2] = [Scratch::new, Scratch::on_postgres];
+    for store in stores.map(|new| new()) {
+        let heading = "title,email,application_id,uuid\n";
+        let known = format!("{heading}A,a@example.com,1,{UUID}\n");
+        assert_eq!(import(&store, &known, &[]).code, Some(0));
+        let twice = "00000000-0000-0000-0000-000000000001";
+        let table = format!(
+            "{heading}A,a@example.com,1,{UUID}\nB,b,2,\nC,c@example.com,3,{twice}\n\
+             D,d@example.com,4,{twice}\nE,e@example.com,5\nF,f@example.com,6,\n"
+        );
+        let expected = [
+            (2, "already_exists"),
+            (3, "applicant_email"),
+            (5, "already_exists"),
+            (6, "invalid_command"),
+        ];
+        let expected = expected.map(|(line, field)| (line, field.to_owned()));
+        let run = import(&store, &table, &["--atomic"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert_eq!(refused(&run), expected);
+        assert_eq!(count(&store, "default"), 1);
+        // Where the file cannot be read to its end, the bad lines before are told as well.
+        let cut = format!("{table}\"G,g@example.com,7,\n");
+        let run = import(&store, &cut, &["--atomic"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        let (last, bad) = run.stderr.trim_end().rsplit_once('\n').unwrap();
+        assert_eq!(
+            (last.lines().count(), bad.contains("line 8: ")),
+            (4, true),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(count(&store, "default"), 1);
+        let run = import(&store, &table, &[]);
+        assert_eq!((run.code, run.events().len()), (Some(1), 2));
+        assert_eq!(refused(&run), expected);
+    }
+}
+
+#[test]
+fn atomic_or_not_all_lines_of_one_who_must_not_upload_are_forbidden() {
+    let table = "title,email,application_id\nA,a@example.com,1\nB,b,2\n";
+    for more in [&[][..], &["--atomic"]] {
+        let customer = [&["--actor", "customer:ann"], more].concat();
+        let run = import(&Scratch::new(), table, &customer);
+        let expected = [(2, "forbidden"), (3, "applicant_email")];
+        assert_eq!(
+            refused(&run),
+            expected.map(|(line, it)| (line, it.to_owned()))
+        );
+    }
+}
+
+#[test]
 fn ten_thousand_rows_are_one_call_and_more_are_more() {
     let store = Scratch::new();
     let mut table = "email,title,application_id\n".to_owned();
