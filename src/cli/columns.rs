@@ -1,9 +1,9 @@
 //! The columns of a CSV file of uploads, and the details that stand in a row of them.
 
-use csv::ByteRecord;
 use uuid::Uuid;
 
 use super::arguments::hyphenated;
+use super::records::Record;
 use super::refusal::Refusal;
 use super::table::harmless;
 use certificate_lifecycle::json::{Scalar, excerpt};
@@ -35,7 +35,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Reads the line that names the columns, or says what is wrong with it.
-    pub(super) fn read(heading: &ByteRecord) -> Result<Self, String> {
+    pub(super) fn read(heading: &Record) -> Result<Self, String> {
         let mut columns = Self {
             width: heading.len(),
             ..Self::default()
@@ -68,7 +68,7 @@ impl Columns {
     /// The details in a row; `identify` makes the identity, from the one that stands there, if any.
     pub(super) fn details(
         &self,
-        row: &ByteRecord,
+        row: &Record,
         identify: impl FnOnce(Option<Uuid>) -> Result<Uuid, Refusal>,
     ) -> Result<ApplicationDetails, Refusal> {
         let [title, email, application_id, uuid] =

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::command_line::Known;
 use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
-use super::records::Records;
+use super::records::{Flaw, Records};
 use super::refusal::Refusal;
 use super::{Failure, Outcome, store};
 use certificate_lifecycle::engine::permitted;
@@ -19,7 +19,7 @@ use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
 };
 use certificate_lifecycle::{
-    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, VaultUpload,
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, VaultUpload,
 };
 
 /// How many applications one call of the store creates.
@@ -85,7 +85,9 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         error,
     };
     let columns = match records.next().map_err(broken)? {
-        Some((_, heading)) => Columns::read(heading),
+        Some((_, Ok(heading))) => Columns::read(heading),
+        Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
+        Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
         None => Err("it has no line that names the columns".to_owned()),
     };
     let columns = columns.map_err(|problem| Failure::Content {
@@ -168,9 +170,20 @@ impl Source for Rows {
                 command: Some(Operation::UPLOAD.into()),
                 uuid: None,
             };
-            let read = self.columns.details(record, |given| {
-                known.uuid = given;
-                given.map_or_else(|| self.upload.uuid(line), Ok)
+            let record = match record {
+                Ok(record) => Ok(record),
+                Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
+                Err(Flaw::Rest(problem)) => {
+                    let input = self.name.clone();
+                    self.failure = Some(Failure::Content { input, problem });
+                    break;
+                }
+            };
+            let read = record.and_then(|record| {
+                self.columns.details(record, |given| {
+                    known.uuid = given;
+                    given.map_or_else(|| self.upload.uuid(line), Ok)
+                })
             });
             let read = read.and_then(|details| self.upload.request(line, details));
             batch.push(line, known, read);
@@ -180,14 +193,14 @@ impl Source for Rows {
                 bar.set_position(self.records.position());
             }
         }
-        if (self.is_atomic || batch.len() == 0)
+        if batch.len() == 0
             && let Some(failure) = self.failure.take()
         {
-            // All of it or nothing: of half a file, nothing.
             return Err(failure);
         }
-        if self.is_atomic {
-            batch.abandon_if_any_is_refused();
+        if self.is_atomic && (batch.has_refused() || self.failure.is_some()) {
+            // Of half a file, nothing; but every bad line is told, also those only the store knows.
+            batch.doom(self.upload.refused());
         }
         batch.position = self.records.position();
         Ok(Some(batch).filter(|batch| batch.len() > 0))
@@ -226,6 +239,12 @@ impl Upload {
                 Uuid::new_v5(&institution, key.as_str().as_bytes())
             }
         })
+    }
+
+    /// What the store refuses: to process an application that nobody has created.
+    fn refused(&self) -> Request {
+        let (institution, actor) = (self.institution.clone(), self.actor.clone());
+        Request::transition(institution, actor, Uuid::new_v4(), Command::BeginProcessing)
     }
 
     fn request(&self, line: u64, details: ApplicationDetails) -> Result<Request, Refusal> {

@@ -1,5 +1,6 @@
 //! The store that a command works on: `--store`, or `CERTLIFE_STORE` in its place.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -33,7 +34,7 @@ pub(super) struct Args {
         hide_env_values = true,
         default_value = "sqlite:certlife.db"
     )]
-    address: String,
+    address: OsString,
 }
 
 /// What an address names.
@@ -73,7 +74,14 @@ impl Args {
     }
 
     fn place(&self) -> Result<Place, Failure> {
-        let address = self.address.as_str();
+        let Some(address) = self.address.to_str() else {
+            let path = after_scheme(&self.address).ok_or_else(|| {
+                Failure::Address(format!(
+                    "--store (or CERTLIFE_STORE) is not UTF-8; only the path after {SQLITE} need not be"
+                ))
+            });
+            return path.map(Place::Sqlite);
+        };
         if address == MEMORY {
             return Ok(Place::Memory);
         }
@@ -94,6 +102,20 @@ impl Args {
             ))),
         }
     }
+}
+
+/// The path in an address that is no UTF-8: on Unix, a file may have any name.
+#[cfg(unix)]
+fn after_scheme(address: &OsStr) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = address.as_bytes().strip_prefix(SQLITE.as_bytes());
+    path.map(|path| OsStr::from_bytes(path).into())
+}
+
+#[cfg(not(unix))]
+fn after_scheme(_: &OsStr) -> Option<PathBuf> {
+    None
 }
 
 /// What stands there instead, without a password that may be part of it.

@@ -269,6 +269,36 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_may_have_a_path_that_is_no_utf_8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = Scratch::new();
+    let with_store = |args: &[&str], address: &[u8]| {
+        let mut certlife = folder.certlife(args);
+        run_to_end(
+            certlife.arg("--store").arg(OsStr::from_bytes(address)),
+            submit(1, ""),
+        )
+    };
+    let path = b"sqlite:caf\xe9.db";
+    assert_eq!(with_store(&["apply"], path).code, Some(0));
+    let list = with_store(&["list", "--json"], path);
+    assert_eq!((list.code, list.events().len()), (Some(0), 1));
+    assert!(
+        folder
+            .path("")
+            .join(OsStr::from_bytes(b"caf\xe9.db"))
+            .exists()
+    );
+    let run = with_store(&["list"], b"postgres://me:secret\xe9@host/");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("is not UTF-8"), "{}", run.stderr);
+    assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+}
+
 #[test]
 fn help_does_not_show_the_address_in_the_environment() {
     let help = certlife(&["apply", "--help"])
