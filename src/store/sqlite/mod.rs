@@ -85,8 +85,11 @@ struct Shared {
 impl SqliteStore {
     /// Opens the file, with full durability; creates it where there is none.
     ///
+    /// A path is a path: neither a URI nor SQLite's `:memory:`. A relative one counts from where the
+    /// process is now, wherever it goes later.
+    ///
     /// # Errors
-    /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
+    /// [`StoreError::NotAStore`] for a file of something else and for a path that names no file, [`StoreError::NewerSchema`] for one that
     /// a newer program has upgraded, [`StoreError::Unavailable`] for one that cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
@@ -97,7 +100,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
-        let path = path.as_ref().to_owned();
+        let path = connection::absolute(path.as_ref())?;
         let commits = watch::Sender::new(());
         let writer = Writer::start(&path, &options, commits.clone())?;
         Ok(Self {
