@@ -7,7 +7,7 @@ use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::store::{Filter, ListQuery, Order, PageKey};
+use certificate_lifecycle::store::{Filter, ListQuery, Order, Page, PageKey};
 use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -101,15 +101,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);
-            if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
-                return Ok(Outcome::Clean);
-            }
             after = page.next;
+            if view.show(&page)? == Reader::Gone || after.is_none() {
+                return view.end();
+            }
         }
         if let Some(key) = after {
             say_more(key, &args.form);
         }
-        Ok(Outcome::Clean)
+        view.end()
     })
 }
 
@@ -127,6 +127,7 @@ fn say_more(key: PageKey, form: &Form) {
 pub(super) struct View {
     output: Output,
     table: Option<Table>,
+    corrupt: usize,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -144,11 +145,30 @@ impl View {
         Self {
             output: Output::plain(),
             table: (!form.json).then(|| Table::new(&COLUMNS)),
+            corrupt: 0,
         }
     }
 
-    /// Shows the next ones at once.
-    pub(super) fn show(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+    /// Shows the next page at once; what is corrupt is told beside it.
+    pub(super) fn show(&mut self, page: &Page) -> Result<Reader, Failure> {
+        let reader = self.show_all(&page.applications);
+        for corrupt in &page.corrupt {
+            say(&corrupt.to_string());
+        }
+        self.corrupt += page.corrupt.len();
+        reader
+    }
+
+    /// How it went: not well, where something could not be shown.
+    pub(super) fn end(&self) -> Result<Outcome, Failure> {
+        match self.corrupt {
+            0 => Ok(Outcome::Clean),
+            corrupt => Err(Failure::Corrupt(corrupt)),
+        }
+    }
+
+    /// Shows the next applications at once.
+    pub(super) fn show_all(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
         if let Some(table) = &mut self.table {
             let page = table.page(applications.iter().map(row));
             self.output.text().extend_from_slice(page.as_bytes());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::cells::Cells;
+use super::error::StoreError;
 use super::name::InstitutionId;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
@@ -110,17 +111,46 @@ pub struct ListQuery {
     pub order: Order,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
-    /// The most applications on the page.
+    /// The most applications on the page, corrupt ones included.
     pub limit: u32,
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
+    /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for each,
+    /// with its row. It does not keep the others from being listed.
+    pub corrupt: Vec<StoreError>,
     /// Where the next page begins; none after the last.
     pub next: Option<PageKey>,
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Page {
+    /// The page of these rows: what each says, and its key. One row more than the limit tells that there is
+    /// a next page.
+    pub(crate) fn of(
+        limit: u32,
+        rows: impl IntoIterator<Item = Result<(Result<AnyApplication, StoreError>, i64), StoreError>>,
+    ) -> Result<Self, StoreError> {
+        let mut page = Self::default();
+        let mut last = None;
+        for row in rows {
+            let (application, key) = row?;
+            if page.applications.len() + page.corrupt.len() == limit as usize {
+                page.next = last;
+                break;
+            }
+            match application {
+                Ok(application) => page.applications.push(application),
+                Err(corrupt) => page.corrupt.push(corrupt),
+            }
+            last = Some(PageKey(key));
+        }
+        Ok(page)
+    }
 }
 
 /// Where a page of a list ends. Applications that are created or change meanwhile never shift it.

@@ -364,6 +364,8 @@ impl Tables {
         Page {
             next: key.filter(|_| !is_last),
             applications: found.into_iter().map(|(_, it)| it).collect(),
+            // What was entered came out of a transition.
+            corrupt: Vec::new(),
         }
     }
 
@@ -427,10 +429,7 @@ impl Directory for MemoryStore {
         let page = tables
             .institution(&query.institution)
             .map(|institution| tables.list(institution, &query));
-        Ok(page.unwrap_or(Page {
-            applications: Vec::new(),
-            next: None,
-        }))
+        Ok(page.unwrap_or_default())
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {

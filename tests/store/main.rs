@@ -12,6 +12,7 @@ mod support;
 
 mod batches;
 mod feed;
+mod gaps;
 mod harness;
 mod idempotency;
 mod institutions;

@@ -12,9 +12,7 @@ use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::stored::{Problem, check_order, decode};
-use crate::store::{
-    Count, Cursor, InstitutionId, ListQuery, Order, Page, PageKey, Recorded, StoreError,
-};
+use crate::store::{Count, Cursor, InstitutionId, ListQuery, Order, Page, Recorded, StoreError};
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn read<'r, 's, T>(
@@ -135,7 +133,8 @@ macro_rules! list_sql {
     ($after:literal, $email:literal, $order:literal) => {
         concat!(
             columns!(),
-            "head h LEFT JOIN application a ON a.no = h.application \
+            // The key, also of a row whose application is missing.
+            ", h.application FROM head h LEFT JOIN application a ON a.no = h.application \
              LEFT JOIN institution i ON i.no = h.institution \
              LEFT JOIN event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
             $email,
@@ -151,12 +150,8 @@ macro_rules! list_sql {
 }
 
 pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
-    let empty = Page {
-        applications: Vec::new(),
-        next: None,
-    };
     let Some(institution) = institution(connection, &query.institution)? else {
-        return Ok(empty);
+        return Ok(Page::default());
     };
     // A status that is none is read, so that it is reported.
     // The source is a customer's exactly where the trigger context is; both are numbers from 0.
@@ -186,21 +181,13 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     if email.is_some() {
         parameters.push(&email);
     }
-    let mut rows = statement.query(&*parameters).map_err(unavailable)?;
-    let mut page = empty;
-    let mut last = None;
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        if page.applications.len() == query.limit as usize {
-            page.next = last;
-            break;
-        }
-        let (application, number) = read(row, |joined| {
-            Ok((joined.last_event()?.application(), joined.application()?))
-        })?;
-        page.applications.push(application);
-        last = Some(PageKey(number));
-    }
-    Ok(page)
+    let rows = statement
+        .query_map(&*parameters, |row| {
+            let application = read(row, |joined| Ok(joined.last_event()?.application()));
+            Ok((application, row.get(22)?))
+        })
+        .map_err(unavailable)?;
+    Page::of(query.limit, rows.map(|row| row.map_err(unavailable)))
 }
 
 pub(super) fn counts(

@@ -19,7 +19,7 @@ macro_rules! columns {
         "SELECT a.no, a.uuid, a.application_id, a.certificate_title, a.applicant_email, \
          h.trigger_context, h.status, h.version, h.updated_at, h.event, e.seq, e.application, \
          e.version, e.kind, e.at, e.previous, e.text, e.actor_kind, e.actor, e.idempotency_key, \
-         i.no, i.id FROM "
+         i.no, i.id "
     };
 }
 pub(super) use columns;
@@ -27,7 +27,7 @@ pub(super) use columns;
 /// One application by its identity, with its last event.
 pub(super) const BY_UUID: &str = concat!(
     columns!(),
-    "application a LEFT JOIN head h ON h.application = a.no \
+    "FROM application a LEFT JOIN head h ON h.application = a.no \
      LEFT JOIN institution i ON i.no = h.institution \
      LEFT JOIN event e ON e.seq = h.event WHERE a.uuid = ?1"
 );
@@ -37,7 +37,7 @@ macro_rules! events {
     ($condition:literal) => {
         concat!(
             $crate::store::sqlite::row::columns!(),
-            "event e LEFT JOIN application a ON a.no = e.application \
+            "FROM event e LEFT JOIN application a ON a.no = e.application \
              LEFT JOIN head h ON h.application = e.application \
              LEFT JOIN institution i ON i.no = h.institution WHERE ",
             $condition

@@ -10,6 +10,7 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::{Action, Source, Status};
 
 use super::{dump, edit, engine, file_with_every_kind};
+use crate::gaps;
 use crate::harness::Sqlite;
 use crate::world::{act, bring, id, key, ours};
 
@@ -353,7 +354,12 @@ async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
             after: None,
             limit: 100,
         };
-        engine.list(query).await?;
+        // It tells of what is corrupt, and of all others.
+        let page = engine.list(query).await?;
+        if let Some(corrupt) = page.corrupt.into_iter().next() {
+            assert_eq!(page.applications.len(), 9);
+            return Err(corrupt);
+        }
     }
     Ok(())
 }
@@ -440,4 +446,42 @@ async fn a_corrupt_application_does_not_stand_in_the_way_of_others() {
     };
     assert_eq!(told, 19);
     assert!(matches!(error, StoreError::Corrupt { .. }));
+}
+
+#[tokio::test]
+async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows() {
+    let world = gaps::uploads::<Sqlite>().await;
+    let ids = gaps::EDITED_IDS;
+    edit(
+        &world.harness.path(),
+        &format!("UPDATE application SET certificate_title = '' WHERE application_id IN {ids}"),
+    );
+    gaps::lists_go_on(&world).await;
+    gaps::the_sound_are_failed(&world, gaps::EDITED.len()).await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_an_application_is_missing() {
+    // Given a row of where it stands, and nothing of what it is
+    let file = file_with_every_kind().await;
+    edit(&file.path(), "DELETE FROM application WHERE no IN (3, 10)");
+    let engine = engine(&file.path());
+    let (mut sound, mut corrupt, mut after) = (0, 0, None);
+    loop {
+        let query = ListQuery {
+            institution: ours(),
+            filter: Filter::all(),
+            order: Order::OldestFirst,
+            after,
+            limit: 3,
+        };
+        let page = engine.list(query).await.unwrap();
+        sound += page.applications.len();
+        corrupt += page.corrupt.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((sound, corrupt), (8, 2));
 }
