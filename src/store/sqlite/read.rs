@@ -50,7 +50,7 @@ pub(super) fn history(
         let broken = |problem: String| {
             StoreError::corrupt(format!("application {uuid}, event {seq}"), problem)
         };
-        let (recorded, previous) = event_by_seq(&snapshot, seq)?
+        let (recorded, previous) = event_by_seq(&snapshot, institution, seq)?
             .ok_or_else(|| broken("it is missing in the chain of events".to_owned()))?;
         if recorded.event.uuid() != uuid {
             let owner = recorded.event.uuid();
@@ -79,29 +79,29 @@ fn last_event<T>(
     let Some(row) = rows.next().map_err(unavailable)? else {
         return Ok(None);
     };
-    let owner = read(row, Joined::institution_id)?;
-    if owner != institution.as_str() {
+    if !read(row, |joined| joined.is_of(institution))? {
         return Ok(None);
     }
     read(row, value).map(Some)
 }
 
-/// One event, and the number of the one before.
+/// One event of an institution, and the number of the one before.
 pub(super) fn event_by_seq(
     connection: &Connection,
+    institution: &InstitutionId,
     seq: i64,
 ) -> Result<Option<(Recorded, Option<i64>)>, StoreError> {
     let mut statement = connection
         .prepare_cached(events!("e.seq = ?1"))
         .map_err(unavailable)?;
     let mut rows = statement.query([seq]).map_err(unavailable)?;
-    match rows.next().map_err(unavailable)? {
-        None => Ok(None),
-        Some(row) => {
-            let recorded = read(row, |joined| Ok((joined.recorded()?, joined.previous()?)))?;
-            Ok(Some(recorded))
-        }
+    let Some(row) = rows.next().map_err(unavailable)? else {
+        return Ok(None);
+    };
+    if !read(row, |joined| joined.is_of(institution))? {
+        return Ok(None);
     }
+    read(row, |joined| Ok((joined.recorded()?, joined.previous()?))).map(Some)
 }
 
 pub(super) fn feed(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::cursor::Cursor;
+use crate::store::name::InstitutionId;
 use crate::store::request::Recorded;
 use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
 
@@ -60,8 +61,18 @@ impl Joined<'_, '_> {
         self.get(20, "head.institution")
     }
 
+    /// Whether it is this institution's. To be asked before anything else of the row is looked at or told:
+    /// another's application answers like one that does not exist, in whatever state it is.
+    pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
+        match self.0.get_ref(21) {
+            // Not as text: another's id may be none, and still is not this one.
+            Ok(ValueRef::Text(id)) => Ok(id == institution.as_str().as_bytes()),
+            _ => Err("its institution is missing".to_owned()),
+        }
+    }
+
     /// The institution's id.
-    pub(super) fn institution_id(&self) -> Result<String, Problem> {
+    fn institution_id(&self) -> Result<String, Problem> {
         self.get(21, "institution.id")
     }
 

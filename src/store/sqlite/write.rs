@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
-use uuid::Uuid;
 
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
@@ -114,7 +113,7 @@ impl<'c> Write<'c> {
         let institution = self.institution(&append.request.institution)?;
         if let Some(key) = &append.request.idempotency_key
             && let Some(institution) = institution
-            && let Some(recorded) = self.recorded(institution, key)?
+            && let Some(recorded) = self.recorded(append, institution, key)?
         {
             return Ok(replay(append, recorded)?);
         }
@@ -168,7 +167,7 @@ impl<'c> Write<'c> {
     fn move_on(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
         let current = match self.applications.take(append.uuid()) {
             Some(current) => Some(current),
-            None => self.current(append.uuid())?,
+            None => self.current(append)?,
         };
         let Some(mut current) = current else {
             let uuid = append.uuid();
@@ -263,6 +262,7 @@ impl<'c> Write<'c> {
     /// What was recorded with this key.
     fn recorded(
         &mut self,
+        append: &Append,
         institution: i64,
         key: &IdempotencyKey,
     ) -> Result<Option<Recorded>, Failure> {
@@ -275,7 +275,8 @@ impl<'c> Write<'c> {
         };
         let row = format!("idempotency key {key:?}");
         let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
-        let (recorded, _) = event_by_seq(self.connection, seq)?.ok_or_else(missing)?;
+        let (recorded, _) =
+            event_by_seq(self.connection, &append.request.institution, seq)?.ok_or_else(missing)?;
         if recorded.idempotency_key.as_ref() != Some(key) {
             let problem = format!("its event {seq} has another key or none");
             return Err(StoreError::corrupt(row, problem).into());
@@ -283,23 +284,27 @@ impl<'c> Write<'c> {
         Ok(Some(recorded))
     }
 
-    fn current(&mut self, uuid: Uuid) -> Result<Option<Current>, Failure> {
+    /// The application that the command is about, if it is its institution's.
+    fn current(&mut self, append: &Append) -> Result<Option<Current>, Failure> {
+        let uuid = append.uuid();
         let mut rows = self.by_uuid.query([uuid.as_bytes().as_slice()])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
         let joined = Joined(row);
         let current = || {
-            Ok(Current {
+            if !joined.is_of(&append.request.institution)? {
+                return Ok(None);
+            }
+            Ok(Some(Current {
                 number: joined.application()?,
                 institution: joined.institution()?,
                 last: joined.last_event()?,
                 last_seq: joined.seq()?,
-            })
+            }))
         };
-        let current =
-            current().map_err(|problem: String| StoreError::corrupt(joined.key(), problem))?;
-        Ok(Some(current))
+        let corrupt = |problem: String| StoreError::corrupt(joined.key(), problem);
+        Ok(current().map_err(corrupt)?)
     }
 }
 

@@ -16,11 +16,11 @@ use crate::world::{act, bring, id, key, ours};
 
 /// The application that is edited: a customer's that failed and was retried, with four events. It is the
 /// last of the ten kinds.
-const NUMBER: u64 = 9;
+pub const NUMBER: u64 = 9;
 
 /// What a caller may ask of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
+pub enum Question {
     Load,
     History,
     List,
@@ -58,8 +58,15 @@ const NAMES: [(&str, &str); 6] = [
     ),
 ];
 
+/// The edit, with the numbers for their names.
+pub fn with_numbers(sql: &str) -> String {
+    NAMES
+        .iter()
+        .fold(sql.to_owned(), |sql, (name, rows)| sql.replace(name, rows))
+}
+
 /// An edit, and who must be told of it.
-const EDITS: &[(&str, &[Question])] = &[
+pub const EDITS: &[(&str, &[Question])] = &[
     // The application itself.
     (
         "UPDATE application SET application_id = 0 WHERE no = {app}",
@@ -375,9 +382,7 @@ async fn feed(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
 
 /// The edits that are not told to whom they should be.
 async fn untold(file: &Sqlite, sql: &str, told: &[Question]) -> Vec<String> {
-    let named = NAMES
-        .iter()
-        .fold(sql.to_owned(), |sql, (name, rows)| sql.replace(name, rows));
+    let named = with_numbers(sql);
     let original = fs::read(file.path()).unwrap();
     let mut untold = Vec::new();
     for question in [Load, History, List, Counts, Feed, Act, Repeat] {
