@@ -89,6 +89,9 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
     Ok(connection)
 }
 
+/// The longest time that SQLite can be told to wait: 24 days.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX.cast_unsigned() as u64);
+
 fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let not_opened = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
@@ -102,7 +105,7 @@ fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connec
     };
     let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
     connection
-        .busy_timeout(options.busy_timeout)
+        .busy_timeout(options.busy_timeout.min(LONGEST_WAIT))
         .map_err(not_opened)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without it, SQLite as it is bundled parses a statement anew for every new parameter, in case a

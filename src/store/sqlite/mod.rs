@@ -45,9 +45,11 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
-    /// How long to wait while another process writes; 30 seconds.
+    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than 24 days
+    /// count as so many.
     pub busy_timeout: Duration,
-    /// How often whoever follows the feed looks for events of other processes; 100 ms.
+    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never more often
+    /// than every millisecond.
     pub poll: Duration,
 }
 
