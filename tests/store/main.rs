@@ -129,6 +129,7 @@ macro_rules! conformance {
                     every_filter_and_order_lists_what_it_should,
                     pages_of_any_size_list_the_same,
                     what_is_created_between_pages_shifts_nothing,
+                    a_key_may_be_any_number,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
                     updated_before_is_to_the_second
