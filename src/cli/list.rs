@@ -7,7 +7,7 @@ use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::store::{Filter, ListQuery, Order, PageKey};
+use certificate_lifecycle::store::{Filter, ListQuery, Order, Page, PageKey};
 use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -111,19 +111,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);
-            if view.show(&page.applications)? == Reader::Gone {
-                return Ok(Outcome::Clean);
-            }
-            if page.next.is_none() {
-                view.end(|| args.nothing());
-                return Ok(Outcome::Clean);
-            }
             after = page.next;
+            if view.show(&page)? == Reader::Gone || after.is_none() {
+                return view.end(|| args.nothing());
+            }
         }
         if let Some(key) = after {
             say_more(key, &args.form);
         }
-        Ok(Outcome::Clean)
+        view.end(|| args.nothing())
     })
 }
 
@@ -142,6 +138,7 @@ pub(super) struct View {
     output: Output,
     table: Option<Table>,
     is_empty: bool,
+    corrupt: usize,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -160,11 +157,22 @@ impl View {
             output: Output::plain(),
             table: (!form.json).then(|| Table::new(&COLUMNS)),
             is_empty: true,
+            corrupt: 0,
         }
     }
 
-    /// Shows the next ones at once.
-    pub(super) fn show(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+    /// Shows the next page at once; what is corrupt is told beside it.
+    pub(super) fn show(&mut self, page: &Page) -> Result<Reader, Failure> {
+        let reader = self.show_all(&page.applications);
+        for corrupt in &page.corrupt {
+            say(&corrupt.to_string());
+        }
+        self.corrupt += page.corrupt.len();
+        reader
+    }
+
+    /// Shows the next applications at once.
+    pub(super) fn show_all(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
         self.is_empty &= applications.is_empty();
         if let Some(table) = &mut self.table {
             let page = table.page(applications.iter().map(row));
@@ -179,11 +187,16 @@ impl View {
         self.output.flush()
     }
 
-    /// After the last: where there was none, people are told so. Programs see it.
-    pub(super) fn end(&self, nothing: impl FnOnce() -> String) {
+    /// After the last: how it went. Not well, where something could not be shown; and where there was
+    /// nothing, people are told so. Programs see it.
+    pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
+        if self.corrupt > 0 {
+            return Err(Failure::Corrupt(self.corrupt));
+        }
         if self.is_empty && self.table.is_some() {
             say(&nothing());
         }
+        Ok(Outcome::Clean)
     }
 }
 

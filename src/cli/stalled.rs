@@ -78,17 +78,13 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
         let page = engine
             .stalled(institution, args.older_than, after, PAGE)
             .await?;
-        if view.show(&page.applications)? == Reader::Gone {
-            return Ok(Outcome::Clean);
-        }
-        if page.next.is_none() {
-            view.end(|| {
+        after = page.next;
+        if view.show(&page)? == Reader::Gone || after.is_none() {
+            return view.end(|| {
                 let institution = institution.as_str();
                 format!("nothing of institution {institution:?} is stalled")
             });
-            return Ok(Outcome::Clean);
         }
-        after = page.next;
     }
 }
 
@@ -114,7 +110,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
     } else {
         let applications: Vec<AnyApplication> =
             failed.iter().map(|it| it.event.application()).collect();
-        let _ = View::new(&args.form).show(&applications)?;
+        let _ = View::new(&args.form).show_all(&applications)?;
         say(&format!("{} failed", failed.len()));
     }
     match interruption {

@@ -89,7 +89,7 @@ impl Args {
             return Ok(Place::Postgres(address.to_owned()));
         }
         match address.strip_prefix(SQLITE) {
-            // SQLite would take them for a database in memory and for a temporary file.
+            // Who knows SQLite means a database in memory, or a temporary file.
             Some("" | ":memory:") => Err(Failure::Address(format!(
                 "--store {SQLITE} must be followed by the path of a file, as in \
                  {SQLITE}certlife.db; a store that is forgotten at the end is {MEMORY}"

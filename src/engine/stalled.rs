@@ -21,7 +21,8 @@ pub struct Interrupted {
     /// What was failed nevertheless, and stays failed.
     pub failed: Vec<Receipt>,
     /// What came in between: [`Refusal::Forbidden`] for an actor who is not the system, or what the
-    /// store ran into.
+    /// store ran into. [`StoreError::Corrupt`] is the first of the applications that could not be failed
+    /// because of it; all others were.
     #[source]
     pub error: ExecuteError,
 }
@@ -51,7 +52,7 @@ impl<S: Directory> Engine<S> {
     /// Fails every application that is [`stalled`](Self::stalled), and answers with their events.
     ///
     /// Each is failed at the version at which it was found stuck: what moved on meanwhile is left
-    /// alone, so that several may do this at once.
+    /// alone, so that several may do this at once. What is corrupt keeps no other from being failed.
     ///
     /// # Errors
     /// [`Interrupted`], with those that were failed: they stay failed.
@@ -64,6 +65,7 @@ impl<S: Directory> Engine<S> {
     ) -> Result<Vec<Receipt>, Interrupted> {
         let mut failed = Vec::new();
         let mut after = None;
+        let mut corrupt: Option<ExecuteError> = None;
         loop {
             let page = match self.stalled(institution, older_than, after, PAGE).await {
                 Ok(page) => page,
@@ -80,10 +82,15 @@ impl<S: Directory> Engine<S> {
             };
             let requests = page.applications.iter().map(fail).collect();
             let mut first_error = None;
+            corrupt = corrupt.or(page.corrupt.into_iter().next().map(ExecuteError::from));
             for answer in self.execute_many(requests).await {
                 match answer {
                     Ok(receipt) => failed.push(receipt),
                     Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {}
+                    // Not every store sees it in a list.
+                    Err(error @ ExecuteError::Store(StoreError::Corrupt { .. })) => {
+                        corrupt = corrupt.or(Some(error));
+                    }
                     Err(error) => first_error = first_error.or(Some(error)),
                 }
             }
@@ -92,7 +99,10 @@ impl<S: Directory> Engine<S> {
             }
             after = page.next;
             if after.is_none() {
-                return Ok(failed);
+                return match corrupt {
+                    None => Ok(failed),
+                    Some(error) => Err(Interrupted { failed, error }),
+                };
             }
         }
     }

@@ -79,7 +79,8 @@ pub trait Store: Clone + Send + Sync + 'static {
 
 /// What a database adds: questions about many applications.
 pub trait Directory: Store {
-    /// One page of an institution's applications.
+    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
+    /// others.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeStruct;
 
 use super::cells::Cells;
+use super::error::StoreError;
 use super::name::InstitutionId;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
@@ -125,7 +126,7 @@ pub struct ListQuery {
     pub order: Order,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
-    /// The most applications on the page. 0 counts as 1: a page without applications would look like the
+    /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without applications would look like the
     /// end of the list.
     pub limit: u32,
 }
@@ -182,10 +183,13 @@ impl ListQuery {
 }
 
 /// One page of a list. As JSON, the applications are their records.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
+    /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for each,
+    /// with its row. It does not keep the others from being listed.
+    pub corrupt: Vec<StoreError>,
     /// Where the next page begins; none after the last.
     pub next: Option<PageKey>,
 }
@@ -193,10 +197,38 @@ pub struct Page {
 impl serde::Serialize for Page {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let records = self.applications.iter().map(AnyApplication::to_record);
-        let mut page = serializer.serialize_struct("Page", 2)?;
+        let mut page = serializer.serialize_struct("Page", 3)?;
         page.serialize_field("applications", &records.collect::<Vec<_>>())?;
+        let corrupt = self.corrupt.iter().map(ToString::to_string);
+        page.serialize_field("corrupt", &corrupt.collect::<Vec<_>>())?;
         page.serialize_field("next", &self.next)?;
         page.end()
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Page {
+    /// The page of these rows: what each says, and its key. One row more than the limit tells that there is
+    /// a next page.
+    pub(crate) fn of(
+        limit: u32,
+        rows: impl IntoIterator<Item = Result<(Result<AnyApplication, StoreError>, i64), StoreError>>,
+    ) -> Result<Self, StoreError> {
+        let mut page = Self::default();
+        let mut last = None;
+        for row in rows {
+            let (application, key) = row?;
+            if page.applications.len() + page.corrupt.len() == limit as usize {
+                page.next = last;
+                break;
+            }
+            match application {
+                Ok(application) => page.applications.push(application),
+                Err(corrupt) => page.corrupt.push(corrupt),
+            }
+            last = Some(PageKey(key));
+        }
+        Ok(page)
     }
 }
 

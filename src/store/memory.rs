@@ -368,15 +368,18 @@ impl Tables {
                     .is_none_or(|it| event.timestamp() < it);
             matches.then(|| (*at, event.application()))
         };
-        let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();
+        let count = self.applications.len();
+        // Applications are numbered from 1, as in a database, and a key may be any number.
+        let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
         let limit = query.page_size() as usize;
         let found: Vec<_> = match query.order {
-            Order::OldestFirst => (query.after.map_or(0, |key| place_of(key) + 1)
-                ..self.applications.len())
+            Order::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
                 .filter_map(|at| matches(&at))
                 .take(limit + 1)
                 .collect(),
-            Order::NewestFirst => (0..query.after.map_or(self.applications.len(), place_of))
+            Order::NewestFirst => (0..query
+                .after
+                .map_or(count, |key| up_to(key.0.saturating_sub(1))))
                 .rev()
                 .filter_map(|at| matches(&at))
                 .take(limit + 1)
@@ -385,10 +388,14 @@ impl Tables {
         let is_last = found.len() <= limit;
         let mut found = found;
         found.truncate(limit);
-        let key = found.last().map(|(at, _)| PageKey(i64::from(place(*at))));
+        let key = found
+            .last()
+            .map(|(at, _)| PageKey(i64::from(place(*at)) + 1));
         Page {
             next: key.filter(|_| !is_last),
             applications: found.into_iter().map(|(_, it)| it).collect(),
+            // What was entered came out of a transition.
+            corrupt: Vec::new(),
         }
     }
 
@@ -456,10 +463,7 @@ impl Directory for MemoryStore {
         let page = tables
             .institution(&query.institution)
             .map(|institution| tables.list(institution, &query));
-        Ok(page.unwrap_or(Page {
-            applications: Vec::new(),
-            next: None,
-        }))
+        Ok(page.unwrap_or_default())
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {

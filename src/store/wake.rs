@@ -15,8 +15,12 @@ pub struct Wake {
     poll: Duration,
 }
 
+/// Whoever looks more often than this does nothing else.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl Wake {
-    pub(crate) const fn new(commits: watch::Receiver<()>, poll: Duration) -> Self {
+    pub(crate) fn new(commits: watch::Receiver<()>, poll: Duration) -> Self {
+        let poll = poll.max(SHORTEST);
         Self { commits, poll }
     }
 

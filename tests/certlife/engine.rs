@@ -255,7 +255,7 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
         ("sqlite::memory:", "must be followed by the path of a file"),
         (
             "sqlite:no/such/folder/x.db",
-            "cannot open no/such/folder/x.db",
+            "/no/such/folder/x.db: unable to open",
         ),
         (
             &format!("sqlite:{}", file("README.md")),

@@ -7,6 +7,7 @@
 mod postgres;
 
 mod apply;
+mod corrupt;
 mod engine;
 mod follow;
 mod help;

@@ -13,6 +13,7 @@ mod support;
 mod away;
 mod batches;
 mod feed;
+mod gaps;
 mod harness;
 mod idempotency;
 mod institutions;
@@ -136,6 +137,7 @@ macro_rules! conformance {
                     pages_of_any_size_list_the_same,
                     a_page_of_none_has_one,
                     what_is_created_between_pages_shifts_nothing,
+                    a_key_may_be_any_number,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
                     updated_before_is_to_the_second

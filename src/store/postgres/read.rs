@@ -17,8 +17,8 @@ use crate::lifecycle::value::ApplicantEmail;
 use crate::store::remembered::{Refused, Used};
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
-    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
-    Recorded, StoreError,
+    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, Recorded,
+    StoreError,
 };
 
 /// Applications with their last event.
@@ -210,23 +210,11 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         .query_typed(sql, &parameters)
         .await
         .map_err(unavailable)?;
-    let mut page = Page {
-        applications: Vec::with_capacity(rows.len()),
-        next: None,
+    let numbered = |row: &Row| {
+        let application = read(row, |joined| Ok(joined.last_event()?.application()));
+        Ok((application, read(row, Joined::number)?))
     };
-    let mut last = None;
-    for row in &rows {
-        if page.applications.len() == query.page_size() as usize {
-            page.next = last;
-            break;
-        }
-        let (application, number) = read(row, |joined| {
-            Ok((joined.last_event()?.application(), joined.number()?))
-        })?;
-        page.applications.push(application);
-        last = Some(PageKey(number));
-    }
-    Ok(page)
+    Page::of(query.page_size(), rows.iter().map(numbered))
 }
 
 pub(super) async fn counts(

@@ -45,9 +45,11 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
-    /// How long to wait while another process writes; 30 seconds.
+    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than 24 days
+    /// count as so many.
     pub busy_timeout: Duration,
-    /// How often whoever follows the feed looks for events of other processes; 100 ms.
+    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never more often
+    /// than every millisecond.
     pub poll: Duration,
 }
 
@@ -85,10 +87,14 @@ struct Shared {
 impl SqliteStore {
     /// Opens the file, with full durability; creates it where there is none.
     ///
+    /// A path is a path: neither a URI nor SQLite's `:memory:`. A relative one counts from where the
+    /// process is now, wherever it goes later.
+    ///
     /// # Errors
-    /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
-    /// a newer program has upgraded, [`StoreError::Misconfigured`] for one that cannot be opened,
-    /// [`StoreError::Unavailable`] where another process keeps it busy, for example.
+    /// [`StoreError::NotAStore`] for a file of something else and for a path that names no file,
+    /// [`StoreError::NewerSchema`] for one that a newer program has upgraded,
+    /// [`StoreError::Misconfigured`] for one that cannot be opened, [`StoreError::Unavailable`] where
+    /// another process keeps it busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }
@@ -98,7 +104,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
-        let path = path.as_ref().to_owned();
+        let path = connection::absolute(path.as_ref())?;
         let commits = watch::Sender::new(());
         let writer = Writer::start(&path, &options, commits.clone())?;
         Ok(Self {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::cursor::Cursor;
+use crate::store::name::InstitutionId;
 use crate::store::request::Recorded;
 use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
 
@@ -19,7 +20,7 @@ macro_rules! columns {
         "SELECT a.no, a.uuid, a.application_id, a.certificate_title, a.applicant_email, \
          h.trigger_context, h.status, h.version, h.updated_at, h.event, e.seq, e.application, \
          e.version, e.kind, e.at, e.previous, e.text, e.actor_kind, e.actor, e.idempotency_key, \
-         i.no, i.id FROM "
+         i.no, i.id "
     };
 }
 pub(super) use columns;
@@ -27,7 +28,7 @@ pub(super) use columns;
 /// One application by its identity, with its last event.
 pub(super) const BY_UUID: &str = concat!(
     columns!(),
-    "application a LEFT JOIN head h ON h.application = a.no \
+    "FROM application a LEFT JOIN head h ON h.application = a.no \
      LEFT JOIN institution i ON i.no = h.institution \
      LEFT JOIN event e ON e.seq = h.event WHERE a.uuid = ?1"
 );
@@ -37,7 +38,7 @@ macro_rules! events {
     ($condition:literal) => {
         concat!(
             $crate::store::sqlite::row::columns!(),
-            "event e LEFT JOIN application a ON a.no = e.application \
+            "FROM event e LEFT JOIN application a ON a.no = e.application \
              LEFT JOIN head h ON h.application = e.application \
              LEFT JOIN institution i ON i.no = h.institution WHERE ",
             $condition
@@ -60,8 +61,18 @@ impl Joined<'_, '_> {
         self.get(20, "head.institution")
     }
 
+    /// Whether it is this institution's. To be asked before anything else of the row is looked at or told:
+    /// another's application answers like one that does not exist, in whatever state it is.
+    pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
+        match self.0.get_ref(21) {
+            // Not as text: another's id may be none, and still is not this one.
+            Ok(ValueRef::Text(id)) => Ok(id == institution.as_str().as_bytes()),
+            _ => Err("its institution is missing".to_owned()),
+        }
+    }
+
     /// The institution's id.
-    pub(super) fn institution_id(&self) -> Result<String, Problem> {
+    fn institution_id(&self) -> Result<String, Problem> {
         self.get(21, "institution.id")
     }
 
