@@ -38,8 +38,10 @@ impl Columns {
             ..Self::default()
         };
         for (place, name) in heading.iter().enumerate() {
-            let name = String::from_utf8_lossy(name);
-            let name = name.trim();
+            let name = std::str::from_utf8(name).map_err(|_| NOT_UTF_8)?.trim();
+            if name.contains('\0') {
+                return Err(NOT_UTF_8.to_owned());
+            }
             let column = NAMES
                 .iter()
                 .zip(&mut columns.places)
@@ -72,9 +74,9 @@ impl Columns {
         let uuid = uuid.map(read_uuid).transpose()?;
         let uuid = identify(uuid)?;
         if row.len() != self.width {
+            let (len, plural) = (row.len(), if row.len() == 1 { "" } else { "s" });
             return Err(Refusal::content(format!(
-                "the line has {} fields, but the first line names {} columns",
-                row.len(),
+                "the line has {len} field{plural}, but the first line names {} columns",
                 self.width
             )));
         }
@@ -104,8 +106,17 @@ fn known() -> String {
     )
 }
 
+/// UTF-16, or no text at all, such as a workbook.
+const NOT_UTF_8: &str = "it is not CSV in UTF-8; spreadsheets save that as \"CSV UTF-8\"";
+
 fn unknown(name: &str) -> String {
+    if name.is_empty() {
+        return format!("the first line has a field without a name; {}", known());
+    }
     let separator = match name {
+        _ if name.starts_with("sep=") => {
+            "; the line sep= is not read: take it out, and separate fields by commas"
+        }
         _ if name.contains(';') => "; fields are separated by commas, not by semicolons",
         _ if name.contains('\t') => "; fields are separated by commas, not by tabs",
         _ => "",
