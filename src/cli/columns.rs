@@ -21,6 +21,9 @@ const NAMES: [(&str, &str); 4] = [
     (UUID, UUID),
 ];
 
+/// What mends a file that another program wrote in the encoding of its country.
+const SAVE_AS_UTF_8: &str = "save the file as CSV in UTF-8";
+
 /// Which field of a row is what.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -38,14 +41,17 @@ impl Columns {
             ..Self::default()
         };
         for (place, name) in heading.iter().enumerate() {
-            let name = std::str::from_utf8(name).map_err(|_| NOT_UTF_8)?.trim();
-            if name.contains('\0') {
-                return Err(NOT_UTF_8.to_owned());
-            }
+            // With zeros, it is UTF-16, or no text at all, such as a workbook.
+            let text = str::from_utf8(name).ok().filter(|it| !it.contains('\0'));
+            let name = text.ok_or_else(|| {
+                format!("the line that names the columns is not UTF-8; {SAVE_AS_UTF_8}")
+            })?;
+            let name = name.trim();
+            let is = |known: &str| known.eq_ignore_ascii_case(name);
             let column = NAMES
                 .iter()
                 .zip(&mut columns.places)
-                .find(|((long, short), _)| [*long, *short].contains(&name));
+                .find(|((long, short), _)| is(long) || is(short));
             let Some((_, known)) = column else {
                 return Err(unknown(name));
             };
@@ -106,9 +112,6 @@ fn known() -> String {
     )
 }
 
-/// UTF-16, or no text at all, such as a workbook.
-const NOT_UTF_8: &str = "it is not CSV in UTF-8; spreadsheets save that as \"CSV UTF-8\"";
-
 fn unknown(name: &str) -> String {
     if name.is_empty() {
         return format!("the first line has a field without a name; {}", known());
@@ -127,7 +130,12 @@ fn unknown(name: &str) -> String {
 
 fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {
     let text = found.map(std::str::from_utf8).transpose();
-    text.map_err(|_| Refusal::field(field, format!("field {field} is not UTF-8")))
+    text.map_err(|_| {
+        Refusal::field(
+            field,
+            format!("field {field} is not UTF-8; {SAVE_AS_UTF_8}"),
+        )
+    })
 }
 
 fn read_uuid(found: &str) -> Result<Uuid, Refusal> {

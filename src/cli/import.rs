@@ -13,19 +13,23 @@ use super::pipeline::{self, Batch, Source};
 use super::records::{Flaw, Records};
 use super::refusal::Refusal;
 use super::{Failure, Outcome, store};
+use certificate_lifecycle::engine::permitted;
+use certificate_lifecycle::store::Refusal::Forbidden;
 use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
 };
-use certificate_lifecycle::{ApplicationDetails, Command, VaultUpload};
+use certificate_lifecycle::{
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, VaultUpload,
+};
 
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
 
 /// Upload certificates from a CSV file into the institution's vault.
 ///
-/// The first line names the columns, in any order: certificate_title (or title), applicant_email (or
-/// email), application_id and, optionally, uuid. Where there is no uuid, the application gets a new
-/// one. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+/// The first line names the columns, in any order and in upper or lower case: certificate_title (or
+/// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
+/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -39,7 +43,7 @@ pub(super) struct Args {
     #[command(flatten)]
     institution: Institution,
 
-    /// Who uploads: an administrator.
+    /// Who uploads: an administrator, and an id that says which.
     #[arg(long, value_name = "KIND:ID", default_value = "administrator:certlife")]
     actor: Actor,
 
@@ -68,6 +72,7 @@ const EXAMPLE: &str = r#"Example:
   printf '%s\n' title,email,application_id \
   'Diploma,"ann@example.com",42' > diplomas.csv
   certlife import diplomas.csv --actor administrator:jane
+  certlife import diplomas.csv --atomic --idempotency-prefix june
 
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 
@@ -82,6 +87,7 @@ fn prefix(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+    check(&args.actor)?;
     let Opened { name, read, size } = input::open(Some(&args.file))?;
     let mut records = Records::new(read);
     let broken = |error| Failure::Read {
@@ -112,6 +118,28 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, rows)
+}
+
+/// Refuses an actor who may not upload before anything is read: every line would say the same.
+fn check(actor: &Actor) -> Result<(), Failure> {
+    // Who may is asked of an operation, whatever it is about.
+    let details = ApplicationDetails::new(
+        ApplicationId::new(1)?,
+        Uuid::nil(),
+        CertificateTitle::new("any")?,
+        ApplicantEmail::new("any@example.com")?,
+    );
+    let upload = Operation::Upload(details.into(), VaultUpload::Bulk);
+    let permitted = permitted(&upload);
+    if permitted.contains(&actor.kind) {
+        return Ok(());
+    }
+    let refusal = Forbidden {
+        actor: actor.clone(),
+        operation: upload.name(),
+        permitted,
+    };
+    Err(Failure::Refused(refusal.into()))
 }
 
 /// The rows of the file.

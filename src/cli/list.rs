@@ -16,8 +16,8 @@ pub(super) const PAGE: u32 = 512;
 
 /// List an institution's applications, in the order in which they were created.
 ///
-/// With --json, each is its record. A list that --limit cuts off ends with a line on standard error
-/// that says how to go on; with --json, the object {"after":"KEY"}.
+/// With --json, a line is the record of an application. A list that --limit cuts off ends with a line
+/// on standard error that says which key to go on --after; with --json, the object {"after":"KEY"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
 pub(super) struct Args {
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SOURCE", value_parser = sources())]
     source: Option<Source>,
 
-    /// Only those of this applicant, the address taken letter for letter.
+    /// Only those of this applicant; upper and lower case count.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
 
@@ -64,6 +64,16 @@ fn sources() -> impl TypedValueParser<Value = Source> {
 }
 
 impl Args {
+    /// What to say where there is nothing to list.
+    fn nothing(&self) -> String {
+        let institution = self.institution.id.as_str();
+        match (self.after, self.filter() == Filter::all()) {
+            (Some(_), _) => format!("no more applications of institution {institution:?}"),
+            (None, true) => format!("no applications of institution {institution:?}"),
+            (None, false) => format!("no application of institution {institution:?} matches"),
+        }
+    }
+
     fn filter(&self) -> Filter {
         let mut filter = Filter::all();
         if let Some(status) = self.status {
@@ -101,7 +111,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);
-            if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
+            if view.show(&page.applications)? == Reader::Gone {
+                return Ok(Outcome::Clean);
+            }
+            if page.next.is_none() {
+                view.end(|| args.nothing());
                 return Ok(Outcome::Clean);
             }
             after = page.next;
@@ -127,15 +141,16 @@ fn say_more(key: PageKey, form: &Form) {
 pub(super) struct View {
     output: Output,
     table: Option<Table>,
+    is_empty: bool,
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("UUID"),
-    Column::whole("STATUS"),
-    Column::whole("SOURCE"),
-    Column::whole("UPDATED AT"),
-    Column::whole("ID"),
-    Column::text("EMAIL"),
+    Column::UUID,
+    Column::STATUS,
+    Column::SOURCE,
+    Column::time("UPDATED AT"),
+    Column::number("ID"),
+    Column::word("EMAIL"),
     Column::text("TITLE"),
 ];
 
@@ -144,11 +159,13 @@ impl View {
         Self {
             output: Output::plain(),
             table: (!form.json).then(|| Table::new(&COLUMNS)),
+            is_empty: true,
         }
     }
 
     /// Shows the next ones at once.
     pub(super) fn show(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+        self.is_empty &= applications.is_empty();
         if let Some(table) = &mut self.table {
             let page = table.page(applications.iter().map(row));
             self.output.text().extend_from_slice(page.as_bytes());
@@ -160,6 +177,13 @@ impl View {
             }
         }
         self.output.flush()
+    }
+
+    /// After the last: where there was none, people are told so. Programs see it.
+    pub(super) fn end(&self, nothing: impl FnOnce() -> String) {
+        if self.is_empty && self.table.is_some() {
+            say(&nothing());
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod input;
 mod list;
+mod outage;
 mod output;
 mod pipeline;
 mod records;
@@ -40,11 +41,20 @@ enum Outcome {
     Refused,
 }
 
-const EXAMPLE: &str = "Example:\n  certlife apply commands.jsonl | certlife validate";
+const EXAMPLE: &str = "Example:
+  certlife apply commands.jsonl > events.jsonl
+  certlife list --status failed
+  certlife events --payload | certlife validate
+
+What each command takes and prints: certlife COMMAND --help, and docs/certlife.md.";
 
 /// The lifecycle of certificate applications: apply commands, audit events, draw the rules.
+///
+/// The applications are kept in certlife.db in the folder where it is run, or where --store or
+/// CERTLIFE_STORE says.
 #[derive(Debug, Parser)]
 #[command(name = "certlife", version, max_term_width = 100, after_help = EXAMPLE)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

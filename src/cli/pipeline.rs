@@ -257,12 +257,18 @@ impl Printer {
         let answers = Pin::new(&mut batch.answers).take_output();
         let mut answers = answers.unwrap_or_default().into_iter();
         let last = batch.lines.last().map_or(0, |line| line.number);
+        // Before the refusals: each makes the terminal show it again.
+        self.report.progress(batch.position);
         for line in batch.lines {
             let refusal = match line.refused {
                 Some(refusal) => *refusal,
-                None => match answers.next().unwrap_or(Err(ExecuteError::Abandoned)) {
+                None => match answers
+                    .next()
+                    .unwrap_or(Err(ExecuteError::Abandoned { index: 0 }))
+                {
                     Ok(receipt) => {
                         self.tally.accepted += 1;
+                        self.tally.repeated += u64::from(receipt.replayed);
                         let text = self.output.text();
                         receipt.event.write_json(self.webhook_id, text);
                         if self.output.end_line()? == Reader::Gone {
@@ -270,7 +276,7 @@ impl Printer {
                         }
                         continue;
                     }
-                    Err(ExecuteError::Abandoned) => {
+                    Err(ExecuteError::Abandoned { .. }) => {
                         self.tally.abandoned += 1;
                         continue;
                     }
@@ -287,7 +293,6 @@ impl Printer {
                 return Ok(Reader::Gone);
             }
         }
-        self.report.progress(batch.position);
         // Whoever sends one command and waits for its event must not wait for a full buffer.
         self.report.flush()?;
         self.output.flush()
@@ -314,6 +319,8 @@ impl Printer {
 #[derive(Default)]
 struct Tally {
     accepted: u64,
+    /// Of the accepted, those that had been carried out before, under the same key.
+    repeated: u64,
     refused: BTreeMap<Code, u64>,
     abandoned: u64,
 }
@@ -321,7 +328,11 @@ struct Tally {
 impl Tally {
     fn summary(&self) -> String {
         let refused: u64 = self.refused.values().sum();
-        let mut summary = format!("{} accepted, {refused} refused", self.accepted);
+        let mut summary = format!("{} accepted", self.accepted);
+        if self.repeated > 0 {
+            summary = format!("{summary} ({} repeated)", self.repeated);
+        }
+        summary = format!("{summary}, {refused} refused");
         let kinds: Vec<_> = self
             .refused
             .iter()

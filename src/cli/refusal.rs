@@ -3,57 +3,29 @@
 use serde::Serialize;
 
 use super::command_line::AT;
-use certificate_lifecycle::store::{self, ExecuteError, StoreError};
+use certificate_lifecycle::store::{self, ExecuteError};
 use certificate_lifecycle::{
-    Action, CommandError, FieldError, IllegalTransition, InvalidValue, NotAnObject, Source, Status,
+    Action, CommandError, FieldError, InvalidValue, NotAnObject, Source, Status,
 };
 
-/// The kind of refusal, for programs.
+/// The kind of refusal, for programs: the library's word for it, or one for a line that is no command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Code {
-    InvalidJson,
-    InvalidCommand,
-    UnknownApplication,
-    AlreadyExists,
-    IllegalTransition,
-    Forbidden,
-    Conflict,
-    IdempotencyMismatch,
-    /// The store did not carry it out.
-    Unavailable,
-    /// The store may or may not have carried it out.
-    UnknownOutcome,
-    /// What the store holds of the application is no legal application.
-    Corrupt,
-}
+pub(super) struct Code(&'static str);
 
 impl Code {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidCommand => "invalid_command",
-            Self::UnknownApplication => "unknown_application",
-            Self::AlreadyExists => "already_exists",
-            Self::IllegalTransition => "illegal_transition",
-            Self::Forbidden => "forbidden",
-            Self::Conflict => "conflict",
-            Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::Unavailable => "unavailable",
-            Self::UnknownOutcome => "unknown_outcome",
-            Self::Corrupt => "corrupt",
-        }
-    }
+    pub(super) const INVALID_JSON: Self = Self("invalid_json");
+    pub(super) const INVALID_COMMAND: Self = Self("invalid_command");
 }
 
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.0)
     }
 }
 
 impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+        serializer.serialize_str(self.0)
     }
 }
 
@@ -98,14 +70,14 @@ impl Refusal {
 
     /// A command that is wrong as a whole.
     pub(super) fn content(message: String) -> Self {
-        Self::new(Code::InvalidCommand, message)
+        Self::new(Code::INVALID_COMMAND, message)
     }
 
     /// A command in which this field is missing or bad.
     pub(super) fn field(field: &str, message: String) -> Self {
         Self {
             field: Some(field.to_owned()),
-            ..Self::new(Code::InvalidCommand, message)
+            ..Self::new(Code::INVALID_COMMAND, message)
         }
     }
 }
@@ -128,7 +100,7 @@ impl From<CommandError> for Refusal {
             CommandError::Value(error) => error.into(),
             CommandError::MissingText { field, .. } => Self::field(field, error.to_string()),
             CommandError::UnexpectedText { .. } => {
-                Self::new(Code::InvalidCommand, error.to_string())
+                Self::new(Code::INVALID_COMMAND, error.to_string())
             }
         }
     }
@@ -137,49 +109,38 @@ impl From<CommandError> for Refusal {
 impl From<NotAnObject> for Refusal {
     fn from(error: NotAnObject) -> Self {
         let code = match error {
-            NotAnObject::NotUtf8 { .. } | NotAnObject::Syntax { .. } => Code::InvalidJson,
-            NotAnObject::OtherValue { .. } => Code::InvalidCommand,
+            NotAnObject::NotUtf8 { .. } | NotAnObject::Syntax { .. } => Code::INVALID_JSON,
+            NotAnObject::OtherValue { .. } => Code::INVALID_COMMAND,
         };
         Self::new(code, error.to_string())
-    }
-}
-
-impl From<&IllegalTransition> for Refusal {
-    fn from(refusal: &IllegalTransition) -> Self {
-        Self {
-            detail: Some(Detail::Illegal {
-                status: refusal.status(),
-                source: refusal.source(),
-                legal: refusal.legal_actions(),
-            }),
-            ..Self::new(Code::IllegalTransition, refusal.to_string())
-        }
     }
 }
 
 impl From<ExecuteError> for Refusal {
     fn from(error: ExecuteError) -> Self {
-        let code = match error {
-            ExecuteError::Refused(refusal) => return refusal.into(),
-            ExecuteError::Store(StoreError::Corrupt { .. }) => Code::Corrupt,
-            ExecuteError::Store(StoreError::UnknownOutcome { .. }) => Code::UnknownOutcome,
-            _ => Code::Unavailable,
-        };
-        Self::new(code, error.to_string())
+        match error {
+            ExecuteError::Refused(refusal) => refusal.into(),
+            error => Self::new(Code(error.code()), error.to_string()),
+        }
     }
 }
 
 impl From<store::Refusal> for Refusal {
     fn from(refusal: store::Refusal) -> Self {
-        let message = refusal.to_string();
+        let told = Self::new(Code(refusal.code()), refusal.to_string());
         match refusal {
-            store::Refusal::Illegal(illegal) => Self::from(&*illegal),
-            store::Refusal::UnknownApplication { uuid } => Self::new(
-                Code::UnknownApplication,
-                format!("no submit or upload has created application {uuid}"),
-            ),
-            store::Refusal::AlreadyExists { .. } => Self::new(Code::AlreadyExists, message),
-            store::Refusal::Forbidden { .. } => Self::new(Code::Forbidden, message),
+            store::Refusal::Illegal(illegal) => Self {
+                detail: Some(Detail::Illegal {
+                    status: illegal.status(),
+                    source: illegal.source(),
+                    legal: illegal.legal_actions(),
+                }),
+                ..told
+            },
+            store::Refusal::UnknownApplication { uuid } => Self {
+                message: format!("no submit or upload has created application {uuid}"),
+                ..told
+            },
             store::Refusal::Conflict {
                 expected,
                 version,
@@ -191,19 +152,17 @@ impl From<store::Refusal> for Refusal {
                     version,
                     status,
                 }),
-                ..Self::new(Code::Conflict, message)
+                ..told
             },
-            store::Refusal::IdempotencyMismatch { .. } => {
-                Self::new(Code::IdempotencyMismatch, message)
-            }
             // Histories never run backwards.
-            store::Refusal::Backwards { at, last } => Self::field(
-                AT,
-                format!(
+            store::Refusal::Backwards { at, last } => Self {
+                field: Some(AT.to_owned()),
+                message: format!(
                     "field {AT} must not be before the application's last event at {last}, but is {at}"
                 ),
-            ),
-            _ => Self::new(Code::InvalidCommand, message),
+                ..told
+            },
+            _ => told,
         }
     }
 }

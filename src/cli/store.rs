@@ -24,7 +24,7 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// memory: forgets them at the end.
+    /// PATH is a file, which apply and import create if it is not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
     // same reason its value is not shown.
     #[arg(
@@ -120,9 +120,12 @@ fn after_scheme(_: &OsStr) -> Option<PathBuf> {
 
 /// What stands there instead, without a password that may be part of it.
 fn found(address: &str) -> String {
+    // Neither can be a part of an address with a password in it.
+    let is_path = ["/", "./", "../"].iter().any(|it| address.starts_with(it));
     match address.split_once(':') {
-        Some((scheme, _)) => format!("begins with {:?}", format!("{scheme}:")),
-        None => format!("is {address:?}"),
+        _ if address.is_empty() => "is empty".to_owned(),
+        Some((scheme, _)) if !is_path => format!("begins with {:?}", format!("{scheme}:")),
+        _ => format!("is {address:?}; for the file of that name, say {SQLITE}{address}"),
     }
 }
 
@@ -182,6 +185,10 @@ impl Store for AnyStore {
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         ask!(self, it => it.feed(after, limit).await)
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        ask!(self, it => it.feed_end().await)
     }
 
     fn wake(&self) -> Wake {

@@ -11,8 +11,18 @@ use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::source::VaultUpload;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
 use crate::store::{
-    Actor, Append, Atomicity, ExecuteError, InstitutionId, Receipt, Request, Store,
+    Actor, Append, Atomicity, ExecuteError, InstitutionId, Receipt, Request, Store, StoreError,
 };
+
+/// A store answers every command. Of one that did not, nobody could say what it did.
+fn no_answer() -> Result<Receipt, ExecuteError> {
+    let reason = "the store gave no answer".to_owned();
+    Err(StoreError::UnknownOutcome {
+        reason,
+        cause: None,
+    }
+    .into())
+}
 
 impl<S: Store> Engine<S> {
     /// Carries out one command: with an idempotency key, an expected version or a time of its own.
@@ -30,8 +40,7 @@ impl<S: Store> Engine<S> {
             now: self.clock.now(),
         };
         let mut answers = self.store.append(vec![append], Atomicity::Each).await;
-        // A store answers every command; `Abandoned` is what a missing answer would mean.
-        answers.pop().unwrap_or(Err(ExecuteError::Abandoned))
+        answers.pop().unwrap_or_else(no_answer)
     }
 
     /// Carries out many commands, each for itself, in order for each application. There are as many
@@ -51,7 +60,7 @@ impl<S: Store> Engine<S> {
             }
         }
         let mut carried_out = self.store.append(batch, Atomicity::Each).await.into_iter();
-        let mut next = || carried_out.next().unwrap_or(Err(ExecuteError::Abandoned));
+        let mut next = || carried_out.next().unwrap_or_else(no_answer);
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(&mut next))
@@ -59,13 +68,13 @@ impl<S: Store> Engine<S> {
     }
 
     /// Carries out all of the commands or, if one is refused, none. There are as many answers, in the
-    /// same order; where one is a refusal, the others are [`ExecuteError::Abandoned`] or refusals as
-    /// well.
+    /// same order; where one is a refusal, the others are [`ExecuteError::Abandoned`], with the place of
+    /// the first that was refused, or refusals as well.
     pub async fn execute_all(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
         let checked: Vec<_> = requests.iter().map(permission::check).collect();
-        if checked.iter().any(Result::is_err) {
+        if let Some(index) = checked.iter().position(Result::is_err) {
             let refused = |check: Result<(), _>| match check {
-                Ok(()) => Err(ExecuteError::Abandoned),
+                Ok(()) => Err(ExecuteError::Abandoned { index }),
                 Err(refusal) => Err(ExecuteError::Refused(refusal)),
             };
             return checked.into_iter().map(refused).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::Engine;
 use crate::store::{Cursor, Recorded, Store, StoreError};
@@ -24,9 +24,21 @@ impl<S: Store> Engine<S> {
         self.store.feed(after, limit).await
     }
 
-    /// The same without end: after the last event, it waits for the next one.
+    /// The cursor for a subscriber who starts now: everything that is committed after the call comes behind
+    /// it, with any number of writers. Some of what was committed just before may come as well.
     ///
-    /// After an error the stream goes on where it was, as soon as it is asked again.
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_of_feed(&self) -> Result<Cursor, StoreError> {
+        self.store.feed_end().await
+    }
+
+    /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next one.
+    ///
+    /// After an error the stream goes on where it was. Asked again, it first waits, the longer the more
+    /// errors came in a row, up to 5 seconds: so a loop may go on after an error without asking a store
+    /// that is away all the time. Which errors do not go away by themselves is for the caller to say:
+    /// [`StoreError`].
     ///
     /// ```
     /// # use certificate_lifecycle::{*, engine::Engine, store::*};
@@ -39,8 +51,8 @@ impl<S: Store> Engine<S> {
     /// #     ApplicantEmail::new("john@example.com")?);
     /// # let institution = InstitutionId::new("example-university")?;
     /// let engine = Engine::new(MemoryStore::new());
-    /// let mut events = std::pin::pin!(engine.follow(Cursor::START));
-    /// let _ = engine.submit(&institution, &Actor::customer("john")?, details).await?;
+    /// let mut events = engine.follow(Cursor::START);
+    /// engine.submit(&institution, &Actor::customer("john")?, details).await?;
     /// let recorded = events.next().await.expect("it has no end")?;
     /// assert_eq!(recorded.event.kind(), EventKind::Created);
     /// // Dealt with: from here on, next time.
@@ -49,20 +61,20 @@ impl<S: Store> Engine<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn follow(
-        &self,
-        after: Cursor,
-    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<S> {
+    #[must_use = "a stream tells nothing until it is asked"]
+    pub fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Recorded, StoreError>> {
         let following = Following {
             store: self.store.clone(),
             wake: self.store.wake(),
             cursor: after,
             read: VecDeque::new(),
+            failures: 0,
         };
         stream::unfold(following, async |mut following| {
             let next = following.next().await;
             Some((next, following))
         })
+        .boxed()
     }
 }
 
@@ -71,6 +83,8 @@ struct Following<S> {
     wake: crate::store::Wake,
     cursor: Cursor,
     read: VecDeque<Recorded>,
+    /// How often the store was asked in vain since it last answered.
+    failures: u32,
 }
 
 impl<S: Store> Following<S> {
@@ -80,7 +94,17 @@ impl<S: Store> Following<S> {
                 self.cursor = recorded.cursor;
                 return Ok(recorded);
             }
-            self.read = self.store.feed(self.cursor, PAGE).await?.into();
+            if self.failures > 0 {
+                self.wake.back_off(self.failures).await;
+            }
+            match self.store.feed(self.cursor, PAGE).await {
+                Ok(page) => self.read = page.into(),
+                Err(error) => {
+                    self.failures = self.failures.saturating_add(1);
+                    return Err(error);
+                }
+            }
+            self.failures = 0;
             if self.read.is_empty() {
                 self.wake.wait().await;
             }

@@ -7,8 +7,8 @@ use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ProcessingError;
 use crate::store::{
-    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, Order, PageKey, Receipt,
-    Refusal, Request, StoreError,
+    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, PageKey, Receipt, Refusal,
+    Request, StoreError,
 };
 
 /// How many applications are looked at and failed at once.
@@ -44,14 +44,8 @@ impl<S: Directory> Engine<S> {
         let filter = Filter::all()
             .in_progress()
             .updated_before(before.unwrap_or(DateTime::<Utc>::MIN_UTC));
-        self.list(ListQuery {
-            institution: institution.clone(),
-            filter,
-            order: Order::OldestFirst,
-            after,
-            limit,
-        })
-        .await
+        let query = ListQuery::new(institution.clone()).filter(filter);
+        self.list(query.after(after).limit(limit)).await
     }
 
     /// Fails every application that is [`stalled`](Self::stalled), and answers with their events.

@@ -1,7 +1,7 @@
 //! What can be asked of an application at run time, and the refusal of what is illegal.
 
 use super::any::AnyApplication;
-use super::names::named_enum;
+use super::names::{in_words, named_enum};
 use super::rules;
 use super::source::Source;
 use super::state::Status;
@@ -192,7 +192,7 @@ impl std::fmt::Display for IllegalTransition {
         write!(
             f,
             "cannot {} application {} (source {}): its status is {}",
-            sentence(self.action()),
+            in_words(self.action().as_str()),
             self.application.details().uuid(),
             self.source(),
             self.status(),
@@ -200,7 +200,7 @@ impl std::fmt::Display for IllegalTransition {
         match rules::legal_actions(self.status(), self.source()) {
             [] => write!(f, ", which is final"),
             legal => {
-                let legal: Vec<_> = legal.iter().map(|action| sentence(*action)).collect();
+                let legal: Vec<_> = legal.iter().map(|it| in_words(it.as_str())).collect();
                 write!(f, "; what can be done now: {}", legal.join(", "))
             }
         }
@@ -208,14 +208,3 @@ impl std::fmt::Display for IllegalTransition {
 }
 
 impl std::error::Error for IllegalTransition {}
-
-/// The action as a person says it.
-const fn sentence(action: Action) -> &'static str {
-    match action {
-        Action::BeginProcessing => "begin processing",
-        Action::Approve => "approve",
-        Action::Reject => "reject",
-        Action::Fail => "fail",
-        Action::Retry => "retry",
-    }
-}

@@ -64,6 +64,15 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
 
+    /// A place in the feed behind which everything comes that is not committed yet: for whoever wants to
+    /// hear of what happens from now on, and not of what was before.
+    ///
+    /// Some of what was committed just before may come behind it as well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn feed_end(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
+
     /// What tells of commits from now on, so that whoever follows the feed need not ask all the time.
     fn wake(&self) -> Wake;
 }

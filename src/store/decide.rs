@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::error::Refusal;
+use super::remembered::Used;
 use super::request::{Append, Operation, Receipt, Recorded};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
@@ -55,27 +56,40 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
     Ok(event)
 }
 
-/// The answer to a command whose key was used before: the original event, if it was the same command.
+/// The answer to a command whose key was used before: if it was the same command, the original event, or
+/// that it was refused.
 ///
 /// The recorded event tells all of the command but when it was sent and which version it expected;
 /// an expected version must be the one that it had.
-pub(crate) fn replay(append: &Append, recorded: Recorded) -> Result<Receipt, Refusal> {
-    let Recorded { event, actor, .. } = recorded;
-    if actor == append.request.actor && is_of(&event, &append.request.operation) {
-        return Ok(Receipt {
-            event,
-            replayed: true,
-        });
-    }
+pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
+    let (operation, uuid, actor) = match used {
+        Used::Event(recorded) => {
+            let Recorded { event, actor, .. } = *recorded;
+            if actor == append.request.actor && is_of(&event, &append.request.operation) {
+                return Ok(Receipt {
+                    event,
+                    replayed: true,
+                });
+            }
+            (operation_of(&event), event.uuid(), actor)
+        }
+        Used::Refused(refused) => {
+            if refused.is_of(append) {
+                let (code, message) = (refused.code, refused.message);
+                return Err(Refusal::Repeated { code, message });
+            }
+            (refused.operation, refused.uuid, refused.actor)
+        }
+    };
     Err(match &append.request.idempotency_key {
         Some(key) => Refusal::IdempotencyMismatch {
             key: key.clone(),
-            operation: operation_of(&event),
-            uuid: event.uuid(),
+            operation,
+            uuid,
             actor,
         },
         // Only asked about commands that have a key.
-        None => Refusal::AlreadyExists { uuid: event.uuid() },
+        None => Refusal::AlreadyExists { uuid },
     })
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::actor::{Actor, ActorKind};
 use super::name::IdempotencyKey;
 use crate::lifecycle::action::IllegalTransition;
+use crate::lifecycle::names::in_words;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::timestamp::Timestamp;
 
@@ -15,7 +16,11 @@ use crate::lifecycle::timestamp::Timestamp;
 #[non_exhaustive]
 pub enum Refusal {
     /// The contract does not give this to the actor (CONTRACT.md, "Events", column *who acts*).
-    #[error("{actor} may not {operation}; who may: {}", names(permitted))]
+    #[error(
+        "{actor} may not {}; who may: {}",
+        in_words(operation),
+        names(permitted)
+    )]
     Forbidden {
         /// Who asked.
         actor: Actor,
@@ -64,8 +69,9 @@ pub enum Refusal {
     },
     /// The key was used for another command of the institution.
     #[error(
-        "idempotency key {key:?} was used for another command: {operation} of application {uuid} \
-         by {actor}"
+        "idempotency key {:?} was used for another command: {} of application {uuid} by {actor}",
+        key.as_str(),
+        in_words(operation)
     )]
     IdempotencyMismatch {
         /// The key.
@@ -77,11 +83,38 @@ pub enum Refusal {
         /// By whom.
         actor: Actor,
     },
+    /// The same command was refused before under the same key, and so it stays: a key's command is decided
+    /// once. Whoever wants it decided anew takes a new key, or none.
+    #[error("{message} (as decided when its idempotency key was first used)")]
+    Repeated {
+        /// The [`code`](Self::code) of the refusal at the time.
+        code: &'static str,
+        /// The message of the refusal at the time.
+        message: String,
+    },
 }
 
 fn names(kinds: &[ActorKind]) -> String {
     let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
     names.join(", ")
+}
+
+impl Refusal {
+    /// The kind of refusal, for programs: a word that stays the same, whatever the message says.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden { .. } => "forbidden",
+            Self::UnknownApplication { .. } => "unknown_application",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::Conflict { .. } => "conflict",
+            Self::Illegal(_) => "illegal_transition",
+            // It is the command that is wrong: with another time, or none, it would be carried out.
+            Self::Backwards { .. } => "invalid_command",
+            Self::IdempotencyMismatch { .. } => "idempotency_mismatch",
+            Self::Repeated { code, .. } => code,
+        }
+    }
 }
 
 impl From<IllegalTransition> for Refusal {
@@ -95,11 +128,22 @@ impl From<IllegalTransition> for Refusal {
 #[non_exhaustive]
 pub enum StoreError {
     /// The store cannot be reached or is at its limits. Nothing was changed: try again later.
-    #[error("the store is not available, nothing was changed: {reason}")]
+    #[error("the store is not available: {reason}")]
     Unavailable {
         /// What happened.
         reason: String,
         /// The error of the database.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// The store was opened with something wrong: an address that cannot be read, a database, a role, a
+    /// password or a right that is missing, a server that is too old, a file that cannot be opened.
+    /// Nothing was changed, and trying again does not help: somebody has to put it right.
+    #[error("the store is not set up right: {reason}")]
+    Misconfigured {
+        /// What is wrong.
+        reason: String,
+        /// The error of the database, where it was the database that said so.
         #[source]
         cause: Option<Cause>,
     },
@@ -146,8 +190,21 @@ pub enum StoreError {
 /// The error of a database, shared by all whom it befell.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl StoreError {
+    /// The kind of error, for programs: a word that stays the same, whatever the message says.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::Misconfigured { .. } => "misconfigured",
+            Self::UnknownOutcome { .. } => "unknown_outcome",
+            Self::Corrupt { .. } => "corrupt",
+            Self::NewerSchema { .. } => "newer_schema",
+            Self::NotAStore { .. } => "not_a_store",
+        }
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn corrupt(row: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Corrupt {
             row: row.into(),
@@ -164,14 +221,39 @@ pub enum ExecuteError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Another command of the same all-or-nothing call was refused.
-    #[error("not carried out, because another command of the same call was refused")]
-    Abandoned,
+    #[error("not carried out, because command no. {} of the same call was refused", index.saturating_add(1))]
+    Abandoned {
+        /// The place in the call, from 0, of the first command that was refused. Its answer says why.
+        index: usize,
+    },
     /// The store could not carry it out.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ExecuteError {
+    /// Of the answers to an all-or-nothing call, makes every success [`Abandoned`](Self::Abandoned) if
+    /// one is not; says whether that was so.
+    pub(crate) fn abandon<T>(answers: &mut [Result<T, Self>]) -> bool {
+        let Some(index) = answers.iter().position(Result::is_err) else {
+            return false;
+        };
+        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+            *answer = Err(Self::Abandoned { index });
+        }
+        true
+    }
+
+    /// The kind of error, for programs: a word that stays the same, whatever the message says.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Abandoned { .. } => "abandoned",
+            Self::Store(error) => error.code(),
+        }
+    }
+
     /// The refusal, if it is one.
     #[must_use]
     pub const fn refusal(&self) -> Option<&Refusal> {

@@ -16,6 +16,7 @@ use super::decide::{decide, replay};
 use super::directory::{Count, ListQuery, Order, Page, PageKey};
 use super::error::{ExecuteError, Refusal, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
+use super::remembered::{Refused, Used};
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
@@ -44,9 +45,17 @@ struct Tables {
     by_uuid: HashMap<Uuid, u32>,
     /// In the order of commits; the cursor of an event is its place, from 1.
     log: Log,
-    keys: HashMap<(u32, IdempotencyKey), u32>,
+    keys: HashMap<(u32, IdempotencyKey), Key>,
     /// The keys of the events that have one.
     key_of: HashMap<u32, IdempotencyKey>,
+}
+
+/// What a key was used for.
+#[derive(Debug)]
+enum Key {
+    /// The event at this place of the log.
+    Event(u32),
+    Refused(Box<Refused>),
 }
 
 #[derive(Debug)]
@@ -176,15 +185,16 @@ impl MemoryStore {
         let before = tables.log.len();
         let mut answers: Vec<_> = batch
             .iter()
-            .map(|append| tables.append(append).map_err(ExecuteError::from))
-            .collect();
-        if atomicity == Atomicity::All && answers.iter().any(Result::is_err) {
-            tables.truncate(before);
-            for answer in &mut answers {
-                if answer.is_ok() {
-                    *answer = Err(ExecuteError::Abandoned);
+            .map(|append| {
+                let answer = tables.append(append);
+                if let (Err(refusal), Atomicity::Each) = (&answer, atomicity) {
+                    tables.remember(append, refusal);
                 }
-            }
+                answer.map_err(ExecuteError::from)
+            })
+            .collect();
+        if atomicity == Atomicity::All && ExecuteError::abandon(&mut answers) {
+            tables.truncate(before);
         }
         if tables.log.len() > before {
             self.commits.send_replace(());
@@ -204,8 +214,12 @@ impl Tables {
         let institution = self.institutions.number(&append.request.institution);
         let key = append.request.idempotency_key.as_ref();
         let used = key.and_then(|key| self.keys.get(&(institution, key.clone())));
-        if let Some(recorded) = used.and_then(|at| self.recorded(*at)) {
-            return replay(append, recorded);
+        let used = used.and_then(|used| match used {
+            Key::Event(at) => Some(Used::Event(Box::new(self.recorded(*at)?))),
+            Key::Refused(refused) => Some(Used::Refused((**refused).clone())),
+        });
+        if let Some(used) = used {
+            return replay(append, used);
         }
         let uuid = append.uuid();
         let row = self.row(uuid);
@@ -220,6 +234,16 @@ impl Tables {
             event,
             replayed: false,
         })
+    }
+
+    fn remember(&mut self, append: &Append, refusal: &Refusal) {
+        if let Some(refused) = Refused::of(append, refusal)
+            && let Some(key) = &append.request.idempotency_key
+        {
+            let institution = self.institutions.number(&append.request.institution);
+            let used = Key::Refused(Box::new(refused));
+            self.keys.insert((institution, key.clone()), used);
+        }
     }
 
     fn enter(&mut self, append: &Append, institution: u32, event: &Event) {
@@ -246,7 +270,8 @@ impl Tables {
             }
         };
         if let Some(key) = &append.request.idempotency_key {
-            self.keys.insert((institution, key.clone()), last);
+            let used = Key::Event(last);
+            self.keys.insert((institution, key.clone()), used);
             self.key_of.insert(last, key.clone());
         }
         let actor = self.actors.number(&append.request.actor);
@@ -344,7 +369,7 @@ impl Tables {
             matches.then(|| (*at, event.application()))
         };
         let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();
-        let limit = query.limit as usize;
+        let limit = query.page_size() as usize;
         let found: Vec<_> = match query.order {
             Order::OldestFirst => (query.after.map_or(0, |key| place_of(key) + 1)
                 ..self.applications.len())
@@ -414,6 +439,10 @@ impl Store for MemoryStore {
         let start = u32::try_from(after.transaction()).unwrap_or(u32::MAX);
         let end = start.saturating_add(limit).min(place(tables.log.len()));
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
     }
 
     fn wake(&self) -> Wake {

@@ -15,12 +15,14 @@ mod memory;
 mod name;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod remembered;
 mod request;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
 mod wake;
+pub(crate) mod word;
 
 pub use actor::{Actor, ActorError, ActorKind};
 pub use contract::{Directory, Store};

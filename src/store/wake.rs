@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+/// The longest wait between two questions to a store that fails: not so long that it is noticed late when
+/// the store is back.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
+
 /// Tells of commits: at once of those that the store hears of, and otherwise by a regular look.
 #[derive(Debug, Clone)]
 pub struct Wake {
@@ -23,5 +27,16 @@ impl Wake {
             // The store has been closed here, but others may still write to it.
             Ok(Err(_)) => tokio::time::sleep(self.poll).await,
         }
+    }
+
+    /// Waits before the store is asked again that has failed so often in a row: the time between two
+    /// looks, doubled with each failure, at most 5 seconds. Commits do not cut it short, since a store
+    /// can fail to read what others go on writing.
+    pub async fn back_off(&self, failures: u32) {
+        let doubled = 1_u32
+            .checked_shl(failures.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let pause = self.poll.saturating_mul(doubled).min(LONGEST_BACK_OFF);
+        tokio::time::sleep(pause).await;
     }
 }

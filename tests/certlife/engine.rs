@@ -117,7 +117,7 @@ fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
     );
     assert_eq!(
         refusals[0]["message"],
-        "customer:ann may not begin_processing; who may: administrator"
+        "customer:ann may not begin processing; who may: administrator"
     );
     assert_eq!(
         refusals[5]["message"],
@@ -242,8 +242,11 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
     for (store, words) in [
         (
             "x",
-            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"",
+            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"; for the \
+             file of that name, say sqlite:x\n",
         ),
+        ("/path/a:b.db", "say sqlite:/path/a:b.db\n"),
+        ("", "but is empty\n"),
         (
             "postgre://ann:secret@host/db",
             "but begins with \"postgre:\"",

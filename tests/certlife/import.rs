@@ -152,20 +152,6 @@ fn atomic_or_not_every_bad_line_is_told() {
 }
 
 #[test]
-fn atomic_or_not_all_lines_of_one_who_must_not_upload_are_forbidden() {
-    let table = "title,email,application_id\nA,a@example.com,1\nB,b,2\n";
-    for more in [&[][..], &["--atomic"]] {
-        let customer = [&["--actor", "customer:ann"], more].concat();
-        let run = import(&Scratch::new(), table, &customer);
-        let expected = [(2, "forbidden"), (3, "applicant_email")];
-        assert_eq!(
-            refused(&run),
-            expected.map(|(line, it)| (line, it.to_owned()))
-        );
-    }
-}
-
-#[test]
 fn ten_thousand_rows_are_one_call_and_more_are_more() {
     let store = Scratch::new();
     let mut table = "email,title,application_id\n".to_owned();
@@ -239,7 +225,8 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
         ),
         (
             "t\0i\0t\0l\0e\0",
-            "it is not CSV in UTF-8; spreadsheets save that as \"CSV UTF-8\"".to_owned(),
+            "the line that names the columns is not UTF-8; save the file as CSV in UTF-8"
+                .to_owned(),
         ),
         (
             "title,certificate_title",
@@ -448,8 +435,18 @@ fn what_is_quoted_by_the_rules_is_read_as_it_was_written() {
 #[test]
 fn only_an_administrator_uploads() {
     let table = "title,email,application_id\nA,a@example.com,1\n";
-    let run = import(&Scratch::new(), table, &["--actor", "customer:ann"]);
-    assert_eq!(refused(&run), [(2, "forbidden".to_owned())]);
+    let store = Scratch::new();
+    let run = import(&store, table, &["--actor", "customer:ann"]);
+    // Once, not for each line; and nothing is read or opened for it.
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (
+            Some(2),
+            "",
+            "certlife: customer:ann may not upload; who may: administrator\n"
+        )
+    );
+    assert!(!store.path("test.db").exists());
 }
 
 #[test]
@@ -459,5 +456,32 @@ fn what_is_no_utf_8_is_told_with_its_field() {
     std::fs::write(store.path("t.csv"), table).unwrap();
     let run = store.run(&["import", "t.csv"], "");
     assert_eq!(refused(&run), [(3, "certificate_title".to_owned())]);
+    assert_eq!(
+        run.refusals()[0]["message"],
+        "field certificate_title is not UTF-8; save the file as CSV in UTF-8"
+    );
     assert_eq!(run.events().len(), 1);
+    // "Prénom" of Latin 1.
+    std::fs::write(store.path("t.csv"), b"title,email,pr\xe9nom\n").unwrap();
+    let run = store.run(&["import", "t.csv"], "");
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            Some(2),
+            "certlife: t.csv: the line that names the columns is not UTF-8; save the file as CSV in UTF-8\n"
+        )
+    );
+}
+
+#[test]
+fn the_names_of_columns_may_be_written_as_people_write_them() {
+    let table = " Title ,EMAIL,Application_ID,uuid\nA,a@example.com,1,\n";
+    let run = import(&Scratch::new(), table, &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert_eq!(run.events().len(), 1);
+    let twice = import(&Scratch::new(), "title,Title\n", &[]);
+    assert_eq!(
+        twice.stderr,
+        "certlife: standard input: the column Title stands there twice\n"
+    );
 }

@@ -8,6 +8,7 @@ mod postgres;
 
 mod apply;
 mod engine;
+mod follow;
 mod help;
 mod import;
 mod read;

@@ -168,7 +168,7 @@ impl<S: Store> Caller<S> {
                 StoreError::Unavailable { .. } | StoreError::UnknownOutcome { .. },
             )) if !Self::is_local() => false,
             Err(
-                ExecuteError::Abandoned
+                ExecuteError::Abandoned { .. }
                 | ExecuteError::Refused(
                     Refusal::Illegal(_)
                     | Refusal::Conflict { .. }

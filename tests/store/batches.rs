@@ -109,7 +109,10 @@ pub async fn all_or_none_is_none<H: Harness>() {
                     assert_eq!(index, place);
                     assert_eq!(*refusal, Refusal::AlreadyExists { uuid: id(50) });
                 }
-                Err(ExecuteError::Abandoned) => assert_ne!(index, place),
+                Err(ExecuteError::Abandoned { index: refused }) => {
+                    assert_ne!(index, place);
+                    assert_eq!(*refused, place);
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -122,6 +125,35 @@ pub async fn all_or_none_is_none<H: Harness>() {
         let _ = answer.unwrap();
     }
     check(&world.engine).await;
+}
+
+pub async fn the_first_that_was_refused_is_named<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(50)).await;
+    // Given a call of which two commands are refused, and more than one kind of command stands around
+    let requests = vec![
+        submit(0),
+        act(0, Action::BeginProcessing),
+        upload(1),
+        act(50, Action::Retry),
+        act(1, Action::Fail),
+        submit(50),
+        submit(2),
+    ];
+    let answers = world.engine.execute_all(requests).await;
+    // Then the others say which was the first, counting as programs do, and in words as people do
+    for (place, answer) in answers.iter().enumerate() {
+        let error = answer.as_ref().unwrap_err();
+        match error {
+            ExecuteError::Refused(_) => assert!([3, 5].contains(&place), "{place}: {error}"),
+            ExecuteError::Abandoned { index } => {
+                assert_eq!(*index, 3, "{place}");
+                assert!(error.to_string().contains("command no. 4 of"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(check(&world.engine).await.feed.len(), 1);
 }
 
 pub async fn what_was_first_seen_in_a_refused_call_is_forgotten<H: Harness>() {

@@ -215,32 +215,6 @@ pub async fn a_key_is_free_in_another_institution<H: Harness>() {
     assert_eq!(check(&world.engine).await.feed.len(), 2);
 }
 
-pub async fn a_refused_command_does_not_use_up_its_key<H: Harness>() {
-    let world = World::<H>::new().await;
-    let request = act(0, Action::BeginProcessing).with_key(key("begin"));
-    // Given commands under a key, refused for every reason there is
-    let unknown = world.refused(request.clone()).await;
-    assert!(matches!(unknown, Refusal::UnknownApplication { .. }));
-    world.clock.set(10);
-    world.given(submit(0)).await;
-    let conflict = world.refused(request.clone().expecting(7)).await;
-    assert!(matches!(conflict, Refusal::Conflict { .. }));
-    let illegal = world
-        .refused(act(0, Action::Retry).with_key(key("begin")))
-        .await;
-    assert!(matches!(illegal, Refusal::Illegal(_)));
-    let backwards = world
-        .refused(request.clone().at(crate::support::at(0)))
-        .await;
-    assert!(matches!(backwards, Refusal::Backwards { .. }));
-    let exists = world.refused(submit(0).with_key(key("begin"))).await;
-    assert!(matches!(exists, Refusal::AlreadyExists { .. }));
-    // Then the key is free
-    let receipt = world.done(request).await;
-    assert!(!receipt.replayed);
-    check(&world.engine).await;
-}
-
 pub async fn a_key_twice_in_one_call_is_carried_out_once<H: Harness>() {
     let world = World::<H>::new().await;
     let keyed = |number, text| submit(number).with_key(key(text));
@@ -351,4 +325,125 @@ pub async fn keys_are_read_back_in_the_history_and_the_feed<H: Harness>() {
         .collect();
     assert_eq!(keys, [None, Some(key("begin")), None, Some(key("retry"))]);
     assert_eq!(history, whole_feed(&world.engine, 4).await);
+}
+
+pub async fn a_refused_command_stays_refused_under_its_key<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(0)).await;
+    world.given(submit(1)).await;
+    world.clock.set(100);
+    world.given(act(1, Action::BeginProcessing)).await;
+    // Given commands that were refused under a key, for each reason that another command can end
+    let refused = [
+        ("illegal", act(0, Action::Approve)),
+        ("unknown", act(2, Action::BeginProcessing)),
+        ("stale", act(0, Action::Reject).expecting(2)),
+        (
+            "backwards",
+            act(1, Action::Approve).at(crate::support::at(50)),
+        ),
+        ("taken", submit(0)),
+    ];
+    let refused = refused.map(|(name, request)| request.with_key(key(name)));
+    let mut first = Vec::new();
+    for request in &refused {
+        first.push(world.refused(request.clone()).await);
+    }
+    // When all of them would be legal by now, but for the last
+    world.given(submit(2)).await;
+    world.given(act(0, Action::BeginProcessing)).await;
+    let before = snapshot(&world.engine).await;
+    // Then they are refused as before, here and elsewhere, and nothing changes
+    for engine in [world.engine.clone(), world.another().await] {
+        for (request, first) in refused.iter().zip(&first) {
+            let again = refusal(engine.execute(request.clone()).await);
+            assert_eq!(again.code(), first.code(), "{request:?}");
+            assert!(again.to_string().starts_with(&first.to_string()), "{again}");
+            assert!(matches!(again, Refusal::Repeated { .. }), "{again:?}");
+        }
+    }
+    // And another command is told what the key was used for
+    let other = act(2, Action::Reject).with_key(key("illegal"));
+    let expected = Refusal::IdempotencyMismatch {
+        key: key("illegal"),
+        operation: "approve",
+        uuid: id(0),
+        actor: refused[0].actor.clone(),
+    };
+    assert_eq!(world.refused(other).await, expected);
+    for request in [
+        act(0, Action::Approve)
+            .expecting(2)
+            .with_key(key("illegal")),
+        act(0, Action::Approve).with_key(key("stale")),
+        act(1, Action::Approve).with_key(key("illegal")),
+    ] {
+        let refusal = world.refused(request).await;
+        assert_eq!(refusal.code(), "idempotency_mismatch");
+    }
+    assert_eq!(snapshot(&world.engine).await, before);
+    // Without the key, or with a new one, the command is decided anew
+    world.given(act(0, Action::Approve)).await;
+    world
+        .given(act(2, Action::BeginProcessing).with_key(key("new")))
+        .await;
+    check(&world.engine).await;
+}
+
+pub async fn the_same_commands_again_change_nothing<H: Harness>() {
+    // Given a stream in which commands come before those that make them legal
+    let world = World::<H>::new().await;
+    let mut stream = Vec::new();
+    for number in 0..8 {
+        let mut way: Vec<_> = bring(number, Status::Retried, Source::Customer).unwrap();
+        way.push(act(number, Action::Approve));
+        way.rotate_left(usize::try_from(number % 5).unwrap());
+        stream.extend(way);
+    }
+    let stream: Vec<_> = (0..)
+        .zip(stream)
+        .map(|(number, request)| request.with_key(key(&format!("line {number}"))))
+        .collect();
+    let told = |answers: Vec<Result<Receipt, ExecuteError>>| -> Vec<_> {
+        let told = |answer: Result<Receipt, ExecuteError>| match answer {
+            Ok(receipt) => Ok(receipt.event),
+            Err(error) => Err(error.code()),
+        };
+        answers.into_iter().map(told).collect()
+    };
+    let first = told(world.engine.execute_many(stream.clone()).await);
+    assert!(first.iter().any(Result::is_err) && first.iter().any(Result::is_ok));
+    let before = snapshot(&world.engine).await;
+    for engine in [world.engine.clone(), world.another().await] {
+        assert_eq!(told(engine.execute_many(stream.clone()).await), first);
+        assert_eq!(snapshot(&engine).await, before);
+    }
+    check(&world.engine).await;
+}
+
+pub async fn what_was_refused_all_or_nothing_is_not_remembered<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(0)).await;
+    let call = || {
+        let approve = act(0, Action::Approve).with_key(key("approve"));
+        vec![submit(1).with_key(key("submit")), approve]
+    };
+    assert!(
+        world
+            .engine
+            .execute_all(call())
+            .await
+            .iter()
+            .all(Result::is_err)
+    );
+    world.given(act(0, Action::BeginProcessing)).await;
+    assert!(
+        world
+            .engine
+            .execute_all(call())
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    check(&world.engine).await;
 }

@@ -73,7 +73,7 @@ pub async fn nobody_moves_the_applications_of_another_institution<H: Harness>() 
                     request.clone(),
                     request.clone().expecting(1),
                     request.clone().expecting(99),
-                    request.clone().with_key(key("theirs")),
+                    request.clone().with_key(key(&format!("{number} {action}"))),
                     request.at(chrono::DateTime::UNIX_EPOCH),
                 ] {
                     let uuid = id(number);

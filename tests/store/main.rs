@@ -10,6 +10,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod away;
 mod batches;
 mod feed;
 mod harness;
@@ -20,6 +21,7 @@ mod lists;
 mod permission;
 mod postgres;
 mod races;
+mod shown;
 mod sqlite;
 mod stalled;
 mod texts;
@@ -69,7 +71,9 @@ macro_rules! conformance {
                     a_repeated_command_answers_whatever_the_clock_says,
                     a_key_belongs_to_one_command,
                     a_key_is_free_in_another_institution,
-                    a_refused_command_does_not_use_up_its_key,
+                    a_refused_command_stays_refused_under_its_key,
+                    the_same_commands_again_change_nothing,
+                    what_was_refused_all_or_nothing_is_not_remembered,
                     a_key_twice_in_one_call_is_carried_out_once,
                     one_keyed_command_of_many_callers_is_carried_out_once,
                     one_keyed_creation_of_many_callers_is_carried_out_once,
@@ -98,6 +102,7 @@ macro_rules! conformance {
                     what_is_refused_leaves_the_others_of_its_call_alone,
                     all_or_none_is_all,
                     all_or_none_is_none,
+                    the_first_that_was_refused_is_named,
                     what_was_first_seen_in_a_refused_call_is_forgotten,
                     all_or_none_repeats_as_a_whole,
                     nobody_ever_sees_half_of_all_or_none,
@@ -119,6 +124,8 @@ macro_rules! conformance {
                     a_page_of_none_is_empty,
                     readers_miss_nothing_while_many_write,
                     what_was_acknowledged_first_comes_first,
+                    the_end_of_the_feed_is_behind_all_that_was_told,
+                    a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
                     following_waits_for_what_comes,
                     following_hears_of_other_handles,
                     following_starts_anywhere,
@@ -127,6 +134,7 @@ macro_rules! conformance {
                 lists::{
                     every_filter_and_order_lists_what_it_should,
                     pages_of_any_size_list_the_same,
+                    a_page_of_none_has_one,
                     what_is_created_between_pages_shifts_nothing,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
@@ -174,6 +182,7 @@ mod slow_postgres_server {
         feed::{
             readers_miss_nothing_while_many_write,
             what_was_acknowledged_first_comes_first,
+            a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
             following_hears_of_other_handles
         }
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}

@@ -98,12 +98,18 @@ pub async fn one_that_is_forbidden_stops_all_or_none<H: Harness>() {
     let world = World::<H>::new().await;
     let requests = vec![submit(0), by(SYSTEM, upload(1)), submit(2)];
     let answers = world.engine.execute_all(requests).await;
-    assert!(matches!(answers[0], Err(ExecuteError::Abandoned)));
+    assert!(matches!(
+        answers[0],
+        Err(ExecuteError::Abandoned { index: 1 })
+    ));
     assert!(matches!(
         answers[1],
         Err(ExecuteError::Refused(Refusal::Forbidden { .. }))
     ));
-    assert!(matches!(answers[2], Err(ExecuteError::Abandoned)));
+    assert!(matches!(
+        answers[2],
+        Err(ExecuteError::Abandoned { index: 1 })
+    ));
     // A customer does not get round it with a bulk upload.
     let customer = Actor::customer("john").unwrap();
     let uploads = vec![crate::world::details(0), crate::world::details(1)];

@@ -3,6 +3,7 @@
 mod corrupt;
 mod faults;
 mod migration;
+mod misconfigured;
 mod slow;
 mod tls;
 mod wire;

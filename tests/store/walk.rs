@@ -73,7 +73,7 @@ fn comparable(answer: &Result<Receipt, ExecuteError>) -> Result<Receipt, Option<
     match answer {
         Ok(receipt) => Ok(receipt.clone()),
         Err(ExecuteError::Refused(refusal)) => Err(Some(refusal.clone())),
-        Err(ExecuteError::Abandoned) => Err(None),
+        Err(ExecuteError::Abandoned { .. }) => Err(None),
         Err(error) => panic!("{error:?}"),
     }
 }

@@ -18,6 +18,7 @@ use crate::lifecycle::source::TriggerContext;
 use crate::store::actor::ActorKind;
 use crate::store::cells::Cells;
 use crate::store::decide::decide;
+use crate::store::remembered::text_of;
 use crate::store::request::Operation;
 use crate::store::stored::{StoredEvent, code};
 use crate::store::{Append, IdempotencyKey, StoreError};
@@ -95,14 +96,6 @@ fn event_kind(command: &Command) -> EventKind {
     let emitted = kinds.find(|kind| kind.action() == Some(command.action()));
     // Every action emits one kind of event: the conformance suite walks through all cells.
     emitted.unwrap_or(EventKind::Created)
-}
-
-fn text_of(command: &Command) -> Option<&str> {
-    match command {
-        Command::Reject(reason) => Some(reason.as_str()),
-        Command::Fail(error) => Some(error.as_str()),
-        _ => None,
-    }
 }
 
 /// Carries out the commands, all of one kind, of which no two are about the same application or have the

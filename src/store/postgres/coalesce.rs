@@ -12,6 +12,7 @@ use super::batch;
 use super::failure::{Failure, is_lost, unavailable};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::{Seen, seal, see};
+use super::remember::remember;
 use super::statement::Shape;
 use super::together::together;
 use crate::store::decide::{decide, replay};
@@ -248,7 +249,9 @@ impl Shared {
             } else {
                 let statement = prepare(&client, &appends).await?;
                 let client: &tokio_postgres::Client = &client;
-                each(client, &statement, &appends, 0).await
+                let mut outcomes = each(client, &statement, &appends, 0).await?;
+                remember(client, &appends, &mut outcomes).await;
+                Ok(outcomes)
             }
         };
         if let Ok(outcomes) = tokio::time::timeout(self.options.answer_timeout, attempt).await {
@@ -361,8 +364,8 @@ pub(super) async fn each(
 /// Why a command did not go through.
 fn explain(append: &Append, seen: &Seen) -> Outcome {
     let explained = || -> Answer {
-        if let Some(recorded) = seen.recorded(append)? {
-            return Ok(replay(append, recorded)?);
+        if let Some(used) = seen.used(append)? {
+            return Ok(replay(append, used)?);
         }
         let uuid = append.uuid();
         if append.request.operation.creation().is_some() && seen.is_taken(uuid) {

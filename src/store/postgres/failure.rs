@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::store::StoreError;
+use crate::store::{Cause, StoreError};
 
 /// What an error says about the statement that it befell.
 #[derive(Debug)]
@@ -37,10 +37,18 @@ impl Failure {
 
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
-        let reason = format!("cannot connect to PostgreSQL: {}", chain(&error));
+        // What the pool has to say of its own objects is nobody's business.
+        let reason = match error {
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                return Self::Unsent(not_connected(error));
+            }
+            PoolError::Timeout(TimeoutType::Wait) => "all connections are in use".to_owned(),
+            PoolError::Timeout(_) => "cannot connect to PostgreSQL: it does not answer".to_owned(),
+            other => format!("cannot connect to PostgreSQL: {other}"),
+        };
         Self::Unsent(StoreError::Unavailable {
             reason,
-            cause: Some(Arc::new(error)),
+            cause: None,
         })
     }
 }
@@ -90,15 +98,61 @@ pub(super) fn is_lost(error: &Error) -> bool {
 /// An error of a statement that was rolled back, or only reads.
 pub(super) fn unavailable(error: Error) -> StoreError {
     StoreError::Unavailable {
-        reason: chain(&error),
+        reason: words(&error),
         cause: Some(Arc::new(error)),
+    }
+}
+
+/// An error while connecting.
+fn not_connected(error: Error) -> StoreError {
+    not_opened("cannot connect to PostgreSQL", error)
+}
+
+/// An error while the tables are set up.
+pub(super) fn not_set_up(error: Error) -> StoreError {
+    not_opened("cannot set up the tables in PostgreSQL", error)
+}
+
+fn not_opened(what: &str, error: Error) -> StoreError {
+    let reason = format!("{what}: {}", words(&error));
+    let is_misconfigured = is_misconfigured(&error);
+    let cause: Option<Cause> = Some(Arc::new(error));
+    if is_misconfigured {
+        StoreError::Misconfigured { reason, cause }
+    } else {
+        StoreError::Unavailable { reason, cause }
+    }
+}
+
+/// Whether it takes somebody to put it right: on the server, or in the URL.
+fn is_misconfigured(error: &Error) -> bool {
+    match error.code() {
+        Some(state) => {
+            let missing = [
+                SqlState::INVALID_CATALOG_NAME,
+                SqlState::INVALID_SCHEMA_NAME,
+                SqlState::INSUFFICIENT_PRIVILEGE,
+            ];
+            // Class 28: the role, its password, pg_hba.conf.
+            missing.contains(state) || state.code().starts_with("28")
+        }
+        // The driver tells it in words only, such as "invalid configuration: password missing".
+        None => error.to_string() == "invalid configuration",
     }
 }
 
 fn unknown(error: Error) -> StoreError {
     StoreError::UnknownOutcome {
-        reason: chain(&error),
+        reason: words(&error),
         cause: Some(Arc::new(error)),
+    }
+}
+
+/// What happened: in the server's words, where it said something.
+fn words(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(details) => chain(details),
+        None => chain(error),
     }
 }
 

@@ -6,6 +6,7 @@ mod failure;
 mod pool;
 mod queue;
 mod read;
+mod remember;
 mod row;
 mod schema;
 mod signal;
@@ -107,8 +108,10 @@ impl PostgresStore {
     /// `sslrootcert=PATH`; without it, the connection is not encrypted.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where there is no way to the database, or its server is older than 15;
-    /// [`StoreError::NewerSchema`] where a newer program has upgraded it.
+    /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database or role,
+    /// refuses the password, withholds a right or is older than 15; [`StoreError::Unavailable`] where
+    /// there is no way to the server now; [`StoreError::NewerSchema`] where a newer program has upgraded
+    /// the database.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, PostgresOptions::default()).await
     }
@@ -197,6 +200,12 @@ impl Store for PostgresStore {
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         let reader = self.reader().await?;
         let answer = self.in_time(read::feed(&reader, after, limit)).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::feed_end(&reader)).await;
         keep_or_give_up(reader, answer)
     }
 

@@ -57,6 +57,12 @@ impl Target {
                 Some(("sslrootcert", path)) => root_certificates = Some(PathBuf::from(path)),
                 Some(("sslmode", "require" | "verify-ca" | "verify-full")) => is_secure = true,
                 Some(("sslmode", "disable" | "allow" | "prefer")) => {}
+                Some(("sslmode", other)) => {
+                    return Err(misconfigured(format!(
+                        "the URL's sslmode must be disable, allow, prefer, require, verify-ca or \
+                         verify-full, but is {other:?}"
+                    )));
+                }
                 _ => parameters.push(parameter),
             }
         }
@@ -64,9 +70,14 @@ impl Target {
         if !parameters.is_empty() {
             cleaned = format!("{place}?{}", parameters.join("&"));
         }
-        let mut config = Config::from_str(&cleaned).map_err(|error| StoreError::Unavailable {
-            reason: format!("the URL cannot be read: {error}"),
-            cause: Some(Arc::new(error)),
+        let mut config = Config::from_str(&cleaned).map_err(|error| {
+            // Which parameter it was stands in the inner error.
+            let inner = std::error::Error::source(&error);
+            let problem = inner.map_or_else(|| error.to_string(), ToString::to_string);
+            StoreError::Misconfigured {
+                reason: format!("the URL cannot be read: {problem}"),
+                cause: Some(Arc::new(error)),
+            }
         })?;
         if config.get_application_name().is_none() {
             config.application_name("certificate-lifecycle");
@@ -130,15 +141,18 @@ impl Target {
     }
 }
 
-fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
-    let unusable = |reason: String| StoreError::Unavailable {
+fn misconfigured(reason: String) -> StoreError {
+    StoreError::Misconfigured {
         reason,
         cause: None,
-    };
+    }
+}
+
+fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = root_certificates {
         let refused = |error: &dyn std::fmt::Display| {
-            unusable(format!(
+            misconfigured(format!(
                 "sslrootcert: cannot read certificates from {}: {error}",
                 path.display()
             ))
@@ -148,13 +162,16 @@ fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreErr
             let certificate = certificate.map_err(|it| refused(&it))?;
             roots.add(certificate).map_err(|it| refused(&it))?;
         }
+        if roots.is_empty() {
+            return Err(refused(&"there are none"));
+        }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(error.to_string()))?
+        .map_err(|error| misconfigured(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))

@@ -14,6 +14,7 @@ use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
+use crate::store::remembered::{Refused, Used};
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
@@ -42,6 +43,15 @@ macro_rules! events {
             " FROM certlife_event e LEFT JOIN certlife_application a ON a.uuid = e.uuid WHERE ",
             $condition
         )
+    };
+}
+
+/// Events that nothing can be committed before any more. Behind a transaction that is under way, nothing is
+/// told: its events would come too late (docs/decisions/0007-feed.md).
+macro_rules! settled {
+    () => {
+        "e.transaction < (SELECT base FROM certlife_feed) \
+         + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     };
 }
 
@@ -121,11 +131,10 @@ pub(super) async fn feed(
         return Ok(Vec::new());
     };
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
-    // Behind a transaction that is under way, nothing is told: its events would come too late.
-    let sql = events!(
-        "(e.transaction, e.place) > ($1, $2) AND e.transaction < (SELECT base FROM certlife_feed) \
-         + pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
-         ORDER BY e.transaction, e.place LIMIT $3"
+    let sql = concat!(
+        events!("(e.transaction, e.place) > ($1, $2) AND "),
+        settled!(),
+        " ORDER BY e.transaction, e.place LIMIT $3"
     );
     let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
     let mut page = Vec::with_capacity(rows.len());
@@ -138,6 +147,19 @@ pub(super) async fn feed(
         }
     }
     Ok(page)
+}
+
+/// The last event that the feed tells of: what is not committed yet belongs to a transaction that is not
+/// settled, and comes behind it.
+pub(super) async fn feed_end(client: &Object) -> Result<Cursor, StoreError> {
+    let sql = concat!(
+        events!(""),
+        settled!(),
+        " ORDER BY e.transaction DESC, e.place DESC LIMIT 1"
+    );
+    let rows = query(client, sql, &[]).await?;
+    let last = rows.first().map(|row| read(row, Joined::cursor));
+    Ok(last.transpose()?.unwrap_or(Cursor::START))
 }
 
 pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
@@ -172,7 +194,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         &i32::from(filter.cells.bits()),
         &filter.updated_before_seconds(),
         &email,
-        &(i64::from(query.limit) + 1),
+        &(i64::from(query.page_size()) + 1),
     ];
     // Not prepared: which plan is good depends on whether there is an address.
     let types = [
@@ -194,7 +216,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
     };
     let mut last = None;
     for row in &rows {
-        if page.applications.len() == query.limit as usize {
+        if page.applications.len() == query.page_size() as usize {
             page.next = last;
             break;
         }
@@ -224,7 +246,12 @@ pub(super) async fn counts(
             let status = decode(&Status::ALL, "status", status.into())?;
             Ok((status, context.source()))
         };
-        let rows = || format!("table certlife_application of institution {institution:?}");
+        let rows = || {
+            format!(
+                "table certlife_application of institution {:?}",
+                institution.as_str()
+            )
+        };
         let cell = cell().map_err(|problem| StoreError::corrupt(rows(), problem))?;
         *cells.entry(cell).or_default() += u64::try_from(applications).unwrap_or_default();
     }
@@ -243,7 +270,7 @@ struct SeenApplication {
 pub(super) struct Seen {
     applications: HashMap<Uuid, Result<SeenApplication, StoreError>>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<Recorded, StoreError>>,
+    keys: HashMap<(String, String), Result<Used, StoreError>>,
 }
 
 impl Seen {
@@ -273,7 +300,7 @@ impl Seen {
     }
 
     /// What the command's key was used for.
-    pub(super) fn recorded(&self, append: &Append) -> Result<Option<Recorded>, StoreError> {
+    pub(super) fn used(&self, append: &Append) -> Result<Option<Used>, StoreError> {
         let Some(key) = &append.request.idempotency_key else {
             return Ok(None);
         };
@@ -331,13 +358,21 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         let sql = concat!(
             "SELECT ",
             columns!(),
-            ", k.key, k.institution FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
+            ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
              JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
              LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
              LEFT JOIN certlife_application a ON a.uuid = k.uuid"
         );
         for row in &client.query(sql, &[&keys, &institutions]).await? {
             let key: String = row.try_get(20)?;
+            let refused: Option<&str> = row.try_get(22)?;
+            if let Some(refused) = refused {
+                let of_key =
+                    |problem| StoreError::corrupt(format!("idempotency key {key:?}"), problem);
+                let used = Refused::from_text(refused).map(Used::Refused);
+                seen_keys.insert((row.try_get(21)?, key.clone()), used.map_err(of_key));
+                continue;
+            }
             let recorded = read(row, |joined| {
                 let recorded = joined.recorded()?;
                 let of_the_event = recorded.idempotency_key.as_ref();
@@ -346,7 +381,8 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
                 }
                 Ok(recorded)
             });
-            seen_keys.insert((row.try_get(21)?, key), recorded);
+            let used = recorded.map(|it| Used::Event(Box::new(it)));
+            seen_keys.insert((row.try_get(21)?, key), used);
         }
     }
     Ok(Seen {

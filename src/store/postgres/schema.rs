@@ -2,13 +2,14 @@
 
 use deadpool_postgres::Pool;
 
-use super::failure::{Failure, unavailable};
+use super::failure::{Failure, not_set_up};
 use crate::store::StoreError;
 
 /// From each version to the next; forward only. What has been released never changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1_log.sql"),
     include_str!("migrations/2_lists.sql"),
+    include_str!("migrations/3_refusals.sql"),
 ];
 
 /// The newest version that this program knows.
@@ -29,36 +30,36 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     let row = client
         .query_one("SELECT current_setting('server_version_num')::integer", &[])
         .await
-        .map_err(unavailable)?;
-    let server: i32 = row.try_get(0).map_err(unavailable)?;
+        .map_err(not_set_up)?;
+    let server: i32 = row.try_get(0).map_err(not_set_up)?;
     if server < OLDEST_SERVER {
         let reason = format!(
             "the server is PostgreSQL {}, but 15 or newer is needed",
             server / 10_000
         );
-        return Err(StoreError::Unavailable {
+        return Err(StoreError::Misconfigured {
             reason,
             cause: None,
         });
     }
-    let transaction = client.transaction().await.map_err(unavailable)?;
+    let transaction = client.transaction().await.map_err(not_set_up)?;
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await
-        .map_err(unavailable)?;
+        .map_err(not_set_up)?;
     transaction
         .batch_execute(
             "SET LOCAL client_min_messages = warning; \
              CREATE TABLE IF NOT EXISTS certlife_schema (version bigint NOT NULL)",
         )
         .await
-        .map_err(unavailable)?;
+        .map_err(not_set_up)?;
     let row = transaction
         .query_opt("SELECT version FROM certlife_schema", &[])
         .await
-        .map_err(unavailable)?;
+        .map_err(not_set_up)?;
     let version: i64 = match &row {
-        Some(row) => row.try_get(0).map_err(unavailable)?,
+        Some(row) => row.try_get(0).map_err(not_set_up)?,
         None => 0,
     };
     if version > NEWEST {
@@ -72,7 +73,7 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
         transaction
             .batch_execute(migration)
             .await
-            .map_err(unavailable)?;
+            .map_err(not_set_up)?;
     }
     let remember = match row {
         Some(_) => "UPDATE certlife_schema SET version = $1 WHERE version <> $1",
@@ -81,12 +82,12 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     transaction
         .execute(remember, &[&NEWEST])
         .await
-        .map_err(unavailable)?;
+        .map_err(not_set_up)?;
     transaction
         .batch_execute(REBASE)
         .await
-        .map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)
+        .map_err(not_set_up)?;
+    transaction.commit().await.map_err(not_set_up)
 }
 
 /// A database that was restored from a dump counts its transactions anew; its feed goes on where the

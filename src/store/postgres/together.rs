@@ -41,17 +41,18 @@ pub(super) async fn together(
         .map(|outcome| outcome.unwrap_or(Outcome::Again))
         .collect();
     let went_through = |it: &Outcome| matches!(it, Outcome::Answered(Ok(_)));
-    if outcomes.iter().all(went_through) {
+    let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
         transaction.commit().await?;
         return Ok(outcomes);
-    }
+    };
     transaction
         .rollback()
         .await
         .map_err(|error| Failure::Unsent(unavailable(error)))?;
+    // Where one is to be tried again, all are, and nobody sees this.
     for outcome in &mut outcomes {
         if went_through(outcome) {
-            *outcome = Outcome::Answered(Err(ExecuteError::Abandoned));
+            *outcome = Outcome::Answered(Err(ExecuteError::Abandoned { index }));
         }
     }
     Ok(outcomes)

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::{Durability, SqliteOptions};
-use crate::store::StoreError;
+use crate::store::{Cause, StoreError};
 
 /// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.
 const WRITER_CACHE: i64 = 64 << 10;
@@ -23,7 +23,13 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = open(path, flags, options)?;
+    let mut connection = open(path, flags, options).map_err(misconfigured)?;
+    if connection.is_readonly(MAIN_DB).map_err(unavailable)? {
+        return Err(StoreError::Misconfigured {
+            reason: format!("{} may not be written to", path.display()),
+            cause: None,
+        });
+    }
     super::schema::migrate(&mut connection, &path.display().to_string())?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     write_ahead(&connection, options.busy_timeout)
@@ -38,6 +44,28 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
         .map_err(unavailable)?;
     Ok(connection)
+}
+
+/// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process may have
+/// too many files open.
+fn misconfigured(error: StoreError) -> StoreError {
+    let cannot_open = |cause: &Cause| {
+        let error = cause.downcast_ref::<rusqlite::Error>();
+        matches!(
+            error.and_then(rusqlite::Error::sqlite_error_code),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
+        )
+    };
+    match error {
+        StoreError::Unavailable {
+            reason,
+            cause: Some(cause),
+        } if cannot_open(&cause) => StoreError::Misconfigured {
+            reason: format!("{reason} (is it a file, in a folder that exists, and both writable?)"),
+            cause: Some(cause),
+        },
+        error => error,
+    }
 }
 
 /// Switches to the log. Where others do so at the same time, SQLite does not wait for them; this does.

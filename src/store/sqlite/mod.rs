@@ -87,7 +87,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
-    /// a newer program has upgraded, [`StoreError::Unavailable`] for one that cannot be opened.
+    /// a newer program has upgraded, [`StoreError::Misconfigured`] for one that cannot be opened,
+    /// [`StoreError::Unavailable`] where another process keeps it busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }
@@ -197,6 +198,10 @@ impl Store for SqliteStore {
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         self.ask(move |reader| read::feed(reader, after, limit))
             .await
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        self.ask(|reader| read::feed_end(reader)).await
     }
 
     fn wake(&self) -> Wake {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::connection::unavailable;
-use super::row::{BY_UUID, Joined, columns, events};
+use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
@@ -131,6 +131,15 @@ pub(super) fn feed(
     Ok(page)
 }
 
+/// The last event: the one writer at a time numbers them in the order of its commits.
+pub(super) fn feed_end(connection: &Connection) -> Result<Cursor, StoreError> {
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(seq) FROM event")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(unavailable)?;
+    Ok(last.map_or(Cursor::START, cursor))
+}
+
 macro_rules! list_sql {
     ($after:literal, $email:literal, $order:literal) => {
         concat!(
@@ -180,7 +189,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
     let after = query.after.map_or(start, |key| key.0);
-    let limit = i64::from(query.limit) + 1;
+    let limit = i64::from(query.page_size()) + 1;
     let cells = filter.cells.bits();
     parameters.extend::<[&dyn rusqlite::ToSql; 5]>([&institution, &after, &cells, &before, &limit]);
     if email.is_some() {
@@ -190,7 +199,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let mut page = empty;
     let mut last = None;
     while let Some(row) = rows.next().map_err(unavailable)? {
-        if page.applications.len() == query.limit as usize {
+        if page.applications.len() == query.page_size() as usize {
             page.next = last;
             break;
         }
@@ -222,7 +231,7 @@ pub(super) fn counts(
             let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
             Ok((decode(&Status::ALL, "status", status)?, context.source()))
         };
-        let heads = || format!("table head of institution {institution_id:?}");
+        let heads = || format!("table head of institution {:?}", institution_id.as_str());
         let cell = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
         let applications = u64::try_from(applications).unwrap_or_default();
         *counts.entry(cell).or_default() += applications;

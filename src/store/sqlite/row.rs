@@ -138,7 +138,7 @@ impl Joined<'_, '_> {
         let event = self.event()?;
         let seq = self.seq()?;
         let stored = StoredRecord {
-            cursor: Cursor::new(u64::try_from(seq).unwrap_or_default(), 0),
+            cursor: cursor(seq),
             institution: self.institution_id()?,
             actor_kind: self.get(17, "event.actor_kind")?,
             actor: self.get(18, "event.actor")?,
@@ -171,4 +171,9 @@ impl Joined<'_, '_> {
             other => format!("{column} is a {}", other.data_type()),
         })
     }
+}
+
+/// The place in the feed of the event with this number.
+pub(super) fn cursor(seq: i64) -> Cursor {
+    Cursor::new(u64::try_from(seq).unwrap_or_default(), 0)
 }

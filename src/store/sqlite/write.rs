@@ -14,9 +14,13 @@ use crate::lifecycle::state::Status;
 use crate::store::actor::ActorKind;
 use crate::store::decide::{decide, replay};
 use crate::store::name::{IdempotencyKey, InstitutionId};
-use crate::store::request::{Operation, Recorded};
+use crate::store::remembered::{Refused, Used};
+use crate::store::request::Operation;
 use crate::store::stored::code;
 use crate::store::{Append, ExecuteError, Receipt, Refusal, StoreError};
+
+/// What stands for the event of a key whose command was refused.
+const NO_EVENT: i64 = 0;
 
 /// Why a command within a transaction has no event.
 pub(super) enum Failure {
@@ -68,7 +72,9 @@ impl<'c> Write<'c> {
         Ok(Self {
             connection,
             by_uuid: prepare(BY_UUID)?,
-            by_key: prepare("SELECT event FROM idempotency WHERE key = ?1 AND institution = ?2")?,
+            by_key: prepare(
+                "SELECT event, refused FROM idempotency WHERE key = ?1 AND institution = ?2",
+            )?,
             institution: prepare("SELECT no FROM institution WHERE id = ?1")?,
             add_institution: prepare("INSERT INTO institution (id) VALUES (?1)")?,
             add_application: prepare(
@@ -88,7 +94,8 @@ impl<'c> Write<'c> {
                  text, idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
             add_key: prepare(
-                "INSERT INTO idempotency (key, institution, event) VALUES (?1, ?2, ?3)",
+                "INSERT INTO idempotency (key, institution, event, refused) \
+                 VALUES (?1, ?2, ?3, ?4)",
             )?,
             institutions: HashMap::new(),
             applications: Cache::default(),
@@ -114,9 +121,9 @@ impl<'c> Write<'c> {
         let institution = self.institution(&append.request.institution)?;
         if let Some(key) = &append.request.idempotency_key
             && let Some(institution) = institution
-            && let Some(recorded) = self.recorded(institution, key)?
+            && let Some(used) = self.used(institution, key)?
         {
-            return Ok(replay(append, recorded)?);
+            return Ok(replay(append, used)?);
         }
         match append.request.operation {
             Operation::Act { .. } => self.move_on(append, institution),
@@ -224,9 +231,28 @@ impl<'c> Write<'c> {
 
     fn add_key(&mut self, append: &Append, institution: i64, seq: i64) -> rusqlite::Result<()> {
         if let Some(key) = &append.request.idempotency_key {
+            let refused: Option<String> = None;
             self.add_key
-                .execute(params![key.as_str(), institution, seq])?;
+                .execute(params![key.as_str(), institution, seq, refused])?;
         }
+        Ok(())
+    }
+
+    /// Lets the command's key remember that it was refused.
+    pub(super) fn remember(&mut self, append: &Append, refusal: &Refusal) -> rusqlite::Result<()> {
+        let (Some(refused), Some(key)) = (
+            Refused::of(append, refusal),
+            &append.request.idempotency_key,
+        ) else {
+            return Ok(());
+        };
+        let institution = match self.institution(&append.request.institution)? {
+            Some(institution) => institution,
+            None => self.add_institution(&append.request.institution)?,
+        };
+        let refused = refused.to_text();
+        self.add_key
+            .execute(params![key.as_str(), institution, NO_EVENT, refused])?;
         Ok(())
     }
 
@@ -261,26 +287,29 @@ impl<'c> Write<'c> {
     }
 
     /// What was recorded with this key.
-    fn recorded(
-        &mut self,
-        institution: i64,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Recorded>, Failure> {
-        let seq: Option<i64> = self
+    fn used(&mut self, institution: i64, key: &IdempotencyKey) -> Result<Option<Used>, Failure> {
+        let used: Option<(i64, Option<String>)> = self
             .by_key
-            .query_row(params![key.as_str(), institution], |row| row.get(0))
+            .query_row(params![key.as_str(), institution], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
-        let Some(seq) = seq else {
+        let Some((seq, refused)) = used else {
             return Ok(None);
         };
-        let row = format!("idempotency key {key:?}");
+        let row = format!("idempotency key {:?}", key.as_str());
+        if let Some(refused) = refused {
+            let refused = Refused::from_text(&refused);
+            let refused = refused.map_err(|problem| StoreError::corrupt(row, problem))?;
+            return Ok(Some(Used::Refused(refused)));
+        }
         let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
         let (recorded, _) = event_by_seq(self.connection, seq)?.ok_or_else(missing)?;
         if recorded.idempotency_key.as_ref() != Some(key) {
             let problem = format!("its event {seq} has another key or none");
             return Err(StoreError::corrupt(row, problem).into());
         }
-        Ok(Some(recorded))
+        Ok(Some(Used::Event(Box::new(recorded))))
     }
 
     fn current(&mut self, uuid: Uuid) -> Result<Option<Current>, Failure> {

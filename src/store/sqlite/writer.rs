@@ -224,27 +224,28 @@ impl<'c> Committer<'c> {
     /// The answers to the commands of one call, within a transaction.
     fn carry_out(&mut self, job: &Job) -> rusqlite::Result<Answers> {
         if job.atomicity == Atomicity::Each {
-            return self.each(&job.batch);
+            return self.each(&job.batch, true);
         }
         self.connection.execute_batch("SAVEPOINT all_or_none")?;
-        let mut answers = self.each(&job.batch)?;
-        if answers.iter().any(Result::is_err) {
+        let mut answers = self.each(&job.batch, false)?;
+        if ExecuteError::abandon(&mut answers) {
             self.connection.execute_batch("ROLLBACK TO all_or_none")?;
             self.write.forget();
-            for answer in &mut answers {
-                if answer.is_ok() {
-                    *answer = Err(ExecuteError::Abandoned);
-                }
-            }
         }
         self.connection.execute_batch("RELEASE all_or_none")?;
         Ok(answers)
     }
 
-    fn each(&mut self, batch: &[Append]) -> rusqlite::Result<Answers> {
+    /// Carries out each; whether their keys remember a refusal.
+    fn each(&mut self, batch: &[Append], is_remembered: bool) -> rusqlite::Result<Answers> {
         let each = |append| match self.write.append(append) {
             Ok(receipt) => Ok(Ok(receipt)),
-            Err(Failure::Answer(error)) => Ok(Err(error)),
+            Err(Failure::Answer(error)) => {
+                if let (ExecuteError::Refused(refusal), true) = (&error, is_remembered) {
+                    self.write.remember(append, refusal)?;
+                }
+                Ok(Err(error))
+            }
             Err(Failure::Broken(error)) => Err(error),
         };
         batch.iter().map(each).collect()

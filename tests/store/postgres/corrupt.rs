@@ -124,6 +124,8 @@ const EDITS: &[(&str, &str, &[Question])] = &[
         IN_THE_PAST,
     ),
     (KEY, "version = 99", &[Repeat]),
+    (KEY, "refused = ''", &[Repeat]),
+    (KEY, "refused = '{}'", &[Repeat]),
     (KEY, "version = 3", &[Repeat]),
     (
         KEY,

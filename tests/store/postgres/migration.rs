@@ -9,7 +9,10 @@ use crate::world::{World, check, goes_on};
 
 /// The databases that earlier versions left: each with one of every kind of application, every command
 /// with a key.
-const EARLIER: [&str; 1] = [include_str!("../migrations/postgres-1.sql")];
+const EARLIER: [&str; 2] = [
+    include_str!("../migrations/postgres-1.sql"),
+    include_str!("../migrations/postgres-2.sql"),
+];
 
 async fn version(schema: &Postgres) -> i64 {
     let client = client(schema.url()).await;

@@ -25,6 +25,12 @@ async fn refusal(url: &str) -> String {
     error.to_string()
 }
 
+async fn misconfigured(url: &str) -> String {
+    let error = PostgresStore::connect(url).await.unwrap_err();
+    assert!(matches!(error, StoreError::Misconfigured { .. }), "{error}");
+    error.to_string()
+}
+
 #[tokio::test]
 async fn where_it_is_asked_for_the_connection_is_encrypted_and_the_server_verified() {
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -55,9 +61,14 @@ async fn where_it_is_asked_for_the_connection_is_encrypted_and_the_server_verifi
     ))
     .await;
     assert!(message.contains("certificate"), "{message}");
-    // There is no such file.
-    let message = refusal(&format!("{url}?sslmode=require&sslrootcert=/nowhere.pem")).await;
+    // There is no such file, or no certificate in it.
+    let message = misconfigured(&format!("{url}?sslmode=require&sslrootcert=/nowhere.pem")).await;
     assert!(message.contains("/nowhere.pem"), "{message}");
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let url_of_empty = format!("{url}?sslmode=require&sslrootcert={}", empty.display());
+    let message = misconfigured(&url_of_empty).await;
+    assert!(message.contains("there are none"), "{message}");
 
     // Not asked for.
     let _store = PostgresStore::connect(&url).await.unwrap();

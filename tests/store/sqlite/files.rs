@@ -131,7 +131,7 @@ async fn a_database_of_another_program_is_left_alone() {
 #[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let file = file_with_every_kind().await;
-    let known = 2;
+    let known = 3;
     for found in [known + 1, 99] {
         edit(&file.path(), &format!("PRAGMA user_version = {found}"));
         let before = folder_of(&file.path());
@@ -144,7 +144,7 @@ async fn a_newer_schema_is_left_alone() {
 }
 
 #[tokio::test]
-async fn where_no_file_can_be_the_store_is_unavailable() {
+async fn where_no_file_can_be_the_path_is_wrong() {
     let file = no_file().await;
     let folder = file.path().parent().unwrap().to_owned();
     fs::write(folder.join("file"), "").unwrap();
@@ -154,12 +154,32 @@ async fn where_no_file_can_be_the_store_is_unavailable() {
         folder.join("file/below"),
     ] {
         let error = SqliteStore::open(&path).unwrap_err();
-        let StoreError::Unavailable { reason, .. } = error else {
+        let StoreError::Misconfigured { reason, .. } = error else {
             panic!("{error:?}");
         };
         assert!(reason.contains(&path.display().to_string()), "{reason}");
+        assert!(reason.contains("in a folder that exists"), "{reason}");
     }
     assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_be_written_to_is_said_to_be_so() {
+    let file = file_with_every_kind().await;
+    let mut permissions = fs::metadata(file.path()).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(file.path(), permissions).unwrap();
+    let opened = SqliteStore::open(file.path());
+    if fs::OpenOptions::new().write(true).open(file.path()).is_ok() {
+        // To root, every file can be written to.
+        assert!(opened.is_ok());
+        return;
+    }
+    let error = opened.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Misconfigured { reason, .. } if reason.contains("written to")),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

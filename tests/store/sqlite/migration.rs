@@ -9,7 +9,10 @@ use crate::world::{check, goes_on};
 
 /// The databases that earlier versions left: each with one of every kind of application, as
 /// `file_with_every_kind` makes them.
-const EARLIER: [&str; 1] = [include_str!("../migrations/sqlite-1.sql")];
+const EARLIER: [&str; 2] = [
+    include_str!("../migrations/sqlite-1.sql"),
+    include_str!("../migrations/sqlite-2.sql"),
+];
 
 fn version(path: &Path) -> i64 {
     let connection = rusqlite::Connection::open(path).unwrap();

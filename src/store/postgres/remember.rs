@@ -1,0 +1,66 @@
+//! Keys remember that their commands were refused.
+
+use std::collections::HashSet;
+
+use tokio_postgres::GenericClient;
+use uuid::Uuid;
+
+use super::coalesce::Outcome;
+use super::failure::unavailable;
+use crate::store::remembered::Refused;
+use crate::store::{Append, ExecuteError};
+
+/// A key that somebody else has used at the same moment stays as it is.
+const REMEMBER: &str = "\
+    INSERT INTO certlife_idempotency (key, institution, uuid, version, refused) \
+    SELECT key, institution, uuid, 0, refused \
+    FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[]) \
+        AS input (key, institution, uuid, refused) \
+    ON CONFLICT (key, institution) DO NOTHING RETURNING uuid";
+
+/// Lets the keys of commands that were refused remember it, before anybody hears of it; a command whose key
+/// was used meanwhile is to be looked at again.
+pub(super) async fn remember(
+    client: &impl GenericClient,
+    appends: &[&Append],
+    outcomes: &mut [Outcome],
+) {
+    let mut places = Vec::new();
+    let (mut keys, mut institutions) = (Vec::new(), Vec::new());
+    let (mut uuids, mut texts) = (Vec::<Uuid>::new(), Vec::new());
+    for (at, (append, outcome)) in appends.iter().zip(outcomes.iter()).enumerate() {
+        if let Outcome::Answered(Err(ExecuteError::Refused(refusal))) = outcome
+            && let Some(refused) = Refused::of(append, refusal)
+            && let Some(key) = &append.request.idempotency_key
+        {
+            places.push(at);
+            keys.push(key.as_str());
+            institutions.push(append.request.institution.as_str());
+            uuids.push(append.uuid());
+            texts.push(refused.to_text());
+        }
+    }
+    if places.is_empty() {
+        return;
+    }
+    let remembered = async {
+        let statement = client.prepare(REMEMBER).await?;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&keys, &institutions, &uuids, &texts];
+        let rows = client.query(&statement, &parameters).await?;
+        let uuids = rows.iter().map(|row| row.try_get::<_, Uuid>(0));
+        uuids.collect::<Result<HashSet<_>, _>>()
+    };
+    let remembered = remembered.await.map_err(unavailable);
+    for (at, uuid) in places.into_iter().zip(&uuids) {
+        let Some(outcome) = outcomes.get_mut(at) else {
+            continue;
+        };
+        match &remembered {
+            // No two commands of a batch are about one application.
+            Ok(remembered) if remembered.contains(uuid) => {}
+            Ok(_) => *outcome = Outcome::Again,
+            Err(error) => *outcome = Outcome::Answered(Err(error.clone().into())),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A store that is away for a while: whoever follows its feed neither spins nor misses anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use certificate_lifecycle::AnyApplication;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Append, Atomicity, Cursor, ExecuteError, InstitutionId, MemoryStore, Receipt, Recorded, Store,
+    StoreError, Wake,
+};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::world::{TestClock, engine_on, submit};
+
+/// A store in memory whose feed fails so many more times.
+#[derive(Debug, Clone, Default)]
+struct Flaky {
+    inner: MemoryStore,
+    failures: Arc<AtomicU32>,
+    asked: Arc<AtomicU32>,
+}
+
+impl Store for Flaky {
+    async fn append(
+        &self,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        self.inner.append(batch, atomicity).await
+    }
+
+    async fn load(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<AnyApplication>, StoreError> {
+        self.inner.load(institution, uuid).await
+    }
+
+    async fn history(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.history(institution, uuid).await
+    }
+
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let left = self
+            .failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1));
+        if left.is_ok() {
+            return Err(StoreError::Unavailable {
+                reason: "it is away".to_owned(),
+                cause: None,
+            });
+        }
+        self.inner.feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        self.inner.feed_end().await
+    }
+
+    fn wake(&self) -> Wake {
+        self.inner.wake()
+    }
+}
+
+fn flaky(failures: u32) -> (Flaky, Engine<Flaky>) {
+    let store = Flaky::default();
+    store.failures.store(failures, Ordering::SeqCst);
+    (store.clone(), engine_on(store, &TestClock::default()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_not_asked_all_the_time() {
+    // Given a store that stays away, and somebody who goes on whatever comes
+    let (store, engine) = flaky(u32::MAX);
+    let mut events = engine.follow(Cursor::START);
+    let start = Instant::now();
+    // Then the first error is told at once
+    assert!(events.next().await.unwrap().is_err());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    // And from then on each question is one wait after the other, none of them longer than 5 seconds
+    for _ in 0..100 {
+        let asked = Instant::now();
+        assert!(events.next().await.unwrap().is_err());
+        let waited = asked.elapsed();
+        let bounds = Duration::from_millis(50)..=Duration::from_millis(5_001);
+        assert!(bounds.contains(&waited), "{waited:?}");
+    }
+    assert_eq!(store.asked.load(Ordering::SeqCst), 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_back_is_followed_where_it_was_left() {
+    let (store, engine) = flaky(0);
+    let first = engine.execute(submit(0)).await.unwrap();
+    let mut events = engine.follow(Cursor::START);
+    assert_eq!(events.next().await.unwrap().unwrap().event, first.event);
+    // Given that it is away for a while, and something happens meanwhile
+    store.failures.store(3, Ordering::SeqCst);
+    let second = engine.execute(submit(1)).await.unwrap();
+    for _ in 0..3 {
+        assert!(events.next().await.unwrap().is_err());
+    }
+    // Then that is told next, and a later failure is told at once again
+    assert_eq!(events.next().await.unwrap().unwrap().event, second.event);
+    store.failures.store(1, Ordering::SeqCst);
+    let start = Instant::now();
+    assert!(events.next().await.unwrap().is_err());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}

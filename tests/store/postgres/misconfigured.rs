@@ -1,0 +1,91 @@
+//! What somebody has to put right is said to be so, and what it is; it is nothing to try again.
+
+use certificate_lifecycle::store::{ExecuteError, PostgresStore, StoreError};
+
+use super::{Harness, Postgres, edit, engine};
+use crate::server::server;
+use crate::world::submit;
+
+/// Why the store cannot be opened, in the words of a person.
+async fn problem(url: &str) -> String {
+    let error = PostgresStore::connect(url).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::Misconfigured { .. }),
+        "{url}: {error:?}"
+    );
+    assert_eq!(error.code(), "misconfigured");
+    // The pool's and the driver's names of things say nothing to anybody.
+    let message = error.to_string();
+    for noise in ["object", "db error", "hook"] {
+        assert!(!message.contains(noise), "{message}");
+    }
+    message
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_read_says_which_part() {
+    let url = server().url();
+    for (url, words) in [
+        ("no url".to_owned(), "the URL cannot be read"),
+        (format!("{url}?sslmode=requir"), "sslmode must be"),
+        (format!("{url}?sslmode=requir"), "\"requir\""),
+        (format!("{url}?conect_timeout=5"), "`conect_timeout`"),
+        (format!("{url}?connect_timeout=soon"), "`connect_timeout`"),
+        ("postgres://tests@host:port/postgres".to_owned(), "`port`"),
+        ("postgres:///postgres".to_owned(), "host"),
+    ] {
+        let message = problem(&url).await;
+        assert!(message.contains(words), "{url}: {message}");
+    }
+    // A password is not repeated.
+    let message = problem("postgres://ann:secret@host/db?sslmode=no").await;
+    assert!(!message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
+    let url = server().url();
+    let message = problem(&url.replace("/postgres", "/no_such_database")).await;
+    assert_eq!(
+        message,
+        "the store is not set up right: cannot connect to PostgreSQL: FATAL: database \
+         \"no_such_database\" does not exist"
+    );
+    let message = problem(&url.replace("tests@", "nobody@")).await;
+    assert!(message.contains("role \"nobody\""), "{message}");
+    let message = problem(&format!("{url}?options=-csearch_path%3Dnowhere")).await;
+    assert!(message.contains("schema"), "{message}");
+    // A role that may log in and look, and no more.
+    let schema = Postgres::fresh().await;
+    let url = as_a_role(&schema, "guest", "GRANT USAGE ON").await;
+    let message = problem(&url).await;
+    let words = "cannot set up the tables in PostgreSQL: ERROR: permission denied for schema";
+    assert!(message.contains(words), "{message}");
+}
+
+/// The schema's URL for a role of this name that is granted this much of it.
+async fn as_a_role(schema: &Postgres, role: &str, grant: &str) -> String {
+    let name = schema.url().rsplit("%3D").next().unwrap();
+    let sql = format!("CREATE ROLE {role} LOGIN; {grant} SCHEMA {name} TO {role}");
+    edit(schema, &sql).await;
+    schema.url().replace("tests@", &format!("{role}@"))
+}
+
+/// A right that is withdrawn later on is no reason to say that nothing is known of the outcome.
+#[tokio::test]
+async fn a_statement_that_the_server_does_not_allow_changed_nothing() {
+    let (schema, _) = super::fresh().await;
+    let url = as_a_role(&schema, "reader", "GRANT ALL ON").await;
+    let tables = "DO $$ BEGIN EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA %I TO reader; \
+                  GRANT ALL ON ALL SEQUENCES IN SCHEMA %I TO reader', current_schema, \
+                  current_schema); END $$";
+    edit(&schema, tables).await;
+    let engine = engine(&url, super::impatient()).await;
+    edit(&schema, "REVOKE INSERT ON certlife_event FROM reader").await;
+    let error = engine.execute(submit(0)).await.unwrap_err();
+    assert!(
+        matches!(&error, ExecuteError::Store(StoreError::Unavailable { .. })),
+        "{error:?}"
+    );
+    assert_eq!(error.code(), "unavailable");
+}
