@@ -22,7 +22,7 @@ const NAMES: [(&str, &str); 4] = [
 ];
 
 /// What mends a file that another program wrote in the encoding of its country.
-const SAVE_AS_UTF_8: &str = "save the file as UTF-8";
+const SAVE_AS_UTF_8: &str = "save the file as CSV in UTF-8";
 
 /// Which field of a row is what.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,9 @@ impl Columns {
             ..Self::default()
         };
         for (place, name) in heading.iter().enumerate() {
-            let name = str::from_utf8(name).map_err(|_| {
+            // With zeros, it is UTF-16, or no text at all, such as a workbook.
+            let text = str::from_utf8(name).ok().filter(|it| !it.contains('\0'));
+            let name = text.ok_or_else(|| {
                 format!("the line that names the columns is not UTF-8; {SAVE_AS_UTF_8}")
             })?;
             let name = name.trim();
@@ -78,9 +80,9 @@ impl Columns {
         let uuid = uuid.map(read_uuid).transpose()?;
         let uuid = identify(uuid)?;
         if row.len() != self.width {
+            let (len, plural) = (row.len(), if row.len() == 1 { "" } else { "s" });
             return Err(Refusal::content(format!(
-                "the line has {} fields, but the first line names {} columns",
-                row.len(),
+                "the line has {len} field{plural}, but the first line names {} columns",
                 self.width
             )));
         }
@@ -111,7 +113,13 @@ fn known() -> String {
 }
 
 fn unknown(name: &str) -> String {
+    if name.is_empty() {
+        return format!("the first line has a field without a name; {}", known());
+    }
     let separator = match name {
+        _ if name.starts_with("sep=") => {
+            "; the line sep= is not read: take it out, and separate fields by commas"
+        }
         _ if name.contains(';') => "; fields are separated by commas, not by semicolons",
         _ if name.contains('\t') => "; fields are separated by commas, not by tabs",
         _ => "",

@@ -56,7 +56,7 @@ pub(super) struct Args {
     ///
     /// The idempotency key of each upload is the prefix with the number of its line; where there is
     /// no uuid, it follows from the key and the institution.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     idempotency_prefix: Option<String>,
 
     #[command(flatten)]
@@ -75,6 +75,16 @@ const EXAMPLE: &str = r#"Example:
   certlife import diplomas.csv --atomic --idempotency-prefix june
 
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
+
+/// Takes what can be the beginning of keys. An empty one is rather a variable that nobody has set.
+fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let key = IdempotencyKey::new(format!("{text}:1"));
+    key.map_err(|error| format!("with the number of a line, {error}"))?;
+    Ok(text.to_owned())
+}
 
 pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
     check(&args.actor)?;
@@ -174,8 +184,15 @@ impl Source for Rows {
                 Ok(record) => Ok(record),
                 Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
                 Err(Flaw::Rest(problem)) => {
-                    let input = self.name.clone();
-                    self.failure = Some(Failure::Content { input, problem });
+                    let rest = if self.is_atomic {
+                        String::new()
+                    } else {
+                        format!(" from line {line} on")
+                    };
+                    self.failure = Some(Failure::Content {
+                        input: self.name.clone(),
+                        problem: format!("{problem}; nothing was imported{rest}"),
+                    });
                     break;
                 }
             };

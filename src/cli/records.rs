@@ -277,9 +277,9 @@ impl Splitter {
             return Place::TooLong;
         }
         let quote = self.broken.unwrap_or(self.quote);
-        self.lose(&format!(
-            "the record is longer than {MAX_RECORD} bytes (1 MiB), as if the quote that opens on line {quote} \
-             were not closed"
+        self.lose(format!(
+            "a record is longer than {MAX_RECORD} bytes (1 MiB), as if the quote that opens on line {quote} were \
+             not closed"
         ));
         Place::Complete
     }
@@ -290,7 +290,7 @@ impl Splitter {
                 // Where quotes went wrong before, it is another one that this closed.
                 let broken = self.broken.filter(|_| self.wrong.is_some());
                 let quote = broken.unwrap_or(self.quote);
-                self.lose(&format!(
+                self.lose(format!(
                     "the quote that opens on line {quote} is not closed"
                 ));
             }
@@ -311,17 +311,14 @@ impl Splitter {
         };
         match self.broken {
             None => self.flaw = Some(Flaw::Record(format!("{wrong}; {RULE}"))),
-            Some(quote) => self.lose(&format!(
+            Some(quote) => self.lose(format!(
                 "{wrong}, as if the quote that opens on line {quote} were not closed"
             )),
         }
     }
 
-    fn lose(&mut self, problem: &str) {
-        let start = self.start;
-        self.flaw = Some(Flaw::Rest(format!(
-            "line {start}: {problem}; nothing was imported from line {start} on"
-        )));
+    fn lose(&mut self, problem: String) {
+        self.flaw = Some(Flaw::Rest(problem));
     }
 }
 

@@ -136,7 +136,10 @@ fn atomic_or_not_every_bad_line_is_told() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         let (last, bad) = run.stderr.trim_end().rsplit_once('\n').unwrap();
         assert_eq!(
-            (last.lines().count(), bad.contains("line 8: ")),
+            (
+                last.lines().count(),
+                bad.contains("on line 8 is not closed; nothing was imported")
+            ),
             (4, true),
             "{}",
             run.stderr
@@ -210,6 +213,22 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
             ),
         ),
         (
+            "title,email,application_id,",
+            format!("the first line has a field without a name; {known}"),
+        ),
+        (
+            "sep=;\ntitle;email;application_id",
+            format!(
+                "unknown column \"sep=;\"; {known}; the line sep= is not read: take it out, and separate \
+                 fields by commas"
+            ),
+        ),
+        (
+            "t\0i\0t\0l\0e\0",
+            "the line that names the columns is not UTF-8; save the file as CSV in UTF-8"
+                .to_owned(),
+        ),
+        (
             "title,certificate_title",
             "the column certificate_title stands there twice".to_owned(),
         ),
@@ -219,6 +238,25 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(run.stderr, format!("certlife: standard input: {problem}\n"));
         assert!(!store.path("test.db").exists());
+    }
+}
+
+#[test]
+fn a_prefix_that_can_begin_no_key_is_told_once() {
+    for (prefix, problem) in [
+        ("", "it is empty"),
+        ("a\nb", "must not contain control characters"),
+        (&"x".repeat(300), "must have 1 to 255 characters"),
+    ] {
+        let table = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\n";
+        let run = import(&Scratch::new(), table, &["--idempotency-prefix", prefix]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!(run.stderr.matches(problem).count(), 1, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("--idempotency-prefix"),
+            "{}",
+            run.stderr
+        );
     }
 }
 
@@ -237,23 +275,22 @@ fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_aft
     for (rest, problem) in [
         (
             "2,b@example.com,\"Second\n3,c@example.com,Third\n",
-            "line 3: the quote that opens on line 3 is not closed",
+            "the quote that opens on line 3 is not closed",
         ),
         // The quote of another row seems to close it.
         (
             "2,b@example.com,\"Second\n3,c@example.com,\"Third\"\n4,d@example.com,Fourth\n",
-            "line 3: field 3 goes on after its closing quote, as if the quote that opens on line 3 were \
+            "field 3 goes on after its closing quote, as if the quote that opens on line 3 were \
              not closed",
         ),
         (
             "\"2\",b@example.com,\"Second\n3\",c@example.com,\"Third\n\"4\",d@example.com,\"Fourth",
-            "line 3: the quote that opens on line 3 is not closed",
+            "the quote that opens on line 3 is not closed",
         ),
     ] {
         let table = format!("{good}{rest}");
-        let told =
-            format!("certlife: standard input: {problem}; nothing was imported from line 3 on\n");
-        for (more, imported) in [(&[][..], 1), (&["--atomic"], 0)] {
+        for (more, imported, rest) in [(&[][..], 1, " from line 3 on"), (&["--atomic"], 0, "")] {
+            let told = format!("certlife: standard input: {problem}; nothing was imported{rest}\n");
             let store = Scratch::new();
             let run = import(&store, &table, more);
             assert_eq!((run.code, &run.stderr), (Some(2), &told), "{table}");
@@ -275,7 +312,8 @@ fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
     let run = import(&store, &table, &[]);
     assert_eq!(run.code, Some(2));
     assert_eq!(run.events().len(), 1);
-    let problem = "line 3: the record is longer than 1048576 bytes (1 MiB), as if the quote that opens on line 3";
+    let problem =
+        "a record is longer than 1048576 bytes (1 MiB), as if the quote that opens on line 3";
     assert!(run.stderr.contains(problem), "{}", run.stderr);
     let run = import(&store, &table, &["--atomic"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
@@ -420,7 +458,7 @@ fn what_is_no_utf_8_is_told_with_its_field() {
     assert_eq!(refused(&run), [(3, "certificate_title".to_owned())]);
     assert_eq!(
         run.refusals()[0]["message"],
-        "field certificate_title is not UTF-8; save the file as UTF-8"
+        "field certificate_title is not UTF-8; save the file as CSV in UTF-8"
     );
     assert_eq!(run.events().len(), 1);
     // "Prénom" of Latin 1.
@@ -430,7 +468,7 @@ fn what_is_no_utf_8_is_told_with_its_field() {
         (run.code, run.stderr.as_str()),
         (
             Some(2),
-            "certlife: t.csv: the line that names the columns is not UTF-8; save the file as UTF-8\n"
+            "certlife: t.csv: the line that names the columns is not UTF-8; save the file as CSV in UTF-8\n"
         )
     );
 }
