@@ -273,7 +273,7 @@ impl<'c> Write<'c> {
         let Some(seq) = seq else {
             return Ok(None);
         };
-        let row = format!("idempotency key {key:?}");
+        let row = format!("idempotency key {:?}", key.as_str());
         let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
         let (recorded, _) =
             event_by_seq(self.connection, &append.request.institution, seq)?.ok_or_else(missing)?;
