@@ -88,7 +88,8 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
             Some(_) => PAGE,
         };
         let mut page = engine.feed(cursor, asked).await?;
-        let is_last = page.len() < asked as usize;
+        // A short page is not: what follows may be corrupt.
+        let is_end = page.is_empty();
         cursor = page.last().map_or(cursor, |recorded| recorded.cursor);
         if let Some(institution) = &args.institution {
             page.retain(|recorded| recorded.institution == *institution);
@@ -106,10 +107,10 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
                 }
             }
         }
-        if output.flush()? == Reader::Gone || (is_last && !args.follow) {
+        if output.flush()? == Reader::Gone || (is_end && !args.follow) {
             return Ok(Outcome::Clean);
         }
-        if is_last && left > 0 {
+        if is_end {
             wake.wait().await;
             if output::reader() == Reader::Gone {
                 return Ok(Outcome::Clean);
