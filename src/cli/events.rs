@@ -115,7 +115,8 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
             Err(error) => return Err(error.into()),
         };
         outage.end();
-        let is_last = page.len() < asked as usize;
+        // A short page is not: what follows may be corrupt.
+        let is_end = page.is_empty();
         cursor = page.last().map_or(cursor, |recorded| recorded.cursor);
         if let Some(institution) = &args.institution {
             page.retain(|recorded| recorded.institution == *institution);
@@ -137,13 +138,13 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
         if output.flush()? == Reader::Gone {
             return Ok(Outcome::Clean);
         }
-        if is_last && !args.follow {
+        if is_end && !args.follow {
             if is_empty && is_table {
                 say(&nothing(args));
             }
             return Ok(Outcome::Clean);
         }
-        if is_last && left > 0 {
+        if is_end {
             wake.wait().await;
             if output::reader() == Reader::Gone {
                 return Ok(Outcome::Clean);

@@ -12,7 +12,10 @@ const PAGE: u32 = 512;
 
 impl<S: Store> Engine<S> {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they were
-    /// committed. Fewer, where there are not that many yet.
+    /// committed.
+    ///
+    /// Only an empty page is the end, for now. A page may be shorter than asked for, and the feed go on:
+    /// what comes before a corrupt row is told first, and the row when it is asked for what follows.
     ///
     /// No event is skipped or reordered, with any number of writers: none ever appears before a
     /// cursor that was given out. Whoever keeps the cursor of the last event they dealt with goes

@@ -56,6 +56,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they were
     /// committed. No event ever appears before a cursor that was given out.
     ///
+    /// Only an empty page is the end. A page may be shorter than asked for, and the feed go on: what comes
+    /// before a corrupt row is told first, and the row when it is asked for what follows.
+    ///
     /// # Errors
     /// [`StoreError`].
     fn feed(

@@ -17,11 +17,12 @@ fn edited(sql: &str) -> Scratch {
     store
 }
 
-/// The numbers of the applications that are named, one a line.
+/// The numbers of the applications that are named, one a line; 0 is the webhook.
 fn numbers(text: &str) -> Vec<usize> {
     let number = |line: &str| {
-        let (_, after) = line.split_once("00000000-0000-0000-0000-")?;
-        after[..12].parse().ok()
+        let uuids = line.split("00000000-0000-0000-0000-").skip(1);
+        let mut numbers = uuids.filter_map(|it| it.get(..12)?.parse().ok());
+        numbers.find(|number| *number > 0)
     };
     text.lines().filter_map(number).collect()
 }
@@ -62,4 +63,30 @@ fn failing_the_stalled_fails_the_sound_and_tells_of_one_that_is_not() {
     assert_eq!(run.code, Some(2));
     assert_eq!(run.events().len(), 3);
     assert_eq!(numbers(&run.stderr), [2]);
+}
+
+#[test]
+fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
+    let store = edited("UPDATE event SET actor = '' WHERE seq = 3");
+    for args in [
+        &["events"][..],
+        &["events", "--json"],
+        &["events", "--json", "--follow"],
+        &["events", "--json", "--institution", "default"],
+        &["events", "--limit", "4"],
+    ] {
+        let run = store.run(args, "");
+        assert_eq!(run.code, Some(2), "{args:?}");
+        assert_eq!(numbers(&run.stdout), [1, 2], "{args:?}");
+        assert_eq!(numbers(&run.stderr), [3], "{}", run.stderr);
+    }
+    // Whoever asks for no more than what comes before is not told, and whoever goes on behind it neither.
+    for (args, found) in [
+        (&["events", "--limit", "2"][..], [1, 2]),
+        (&["events", "--after", "3"], [4, 5]),
+    ] {
+        let run = store.run(args, "");
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        assert_eq!(numbers(&run.stdout), found);
+    }
 }

@@ -234,12 +234,8 @@ pub(super) async fn counts(
             let status = decode(&Status::ALL, "status", status.into())?;
             Ok((status, context.source()))
         };
-        let rows = || {
-            format!(
-                "table certlife_application of institution {:?}",
-                institution.as_str()
-            )
-        };
+        let of = institution.as_str();
+        let rows = || format!("table certlife_application of institution {of:?}");
         let cell = cell().map_err(|problem| StoreError::corrupt(rows(), problem))?;
         *cells.entry(cell).or_default() += u64::try_from(applications).unwrap_or_default();
     }

@@ -4,16 +4,16 @@ mod cache;
 mod connection;
 mod queue;
 mod read;
+mod readers;
 mod row;
 mod schema;
 mod write;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
+use readers::Readers;
 use writer::{Job, Writer};
 
 /// How much of an acknowledged transition survives what.
@@ -67,7 +68,8 @@ impl Default for SqliteOptions {
 ///
 /// One thread of the process writes, and commits what waits for it in groups: the more callers at once,
 /// the more transitions a commit. Several processes may have the file open, on one machine, and take
-/// turns. It runs within Tokio: reads happen on its threads for blocking work.
+/// turns. It runs within Tokio: reads happen on its threads for blocking work, some at a time (as many as
+/// there are cores, 4 to 8), so that a store has few files open.
 ///
 /// With the last handle, what was handed over is committed and the file is closed.
 #[derive(Debug, Clone)]
@@ -78,9 +80,9 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     writer: Writer,
-    path: PathBuf,
-    options: SqliteOptions,
-    idle_readers: Mutex<Vec<Connection>>,
+    /// Closed after the writer, so that the last to close leaves one file.
+    readers: Arc<Readers>,
+    poll: Duration,
     commits: watch::Sender<()>,
 }
 
@@ -110,49 +112,11 @@ impl SqliteStore {
         Ok(Self {
             shared: Arc::new(Shared {
                 writer,
-                path,
-                options,
-                idle_readers: Mutex::default(),
+                poll: options.poll,
+                readers: Arc::new(Readers::new(path, options)),
                 commits,
             }),
         })
-    }
-
-    /// Asks on a connection of its own, on a thread for blocking work.
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let answer = tokio::task::spawn_blocking(move || shared.ask(question)).await;
-        answer.unwrap_or_else(|error| {
-            Err(StoreError::Unavailable {
-                reason: "the runtime is shutting down".to_owned(),
-                cause: Some(Arc::new(error)),
-            })
-        })
-    }
-}
-
-impl Shared {
-    fn ask<T>(
-        &self,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let idle = self.idle_readers().pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => connection::open_reader(&self.path, &self.options)?,
-        };
-        let answer = question(&mut reader);
-        self.idle_readers().push(reader);
-        answer
-    }
-
-    fn idle_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle_readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -187,7 +151,9 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::load(reader, &institution, uuid))
+        self.shared
+            .readers
+            .ask(move |reader| read::load(reader, &institution, uuid))
             .await
     }
 
@@ -197,32 +163,44 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Vec<Recorded>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::history(reader, &institution, uuid))
+        self.shared
+            .readers
+            .ask(move |reader| read::history(reader, &institution, uuid))
             .await
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        self.ask(move |reader| read::feed(reader, after, limit))
+        self.shared
+            .readers
+            .ask(move |reader| read::feed(reader, after, limit))
             .await
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.ask(|reader| read::feed_end(reader)).await
+        self.shared
+            .readers
+            .ask(|reader| read::feed_end(reader))
+            .await
     }
 
     fn wake(&self) -> Wake {
-        Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)
+        Wake::new(self.shared.commits.subscribe(), self.shared.poll)
     }
 }
 
 impl Directory for SqliteStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.ask(move |reader| read::list(reader, &query)).await
+        self.shared
+            .readers
+            .ask(move |reader| read::list(reader, &query))
+            .await
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::counts(reader, &institution))
+        self.shared
+            .readers
+            .ask(move |reader| read::counts(reader, &institution))
             .await
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn history(
     let mut next = last;
     while let Some(seq) = next {
         let broken = |problem: String| {
-            StoreError::corrupt(format!("application {uuid}, event {seq}"), problem)
+            StoreError::corrupt(format!("application {uuid}, event row {seq}"), problem)
         };
         let (recorded, previous) = event_by_seq(&snapshot, institution, seq)?
             .ok_or_else(|| broken("it is missing in the chain of events".to_owned()))?;

@@ -86,16 +86,24 @@ impl Joined<'_, '_> {
         self.get(15, "event.previous")
     }
 
-    /// The key of the row, for reports, as far as it can be read.
+    /// The key of the row, for reports, as far as it can be read: what every store names, and the row's
+    /// place in this file.
     pub(super) fn key(&self) -> String {
-        match (self.uuid(), self.seq()) {
-            (Ok(uuid), Ok(event)) => format!("application {uuid}, event {event}"),
-            (Ok(uuid), Err(_)) => format!("application {uuid}"),
-            (Err(_), Ok(event)) => format!("event {event}"),
-            (Err(_), Err(_)) => match self.application() {
-                Ok(number) => format!("application row {number}"),
-                Err(_) => "a row".to_owned(),
-            },
+        let version = self.get::<i64>(12, "event.version");
+        let event = match (version, self.seq()) {
+            (Ok(version), Ok(seq)) => Some(format!("event {version} (event row {seq})")),
+            (Err(_), Ok(seq)) => Some(format!("event row {seq}")),
+            (_, Err(_)) => None,
+        };
+        let application = match (self.uuid(), self.application()) {
+            (Ok(uuid), _) => Some(format!("application {uuid}")),
+            (Err(_), Ok(number)) => Some(format!("application row {number}")),
+            (Err(_), Err(_)) => None,
+        };
+        match (application, event) {
+            (Some(application), Some(event)) => format!("{application}, {event}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => "a row without its application and event".to_owned(),
         }
     }
 

@@ -286,3 +286,14 @@ async fn what_fails_the_stalled_goes_on_without_what_only_a_command_sees_to_be_c
     edit(&world.harness, sql).await;
     gaps::the_sound_are_failed(&world, 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrupt_count_names_its_institution_as_it_is_called() {
+    let (schema, engine) = three().await;
+    edit(&schema, &APPLICATION.replace("{edit}", "status = 99")).await;
+    let Err(StoreError::Corrupt { row, .. }) = ask(&engine, Counts).await else {
+        panic!("it is not told");
+    };
+    let named = "table certlife_application of institution \"our-university\"";
+    assert_eq!(row, named);
+}

@@ -500,3 +500,64 @@ async fn a_list_goes_on_where_an_application_is_missing() {
     }
     assert_eq!((sound, corrupt), (8, 2));
 }
+
+#[tokio::test]
+async fn a_corrupt_row_is_named_by_what_it_is_and_where() {
+    let uuid = id(NUMBER);
+    for (sql, question, named) in [
+        (
+            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            History,
+            format!("application {uuid}, event 3 (event row {{failed}})"),
+        ),
+        (
+            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            Feed,
+            format!("application {uuid}, event 3 (event row {{failed}})"),
+        ),
+        (
+            "DELETE FROM event WHERE seq = {failed}",
+            History,
+            format!("application {uuid}, event row {{failed}}"),
+        ),
+        (
+            "UPDATE application SET uuid = X'00' WHERE no = {app}",
+            List,
+            "application row 10, event 4 (event row {last})".to_owned(),
+        ),
+        (
+            "DELETE FROM application WHERE no = {app}",
+            List,
+            "event 4 (event row {last})".to_owned(),
+        ),
+        (
+            "DELETE FROM event WHERE seq = {last}",
+            Load,
+            format!("application {uuid}"),
+        ),
+        (
+            "UPDATE head SET status = 99 WHERE application = {app}",
+            Counts,
+            "table head of institution \"our-university\"".to_owned(),
+        ),
+        (
+            "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
+            Repeat,
+            "idempotency key \"9-4\"".to_owned(),
+        ),
+    ] {
+        let file = file_with_every_kind().await;
+        // The keys of the events, as one sees them in the file
+        let connection = rusqlite::Connection::open(file.path()).unwrap();
+        let named = NAMES.iter().fold(named, |named, (name, rows)| {
+            let number = connection.query_row(&format!("SELECT {rows}"), [], |row| row.get(0));
+            let number: i64 = number.unwrap();
+            named.replace(name, &number.to_string())
+        });
+        edit(&file.path(), &with_numbers(sql));
+        match ask(&engine(&file.path()), question).await {
+            Err(StoreError::Corrupt { row, .. }) => assert_eq!(row, named, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}

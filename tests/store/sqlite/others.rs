@@ -1,7 +1,7 @@
 //! What is corrupt is told to its institution. To another it answers like one that does not exist.
 
 use certificate_lifecycle::Action;
-use certificate_lifecycle::store::{ExecuteError, Refusal, Request, StoreError};
+use certificate_lifecycle::store::{ExecuteError, Request, StoreError};
 
 use super::corrupt::{EDITS, NUMBER, with_numbers};
 use super::{edit, engine, file_with_every_kind};
