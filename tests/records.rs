@@ -93,6 +93,15 @@ fn the_typed_form_is_had_by_its_type_or_the_application_comes_back() {
 }
 
 #[test]
+fn the_identity_is_at_hand() {
+    let record = record(Status::Failed, Source::Vault);
+    let uuid = record.uuid;
+    let any = AnyApplication::restore(record).unwrap();
+    assert_eq!(any.uuid(), uuid);
+    assert_eq!(any.uuid(), any.details().uuid());
+}
+
+#[test]
 fn the_vault_reaches_neither_processing_nor_rejected() {
     for status in [Status::Processing, Status::Rejected] {
         let mut forged = record(status, Source::Customer);

@@ -198,6 +198,7 @@ fn application_ids_are_1_to_2_to_the_53_minus_1() {
         );
     }
     assert_eq!(ApplicationId::try_from(7).unwrap().to_string(), "7");
+    assert_eq!(u64::from(ApplicationId::new(7).unwrap()), 7);
 }
 
 #[test]

@@ -17,8 +17,8 @@ const MOST_BYTES: u64 = 4 << 20;
 /// Carry out commands, one JSON object a line, and print the event of each.
 ///
 /// Each accepted command prints its webhook event on standard output, in input order: what stands
-/// there is committed. Each refused one is reported on standard error and changes nothing; the lines
-/// after it go on.
+/// there is committed. Each refused one is reported on standard error, as a JSON object a line or, on
+/// a terminal, as a sentence, and changes nothing; the lines after it go on.
 ///
 /// The commands are submit, upload, begin_processing, approve, reject, fail and retry. All take
 /// `uuid`. submit and upload also take `application_id`, `certificate_title` and `applicant_email`,

@@ -17,8 +17,9 @@ pub(super) struct Institution {
 /// For whom events are written.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Webhook {
-    /// The webhook endpoint that the events are for.
+    /// The webhook endpoint that the events are for: the webhook_id in each of them.
     #[arg(id = "webhook_id", long = "webhook-id", value_name = "UUID", value_parser = hyphenated, default_value_t = Uuid::nil())]
     pub(super) id: Uuid,
 }

@@ -1,9 +1,9 @@
 //! The columns of a CSV file of uploads, and the details that stand in a row of them.
 
-use csv::ByteRecord;
 use uuid::Uuid;
 
 use super::arguments::hyphenated;
+use super::records::Record;
 use super::refusal::Refusal;
 use super::table::harmless;
 use certificate_lifecycle::json::{Scalar, excerpt};
@@ -21,6 +21,9 @@ const NAMES: [(&str, &str); 4] = [
     (UUID, UUID),
 ];
 
+/// What mends a file that another program wrote in the encoding of its country.
+const SAVE_AS_UTF_8: &str = "save the file as CSV in UTF-8";
+
 /// Which field of a row is what.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -32,18 +35,23 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Reads the line that names the columns, or says what is wrong with it.
-    pub(super) fn read(heading: &ByteRecord) -> Result<Self, String> {
+    pub(super) fn read(heading: &Record) -> Result<Self, String> {
         let mut columns = Self {
             width: heading.len(),
             ..Self::default()
         };
         for (place, name) in heading.iter().enumerate() {
-            let name = String::from_utf8_lossy(name);
+            // With zeros, it is UTF-16, or no text at all, such as a workbook.
+            let text = str::from_utf8(name).ok().filter(|it| !it.contains('\0'));
+            let name = text.ok_or_else(|| {
+                format!("the line that names the columns is not UTF-8; {SAVE_AS_UTF_8}")
+            })?;
             let name = name.trim();
+            let is = |known: &str| known.eq_ignore_ascii_case(name);
             let column = NAMES
                 .iter()
                 .zip(&mut columns.places)
-                .find(|((long, short), _)| [*long, *short].contains(&name));
+                .find(|((long, short), _)| is(long) || is(short));
             let Some((_, known)) = column else {
                 return Err(unknown(name));
             };
@@ -62,7 +70,7 @@ impl Columns {
     /// The details in a row; `identify` makes the identity, from the one that stands there, if any.
     pub(super) fn details(
         &self,
-        row: &ByteRecord,
+        row: &Record,
         identify: impl FnOnce(Option<Uuid>) -> Result<Uuid, Refusal>,
     ) -> Result<ApplicationDetails, Refusal> {
         let [title, email, application_id, uuid] =
@@ -72,9 +80,9 @@ impl Columns {
         let uuid = uuid.map(read_uuid).transpose()?;
         let uuid = identify(uuid)?;
         if row.len() != self.width {
+            let (len, plural) = (row.len(), if row.len() == 1 { "" } else { "s" });
             return Err(Refusal::content(format!(
-                "the line has {} fields, but the first line names {} columns",
-                row.len(),
+                "the line has {len} field{plural}, but the first line names {} columns",
                 self.width
             )));
         }
@@ -105,7 +113,13 @@ fn known() -> String {
 }
 
 fn unknown(name: &str) -> String {
+    if name.is_empty() {
+        return format!("the first line has a field without a name; {}", known());
+    }
     let separator = match name {
+        _ if name.starts_with("sep=") => {
+            "; the line sep= is not read: take it out, and separate fields by commas"
+        }
         _ if name.contains(';') => "; fields are separated by commas, not by semicolons",
         _ if name.contains('\t') => "; fields are separated by commas, not by tabs",
         _ => "",
@@ -116,7 +130,12 @@ fn unknown(name: &str) -> String {
 
 fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {
     let text = found.map(std::str::from_utf8).transpose();
-    text.map_err(|_| Refusal::field(field, format!("field {field} is not UTF-8")))
+    text.map_err(|_| {
+        Refusal::field(
+            field,
+            format!("field {field} is not UTF-8; {SAVE_AS_UTF_8}"),
+        )
+    })
 }
 
 fn read_uuid(found: &str) -> Result<Uuid, Refusal> {

@@ -7,6 +7,8 @@ use super::output::print;
 use super::{Cli, Failure, Outcome};
 
 /// Print the completions for a shell.
+///
+/// They are a script for that shell: run it when the shell starts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  eval \"$(certlife completions bash)\"")]
 pub(super) struct Args {

@@ -5,10 +5,11 @@ use std::io::Write;
 use tokio::signal::ctrl_c;
 
 use super::arguments::{Form, Webhook};
+use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, store};
+use super::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::store::{Cursor, InstitutionId, Recorded, Store};
 
 /// How many events are read at once.
@@ -17,10 +18,10 @@ const PAGE: u32 = 512;
 /// Print all events in the order in which they were committed.
 ///
 /// With --json, each is a line of cursor, event_id, institution, version and payload: what the
-/// webhook is sent. Whoever keeps the cursor of the last event they dealt with goes on exactly there
-/// with --after.
+/// webhook is sent; with --payload, the payload alone. Whoever keeps the cursor of the last event
+/// they dealt with goes on exactly there with --after.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  certlife events --json --limit 100 > events.jsonl")]
+#[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,25 +39,37 @@ pub(super) struct Args {
     after: Option<Cursor>,
 
     /// After the last event, wait for the next; Ctrl-C ends it.
+    ///
+    /// A store that stops answering is waited for as well: that is said on standard error, once, and
+    /// once more when it answers again.
     #[arg(long)]
     follow: bool,
 
-    /// Print at most so many.
+    /// Print at most so many; all of them, if absent.
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
 
     #[command(flatten)]
     form: Form,
+
+    /// Print the payloads alone, one a line, as the webhook is sent them: for validate, and for
+    /// whoever replays them.
+    #[arg(long, conflicts_with = "json")]
+    payload: bool,
 }
 
+const EXAMPLE: &str = "Example:
+  certlife events --json --limit 100 > events.jsonl
+  certlife events --payload | certlife validate";
+
 const COLUMNS: [Column; 7] = [
-    Column::whole("CURSOR"),
-    Column::whole("AT"),
-    Column::whole("EVENT"),
-    Column::whole("VERSION"),
-    Column::whole("UUID"),
-    Column::text("INSTITUTION"),
-    Column::text("ACTOR"),
+    Column::CURSOR,
+    Column::time("AT"),
+    Column::EVENT,
+    Column::VERSION,
+    Column::UUID,
+    Column::word("INSTITUTION"),
+    Column::word("ACTOR"),
 ];
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
@@ -78,23 +91,39 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
     // From before the first look, so that no commit falls between.
     let mut wake = engine.store().wake();
     let mut output = Output::plain();
-    let mut table = (!args.form.json).then(|| Table::new(&COLUMNS));
+    let is_table = !args.form.json && !args.payload;
+    let mut table = is_table.then(|| Table::new(&COLUMNS));
+    let mut is_empty = true;
     let mut cursor = args.after.unwrap_or(Cursor::START);
     let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut outage = Outage::default();
     while left > 0 {
         let asked = match args.institution {
             None => u32::try_from(left).unwrap_or(PAGE).min(PAGE),
             // Of others, any number may come before.
             Some(_) => PAGE,
         };
-        let mut page = engine.feed(cursor, asked).await?;
-        let is_last = page.len() < asked as usize;
+        let mut page = match engine.feed(cursor, asked).await {
+            Ok(page) => page,
+            Err(error) if args.follow => {
+                outage.wait(error).await?;
+                if output::reader() == Reader::Gone {
+                    return Ok(Outcome::Clean);
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        outage.end();
+        // A short page is not: what follows may be corrupt.
+        let is_end = page.is_empty();
         cursor = page.last().map_or(cursor, |recorded| recorded.cursor);
         if let Some(institution) = &args.institution {
             page.retain(|recorded| recorded.institution == *institution);
         }
         page.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left -= page.len() as u64;
+        is_empty &= page.is_empty();
         if let Some(table) = &mut table {
             let text = table.page(page.iter().map(row));
             output.text().extend_from_slice(text.as_bytes());
@@ -106,10 +135,16 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
                 }
             }
         }
-        if output.flush()? == Reader::Gone || (is_last && !args.follow) {
+        if output.flush()? == Reader::Gone {
             return Ok(Outcome::Clean);
         }
-        if is_last && left > 0 {
+        if is_end && !args.follow {
+            if is_empty && is_table {
+                say(&nothing(args));
+            }
+            return Ok(Outcome::Clean);
+        }
+        if is_end {
             wake.wait().await;
             if output::reader() == Reader::Gone {
                 return Ok(Outcome::Clean);
@@ -119,9 +154,22 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
+/// What to say where there is no event.
+fn nothing(args: &Args) -> String {
+    let more = if args.after.is_some() { "more " } else { "" };
+    match &args.institution {
+        None => format!("no {more}events"),
+        Some(institution) => format!("no {more}events of institution {:?}", institution.as_str()),
+    }
+}
+
 /// The line for programs, with the payload byte for byte as the webhook gets it.
 fn write_line(recorded: &Recorded, args: &Args, line: &mut Vec<u8>) {
     let Recorded { cursor, event, .. } = recorded;
+    if args.payload {
+        event.write_json(args.webhook.id, line);
+        return;
+    }
     // Neither a cursor nor a UUID has what JSON escapes, and nothing fails to be written to memory.
     let _ = write!(
         line,

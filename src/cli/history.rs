@@ -26,18 +26,18 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
-    /// The application.
+    /// The application: its uuid.
     #[arg(value_parser = hyphenated)]
     uuid: Uuid,
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("VERSION"),
-    Column::whole("EVENT"),
-    Column::whole("AT"),
-    Column::whole("CURSOR"),
-    Column::text("ACTOR"),
-    Column::text("IDEMPOTENCY KEY"),
+    Column::VERSION,
+    Column::EVENT,
+    Column::time("AT"),
+    Column::CURSOR,
+    Column::word("ACTOR"),
+    Column::word("IDEMPOTENCY KEY"),
     Column::text("REASON OR ERROR"),
 ];
 

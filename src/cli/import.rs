@@ -10,22 +10,26 @@ use super::columns::Columns;
 use super::command_line::Known;
 use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
-use super::records::Records;
+use super::records::{Flaw, Records};
 use super::refusal::Refusal;
 use super::{Failure, Outcome, store};
+use certificate_lifecycle::engine::permitted;
+use certificate_lifecycle::store::Refusal::Forbidden;
 use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
 };
-use certificate_lifecycle::{ApplicationDetails, VaultUpload};
+use certificate_lifecycle::{
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, VaultUpload,
+};
 
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
 
 /// Upload certificates from a CSV file into the institution's vault.
 ///
-/// The first line names the columns, in any order: certificate_title (or title), applicant_email (or
-/// email), application_id and, optionally, uuid. Where there is no uuid, the application gets a new
-/// one. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+/// The first line names the columns, in any order and in upper or lower case: certificate_title (or
+/// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
+/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -39,7 +43,7 @@ pub(super) struct Args {
     #[command(flatten)]
     institution: Institution,
 
-    /// Who uploads: an administrator.
+    /// Who uploads: an administrator, and an id that says which.
     #[arg(long, value_name = "KIND:ID", default_value = "administrator:certlife")]
     actor: Actor,
 
@@ -52,7 +56,7 @@ pub(super) struct Args {
     ///
     /// The idempotency key of each upload is the prefix with the number of its line; where there is
     /// no uuid, it follows from the key and the institution.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     idempotency_prefix: Option<String>,
 
     #[command(flatten)]
@@ -68,10 +72,22 @@ const EXAMPLE: &str = r#"Example:
   printf '%s\n' title,email,application_id \
   'Diploma,"ann@example.com",42' > diplomas.csv
   certlife import diplomas.csv --actor administrator:jane
+  certlife import diplomas.csv --atomic --idempotency-prefix june
 
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 
+/// Takes what can be the beginning of keys. An empty one is rather a variable that nobody has set.
+fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let key = IdempotencyKey::new(format!("{text}:1"));
+    key.map_err(|error| format!("with the number of a line, {error}"))?;
+    Ok(text.to_owned())
+}
+
 pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+    check(&args.actor)?;
     let Opened { name, read, size } = input::open(Some(&args.file))?;
     let mut records = Records::new(read);
     let broken = |error| Failure::Read {
@@ -79,7 +95,9 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         error,
     };
     let columns = match records.next().map_err(broken)? {
-        Some((_, heading)) => Columns::read(heading),
+        Some((_, Ok(heading))) => Columns::read(heading),
+        Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
+        Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
         None => Err("it has no line that names the columns".to_owned()),
     };
     let columns = columns.map_err(|problem| Failure::Content {
@@ -100,6 +118,28 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, rows)
+}
+
+/// Refuses an actor who may not upload before anything is read: every line would say the same.
+fn check(actor: &Actor) -> Result<(), Failure> {
+    // Who may is asked of an operation, whatever it is about.
+    let details = ApplicationDetails::new(
+        ApplicationId::new(1)?,
+        Uuid::nil(),
+        CertificateTitle::new("any")?,
+        ApplicantEmail::new("any@example.com")?,
+    );
+    let upload = Operation::Upload(details.into(), VaultUpload::Bulk);
+    let permitted = permitted(&upload);
+    if permitted.contains(&actor.kind) {
+        return Ok(());
+    }
+    let refusal = Forbidden {
+        actor: actor.clone(),
+        operation: upload.name(),
+        permitted,
+    };
+    Err(Failure::Refused(refusal.into()))
 }
 
 /// The rows of the file.
@@ -140,9 +180,27 @@ impl Source for Rows {
                 command: Some(Operation::UPLOAD.into()),
                 uuid: None,
             };
-            let read = self.columns.details(record, |given| {
-                known.uuid = given;
-                given.map_or_else(|| self.upload.uuid(line), Ok)
+            let record = match record {
+                Ok(record) => Ok(record),
+                Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
+                Err(Flaw::Rest(problem)) => {
+                    let rest = if self.is_atomic {
+                        String::new()
+                    } else {
+                        format!(" from line {line} on")
+                    };
+                    self.failure = Some(Failure::Content {
+                        input: self.name.clone(),
+                        problem: format!("{problem}; nothing was imported{rest}"),
+                    });
+                    break;
+                }
+            };
+            let read = record.and_then(|record| {
+                self.columns.details(record, |given| {
+                    known.uuid = given;
+                    given.map_or_else(|| self.upload.uuid(line), Ok)
+                })
             });
             let read = read.and_then(|details| self.upload.request(line, details));
             batch.push(line, known, read);
@@ -152,14 +210,14 @@ impl Source for Rows {
                 bar.set_position(self.records.position());
             }
         }
-        if (self.is_atomic || batch.len() == 0)
+        if batch.len() == 0
             && let Some(failure) = self.failure.take()
         {
-            // All of it or nothing: of half a file, nothing.
             return Err(failure);
         }
-        if self.is_atomic {
-            batch.abandon_if_any_is_refused();
+        if self.is_atomic && (batch.has_refused() || self.failure.is_some()) {
+            // Of half a file, nothing; but every bad line is told, also those only the store knows.
+            batch.doom(self.upload.refused());
         }
         batch.position = self.records.position();
         Ok(Some(batch).filter(|batch| batch.len() > 0))
@@ -198,6 +256,12 @@ impl Upload {
                 Uuid::new_v5(&institution, key.as_str().as_bytes())
             }
         })
+    }
+
+    /// What the store refuses: to process an application that nobody has created.
+    fn refused(&self) -> Request {
+        let (institution, actor) = (self.institution.clone(), self.actor.clone());
+        Request::transition(institution, actor, Uuid::new_v4(), Command::BeginProcessing)
     }
 
     fn request(&self, line: u64, details: ApplicationDetails) -> Result<Request, Refusal> {

@@ -7,7 +7,7 @@ use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::store::{Filter, ListQuery, Order, PageKey};
+use certificate_lifecycle::store::{Filter, ListQuery, Order, Page, PageKey};
 use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -16,8 +16,8 @@ pub(super) const PAGE: u32 = 512;
 
 /// List an institution's applications, in the order in which they were created.
 ///
-/// With --json, each is its record. A list that --limit cuts off ends with a line on standard error
-/// that says how to go on; with --json, the object {"after":"KEY"}.
+/// With --json, a line is the record of an application. A list that --limit cuts off ends with a line
+/// on standard error that says which key to go on --after; with --json, the object {"after":"KEY"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
 pub(super) struct Args {
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SOURCE", value_parser = sources())]
     source: Option<Source>,
 
-    /// Only those of this applicant, the address taken letter for letter.
+    /// Only those of this applicant; upper and lower case count.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
 
@@ -64,6 +64,16 @@ fn sources() -> impl TypedValueParser<Value = Source> {
 }
 
 impl Args {
+    /// What to say where there is nothing to list.
+    fn nothing(&self) -> String {
+        let institution = self.institution.id.as_str();
+        match (self.after, self.filter() == Filter::all()) {
+            (Some(_), _) => format!("no more applications of institution {institution:?}"),
+            (None, true) => format!("no applications of institution {institution:?}"),
+            (None, false) => format!("no application of institution {institution:?} matches"),
+        }
+    }
+
     fn filter(&self) -> Filter {
         let mut filter = Filter::all();
         if let Some(status) = self.status {
@@ -101,15 +111,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);
-            if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
-                return Ok(Outcome::Clean);
-            }
             after = page.next;
+            if view.show(&page)? == Reader::Gone || after.is_none() {
+                return view.end(|| args.nothing());
+            }
         }
         if let Some(key) = after {
             say_more(key, &args.form);
         }
-        Ok(Outcome::Clean)
+        view.end(|| args.nothing())
     })
 }
 
@@ -127,15 +137,17 @@ fn say_more(key: PageKey, form: &Form) {
 pub(super) struct View {
     output: Output,
     table: Option<Table>,
+    is_empty: bool,
+    corrupt: usize,
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::whole("UUID"),
-    Column::whole("STATUS"),
-    Column::whole("SOURCE"),
-    Column::whole("UPDATED AT"),
-    Column::whole("ID"),
-    Column::text("EMAIL"),
+    Column::UUID,
+    Column::STATUS,
+    Column::SOURCE,
+    Column::time("UPDATED AT"),
+    Column::number("ID"),
+    Column::word("EMAIL"),
     Column::text("TITLE"),
 ];
 
@@ -144,11 +156,24 @@ impl View {
         Self {
             output: Output::plain(),
             table: (!form.json).then(|| Table::new(&COLUMNS)),
+            is_empty: true,
+            corrupt: 0,
         }
     }
 
-    /// Shows the next ones at once.
-    pub(super) fn show(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+    /// Shows the next page at once; what is corrupt is told beside it.
+    pub(super) fn show(&mut self, page: &Page) -> Result<Reader, Failure> {
+        let reader = self.show_all(&page.applications);
+        for corrupt in &page.corrupt {
+            say(&corrupt.to_string());
+        }
+        self.corrupt += page.corrupt.len();
+        reader
+    }
+
+    /// Shows the next applications at once.
+    pub(super) fn show_all(&mut self, applications: &[AnyApplication]) -> Result<Reader, Failure> {
+        self.is_empty &= applications.is_empty();
         if let Some(table) = &mut self.table {
             let page = table.page(applications.iter().map(row));
             self.output.text().extend_from_slice(page.as_bytes());
@@ -160,6 +185,18 @@ impl View {
             }
         }
         self.output.flush()
+    }
+
+    /// After the last: how it went. Not well, where something could not be shown; and where there was
+    /// nothing, people are told so. Programs see it.
+    pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
+        if self.corrupt > 0 {
+            return Err(Failure::Corrupt(self.corrupt));
+        }
+        if self.is_empty && self.table.is_some() {
+            say(&nothing());
+        }
+        Ok(Outcome::Clean)
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod input;
 mod list;
+mod outage;
 mod output;
 mod pipeline;
 mod records;
@@ -40,11 +41,20 @@ enum Outcome {
     Refused,
 }
 
-const EXAMPLE: &str = "Example:\n  certlife apply commands.jsonl | certlife validate";
+const EXAMPLE: &str = "Example:
+  certlife apply commands.jsonl > events.jsonl
+  certlife list --status failed
+  certlife events --payload | certlife validate
+
+What each command takes and prints: certlife COMMAND --help, and docs/certlife.md.";
 
 /// The lifecycle of certificate applications: apply commands, audit events, draw the rules.
+///
+/// The applications are kept in certlife.db in the folder where it is run, or where --store or
+/// CERTLIFE_STORE says.
 #[derive(Debug, Parser)]
 #[command(name = "certlife", version, max_term_width = 100, after_help = EXAMPLE)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -125,6 +135,9 @@ enum Failure {
     /// The store gave up on commands; which of them, their lines have been told.
     #[error("{error}; line {line} was the last that the store was given")]
     StoreAfter { error: StoreError, line: u64 },
+    /// A list has gaps; what stands there has been told.
+    #[error("corrupt, and therefore not on the list: {0}")]
+    Corrupt(usize),
     #[error(transparent)]
     Refused(ExecuteError),
     #[error(transparent)]

@@ -39,8 +39,6 @@ pub(super) struct Batch {
     lines: Vec<ReadLine>,
     requests: Vec<Request>,
     atomicity: Atomicity,
-    /// Lines without fault that are not carried out, because others have one.
-    abandoned: u64,
     /// How many bytes of the input have been read with it.
     pub(super) position: u64,
 }
@@ -51,7 +49,6 @@ impl Batch {
             lines: Vec::new(),
             requests: Vec::new(),
             atomicity,
-            abandoned: 0,
             position: 0,
         }
     }
@@ -61,12 +58,15 @@ impl Batch {
         self.lines.len()
     }
 
-    /// Where one line is refused, all stay undone.
-    pub(super) fn abandon_if_any_is_refused(&mut self) {
-        if self.requests.len() < self.lines.len() {
-            self.abandoned = std::mem::take(&mut self.requests).len() as u64;
-            self.lines.retain(|line| line.refused.is_some());
-        }
+    /// Whether a line is refused already.
+    pub(super) fn has_refused(&self) -> bool {
+        self.requests.len() < self.lines.len()
+    }
+
+    /// Adds a command that no line stands for and the store refuses: with it, nothing of an atomic
+    /// batch is carried out, but the store says what else is wrong.
+    pub(super) fn doom(&mut self, refused: Request) {
+        self.requests.push(refused);
     }
 
     /// Adds a line: what was read, and what is known of it for a refusal.
@@ -160,7 +160,6 @@ fn read(mut source: impl Source) -> Result<Batches, Failure> {
 struct InFlight<'e> {
     lines: Vec<ReadLine>,
     answers: MaybeDone<Pin<Box<dyn Future<Output = Vec<Answer>> + 'e>>>,
-    abandoned: u64,
     position: u64,
 }
 
@@ -179,7 +178,6 @@ impl<'e> InFlight<'e> {
         Self {
             lines: batch.lines,
             answers: maybe_done(answers),
-            abandoned: batch.abandoned,
             position: batch.position,
         }
     }
@@ -259,7 +257,8 @@ impl Printer {
         let answers = Pin::new(&mut batch.answers).take_output();
         let mut answers = answers.unwrap_or_default().into_iter();
         let last = batch.lines.last().map_or(0, |line| line.number);
-        self.tally.abandoned += batch.abandoned;
+        // Before the refusals: each makes the terminal show it again.
+        self.report.progress(batch.position);
         for line in batch.lines {
             let refusal = match line.refused {
                 Some(refusal) => *refusal,
@@ -269,6 +268,7 @@ impl Printer {
                 {
                     Ok(receipt) => {
                         self.tally.accepted += 1;
+                        self.tally.repeated += u64::from(receipt.replayed);
                         let text = self.output.text();
                         receipt.event.write_json(self.webhook_id, text);
                         if self.output.end_line()? == Reader::Gone {
@@ -293,7 +293,6 @@ impl Printer {
                 return Ok(Reader::Gone);
             }
         }
-        self.report.progress(batch.position);
         // Whoever sends one command and waits for its event must not wait for a full buffer.
         self.report.flush()?;
         self.output.flush()
@@ -320,6 +319,8 @@ impl Printer {
 #[derive(Default)]
 struct Tally {
     accepted: u64,
+    /// Of the accepted, those that had been carried out before, under the same key.
+    repeated: u64,
     refused: BTreeMap<Code, u64>,
     abandoned: u64,
 }
@@ -327,7 +328,11 @@ struct Tally {
 impl Tally {
     fn summary(&self) -> String {
         let refused: u64 = self.refused.values().sum();
-        let mut summary = format!("{} accepted, {refused} refused", self.accepted);
+        let mut summary = format!("{} accepted", self.accepted);
+        if self.repeated > 0 {
+            summary = format!("{summary} ({} repeated)", self.repeated);
+        }
+        summary = format!("{summary}, {refused} refused");
         let kinds: Vec<_> = self
             .refused
             .iter()

@@ -2,18 +2,22 @@
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StderrLock, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
 
-/// How many bytes pass between two looks at the progress.
+/// How many bytes pass at most between two looks at the progress.
 const BYTES_A_LOOK: u64 = 1 << 16;
 
 /// Who reads standard error.
 pub(super) enum Report {
     Programs(BufWriter<StderrLock<'static>>),
-    People(ProgressBar),
+    People {
+        bar: ProgressBar,
+        /// How many bytes pass between two looks at the progress.
+        step: u64,
+    },
 }
 
 impl Report {
@@ -25,7 +29,7 @@ impl Report {
         let (bar, template) = match size {
             Some(size) => (
                 ProgressBar::new(size),
-                "{bar:32} {percent:>3} %  {bytes} of {total_bytes}  {binary_bytes_per_sec}  {eta} left",
+                "{wide_bar} {percent:>3} %  {bytes} of {total_bytes}{left}",
             ),
             None => (
                 ProgressBar::new_spinner(),
@@ -34,8 +38,11 @@ impl Report {
         };
         // The template is a constant that a test draws; a default bar would do as well.
         let style = ProgressStyle::with_template(template);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self::People(bar)
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("left", time_left));
+        // At least for each percent.
+        let step = size.map_or(BYTES_A_LOOK, |size| (size / 100).clamp(1, BYTES_A_LOOK));
+        Self::People { bar, step }
     }
 
     /// Whether people read, rather than programs.
@@ -46,15 +53,15 @@ impl Report {
     /// The progress bar, if people read.
     pub(super) fn bar(&self) -> Option<&ProgressBar> {
         match self {
-            Self::People(bar) => Some(bar),
+            Self::People { bar, .. } => Some(bar),
             Self::Programs(_) => None,
         }
     }
 
     /// Shows how far the reading has come, in bytes.
     pub(super) fn progress(&self, position: u64) {
-        if let Self::People(bar) = self
-            && position >= bar.position() + BYTES_A_LOOK
+        if let Self::People { bar, step } = self
+            && position >= bar.position() + step
         {
             bar.set_position(position);
         }
@@ -70,7 +77,7 @@ impl Report {
             Self::Programs(stderr) => serde_json::to_writer(&mut *stderr, object)
                 .map_err(io::Error::from)
                 .and_then(|()| stderr.write_all(b"\n")),
-            Self::People(bar) => bar.suspend(|| writeln!(io::stderr(), "{}", sentence())),
+            Self::People { bar, .. } => bar.suspend(|| writeln!(io::stderr(), "{}", sentence())),
         };
         ignore_gone(written)
     }
@@ -79,16 +86,25 @@ impl Report {
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         match self {
             Self::Programs(stderr) => ignore_gone(stderr.flush()),
-            Self::People(_) => Ok(()),
+            Self::People { .. } => Ok(()),
         }
     }
 
     /// Takes the progress bar away, before the last words.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
-        if let Self::People(bar) = self {
+        if let Self::People { bar, .. } = self {
             bar.finish_and_clear();
         }
         self.flush()
+    }
+}
+
+/// How long it will take yet, once there is something to guess from and more than a moment to wait.
+fn time_left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
+    let left = state.eta();
+    if left.as_secs() > 0 {
+        // What cannot be drawn is left out.
+        let _ = write!(text, "  {:#} left", HumanDuration(left));
     }
 }
 

@@ -10,17 +10,21 @@ use certificate_lifecycle::{EventKind, schema};
 
 /// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  certlife schema --format asyncapi > asyncapi.json")]
+#[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Which description.
     #[arg(long, value_enum, default_value_t = Format::JsonSchema)]
     format: Format,
 
-    /// The JSON Schema of one kind of event only, such as `approved`.
+    /// The JSON Schema of one kind of event only; of all six, if absent.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     event: Option<EventKind>,
 }
+
+const EXAMPLE: &str = "Example:
+  certlife schema --event approved
+  certlife schema --format asyncapi > asyncapi.json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::arguments::{Form, Institution, hyphenated};
 use super::output::Output;
-use super::table::{Column, Table};
+use super::table::{Fact, record};
 use super::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::store::InstitutionId;
 use certificate_lifecycle::{AnyApplication, Timestamp};
@@ -25,12 +25,10 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
-    /// The application.
+    /// The application: its uuid.
     #[arg(value_parser = hyphenated)]
     uuid: Uuid,
 }
-
-const COLUMNS: [Column; 2] = [Column::whole(""), Column::text("")];
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let institution = &args.institution.id;
@@ -45,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.form.json {
         let _ = output.object(&application.to_record())?;
     } else {
-        let text = Table::headless(&COLUMNS).page(facts(institution, &application));
+        let text = record(facts(institution, &application));
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
@@ -62,7 +60,7 @@ pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Outcome {
 }
 
 /// What there is to say about an application, each with its name.
-fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Vec<String>> {
+fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Fact> {
     let details = application.details();
     let legal: Vec<_> = application
         .legal_actions()
@@ -74,25 +72,24 @@ fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Vec<S
         legal => legal.join(", "),
     };
     let mut facts = vec![
-        ("uuid", details.uuid().to_string()),
-        ("institution", institution.to_string()),
-        ("application id", details.application_id().get().to_string()),
-        ("title", details.certificate_title().to_string()),
-        ("email", details.applicant_email().to_string()),
-        ("source", application.source().to_string()),
-        ("status", application.status().to_string()),
-        ("version", application.version().to_string()),
-        ("updated at", time(application.updated_at())),
-        ("can be done", next),
+        Fact::word("uuid", details.uuid().to_string()),
+        Fact::word("institution", institution.to_string()),
+        Fact::word("application id", details.application_id().get().to_string()),
+        Fact::text("title", details.certificate_title().to_string()),
+        Fact::word("email", details.applicant_email().to_string()),
+        Fact::word("source", application.source().to_string()),
+        Fact::word("status", application.status().to_string()),
+        Fact::word("version", application.version().to_string()),
+        Fact::word("updated at", time(application.updated_at())),
+        Fact::text("can be done", next),
     ];
     if let Some(reason) = application.rejection_reason() {
-        facts.push(("rejection reason", reason.to_string()));
+        facts.push(Fact::text("rejection reason", reason.to_string()));
     }
     if let Some(error) = application.error() {
-        facts.push(("error", error.to_string()));
+        facts.push(Fact::text("error", error.to_string()));
     }
-    let row = |(name, fact): (&str, String)| vec![name.to_owned(), fact];
-    facts.into_iter().map(row).collect()
+    facts
 }
 
 /// A time as events write it.

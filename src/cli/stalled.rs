@@ -15,10 +15,11 @@ use store::AnyStore;
 
 /// List the applications whose processing has not ended for a long time.
 ///
-/// With --fail, they are failed instead, and with --json their events are printed as apply prints
-/// them. What moves on meanwhile is left alone.
+/// Those are the applications that are processing or retried, and uploads that are neither approved
+/// nor failed yet. With --fail, they are failed instead, and with --json their events are printed as
+/// apply prints them. What moves on meanwhile is left alone.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  certlife stalled --older-than 30m")]
+#[command(after_help = EXAMPLE)]
 pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
@@ -30,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     older_than: TimeDelta,
 
-    /// Fail them.
+    /// Fail them, so that they can be retried.
     #[arg(long)]
     fail: bool,
 
@@ -49,6 +50,10 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 }
+
+const EXAMPLE: &str = "Example:
+  certlife stalled --older-than 30m
+  certlife stalled --older-than 1day --fail --error 'the worker was lost'";
 
 fn duration(text: &str) -> Result<TimeDelta, String> {
     let duration: Duration = humantime::parse_duration(text)
@@ -73,10 +78,13 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
         let page = engine
             .stalled(institution, args.older_than, after, PAGE)
             .await?;
-        if view.show(&page.applications)? == Reader::Gone || page.next.is_none() {
-            return Ok(Outcome::Clean);
-        }
         after = page.next;
+        if view.show(&page)? == Reader::Gone || after.is_none() {
+            return view.end(|| {
+                let institution = institution.as_str();
+                format!("nothing of institution {institution:?} is stalled")
+            });
+        }
     }
 }
 
@@ -102,7 +110,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
     } else {
         let applications: Vec<AnyApplication> =
             failed.iter().map(|it| it.event.application()).collect();
-        let _ = View::new(&args.form).show(&applications)?;
+        let _ = View::new(&args.form).show_all(&applications)?;
         say(&format!("{} failed", failed.len()));
     }
     match interruption {

@@ -24,9 +24,9 @@ pub(super) struct Args {
 }
 
 const COLUMNS: [Column; 3] = [
-    Column::whole("STATUS"),
-    Column::whole("SOURCE"),
-    Column::whole("APPLICATIONS"),
+    Column::STATUS,
+    Column::SOURCE,
+    Column::number("APPLICATIONS"),
 ];
 
 /// A count, for programs.

@@ -1,5 +1,6 @@
 //! The store that a command works on: `--store`, or `CERTLIFE_STORE` in its place.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -23,7 +24,7 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// memory: forgets them at the end.
+    /// PATH is a file, which apply and import create if it is not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
     // same reason its value is not shown.
     #[arg(
@@ -33,7 +34,7 @@ pub(super) struct Args {
         hide_env_values = true,
         default_value = "sqlite:certlife.db"
     )]
-    address: String,
+    address: OsString,
 }
 
 /// What an address names.
@@ -73,7 +74,14 @@ impl Args {
     }
 
     fn place(&self) -> Result<Place, Failure> {
-        let address = self.address.as_str();
+        let Some(address) = self.address.to_str() else {
+            let path = after_scheme(&self.address).ok_or_else(|| {
+                Failure::Address(format!(
+                    "--store (or CERTLIFE_STORE) is not UTF-8; only the path after {SQLITE} need not be"
+                ))
+            });
+            return path.map(Place::Sqlite);
+        };
         if address == MEMORY {
             return Ok(Place::Memory);
         }
@@ -81,7 +89,7 @@ impl Args {
             return Ok(Place::Postgres(address.to_owned()));
         }
         match address.strip_prefix(SQLITE) {
-            // SQLite would take them for a database in memory and for a temporary file.
+            // Who knows SQLite means a database in memory, or a temporary file.
             Some("" | ":memory:") => Err(Failure::Address(format!(
                 "--store {SQLITE} must be followed by the path of a file, as in \
                  {SQLITE}certlife.db; a store that is forgotten at the end is {MEMORY}"
@@ -96,11 +104,28 @@ impl Args {
     }
 }
 
+/// The path in an address that is no UTF-8: on Unix, a file may have any name.
+#[cfg(unix)]
+fn after_scheme(address: &OsStr) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = address.as_bytes().strip_prefix(SQLITE.as_bytes());
+    path.map(|path| OsStr::from_bytes(path).into())
+}
+
+#[cfg(not(unix))]
+fn after_scheme(_: &OsStr) -> Option<PathBuf> {
+    None
+}
+
 /// What stands there instead, without a password that may be part of it.
 fn found(address: &str) -> String {
+    // Neither can be a part of an address with a password in it.
+    let is_path = ["/", "./", "../"].iter().any(|it| address.starts_with(it));
     match address.split_once(':') {
-        Some((scheme, _)) => format!("begins with {:?}", format!("{scheme}:")),
-        None => format!("is {address:?}"),
+        _ if address.is_empty() => "is empty".to_owned(),
+        Some((scheme, _)) if !is_path => format!("begins with {:?}", format!("{scheme}:")),
+        _ => format!("is {address:?}; for the file of that name, say {SQLITE}{address}"),
     }
 }
 
@@ -160,6 +185,10 @@ impl Store for AnyStore {
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         ask!(self, it => it.feed(after, limit).await)
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        ask!(self, it => it.feed_end().await)
     }
 
     fn wake(&self) -> Wake {

@@ -12,7 +12,10 @@ const PAGE: u32 = 512;
 
 impl<S: Store> Engine<S> {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they were
-    /// committed. Fewer, where there are not that many yet.
+    /// committed.
+    ///
+    /// Only an empty page is the end, for now. A page may be shorter than asked for, and the feed go on:
+    /// what comes before a corrupt row is told first, and the row when it is asked for what follows.
     ///
     /// No event is skipped or reordered, with any number of writers: none ever appears before a
     /// cursor that was given out. Whoever keeps the cursor of the last event they dealt with goes
@@ -24,7 +27,16 @@ impl<S: Store> Engine<S> {
         self.store.feed(after, limit).await
     }
 
-    /// The same without end: after the last event, it waits for the next one.
+    /// The cursor for a subscriber who starts now: everything that is committed after the call comes behind
+    /// it, with any number of writers. Some of what was committed just before may come as well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_of_feed(&self) -> Result<Cursor, StoreError> {
+        self.store.feed_end().await
+    }
+
+    /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next one.
     ///
     /// After an error the stream goes on where it was. Asked again, it first waits, the longer the more
     /// errors came in a row, up to 5 seconds: so a loop may go on after an error without asking a store
@@ -43,7 +55,7 @@ impl<S: Store> Engine<S> {
     /// # let institution = InstitutionId::new("example-university")?;
     /// let engine = Engine::new(MemoryStore::new());
     /// let mut events = engine.follow(Cursor::START);
-    /// let _ = engine.submit(&institution, &Actor::customer("john")?, details).await?;
+    /// engine.submit(&institution, &Actor::customer("john")?, details).await?;
     /// let recorded = events.next().await.expect("it has no end")?;
     /// assert_eq!(recorded.event.kind(), EventKind::Created);
     /// // Dealt with: from here on, next time.

@@ -34,7 +34,8 @@ impl<S: Store> Engine<S> {
 }
 
 impl<S: Directory> Engine<S> {
-    /// One page of an institution's applications.
+    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
+    /// others.
     ///
     /// # Errors
     /// [`StoreError`].

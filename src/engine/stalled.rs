@@ -7,8 +7,8 @@ use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ProcessingError;
 use crate::store::{
-    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, Order, PageKey, Receipt,
-    Refusal, Request, StoreError,
+    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, PageKey, Receipt, Refusal,
+    Request, StoreError,
 };
 
 /// How many applications are looked at and failed at once.
@@ -21,7 +21,8 @@ pub struct Interrupted {
     /// What was failed nevertheless, and stays failed.
     pub failed: Vec<Receipt>,
     /// What came in between: [`Refusal::Forbidden`] for an actor who is not the system, or what the
-    /// store ran into.
+    /// store ran into. [`StoreError::Corrupt`] is the first of the applications that could not be failed
+    /// because of it; all others were.
     #[source]
     pub error: ExecuteError,
 }
@@ -44,20 +45,14 @@ impl<S: Directory> Engine<S> {
         let filter = Filter::all()
             .in_progress()
             .updated_before(before.unwrap_or(DateTime::<Utc>::MIN_UTC));
-        self.list(ListQuery {
-            institution: institution.clone(),
-            filter,
-            order: Order::OldestFirst,
-            after,
-            limit,
-        })
-        .await
+        let query = ListQuery::new(institution.clone()).filter(filter);
+        self.list(query.after(after).limit(limit)).await
     }
 
     /// Fails every application that is [`stalled`](Self::stalled), and answers with their events.
     ///
     /// Each is failed at the version at which it was found stuck: what moved on meanwhile is left
-    /// alone, so that several may do this at once.
+    /// alone, so that several may do this at once. What is corrupt keeps no other from being failed.
     ///
     /// # Errors
     /// [`Interrupted`], with those that were failed: they stay failed.
@@ -70,6 +65,7 @@ impl<S: Directory> Engine<S> {
     ) -> Result<Vec<Receipt>, Interrupted> {
         let mut failed = Vec::new();
         let mut after = None;
+        let mut corrupt: Option<ExecuteError> = None;
         loop {
             let page = match self.stalled(institution, older_than, after, PAGE).await {
                 Ok(page) => page,
@@ -86,10 +82,15 @@ impl<S: Directory> Engine<S> {
             };
             let requests = page.applications.iter().map(fail).collect();
             let mut first_error = None;
+            corrupt = corrupt.or(page.corrupt.into_iter().next().map(ExecuteError::from));
             for answer in self.execute_many(requests).await {
                 match answer {
                     Ok(receipt) => failed.push(receipt),
                     Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {}
+                    // Not every store sees it in a list.
+                    Err(error @ ExecuteError::Store(StoreError::Corrupt { .. })) => {
+                        corrupt = corrupt.or(Some(error));
+                    }
                     Err(error) => first_error = first_error.or(Some(error)),
                 }
             }
@@ -98,7 +99,10 @@ impl<S: Directory> Engine<S> {
             }
             after = page.next;
             if after.is_none() {
-                return Ok(failed);
+                return match corrupt {
+                    None => Ok(failed),
+                    Some(error) => Err(Interrupted { failed, error }),
+                };
             }
         }
     }

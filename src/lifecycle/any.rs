@@ -1,6 +1,7 @@
 //! The runtime form of an application: from a database row, from a request.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::action::{Action, Command, IllegalTransition};
 use super::application::{Application, ApplicationDetails};
@@ -115,6 +116,12 @@ impl AnyApplication {
     #[must_use]
     pub fn details(&self) -> &ApplicationDetails {
         each!(self, application => application.details())
+    }
+
+    /// The application's identity.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.details().uuid()
     }
 
     /// 1 after creation, one more with each transition.

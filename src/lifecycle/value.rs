@@ -329,6 +329,12 @@ impl fmt::Display for ApplicationId {
     }
 }
 
+impl From<ApplicationId> for u64 {
+    fn from(id: ApplicationId) -> Self {
+        id.get()
+    }
+}
+
 impl TryFrom<u64> for ApplicationId {
     type Error = InvalidValue;
 

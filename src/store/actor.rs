@@ -77,6 +77,12 @@ impl std::fmt::Display for Actor {
 /// Why a text names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActorError {
+    /// There is no colon.
+    #[error("expected an actor as kind:id, such as administrator:jane, but found {found:?}")]
+    Form {
+        /// What was found, shortened if it is long.
+        found: String,
+    },
     /// The part before the colon is no kind of actor.
     #[error(transparent)]
     Kind(#[from] UnknownName),
@@ -89,8 +95,13 @@ impl std::str::FromStr for Actor {
     type Err = ActorError;
 
     /// Reads `kind:id`; the id may have colons of its own.
+    ///
+    /// # Errors
+    /// [`ActorError`] says which part is wrong.
     fn from_str(text: &str) -> Result<Self, ActorError> {
-        let (kind, id) = text.split_once(':').unwrap_or((text, ""));
+        let (kind, id) = text.split_once(':').ok_or_else(|| ActorError::Form {
+            found: crate::lifecycle::value::shorten(text),
+        })?;
         Ok(Self::new(kind.parse()?, ActorId::new(id)?))
     }
 }

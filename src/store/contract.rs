@@ -56,6 +56,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they were
     /// committed. No event ever appears before a cursor that was given out.
     ///
+    /// Only an empty page is the end. A page may be shorter than asked for, and the feed go on: what comes
+    /// before a corrupt row is told first, and the row when it is asked for what follows.
+    ///
     /// # Errors
     /// [`StoreError`].
     fn feed(
@@ -64,13 +67,23 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
 
+    /// A place in the feed behind which everything comes that is not committed yet: for whoever wants to
+    /// hear of what happens from now on, and not of what was before.
+    ///
+    /// Some of what was committed just before may come behind it as well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn feed_end(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
+
     /// What tells of commits from now on, so that whoever follows the feed need not ask all the time.
     fn wake(&self) -> Wake;
 }
 
 /// What a database adds: questions about many applications.
 pub trait Directory: Store {
-    /// One page of an institution's applications.
+    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
+    /// others.
     ///
     /// # Errors
     /// [`StoreError`].

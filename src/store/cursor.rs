@@ -2,8 +2,8 @@
 
 /// A place in the feed: after an event, or at its [`START`](Self::START).
 ///
-/// Ordered as the feed is. Opaque: as text it is one word, to be kept and given back to the store
-/// that it came from.
+/// Ordered as the feed is. Opaque: as text, and so in JSON, it is one word, to be kept and given back to the
+/// store that it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
     transaction: u64,
@@ -43,6 +43,8 @@ impl std::fmt::Display for Cursor {
     }
 }
 
+crate::store::word::word!(Cursor);
+
 /// A text that is no cursor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a cursor as the feed gives it, such as 17 or 17-3, but found {found:?}")]
@@ -54,6 +56,8 @@ pub struct CursorError {
 impl std::str::FromStr for Cursor {
     type Err = CursorError;
 
+    /// # Errors
+    /// [`CursorError`] where the text is none.
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let (transaction, index) = text.split_once('-').unwrap_or((text, "0"));
         let digits = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use serde::ser::SerializeStruct;
 
 use super::cells::Cells;
+use super::error::StoreError;
 use super::name::InstitutionId;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
@@ -99,7 +101,21 @@ pub enum Order {
     NewestFirst,
 }
 
-/// One page of a list.
+/// What is asked of a list: by itself, the first page of all applications of an institution, the oldest
+/// first.
+///
+/// ```
+/// use certificate_lifecycle::Status;
+/// use certificate_lifecycle::store::{Filter, InstitutionId, ListQuery, Order};
+///
+/// let institution = InstitutionId::new("example-university")?;
+/// let latest_failures = ListQuery::new(institution)
+///     .filter(Filter::all().status(Status::Failed))
+///     .order(Order::NewestFirst)
+///     .limit(20);
+/// # let _ = latest_failures;
+/// # Ok::<(), certificate_lifecycle::InvalidValue>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// Whose applications.
@@ -110,20 +126,114 @@ pub struct ListQuery {
     pub order: Order,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
-    /// The most applications on the page.
+    /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without applications would look like the
+    /// end of the list.
     pub limit: u32,
 }
 
-/// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl ListQuery {
+    /// How many applications a page has, where the query does not say.
+    pub const LIMIT: u32 = 100;
+
+    /// The first page of an institution's applications, the oldest first.
+    #[must_use]
+    pub const fn new(institution: InstitutionId) -> Self {
+        Self {
+            institution,
+            filter: Filter::all(),
+            order: Order::OldestFirst,
+            after: None,
+            limit: Self::LIMIT,
+        }
+    }
+
+    /// The same, of these applications only.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// The same, in this order.
+    #[must_use]
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The same, after this key: the [`next`](Page::next) of the page before. None is the first page.
+    #[must_use]
+    pub fn after(mut self, key: impl Into<Option<PageKey>>) -> Self {
+        self.after = key.into();
+        self
+    }
+
+    /// The same, with at most so many applications on the page.
+    #[must_use]
+    pub const fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// How many applications the page has at most: for stores.
+    #[must_use]
+    pub const fn page_size(&self) -> u32 {
+        if self.limit == 0 { 1 } else { self.limit }
+    }
+}
+
+/// One page of a list. As JSON, the applications are their records.
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
+    /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for each,
+    /// with its row. It does not keep the others from being listed.
+    pub corrupt: Vec<StoreError>,
     /// Where the next page begins; none after the last.
     pub next: Option<PageKey>,
 }
 
-/// Where a page of a list ends. Applications that are created or change meanwhile never shift it.
+impl serde::Serialize for Page {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let records = self.applications.iter().map(AnyApplication::to_record);
+        let mut page = serializer.serialize_struct("Page", 3)?;
+        page.serialize_field("applications", &records.collect::<Vec<_>>())?;
+        let corrupt = self.corrupt.iter().map(ToString::to_string);
+        page.serialize_field("corrupt", &corrupt.collect::<Vec<_>>())?;
+        page.serialize_field("next", &self.next)?;
+        page.end()
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Page {
+    /// The page of these rows: what each says, and its key. One row more than the limit tells that there is
+    /// a next page.
+    pub(crate) fn of(
+        limit: u32,
+        rows: impl IntoIterator<Item = Result<(Result<AnyApplication, StoreError>, i64), StoreError>>,
+    ) -> Result<Self, StoreError> {
+        let mut page = Self::default();
+        let mut last = None;
+        for row in rows {
+            let (application, key) = row?;
+            if page.applications.len() + page.corrupt.len() == limit as usize {
+                page.next = last;
+                break;
+            }
+            match application {
+                Ok(application) => page.applications.push(application),
+                Err(corrupt) => page.corrupt.push(corrupt),
+            }
+            last = Some(PageKey(key));
+        }
+        Ok(page)
+    }
+}
+
+/// Where a page of a list ends. Applications that are created or change meanwhile never shift it. As text, and
+/// so in JSON, it is one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageKey(pub(crate) i64);
 
@@ -132,6 +242,8 @@ impl std::fmt::Display for PageKey {
         self.0.fmt(f)
     }
 }
+
+crate::store::word::word!(PageKey);
 
 /// A text that is no page key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +256,8 @@ pub struct PageKeyError {
 impl std::str::FromStr for PageKey {
     type Err = PageKeyError;
 
+    /// # Errors
+    /// [`PageKeyError`] where the text is none.
     fn from_str(text: &str) -> Result<Self, PageKeyError> {
         text.parse().map(Self).map_err(|_| PageKeyError {
             found: crate::lifecycle::value::shorten(text),
@@ -152,7 +266,7 @@ impl std::str::FromStr for PageKey {
 }
 
 /// How many applications are in one state, from one source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Count {
     /// The state.
     pub status: Status,

@@ -22,6 +22,7 @@ mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
 mod wake;
+pub(crate) mod word;
 
 pub use actor::{Actor, ActorError, ActorKind};
 pub use contract::{Directory, Store};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::ser::SerializeStruct;
 use uuid::Uuid;
 
 use super::actor::Actor;
@@ -225,14 +226,27 @@ pub enum Atomicity {
 }
 
 /// A command was carried out, durably, and this is its event.
+///
+/// As JSON it has the event's full name (`event`), its id (`event_id`), the record of the state that it left
+/// (`application`) and `replayed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
 pub struct Receipt {
     /// The event. Its [`application`](Event::application) is the state that it left.
     pub event: Event,
     /// Whether the command was carried out before, under the same idempotency key; this time, nothing
     /// was changed.
     pub replayed: bool,
+}
+
+impl serde::Serialize for Receipt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut receipt = serializer.serialize_struct("Receipt", 4)?;
+        receipt.serialize_field("event", self.event.kind().name())?;
+        receipt.serialize_field("event_id", &self.event.id())?;
+        receipt.serialize_field("application", &self.event.application().to_record())?;
+        receipt.serialize_field("replayed", &self.replayed)?;
+        receipt.end()
+    }
 }
 
 /// An event as the store recorded it: an entry of a history, and of the feed.

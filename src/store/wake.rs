@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+/// The shortest wait before a store is asked again that has failed, however often its followers look.
+const SHORTEST_BACK_OFF: Duration = Duration::from_millis(50);
+
 /// The longest wait between two questions to a store that fails: not so long that it is noticed late when
 /// the store is back.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
@@ -15,8 +18,12 @@ pub struct Wake {
     poll: Duration,
 }
 
+/// Whoever looks more often than this does nothing else.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl Wake {
-    pub(crate) const fn new(commits: watch::Receiver<()>, poll: Duration) -> Self {
+    pub(crate) fn new(commits: watch::Receiver<()>, poll: Duration) -> Self {
+        let poll = poll.max(SHORTEST);
         Self { commits, poll }
     }
 
@@ -36,7 +43,7 @@ impl Wake {
         let doubled = 1_u32
             .checked_shl(failures.saturating_sub(1))
             .unwrap_or(u32::MAX);
-        let pause = self.poll.saturating_mul(doubled).min(LONGEST_BACK_OFF);
-        tokio::time::sleep(pause).await;
+        let pause = self.poll.saturating_mul(doubled);
+        tokio::time::sleep(pause.clamp(SHORTEST_BACK_OFF, LONGEST_BACK_OFF)).await;
     }
 }

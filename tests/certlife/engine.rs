@@ -242,8 +242,11 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
     for (store, words) in [
         (
             "x",
-            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"",
+            "must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE, but is \"x\"; for the \
+             file of that name, say sqlite:x\n",
         ),
+        ("/path/a:b.db", "say sqlite:/path/a:b.db\n"),
+        ("", "but is empty\n"),
         (
             "postgre://ann:secret@host/db",
             "but begins with \"postgre:\"",
@@ -252,7 +255,7 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
         ("sqlite::memory:", "must be followed by the path of a file"),
         (
             "sqlite:no/such/folder/x.db",
-            "cannot open no/such/folder/x.db",
+            "/no/such/folder/x.db: unable to open",
         ),
         (
             &format!("sqlite:{}", file("README.md")),
@@ -264,6 +267,36 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
         assert!(run.stderr.contains(words), "{}", run.stderr);
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_may_have_a_path_that_is_no_utf_8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = Scratch::new();
+    let with_store = |args: &[&str], address: &[u8]| {
+        let mut certlife = folder.certlife(args);
+        run_to_end(
+            certlife.arg("--store").arg(OsStr::from_bytes(address)),
+            submit(1, ""),
+        )
+    };
+    let path = b"sqlite:caf\xe9.db";
+    assert_eq!(with_store(&["apply"], path).code, Some(0));
+    let list = with_store(&["list", "--json"], path);
+    assert_eq!((list.code, list.events().len()), (Some(0), 1));
+    assert!(
+        folder
+            .path("")
+            .join(OsStr::from_bytes(b"caf\xe9.db"))
+            .exists()
+    );
+    let run = with_store(&["list"], b"postgres://me:secret\xe9@host/");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("is not UTF-8"), "{}", run.stderr);
+    assert!(!run.stderr.contains("secret"), "{}", run.stderr);
 }
 
 #[test]

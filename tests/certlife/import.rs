@@ -108,6 +108,50 @@ fn atomic_means_all_or_nothing() {
 }
 
 #[test]
+fn atomic_or_not_every_bad_line_is_told() {
+    let stores: [fn() -> Scratch; 2] = [Scratch::new, Scratch::on_postgres];
+    for store in stores.map(|new| new()) {
+        let heading = "title,email,application_id,uuid\n";
+        let known = format!("{heading}A,a@example.com,1,{UUID}\n");
+        assert_eq!(import(&store, &known, &[]).code, Some(0));
+        let twice = "00000000-0000-0000-0000-000000000001";
+        let table = format!(
+            "{heading}A,a@example.com,1,{UUID}\nB,b,2,\nC,c@example.com,3,{twice}\n\
+             D,d@example.com,4,{twice}\nE,e@example.com,5\nF,f@example.com,6,\n"
+        );
+        let expected = [
+            (2, "already_exists"),
+            (3, "applicant_email"),
+            (5, "already_exists"),
+            (6, "invalid_command"),
+        ];
+        let expected = expected.map(|(line, field)| (line, field.to_owned()));
+        let run = import(&store, &table, &["--atomic"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert_eq!(refused(&run), expected);
+        assert_eq!(count(&store, "default"), 1);
+        // Where the file cannot be read to its end, the bad lines before are told as well.
+        let cut = format!("{table}\"G,g@example.com,7,\n");
+        let run = import(&store, &cut, &["--atomic"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        let (last, bad) = run.stderr.trim_end().rsplit_once('\n').unwrap();
+        assert_eq!(
+            (
+                last.lines().count(),
+                bad.contains("on line 8 is not closed; nothing was imported")
+            ),
+            (4, true),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(count(&store, "default"), 1);
+        let run = import(&store, &table, &[]);
+        assert_eq!((run.code, run.events().len()), (Some(1), 2));
+        assert_eq!(refused(&run), expected);
+    }
+}
+
+#[test]
 fn ten_thousand_rows_are_one_call_and_more_are_more() {
     let store = Scratch::new();
     let mut table = "email,title,application_id\n".to_owned();
@@ -169,6 +213,22 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
             ),
         ),
         (
+            "title,email,application_id,",
+            format!("the first line has a field without a name; {known}"),
+        ),
+        (
+            "sep=;\ntitle;email;application_id",
+            format!(
+                "unknown column \"sep=;\"; {known}; the line sep= is not read: take it out, and separate \
+                 fields by commas"
+            ),
+        ),
+        (
+            "t\0i\0t\0l\0e\0",
+            "the line that names the columns is not UTF-8; save the file as CSV in UTF-8"
+                .to_owned(),
+        ),
+        (
             "title,certificate_title",
             "the column certificate_title stands there twice".to_owned(),
         ),
@@ -182,12 +242,65 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
 }
 
 #[test]
+fn a_prefix_that_can_begin_no_key_is_told_once() {
+    for (prefix, problem) in [
+        ("", "it is empty"),
+        ("a\nb", "must not contain control characters"),
+        (&"x".repeat(300), "must have 1 to 255 characters"),
+    ] {
+        let table = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\n";
+        let run = import(&Scratch::new(), table, &["--idempotency-prefix", prefix]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!(run.stderr.matches(problem).count(), 1, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("--idempotency-prefix"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
 fn a_heading_alone_is_nothing_to_do() {
     let run = import(&Scratch::new(), "title,email,application_id\n", &[]);
     assert_eq!(
         (run.code, run.stdout.as_str(), run.stderr.as_str()),
         (Some(0), "", "")
     );
+}
+
+#[test]
+fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_after_it() {
+    let good = "application_id,email,title\n1,a@example.com,First\n";
+    for (rest, problem) in [
+        (
+            "2,b@example.com,\"Second\n3,c@example.com,Third\n",
+            "the quote that opens on line 3 is not closed",
+        ),
+        // The quote of another row seems to close it.
+        (
+            "2,b@example.com,\"Second\n3,c@example.com,\"Third\"\n4,d@example.com,Fourth\n",
+            "field 3 goes on after its closing quote, as if the quote that opens on line 3 were \
+             not closed",
+        ),
+        (
+            "\"2\",b@example.com,\"Second\n3\",c@example.com,\"Third\n\"4\",d@example.com,\"Fourth",
+            "the quote that opens on line 3 is not closed",
+        ),
+    ] {
+        let table = format!("{good}{rest}");
+        for (more, imported, rest) in [(&[][..], 1, " from line 3 on"), (&["--atomic"], 0, "")] {
+            let told = format!("certlife: standard input: {problem}; nothing was imported{rest}\n");
+            let store = Scratch::new();
+            let run = import(&store, &table, more);
+            assert_eq!((run.code, &run.stderr), (Some(2), &told), "{table}");
+            assert_eq!(run.events().len(), imported);
+            assert_eq!(count(&store, "default"), imported);
+        }
+    }
+    let run = import(&Scratch::new(), "title,\"email\n1,2\n", &[]);
+    let problem = "the quote that opens on line 1 is not closed";
+    assert!(run.stderr.contains(problem), "{}", run.stderr);
 }
 
 #[test]
@@ -199,20 +312,141 @@ fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
     let run = import(&store, &table, &[]);
     assert_eq!(run.code, Some(2));
     assert_eq!(run.events().len(), 1);
-    assert!(
-        run.stderr.contains("is a quote not closed?"),
-        "{}",
-        run.stderr
-    );
+    let problem =
+        "a record is longer than 1048576 bytes (1 MiB), as if the quote that opens on line 3";
+    assert!(run.stderr.contains(problem), "{}", run.stderr);
     let run = import(&store, &table, &["--atomic"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
 }
 
 #[test]
+fn a_line_that_is_too_long_is_refused_and_the_next_is_read() {
+    let long = "x".repeat(3 << 20);
+    let table = format!("title,email,application_id\n{long},b@example.com,2\nA,a@example.com,1\n");
+    let run = import(&Scratch::new(), &table, &[]);
+    assert_eq!(refused(&run), [(2, "invalid_command".to_owned())]);
+    assert_eq!(run.events().len(), 1);
+}
+
+#[test]
+fn empty_lines_belong_to_no_record_however_many_they_are() {
+    for end in ["\n", "\r\n"] {
+        let blank = end.repeat(1_500_000);
+        let table = format!(
+            "{blank}title,email,application_id{end}{blank}A,a@example.com,1{end}{blank}B,b,2{end}{blank}"
+        );
+        let run = import(&Scratch::new(), &table, &[]);
+        assert_eq!(refused(&run), [(4_500_003, "applicant_email".to_owned())]);
+        assert_eq!(run.events().len(), 1);
+    }
+}
+
+#[test]
+fn quotes_that_enclose_no_whole_field_are_refused() {
+    let rule = "quotes enclose a whole field, from comma to comma, and a quote inside is doubled";
+    for (title, found) in [
+        (
+            "\"Diploma\" of Merit",
+            "field 2 goes on after its closing quote",
+        ),
+        (
+            "Diploma \"summa\"",
+            "a quote stands inside field 2, which does not begin with one",
+        ),
+        (
+            "5\" pipe",
+            "a quote stands inside field 2, which does not begin with one",
+        ),
+    ] {
+        let store = Scratch::new();
+        let table = format!(
+            "application_id,title,email\n1,A,a@example.com\n2,{title},b@example.com\n3,C,c@example.com\n"
+        );
+        let run = import(&store, &table, &[]);
+        assert_eq!(run.code, Some(1));
+        assert_eq!(refused(&run), [(3, "invalid_command".to_owned())]);
+        assert_eq!(run.refusals()[0]["message"], format!("{found}; {rule}"));
+        assert_eq!(count(&store, "default"), 2);
+    }
+}
+
+#[test]
+fn a_blank_beside_a_comma_is_part_of_the_field_and_a_refusal_shows_it() {
+    let table = "application_id, email, title\n1, a@example.com, \"Diploma, First\"\n\
+                 2,b@example.com,\t\"Second\"\n3,c@example.com,\"Third\" \n4, d@example.com,Fourth\n\
+                 5 ,e@example.com,Fifth\n6,f@example.com, Sixth\n";
+    let run = import(&Scratch::new(), table, &[]);
+    let rule = "quotes enclose a whole field, from comma to comma, and a quote inside is doubled";
+    let expected = [
+        (
+            2,
+            format!("a blank stands before the quote of field 3; {rule}"),
+        ),
+        (
+            3,
+            format!("a blank stands before the quote of field 3; {rule}"),
+        ),
+        (
+            4,
+            format!("field 3 goes on after its closing quote; {rule}"),
+        ),
+        (5, "but is \" d@example.com\"".to_owned()),
+        (6, "but is the string \"5 \"".to_owned()),
+    ];
+    assert_eq!(run.refusals().len(), expected.len());
+    for (refusal, (line, message)) in run.refusals().iter().zip(expected) {
+        assert_eq!(refusal["line"], line);
+        let told = refusal["message"].as_str().unwrap();
+        assert!(told.contains(&message), "{told}");
+    }
+    assert_eq!(run.events()[0]["certificate_title"], " Sixth");
+}
+
+#[test]
+fn what_is_quoted_by_the_rules_is_read_as_it_was_written() {
+    let titles = [
+        "\"",
+        "\"\"\"",
+        ",",
+        "a\nb",
+        "a\r\nb",
+        "\r\n,\"\r\n.",
+        " a ",
+        "\"a\"\n\"b\"",
+        "ä\u{feff}",
+    ];
+    for end in ["\n", "\r\n", "\r"] {
+        let mut table = format!("\u{feff}\"application_id\",email,\"title\"{end}");
+        for (number, title) in (1..).zip(titles) {
+            let title = title.replace('"', "\"\"");
+            let _ = write!(table, "\"{number}\",a@example.com,\"{title}\"{end}{end}");
+        }
+        let run = import(&Scratch::new(), table.trim_end(), &[]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        let events = run.events();
+        let read: Vec<_> = events
+            .iter()
+            .map(|event| event["certificate_title"].as_str().unwrap())
+            .collect();
+        assert_eq!(read, titles);
+    }
+}
+
+#[test]
 fn only_an_administrator_uploads() {
     let table = "title,email,application_id\nA,a@example.com,1\n";
-    let run = import(&Scratch::new(), table, &["--actor", "customer:ann"]);
-    assert_eq!(refused(&run), [(2, "forbidden".to_owned())]);
+    let store = Scratch::new();
+    let run = import(&store, table, &["--actor", "customer:ann"]);
+    // Once, not for each line; and nothing is read or opened for it.
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (
+            Some(2),
+            "",
+            "certlife: customer:ann may not upload; who may: administrator\n"
+        )
+    );
+    assert!(!store.path("test.db").exists());
 }
 
 #[test]
@@ -222,5 +456,32 @@ fn what_is_no_utf_8_is_told_with_its_field() {
     std::fs::write(store.path("t.csv"), table).unwrap();
     let run = store.run(&["import", "t.csv"], "");
     assert_eq!(refused(&run), [(3, "certificate_title".to_owned())]);
+    assert_eq!(
+        run.refusals()[0]["message"],
+        "field certificate_title is not UTF-8; save the file as CSV in UTF-8"
+    );
     assert_eq!(run.events().len(), 1);
+    // "Prénom" of Latin 1.
+    std::fs::write(store.path("t.csv"), b"title,email,pr\xe9nom\n").unwrap();
+    let run = store.run(&["import", "t.csv"], "");
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            Some(2),
+            "certlife: t.csv: the line that names the columns is not UTF-8; save the file as CSV in UTF-8\n"
+        )
+    );
+}
+
+#[test]
+fn the_names_of_columns_may_be_written_as_people_write_them() {
+    let table = " Title ,EMAIL,Application_ID,uuid\nA,a@example.com,1,\n";
+    let run = import(&Scratch::new(), table, &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert_eq!(run.events().len(), 1);
+    let twice = import(&Scratch::new(), "title,Title\n", &[]);
+    assert_eq!(
+        twice.stderr,
+        "certlife: standard input: the column Title stands there twice\n"
+    );
 }

@@ -7,7 +7,9 @@
 mod postgres;
 
 mod apply;
+mod corrupt;
 mod engine;
+mod follow;
 mod help;
 mod import;
 mod read;

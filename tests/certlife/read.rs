@@ -1,7 +1,7 @@
 //! What can be asked of a store: show, history, list, stats, events, stalled.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::Stdio;
 
 use crate::{Scratch, file, golden, run};
 
@@ -216,46 +216,10 @@ fn the_feed_goes_on_after_a_cursor_and_has_the_payloads_to_the_byte() {
         found += &page.stdout;
     }
     assert_eq!(found, events);
-    assert_eq!(printed(&store, &["events", "--institution", "another"]), "");
-}
-
-#[test]
-fn whoever_follows_sees_what_another_process_commits_until_ctrl_c() {
-    let store = example();
-    let mut follower = store
-        .certlife(&["events", "--json", "--follow", "--after", "20"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(follower.stdout.take().unwrap()).lines();
-    assert!(
-        events
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("\"cursor\":\"21\"")
+    assert_eq!(
+        printed(&store, &["events", "--json", "--institution", "another"]),
+        ""
     );
-    let approve = r#"{"command":"approve","uuid":"d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07"}"#;
-    assert_eq!(store.run(&["apply"], approve).code, Some(0));
-    assert!(
-        events
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("certificate_application.approved")
-    );
-    interrupt(follower.id());
-    let output = follower.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-}
-
-fn interrupt(process: u32) {
-    let kill = Command::new("bash")
-        .args(["-c", "kill -INT \"$0\"", &process.to_string()])
-        .status();
-    assert!(kill.unwrap().success());
 }
 
 #[test]
@@ -319,23 +283,6 @@ fn whoever_stops_reading_events_ends_the_run_without_an_error() {
 }
 
 #[test]
-fn whoever_follows_for_a_reader_that_has_gone_ends_without_waiting_for_an_event() {
-    let store = example();
-    let mut follower = store
-        .certlife(&["events", "--json", "--follow", "--after", "20"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(follower.stdout.take().unwrap());
-    events.read_line(&mut String::new()).unwrap();
-    drop(events);
-    let output = follower.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-}
-
-#[test]
 fn what_is_stalled_is_listed_and_failed() {
     let store = example();
     let stalled = || {
@@ -344,10 +291,6 @@ fn what_is_stalled_is_listed_and_failed() {
             .events()
     };
     assert_eq!(stalled().len(), 1);
-    assert_eq!(
-        printed(&store, &["stalled", "--older-than", "100years"]),
-        ""
-    );
     let failed = store.run(
         &[
             "stalled",
@@ -371,6 +314,58 @@ fn what_is_stalled_is_listed_and_failed() {
     let again = store.run(&["stalled", "--older-than", "1day", "--fail"], "");
     assert_eq!((again.code, again.stdout.as_str()), (Some(0), ""));
     assert_eq!(again.stderr, "certlife: 0 failed\n");
+}
+
+#[test]
+fn where_there_is_nothing_people_are_told_so() {
+    let store = example();
+    for (args, sentence) in [
+        (
+            &["list", "--institution", "other"][..],
+            "no applications of institution \"other\"",
+        ),
+        (
+            &["list", "--email", "nobody@example.com"],
+            "no application of institution \"default\" matches",
+        ),
+        (
+            &["list", "--after", "1000"],
+            "no more applications of institution \"default\"",
+        ),
+        (
+            &["stalled", "--older-than", "100years"],
+            "nothing of institution \"default\" is stalled",
+        ),
+        (&["events", "--after", "21"], "no more events"),
+        (
+            &["events", "--institution", "other"],
+            "no events of institution \"other\"",
+        ),
+    ] {
+        let told = store.run(args, "");
+        assert_eq!((told.code, told.stdout.as_str()), (Some(0), ""));
+        assert_eq!(told.stderr, format!("certlife: {sentence}\n"));
+        // Programs see that there is no line.
+        assert_eq!(printed(&store, &[args, &["--json"]].concat()), "");
+    }
+    // Whoever asks for nothing gets it.
+    assert_eq!(printed(&store, &["events", "--limit", "0"]), "");
+}
+
+#[test]
+fn the_payloads_alone_are_what_validate_reads() {
+    let store = Scratch::new();
+    let commands = file("docs/examples/commands.jsonl");
+    let applied = store.run(&["apply", "--webhook-id", WEBHOOK, &commands], "");
+    let payloads = printed(&store, &["events", "--payload", "--webhook-id", WEBHOOK]);
+    assert_eq!(payloads, applied.stdout);
+    let audit = run(&["validate"], payloads);
+    assert_eq!((audit.code, audit.stdout.as_str()), (Some(0), ""));
+    let summary = &audit.refusals()[0];
+    assert_eq!(summary["events"]["created"], 7);
+    assert_eq!(summary["findings"], 0);
+    let both = store.run(&["events", "--payload", "--json"], "");
+    assert_eq!(both.code, Some(2));
 }
 
 #[test]

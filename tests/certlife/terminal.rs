@@ -118,19 +118,43 @@ fn whoever_types_is_told_how_to_end_and_programs_are_not() {
 }
 
 #[test]
-fn a_wide_terminal_gets_a_table_and_a_narrow_one_whole_words() {
+fn a_wide_terminal_gets_a_table_and_a_narrow_one_a_block_for_each_record() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("--store sqlite:{}/c.db", folder.path().display());
     on_a_terminal(&format!(
         "certlife apply {store} docs/examples/commands.jsonl"
     ));
-    for columns in [60, 100, 200] {
-        let shown = on_a_terminal(&format!(
-            "stty rows 50 cols {columns}; certlife list {store}"
-        ));
-        assert!(shown.contains("d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07  retried"));
-        assert!(shown.contains("Certificate of Fluid Dynamics"), "{shown}");
+    let uuid = "d3f0927b-4ce6-48d1-9b7f-1a85e3c06d07";
+    for columns in [60, 80, 100, 140] {
+        for (command, words) in [
+            ("list", "Certificate of Fluid Dynamics"),
+            ("events", "administrator:certlife"),
+            ("stalled --older-than 30m", "mary@example.com"),
+            ("stats", "retried     customer             1"),
+            (&format!("history {uuid}"), "2026-06-04T10:55:00Z"),
+            (&format!("show {uuid}"), "2026-06-04T10:58:00Z"),
+        ] {
+            let shown = on_a_terminal(&format!(
+                "stty rows 24 cols {columns}; certlife {command} {store}"
+            ));
+            assert!(shown.contains(words), "{command}: {shown}");
+            assert!(widest(&shown) <= columns, "{command} at {columns}: {shown}");
+            assert!(
+                command == "stats" || command.contains(uuid) || shown.contains(uuid),
+                "{command} at {columns}: {shown}"
+            );
+            // A record is a row, or a block with a line for each fact.
+            let is_table = shown.starts_with(|it: char| it.is_uppercase() || it == ' ');
+            let is_wide = columns == 140 || command == "stats";
+            assert_eq!(is_table, is_wide && !command.starts_with("show"), "{shown}");
+        }
     }
+    let shown = on_a_terminal(&format!(
+        "stty rows 24 cols 60; certlife list {store} --limit 2"
+    ));
+    let block = "uuid        9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15\n\nstatus      approved\n";
+    assert!(shown.starts_with(block), "{shown}");
+    assert!(shown.contains("\n\n\n\nuuid        6f0d3c1e-8a55-4c0f-9a3e-2b7c51d0e901"));
     let long = "word ".repeat(50);
     let reject = format!(
         "{{\"command\":\"reject\",\"uuid\":\"00000000-0000-0000-0000-000000000001\",\
@@ -145,12 +169,62 @@ fn a_wide_terminal_gets_a_table_and_a_narrow_one_whole_words() {
     let shown = on_a_terminal(&format!(
         "stty rows 50 cols 140; certlife history {store} 00000000-0000-0000-0000-000000000001"
     ));
-    let widest = shown
+    assert!((100..=140).contains(&widest(&shown)), "{shown}");
+    // Text is broken between words, and what is to be copied is not broken at all.
+    let key = "k".repeat(100);
+    let retried = submit.replace("0001\"", &format!("0002\",\"idempotency_key\":\"{key}\""));
+    std::fs::write(&commands, retried).unwrap();
+    on_a_terminal(&format!("certlife apply {store} {}", commands.display()));
+    let shown = on_a_terminal(&format!(
+        "stty rows 50 cols 80; certlife history {store} 00000000-0000-0000-0000-000000000002"
+    ));
+    assert!(
+        shown.contains(&format!("idempotency key  {key}")),
+        "{shown}"
+    );
+}
+
+fn widest(shown: &str) -> usize {
+    shown
         .lines()
         .map(|line| line.chars().count())
         .max()
-        .unwrap();
-    assert!((100..=140).contains(&widest), "{shown}");
+        .unwrap()
+}
+
+#[test]
+fn whoever_follows_on_a_terminal_sees_what_comes_below_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let store = format!("--store sqlite:{path}/c.db");
+    // The first page has the narrowest values, and one event comes after the other.
+    let act = |command: &str| {
+        format!(
+            "echo '{{\"command\":\"{command}\",\
+             \"uuid\":\"00000000-0000-0000-0000-000000000001\"}}' | certlife apply {store} > {path}/out 2>&1"
+        )
+    };
+    let submit = act("submit").replace(
+        "\"command\"",
+        "\"application_id\":1,\"certificate_title\":\"D\",\
+         \"applicant_email\":\"a@example.com\",\"command\"",
+    );
+    let shown = on_a_terminal(&format!(
+        "stty rows 24 cols 140; {submit}; {{ sleep 1; {}; sleep 1; {}; }} & \
+         certlife events --follow --limit 3 {store}",
+        act("begin_processing"),
+        act("approve")
+    ));
+    let places = |what: &str| -> Vec<_> {
+        let lines = shown.lines().filter(|it| !it.is_empty());
+        lines.map(|line| line.find(what)).collect()
+    };
+    let uuids = places("00000000-");
+    assert_eq!(uuids.len(), 4, "{shown}");
+    assert_eq!(uuids[0], None);
+    assert!(uuids[1..].iter().all(|it| *it == uuids[1]), "{shown}");
+    assert_eq!(places("UUID")[0], uuids[1]);
+    assert!(places("approved")[3] == places("EVENT")[0], "{shown}");
 }
 
 #[test]
@@ -176,6 +250,49 @@ fn an_import_ends_with_a_summary_in_words() {
     assert!(
         shown
             .contains("0 accepted, 1 refused (1 invalid_command), 1 without fault not carried out"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_progress_bar_fits_the_terminal_and_shows_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("diplomas.csv");
+    let rows = "A,a,1\n".repeat(5);
+    std::fs::write(&table, format!("title,email,application_id\n{rows}")).unwrap();
+    let table = table.display();
+    for columns in [60, 100] {
+        let shown = on_a_terminal(&format!(
+            "stty rows 24 cols {columns}; certlife import {table} > /dev/null"
+        ));
+        let is_bar = |line: &&str| line.contains(" of 57 B");
+        let bars: Vec<_> = shown.split(['\n', '\u{1b}']).filter(is_bar).collect();
+        assert!(!bars.is_empty(), "{shown}");
+        for bar in bars {
+            let bar = bar.trim_start_matches("[2K");
+            assert_eq!(bar.chars().count(), columns, "{bar:?}");
+            // All had been read before the first line was refused, and so nothing is left.
+            assert!(bar.ends_with(" 100 %  57 B of 57 B"), "{bar:?}");
+        }
+    }
+}
+
+#[test]
+fn the_summary_counts_what_had_been_carried_out_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let table = folder.path().join("diplomas.csv");
+    std::fs::write(&table, "title,email,application_id\nA,a@example.com,1\n").unwrap();
+    let import = format!(
+        "certlife import --store sqlite:{path}/c.db --idempotency-prefix june {path}/diplomas.csv > /dev/null"
+    );
+    let shown = on_a_terminal(&import);
+    assert!(shown.contains("1 accepted, 0 refused"), "{shown}");
+    let more = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\nC,c,3\n";
+    std::fs::write(&table, more).unwrap();
+    let shown = on_a_terminal(&import);
+    assert!(
+        shown.contains("2 accepted (1 repeated), 1 refused (1 invalid_command)"),
         "{shown}"
     );
 }

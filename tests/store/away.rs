@@ -63,6 +63,10 @@ impl Store for Flaky {
         self.inner.feed(after, limit).await
     }
 
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        self.inner.feed_end().await
+    }
+
     fn wake(&self) -> Wake {
         self.inner.wake()
     }

@@ -1,18 +1,19 @@
 //! The feed has every event once, in the order of commits; no reader ever misses one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{Cursor, Recorded, Request, Store, StoreError};
+use certificate_lifecycle::store::{Cursor, Filter, Order, Recorded, Request, Store, StoreError};
+use certificate_lifecycle::{Action, AnyApplication};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 
 use crate::harness::Harness;
-use crate::world::{World, act, check, engine_on, submit, upload, whole_feed};
+use crate::world::{World, act, check, engine_on, ours, submit, upload, whole_feed, whole_list};
 
 pub async fn pages_of_any_size_tell_the_same<H: Harness>() {
     let world = World::<H>::new().await;
@@ -270,6 +271,89 @@ pub async fn following_starts_anywhere<H: Harness>() {
     let following = engine.follow(Cursor::START);
     drop(engine);
     assert_eq!(following.take(1200).count().await, 1200);
+}
+
+pub async fn the_end_of_the_feed_is_behind_all_that_was_told<H: Harness>() {
+    let world = World::<H>::new().await;
+    let end = world.engine.end_of_feed().await.unwrap();
+    assert_eq!(end, Cursor::START);
+    for number in 0..10 {
+        // Given that all that happened was told
+        world
+            .all_given([submit(number), act(number, Action::Reject)])
+            .await;
+        let events = usize::try_from(number * 3 + 2).unwrap();
+        let told = whole_feed(&world.engine, events).await;
+        // Then the end is there, whoever is asked, and behind it comes only what happens next
+        let another = world.another().await;
+        let end = another.end_of_feed().await.unwrap();
+        assert_eq!(end, told.last().unwrap().cursor);
+        assert_eq!(end, world.engine.end_of_feed().await.unwrap());
+        assert_eq!(another.feed(end, 10).await.unwrap(), []);
+        let kept: Cursor = end.to_string().parse().unwrap();
+        let next = world.done(submit(100 + number)).await;
+        let mut events = another.follow(kept);
+        assert_eq!(self::next(&mut events).await.event, next.event);
+    }
+}
+
+pub async fn a_subscriber_who_starts_now_misses_nothing_that_is_committed_later<H: Harness>() {
+    const WRITERS: u64 = 6;
+    const EACH: u64 = 40;
+    let world = World::<H>::new().await;
+    let engines = world.several(3).await;
+    let engine = |index: u64| engines[usize::try_from(index % 3).unwrap()].clone();
+    // Given writers over several handles
+    let writers = (0..WRITERS).map(|writer| {
+        let engine = engine(writer);
+        tokio::spawn(async move {
+            for round in 0..EACH {
+                engine.execute(submit(writer * EACH + round)).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    // And subscribers who come meanwhile, and see what is committed once they have the end
+    let subscribers = (0..3).map(|subscriber| {
+        let engine = engine(subscriber);
+        tokio::spawn(async move {
+            let mut seen = Vec::new();
+            while seen.len() < 20 {
+                let end = engine.end_of_feed().await.unwrap();
+                let all = Filter::all();
+                let listed = whole_list(&engine, &ours(), &all, Order::OldestFirst, 1000).await;
+                let listed: HashSet<_> = listed.iter().map(AnyApplication::uuid).collect();
+                seen.push((end, listed));
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+            seen
+        })
+    });
+    let subscribers: Vec<_> = subscribers.collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    // Then everything that was not committed by then stands behind the end
+    let total = usize::try_from(WRITERS * EACH).unwrap();
+    let feed = check(&world.engine).await.feed;
+    assert_eq!(feed.len(), total);
+    for subscriber in subscribers {
+        for (end, listed) in subscriber.await.unwrap() {
+            let later = feed.iter().filter(|it| !listed.contains(&it.event.uuid()));
+            for recorded in later {
+                assert!(
+                    recorded.cursor > end,
+                    "{} is not behind {end}",
+                    recorded.cursor
+                );
+            }
+        }
+    }
+    // And when all is quiet, nothing does
+    assert_eq!(
+        world.engine.end_of_feed().await.unwrap(),
+        feed[total - 1].cursor
+    );
 }
 
 pub async fn all_or_none_stands_together<H: Harness>() {

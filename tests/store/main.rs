@@ -13,6 +13,7 @@ mod support;
 mod away;
 mod batches;
 mod feed;
+mod gaps;
 mod harness;
 mod idempotency;
 mod institutions;
@@ -21,6 +22,7 @@ mod lists;
 mod permission;
 mod postgres;
 mod races;
+mod shown;
 mod sqlite;
 mod stalled;
 mod texts;
@@ -123,6 +125,8 @@ macro_rules! conformance {
                     a_page_of_none_is_empty,
                     readers_miss_nothing_while_many_write,
                     what_was_acknowledged_first_comes_first,
+                    the_end_of_the_feed_is_behind_all_that_was_told,
+                    a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
                     following_waits_for_what_comes,
                     following_hears_of_other_handles,
                     following_starts_anywhere,
@@ -131,7 +135,9 @@ macro_rules! conformance {
                 lists::{
                     every_filter_and_order_lists_what_it_should,
                     pages_of_any_size_list_the_same,
+                    a_page_of_none_has_one,
                     what_is_created_between_pages_shifts_nothing,
+                    a_key_may_be_any_number,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
                     updated_before_is_to_the_second
@@ -178,6 +184,7 @@ mod slow_postgres_server {
         feed::{
             readers_miss_nothing_while_many_write,
             what_was_acknowledged_first_comes_first,
+            a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
             following_hears_of_other_handles
         }
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}

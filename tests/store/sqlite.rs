@@ -4,6 +4,8 @@ mod corrupt;
 mod faults;
 mod files;
 mod migration;
+mod others;
+mod places;
 
 use std::path::Path;
 

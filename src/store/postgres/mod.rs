@@ -203,6 +203,12 @@ impl Store for PostgresStore {
         keep_or_give_up(reader, answer)
     }
 
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(read::feed_end(&reader)).await;
+        keep_or_give_up(reader, answer)
+    }
+
     fn wake(&self) -> Wake {
         self.shared.hearing.get_or_init(|| {
             let (open, is_open) = watch::channel(());

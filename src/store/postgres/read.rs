@@ -17,8 +17,8 @@ use crate::lifecycle::value::ApplicantEmail;
 use crate::store::remembered::{Refused, Used};
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
-    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, PageKey,
-    Recorded, StoreError,
+    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, Recorded,
+    StoreError,
 };
 
 /// Applications with their last event.
@@ -43,6 +43,15 @@ macro_rules! events {
             " FROM certlife_event e LEFT JOIN certlife_application a ON a.uuid = e.uuid WHERE ",
             $condition
         )
+    };
+}
+
+/// Events that nothing can be committed before any more. Behind a transaction that is under way, nothing is
+/// told: its events would come too late (docs/decisions/0007-feed.md).
+macro_rules! settled {
+    () => {
+        "e.transaction < (SELECT base FROM certlife_feed) \
+         + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     };
 }
 
@@ -122,11 +131,10 @@ pub(super) async fn feed(
         return Ok(Vec::new());
     };
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
-    // Behind a transaction that is under way, nothing is told: its events would come too late.
-    let sql = events!(
-        "(e.transaction, e.place) > ($1, $2) AND e.transaction < (SELECT base FROM certlife_feed) \
-         + pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
-         ORDER BY e.transaction, e.place LIMIT $3"
+    let sql = concat!(
+        events!("(e.transaction, e.place) > ($1, $2) AND "),
+        settled!(),
+        " ORDER BY e.transaction, e.place LIMIT $3"
     );
     let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
     let mut page = Vec::with_capacity(rows.len());
@@ -139,6 +147,19 @@ pub(super) async fn feed(
         }
     }
     Ok(page)
+}
+
+/// The last event that the feed tells of: what is not committed yet belongs to a transaction that is not
+/// settled, and comes behind it.
+pub(super) async fn feed_end(client: &Object) -> Result<Cursor, StoreError> {
+    let sql = concat!(
+        events!(""),
+        settled!(),
+        " ORDER BY e.transaction DESC, e.place DESC LIMIT 1"
+    );
+    let rows = query(client, sql, &[]).await?;
+    let last = rows.first().map(|row| read(row, Joined::cursor));
+    Ok(last.transpose()?.unwrap_or(Cursor::START))
 }
 
 pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
@@ -173,7 +194,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         &i32::from(filter.cells.bits()),
         &filter.updated_before_seconds(),
         &email,
-        &(i64::from(query.limit) + 1),
+        &(i64::from(query.page_size()) + 1),
     ];
     // Not prepared: which plan is good depends on whether there is an address.
     let types = [
@@ -189,23 +210,11 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         .query_typed(sql, &parameters)
         .await
         .map_err(unavailable)?;
-    let mut page = Page {
-        applications: Vec::with_capacity(rows.len()),
-        next: None,
+    let numbered = |row: &Row| {
+        let application = read(row, |joined| Ok(joined.last_event()?.application()));
+        Ok((application, read(row, Joined::number)?))
     };
-    let mut last = None;
-    for row in &rows {
-        if page.applications.len() == query.limit as usize {
-            page.next = last;
-            break;
-        }
-        let (application, number) = read(row, |joined| {
-            Ok((joined.last_event()?.application(), joined.number()?))
-        })?;
-        page.applications.push(application);
-        last = Some(PageKey(number));
-    }
-    Ok(page)
+    Page::of(query.page_size(), rows.iter().map(numbered))
 }
 
 pub(super) async fn counts(
@@ -225,12 +234,8 @@ pub(super) async fn counts(
             let status = decode(&Status::ALL, "status", status.into())?;
             Ok((status, context.source()))
         };
-        let rows = || {
-            format!(
-                "table certlife_application of institution {:?}",
-                institution.as_str()
-            )
-        };
+        let of = institution.as_str();
+        let rows = || format!("table certlife_application of institution {of:?}");
         let cell = cell().map_err(|problem| StoreError::corrupt(rows(), problem))?;
         *cells.entry(cell).or_default() += u64::try_from(applications).unwrap_or_default();
     }

@@ -125,7 +125,8 @@ impl Joined<'_> {
         stored.restore(event)
     }
 
-    fn cursor(&self) -> Result<Cursor, Problem> {
+    /// Its place in the feed.
+    pub(super) fn cursor(&self) -> Result<Cursor, Problem> {
         let transaction: i64 = get(self.0, 17, "transaction")?;
         let place: i32 = get(self.0, 18, "place")?;
         match (u64::try_from(transaction), u32::try_from(place)) {

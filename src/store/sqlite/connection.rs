@@ -1,6 +1,6 @@
 //! Connections to one file, and SQLite's errors in the store's terms.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +17,29 @@ const WRITER_CACHE: i64 = 64 << 10;
 /// How large the log may grow before it is copied into the database, in pages of 4 KiB: 64 MiB. The
 /// larger, the more changes of one page become one.
 const CHECKPOINT: i64 = 16 << 10;
+
+/// The path of a file, wherever the process goes meanwhile: readers are opened later.
+///
+/// An absolute path has no meaning beyond itself to SQLite, which would take `file:x?mode=memory` for a
+/// URI, and would forget at the end what it acknowledged.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    let no_file = |problem: &str| StoreError::NotAStore {
+        place: format!("{:?}", path.to_string_lossy()),
+        problem: problem.to_owned(),
+    };
+    if path.as_os_str().is_empty() || path == Path::new(":memory:") {
+        let problem =
+            "it names no file; what is to be forgotten at the end belongs into a MemoryStore";
+        return Err(no_file(problem));
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(no_file("no file can have U+0000 in its path"));
+    }
+    std::path::absolute(path).map_err(|error| StoreError::Unavailable {
+        reason: format!("cannot tell where {} is: {error}", path.display()),
+        cause: Some(Arc::new(error)),
+    })
+}
 
 /// Opens the file for the one writer; creates it where there is none.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
@@ -94,6 +117,9 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
     Ok(connection)
 }
 
+/// The longest time that SQLite can be told to wait: 24 days.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX.cast_unsigned() as u64);
+
 fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let not_opened = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
@@ -107,7 +133,7 @@ fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connec
     };
     let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
     connection
-        .busy_timeout(options.busy_timeout)
+        .busy_timeout(options.busy_timeout.min(LONGEST_WAIT))
         .map_err(not_opened)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without it, SQLite as it is bundled parses a statement anew for every new parameter, in case a

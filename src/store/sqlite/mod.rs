@@ -4,16 +4,16 @@ mod cache;
 mod connection;
 mod queue;
 mod read;
+mod readers;
 mod row;
 mod schema;
 mod write;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
+use readers::Readers;
 use writer::{Job, Writer};
 
 /// How much of an acknowledged transition survives what.
@@ -45,9 +46,11 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
-    /// How long to wait while another process writes; 30 seconds.
+    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than 24 days
+    /// count as so many.
     pub busy_timeout: Duration,
-    /// How often whoever follows the feed looks for events of other processes; 100 ms.
+    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never more often
+    /// than every millisecond.
     pub poll: Duration,
 }
 
@@ -65,7 +68,8 @@ impl Default for SqliteOptions {
 ///
 /// One thread of the process writes, and commits what waits for it in groups: the more callers at once,
 /// the more transitions a commit. Several processes may have the file open, on one machine, and take
-/// turns. It runs within Tokio: reads happen on its threads for blocking work.
+/// turns. It runs within Tokio: reads happen on its threads for blocking work, some at a time (as many as
+/// there are cores, 4 to 8), so that a store has few files open.
 ///
 /// With the last handle, what was handed over is committed and the file is closed.
 #[derive(Debug, Clone)]
@@ -76,19 +80,23 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     writer: Writer,
-    path: PathBuf,
-    options: SqliteOptions,
-    idle_readers: Mutex<Vec<Connection>>,
+    /// Closed after the writer, so that the last to close leaves one file.
+    readers: Arc<Readers>,
+    poll: Duration,
     commits: watch::Sender<()>,
 }
 
 impl SqliteStore {
     /// Opens the file, with full durability; creates it where there is none.
     ///
+    /// A path is a path: neither a URI nor SQLite's `:memory:`. A relative one counts from where the
+    /// process is now, wherever it goes later.
+    ///
     /// # Errors
-    /// [`StoreError::NotAStore`] for a file of something else, [`StoreError::NewerSchema`] for one that
-    /// a newer program has upgraded, [`StoreError::Misconfigured`] for one that cannot be opened,
-    /// [`StoreError::Unavailable`] where another process keeps it busy, for example.
+    /// [`StoreError::NotAStore`] for a file of something else and for a path that names no file,
+    /// [`StoreError::NewerSchema`] for one that a newer program has upgraded,
+    /// [`StoreError::Misconfigured`] for one that cannot be opened, [`StoreError::Unavailable`] where
+    /// another process keeps it busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }
@@ -98,55 +106,17 @@ impl SqliteStore {
     /// # Errors
     /// See [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
-        let path = path.as_ref().to_owned();
+        let path = connection::absolute(path.as_ref())?;
         let commits = watch::Sender::new(());
         let writer = Writer::start(&path, &options, commits.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 writer,
-                path,
-                options,
-                idle_readers: Mutex::default(),
+                poll: options.poll,
+                readers: Arc::new(Readers::new(path, options)),
                 commits,
             }),
         })
-    }
-
-    /// Asks on a connection of its own, on a thread for blocking work.
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let answer = tokio::task::spawn_blocking(move || shared.ask(question)).await;
-        answer.unwrap_or_else(|error| {
-            Err(StoreError::Unavailable {
-                reason: "the runtime is shutting down".to_owned(),
-                cause: Some(Arc::new(error)),
-            })
-        })
-    }
-}
-
-impl Shared {
-    fn ask<T>(
-        &self,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let idle = self.idle_readers().pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => connection::open_reader(&self.path, &self.options)?,
-        };
-        let answer = question(&mut reader);
-        self.idle_readers().push(reader);
-        answer
-    }
-
-    fn idle_readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle_readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,7 +151,9 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::load(reader, &institution, uuid))
+        self.shared
+            .readers
+            .ask(move |reader| read::load(reader, &institution, uuid))
             .await
     }
 
@@ -191,28 +163,44 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Vec<Recorded>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::history(reader, &institution, uuid))
+        self.shared
+            .readers
+            .ask(move |reader| read::history(reader, &institution, uuid))
             .await
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        self.ask(move |reader| read::feed(reader, after, limit))
+        self.shared
+            .readers
+            .ask(move |reader| read::feed(reader, after, limit))
+            .await
+    }
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        self.shared
+            .readers
+            .ask(|reader| read::feed_end(reader))
             .await
     }
 
     fn wake(&self) -> Wake {
-        Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)
+        Wake::new(self.shared.commits.subscribe(), self.shared.poll)
     }
 }
 
 impl Directory for SqliteStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.ask(move |reader| read::list(reader, &query)).await
+        self.shared
+            .readers
+            .ask(move |reader| read::list(reader, &query))
+            .await
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         let institution = institution.clone();
-        self.ask(move |reader| read::counts(reader, &institution))
+        self.shared
+            .readers
+            .ask(move |reader| read::counts(reader, &institution))
             .await
     }
 }

@@ -6,15 +6,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::connection::unavailable;
-use super::row::{BY_UUID, Joined, columns, events};
+use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::stored::{Problem, check_order, decode};
-use crate::store::{
-    Count, Cursor, InstitutionId, ListQuery, Order, Page, PageKey, Recorded, StoreError,
-};
+use crate::store::{Count, Cursor, InstitutionId, ListQuery, Order, Page, Recorded, StoreError};
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn read<'r, 's, T>(
@@ -50,9 +48,9 @@ pub(super) fn history(
     let mut next = last;
     while let Some(seq) = next {
         let broken = |problem: String| {
-            StoreError::corrupt(format!("application {uuid}, event {seq}"), problem)
+            StoreError::corrupt(format!("application {uuid}, event row {seq}"), problem)
         };
-        let (recorded, previous) = event_by_seq(&snapshot, seq)?
+        let (recorded, previous) = event_by_seq(&snapshot, institution, seq)?
             .ok_or_else(|| broken("it is missing in the chain of events".to_owned()))?;
         if recorded.event.uuid() != uuid {
             let owner = recorded.event.uuid();
@@ -81,29 +79,29 @@ fn last_event<T>(
     let Some(row) = rows.next().map_err(unavailable)? else {
         return Ok(None);
     };
-    let owner = read(row, Joined::institution_id)?;
-    if owner != institution.as_str() {
+    if !read(row, |joined| joined.is_of(institution))? {
         return Ok(None);
     }
     read(row, value).map(Some)
 }
 
-/// One event, and the number of the one before.
+/// One event of an institution, and the number of the one before.
 pub(super) fn event_by_seq(
     connection: &Connection,
+    institution: &InstitutionId,
     seq: i64,
 ) -> Result<Option<(Recorded, Option<i64>)>, StoreError> {
     let mut statement = connection
         .prepare_cached(events!("e.seq = ?1"))
         .map_err(unavailable)?;
     let mut rows = statement.query([seq]).map_err(unavailable)?;
-    match rows.next().map_err(unavailable)? {
-        None => Ok(None),
-        Some(row) => {
-            let recorded = read(row, |joined| Ok((joined.recorded()?, joined.previous()?)))?;
-            Ok(Some(recorded))
-        }
+    let Some(row) = rows.next().map_err(unavailable)? else {
+        return Ok(None);
+    };
+    if !read(row, |joined| joined.is_of(institution))? {
+        return Ok(None);
     }
+    read(row, |joined| Ok((joined.recorded()?, joined.previous()?))).map(Some)
 }
 
 pub(super) fn feed(
@@ -131,11 +129,21 @@ pub(super) fn feed(
     Ok(page)
 }
 
+/// The last event: the one writer at a time numbers them in the order of its commits.
+pub(super) fn feed_end(connection: &Connection) -> Result<Cursor, StoreError> {
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(seq) FROM event")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(unavailable)?;
+    Ok(last.map_or(Cursor::START, cursor))
+}
+
 macro_rules! list_sql {
     ($after:literal, $email:literal, $order:literal) => {
         concat!(
             columns!(),
-            "head h LEFT JOIN application a ON a.no = h.application \
+            // The key, also of a row whose application is missing.
+            ", h.application FROM head h LEFT JOIN application a ON a.no = h.application \
              LEFT JOIN institution i ON i.no = h.institution \
              LEFT JOIN event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
             $email,
@@ -151,12 +159,8 @@ macro_rules! list_sql {
 }
 
 pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
-    let empty = Page {
-        applications: Vec::new(),
-        next: None,
-    };
     let Some(institution) = institution(connection, &query.institution)? else {
-        return Ok(empty);
+        return Ok(Page::default());
     };
     // A status that is none is read, so that it is reported.
     // The source is a customer's exactly where the trigger context is; both are numbers from 0.
@@ -180,27 +184,19 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
     let after = query.after.map_or(start, |key| key.0);
-    let limit = i64::from(query.limit) + 1;
+    let limit = i64::from(query.page_size()) + 1;
     let cells = filter.cells.bits();
     parameters.extend::<[&dyn rusqlite::ToSql; 5]>([&institution, &after, &cells, &before, &limit]);
     if email.is_some() {
         parameters.push(&email);
     }
-    let mut rows = statement.query(&*parameters).map_err(unavailable)?;
-    let mut page = empty;
-    let mut last = None;
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        if page.applications.len() == query.limit as usize {
-            page.next = last;
-            break;
-        }
-        let (application, number) = read(row, |joined| {
-            Ok((joined.last_event()?.application(), joined.application()?))
-        })?;
-        page.applications.push(application);
-        last = Some(PageKey(number));
-    }
-    Ok(page)
+    let rows = statement
+        .query_map(&*parameters, |row| {
+            let application = read(row, |joined| Ok(joined.last_event()?.application()));
+            Ok((application, row.get(22)?))
+        })
+        .map_err(unavailable)?;
+    Page::of(query.page_size(), rows.map(|row| row.map_err(unavailable)))
 }
 
 pub(super) fn counts(

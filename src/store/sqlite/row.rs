@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::cursor::Cursor;
+use crate::store::name::InstitutionId;
 use crate::store::request::Recorded;
 use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
 
@@ -19,7 +20,7 @@ macro_rules! columns {
         "SELECT a.no, a.uuid, a.application_id, a.certificate_title, a.applicant_email, \
          h.trigger_context, h.status, h.version, h.updated_at, h.event, e.seq, e.application, \
          e.version, e.kind, e.at, e.previous, e.text, e.actor_kind, e.actor, e.idempotency_key, \
-         i.no, i.id FROM "
+         i.no, i.id "
     };
 }
 pub(super) use columns;
@@ -27,7 +28,7 @@ pub(super) use columns;
 /// One application by its identity, with its last event.
 pub(super) const BY_UUID: &str = concat!(
     columns!(),
-    "application a LEFT JOIN head h ON h.application = a.no \
+    "FROM application a LEFT JOIN head h ON h.application = a.no \
      LEFT JOIN institution i ON i.no = h.institution \
      LEFT JOIN event e ON e.seq = h.event WHERE a.uuid = ?1"
 );
@@ -37,7 +38,7 @@ macro_rules! events {
     ($condition:literal) => {
         concat!(
             $crate::store::sqlite::row::columns!(),
-            "event e LEFT JOIN application a ON a.no = e.application \
+            "FROM event e LEFT JOIN application a ON a.no = e.application \
              LEFT JOIN head h ON h.application = e.application \
              LEFT JOIN institution i ON i.no = h.institution WHERE ",
             $condition
@@ -60,8 +61,18 @@ impl Joined<'_, '_> {
         self.get(20, "head.institution")
     }
 
+    /// Whether it is this institution's. To be asked before anything else of the row is looked at or told:
+    /// another's application answers like one that does not exist, in whatever state it is.
+    pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
+        match self.0.get_ref(21) {
+            // Not as text: another's id may be none, and still is not this one.
+            Ok(ValueRef::Text(id)) => Ok(id == institution.as_str().as_bytes()),
+            _ => Err("its institution is missing".to_owned()),
+        }
+    }
+
     /// The institution's id.
-    pub(super) fn institution_id(&self) -> Result<String, Problem> {
+    fn institution_id(&self) -> Result<String, Problem> {
         self.get(21, "institution.id")
     }
 
@@ -75,16 +86,24 @@ impl Joined<'_, '_> {
         self.get(15, "event.previous")
     }
 
-    /// The key of the row, for reports, as far as it can be read.
+    /// The key of the row, for reports, as far as it can be read: what every store names, and the row's
+    /// place in this file.
     pub(super) fn key(&self) -> String {
-        match (self.uuid(), self.seq()) {
-            (Ok(uuid), Ok(event)) => format!("application {uuid}, event {event}"),
-            (Ok(uuid), Err(_)) => format!("application {uuid}"),
-            (Err(_), Ok(event)) => format!("event {event}"),
-            (Err(_), Err(_)) => match self.application() {
-                Ok(number) => format!("application row {number}"),
-                Err(_) => "a row".to_owned(),
-            },
+        let version = self.get::<i64>(12, "event.version");
+        let event = match (version, self.seq()) {
+            (Ok(version), Ok(seq)) => Some(format!("event {version} (event row {seq})")),
+            (Err(_), Ok(seq)) => Some(format!("event row {seq}")),
+            (_, Err(_)) => None,
+        };
+        let application = match (self.uuid(), self.application()) {
+            (Ok(uuid), _) => Some(format!("application {uuid}")),
+            (Err(_), Ok(number)) => Some(format!("application row {number}")),
+            (Err(_), Err(_)) => None,
+        };
+        match (application, event) {
+            (Some(application), Some(event)) => format!("{application}, {event}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => "a row without its application and event".to_owned(),
         }
     }
 
@@ -138,7 +157,7 @@ impl Joined<'_, '_> {
         let event = self.event()?;
         let seq = self.seq()?;
         let stored = StoredRecord {
-            cursor: Cursor::new(u64::try_from(seq).unwrap_or_default(), 0),
+            cursor: cursor(seq),
             institution: self.institution_id()?,
             actor_kind: self.get(17, "event.actor_kind")?,
             actor: self.get(18, "event.actor")?,
@@ -171,4 +190,9 @@ impl Joined<'_, '_> {
             other => format!("{column} is a {}", other.data_type()),
         })
     }
+}
+
+/// The place in the feed of the event with this number.
+pub(super) fn cursor(seq: i64) -> Cursor {
+    Cursor::new(u64::try_from(seq).unwrap_or_default(), 0)
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
-use uuid::Uuid;
 
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
@@ -121,7 +120,7 @@ impl<'c> Write<'c> {
         let institution = self.institution(&append.request.institution)?;
         if let Some(key) = &append.request.idempotency_key
             && let Some(institution) = institution
-            && let Some(used) = self.used(institution, key)?
+            && let Some(used) = self.used(append, institution, key)?
         {
             return Ok(replay(append, used)?);
         }
@@ -175,7 +174,7 @@ impl<'c> Write<'c> {
     fn move_on(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
         let current = match self.applications.take(append.uuid()) {
             Some(current) => Some(current),
-            None => self.current(append.uuid())?,
+            None => self.current(append)?,
         };
         let Some(mut current) = current else {
             let uuid = append.uuid();
@@ -287,7 +286,12 @@ impl<'c> Write<'c> {
     }
 
     /// What was recorded with this key.
-    fn used(&mut self, institution: i64, key: &IdempotencyKey) -> Result<Option<Used>, Failure> {
+    fn used(
+        &mut self,
+        append: &Append,
+        institution: i64,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Used>, Failure> {
         let used: Option<(i64, Option<String>)> = self
             .by_key
             .query_row(params![key.as_str(), institution], |row| {
@@ -304,7 +308,8 @@ impl<'c> Write<'c> {
             return Ok(Some(Used::Refused(refused)));
         }
         let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
-        let (recorded, _) = event_by_seq(self.connection, seq)?.ok_or_else(missing)?;
+        let (recorded, _) =
+            event_by_seq(self.connection, &append.request.institution, seq)?.ok_or_else(missing)?;
         if recorded.idempotency_key.as_ref() != Some(key) {
             let problem = format!("its event {seq} has another key or none");
             return Err(StoreError::corrupt(row, problem).into());
@@ -312,23 +317,27 @@ impl<'c> Write<'c> {
         Ok(Some(Used::Event(Box::new(recorded))))
     }
 
-    fn current(&mut self, uuid: Uuid) -> Result<Option<Current>, Failure> {
+    /// The application that the command is about, if it is its institution's.
+    fn current(&mut self, append: &Append) -> Result<Option<Current>, Failure> {
+        let uuid = append.uuid();
         let mut rows = self.by_uuid.query([uuid.as_bytes().as_slice()])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
         let joined = Joined(row);
         let current = || {
-            Ok(Current {
+            if !joined.is_of(&append.request.institution)? {
+                return Ok(None);
+            }
+            Ok(Some(Current {
                 number: joined.application()?,
                 institution: joined.institution()?,
                 last: joined.last_event()?,
                 last_seq: joined.seq()?,
-            })
+            }))
         };
-        let current =
-            current().map_err(|problem: String| StoreError::corrupt(joined.key(), problem))?;
-        Ok(Some(current))
+        let corrupt = |problem: String| StoreError::corrupt(joined.key(), problem);
+        Ok(current().map_err(corrupt)?)
     }
 }
 

@@ -8,6 +8,7 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::{Action, Source, Status};
 
 use super::{dump, edit, fresh};
+use crate::gaps;
 use crate::harness::Postgres;
 use crate::world::{act, bring, id, key, ours};
 
@@ -152,7 +153,13 @@ async fn ask(engine: &Engine<PostgresStore>, question: Question) -> Result<(), S
                 after: None,
                 limit: 100,
             };
-            return engine.list(query).await.map(drop);
+            // It tells of what is corrupt, and of all others.
+            let page = engine.list(query).await?;
+            let Some(corrupt) = page.corrupt.into_iter().next() else {
+                return Ok(());
+            };
+            assert_eq!(page.applications.len(), 2);
+            return Err(corrupt);
         }
         Feed => {
             // What is committed appears behind other tests' transactions.
@@ -257,4 +264,36 @@ async fn events_that_were_edited_are_told_where_they_are_read() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows() {
+    let world = gaps::uploads::<Postgres>().await;
+    let ids = gaps::EDITED_IDS;
+    let sql = format!(
+        "UPDATE certlife_application SET certificate_title = '' WHERE application_id IN {ids}"
+    );
+    edit(&world.harness, &sql).await;
+    gaps::lists_go_on(&world).await;
+    gaps::the_sound_are_failed(&world, gaps::EDITED.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_the_stalled_goes_on_without_what_only_a_command_sees_to_be_corrupt() {
+    let world = gaps::uploads::<Postgres>().await;
+    let sql = "UPDATE certlife_application SET transaction = transaction - 1 \
+               WHERE application_id = 1";
+    edit(&world.harness, sql).await;
+    gaps::the_sound_are_failed(&world, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrupt_count_names_its_institution_as_it_is_called() {
+    let (schema, engine) = three().await;
+    edit(&schema, &APPLICATION.replace("{edit}", "status = 99")).await;
+    let Err(StoreError::Corrupt { row, .. }) = ask(&engine, Counts).await else {
+        panic!("it is not told");
+    };
+    let named = "table certlife_application of institution \"our-university\"";
+    assert_eq!(row, named);
 }

@@ -61,6 +61,23 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
     // Then the feed does not tell of them, or the one under way would come before a cursor given out
     let cursor = told[0].cursor;
     assert_eq!(engine.feed(cursor, 100).await.unwrap(), []);
+    // The guide's question says who it is
+    let guide = include_str!("../../../docs/stores.md");
+    let question = guide.split("```sql\n").nth(1).unwrap();
+    let question = question.split("```").next().unwrap();
+    let pid: i32 = transaction
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let found = crate::server::client(schema.url())
+        .await
+        .query(question, &[])
+        .await
+        .unwrap();
+    assert!(found.iter().any(|row| row.get::<_, i32>("pid") == pid));
+    // And whoever starts now starts before the one under way
+    assert_eq!(engine.end_of_feed().await.unwrap(), cursor);
     transaction.commit().await.unwrap();
     let feed = check(&engine).await.feed;
     assert_eq!(feed.len(), 11);

@@ -10,16 +10,17 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::{Action, Source, Status};
 
 use super::{dump, edit, engine, file_with_every_kind};
+use crate::gaps;
 use crate::harness::Sqlite;
 use crate::world::{act, bring, id, key, ours};
 
 /// The application that is edited: a customer's that failed and was retried, with four events. It is the
 /// last of the ten kinds.
-const NUMBER: u64 = 9;
+pub const NUMBER: u64 = 9;
 
 /// What a caller may ask of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
+pub enum Question {
     Load,
     History,
     List,
@@ -57,8 +58,15 @@ const NAMES: [(&str, &str); 6] = [
     ),
 ];
 
+/// The edit, with the numbers for their names.
+pub fn with_numbers(sql: &str) -> String {
+    NAMES
+        .iter()
+        .fold(sql.to_owned(), |sql, (name, rows)| sql.replace(name, rows))
+}
+
 /// An edit, and who must be told of it.
-const EDITS: &[(&str, &[Question])] = &[
+pub const EDITS: &[(&str, &[Question])] = &[
     // The application itself.
     (
         "UPDATE application SET application_id = 0 WHERE no = {app}",
@@ -357,7 +365,12 @@ async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
             after: None,
             limit: 100,
         };
-        engine.list(query).await?;
+        // It tells of what is corrupt, and of all others.
+        let page = engine.list(query).await?;
+        if let Some(corrupt) = page.corrupt.into_iter().next() {
+            assert_eq!(page.applications.len(), 9);
+            return Err(corrupt);
+        }
     }
     Ok(())
 }
@@ -373,9 +386,7 @@ async fn feed(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
 
 /// The edits that are not told to whom they should be.
 async fn untold(file: &Sqlite, sql: &str, told: &[Question]) -> Vec<String> {
-    let named = NAMES
-        .iter()
-        .fold(sql.to_owned(), |sql, (name, rows)| sql.replace(name, rows));
+    let named = with_numbers(sql);
     let original = fs::read(file.path()).unwrap();
     let mut untold = Vec::new();
     for question in [Load, History, List, Counts, Feed, Act, Repeat] {
@@ -450,4 +461,103 @@ async fn a_corrupt_application_does_not_stand_in_the_way_of_others() {
     };
     assert_eq!(told, 19);
     assert!(matches!(error, StoreError::Corrupt { .. }));
+}
+
+#[tokio::test]
+async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows() {
+    let world = gaps::uploads::<Sqlite>().await;
+    let ids = gaps::EDITED_IDS;
+    edit(
+        &world.harness.path(),
+        &format!("UPDATE application SET certificate_title = '' WHERE application_id IN {ids}"),
+    );
+    gaps::lists_go_on(&world).await;
+    gaps::the_sound_are_failed(&world, gaps::EDITED.len()).await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_an_application_is_missing() {
+    // Given a row of where it stands, and nothing of what it is
+    let file = file_with_every_kind().await;
+    edit(&file.path(), "DELETE FROM application WHERE no IN (3, 10)");
+    let engine = engine(&file.path());
+    let (mut sound, mut corrupt, mut after) = (0, 0, None);
+    loop {
+        let query = ListQuery {
+            institution: ours(),
+            filter: Filter::all(),
+            order: Order::OldestFirst,
+            after,
+            limit: 3,
+        };
+        let page = engine.list(query).await.unwrap();
+        sound += page.applications.len();
+        corrupt += page.corrupt.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((sound, corrupt), (8, 2));
+}
+
+#[tokio::test]
+async fn a_corrupt_row_is_named_by_what_it_is_and_where() {
+    let uuid = id(NUMBER);
+    for (sql, question, named) in [
+        (
+            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            History,
+            format!("application {uuid}, event 3 (event row {{failed}})"),
+        ),
+        (
+            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            Feed,
+            format!("application {uuid}, event 3 (event row {{failed}})"),
+        ),
+        (
+            "DELETE FROM event WHERE seq = {failed}",
+            History,
+            format!("application {uuid}, event row {{failed}}"),
+        ),
+        (
+            "UPDATE application SET uuid = X'00' WHERE no = {app}",
+            List,
+            "application row 10, event 4 (event row {last})".to_owned(),
+        ),
+        (
+            "DELETE FROM application WHERE no = {app}",
+            List,
+            "event 4 (event row {last})".to_owned(),
+        ),
+        (
+            "DELETE FROM event WHERE seq = {last}",
+            Load,
+            format!("application {uuid}"),
+        ),
+        (
+            "UPDATE head SET status = 99 WHERE application = {app}",
+            Counts,
+            "table head of institution \"our-university\"".to_owned(),
+        ),
+        (
+            "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
+            Repeat,
+            "idempotency key \"9-4\"".to_owned(),
+        ),
+    ] {
+        let file = file_with_every_kind().await;
+        // The keys of the events, as one sees them in the file
+        let connection = rusqlite::Connection::open(file.path()).unwrap();
+        let named = NAMES.iter().fold(named, |named, (name, rows)| {
+            let number = connection.query_row(&format!("SELECT {rows}"), [], |row| row.get(0));
+            let number: i64 = number.unwrap();
+            named.replace(name, &number.to_string())
+        });
+        edit(&file.path(), &with_numbers(sql));
+        match ask(&engine(&file.path()), question).await {
+            Err(StoreError::Corrupt { row, .. }) => assert_eq!(row, named, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! An error at any step of a commit leaves all or nothing, befalls nobody else, and is over when it is
 //! over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, ExecuteError, InstitutionId, Receipt, Request, SqliteOptions, SqliteStore, StoreError,
+    Actor, ExecuteError, InstitutionId, Receipt, Request, SqliteOptions, SqliteStore, Store,
+    StoreError,
 };
 use certificate_lifecycle::{Action, Command, ProcessingError};
 use chrono::TimeDelta;
@@ -152,6 +153,32 @@ async fn a_writer_who_does_not_let_go_makes_the_store_unavailable() {
     let _ = engine.execute(act(0, Action::Reject)).await.unwrap();
     let _ = engine.execute(submit(1)).await.unwrap();
     assert_eq!(check(&engine).await.feed.len(), 3);
+}
+
+#[tokio::test]
+async fn every_option_may_be_nothing_or_as_large_as_can_be() {
+    for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let file = no_file().await;
+        let options = SqliteOptions {
+            busy_timeout: time,
+            poll: time,
+            ..SqliteOptions::default()
+        };
+        let store = SqliteStore::open_with(file.path(), options).unwrap();
+        let mut wake = store.wake();
+        let engine = engine_on(store, &TestClock::default());
+        let _ = engine.execute(submit(0)).await.unwrap();
+        assert_eq!(check(&engine).await.feed.len(), 1);
+        // Told of a commit, and then at its regular look
+        wake.wait().await;
+        let start = Instant::now();
+        let look = tokio::time::timeout(Duration::from_millis(50), wake.wait()).await;
+        assert_eq!(look.is_ok(), time < Duration::MAX);
+        assert!(
+            start.elapsed() >= Duration::from_millis(1),
+            "it looks all the time"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{Durability, SqliteOptions, SqliteStore, StoreError};
 
 use super::{edit, engine, file_with_every_kind, no_file};
-use crate::world::{TestClock, act, check, engine_on, submit};
+use crate::world::{TestClock, act, check, engine_on, id, ours, submit};
 
 /// What the folder has, to the byte.
 fn folder_of(path: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
@@ -180,6 +180,41 @@ async fn a_file_that_may_not_be_written_to_is_said_to_be_so() {
         matches!(&error, StoreError::Misconfigured { reason, .. } if reason.contains("written to")),
         "{error:?}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_read_few_files_are_open() {
+    let file = file_with_every_kind().await;
+    let engine = engine(&file.path());
+    // Given more callers at once than a process may have files
+    let callers = (0..3000).map(|caller| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.history(&ours(), id(caller % 10)).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        assert!(!caller.await.unwrap().unwrap().is_empty());
+    }
+    // Then at most eight connections and the writer's are open, each with the file and its log, and all
+    // with one index
+    let is_ours = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path()).is_ok_and(|it| it.starts_with(file.path().parent().unwrap()))
+    };
+    let open = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
+    let open = open.filter(is_ours).count();
+    assert!((2..=19).contains(&open), "{open} files are open");
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_for_an_answer_gives_back_their_turn() {
+    let file = file_with_every_kind().await;
+    let engine = engine(&file.path());
+    let ours = ours();
+    for caller in 0..100 {
+        let asked = engine.history(&ours, id(caller % 10));
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, asked).await;
+    }
+    assert_eq!(engine.history(&ours, id(9)).await.unwrap().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,16 @@
 //! The store in memory: the reference for all others, and for tests.
 
+mod log;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use uuid::Uuid;
+
+use log::{Entered, Log, Names, place};
 
 use super::actor::Actor;
 use super::contract::{Directory, Store};
@@ -21,10 +24,9 @@ use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
-use crate::lifecycle::event::{Event, EventBody};
+use crate::lifecycle::event::Event;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-use crate::lifecycle::timestamp::Timestamp;
 
 /// Keeps everything in memory, and forgets it with the last handle.
 #[derive(Debug, Clone)]
@@ -64,101 +66,6 @@ struct Row {
     institution: u32,
     /// The place of its last event in the log.
     last: u32,
-}
-
-/// An event, but for the details, which its application has.
-#[derive(Debug)]
-struct Entered {
-    body: EventBody,
-    at: Timestamp,
-    application: u32,
-    version: u32,
-    actor: u32,
-    /// The place of the application's event before; its own for the first.
-    previous: u32,
-}
-
-/// Entries that grow in pieces: a growing array would take twice its memory whenever it grows.
-#[derive(Debug, Default)]
-struct Log {
-    full: Vec<Box<[Entered]>>,
-    last: Vec<Entered>,
-}
-
-impl Entered {
-    fn event(&self, row: &Row) -> Option<Event> {
-        let details = Arc::clone(&row.details);
-        // What was entered came out of a transition.
-        Event::restore(details, self.version.into(), self.at, self.body.clone()).ok()
-    }
-}
-
-impl Log {
-    const PIECE: usize = 4096;
-
-    fn len(&self) -> usize {
-        self.full.len() * Self::PIECE + self.last.len()
-    }
-
-    fn get(&self, at: usize) -> Option<&Entered> {
-        match self.full.get(at / Self::PIECE) {
-            Some(piece) => piece.get(at % Self::PIECE),
-            None => self
-                .last
-                .get(at.checked_sub(self.full.len() * Self::PIECE)?),
-        }
-    }
-
-    fn push(&mut self, entered: Entered) {
-        if self.last.is_empty() {
-            self.last.reserve_exact(Self::PIECE);
-        }
-        self.last.push(entered);
-        if self.last.len() == Self::PIECE {
-            let full = std::mem::take(&mut self.last);
-            self.full.push(full.into_boxed_slice());
-        }
-    }
-
-    fn pop(&mut self) -> Option<Entered> {
-        if self.last.is_empty() {
-            self.last = self.full.pop()?.into_vec();
-        }
-        self.last.pop()
-    }
-}
-
-/// Values that occur often, each kept once.
-#[derive(Debug)]
-struct Names<T> {
-    all: Vec<T>,
-    numbers: HashMap<T, u32>,
-}
-
-impl<T> Default for Names<T> {
-    fn default() -> Self {
-        Self {
-            all: Vec::new(),
-            numbers: HashMap::new(),
-        }
-    }
-}
-
-impl<T: Clone + Eq + Hash> Names<T> {
-    fn number(&mut self, name: &T) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = place(self.all.len());
-        self.all.push(name.clone());
-        self.numbers.insert(name.clone(), number);
-        number
-    }
-}
-
-/// Memory is full long before there are 2³² of anything.
-fn place(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 impl MemoryStore {
@@ -317,7 +224,9 @@ impl Tables {
     }
 
     fn last(&self, row: &Row) -> Option<Event> {
-        self.log.get(row.last as usize)?.event(row)
+        self.log
+            .get(row.last as usize)?
+            .event(Arc::clone(&row.details))
     }
 
     fn institution(&self, institution: &InstitutionId) -> Option<u32> {
@@ -330,7 +239,7 @@ impl Tables {
         Some(Recorded {
             cursor: Cursor::new(u64::from(at) + 1, 0),
             institution: self.institutions.all.get(row.institution as usize)?.clone(),
-            event: entered.event(row)?,
+            event: entered.event(Arc::clone(&row.details))?,
             actor: self.actors.all.get(entered.actor as usize)?.clone(),
             idempotency_key: self.key_of.get(&at).cloned(),
         })
@@ -368,15 +277,18 @@ impl Tables {
                     .is_none_or(|it| event.timestamp() < it);
             matches.then(|| (*at, event.application()))
         };
-        let place_of = |key: PageKey| usize::try_from(key.0).unwrap_or_default();
-        let limit = query.limit as usize;
+        let count = self.applications.len();
+        // Applications are numbered from 1, as in a database, and a key may be any number.
+        let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
+        let limit = query.page_size() as usize;
         let found: Vec<_> = match query.order {
-            Order::OldestFirst => (query.after.map_or(0, |key| place_of(key) + 1)
-                ..self.applications.len())
+            Order::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
                 .filter_map(|at| matches(&at))
                 .take(limit + 1)
                 .collect(),
-            Order::NewestFirst => (0..query.after.map_or(self.applications.len(), place_of))
+            Order::NewestFirst => (0..query
+                .after
+                .map_or(count, |key| up_to(key.0.saturating_sub(1))))
                 .rev()
                 .filter_map(|at| matches(&at))
                 .take(limit + 1)
@@ -385,10 +297,14 @@ impl Tables {
         let is_last = found.len() <= limit;
         let mut found = found;
         found.truncate(limit);
-        let key = found.last().map(|(at, _)| PageKey(i64::from(place(*at))));
+        let key = found
+            .last()
+            .map(|(at, _)| PageKey(i64::from(place(*at)) + 1));
         Page {
             next: key.filter(|_| !is_last),
             applications: found.into_iter().map(|(_, it)| it).collect(),
+            // What was entered came out of a transition.
+            corrupt: Vec::new(),
         }
     }
 
@@ -441,6 +357,10 @@ impl Store for MemoryStore {
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
     }
 
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
+    }
+
     fn wake(&self) -> Wake {
         Wake::new(self.commits.subscribe(), POLL)
     }
@@ -452,10 +372,7 @@ impl Directory for MemoryStore {
         let page = tables
             .institution(&query.institution)
             .map(|institution| tables.list(institution, &query));
-        Ok(page.unwrap_or(Page {
-            applications: Vec::new(),
-            next: None,
-        }))
+        Ok(page.unwrap_or_default())
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {

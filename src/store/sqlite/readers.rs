@@ -1,0 +1,78 @@
+//! The connections that read: few, however many ask.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::SqliteOptions;
+use super::connection::open_reader;
+use crate::store::StoreError;
+
+/// Between these lies the number of readers, which is that of the processor's cores. On one or two, some
+/// may still wait for the disk; and each keeps files open, of which a process has only so many.
+const FEWEST: usize = 4;
+const MOST: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    options: SqliteOptions,
+    /// Those that nobody is asking: opened as they are needed, and kept until the store is closed.
+    idle: Mutex<Vec<Connection>>,
+    /// Who may ask now. There are never more connections than turns.
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
+        let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
+        Self {
+            path,
+            options,
+            idle: Mutex::default(),
+            turns: Arc::new(Semaphore::new(cores.clamp(FEWEST, MOST))),
+        }
+    }
+
+    /// Asks on a connection of its own, on a thread for blocking work, when it is its turn.
+    pub(super) async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Nobody closes the semaphore, so it is always a turn.
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let readers = Arc::clone(self);
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = readers.ask_now(question);
+            // Also for whoever has stopped waiting: the turn ends with the work.
+            drop(turn);
+            answer
+        });
+        answer.await.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable {
+                reason: "the runtime is shutting down".to_owned(),
+                cause: Some(Arc::new(error)),
+            })
+        })
+    }
+
+    fn ask_now<T>(
+        &self,
+        question: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.idle().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => open_reader(&self.path, &self.options)?,
+        };
+        let answer = question(&mut reader);
+        self.idle().push(reader);
+        answer
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

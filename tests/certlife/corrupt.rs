@@ -1,0 +1,92 @@
+//! What is corrupt in a store is told beside what is not, and the run ends as one that went wrong.
+
+use crate::Scratch;
+
+/// Five uploads, of which somebody has edited some by hand.
+fn edited(sql: &str) -> Scratch {
+    let store = Scratch::new();
+    let upload = |number| {
+        format!(
+            r#"{{"command":"upload","application_id":{number},"uuid":"00000000-0000-0000-0000-{number:012}","certificate_title":"Diploma","applicant_email":"a@example.com","trigger_context":"bulk_upload","at":"2026-06-04T10:30:00Z"}}"#
+        )
+    };
+    let lines: Vec<_> = (1..=5).map(upload).collect();
+    assert_eq!(store.run(&["apply"], &lines.join("\n")).code, Some(0));
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    connection.execute_batch(sql).unwrap();
+    store
+}
+
+/// The numbers of the applications that are named, one a line; 0 is the webhook.
+fn numbers(text: &str) -> Vec<usize> {
+    let number = |line: &str| {
+        let uuids = line.split("00000000-0000-0000-0000-").skip(1);
+        let mut numbers = uuids.filter_map(|it| it.get(..12)?.parse().ok());
+        numbers.find(|number| *number > 0)
+    };
+    text.lines().filter_map(number).collect()
+}
+
+#[test]
+fn lists_print_what_is_sound_and_tell_what_is_not() {
+    let store = edited("UPDATE application SET certificate_title = '' WHERE no IN (2, 5)");
+    let stalled = ["stalled", "--older-than", "1s"];
+    for args in [
+        &["list"][..],
+        &["list", "--json"],
+        &stalled,
+        &[&stalled[..], &["--json"]].concat(),
+    ] {
+        let run = store.run(args, "");
+        assert_eq!(run.code, Some(2), "{args:?}");
+        assert_eq!(numbers(&run.stdout), [1, 3, 4], "{args:?}");
+        assert_eq!(numbers(&run.stderr), [2, 5], "{}", run.stderr);
+        let told = run.stderr.lines().all(|it| it.starts_with("certlife: "));
+        assert!(told, "{}", run.stderr);
+    }
+    // What --limit counts is what is printed.
+    let run = store.run(&["list", "--limit", "2"], "");
+    assert_eq!((run.code, numbers(&run.stdout)), (Some(2), vec![1, 3]));
+    assert!(
+        run.stderr.contains("go on with --after 3"),
+        "{}",
+        run.stderr
+    );
+    let run = store.run(&["list", "--limit", "2", "--after", "3"], "");
+    assert_eq!((run.code, numbers(&run.stdout)), (Some(2), vec![4]));
+}
+
+#[test]
+fn failing_the_stalled_fails_the_sound_and_tells_of_one_that_is_not() {
+    let store = edited("UPDATE application SET certificate_title = '' WHERE no IN (2, 5)");
+    let run = store.run(&["stalled", "--older-than", "1s", "--fail", "--json"], "");
+    assert_eq!(run.code, Some(2));
+    assert_eq!(run.events().len(), 3);
+    assert_eq!(numbers(&run.stderr), [2]);
+}
+
+#[test]
+fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
+    let store = edited("UPDATE event SET actor = '' WHERE seq = 3");
+    for args in [
+        &["events"][..],
+        &["events", "--json"],
+        &["events", "--json", "--follow"],
+        &["events", "--json", "--institution", "default"],
+        &["events", "--limit", "4"],
+    ] {
+        let run = store.run(args, "");
+        assert_eq!(run.code, Some(2), "{args:?}");
+        assert_eq!(numbers(&run.stdout), [1, 2], "{args:?}");
+        assert_eq!(numbers(&run.stderr), [3], "{}", run.stderr);
+    }
+    // Whoever asks for no more than what comes before is not told, and whoever goes on behind it neither.
+    for (args, found) in [
+        (&["events", "--limit", "2"][..], [1, 2]),
+        (&["events", "--after", "3"], [4, 5]),
+    ] {
+        let run = store.run(args, "");
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        assert_eq!(numbers(&run.stdout), found);
+    }
+}

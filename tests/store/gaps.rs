@@ -1,0 +1,90 @@
+//! A row that was edited by hand is told, and keeps no other from being listed or failed.
+
+use certificate_lifecycle::ProcessingError;
+use certificate_lifecycle::store::{ExecuteError, Filter, ListQuery, Order, StoreError};
+use chrono::TimeDelta;
+
+use crate::harness::Harness;
+use crate::world::{World, id, ours, upload, worker};
+
+/// How many uploads there are: more than the engine fails at once.
+const UPLOADS: u64 = 300;
+
+/// Those that are edited, among them the first and the last, and a page of two.
+pub const EDITED: [u64; 4] = [0, 5, 6, 299];
+
+/// Their application ids.
+pub const EDITED_IDS: &str = "(1, 6, 7, 300)";
+
+/// A store with uploads, before somebody edits it.
+pub async fn uploads<H: Harness>() -> World<H> {
+    let world = World::<H>::new().await;
+    let uploads = (0..UPLOADS).map(upload).collect();
+    for answer in world.engine.execute_many(uploads).await {
+        let _ = answer.unwrap();
+    }
+    world.clock.set(60);
+    world
+}
+
+fn names(error: &StoreError, number: u64) -> bool {
+    matches!(error, StoreError::Corrupt { row, .. } if row.contains(&id(number).to_string()))
+}
+
+/// Every page of a list tells what is corrupt on it, and the key of the next, whatever stands at its end.
+pub async fn lists_go_on<H: Harness>(world: &World<H>) {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let mut sound: Vec<_> = (0..UPLOADS).filter(|it| !EDITED.contains(it)).collect();
+        let mut edited = EDITED;
+        if order == Order::NewestFirst {
+            sound.reverse();
+            edited.reverse();
+        }
+        for limit in [1, 2, 7, 299, 300, 1000] {
+            let (mut listed, mut corrupt, mut after) = (Vec::new(), Vec::new(), None);
+            loop {
+                let query = ListQuery {
+                    institution: ours(),
+                    filter: Filter::all(),
+                    order,
+                    after,
+                    limit,
+                };
+                let page = world.engine.list(query).await.unwrap();
+                let rows = page.applications.len() + page.corrupt.len();
+                assert!(rows <= limit as usize);
+                assert!(page.next.is_none() || rows == limit as usize);
+                listed.extend(page.applications.iter().map(|it| it.details().uuid()));
+                corrupt.extend(page.corrupt);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let expected: Vec<_> = sound.iter().map(|number| id(*number)).collect();
+            assert_eq!(listed, expected, "pages of {limit}");
+            assert_eq!(corrupt.len(), edited.len());
+            assert!(
+                corrupt
+                    .iter()
+                    .zip(edited)
+                    .all(|(it, number)| names(it, number))
+            );
+        }
+    }
+}
+
+/// All that are sound are failed, and then the first that is not is told: `corrupt` of them, in all.
+pub async fn the_sound_are_failed<H: Harness>(world: &World<H>, corrupt: usize) {
+    let stuck = ProcessingError::new("stuck").unwrap();
+    for sound in [usize::try_from(UPLOADS).unwrap() - corrupt, 0] {
+        let answer = world
+            .engine
+            .fail_stalled(&ours(), &worker(), TimeDelta::zero(), &stuck)
+            .await;
+        let interrupted = answer.unwrap_err();
+        assert_eq!(interrupted.failed.len(), sound);
+        let told = matches!(&interrupted.error, ExecuteError::Store(it) if names(it, EDITED[0]));
+        assert!(told, "{:?}", interrupted.error);
+    }
+}

@@ -1,0 +1,194 @@
+//! What of the stores and the engine is shown to programs, as codes and JSON, and to people, as sentences.
+
+use certificate_lifecycle::store::{
+    Actor, ActorKind, Count, Cursor, ExecuteError, ListQuery, MemoryStore, Order, PageKey, Refusal,
+    StoreError,
+};
+use certificate_lifecycle::{Action, Source, Status, Timestamp};
+use serde_json::{Value, json};
+
+use crate::support::at;
+use crate::world::{TestClock, act, engine_on, id, jane, john, key, ours, submit};
+
+fn json_of(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+#[tokio::test]
+async fn every_error_has_a_code_that_stays() {
+    let engine = engine_on(MemoryStore::new(), &TestClock::default());
+    let code = async |request| engine.execute(request).await.unwrap_err().code();
+    engine.execute(submit(0).with_key(key("k"))).await.unwrap();
+    let mut by_a_customer = act(0, Action::BeginProcessing);
+    by_a_customer.actor = john();
+    assert_eq!(code(by_a_customer).await, "forbidden");
+    assert_eq!(code(act(9, Action::Retry)).await, "unknown_application");
+    assert_eq!(code(submit(0)).await, "already_exists");
+    let stale = act(0, Action::Reject).expecting(7);
+    assert_eq!(code(stale).await, "conflict");
+    assert_eq!(code(act(0, Action::Retry)).await, "illegal_transition");
+    let early = act(0, Action::Reject).at(at(-1));
+    assert_eq!(code(early).await, "invalid_command");
+    let other = submit(1).with_key(key("k"));
+    assert_eq!(code(other).await, "idempotency_mismatch");
+    let all = engine.execute_all(vec![submit(2), submit(0)]).await;
+    assert_eq!(all[0].as_ref().unwrap_err().code(), "abandoned");
+
+    let (reason, cause) = (String::new(), None);
+    let errors = [
+        StoreError::Unavailable {
+            reason: reason.clone(),
+            cause: cause.clone(),
+        },
+        StoreError::Misconfigured {
+            reason: reason.clone(),
+            cause: cause.clone(),
+        },
+        StoreError::UnknownOutcome { reason, cause },
+        StoreError::Corrupt {
+            row: String::new(),
+            problem: String::new(),
+        },
+        StoreError::NewerSchema { found: 9, known: 2 },
+        StoreError::NotAStore {
+            place: String::new(),
+            problem: String::new(),
+        },
+    ];
+    let codes = errors.map(|error| (error.code(), ExecuteError::from(error).code()));
+    let expected = [
+        "unavailable",
+        "misconfigured",
+        "unknown_outcome",
+        "corrupt",
+        "newer_schema",
+        "not_a_store",
+    ];
+    assert_eq!(codes, expected.map(|code| (code, code)));
+}
+
+#[test]
+fn every_code_is_in_the_guide() {
+    let guide = include_str!("../../docs/stores.md");
+    for code in [
+        "forbidden",
+        "unknown_application",
+        "already_exists",
+        "conflict",
+        "illegal_transition",
+        "invalid_command",
+        "idempotency_mismatch",
+        "abandoned",
+        "unavailable",
+        "misconfigured",
+        "unknown_outcome",
+        "corrupt",
+        "newer_schema",
+        "not_a_store",
+    ] {
+        assert!(guide.contains(&format!("| `{code}` |")), "{code}");
+    }
+}
+
+#[test]
+fn people_read_words_and_programs_names() {
+    let forbidden = Refusal::Forbidden {
+        actor: john(),
+        operation: "begin_processing",
+        permitted: &[ActorKind::Administrator],
+    };
+    assert_eq!(
+        forbidden.to_string(),
+        "customer:john may not begin processing; who may: administrator"
+    );
+    let mismatch = Refusal::IdempotencyMismatch {
+        key: key("k\"9"),
+        operation: "begin_processing",
+        uuid: id(0),
+        actor: jane(),
+    };
+    assert_eq!(
+        mismatch.to_string(),
+        format!(
+            "idempotency key \"k\\\"9\" was used for another command: begin processing of \
+             application {} by administrator:jane",
+            id(0)
+        )
+    );
+    let at = Timestamp::new(at(0)).unwrap();
+    let backwards = Refusal::Backwards { at, last: at };
+    assert_eq!(ExecuteError::from(backwards).code(), "invalid_command");
+}
+
+#[test]
+fn an_actor_that_is_none_says_what_was_expected() {
+    let problem = |text: &str| text.parse::<Actor>().unwrap_err().to_string();
+    assert_eq!(
+        problem("customer"),
+        "expected an actor as kind:id, such as administrator:jane, but found \"customer\""
+    );
+    assert!(problem("").starts_with("expected an actor as kind:id"));
+    assert!(problem("robot:x").starts_with("unknown actor \"robot\""));
+    assert!(problem("customer:").contains("1 to 255 characters"));
+    assert!(problem(&"x".repeat(1000)).len() < 200);
+}
+
+#[tokio::test]
+async fn what_a_backend_answers_with_is_json() {
+    let engine = engine_on(MemoryStore::new(), &TestClock::default());
+    let receipt = engine.execute(submit(0)).await.unwrap();
+    let record = json_of(&receipt.event.application().to_record());
+    assert_eq!(
+        json_of(&receipt),
+        json!({
+            "event": "certificate_application.created",
+            "event_id": receipt.event.id(),
+            "application": record,
+            "replayed": false,
+        })
+    );
+    engine.execute(submit(1)).await.unwrap();
+    // A page, whose key comes back out of a request
+    let query = ListQuery::new(ours()).limit(1);
+    let page = engine.list(query.clone()).await.unwrap();
+    let shown = json_of(&page);
+    assert_eq!(shown["applications"], json!([record]));
+    let next: PageKey = serde_json::from_value(shown["next"].clone()).unwrap();
+    assert_eq!(shown["next"], json!(next.to_string()));
+    let rest = engine.list(query.after(next)).await.unwrap();
+    assert_eq!(rest.applications[0].uuid(), id(1));
+    assert_eq!(json_of(&rest)["next"], Value::Null);
+    // A cursor
+    let cursor = Cursor::new(17, 3);
+    assert_eq!(json_of(&cursor), json!("17-3"));
+    let back: Cursor = serde_json::from_str("\"17-3\"").unwrap();
+    assert_eq!(back, cursor);
+    for wrong in ["17", "\"\"", "\"17-\"", "null"] {
+        assert!(serde_json::from_str::<Cursor>(wrong).is_err(), "{wrong}");
+        assert!(serde_json::from_str::<PageKey>("\"x\"").is_err());
+    }
+    // Counts
+    let expected = json!([{"status": "created", "source": "customer", "applications": 2}]);
+    assert_eq!(json_of(&engine.counts(&ours()).await.unwrap()), expected);
+    let count = Count {
+        status: Status::Failed,
+        source: Source::Vault,
+        applications: 1,
+    };
+    assert_eq!(json_of(&count)["status"], "failed");
+}
+
+#[test]
+fn a_query_that_says_nothing_is_the_first_page_of_all() {
+    let query = ListQuery::new(ours());
+    assert_eq!(query.order, Order::OldestFirst);
+    assert_eq!((query.after, query.limit), (None, ListQuery::LIMIT));
+    assert_eq!(query.clone().limit(0).page_size(), 1);
+    assert_eq!(query.limit(u32::MAX).page_size(), u32::MAX);
+}
+
+#[test]
+fn an_engine_can_be_looked_at() {
+    let engine = engine_on(MemoryStore::new(), &TestClock::default());
+    assert!(format!("{engine:?}").starts_with("Engine"));
+}
