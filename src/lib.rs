@@ -61,6 +61,8 @@ pub mod json;
 mod lifecycle;
 #[cfg(feature = "engine")]
 pub mod store;
+#[cfg(feature = "verify")]
+pub mod webhook;
 
 pub use event::audit::{Audit, Fact, Finding, Problem};
 pub use event::encode::RenderedEvent;

@@ -192,7 +192,7 @@ impl Event {
     /// application's `uuid`.
     #[must_use]
     pub fn id(&self) -> Uuid {
-        Uuid::new_v5(&self.details.uuid(), self.version.to_string().as_bytes())
+        id_of(self.details.uuid(), self.version)
     }
 
     /// The application's version after the transition.
@@ -238,4 +238,9 @@ impl Event {
     pub(super) const fn shared_details(&self) -> &Arc<ApplicationDetails> {
         &self.details
     }
+}
+
+/// The id of the event that left this application at this version.
+pub(crate) fn id_of(uuid: Uuid, version: u64) -> Uuid {
+    Uuid::new_v5(&uuid, version.to_string().as_bytes())
 }

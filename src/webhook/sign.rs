@@ -45,18 +45,24 @@ impl Attempt {
     /// Webhooks. `secrets` sign for Standard Webhooks, all of them; the platform's header has room for
     /// one signature, by `platform`.
     #[must_use]
-    pub fn headers(&self, platform: &Secret, secrets: &[Secret], body: &[u8]) -> [(&'static str, String); 7] {
-        let seconds = self.at.timestamp();
-        let signatures: Vec<String> = secrets
-            .iter()
-            .map(|secret| standard_signature(secret, self.event_id, seconds, body))
-            .collect();
+    pub fn headers(
+        &self,
+        platform: &Secret,
+        secrets: &[Secret],
+        body: &[u8],
+    ) -> [(&'static str, String); 7] {
+        let (id, seconds) = (self.event_id.to_string(), self.at.timestamp());
+        let sign = |secret| standard_signature(secret, &id, seconds, body);
+        let signatures: Vec<String> = secrets.iter().map(sign).collect();
         [
             (X_WEBHOOK_EVENT, self.kind.name().to_owned()),
             (X_WEBHOOK_ID, self.webhook_id.to_string()),
             (X_WEBHOOK_SIGNATURE, platform_signature(platform, body)),
-            (X_WEBHOOK_TIMESTAMP, self.at.to_rfc3339_opts(SecondsFormat::Secs, true)),
-            (WEBHOOK_ID, self.event_id.to_string()),
+            (
+                X_WEBHOOK_TIMESTAMP,
+                self.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            ),
+            (WEBHOOK_ID, id),
             (WEBHOOK_SIGNATURE, signatures.join(" ")),
             (WEBHOOK_TIMESTAMP, seconds.to_string()),
         ]
@@ -79,9 +85,8 @@ pub fn platform_signature(secret: &Secret, body: &[u8]) -> String {
 /// The Standard Webhooks signature of an attempt: `v1,` and base64 of the HMAC-SHA256, keyed by the bytes
 /// that the secret encodes.
 #[must_use]
-pub fn standard_signature(secret: &Secret, event_id: Uuid, seconds: i64, body: &[u8]) -> String {
-    let (id, seconds) = (event_id.to_string(), seconds.to_string());
-    let code = standard_code(secret, &id, &seconds, body).finalize();
+pub fn standard_signature(secret: &Secret, id: &str, seconds: i64, body: &[u8]) -> String {
+    let code = standard_code(secret, id, &seconds.to_string(), body).finalize();
     format!("{VERSION},{}", base64::encode(&code.into_bytes()))
 }
 

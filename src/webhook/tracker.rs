@@ -139,13 +139,18 @@ impl Tracked {
     pub fn missing(&self) -> impl Iterator<Item = (u64, u64)> {
         let before = std::iter::once(0).chain(self.seen.iter().map(|(_, last)| *last));
         let gaps = before.zip(self.seen.iter().map(|(first, _)| *first));
-        gaps.filter_map(|(last, first)| (last + 1 < first).then(|| (last + 1, first - 1)))
+        gaps.filter(|(last, first)| last + 1 < *first)
+            .map(|(last, first)| (last + 1, first - 1))
     }
 
     /// Marks the version as seen; whether it was not.
     fn see(&mut self, version: u64) -> bool {
         let at = self.seen.partition_point(|(_, last)| *last < version);
-        if self.seen.get(at).is_some_and(|(first, _)| *first <= version) {
+        if self
+            .seen
+            .get(at)
+            .is_some_and(|(first, _)| *first <= version)
+        {
             return false;
         }
         self.seen.insert(at, (version, version));

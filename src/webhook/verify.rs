@@ -82,7 +82,9 @@ pub enum VerifyError {
         expected: &'static str,
     },
     /// The attempt was sent too long ago: somebody may be repeating it.
-    #[error("the attempt was sent at {at}, more than five minutes before the receiver's clock ({now})")]
+    #[error(
+        "the attempt was sent at {at}, more than five minutes before the receiver's clock ({now})"
+    )]
     TooOld {
         /// When it was sent.
         at: DateTime<Utc>,
@@ -90,7 +92,9 @@ pub enum VerifyError {
         now: DateTime<Utc>,
     },
     /// The attempt is to be sent in the future.
-    #[error("the attempt was sent at {at}, more than five minutes after the receiver's clock ({now})")]
+    #[error(
+        "the attempt was sent at {at}, more than five minutes after the receiver's clock ({now})"
+    )]
     TooNew {
         /// When it was sent.
         at: DateTime<Utc>,
@@ -141,12 +145,11 @@ impl Verifier {
         now: DateTime<Utc>,
     ) -> Result<Verified<'a>, VerifyError> {
         let headers = Headers::read(headers)?;
-        let event_id = match headers.get(WEBHOOK_SIGNATURE) {
-            Some(signatures) => Some(self.standard(&headers, signatures, body, now)?),
-            None => {
-                self.platform(&headers, body)?;
-                None
-            }
+        let event_id = if let Some(signatures) = headers.get(WEBHOOK_SIGNATURE) {
+            Some(self.standard(&headers, signatures, body, now)?)
+        } else {
+            self.platform(&headers, body)?;
+            None
         };
         let payload = EventPayload::parse(body)?;
         let says = |header, expected: &str| match headers.get(header) {
@@ -167,7 +170,10 @@ impl Verifier {
     ) -> Result<Uuid, VerifyError> {
         let id = headers.text(WEBHOOK_ID, "the id of an event")?;
         let seconds = headers.text(WEBHOOK_TIMESTAMP, UNIX_SECONDS)?;
-        let at = seconds.parse().ok().and_then(|it| DateTime::from_timestamp(it, 0));
+        let at = seconds
+            .parse()
+            .ok()
+            .and_then(|it| DateTime::from_timestamp(it, 0));
         let at = at.ok_or(VerifyError::MalformedHeader {
             header: WEBHOOK_TIMESTAMP,
             expected: UNIX_SECONDS,
@@ -187,7 +193,9 @@ impl Verifier {
         let decoded: Vec<_> = signatures.filter_map(base64::decode).collect();
         let is_ours = self.secrets.iter().any(|secret| {
             let code = standard_code(secret, id, seconds, body);
-            decoded.iter().any(|it| code.clone().verify_slice(it).is_ok())
+            decoded
+                .iter()
+                .any(|it| code.clone().verify_slice(it).is_ok())
         });
         if !is_ours {
             let header = WEBHOOK_SIGNATURE;
@@ -206,9 +214,10 @@ impl Verifier {
         let signature =
             unhex(signature).ok_or(VerifyError::MalformedHeader { header, expected })?;
         let is_of = |secret| platform_code(secret, body).verify_slice(&signature).is_ok();
-        match self.secrets.iter().any(is_of) {
-            true => Ok(()),
-            false => Err(VerifyError::NoMatch { header }),
+        if self.secrets.iter().any(is_of) {
+            Ok(())
+        } else {
+            Err(VerifyError::NoMatch { header })
         }
     }
 }
@@ -232,12 +241,15 @@ impl Headers {
         ];
         let mut read = Self(Vec::new());
         for (name, value) in headers {
-            let known = KNOWN.into_iter().find(|it| it.eq_ignore_ascii_case(name.as_ref()));
+            let known = KNOWN
+                .into_iter()
+                .find(|it| it.eq_ignore_ascii_case(name.as_ref()));
             let Some(header) = known else { continue };
             if read.get(header).is_some() {
                 return Err(VerifyError::RepeatedHeader { header });
             }
-            read.0.push((header, value.as_ref().trim_ascii().to_owned()));
+            read.0
+                .push((header, value.as_ref().trim_ascii().to_owned()));
         }
         Ok(read)
     }
@@ -248,7 +260,9 @@ impl Headers {
     }
 
     fn text(&self, header: &'static str, expected: &'static str) -> Result<&str, VerifyError> {
-        let value = self.get(header).ok_or(VerifyError::MissingHeader { header })?;
+        let value = self
+            .get(header)
+            .ok_or(VerifyError::MissingHeader { header })?;
         std::str::from_utf8(value).map_err(|_| VerifyError::MalformedHeader { header, expected })
     }
 }
