@@ -35,7 +35,7 @@ const COLUMNS: [Column; 2] = [Column::whole(""), Column::text("")];
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let institution = &args.institution.id;
     let application = block_on(async {
-        let engine = args.store.open_existing().await?;
+        let engine = args.store.open_to_read().await?;
         Ok(engine.load(institution, args.uuid).await?)
     })?;
     let Some(application) = application else {

@@ -12,6 +12,8 @@ mod engine;
 mod help;
 mod import;
 mod read;
+#[cfg(unix)]
+mod read_only;
 mod streams;
 mod terminal;
 mod validate;
