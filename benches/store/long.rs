@@ -48,10 +48,7 @@ pub fn growth_postgres() -> Vec<Row> {
     let (small, large) = (connect(), connect());
     let settle = async || {
         let client = server.client().await;
-        client
-            .batch_execute("VACUUM (ANALYZE)")
-            .await
-            .unwrap();
+        client.batch_execute("VACUUM (ANALYZE)").await.unwrap();
         client.batch_execute("CHECKPOINT").await.unwrap();
     };
     runtime.block_on(grow("PostgreSQL", 64, small, large, settle))

@@ -1,6 +1,7 @@
 //! What only a server can do to a store.
 
 mod corrupt;
+mod edited;
 mod faults;
 mod migration;
 mod slow;

@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_postgres::{GenericClient, Statement};
+use uuid::Uuid;
 
 use super::PostgresOptions;
-use super::batch;
-use super::failure::{Failure, is_lost, unavailable};
+use super::each::{Outcome, each, prepare};
+use super::failure::Failure;
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
-use super::read::{Seen, seal, see};
-use super::statement::Shape;
+use super::read::seal;
 use super::together::together;
-use crate::store::decide::{decide, replay};
-use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
+use crate::store::{Append, Atomicity, StoreError};
 
 /// How often a command is tried again that lost a race without being refused.
 const MOST_ATTEMPTS: u32 = 200;
@@ -34,13 +32,6 @@ struct Shared {
     queue: Mutex<Queue>,
     commits: watch::Sender<()>,
     tell: mpsc::Sender<()>,
-}
-
-/// What became of one command of a statement.
-pub(super) enum Outcome {
-    Answered(Answer),
-    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
-    Again,
 }
 
 impl Coalescer {
@@ -149,7 +140,7 @@ impl Shared {
         let is_atomic = batch.iter().any(|item| item.stands_or_falls_together);
         let attempt = self.attempt(&batch, is_atomic);
         match attempt.await {
-            Ok(outcomes) => self.answer(batch, outcomes, is_atomic),
+            Ok(outcomes) => self.answer(batch, outcomes).await,
             Err(Failure::Undone(_) | Failure::Stray(_)) if batch.len() > 1 => {
                 // Something is wrong with one of them; the others need not suffer.
                 let mut again = Vec::new();
@@ -162,36 +153,59 @@ impl Shared {
         }
     }
 
-    fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>, is_atomic: bool) -> Vec<Item> {
+    /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
+    /// to those whose commands are committed.
+    async fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>) -> Vec<Item> {
         self.commits.send_replace(());
         // If one is under way already, it comes after this commit.
         let _ = self.tell.try_send(());
-        if is_atomic {
-            let answers: Option<Vec<Answer>> = outcomes
-                .into_iter()
-                .map(|outcome| match outcome {
-                    Outcome::Answered(answer) => Some(answer),
-                    Outcome::Again => None,
-                })
-                .collect();
-            return match answers {
-                Some(answers) => {
-                    for item in batch {
-                        item.answer(answers.clone());
-                    }
-                    Vec::new()
+        let (mut again, mut edited, mut unexplained) = (Vec::new(), Vec::new(), Vec::new());
+        let mut why = None;
+        let mut outcomes = outcomes.into_iter();
+        for item in batch {
+            let mut answers = Vec::with_capacity(item.commands.len());
+            let mut unsealed = Vec::new();
+            let of_the_item = item.commands.iter().zip(outcomes.by_ref());
+            for (append, outcome) in of_the_item {
+                match outcome {
+                    Outcome::Answered(answer) => answers.push(answer),
+                    Outcome::Again => {}
+                    Outcome::Unsealed(digest) => unsealed.push((append.uuid(), digest)),
+                    Outcome::Unexplained(failure) => why = Some(failure),
                 }
-                None => retry(batch, &contended()),
-            };
-        }
-        let mut again = Vec::new();
-        for (item, outcome) in batch.into_iter().zip(outcomes) {
-            match outcome {
-                Outcome::Answered(answer) => item.answer(vec![answer]),
-                Outcome::Again => again.push(item),
+            }
+            if answers.len() == item.commands.len() {
+                item.answer(answers);
+            } else if !unsealed.is_empty() {
+                edited.push((item, unsealed));
+            } else if why.is_some() {
+                unexplained.push(item);
+            } else {
+                again.push(item);
             }
         }
-        retry(again, &contended())
+        let mut again = retry(again, &contended());
+        for (item, unsealed) in edited {
+            match self.seal(&unsealed).await {
+                Ok(()) => again.extend(retry(vec![item], &contended())),
+                Err(failure) => again.extend(self.fail(vec![item], &failure).await),
+            }
+        }
+        if let Some(failure) = why {
+            again.extend(self.fail(unexplained, &failure).await);
+        }
+        again
+    }
+
+    /// Seals the details of applications anew that somebody has edited, and that are good. Outside of every
+    /// transaction, or it would be rolled back with an all-or-nothing call that has to wait for it.
+    async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
+        let client = self.pool.get().await?;
+        for (uuid, digest) in unsealed {
+            let sealed = seal(&**client, *uuid, *digest).await;
+            sealed.map_err(Failure::without_effect)?;
+        }
+        Ok(())
     }
 
     async fn fail(&self, batch: Vec<Item>, failure: &Failure) -> Vec<Item> {
@@ -266,22 +280,6 @@ impl Shared {
     }
 }
 
-/// The statement for the commands, which are all of one kind.
-pub(super) async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
-    client
-        .prepare_cached(Shape::of(appends).sql())
-        .await
-        .map_err(|error| {
-            let is_unsent = is_lost(&error);
-            let error = unavailable(error);
-            if is_unsent {
-                Failure::Unsent(error)
-            } else {
-                Failure::Undone(error)
-            }
-        })
-}
-
 /// What a command hears that lost every race.
 fn contended() -> StoreError {
     StoreError::Unavailable {
@@ -311,74 +309,4 @@ fn refuse(item: Item, error: &StoreError) {
     let answers = item.commands.iter().map(|_| Err(error.clone().into()));
     let answers = answers.collect();
     item.answer(answers);
-}
-
-/// Carries out commands, no two of which share a token, in one statement, each for itself.
-pub(super) async fn each(
-    client: &impl GenericClient,
-    statement: &Statement,
-    appends: &[&Append],
-    place: usize,
-) -> Result<Vec<Outcome>, Failure> {
-    let mut events = batch::append(client, statement, appends, place).await?;
-    let left: Vec<&Append> = appends
-        .iter()
-        .filter(|append| !events.contains_key(&append.uuid()))
-        .copied()
-        .collect();
-    let seen = if left.is_empty() {
-        None
-    } else {
-        Some(see(client, &left).await)
-    };
-    let mut outcomes = Vec::with_capacity(appends.len());
-    for append in appends {
-        let uuid = append.uuid();
-        outcomes.push(match (events.remove(&uuid), &seen) {
-            (Some(event), _) => {
-                let receipt = |event| Receipt {
-                    event,
-                    replayed: false,
-                };
-                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
-            }
-            (None, Some(Ok(seen))) => {
-                let outcome = explain(append, seen);
-                if matches!(outcome, Outcome::Again)
-                    && let Some(digest) = seen.unsealed(uuid)
-                {
-                    seal(client, uuid, digest).await?;
-                }
-                outcome
-            }
-            // Nothing was changed for it; only why is not known.
-            (None, _) => Outcome::Again,
-        });
-    }
-    Ok(outcomes)
-}
-
-/// Why a command did not go through.
-fn explain(append: &Append, seen: &Seen) -> Outcome {
-    let explained = || -> Answer {
-        if let Some(recorded) = seen.recorded(append)? {
-            return Ok(replay(append, recorded)?);
-        }
-        let uuid = append.uuid();
-        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
-            return Err(Refusal::AlreadyExists { uuid }.into());
-        }
-        let event = decide(append, seen.application(append)?)?;
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
-    };
-    match explained() {
-        // It would be legal by now.
-        Ok(Receipt {
-            replayed: false, ..
-        }) => Outcome::Again,
-        answer => Outcome::Answered(answer),
-    }
 }

@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use crate::store::StoreError;
 
 /// What an error says about the statement that it befell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Failure {
     /// It was rolled back, and may well succeed the next time.
     Again(StoreError),
@@ -31,6 +31,17 @@ impl Failure {
             | Self::Undone(error)
             | Self::Unsent(error)
             | Self::Unknown(error) => error,
+        }
+    }
+
+    /// The same, of something that changes nothing without a later statement: that its own outcome is unknown
+    /// does not matter.
+    pub(super) fn without_effect(self) -> Self {
+        match self {
+            Self::Unknown(StoreError::UnknownOutcome { reason, cause }) => {
+                Self::Unsent(StoreError::Unavailable { reason, cause })
+            }
+            known => known,
         }
     }
 }

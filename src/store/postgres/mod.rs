@@ -2,6 +2,7 @@
 
 mod batch;
 mod coalesce;
+mod each;
 mod failure;
 mod pool;
 mod queue;

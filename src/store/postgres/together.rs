@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use deadpool_postgres::Object;
 
-use super::coalesce::{Outcome, each, prepare};
+use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, unavailable};
 use super::queue::{MOST, Token, tokens};
 use super::statement::Kind;
@@ -31,6 +31,9 @@ pub(super) async fn together(
         let answers = each(&*transaction, statement, &commands, place).await?;
         place += commands.len();
         for (at, answer) in wave.into_iter().zip(answers) {
+            if let Outcome::Unexplained(failure) = answer {
+                return Err(failure);
+            }
             if let Some(outcome) = outcomes.get_mut(at) {
                 *outcome = Some(answer);
             }

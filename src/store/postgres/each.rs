@@ -1,0 +1,106 @@
+//! One statement for many commands, each for itself, and why some of them did not go through.
+
+use deadpool_postgres::Object;
+use tokio_postgres::{GenericClient, Statement};
+use uuid::Uuid;
+
+use super::batch;
+use super::failure::{Failure, is_lost, unavailable};
+use super::queue::Answer;
+use super::read::{Seen, see};
+use super::statement::Shape;
+use crate::store::decide::{decide, replay};
+use crate::store::{Append, ExecuteError, Receipt, Refusal};
+
+/// What became of one command of a statement.
+pub(super) enum Outcome {
+    Answered(Answer),
+    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
+    Again,
+    /// Nothing was changed, since somebody has edited the details: they are good, and this is their digest.
+    Unsealed(Uuid),
+    /// Nothing was changed for it; this befell the question why.
+    Unexplained(Failure),
+}
+
+/// The statement for the commands, which are all of one kind.
+pub(super) async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
+    client
+        .prepare_cached(Shape::of(appends).sql())
+        .await
+        .map_err(|error| {
+            let is_unsent = is_lost(&error);
+            let error = unavailable(error);
+            if is_unsent {
+                Failure::Unsent(error)
+            } else {
+                Failure::Undone(error)
+            }
+        })
+}
+
+/// Carries out commands, no two of which share a token, in one statement, each for itself.
+pub(super) async fn each(
+    client: &impl GenericClient,
+    statement: &Statement,
+    appends: &[&Append],
+    place: usize,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut events = batch::append(client, statement, appends, place).await?;
+    let left: Vec<&Append> = appends
+        .iter()
+        .filter(|append| !events.contains_key(&append.uuid()))
+        .copied()
+        .collect();
+    let seen = if left.is_empty() {
+        None
+    } else {
+        // What went through may be committed by now, whatever becomes of this question.
+        Some(see(client, &left).await.map_err(Failure::without_effect))
+    };
+    let mut outcomes = Vec::with_capacity(appends.len());
+    for append in appends {
+        let uuid = append.uuid();
+        outcomes.push(match (events.remove(&uuid), &seen) {
+            (Some(event), _) => {
+                let receipt = |event| Receipt {
+                    event,
+                    replayed: false,
+                };
+                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
+            }
+            (None, Some(Ok(seen))) => explain(append, seen),
+            (None, Some(Err(failure))) => Outcome::Unexplained(failure.clone()),
+            // Whatever did not go through was asked about.
+            (None, None) => Outcome::Again,
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Why a command did not go through.
+fn explain(append: &Append, seen: &Seen) -> Outcome {
+    let explained = || -> Answer {
+        if let Some(recorded) = seen.recorded(append)? {
+            return Ok(replay(append, recorded)?);
+        }
+        let uuid = append.uuid();
+        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
+            return Err(Refusal::AlreadyExists { uuid }.into());
+        }
+        let event = decide(append, seen.application(append)?)?;
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
+    };
+    match explained() {
+        // It would be legal by now.
+        Ok(Receipt {
+            replayed: false, ..
+        }) => seen
+            .unsealed(append.uuid())
+            .map_or(Outcome::Again, Outcome::Unsealed),
+        answer => Outcome::Answered(answer),
+    }
+}
