@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::PostgresOptions;
 use super::each::{Outcome, each, prepare};
-use super::failure::Failure;
+use super::failure::{Failure, in_time};
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::seal;
 use super::together::together;
@@ -202,8 +202,14 @@ impl Shared {
     async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
         let client = self.pool.get().await?;
         for (uuid, digest) in unsealed {
-            let sealed = seal(&**client, *uuid, *digest).await;
-            sealed.map_err(Failure::without_effect)?;
+            let sealed = seal(&**client, *uuid, *digest);
+            let sealed = in_time(self.options.answer_timeout, sealed).await;
+            if let Err(failure) = sealed.map_err(Failure::without_effect) {
+                if failure.is_of_the_connection() {
+                    drop(Object::take(client));
+                }
+                return Err(failure);
+            }
         }
         Ok(())
     }
@@ -255,28 +261,28 @@ impl Shared {
     /// One try, on one connection. Should the server not answer, the connection is given up.
     async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Outcome>, Failure> {
         let mut client = self.pool.get().await?;
+        let limit = self.options.answer_timeout;
         let appends: Vec<&Append> = batch.iter().flat_map(|item| &item.commands).collect();
         let attempt = async {
             if is_atomic {
-                together(&mut client, &appends).await
+                together(&mut client, &appends, limit).await
             } else {
-                let statement = prepare(&client, &appends).await?;
+                let statement = prepare(&client, &appends, limit).await?;
                 let client: &tokio_postgres::Client = &client;
-                each(client, &statement, &appends, 0).await
+                each(client, &statement, &appends, 0, limit).await
             }
         };
-        if let Ok(outcomes) = tokio::time::timeout(self.options.answer_timeout, attempt).await {
-            return outcomes;
+        let outcomes = attempt.await;
+        let is_over = match &outcomes {
+            Ok(outcomes) => outcomes.iter().any(|outcome| {
+                matches!(outcome, Outcome::Unexplained(failure) if failure.is_of_the_connection())
+            }),
+            Err(failure) => failure.is_of_the_connection(),
+        };
+        if is_over {
+            drop(Object::take(client));
         }
-        // Not to be used again: an answer may yet come.
-        drop(Object::take(client));
-        Err(Failure::Unknown(StoreError::UnknownOutcome {
-            reason: format!(
-                "the server has not answered within {:?}",
-                self.options.answer_timeout
-            ),
-            cause: None,
-        }))
+        outcomes
     }
 }
 

@@ -1,11 +1,13 @@
 //! One statement for many commands, each for itself, and why some of them did not go through.
 
+use std::time::Duration;
+
 use deadpool_postgres::Object;
 use tokio_postgres::{GenericClient, Statement};
 use uuid::Uuid;
 
 use super::batch;
-use super::failure::{Failure, is_lost, unavailable};
+use super::failure::{Failure, in_time};
 use super::queue::Answer;
 use super::read::{Seen, see};
 use super::statement::Shape;
@@ -24,29 +26,27 @@ pub(super) enum Outcome {
 }
 
 /// The statement for the commands, which are all of one kind.
-pub(super) async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
-    client
-        .prepare_cached(Shape::of(appends).sql())
-        .await
-        .map_err(|error| {
-            let is_unsent = is_lost(&error);
-            let error = unavailable(error);
-            if is_unsent {
-                Failure::Unsent(error)
-            } else {
-                Failure::Undone(error)
-            }
-        })
+pub(super) async fn prepare(
+    client: &Object,
+    appends: &[&Append],
+    limit: Duration,
+) -> Result<Statement, Failure> {
+    let sql = Shape::of(appends).sql();
+    let prepared = async { Ok(client.prepare_cached(sql).await?) };
+    let prepared = in_time(limit, prepared).await;
+    prepared.map_err(Failure::without_effect)
 }
 
-/// Carries out commands, no two of which share a token, in one statement, each for itself.
+/// Carries out commands, no two of which share a token, in one statement, each for itself. The limit is
+/// that of each of the server's answers.
 pub(super) async fn each(
     client: &impl GenericClient,
     statement: &Statement,
     appends: &[&Append],
     place: usize,
+    limit: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
-    let mut events = batch::append(client, statement, appends, place).await?;
+    let mut events = in_time(limit, batch::append(client, statement, appends, place)).await?;
     let left: Vec<&Append> = appends
         .iter()
         .filter(|append| !events.contains_key(&append.uuid()))
@@ -56,7 +56,8 @@ pub(super) async fn each(
         None
     } else {
         // What went through may be committed by now, whatever becomes of this question.
-        Some(see(client, &left).await.map_err(Failure::without_effect))
+        let seen = in_time(limit, see(client, &left)).await;
+        Some(seen.map_err(Failure::without_effect))
     };
     let mut outcomes = Vec::with_capacity(appends.len());
     for append in appends {

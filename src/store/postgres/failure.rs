@@ -1,6 +1,7 @@
 //! PostgreSQL's errors in the store's terms.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::Error;
@@ -32,6 +33,11 @@ impl Failure {
             | Self::Unsent(error)
             | Self::Unknown(error) => error,
         }
+    }
+
+    /// Whether the connection is lost, or to be given up because an answer may yet come.
+    pub(super) const fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Unsent(_) | Self::Unknown(_))
     }
 
     /// The same, of something that changes nothing without a later statement: that its own outcome is unknown
@@ -86,15 +92,18 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether the connection is lost, as opposed to something being wrong with what was sent.
-pub(super) fn is_lost(error: &Error) -> bool {
-    error.code().is_none_or(|state| {
-        [
-            SqlState::ADMIN_SHUTDOWN,
-            SqlState::CRASH_SHUTDOWN,
-            SqlState::CANNOT_CONNECT_NOW,
-        ]
-        .contains(state)
+/// The answer to one statement, if the server gives one in time. How many statements a call takes is no
+/// concern of the limit.
+pub(super) async fn in_time<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let answer = tokio::time::timeout(limit, answer).await;
+    answer.unwrap_or_else(|_| {
+        Err(Failure::Unknown(StoreError::UnknownOutcome {
+            reason: format!("the server has not answered within {limit:?}"),
+            cause: None,
+        }))
     })
 }
 
