@@ -3,7 +3,10 @@
 mod corrupt;
 mod edited;
 mod faults;
+mod limits;
 mod migration;
+mod restored;
+mod rights;
 mod slow;
 mod tls;
 mod wire;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::PostgresOptions;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, in_time};
+use super::home::Home;
 use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
 use super::read::seal;
 use super::together::together;
@@ -27,6 +28,7 @@ pub(super) struct Coalescer {
 }
 
 struct Shared {
+    home: Arc<Home>,
     pool: Pool,
     options: PostgresOptions,
     queue: Mutex<Queue>,
@@ -36,6 +38,7 @@ struct Shared {
 
 impl Coalescer {
     pub(super) fn new(
+        home: Arc<Home>,
         pool: Pool,
         options: PostgresOptions,
         commits: watch::Sender<()>,
@@ -43,6 +46,7 @@ impl Coalescer {
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
+                home,
                 pool,
                 options,
                 queue: Mutex::default(),
@@ -81,7 +85,7 @@ impl Coalescer {
             .queue()
             .push(items.into_iter(), self.shared.options.writers);
         if is_worker_needed {
-            tokio::spawn(Arc::clone(&self.shared).work());
+            self.shared.home.spawn(Arc::clone(&self.shared).work());
         }
         let mut all = Vec::with_capacity(count);
         for answer in answers {

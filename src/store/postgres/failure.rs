@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -54,7 +54,12 @@ impl Failure {
 
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
-        let reason = format!("cannot connect to PostgreSQL: {}", chain(&error));
+        let reason = match error {
+            PoolError::Timeout(TimeoutType::Wait) => {
+                "all of the store's connections are in use, and none became free in time".to_owned()
+            }
+            _ => format!("cannot connect to PostgreSQL: {}", chain(&error)),
+        };
         Self::Unsent(StoreError::Unavailable {
             reason,
             cause: Some(Arc::new(error)),

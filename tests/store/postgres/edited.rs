@@ -49,6 +49,41 @@ async fn what_is_committed_is_told_whatever_befalls_an_edited_neighbour() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read() {
+    // Given a role that may not read why: what a batch needs, but no right to the rest of the events
+    let (schema, engine) = fresh().await;
+    for answer in engine.execute_many((0..3).map(upload).collect()).await {
+        let _ = answer.unwrap();
+    }
+    edit(
+        &schema,
+        "CREATE ROLE blind LOGIN; \
+         DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO blind', current_schema()); END $$; \
+         GRANT SELECT ON certlife_schema, certlife_feed, certlife_idempotency TO blind; \
+         GRANT SELECT, INSERT, UPDATE ON certlife_application TO blind; \
+         GRANT INSERT, SELECT (uuid, version, kind, at, text, transaction) ON certlife_event TO blind",
+    )
+    .await;
+    let url = schema.url().replace("tests@", "blind@");
+    let blind = super::engine(&url, impatient()).await;
+    // When one command of three is refused
+    let calls = vec![
+        act(0, Action::Approve),
+        act(1, Action::BeginProcessing),
+        act(2, Action::Approve),
+    ];
+    let answers = blind.execute_many(calls).await;
+    // Then it says what stands in the way, and the others were carried out
+    assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
+    assert!(
+        matches!(&answers[1], Err(ExecuteError::Store(StoreError::Unavailable { reason, .. }))
+            if reason.contains("certlife_event")),
+        "{answers:?}"
+    );
+    check(&engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_or_none_goes_on_with_what_was_edited() {
     let schema = fresh().await.0;
     let patient = PostgresOptions {
