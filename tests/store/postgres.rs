@@ -7,6 +7,7 @@ mod limits;
 mod migration;
 mod restored;
 mod rights;
+mod runtimes;
 mod slow;
 mod tls;
 mod wire;

@@ -52,7 +52,7 @@ impl Server {
     /// The same, with more settings.
     pub fn start_with(settings: &str) -> Self {
         let mut server = Self::set_up();
-        server.settings = settings.to_owned();
+        settings.clone_into(&mut server.settings);
         server.launch();
         server
     }

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::PostgresOptions;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, in_time};
 use super::home::Home;
-use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
+use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;
 use super::together::together;
 use crate::store::{Append, Atomicity, StoreError};
@@ -21,6 +21,9 @@ const MOST_ATTEMPTS: u32 = 200;
 
 /// How long to wait before a lost connection is tried again.
 const RECONNECT: Duration = Duration::from_millis(100);
+
+/// What a command hears whose worker is gone.
+const ABANDONED: &str = "its worker is gone: the runtime that the store lives on was shut down";
 
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
@@ -65,35 +68,26 @@ impl Coalescer {
         let mut answers = Vec::new();
         let since = Instant::now();
         let mut item = |commands| {
-            let (answer, receiver) = oneshot::channel();
-            answers.push(receiver);
-            Item {
-                commands,
-                stands_or_falls_together: atomicity == Atomicity::All,
-                answer,
-                since,
-                attempts: 0,
-                unknown: None,
-            }
+            let (item, answer) = Item::new(commands, atomicity == Atomicity::All, since);
+            answers.push(answer);
+            item
         };
         let items: Vec<_> = match atomicity {
             Atomicity::All => vec![item(batch)],
             Atomicity::Each => batch.into_iter().map(|it| item(vec![it])).collect(),
         };
-        let is_worker_needed = self
-            .shared
-            .queue()
-            .push(items.into_iter(), self.shared.options.writers);
+        let most_workers = self.shared.options.writers;
+        let is_worker_needed = self.shared.queue().push(items.into_iter(), most_workers);
         if is_worker_needed {
-            self.shared.home.spawn(Arc::clone(&self.shared).work());
+            self.shared.start_worker();
         }
         let mut all = Vec::with_capacity(count);
         for answer in answers {
             match answer.await {
                 Ok(answers) => all.extend(answers),
-                // Only where the runtime is shut down under way.
+                // Whoever had it under way is gone.
                 Err(_) => all.push(Err(StoreError::UnknownOutcome {
-                    reason: "the runtime was shut down".to_owned(),
+                    reason: ABANDONED.to_owned(),
                     cause: None,
                 }
                 .into())),
@@ -108,20 +102,14 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out batch after batch, until nothing is left that could be.
-    async fn work(self: Arc<Self>) {
-        loop {
-            self.gather().await;
-            let Some(batch) = self.queue().take(self.options.writers) else {
-                return;
-            };
-            let busy: Vec<Token> = batch
-                .iter()
-                .flat_map(|item| item.commands.iter().flat_map(tokens))
-                .collect();
-            let again = self.carry_out(batch).await;
-            self.queue().put_back(&busy, again);
-        }
+    /// Starts a worker, who counts already.
+    fn start_worker(self: &Arc<Self>) {
+        let worker = Worker {
+            shared: Arc::clone(self),
+            busy: None,
+            is_done: false,
+        };
+        self.home.spawn(worker.work());
     }
 
     /// Callers who were answered together come back one after the other. Whoever takes the first of them
@@ -233,7 +221,7 @@ impl Shared {
                     let uuids = item.commands.iter().map(|it| it.uuid().to_string());
                     let row = format!("application {}", uuids.collect::<Vec<_>>().join(", "));
                     let problem = format!("an event stands after its last one: {detail}");
-                    refuse(item, &StoreError::corrupt(row, problem));
+                    item.refuse(&StoreError::corrupt(row, problem));
                 }
                 return Vec::new();
             }
@@ -253,7 +241,7 @@ impl Shared {
             if may_repeat && item.since.elapsed() < patience {
                 again.push(item);
             } else {
-                refuse(item, error);
+                item.refuse(error);
             }
         }
         if !again.is_empty() {
@@ -290,6 +278,63 @@ impl Shared {
     }
 }
 
+/// Who carries out batch after batch.
+struct Worker {
+    shared: Arc<Shared>,
+    /// The tokens of the batch that is under way.
+    busy: Option<Vec<Token>>,
+    is_done: bool,
+}
+
+impl Worker {
+    /// Until nothing is left that could be carried out.
+    async fn work(mut self) {
+        loop {
+            self.shared.gather().await;
+            let batch = self.shared.queue().take(self.shared.options.writers);
+            let Some(batch) = batch else {
+                self.is_done = true;
+                return;
+            };
+            self.busy = Some(batch.iter().flat_map(Item::tokens).collect());
+            let again = self.shared.carry_out(batch).await;
+            let busy = self.busy.take().unwrap_or_default();
+            self.shared.queue().put_back(&busy, again);
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// Whoever panics, or whose runtime is shut down, gives back what the others wait for.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let mut queue = self.shared.queue();
+        if let Some(busy) = self.busy.take() {
+            queue.put_back(&busy, Vec::new());
+        }
+        queue.lose_worker();
+        if std::thread::panicking() {
+            let is_worker_needed = queue.hire(self.shared.options.writers);
+            drop(queue);
+            if is_worker_needed {
+                self.shared.start_worker();
+            }
+            return;
+        }
+        let left = queue.give_up();
+        drop(queue);
+        let error = StoreError::Unavailable {
+            reason: ABANDONED.to_owned(),
+            cause: None,
+        };
+        for item in left {
+            item.refuse(&error);
+        }
+    }
+}
+
 /// What a command hears that lost every race.
 fn contended() -> StoreError {
     StoreError::Unavailable {
@@ -306,17 +351,8 @@ fn retry(batch: Vec<Item>, error: &StoreError) -> Vec<Item> {
         if item.attempts < MOST_ATTEMPTS {
             again.push(item);
         } else {
-            refuse(item, error);
+            item.refuse(error);
         }
     }
     again
-}
-
-/// Answers all commands of the item with the error; nobody is told that nothing was changed who was in
-/// doubt before.
-fn refuse(item: Item, error: &StoreError) {
-    let error = item.unknown.as_ref().unwrap_or(error).clone();
-    let answers = item.commands.iter().map(|_| Err(error.clone().into()));
-    let answers = answers.collect();
-    item.answer(answers);
 }

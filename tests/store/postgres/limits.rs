@@ -1,6 +1,6 @@
 //! Options at the ends of what they can be, and more callers than connections.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{ExecuteError, PostgresOptions, StoreError};
@@ -9,6 +9,9 @@ use super::{engine, impatient};
 use crate::harness::{Harness, Postgres};
 use crate::server::client;
 use crate::world::{act, check, id, ours, upload};
+
+/// How many commands wait for one application: as many as an impatient script sends.
+const LINE: usize = 6_001;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn options_beyond_the_limits_are_taken_for_the_nearest() {
@@ -82,4 +85,44 @@ async fn who_finds_every_connection_in_use_waits_for_one() {
     for question in questions {
         assert!(question.await.unwrap().unwrap().is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_line_for_one_application_costs_no_more_than_its_commands() {
+    // Given a line of thousands for one application, which somebody keeps locked
+    let schema = Postgres::fresh().await;
+    let options = PostgresOptions {
+        lock_timeout: Duration::from_mins(1),
+        answer_timeout: Duration::from_mins(1),
+        ..impatient()
+    };
+    let engine = engine(schema.url(), options).await;
+    let _ = engine.execute(upload(0)).await.unwrap();
+    let mut other = client(schema.url()).await;
+    let transaction = other.transaction().await.unwrap();
+    let lock = "SELECT FROM certlife_application WHERE uuid = $1 FOR UPDATE";
+    transaction.execute(lock, &[&id(0)]).await.unwrap();
+    let line = {
+        let engine = engine.clone();
+        let ways = [Action::Fail, Action::Retry].into_iter().cycle();
+        let call = ways.take(LINE).map(|action| act(0, action)).collect();
+        tokio::spawn(async move { engine.execute_many(call).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // When others come one after the other, they do not go along the line
+    let start = Instant::now();
+    for number in 1..100 {
+        let _ = engine.execute(upload(number)).await.unwrap();
+    }
+    let took = start.elapsed();
+    println!("100 commands beside a line of {LINE}: {took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    // And those in the line are carried out in its order
+    transaction.rollback().await.unwrap();
+    let start = Instant::now();
+    for (answer, version) in line.await.unwrap().into_iter().zip(2..) {
+        assert_eq!(answer.unwrap().event.version(), version);
+    }
+    println!("a line of {LINE}: {:?}", start.elapsed());
+    check(&engine).await;
 }
