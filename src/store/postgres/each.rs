@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::batch;
 use super::failure::{Failure, in_time};
 use super::queue::Answer;
-use super::read::{Seen, see};
+use super::read::{Seen, check_base, see};
 use super::statement::Shape;
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, ExecuteError, Receipt, Refusal};
@@ -23,6 +23,12 @@ pub(super) enum Outcome {
     Unsealed(Uuid),
     /// Nothing was changed for it; this befell the question why.
     Unexplained(Failure),
+}
+
+impl Outcome {
+    const fn is_again(&self) -> bool {
+        matches!(self, Self::Again)
+    }
 }
 
 /// The statement for the commands, which are all of one kind.
@@ -75,6 +81,15 @@ pub(super) async fn each(
             // Whatever did not go through was asked about.
             (None, None) => Outcome::Again,
         });
+    }
+    if left.len() == appends.len() && outcomes.iter().any(Outcome::is_again) {
+        // That is a lost race, or it will be so for ever.
+        let base = in_time(limit, check_base(client)).await;
+        if let Err(failure) = base.map_err(Failure::without_effect) {
+            for outcome in outcomes.iter_mut().filter(|it| it.is_again()) {
+                *outcome = Outcome::Unexplained(failure.clone());
+            }
+        }
     }
     Ok(outcomes)
 }
