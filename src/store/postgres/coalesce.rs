@@ -1,9 +1,11 @@
 //! Callers at the same time become one statement.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -23,7 +25,7 @@ const MOST_ATTEMPTS: u32 = 200;
 const RECONNECT: Duration = Duration::from_millis(100);
 
 /// What a command hears whose worker is gone.
-const ABANDONED: &str = "its worker is gone: the runtime that the store lives on was shut down";
+const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
 
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
@@ -297,7 +299,9 @@ impl Worker {
                 return;
             };
             self.busy = Some(batch.iter().flat_map(Item::tokens).collect());
-            let again = self.shared.carry_out(batch).await;
+            // Should it panic, its callers are in doubt, but nobody else.
+            let carried_out = AssertUnwindSafe(self.shared.carry_out(batch)).catch_unwind();
+            let again = carried_out.await.unwrap_or_default();
             let busy = self.busy.take().unwrap_or_default();
             self.shared.queue().put_back(&busy, again);
         }
@@ -305,7 +309,8 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// Whoever panics, or whose runtime is shut down, gives back what the others wait for.
+    /// Where the runtime is shut down, what others wait for is given back, and what nobody is left to carry
+    /// out is answered.
     fn drop(&mut self) {
         if self.is_done {
             return;
@@ -315,14 +320,6 @@ impl Drop for Worker {
             queue.put_back(&busy, Vec::new());
         }
         queue.lose_worker();
-        if std::thread::panicking() {
-            let is_worker_needed = queue.hire(self.shared.options.writers);
-            drop(queue);
-            if is_worker_needed {
-                self.shared.start_worker();
-            }
-            return;
-        }
         let left = queue.give_up();
         drop(queue);
         let error = StoreError::Unavailable {

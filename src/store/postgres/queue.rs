@@ -158,11 +158,6 @@ impl Queue {
                 self.blocked.insert(item.number, (item, before));
             }
         }
-        self.hire(most_workers)
-    }
-
-    /// Whether another worker is needed for what waits, who counts from now on.
-    pub(super) fn hire(&mut self, most_workers: usize) -> bool {
         let is_needed = self.waiting() > 0 && self.workers < most_workers;
         self.workers += usize::from(is_needed);
         is_needed
@@ -220,7 +215,7 @@ impl Queue {
         }
     }
 
-    /// A worker is gone without having been told to.
+    /// A worker is gone without having been told to go.
     pub(super) fn lose_worker(&mut self) {
         self.workers -= 1;
     }
