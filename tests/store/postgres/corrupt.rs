@@ -318,7 +318,7 @@ async fn what_is_corrupt_is_nothing_to_another_institution() {
             let requests = [
                 approve.clone(),
                 approve.clone().expecting(4),
-                approve.with_key(key("theirs")),
+                approve.with_key(key(&format!("{change}, {uuid}"))),
             ];
             for request in requests {
                 let answer = format!("{:?}", engine.execute(request.clone()).await);

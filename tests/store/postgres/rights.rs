@@ -70,7 +70,7 @@ async fn who_may_only_read_reads() {
     let world = World::<Postgres>::new().await;
     world.every_kind_with_keys().await;
     let schema = &world.harness;
-    let url = role(schema, "reader", "", READS).await;
+    let url = role(schema, "looker", "", READS).await;
     only_reads(&engine(&url, impatient()).await).await;
     let setting = "ALTER ROLE {role} SET default_transaction_read_only = on";
     let url = role(schema, "careful", setting, WRITES).await;
@@ -156,7 +156,7 @@ async fn a_database_that_cannot_hold_every_text_is_refused() {
         let url = server().url().replace("/postgres", &format!("/{database}"));
         let error = PostgresStore::connect(&url).await.unwrap_err();
         assert!(
-            matches!(&error, StoreError::Unavailable { reason, .. }
+            matches!(&error, StoreError::Misconfigured { reason, .. }
                 if reason.contains(encoding) && reason.contains("UTF8")),
             "{error}"
         );
