@@ -16,6 +16,7 @@ use super::home::Home;
 use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;
 use super::remember::remember;
+use super::statement::Shape;
 use super::together::together;
 use crate::store::{Append, Atomicity, StoreError};
 
@@ -262,7 +263,9 @@ impl Shared {
             if is_atomic {
                 together(&mut client, &appends, limit).await
             } else {
-                let statement = prepare(&client, &appends, limit).await?;
+                let is_first = batch.iter().all(|item| item.attempts == 0);
+                let shape = if is_first { Shape::of_first } else { Shape::of };
+                let statement = prepare(&client, shape(&appends), limit).await?;
                 let client: &tokio_postgres::Client = &client;
                 let mut outcomes = each(client, &statement, &appends, 0, limit).await?;
                 remember(client, &appends, &mut outcomes, limit).await;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use tokio_postgres::{GenericClient, Statement};
+use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
 use super::batch;
 use super::failure::{Failure, in_time};
 use super::queue::Answer;
 use super::read::{Seen, check_base, see};
-use super::statement::Shape;
+use super::statement::{Prepared, Shape};
 use crate::store::decide::{decide, replay};
 use crate::store::{Append, ExecuteError, Receipt, Refusal};
 
@@ -31,14 +31,16 @@ impl Outcome {
     }
 }
 
-/// The statement for the commands, which are all of one kind.
+/// A statement of this shape.
 pub(super) async fn prepare(
     client: &Object,
-    appends: &[&Append],
+    shape: Shape,
     limit: Duration,
-) -> Result<Statement, Failure> {
-    let sql = Shape::of(appends).sql();
-    let prepared = async { Ok(client.prepare_cached(sql).await?) };
+) -> Result<Prepared, Failure> {
+    let prepared = async {
+        let statement = client.prepare_cached(shape.sql()).await?;
+        Ok(Prepared { shape, statement })
+    };
     let prepared = in_time(limit, prepared).await;
     prepared.map_err(Failure::without_effect)
 }
@@ -47,7 +49,7 @@ pub(super) async fn prepare(
 /// that of each of the server's answers.
 pub(super) async fn each(
     client: &impl GenericClient,
-    statement: &Statement,
+    statement: &Prepared,
     appends: &[&Append],
     place: usize,
     limit: Duration,

@@ -8,7 +8,7 @@ use deadpool_postgres::Object;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, in_time};
 use super::queue::{MOST, Token, tokens};
-use super::statement::Kind;
+use super::statement::{Kind, Shape};
 use crate::store::{Append, ExecuteError};
 
 /// Carries out all of the commands in one transaction, or none.
@@ -22,7 +22,7 @@ pub(super) async fn together(
     let waves = waves(appends);
     let mut statements = Vec::with_capacity(waves.len());
     for wave in &waves {
-        statements.push(prepare(client, &of(appends, wave), limit).await?);
+        statements.push(prepare(client, Shape::of(&of(appends, wave)), limit).await?);
     }
     let begun = in_time(limit, async { Ok(client.transaction().await?) }).await;
     let transaction = begun.map_err(Failure::without_effect)?;
