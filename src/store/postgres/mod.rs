@@ -39,8 +39,8 @@ use pool::{Purpose, Target};
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// How many connections write at the same time, 1 to 1,000; 3. The commands that wait for one meanwhile become
-    /// one statement, so more of them make smaller statements.
+    /// How many connections write at the same time, 1 to 1,000; 2. The commands that wait for one meanwhile become
+    /// one statement, so more of them make smaller statements; a server with many cores may want more.
     pub writers: usize,
     /// How many connections read at the same time, 1 to 1,000; 4. Whoever finds all of them in use waits for
     /// one, two minutes at most.
@@ -61,7 +61,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            writers: 3,
+            writers: 2,
             readers: 4,
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(5),
