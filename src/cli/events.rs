@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 async fn print(args: &Args) -> Result<Outcome, Failure> {
-    let engine = args.store.open_existing().await?;
+    let engine = args.store.open_to_read().await?;
     // From before the first look, so that no commit falls between.
     let mut wake = engine.store().wake();
     let mut output = Output::plain();

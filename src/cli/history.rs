@@ -102,7 +102,7 @@ impl<'a> Entry<'a> {
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let institution = &args.institution.id;
     let history = block_on(async {
-        let engine = args.store.open_existing().await?;
+        let engine = args.store.open_to_read().await?;
         Ok(engine.history(institution, args.uuid).await?)
     })?;
     if history.is_empty() {

@@ -91,7 +91,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
-        let engine = args.store.open_existing().await?;
+        let engine = args.store.open_to_read().await?;
         let mut view = View::new(&args.form);
         let mut left = args.limit.unwrap_or(u64::MAX);
         let mut after = args.after;

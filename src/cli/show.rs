@@ -33,7 +33,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let institution = &args.institution.id;
     let application = block_on(async {
-        let engine = args.store.open_existing().await?;
+        let engine = args.store.open_to_read().await?;
         Ok(engine.load(institution, args.uuid).await?)
     })?;
     let Some(application) = application else {

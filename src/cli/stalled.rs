@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         if args.fail {
             fail(args, &args.store.open_existing().await?).await
         } else {
-            list(args, &args.store.open_existing().await?).await
+            list(args, &args.store.open_to_read().await?).await
         }
     })
 }

@@ -49,7 +49,7 @@ impl From<&Count> for Line {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let counts = block_on(async {
-        let engine = args.store.open_existing().await?;
+        let engine = args.store.open_to_read().await?;
         Ok(engine.counts(&args.institution.id).await?)
     })?;
     let mut output = Output::plain();

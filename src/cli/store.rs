@@ -1,7 +1,9 @@
 //! The store that a command works on: `--store`, or `CERTLIFE_STORE` in its place.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -50,18 +52,38 @@ impl Args {
         self.engine(self.place()?).await
     }
 
-    /// The engine for commands that only read: a file that is not there is a mistake.
+    /// The engine for commands that change what is there: a file that is not there is a mistake.
     pub(super) async fn open_existing(&self) -> Result<Engine<AnyStore>, Failure> {
+        self.engine(self.existing()?).await
+    }
+
+    /// The engine for commands that only read, also a file that they may not write.
+    pub(super) async fn open_to_read(&self) -> Result<Engine<AnyStore>, Failure> {
+        match self.existing()? {
+            Place::Sqlite(path) if !may_write(&path) => {
+                let store = SqliteStore::open_read_only(path)?;
+                Ok(Engine::new(AnyStore::Sqlite(store)))
+            }
+            place => self.engine(place).await,
+        }
+    }
+
+    fn existing(&self) -> Result<Place, Failure> {
         let place = self.place()?;
-        match &place {
-            Place::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => {
-                Err(Failure::Address(format!(
+        if let Place::Sqlite(path) = &place {
+            let is_there = path.try_exists().unwrap_or(true);
+            // An empty file would become a store, by no more than a look at it.
+            let is_empty = path
+                .metadata()
+                .is_ok_and(|it| it.is_file() && it.len() == 0);
+            if !is_there || is_empty {
+                return Err(Failure::Address(format!(
                     "there is no store at {}; apply and import create it",
                     path.display()
-                )))
+                )));
             }
-            _ => self.engine(place).await,
         }
+        Ok(place)
     }
 
     async fn engine(&self, place: Place) -> Result<Engine<AnyStore>, Failure> {
@@ -116,6 +138,20 @@ fn after_scheme(address: &OsStr) -> Option<PathBuf> {
 #[cfg(not(unix))]
 fn after_scheme(_: &OsStr) -> Option<PathBuf> {
     None
+}
+
+/// Whether the file may be written. Where that cannot be told, opening it will tell.
+fn may_write(path: &Path) -> bool {
+    if !path.is_file() {
+        return true;
+    }
+    let opened = File::options().write(true).open(path);
+    !opened.is_err_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        )
+    })
 }
 
 /// What stands there instead, without a password that may be part of it.

@@ -1,12 +1,11 @@
 //! What an idempotency key remembers: the event of its command, or that it was refused.
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::actor::Actor;
 use super::error::Refusal;
 use super::request::{Append, Operation, Recorded, Request};
-use crate::lifecycle::action::{Action, Command};
+use crate::lifecycle::action::Command;
 
 /// What became of the first command that had the key.
 #[derive(Debug, Clone)]
@@ -40,7 +39,8 @@ const CODES: [&str; 5] = [
 ];
 
 /// How it is stored, as JSON.
-#[derive(Serialize, Deserialize)]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text<'a> {
     operation: &'a str,
@@ -96,6 +96,8 @@ impl Refused {
     /// What is wrong with it.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn from_text(text: &str) -> Result<Self, String> {
+        use crate::lifecycle::action::Action;
+
         let text: Text<'_> =
             serde_json::from_str(text).map_err(|error| format!("its refusal: {error}"))?;
         let operations = Action::ALL.into_iter().map(Action::as_str);

@@ -13,6 +13,8 @@ mod follow;
 mod help;
 mod import;
 mod read;
+#[cfg(unix)]
+mod read_only;
 mod streams;
 mod terminal;
 mod validate;

@@ -1,9 +1,14 @@
 //! What only a server can do to a store.
 
 mod corrupt;
+mod edited;
 mod faults;
+mod limits;
 mod migration;
 mod misconfigured;
+mod restored;
+mod rights;
+mod runtimes;
 mod slow;
 mod tls;
 mod wire;

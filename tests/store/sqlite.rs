@@ -6,6 +6,7 @@ mod files;
 mod migration;
 mod others;
 mod places;
+mod read_only;
 
 use std::path::Path;
 

@@ -80,28 +80,20 @@ impl Server {
         )
     }
 
+    /// A server that follows this one and can be read, once it takes connections.
+    pub fn standby(&self) -> Self {
+        let standby = Self::without_data();
+        let folder = self.folder.to_str().unwrap();
+        standby.run(
+            "pg_basebackup",
+            &["-h", folder, "-U", "tests", "-R", "-c", "fast"],
+        );
+        standby.launch();
+        standby
+    }
+
     fn set_up() -> Self {
-        let programs = programs();
-        let folder = tempfile::Builder::new()
-            .prefix("certificate-lifecycle-pg-")
-            .tempdir()
-            .unwrap()
-            // From here on, it is the watchdog that deletes it.
-            .keep();
-        let run_as = unprivileged_user();
-        if let Some(user) = &run_as {
-            chown(&folder, Some(user.uid), Some(user.gid)).unwrap();
-            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        }
-        let watchdog = watchdog(&folder, &programs, run_as.as_ref());
-        let server = Self {
-            folder,
-            programs,
-            run_as,
-            watchdog,
-            settings: String::new(),
-            schemas: AtomicU32::new(0),
-        };
+        let server = Self::without_data();
         server.run(
             "initdb",
             &[
@@ -116,6 +108,30 @@ impl Server {
             ],
         );
         server
+    }
+
+    fn without_data() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new()
+            .prefix("certificate-lifecycle-pg-")
+            .tempdir()
+            .unwrap()
+            // From here on, it is the watchdog that deletes it.
+            .keep();
+        let run_as = unprivileged_user();
+        if let Some(user) = &run_as {
+            chown(&folder, Some(user.uid), Some(user.gid)).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let watchdog = watchdog(&folder, &programs, run_as.as_ref());
+        Self {
+            folder,
+            programs,
+            run_as,
+            watchdog,
+            settings: String::new(),
+            schemas: AtomicU32::new(0),
+        }
     }
 
     /// How to connect to it.

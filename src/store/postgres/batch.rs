@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{GenericClient, Row, Statement};
+use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::statement::{Kind, Shape};
+use super::statement::{Kind, Prepared};
 use super::text::encode;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::application::ApplicationDetails;
@@ -105,7 +105,7 @@ fn event_kind(command: &Command) -> EventKind {
 /// transaction's events so far.
 pub(super) async fn append(
     client: &impl GenericClient,
-    statement: &Statement,
+    statement: &Prepared,
     batch: &[&Append],
     place: usize,
 ) -> Result<HashMap<Uuid, Result<Event, StoreError>>, Failure> {
@@ -128,7 +128,7 @@ pub(super) async fn append(
         }
     }
     let place = i32::try_from(place).unwrap_or(i32::MAX);
-    let shape = Shape::of(batch);
+    let shape = statement.shape;
     /// The column, or its only value.
     macro_rules! column {
         ($column:expr) => {
@@ -168,7 +168,7 @@ pub(super) async fn append(
     if shape.has_keys {
         parameters.push(&common.key);
     }
-    let rows = client.query(statement, &parameters).await?;
+    let rows = client.query(&statement.statement, &parameters).await?;
     let by_uuid: HashMap<Uuid, &Append> = batch
         .iter()
         .map(|append| (append.uuid(), *append))

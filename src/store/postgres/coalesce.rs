@@ -1,22 +1,24 @@
 //! Callers at the same time become one statement.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_postgres::{GenericClient, Statement};
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use super::PostgresOptions;
-use super::batch;
-use super::failure::{Failure, is_lost, unavailable};
-use super::queue::{Answer, Item, MOST, Queue, Token, tokens};
-use super::read::{Seen, seal, see};
+use super::each::{Outcome, each, prepare};
+use super::failure::{Failure, in_time};
+use super::home::Home;
+use super::queue::{Answer, Item, MOST, Queue, Token};
+use super::read::seal;
 use super::remember::remember;
 use super::statement::Shape;
 use super::together::together;
-use crate::store::decide::{decide, replay};
-use crate::store::{Append, Atomicity, ExecuteError, Receipt, Refusal, StoreError};
+use crate::store::{Append, Atomicity, StoreError};
 
 /// How often a command is tried again that lost a race without being refused.
 const MOST_ATTEMPTS: u32 = 200;
@@ -24,12 +26,16 @@ const MOST_ATTEMPTS: u32 = 200;
 /// How long to wait before a lost connection is tried again.
 const RECONNECT: Duration = Duration::from_millis(100);
 
+/// What a command hears whose worker is gone.
+const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
+
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    home: Arc<Home>,
     pool: Pool,
     options: PostgresOptions,
     queue: Mutex<Queue>,
@@ -37,15 +43,9 @@ struct Shared {
     tell: mpsc::Sender<()>,
 }
 
-/// What became of one command of a statement.
-pub(super) enum Outcome {
-    Answered(Answer),
-    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
-    Again,
-}
-
 impl Coalescer {
     pub(super) fn new(
+        home: Arc<Home>,
         pool: Pool,
         options: PostgresOptions,
         commits: watch::Sender<()>,
@@ -53,6 +53,7 @@ impl Coalescer {
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
+                home,
                 pool,
                 options,
                 queue: Mutex::default(),
@@ -71,35 +72,26 @@ impl Coalescer {
         let mut answers = Vec::new();
         let since = Instant::now();
         let mut item = |commands| {
-            let (answer, receiver) = oneshot::channel();
-            answers.push(receiver);
-            Item {
-                commands,
-                stands_or_falls_together: atomicity == Atomicity::All,
-                answer,
-                since,
-                attempts: 0,
-                unknown: None,
-            }
+            let (item, answer) = Item::new(commands, atomicity == Atomicity::All, since);
+            answers.push(answer);
+            item
         };
         let items: Vec<_> = match atomicity {
             Atomicity::All => vec![item(batch)],
             Atomicity::Each => batch.into_iter().map(|it| item(vec![it])).collect(),
         };
-        let is_worker_needed = self
-            .shared
-            .queue()
-            .push(items.into_iter(), self.shared.options.writers);
+        let most_workers = self.shared.options.writers;
+        let is_worker_needed = self.shared.queue().push(items.into_iter(), most_workers);
         if is_worker_needed {
-            tokio::spawn(Arc::clone(&self.shared).work());
+            self.shared.start_worker();
         }
         let mut all = Vec::with_capacity(count);
         for answer in answers {
             match answer.await {
                 Ok(answers) => all.extend(answers),
-                // Only where the runtime is shut down under way.
+                // Whoever had it under way is gone.
                 Err(_) => all.push(Err(StoreError::UnknownOutcome {
-                    reason: "the runtime was shut down".to_owned(),
+                    reason: ABANDONED.to_owned(),
                     cause: None,
                 }
                 .into())),
@@ -114,20 +106,14 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out batch after batch, until nothing is left that could be.
-    async fn work(self: Arc<Self>) {
-        loop {
-            self.gather().await;
-            let Some(batch) = self.queue().take(self.options.writers) else {
-                return;
-            };
-            let busy: Vec<Token> = batch
-                .iter()
-                .flat_map(|item| item.commands.iter().flat_map(tokens))
-                .collect();
-            let again = self.carry_out(batch).await;
-            self.queue().put_back(&busy, again);
-        }
+    /// Starts a worker, who counts already.
+    fn start_worker(self: &Arc<Self>) {
+        let worker = Worker {
+            shared: Arc::clone(self),
+            busy: None,
+            is_done: false,
+        };
+        self.home.spawn(worker.work());
     }
 
     /// Callers who were answered together come back one after the other. Whoever takes the first of them
@@ -150,7 +136,7 @@ impl Shared {
         let is_atomic = batch.iter().any(|item| item.stands_or_falls_together);
         let attempt = self.attempt(&batch, is_atomic);
         match attempt.await {
-            Ok(outcomes) => self.answer(batch, outcomes, is_atomic),
+            Ok(outcomes) => self.answer(batch, outcomes).await,
             Err(Failure::Undone(_) | Failure::Stray(_)) if batch.len() > 1 => {
                 // Something is wrong with one of them; the others need not suffer.
                 let mut again = Vec::new();
@@ -163,36 +149,65 @@ impl Shared {
         }
     }
 
-    fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>, is_atomic: bool) -> Vec<Item> {
+    /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
+    /// to those whose commands are committed.
+    async fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>) -> Vec<Item> {
         self.commits.send_replace(());
         // If one is under way already, it comes after this commit.
         let _ = self.tell.try_send(());
-        if is_atomic {
-            let answers: Option<Vec<Answer>> = outcomes
-                .into_iter()
-                .map(|outcome| match outcome {
-                    Outcome::Answered(answer) => Some(answer),
-                    Outcome::Again => None,
-                })
-                .collect();
-            return match answers {
-                Some(answers) => {
-                    for item in batch {
-                        item.answer(answers.clone());
-                    }
-                    Vec::new()
+        let (mut again, mut edited, mut unexplained) = (Vec::new(), Vec::new(), Vec::new());
+        let mut why = None;
+        let mut outcomes = outcomes.into_iter();
+        for item in batch {
+            let mut answers = Vec::with_capacity(item.commands.len());
+            let mut unsealed = Vec::new();
+            let of_the_item = item.commands.iter().zip(outcomes.by_ref());
+            for (append, outcome) in of_the_item {
+                match outcome {
+                    Outcome::Answered(answer) => answers.push(answer),
+                    Outcome::Again => {}
+                    Outcome::Unsealed(digest) => unsealed.push((append.uuid(), digest)),
+                    Outcome::Unexplained(failure) => why = Some(failure),
                 }
-                None => retry(batch, &contended()),
-            };
-        }
-        let mut again = Vec::new();
-        for (item, outcome) in batch.into_iter().zip(outcomes) {
-            match outcome {
-                Outcome::Answered(answer) => item.answer(vec![answer]),
-                Outcome::Again => again.push(item),
+            }
+            if answers.len() == item.commands.len() {
+                item.answer(answers);
+            } else if !unsealed.is_empty() {
+                edited.push((item, unsealed));
+            } else if why.is_some() {
+                unexplained.push(item);
+            } else {
+                again.push(item);
             }
         }
-        retry(again, &contended())
+        let mut again = retry(again, &contended());
+        for (item, unsealed) in edited {
+            match self.seal(&unsealed).await {
+                Ok(()) => again.extend(retry(vec![item], &contended())),
+                Err(failure) => again.extend(self.fail(vec![item], &failure).await),
+            }
+        }
+        if let Some(failure) = why {
+            again.extend(self.fail(unexplained, &failure).await);
+        }
+        again
+    }
+
+    /// Seals the details of applications anew that somebody has edited, and that are good. Outside of every
+    /// transaction, or it would be rolled back with an all-or-nothing call that has to wait for it.
+    async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
+        let client = self.pool.get().await?;
+        for (uuid, digest) in unsealed {
+            let sealed = seal(&**client, *uuid, *digest);
+            let sealed = in_time(self.options.answer_timeout, sealed).await;
+            if let Err(failure) = sealed.map_err(Failure::without_effect) {
+                if failure.is_of_the_connection() {
+                    drop(Object::take(client));
+                }
+                return Err(failure);
+            }
+        }
+        Ok(())
     }
 
     async fn fail(&self, batch: Vec<Item>, failure: &Failure) -> Vec<Item> {
@@ -210,7 +225,7 @@ impl Shared {
                     let uuids = item.commands.iter().map(|it| it.uuid().to_string());
                     let row = format!("application {}", uuids.collect::<Vec<_>>().join(", "));
                     let problem = format!("an event stands after its last one: {detail}");
-                    refuse(item, &StoreError::corrupt(row, problem));
+                    item.refuse(&StoreError::corrupt(row, problem));
                 }
                 return Vec::new();
             }
@@ -230,7 +245,7 @@ impl Shared {
             if may_repeat && item.since.elapsed() < patience {
                 again.push(item);
             } else {
-                refuse(item, error);
+                item.refuse(error);
             }
         }
         if !again.is_empty() {
@@ -242,47 +257,85 @@ impl Shared {
     /// One try, on one connection. Should the server not answer, the connection is given up.
     async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Outcome>, Failure> {
         let mut client = self.pool.get().await?;
+        let limit = self.options.answer_timeout;
         let appends: Vec<&Append> = batch.iter().flat_map(|item| &item.commands).collect();
         let attempt = async {
             if is_atomic {
-                together(&mut client, &appends).await
+                together(&mut client, &appends, limit).await
             } else {
-                let statement = prepare(&client, &appends).await?;
+                let is_first = batch.iter().all(|item| item.attempts == 0);
+                let shape = if is_first { Shape::of_first } else { Shape::of };
+                let statement = prepare(&client, shape(&appends), limit).await?;
                 let client: &tokio_postgres::Client = &client;
-                let mut outcomes = each(client, &statement, &appends, 0).await?;
-                remember(client, &appends, &mut outcomes).await;
+                let mut outcomes = each(client, &statement, &appends, 0, limit).await?;
+                remember(client, &appends, &mut outcomes, limit).await;
                 Ok(outcomes)
             }
         };
-        if let Ok(outcomes) = tokio::time::timeout(self.options.answer_timeout, attempt).await {
-            return outcomes;
+        let outcomes = attempt.await;
+        let is_over = match &outcomes {
+            Ok(outcomes) => outcomes.iter().any(|outcome| {
+                matches!(outcome, Outcome::Unexplained(failure) if failure.is_of_the_connection())
+            }),
+            Err(failure) => failure.is_of_the_connection(),
+        };
+        if is_over {
+            drop(Object::take(client));
         }
-        // Not to be used again: an answer may yet come.
-        drop(Object::take(client));
-        Err(Failure::Unknown(StoreError::UnknownOutcome {
-            reason: format!(
-                "the server has not answered within {:?}",
-                self.options.answer_timeout
-            ),
-            cause: None,
-        }))
+        outcomes
     }
 }
 
-/// The statement for the commands, which are all of one kind.
-pub(super) async fn prepare(client: &Object, appends: &[&Append]) -> Result<Statement, Failure> {
-    client
-        .prepare_cached(Shape::of(appends).sql())
-        .await
-        .map_err(|error| {
-            let is_unsent = is_lost(&error);
-            let error = unavailable(error);
-            if is_unsent {
-                Failure::Unsent(error)
-            } else {
-                Failure::Undone(error)
-            }
-        })
+/// Who carries out batch after batch.
+struct Worker {
+    shared: Arc<Shared>,
+    /// The tokens of the batch that is under way.
+    busy: Option<Vec<Token>>,
+    is_done: bool,
+}
+
+impl Worker {
+    /// Until nothing is left that could be carried out.
+    async fn work(mut self) {
+        loop {
+            self.shared.gather().await;
+            let batch = self.shared.queue().take(self.shared.options.writers);
+            let Some(batch) = batch else {
+                self.is_done = true;
+                return;
+            };
+            self.busy = Some(batch.iter().flat_map(Item::tokens).collect());
+            // Should it panic, its callers are in doubt, but nobody else.
+            let carried_out = AssertUnwindSafe(self.shared.carry_out(batch)).catch_unwind();
+            let again = carried_out.await.unwrap_or_default();
+            let busy = self.busy.take().unwrap_or_default();
+            self.shared.queue().put_back(&busy, again);
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// Where the runtime is shut down, what others wait for is given back, and what nobody is left to carry
+    /// out is answered.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let mut queue = self.shared.queue();
+        if let Some(busy) = self.busy.take() {
+            queue.put_back(&busy, Vec::new());
+        }
+        queue.lose_worker();
+        let left = queue.give_up();
+        drop(queue);
+        let error = StoreError::Unavailable {
+            reason: ABANDONED.to_owned(),
+            cause: None,
+        };
+        for item in left {
+            item.refuse(&error);
+        }
+    }
 }
 
 /// What a command hears that lost every race.
@@ -301,87 +354,8 @@ fn retry(batch: Vec<Item>, error: &StoreError) -> Vec<Item> {
         if item.attempts < MOST_ATTEMPTS {
             again.push(item);
         } else {
-            refuse(item, error);
+            item.refuse(error);
         }
     }
     again
-}
-
-/// Answers all commands of the item with the error; nobody is told that nothing was changed who was in
-/// doubt before.
-fn refuse(item: Item, error: &StoreError) {
-    let error = item.unknown.as_ref().unwrap_or(error).clone();
-    let answers = item.commands.iter().map(|_| Err(error.clone().into()));
-    let answers = answers.collect();
-    item.answer(answers);
-}
-
-/// Carries out commands, no two of which share a token, in one statement, each for itself.
-pub(super) async fn each(
-    client: &impl GenericClient,
-    statement: &Statement,
-    appends: &[&Append],
-    place: usize,
-) -> Result<Vec<Outcome>, Failure> {
-    let mut events = batch::append(client, statement, appends, place).await?;
-    let left: Vec<&Append> = appends
-        .iter()
-        .filter(|append| !events.contains_key(&append.uuid()))
-        .copied()
-        .collect();
-    let seen = if left.is_empty() {
-        None
-    } else {
-        Some(see(client, &left).await)
-    };
-    let mut outcomes = Vec::with_capacity(appends.len());
-    for append in appends {
-        let uuid = append.uuid();
-        outcomes.push(match (events.remove(&uuid), &seen) {
-            (Some(event), _) => {
-                let receipt = |event| Receipt {
-                    event,
-                    replayed: false,
-                };
-                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
-            }
-            (None, Some(Ok(seen))) => {
-                let outcome = explain(append, seen);
-                if matches!(outcome, Outcome::Again)
-                    && let Some(digest) = seen.unsealed(uuid)
-                {
-                    seal(client, uuid, digest).await?;
-                }
-                outcome
-            }
-            // Nothing was changed for it; only why is not known.
-            (None, _) => Outcome::Again,
-        });
-    }
-    Ok(outcomes)
-}
-
-/// Why a command did not go through.
-fn explain(append: &Append, seen: &Seen) -> Outcome {
-    let explained = || -> Answer {
-        if let Some(used) = seen.used(append)? {
-            return Ok(replay(append, used)?);
-        }
-        let uuid = append.uuid();
-        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
-            return Err(Refusal::AlreadyExists { uuid }.into());
-        }
-        let event = decide(append, seen.application(append)?)?;
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
-    };
-    match explained() {
-        // It would be legal by now.
-        Ok(Receipt {
-            replayed: false, ..
-        }) => Outcome::Again,
-        answer => Outcome::Answered(answer),
-    }
 }

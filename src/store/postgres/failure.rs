@@ -1,6 +1,7 @@
 //! PostgreSQL's errors in the store's terms.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::Error;
@@ -9,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use crate::store::{Cause, StoreError};
 
 /// What an error says about the statement that it befell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Failure {
     /// It was rolled back, and may well succeed the next time.
     Again(StoreError),
@@ -33,6 +34,22 @@ impl Failure {
             | Self::Unknown(error) => error,
         }
     }
+
+    /// Whether the connection is lost, or to be given up because an answer may yet come.
+    pub(super) const fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Unsent(_) | Self::Unknown(_))
+    }
+
+    /// The same, of something that changes nothing without a later statement: that its own outcome is unknown
+    /// does not matter.
+    pub(super) fn without_effect(self) -> Self {
+        match self {
+            Self::Unknown(StoreError::UnknownOutcome { reason, cause }) => {
+                Self::Unsent(StoreError::Unavailable { reason, cause })
+            }
+            known => known,
+        }
+    }
 }
 
 impl From<PoolError> for Failure {
@@ -42,7 +59,9 @@ impl From<PoolError> for Failure {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 return Self::Unsent(not_connected(error));
             }
-            PoolError::Timeout(TimeoutType::Wait) => "all connections are in use".to_owned(),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                "all of the store's connections are in use, and none became free in time".to_owned()
+            }
             PoolError::Timeout(_) => "cannot connect to PostgreSQL: it does not answer".to_owned(),
             other => format!("cannot connect to PostgreSQL: {other}"),
         };
@@ -83,15 +102,18 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether the connection is lost, as opposed to something being wrong with what was sent.
-pub(super) fn is_lost(error: &Error) -> bool {
-    error.code().is_none_or(|state| {
-        [
-            SqlState::ADMIN_SHUTDOWN,
-            SqlState::CRASH_SHUTDOWN,
-            SqlState::CANNOT_CONNECT_NOW,
-        ]
-        .contains(state)
+/// The answer to one statement, if the server gives one in time. How many statements a call takes is no
+/// concern of the limit.
+pub(super) async fn in_time<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let answer = tokio::time::timeout(limit, answer).await;
+    answer.unwrap_or_else(|_| {
+        Err(Failure::Unknown(StoreError::UnknownOutcome {
+            reason: format!("the server has not answered within {limit:?}"),
+            cause: None,
+        }))
     })
 }
 

@@ -2,7 +2,9 @@
 
 mod batch;
 mod coalesce;
+mod each;
 mod failure;
+mod home;
 mod pool;
 mod queue;
 mod read;
@@ -31,32 +33,35 @@ use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use coalesce::Coalescer;
 use failure::Failure;
-use pool::Target;
+use home::Home;
+use pool::{Purpose, Target};
 
-/// How a database is used.
+/// How a database is used. What lies outside of the limits is taken for the nearest that does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// How many connections write at the same time; 3. The commands that wait for one meanwhile become
-    /// one statement, so more of them make smaller statements.
+    /// How many connections write at the same time, 1 to 1,000; 2. The commands that wait for one meanwhile become
+    /// one statement, so more of them make smaller statements; a server with many cores may want more.
     pub writers: usize,
-    /// How many connections read at the same time; 4.
+    /// How many connections read at the same time, 1 to 1,000; 4. Whoever finds all of them in use waits for
+    /// one, two minutes at most.
     pub readers: usize,
-    /// How long to wait for a connection; 5 seconds.
+    /// How long to wait for a server that is asked for a connection; 5 seconds.
     pub connect_timeout: Duration,
-    /// How long a command waits for a row that another transaction keeps locked; 5 seconds.
+    /// How long a command waits for a row that another transaction keeps locked, 1 ms to 24 days; 5 seconds.
     pub lock_timeout: Duration,
-    /// After how long a server that does not answer is given up; 30 seconds.
+    /// After how long a server that does not answer a statement is given up; 30 seconds. An all-or-nothing
+    /// call of many commands takes several statements.
     pub answer_timeout: Duration,
     /// How long a command is repeated, where that is safe, while the server cannot be reached; 10 seconds.
     pub patience: Duration,
-    /// How often whoever follows the feed looks for events that it did not hear of; 250 ms.
+    /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250 ms.
     pub poll: Duration,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            writers: 3,
+            writers: 2,
             readers: 4,
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(5),
@@ -67,11 +72,29 @@ impl Default for PostgresOptions {
     }
 }
 
+/// The most connections of a kind. A server has a few hundred for everybody.
+const MOST_CONNECTIONS: usize = 1000;
+
+impl PostgresOptions {
+    fn within_limits(mut self) -> Self {
+        let millisecond = Duration::from_millis(1);
+        // PostgreSQL's zero means to wait for ever, and its largest number of milliseconds is this.
+        let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
+        self.writers = self.writers.clamp(1, MOST_CONNECTIONS);
+        self.readers = self.readers.clamp(1, MOST_CONNECTIONS);
+        self.lock_timeout = self.lock_timeout.clamp(millisecond, longest);
+        self.poll = self.poll.max(millisecond);
+        self
+    }
+}
+
 /// Keeps everything in a PostgreSQL database, in tables that begin with `certlife_`, in the first schema of
 /// the connection's `search_path`.
 ///
 /// Commands that wait at the same time become one statement. Any number of processes on any number of
-/// machines may use one database. It runs within Tokio.
+/// machines may use one database. It lives on the Tokio runtime that it was opened on, which must have its timer
+/// and I/O turned on and go on running; other runtimes may use it. If that runtime ends, the store moves to the
+/// one of whoever asks next.
 ///
 /// A command that met a serialisation failure or a deadlock, or found no connection, is repeated. Where
 /// the connection was lost after it was sent, it is repeated if it has an idempotency key, and
@@ -84,6 +107,7 @@ pub struct PostgresStore {
 struct Shared {
     coalescer: Coalescer,
     target: Target,
+    home: Arc<Home>,
     readers: Pool,
     options: PostgresOptions,
     commits: watch::Sender<()>,
@@ -100,7 +124,7 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, and creates or upgrades the tables.
+    /// Connects, and creates or upgrades the tables where that is needed.
     ///
     /// The URL is PostgreSQL's: `postgres://user:password@host:port/database?sslmode=require`. With
     /// `sslmode=require` (or `verify-ca`, `verify-full`), the connection is encrypted and the server's certificate
@@ -109,9 +133,9 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database or role,
-    /// refuses the password, withholds a right or is older than 15; [`StoreError::Unavailable`] where
-    /// there is no way to the server now; [`StoreError::NewerSchema`] where a newer program has upgraded
-    /// the database.
+    /// refuses the password, withholds a right or is older than 15, or where the database's encoding is not
+    /// UTF8; [`StoreError::Unavailable`] where there is no way to the server now;
+    /// [`StoreError::NewerSchema`] where a newer program has upgraded the database.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, PostgresOptions::default()).await
     }
@@ -121,17 +145,33 @@ impl PostgresStore {
     /// # Errors
     /// See [`connect`](Self::connect).
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let options = options.within_limits();
         let target = Target::parse(url)?;
-        let writers = target.pool(options.writers.max(1), true, &options)?;
-        let readers = target.pool(options.readers.max(1), false, &options)?;
-        schema::migrate(&writers).await?;
+        let home = Arc::new(Home::here()?);
+        let pool = |purpose| target.pool(purpose, &home, &options);
+        let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
+        if !schema::is_newest(&readers).await? {
+            schema::migrate(&pool(Purpose::Migrating)?).await?;
+        }
+        if schema::is_behind(&readers).await? {
+            // Every connection that writes sees to that. Whoever may only read still can, but for the
+            // end of the feed.
+            drop(writers.get().await);
+        }
         let commits = watch::Sender::new(());
-        let tell = signal::tell(readers.clone());
-        let coalescer = Coalescer::new(writers, options.clone(), commits.clone(), tell);
+        let tell = signal::tell(&home, readers.clone());
+        let coalescer = Coalescer::new(
+            Arc::clone(&home),
+            writers,
+            options.clone(),
+            commits.clone(),
+            tell,
+        );
         Ok(Self {
             shared: Arc::new(Shared {
                 coalescer,
                 target,
+                home,
                 readers,
                 options,
                 commits,
@@ -213,7 +253,7 @@ impl Store for PostgresStore {
         self.shared.hearing.get_or_init(|| {
             let (open, is_open) = watch::channel(());
             let (target, commits) = (self.shared.target.clone(), self.shared.commits.clone());
-            signal::hear(target, commits, is_open);
+            signal::hear(&self.shared.home, target, commits, is_open);
             open
         });
         Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)

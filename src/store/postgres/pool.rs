@@ -1,30 +1,54 @@
 //! Connections.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Client, Config, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
+use super::home::Home;
+use super::schema;
 use crate::store::StoreError;
 
-/// Settings of connections that write. The plans of prepared statements are made once, perhaps while the
-/// tables are empty; so they may only be those that stay good: by index, row by row. And what was
-/// acknowledged is on disk, whatever the server's default.
-const WRITER: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
-    SELECT set_config('synchronous_commit', 'on', false) \
+/// What connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Writing,
+    Reading,
+    Migrating,
+}
+
+/// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock, nobody
+/// sees what was done under it, and what was tried again would fail again.
+const EVERYBODY: &str = "SET default_transaction_isolation = 'read committed'";
+
+/// What was acknowledged is on disk, whatever the server's default.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off'";
 
+/// The plans of prepared statements are made once, perhaps while the tables are empty; so they may only be
+/// those that stay good: by index, row by row.
+const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+
 const READER: &str = "SET default_transaction_read_only = on";
+
+/// How long to wait for one of the store's own connections that others use: that is work under way, and no
+/// server that cannot be reached.
+const BUSY: Duration = Duration::from_mins(2);
 
 /// Where to connect to, and how.
 #[derive(Clone)]
@@ -54,7 +78,7 @@ impl Target {
         let mut is_secure = false;
         for parameter in query.split('&').filter(|it| !it.is_empty()) {
             match parameter.split_once('=') {
-                Some(("sslrootcert", path)) => root_certificates = Some(PathBuf::from(path)),
+                Some(("sslrootcert", path)) => root_certificates = Some(decoded(path).into()),
                 Some(("sslmode", "require" | "verify-ca" | "verify-full")) => is_secure = true,
                 Some(("sslmode", "disable" | "allow" | "prefer")) => {}
                 Some(("sslmode", other)) => {
@@ -94,38 +118,50 @@ impl Target {
         Ok(Self { config, tls })
     }
 
-    /// Connections for writing or for reading.
+    /// Connections for a purpose, which live at home.
     pub(super) fn pool(
         &self,
-        size: usize,
-        is_for_writing: bool,
+        purpose: Purpose,
+        home: &Arc<Home>,
         options: &PostgresOptions,
     ) -> Result<Pool, StoreError> {
         let manager_config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let config = self.config.clone();
-        let manager = match &self.tls {
-            Some(tls) => Manager::from_config(config, tls.clone(), manager_config),
-            None => Manager::from_config(config, NoTls, manager_config),
+        let (config, home) = (self.config.clone(), Arc::clone(home));
+        let manager = match self.tls.clone() {
+            Some(tls) => Manager::from_connect(config, AtHome { home, tls }, manager_config),
+            None => Manager::from_connect(config, AtHome { home, tls: NoTls }, manager_config),
         };
-        let lock_timeout = options.lock_timeout.as_millis();
-        let settings = if is_for_writing {
-            format!("{WRITER}; SET lock_timeout = {lock_timeout}")
-        } else {
-            READER.to_owned()
+        let lock_timeout = format!("SET lock_timeout = {}", options.lock_timeout.as_millis());
+        let (size, settings) = match purpose {
+            Purpose::Writing => (
+                options.writers,
+                format!("{EVERYBODY}; {PLANS}; {lock_timeout}; {DURABLE}"),
+            ),
+            Purpose::Reading => (options.readers, format!("{EVERYBODY}; {READER}")),
+            Purpose::Migrating => (1, format!("{EVERYBODY}; {lock_timeout}; {DURABLE}")),
         };
-        let set_up = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        let limit = options.answer_timeout;
+        let set_up = Hook::async_fn(move |client: &mut ClientWrapper, _| {
             let settings = settings.clone();
             Box::pin(async move {
-                let set = client.batch_execute(&settings).await;
-                set.map_err(HookError::Backend)
+                let set_up = async {
+                    client.batch_execute(&settings).await?;
+                    match purpose {
+                        Purpose::Writing => schema::catch_up(client).await,
+                        Purpose::Reading | Purpose::Migrating => Ok(()),
+                    }
+                };
+                let set_up = tokio::time::timeout(limit, set_up).await;
+                let too_late = |_| HookError::message("the server does not answer");
+                set_up.map_err(too_late)?.map_err(HookError::Backend)
             })
         });
         Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.connect_timeout))
+            .wait_timeout(Some(BUSY.max(options.connect_timeout)))
             .create_timeout(Some(options.connect_timeout))
             .post_create(set_up)
             .build()
@@ -139,6 +175,70 @@ impl Target {
     pub(super) const fn parts(&self) -> (&Config, Option<&MakeRustlsConnect>) {
         (&self.config, self.tls.as_ref())
     }
+}
+
+/// Connects, and keeps the connection, on the store's runtime: the caller's may end before the connection does.
+struct AtHome<T> {
+    home: Arc<Home>,
+    tls: T,
+}
+
+/// Whoever does not wait for a connection any more does not leave a task behind.
+struct Abandoned(AbortHandle);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Connect for AtHome<T>
+where
+    T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
+    T::Stream: Sync + Send,
+    T::TlsConnect: Sync + Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        let (config, tls) = (config.clone(), self.tls.clone());
+        Box::pin(async move {
+            let connecting = self.home.spawn(async move {
+                let (client, connection) = config.connect(tls).await?;
+                let connected = tokio::spawn(async move {
+                    // How it ends, its client hears.
+                    let _ = connection.await;
+                });
+                Ok((client, connected))
+            });
+            let _abandoned = Abandoned(connecting.abort_handle());
+            match connecting.await {
+                Ok(connected) => connected,
+                // The runtime has just ended: to the pool, a server that cannot be reached.
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// A part of a URL without its percent signs, as the other parts are read.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|it| str::from_utf8(it).ok());
+        let digits = digits.filter(|it| *first == b'%' && !it.starts_with('+'));
+        if let Some(byte) = digits.and_then(|it| u8::from_str_radix(it, 16).ok()) {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn misconfigured(reason: String) -> StoreError {

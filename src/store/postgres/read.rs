@@ -137,6 +137,9 @@ pub(super) async fn feed(
         " ORDER BY e.transaction, e.place LIMIT $3"
     );
     let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
+    if rows.is_empty() {
+        check_base(&***client).await.map_err(Failure::into_error)?;
+    }
     let mut page = Vec::with_capacity(rows.len());
     for row in &rows {
         match read(row, Joined::recorded) {
@@ -160,6 +163,24 @@ pub(super) async fn feed_end(client: &Object) -> Result<Cursor, StoreError> {
     let rows = query(client, sql, &[]).await?;
     let last = rows.first().map(|row| read(row, Joined::cursor));
     Ok(last.transpose()?.unwrap_or(Cursor::START))
+}
+
+/// That there is one base, without which nothing is written and nothing is told. Only asked where that is so.
+pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failure> {
+    let rows = client.query_typed("SELECT base FROM certlife_feed LIMIT 2", &[]);
+    let rows = rows.await?;
+    if rows.len() == 1 {
+        return Ok(());
+    }
+    let problem = if rows.is_empty() {
+        "its row is missing"
+    } else {
+        "it has more than one row"
+    };
+    Err(Failure::Undone(StoreError::corrupt(
+        "table certlife_feed",
+        problem,
+    )))
 }
 
 pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
@@ -245,14 +266,15 @@ pub(super) async fn counts(
 /// An application as it was seen.
 struct SeenApplication {
     institution: String,
-    state: AnyApplication,
+    /// What is wrong with it is nothing to other institutions.
+    state: Result<AnyApplication, StoreError>,
     /// The digest of what was seen, where the stored one does not fit.
     unsealed: Option<Uuid>,
 }
 
 /// What is recorded about commands that did not go through, for the crate to decide why.
 pub(super) struct Seen {
-    applications: HashMap<Uuid, Result<SeenApplication, StoreError>>,
+    applications: HashMap<Uuid, SeenApplication>,
     /// What the keys were used for.
     keys: HashMap<(String, String), Result<Used, StoreError>>,
 }
@@ -263,19 +285,17 @@ impl Seen {
         &self,
         append: &Append,
     ) -> Result<Option<AnyApplication>, StoreError> {
-        match self.applications.get(&append.uuid()) {
-            Some(Ok(seen)) if seen.institution == append.request.institution.as_str() => {
-                Ok(Some(seen.state.clone()))
-            }
-            Some(Err(corrupt)) => Err(corrupt.clone()),
-            _ => Ok(None),
-        }
+        let institution = append.request.institution.as_str();
+        self.applications
+            .get(&append.uuid())
+            .filter(|seen| seen.institution == institution)
+            .map(|seen| seen.state.clone())
+            .transpose()
     }
 
     /// The digest of what was seen, if the stored one does not fit: somebody has edited the details.
     pub(super) fn unsealed(&self, uuid: Uuid) -> Option<Uuid> {
-        let seen = self.applications.get(&uuid)?;
-        seen.as_ref().ok()?.unsealed
+        self.applications.get(&uuid)?.unsealed
     }
 
     /// Whether there is an application by this identity, whoever's it is.
@@ -310,19 +330,19 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
     );
     let mut applications = HashMap::new();
     for row in &client.query(sql, &[&uuids]).await? {
-        let unsealed = row.try_get(20)?;
         let is_of_last_event = row.try_get::<_, Option<bool>>(21)?.unwrap_or_default();
-        let seen = read(row, |it| {
+        let state = read(row, |it| {
             let state = it.last_event()?.application();
             if !is_of_last_event {
                 return Err("its transaction is not that of its last event".to_owned());
             }
-            Ok(SeenApplication {
-                institution: it.institution()?,
-                state,
-                unsealed,
-            })
+            Ok(state)
         });
+        let seen = SeenApplication {
+            institution: row.try_get(1)?,
+            state,
+            unsealed: row.try_get(20)?,
+        };
         applications.insert(row.try_get(0)?, seen);
     }
     let with_key = |append: &&&Append| append.request.idempotency_key.is_some();

@@ -1,12 +1,13 @@
 //! Keys remember that their commands were refused.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
-use super::coalesce::Outcome;
-use super::failure::unavailable;
+use super::each::Outcome;
+use super::failure::{Failure, in_time};
 use crate::store::remembered::Refused;
 use crate::store::{Append, ExecuteError};
 
@@ -24,6 +25,7 @@ pub(super) async fn remember(
     client: &impl GenericClient,
     appends: &[&Append],
     outcomes: &mut [Outcome],
+    limit: Duration,
 ) {
     let mut places = Vec::new();
     let (mut keys, mut institutions) = (Vec::new(), Vec::new());
@@ -49,9 +51,11 @@ pub(super) async fn remember(
             [&keys, &institutions, &uuids, &texts];
         let rows = client.query(&statement, &parameters).await?;
         let uuids = rows.iter().map(|row| row.try_get::<_, Uuid>(0));
-        uuids.collect::<Result<HashSet<_>, _>>()
+        Ok(uuids.collect::<Result<HashSet<_>, _>>()?)
     };
-    let remembered = remembered.await.map_err(unavailable);
+    // Should it be remembered although nobody hears so: the next try is told the same.
+    let remembered = in_time(limit, remembered).await;
+    let remembered = remembered.map_err(Failure::without_effect);
     for (at, uuid) in places.into_iter().zip(&uuids) {
         let Some(outcome) = outcomes.get_mut(at) else {
             continue;
@@ -60,7 +64,7 @@ pub(super) async fn remember(
             // No two commands of a batch are about one application.
             Ok(remembered) if remembered.contains(uuid) => {}
             Ok(_) => *outcome = Outcome::Again,
-            Err(error) => *outcome = Outcome::Answered(Err(error.clone().into())),
+            Err(failure) => *outcome = Outcome::Unexplained(failure.clone()),
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Config, NoTls, Socket};
 
+use super::home::Home;
 use super::pool::Target;
 
 /// PostgreSQL locks the whole database for every transaction that notifies, so there is at most one in this
@@ -19,9 +20,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Starts telling; whatever is sent here becomes a notification soon.
-pub(super) fn tell(pool: Pool) -> mpsc::Sender<()> {
+pub(super) fn tell(home: &Home, pool: Pool) -> mpsc::Sender<()> {
     let (sender, mut receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    home.spawn(async move {
         while receiver.recv().await.is_some() {
             if let Ok(client) = pool.get().await {
                 // If it fails, others see the commit at their next look.
@@ -34,8 +35,13 @@ pub(super) fn tell(pool: Pool) -> mpsc::Sender<()> {
 }
 
 /// Starts to hear, until the store is closed: `open` is its only sender.
-pub(super) fn hear(target: Target, commits: watch::Sender<()>, mut open: watch::Receiver<()>) {
-    tokio::spawn(async move {
+pub(super) fn hear(
+    home: &Home,
+    target: Target,
+    commits: watch::Sender<()>,
+    mut open: watch::Receiver<()>,
+) {
+    home.spawn(async move {
         loop {
             let (config, tls) = target.parts();
             let heard = async {

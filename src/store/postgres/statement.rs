@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use tokio_postgres::Statement;
+
 use crate::store::{Append, Operation};
 
 /// Which statement.
@@ -22,20 +24,34 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) kind: Kind,
-    /// One command and no arrays; only where it has no key.
+    /// One command and no arrays, for a row that nobody has edited; only where it has no key.
     pub(super) is_one: bool,
     pub(super) has_keys: bool,
+}
+
+/// A statement that the server knows.
+pub(super) struct Prepared {
+    pub(super) shape: Shape,
+    pub(super) statement: Statement,
 }
 
 impl Shape {
     /// The shape for these commands, which are all of one kind.
     pub(super) fn of(batch: &[&Append]) -> Self {
         let has_key = |append: &&Append| append.request.idempotency_key.is_some();
-        let has_keys = batch.iter().any(has_key);
         Self {
             kind: batch.first().map_or(Kind::Transition, |it| Kind::of(it)),
-            is_one: batch.len() == 1 && !has_keys,
-            has_keys,
+            is_one: false,
+            has_keys: batch.iter().any(has_key),
+        }
+    }
+
+    /// The shape for commands that are tried for the first time: one alone may be spared the arrays.
+    pub(super) fn of_first(batch: &[&Append]) -> Self {
+        let shape = Self::of(batch);
+        Self {
+            is_one: batch.len() == 1 && !shape.has_keys,
+            ..shape
         }
     }
 
@@ -50,7 +66,9 @@ impl Shape {
                         is_one,
                         has_keys,
                     };
-                    (shape, lines_for(&with_seals(sql), shape))
+                    let lines = lines_for(&with_seals(sql), shape);
+                    let text = if is_one { of_parameters(&lines) } else { lines };
+                    (shape, text)
                 })
             };
             let creations = of(Kind::Creation, CREATION);
@@ -99,6 +117,34 @@ pub(super) use seal_of;
 fn with_seals(sql: &str) -> String {
     sql.replace("seal_of(fresh)", seal_of!("fresh"))
         .replace("seal_of(head)", seal_of!("head"))
+}
+
+/// What stands in the statement for one transition instead of the columns of `input` and `this`; the longer
+/// of two names first.
+const PARAMETERS: [(&str, &str); 13] = [
+    ("input.uuid", "$1::uuid"),
+    ("input.institution", "$2::text"),
+    ("input.at_is_given", "$4::boolean"),
+    ("input.at", "$3::bigint"),
+    ("input.legal", "$5::bigint"),
+    ("input.status", "$6::smallint"),
+    ("input.expected_version", "$7::bigint"),
+    ("input.actor_kind", "$8::smallint"),
+    ("input.actor", "$9::text"),
+    ("input.text", "$10::text"),
+    ("input.place", "1"),
+    ("this.base", "(base & 4294967295)"),
+    (
+        "this.transaction",
+        "(base + pg_current_xact_id()::text::bigint)",
+    ),
+];
+
+fn of_parameters(sql: &str) -> String {
+    let replaced = PARAMETERS.iter();
+    replaced.fold(sql.to_owned(), |sql, (name, parameter)| {
+        sql.replace(name, parameter)
+    })
 }
 
 /// The statement for this many commands, with keys or without: lines behind a mark for something else

@@ -1,5 +1,6 @@
 //! Connections to one file, and SQLite's errors in the store's terms.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -120,7 +121,41 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
 /// The longest time that SQLite can be told to wait: 24 days.
 const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX.cast_unsigned() as u64);
 
+/// Opens the file for reading, with the log that stands beside it, where it may not be written.
+pub(super) fn open_beside_log(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    open(path, flags, options)
+}
+
+/// Opens the file for reading as one that nobody changes, and that is all there is.
+pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    // There is no other way to say it.
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        // Nothing fails to be written to memory.
+        let _ = write!(uri, "%{byte:02X}");
+    }
+    uri.push_str("?immutable=1");
+    connect(Path::new(&uri), path, flags, options)
+}
+
 fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    connect(path, path, flags, options)
+}
+
+/// Opens what SQLite knows by the name, and people by the path.
+fn connect(
+    name: &Path,
+    path: &Path,
+    flags: OpenFlags,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
     let not_opened = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
             place: path.display().to_string(),
@@ -131,7 +166,19 @@ fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connec
             cause: Some(Arc::new(error)),
         },
     };
-    let connection = Connection::open_with_flags(path, flags).map_err(not_opened)?;
+    let connection = Connection::open_with_flags(name, flags).map_err(not_opened)?;
+    // SQLite opens for reading what it may not write, and would say so at the first command.
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE)
+        && connection.is_readonly("main").map_err(not_opened)?
+    {
+        return Err(StoreError::Unavailable {
+            reason: format!(
+                "{} may not be written; SqliteStore::open_read_only reads it",
+                path.display()
+            ),
+            cause: None,
+        });
+    }
     connection
         .busy_timeout(options.busy_timeout.min(LONGEST_WAIT))
         .map_err(not_opened)?;

@@ -4,6 +4,7 @@ mod cache;
 mod connection;
 mod queue;
 mod read;
+mod read_only;
 mod readers;
 mod row;
 mod schema;
@@ -79,7 +80,8 @@ pub struct SqliteStore {
 
 #[derive(Debug)]
 struct Shared {
-    writer: Writer,
+    /// None, where the file is only read.
+    writer: Option<Writer>,
     /// Closed after the writer, so that the last to close leaves one file.
     readers: Arc<Readers>,
     poll: Duration,
@@ -111,10 +113,33 @@ impl SqliteStore {
         let writer = Writer::start(&path, &options, commits.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
-                writer,
+                writer: Some(writer),
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options)),
                 commits,
+            }),
+        })
+    }
+
+    /// Opens a file that is there for reading, where it may not be written: commands are refused with
+    /// [`StoreError::Unavailable`]. It creates nothing and changes nothing.
+    ///
+    /// Each read opens the file anew. Others may write to it meanwhile, in other processes, too.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open). [`StoreError::NotAStore`] also for an empty file, and
+    /// [`StoreError::Unavailable`] also for one of an older program, which somebody must open who may
+    /// upgrade it, and for one whose log was left by a crash and cannot be read without writing.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = read_only::resolve(&connection::absolute(path.as_ref())?)?;
+        let (options, place) = (SqliteOptions::default(), path.display().to_string());
+        read_only::ask(&path, &options, |reader| schema::check(reader, &place))?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                writer: None,
+                poll: options.poll,
+                readers: Arc::new(Readers::of_read_only(path, options)),
+                commits: watch::Sender::new(()),
             }),
         })
     }
@@ -128,13 +153,19 @@ impl Store for SqliteStore {
     ) -> Vec<Result<Receipt, ExecuteError>> {
         let commands = batch.len();
         let failed = |error: StoreError| vec![Err(ExecuteError::from(error)); commands];
+        let Some(writer) = &self.shared.writer else {
+            return failed(StoreError::Unavailable {
+                reason: "it was opened for reading only".to_owned(),
+                cause: None,
+            });
+        };
         let (answer, answers) = oneshot::channel();
         let job = Job {
             batch,
             atomicity,
             answer,
         };
-        if let Err(error) = self.shared.writer.send(job) {
+        if let Err(error) = writer.send(job) {
             return failed(error);
         }
         answers.await.unwrap_or_else(|_| {

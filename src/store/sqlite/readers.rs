@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::SqliteOptions;
 use super::connection::open_reader;
+use super::read_only;
 use crate::store::StoreError;
 
 /// Between these lies the number of readers, which is that of the processor's cores. On one or two, some
@@ -19,6 +20,7 @@ const MOST: usize = 8;
 pub(super) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
+    may_write: bool,
     /// Those that nobody is asking: opened as they are needed, and kept until the store is closed.
     idle: Mutex<Vec<Connection>>,
     /// Who may ask now. There are never more connections than turns.
@@ -26,20 +28,32 @@ pub(super) struct Readers {
 }
 
 impl Readers {
+    /// Readers of a file that somebody here writes.
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
+        Self::of(path, options, true)
+    }
+
+    /// Readers of a file that nobody here may write.
+    pub(super) fn of_read_only(path: PathBuf, options: SqliteOptions) -> Self {
+        Self::of(path, options, false)
+    }
+
+    fn of(path: PathBuf, options: SqliteOptions, may_write: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
         Self {
             path,
             options,
+            may_write,
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(cores.clamp(FEWEST, MOST))),
         }
     }
 
-    /// Asks on a connection of its own, on a thread for blocking work, when it is its turn.
+    /// Asks on a connection of its own, on a thread for blocking work, when it is its turn. Whatever changes
+    /// meanwhile, the answer is about one moment; it may take more than one try.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+        question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         // Nobody closes the semaphore, so it is always a turn.
         let turn = Arc::clone(&self.turns).acquire_owned().await;
@@ -60,8 +74,11 @@ impl Readers {
 
     fn ask_now<T>(
         &self,
-        question: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+        question: impl Fn(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if !self.may_write {
+            return read_only::ask(&self.path, &self.options, question);
+        }
         let idle = self.idle().pop();
         let mut reader = match idle {
             Some(reader) => reader,

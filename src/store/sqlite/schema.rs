@@ -46,6 +46,26 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
         .map_err(unavailable)
 }
 
+/// That there is nothing to do, for whoever may not do it.
+pub(super) fn check(connection: &Connection, place: &str) -> Result<(), StoreError> {
+    if is_current(connection, place)? {
+        return Ok(());
+    }
+    Err(match version(connection)? {
+        0 => StoreError::NotAStore {
+            place: place.to_owned(),
+            problem: "it is empty".to_owned(),
+        },
+        older => StoreError::Unavailable {
+            reason: format!(
+                "{place} has schema version {older}, but this program reads version {NEWEST}; whoever may \
+                 write it must open it first, which upgrades it"
+            ),
+            cause: None,
+        },
+    })
+}
+
 /// Whether there is nothing to do; an error, where the file is no store or one of a newer program.
 fn is_current(connection: &Connection, place: &str) -> Result<bool, StoreError> {
     let not_a_store = |problem: &str| StoreError::NotAStore {

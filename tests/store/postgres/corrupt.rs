@@ -3,14 +3,14 @@
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, StoreError,
+    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, Request, StoreError,
 };
-use certificate_lifecycle::{Action, Source, Status};
+use certificate_lifecycle::{Action, Command, Source, Status};
 
 use super::{dump, edit, fresh};
 use crate::gaps;
 use crate::harness::Postgres;
-use crate::world::{act, bring, id, key, ours};
+use crate::world::{act, bring, id, key, ours, theirs, worker};
 
 /// The application that is edited: a customer's that failed and was retried, with four events.
 const NUMBER: u64 = 1;
@@ -296,4 +296,67 @@ async fn a_corrupt_count_names_its_institution_as_it_is_called() {
     };
     let named = "table certlife_application of institution \"our-university\"";
     assert_eq!(row, named);
+}
+
+/// To another institution, an application is one that does not exist, whatever its rows are like.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_corrupt_is_nothing_to_another_institution() {
+    let (schema, engine) = three().await;
+    let nothing = id(77);
+    for (row, change, _) in EDITS.iter().filter(|(row, ..)| *row == APPLICATION) {
+        edit(
+            &schema,
+            "CREATE TABLE IF NOT EXISTS saved AS TABLE certlife_application; \
+             TRUNCATE certlife_application; \
+             INSERT INTO certlife_application OVERRIDING SYSTEM VALUE TABLE saved",
+        )
+        .await;
+        edit(&schema, &row.replace("{edit}", change)).await;
+        let mut answers = Vec::new();
+        for uuid in [id(NUMBER), nothing] {
+            let approve = Request::transition(theirs(), worker(), uuid, Command::Approve);
+            let requests = [
+                approve.clone(),
+                approve.clone().expecting(4),
+                approve.with_key(key(&format!("{change}, {uuid}"))),
+            ];
+            for request in requests {
+                let answer = format!("{:?}", engine.execute(request.clone()).await);
+                answers.push(answer.replace(&uuid.to_string(), "it"));
+                let answer = format!("{:?}", engine.execute_all(vec![request]).await);
+                answers.push(answer.replace(&uuid.to_string(), "it"));
+            }
+            let loaded = engine.load(&theirs(), uuid).await;
+            answers.push(format!("{loaded:?}"));
+            let history = engine.history(&theirs(), uuid).await;
+            answers.push(format!("{history:?}"));
+        }
+        let (of_theirs, of_nothing) = answers.split_at(answers.len() / 2);
+        assert_eq!(of_theirs, of_nothing, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_table_of_the_feed_is_told_by_its_name() {
+    let (schema, engine) = three().await;
+    let before = dump(&schema).await;
+    edit(&schema, "DELETE FROM certlife_feed").await;
+    let named = |error: &StoreError| matches!(error, StoreError::Corrupt { row, .. } if row == "table certlife_feed");
+    // A program that was up, and one that comes now
+    let later = super::engine(schema.url(), super::impatient()).await;
+    for engine in [engine, later] {
+        let error = engine.feed(Cursor::START, 10).await.unwrap_err();
+        assert!(named(&error), "{error}");
+        let creation = crate::world::submit(9);
+        let commands = vec![creation, act(NUMBER, Action::Approve)];
+        let answers = engine.execute_many(commands.clone()).await;
+        let together = engine.execute_all(commands).await;
+        for answer in answers.into_iter().chain(together) {
+            assert!(
+                matches!(&answer, Err(ExecuteError::Store(error)) if named(error)),
+                "{answer:?}"
+            );
+        }
+    }
+    assert_eq!(dump(&schema).await, before);
 }

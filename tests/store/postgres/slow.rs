@@ -1,7 +1,9 @@
 //! Transactions that take their time, some longer than others: what is written first may be committed
 //! last. The promises about order are tried once more.
 
-use certificate_lifecycle::store::PostgresStore;
+use std::time::Duration;
+
+use certificate_lifecycle::store::{PostgresOptions, PostgresStore};
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -136,4 +138,64 @@ async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_ap
     let versions: Vec<_> = versions.map(|it| it.event.version()).collect();
     assert_eq!(versions, [1, 2, 3]);
     assert_eq!(engine.history(&ours(), id(0)).await.unwrap().len(), 3);
+}
+
+/// A schema in which every statement that records events takes this many seconds.
+async fn dawdling(seconds: &str) -> Postgres {
+    let schema = Postgres::fresh().await;
+    drop(schema.open().await);
+    edit(
+        &schema,
+        &format!(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
+             CREATE TRIGGER slow AFTER INSERT ON certlife_event
+                 FOR EACH STATEMENT EXECUTE FUNCTION dawdle()"
+        ),
+    )
+    .await;
+    schema
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_is_that_of_a_statement_however_many_a_call_has() {
+    use crate::world::{act, check, upload};
+    use certificate_lifecycle::Action::{Fail, Retry};
+
+    let schema = dawdling("0.4").await;
+    let options = PostgresOptions {
+        answer_timeout: Duration::from_secs(1),
+        patience: Duration::ZERO,
+        ..super::impatient()
+    };
+    let engine = super::engine(schema.url(), options).await;
+    let way = [Fail, Retry, Fail, Retry].map(|action| act(0, action));
+    let call = std::iter::once(upload(0)).chain(way).collect();
+    for answer in engine.execute_all(call).await {
+        let _ = answer.unwrap();
+    }
+    assert_eq!(check(&engine).await.feed.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_nothing_was_changed_is_known_as_long_as_the_commit_was_not_sent() {
+    use crate::world::{check, submit, upload};
+    use certificate_lifecycle::store::{ExecuteError, StoreError};
+
+    let schema = dawdling("1").await;
+    let options = PostgresOptions {
+        patience: Duration::ZERO,
+        ..super::impatient()
+    };
+    let engine = super::engine(schema.url(), options).await;
+    for answer in engine.execute_all(vec![submit(0), upload(1)]).await {
+        assert!(
+            matches!(
+                answer,
+                Err(ExecuteError::Store(StoreError::Unavailable { .. }))
+            ),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(check(&engine).await.feed, []);
 }

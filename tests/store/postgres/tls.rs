@@ -37,9 +37,11 @@ async fn where_it_is_asked_for_the_connection_is_encrypted_and_the_server_verifi
     let pem = issued.cert.pem();
     let (_server, url) = Server::start_with_tls(&pem, &issued.signing_key.serialize_pem());
     let folder = tempfile::tempdir().unwrap();
-    let authority = folder.path().join("authority.pem");
-    std::fs::write(&authority, pem).unwrap();
-    let authority = authority.display();
+    let authorities = folder.path().join("100% sure");
+    std::fs::create_dir(&authorities).unwrap();
+    std::fs::write(authorities.join("authority.pem"), pem).unwrap();
+    // Written as all of a URL is.
+    let authority = format!("{}/100%25%20sure/authority%2Epem", folder.path().display());
 
     // Asked for, with the authority that vouches for the server.
     for mode in ["require", "verify-ca", "verify-full"] {

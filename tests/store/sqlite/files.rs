@@ -10,7 +10,7 @@ use super::{edit, engine, file_with_every_kind, no_file};
 use crate::world::{TestClock, act, check, engine_on, id, ours, submit};
 
 /// What the folder has, to the byte.
-fn folder_of(path: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+pub fn folder_of(path: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(path.parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -1,14 +1,11 @@
 -- Moves applications on where the command is legal: $5 is the set of (version, status, source) in which it
 -- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. $11 is
 -- the place in the feed of the transaction's events so far; the parameters before it belong to one command
--- each.
+-- each. For one command, the parameters stand in place of the columns of `input` and `this`.
+-- one
+WITH
+-- many
 WITH input AS (
-    -- one
-    SELECT
-        $1::uuid AS uuid, $2::text AS institution, $3::bigint AS at, $4::boolean AS at_is_given,
-        $5::bigint AS legal, $6::smallint AS status, $7::bigint AS expected_version,
-        $8::smallint AS actor_kind, $9::text AS actor, $10::text AS text, 1 AS place
-    -- many
     SELECT *
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::smallint[],
@@ -29,20 +26,25 @@ WITH input AS (
         SELECT FROM certlife_idempotency used
         WHERE used.key = input.key AND used.institution = input.institution
     )
-    -- always
+    -- many
 ),
 this AS MATERIALIZED (
     SELECT
         base & 4294967295 AS base, base + pg_current_xact_id()::text::bigint AS transaction
     FROM certlife_feed
 ),
+-- always
 moved AS (
     UPDATE certlife_application head
     SET status = input.status,
         version = head.version + 1,
         updated_at = greatest(head.updated_at, input.at),
         transaction = this.transaction
+    -- one
+    FROM certlife_feed this
+    -- many
     FROM input, this
+    -- always
     WHERE head.uuid = input.uuid
         AND head.institution = input.institution
         AND head.status BETWEEN 0 AND 5
@@ -61,6 +63,10 @@ moved AS (
             WHEN head.xmin = (
                 (((head.transaction & 4294967295) - this.base + 2147483648) & 4294967295) - 2147483648
             )::integer THEN true
+            -- one
+            -- Asked again as one of many.
+            ELSE false
+            -- many
             -- What was edited by hand is not moved on before the crate has looked at it.
             ELSE head.seal = seal_of(head)
                 AND EXISTS (
@@ -71,12 +77,14 @@ moved AS (
                         -- Only rejections and failures have a text.
                         AND (last.text IS NOT NULL) = (head.status IN (3, 4))
                 )
+            -- always
         END
     RETURNING
         head.uuid, head.version, head.updated_at, head.application_id,
         head.certificate_title, head.applicant_email, head.trigger_context,
         head.institution, head.status, head.transaction,
-        input.actor_kind, input.actor, input.text, input.place
+        input.actor_kind AS actor_kind, input.actor AS actor, input.text AS text,
+        input.place AS place
         -- with keys
         , input.key
         -- always

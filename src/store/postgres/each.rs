@@ -1,0 +1,124 @@
+//! One statement for many commands, each for itself, and why some of them did not go through.
+
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use tokio_postgres::GenericClient;
+use uuid::Uuid;
+
+use super::batch;
+use super::failure::{Failure, in_time};
+use super::queue::Answer;
+use super::read::{Seen, check_base, see};
+use super::statement::{Prepared, Shape};
+use crate::store::decide::{decide, replay};
+use crate::store::{Append, ExecuteError, Receipt, Refusal};
+
+/// What became of one command of a statement.
+pub(super) enum Outcome {
+    Answered(Answer),
+    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
+    Again,
+    /// Nothing was changed, since somebody has edited the details: they are good, and this is their digest.
+    Unsealed(Uuid),
+    /// Nothing was changed for it; this befell the question why.
+    Unexplained(Failure),
+}
+
+impl Outcome {
+    const fn is_again(&self) -> bool {
+        matches!(self, Self::Again)
+    }
+}
+
+/// A statement of this shape.
+pub(super) async fn prepare(
+    client: &Object,
+    shape: Shape,
+    limit: Duration,
+) -> Result<Prepared, Failure> {
+    let prepared = async {
+        let statement = client.prepare_cached(shape.sql()).await?;
+        Ok(Prepared { shape, statement })
+    };
+    let prepared = in_time(limit, prepared).await;
+    prepared.map_err(Failure::without_effect)
+}
+
+/// Carries out commands, no two of which share a token, in one statement, each for itself. The limit is
+/// that of each of the server's answers.
+pub(super) async fn each(
+    client: &impl GenericClient,
+    statement: &Prepared,
+    appends: &[&Append],
+    place: usize,
+    limit: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut events = in_time(limit, batch::append(client, statement, appends, place)).await?;
+    let left: Vec<&Append> = appends
+        .iter()
+        .filter(|append| !events.contains_key(&append.uuid()))
+        .copied()
+        .collect();
+    let seen = if left.is_empty() {
+        None
+    } else {
+        // What went through may be committed by now, whatever becomes of this question.
+        let seen = in_time(limit, see(client, &left)).await;
+        Some(seen.map_err(Failure::without_effect))
+    };
+    let mut outcomes = Vec::with_capacity(appends.len());
+    for append in appends {
+        let uuid = append.uuid();
+        outcomes.push(match (events.remove(&uuid), &seen) {
+            (Some(event), _) => {
+                let receipt = |event| Receipt {
+                    event,
+                    replayed: false,
+                };
+                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
+            }
+            (None, Some(Ok(seen))) => explain(append, seen),
+            (None, Some(Err(failure))) => Outcome::Unexplained(failure.clone()),
+            // Whatever did not go through was asked about.
+            (None, None) => Outcome::Again,
+        });
+    }
+    if left.len() == appends.len() && outcomes.iter().any(Outcome::is_again) {
+        // That is a lost race, or it will be so for ever.
+        let base = in_time(limit, check_base(client)).await;
+        if let Err(failure) = base.map_err(Failure::without_effect) {
+            for outcome in outcomes.iter_mut().filter(|it| it.is_again()) {
+                *outcome = Outcome::Unexplained(failure.clone());
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Why a command did not go through.
+fn explain(append: &Append, seen: &Seen) -> Outcome {
+    let explained = || -> Answer {
+        if let Some(used) = seen.used(append)? {
+            return Ok(replay(append, used)?);
+        }
+        let uuid = append.uuid();
+        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
+            return Err(Refusal::AlreadyExists { uuid }.into());
+        }
+        let event = decide(append, seen.application(append)?)?;
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
+    };
+    match explained() {
+        // It would be legal by now.
+        Ok(Receipt {
+            replayed: false, ..
+        }) => seen
+            .unsealed(append.uuid())
+            .map_or(Outcome::Again, Outcome::Unsealed),
+        answer => Outcome::Answered(answer),
+    }
+}

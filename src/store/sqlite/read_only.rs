@@ -1,0 +1,101 @@
+//! Reading a file that may not be written.
+//!
+//! A writer keeps a log beside the file (`-wal`), with an index to it (`-shm`), which readers share. While
+//! they are there, SQLite reads both without writing either. But the last who closes the store takes them
+//! away, and then SQLite would have to create them before it reads, which takes the permission to write the
+//! folder. The file is all there is then, so it is read alone, as one that nobody changes (`immutable`).
+//! Should somebody change it all the same, that shows afterwards: there is a log again, or the file has
+//! another time or length. Such an answer is thrown away, and the question asked again.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::SqliteOptions;
+use super::connection::{open_alone, open_beside_log};
+use crate::store::StoreError;
+
+/// How often a question is asked while others open, change and close the file.
+const ATTEMPTS: u32 = 100;
+
+/// A file that was changed so lately may be changed again without showing another time.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Where the path leads: logs stand beside the file, not beside a link to it.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+    path.canonicalize()
+        .map_err(|error| cannot_read(path, error))
+}
+
+/// Asks on a connection of its own. It leaves no trace in the file's folder.
+pub(super) fn ask<T>(
+    path: &Path,
+    options: &SqliteOptions,
+    question: impl Fn(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for _ in 0..ATTEMPTS {
+        if has_log(path)? {
+            match open_beside_log(path, options) {
+                Ok(mut reader) => return question(&mut reader),
+                // It may have been taken away meanwhile.
+                Err(StoreError::Unavailable { reason, cause }) if has_log(path)? => {
+                    let reason = format!(
+                        "{reason}; what stands beside it (-wal, -shm, -journal) cannot be read without the \
+                         permission to write: let somebody open it who may"
+                    );
+                    return Err(StoreError::Unavailable { reason, cause });
+                }
+                Err(StoreError::Unavailable { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        } else {
+            let before = state(path)?;
+            let answer = open_alone(path, options).and_then(|mut reader| question(&mut reader));
+            if !has_log(path)? && state(path)? == before {
+                return answer;
+            }
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(StoreError::Unavailable {
+        reason: format!("others keep opening and closing {}", path.display()),
+        cause: None,
+    })
+}
+
+/// Whether there is more to the file than itself: a log, or what takes back a transaction that a crash has
+/// cut short.
+fn has_log(path: &Path) -> Result<bool, StoreError> {
+    let is_there = |suffix: &str| {
+        let mut name = OsString::from(path);
+        name.push(suffix);
+        let there = Path::new(&name).try_exists();
+        there.map_err(|error| cannot_read(path, error))
+    };
+    Ok(is_there("-wal")? || is_there("-journal")?)
+}
+
+/// What changes with the file. Another change after this looks different.
+fn state(path: &Path) -> Result<impl PartialEq, StoreError> {
+    loop {
+        let look = path
+            .metadata()
+            .and_then(|it| Ok((it.modified()?, it.len())));
+        let seen = look.map_err(|error| cannot_read(path, error))?;
+        match seen.0.elapsed() {
+            Ok(age) if age < TICK => thread::sleep(TICK),
+            _ => return Ok(seen),
+        }
+    }
+}
+
+fn cannot_read(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable {
+        reason: format!("cannot open {}: {error}", path.display()),
+        cause: Some(Arc::new(error)),
+    }
+}

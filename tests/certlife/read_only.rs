@@ -1,0 +1,88 @@
+//! Reading takes no more than the permission to read.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Run, Scratch, file, run_to_end};
+
+const UUID: &str = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+
+const READING: [&[&str]; 6] = [
+    &["show", UUID],
+    &["history", UUID],
+    &["list", "--json"],
+    &["stats"],
+    &["events"],
+    &["stalled", "--older-than", "30m"],
+];
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs the program as somebody who may read the folder and write nothing there.
+fn run_as_reader(store: &Scratch, args: &[&str]) -> Run {
+    // Root may do everything, so another user reads: one who may not look into the build.
+    let program = store.path("certlife");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_certlife"), &program).unwrap();
+        set_mode(&store.path("test.db"), 0o444);
+        set_mode(store.folder.path(), 0o555);
+    }
+    let mut reader = Command::new(program);
+    reader
+        .args(args)
+        .env("CERTLIFE_STORE", &store.store)
+        .current_dir(&store.folder);
+    if fs::metadata(store.folder.path()).unwrap().uid() == 0 {
+        reader.uid(65534).gid(65534);
+    }
+    run_to_end(&mut reader, "")
+}
+
+#[test]
+fn whoever_may_only_read_reads_what_the_owner_does() {
+    let store = Scratch::new();
+    store.run(&["apply", &file("docs/examples/commands.jsonl")], "");
+    let expected = READING.map(|args| store.run(args, "").stdout);
+    for (args, expected) in READING.iter().zip(expected) {
+        let run = run_as_reader(&store, args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(run.stdout, expected);
+    }
+    // What would change something says why it does not.
+    for args in [
+        &["stalled", "--older-than", "30m", "--fail"][..],
+        &["apply"],
+    ] {
+        let run = run_as_reader(&store, args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains("may not be written"), "{}", run.stderr);
+    }
+    set_mode(store.folder.path(), 0o755);
+    let mut names: Vec<_> = fs::read_dir(store.folder.path())
+        .unwrap()
+        .map(|it| it.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["certlife", "test.db"]);
+}
+
+#[test]
+fn reading_an_empty_file_leaves_it_empty() {
+    let store = Scratch::new();
+    fs::write(store.path("test.db"), "").unwrap();
+    for args in READING {
+        let run = store.run(args, "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!(
+            run.stderr,
+            "certlife: there is no store at test.db; apply and import create it\n"
+        );
+    }
+    assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);
+    assert_eq!(fs::read_dir(store.folder.path()).unwrap().count(), 1);
+}

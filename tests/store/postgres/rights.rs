@@ -1,0 +1,176 @@
+//! Roles that may not do everything, or do it otherwise, and servers that cannot be written to: who may only
+//! read can read.
+
+use std::time::{Duration, Instant};
+
+use certificate_lifecycle::Action;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, StoreError,
+};
+
+use super::{edit, engine, impatient};
+use crate::harness::{Harness, Postgres};
+use crate::server::{Server, in_schema, server};
+use crate::world::{World, act, check, goes_on, id, ours, submit, upload};
+
+fn name_of(schema: &Postgres) -> &str {
+    schema.url().rsplit("%3D").next().unwrap()
+}
+
+/// A role that may do this in the schema, and how it connects.
+async fn role(schema: &Postgres, role: &str, setting: &str, rights: &str) -> String {
+    let rights = rights.replace("{schema}", name_of(schema));
+    let rights = rights.replace("{role}", role);
+    let sql = format!("CREATE ROLE {role} LOGIN; {setting}; {rights}");
+    edit(schema, &sql.replace("{role}", role)).await;
+    schema.url().replace("tests@", &format!("{role}@"))
+}
+
+/// As docs/stores.md says.
+const READS: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+    GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}";
+
+const WRITES: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+    GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}; \
+    GRANT INSERT ON certlife_application, certlife_event, certlife_idempotency TO {role}; \
+    GRANT UPDATE ON certlife_application, certlife_feed TO {role}";
+
+const OPENS: &str = "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}";
+
+/// Everything can be read, and nothing be changed.
+async fn only_reads(engine: &Engine<PostgresStore>) {
+    let loaded = engine.load(&ours(), id(0)).await.unwrap();
+    assert_eq!(loaded.unwrap().version(), 1);
+    assert_eq!(engine.history(&ours(), id(0)).await.unwrap().len(), 1);
+    let query = ListQuery {
+        institution: ours(),
+        filter: Filter::all(),
+        order: Order::NewestFirst,
+        after: None,
+        limit: 100,
+    };
+    let found = engine.list(query).await.unwrap().applications.len();
+    assert_eq!(found, 10);
+    let counts = engine.counts(&ours()).await.unwrap();
+    assert_eq!(counts.iter().map(|it| it.applications).sum::<u64>(), 10);
+    engine.feed(Cursor::START, 100).await.unwrap();
+    let answer = engine.execute(act(0, Action::Approve)).await;
+    assert!(
+        matches!(
+            answer,
+            Err(ExecuteError::Store(StoreError::Unavailable { .. }))
+        ),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_only_read_reads() {
+    let world = World::<Postgres>::new().await;
+    world.every_kind_with_keys().await;
+    let schema = &world.harness;
+    let url = role(schema, "looker", "", READS).await;
+    only_reads(&engine(&url, impatient()).await).await;
+    let setting = "ALTER ROLE {role} SET default_transaction_read_only = on";
+    let url = role(schema, "careful", setting, WRITES).await;
+    only_reads(&engine(&url, impatient()).await).await;
+    check(&world.engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_only_write_rows_goes_on() {
+    let world = World::<Postgres>::new().await;
+    world.every_kind_with_keys().await;
+    let url = role(&world.harness, "writer", "", WRITES).await;
+    goes_on(&engine(&url, impatient()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_is_read() {
+    let primary = Server::start();
+    let schema = primary.url_of_new_schema().await;
+    let writing = engine(&schema, impatient()).await;
+    for answer in writing.execute_many((0..10).map(upload).collect()).await {
+        let _ = answer.unwrap();
+    }
+    let standby = primary.standby();
+    let name = schema.rsplit("%3D").next().unwrap();
+    let reading = engine(&in_schema(&standby.url(), name), impatient()).await;
+    let start = Instant::now();
+    while reading.load(&ours(), id(9)).await.unwrap().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+    only_reads(&reading).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_isolation_of_a_role_is_no_concern() {
+    for level in ["repeatable read", "serializable"] {
+        let schema = Postgres::fresh().await;
+        let setting = format!("ALTER ROLE {{role}} SET default_transaction_isolation = '{level}'");
+        let name = level.replace(' ', "_");
+        let url = role(&schema, &format!("role_{name}"), &setting, OPENS).await;
+        // Opened for the first time by many at once
+        let opening: Vec<_> = (0..8)
+            .map(|_| url.clone())
+            .map(|url| tokio::spawn(async move { engine(&url, impatient()).await }))
+            .collect();
+        let mut engines = Vec::new();
+        for opened in opening {
+            engines.push(opened.await.unwrap());
+        }
+        // And everybody wants the same application
+        let _ = engines[0].execute(upload(0)).await.unwrap();
+        let calls: Vec<_> = engines
+            .iter()
+            .cloned()
+            .map(|engine| {
+                tokio::spawn(async move {
+                    for _ in 0..20 {
+                        for action in [Action::Fail, Action::Retry] {
+                            match engine.execute(act(0, action)).await {
+                                Ok(_) | Err(ExecuteError::Refused(_)) => {}
+                                Err(error) => panic!("{error}"),
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap();
+        }
+        check(&engines[0]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_cannot_hold_every_text_is_refused() {
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let database = encoding.to_lowercase();
+        let sql = format!(
+            "CREATE DATABASE {database} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        );
+        server().client().await.batch_execute(&sql).await.unwrap();
+        let url = server().url().replace("/postgres", &format!("/{database}"));
+        let error = PostgresStore::connect(&url).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Misconfigured { reason, .. }
+                if reason.contains(encoding) && reason.contains("UTF8")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_in_another_schema_of_the_path_is_not_taken_for_this_one() {
+    let other = World::<Postgres>::new().await;
+    other.given(submit(0)).await;
+    let schema = Postgres::fresh().await;
+    let url = format!("{},{}", schema.url(), name_of(&other.harness));
+    let here = engine(&url, impatient()).await;
+    let _ = here.execute(submit(0)).await.unwrap();
+    check(&here).await;
+    check(&other.engine).await;
+}
