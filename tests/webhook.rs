@@ -134,14 +134,14 @@ fn what_is_sent_verifies_by_both_signatures() {
     for event in life() {
         let request = Request::of(&event, &[secret(1)]);
         assert_eq!(request.headers.len(), 7);
-        let verified = request.verify(&verifier).unwrap();
-        assert_eq!(verified.payload.kind(), event.kind());
-        assert_eq!(verified.event_id, Some(event.id()));
+        let delivery = request.verify(&verifier).unwrap();
+        assert_eq!(delivery.payload.kind(), event.kind());
+        assert_eq!(delivery.event_id, Some(event.id()));
         let request = request.platform_only();
-        let verified = request.verify(&verifier).unwrap();
-        assert_eq!(verified.payload.kind(), event.kind());
+        let delivery = request.verify(&verifier).unwrap();
+        assert_eq!(delivery.payload.kind(), event.kind());
         // The platform's signature does not cover it.
-        assert_eq!(verified.event_id, None);
+        assert_eq!(delivery.event_id, None);
     }
 }
 
@@ -251,7 +251,13 @@ fn each_thing_that_is_wrong_has_its_error() {
     for (request, expected) in cases {
         assert_eq!(request.verify(&verifier).unwrap_err(), expected);
     }
-    let mut twice = good.clone();
+}
+
+#[test]
+fn a_header_twice_and_a_signed_nonsense_are_told() {
+    let event = &life()[0];
+    let verifier = Verifier::new([secret(1)]);
+    let mut twice = Request::of(event, &[secret(1)]);
     twice
         .headers
         .push(("Webhook-ID".to_owned(), event.id().to_string()));
@@ -348,8 +354,8 @@ proptest! {
             let verifier = Verifier::new([secret(1)]);
             let attempt = Attempt { webhook_id: WEBHOOK, event_id: *id, kind: kinds[index], at: at() };
             let headers = attempt.headers(&secret(1), &[secret(1)], body);
-            let verified = verifier.verify(headers, body, at()).unwrap();
-            let news = tracker.take(&verified).unwrap();
+            let delivery = verifier.verify(headers, body, at()).unwrap();
+            let news = tracker.take(&delivery).unwrap();
             let expected = if seen.contains(&index) {
                 News::Duplicate
             } else if seen.last().is_some_and(|newest| *newest > index) {
@@ -394,11 +400,11 @@ fn a_tracker_says_what_it_cannot_follow() {
     let verifier = Verifier::new([secret(1)]);
     let mut tracker = Tracker::new();
     let request = Request::of(event, &[secret(1)]).platform_only();
-    let verified = request.verify(&verifier).unwrap();
-    assert_eq!(tracker.take(&verified), Err(TrackError::NoEventId));
+    let delivery = request.verify(&verifier).unwrap();
+    assert_eq!(tracker.take(&delivery), Err(TrackError::NoEventId));
     let foreign = Verified {
         event_id: Some(Uuid::nil()),
-        ..verified.clone()
+        ..delivery.clone()
     };
     let uuid = details().uuid();
     let expected = TrackError::ForeignId {
@@ -410,7 +416,7 @@ fn a_tracker_says_what_it_cannot_follow() {
     // And forgets when it is told to
     let known = Verified {
         event_id: Some(event.id()),
-        ..verified
+        ..delivery
     };
     assert_eq!(tracker.take(&known), Ok(News::Newest));
     assert_eq!(tracker.iter().count(), 1);
