@@ -138,7 +138,8 @@ pub(super) async fn feed(
     );
     let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
     if rows.is_empty() {
-        check_base(&***client).await.map_err(Failure::into_error)?;
+        let base = check_base(&***client).await;
+        base.map_err(|failure| failure.without_effect().into_error())?;
     }
     let mut page = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -257,3 +257,24 @@ async fn a_server_that_is_away_for_too_long_is_unavailable_and_nothing_happened(
     let _ = far.execute(act(0, Action::Approve)).await.unwrap();
     check(&near).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_is_cut_off_changed_nothing_and_says_so() {
+    for fault in [
+        Fault::CutBeforeRequest,
+        Fault::CutAfterRequest,
+        Fault::CutBeforeAnswer,
+    ] {
+        let (proxy, far, near) = over_a_wire().await;
+        let told = check(&near).await.feed;
+        let end = told.last().unwrap().cursor;
+        // Given that the wire is cut at the second question of a page that is empty
+        proxy.arm("SELECT base FROM certlife_feed LIMIT", fault, 1);
+        let answer = far.feed(end, 10).await;
+        assert_eq!(proxy.left(), 0);
+        // Then whoever follows may wait and go on
+        let unavailable = matches!(answer, Err(StoreError::Unavailable { .. }));
+        assert!(unavailable, "{fault:?}: {answer:?}");
+        assert_eq!(far.feed(end, 10).await.unwrap(), []);
+    }
+}
