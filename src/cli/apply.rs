@@ -26,9 +26,9 @@ const MOST_BYTES: u64 = 4 << 20;
 ///
 /// Optional for all are `at` (an RFC 3339 time; now if absent), `institution`, `actor` (such as
 /// administrator:jane; if absent, whom the contract names) and `idempotency_key`: the same command
-/// again, under the same key, prints the same event and changes nothing. Optional for all but submit
-/// and upload is `expected_version`: at any other version the command is refused. A field that the
-/// command does not take is refused.
+/// again, under the same key, prints the same event, or is refused again, and changes nothing. Optional
+/// for all but submit and upload is `expected_version`: at any other version the command is refused. A
+/// field that the command does not take is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
