@@ -52,6 +52,8 @@
     clippy::indexing_slicing
 )]
 
+#[cfg(feature = "delivery")]
+pub mod delivery;
 pub mod diagram;
 #[cfg(feature = "engine")]
 pub mod engine;
@@ -61,7 +63,7 @@ pub mod json;
 mod lifecycle;
 #[cfg(feature = "engine")]
 pub mod store;
-#[cfg(feature = "verify")]
+#[cfg(any(feature = "engine", feature = "verify"))]
 pub mod webhook;
 
 pub use event::audit::{Audit, Fact, Finding, Problem};

@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod memory;
 mod name;
+mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(crate) mod remembered;
@@ -31,6 +32,10 @@ pub use directory::{Count, Filter, ListQuery, Order, Page, PageKey, PageKeyError
 pub use error::{Cause, ExecuteError, Refusal, StoreError};
 pub use memory::MemoryStore;
 pub use name::{ActorId, IdempotencyKey, InstitutionId};
+pub use outbox::{
+    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
+    DeliveryStatus, Due, Health, Outbox, Settlement, Verdict, Webhook,
+};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use request::{Append, Atomicity, Operation, Receipt, Recorded, Request};

@@ -43,6 +43,9 @@ pub enum SecretError {
         /// How many it has.
         bytes: usize,
     },
+    /// The system has no random bytes for a new one.
+    #[error("the system gives no random bytes for a new secret")]
+    NoRandomness,
 }
 
 impl Secret {
@@ -60,6 +63,17 @@ impl Secret {
         })
     }
 
+    /// A new secret: 32 random bytes.
+    ///
+    /// # Errors
+    /// [`SecretError::NoRandomness`] where the system gives none.
+    #[cfg(feature = "engine")]
+    pub fn generate() -> Result<Self, SecretError> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|_| SecretError::NoRandomness)?;
+        Self::from_key(&key)
+    }
+
     /// The whole text, to be shown once and kept by the receiver.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -67,6 +81,7 @@ impl Secret {
     }
 
     /// The key of the Standard Webhooks signature.
+    #[cfg(feature = "verify")]
     pub(super) fn key(&self) -> &[u8] {
         &self.key
     }

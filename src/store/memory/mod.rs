@@ -1,6 +1,8 @@
 //! The store in memory: the reference for all others, and for tests.
 
+mod delivering;
 mod log;
+mod outbox;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -50,6 +52,7 @@ struct Tables {
     keys: HashMap<(u32, IdempotencyKey), Key>,
     /// The keys of the events that have one.
     key_of: HashMap<u32, IdempotencyKey>,
+    outbox: outbox::Outbox,
 }
 
 /// What a key was used for.
@@ -182,6 +185,9 @@ impl Tables {
             self.key_of.insert(last, key.clone());
         }
         let actor = self.actors.number(&append.request.actor);
+        let kind = event.kind();
+        self.outbox
+            .enter(institution, application, last, kind, append.now);
         self.log.push(Entered {
             body: event.body().clone(),
             at: event.at(),
@@ -194,6 +200,7 @@ impl Tables {
 
     /// Takes back every event from this place on, the last first.
     fn truncate(&mut self, length: usize) {
+        self.outbox.truncate(place(length));
         while self.log.len() > length {
             let Some(entered) = self.log.pop() else {
                 return;

@@ -1,0 +1,83 @@
+//! What sends one request.
+
+use std::future::Future;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderName, HeaderValue};
+
+use crate::webhook::WebhookUrl;
+
+/// One request: a POST with these headers and this body.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where it goes.
+    pub url: WebhookUrl,
+    /// All of its headers but those that frame it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The event, to the byte.
+    pub body: Vec<u8>,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<RetryAfter>,
+    /// The beginning of the body, at most [`Response::EXCERPT`] bytes.
+    pub excerpt: Vec<u8>,
+}
+
+impl Response {
+    /// How much of a response is kept, in bytes.
+    pub const EXCERPT: usize = 4 << 10;
+
+    /// How much of a response is read, in bytes, so that its connection can be used again.
+    pub const READ: usize = 16 << 10;
+}
+
+/// A `Retry-After` header (RFC 9110, section 10.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// So long.
+    Delay(TimeDelta),
+    /// Until then.
+    Until(DateTime<Utc>),
+}
+
+impl RetryAfter {
+    /// How long that is from now on; nothing, where it has passed.
+    #[must_use]
+    pub fn from(self, now: DateTime<Utc>) -> TimeDelta {
+        let delay = match self {
+            Self::Delay(delay) => delay,
+            Self::Until(time) => time.signed_duration_since(now),
+        };
+        delay.max(TimeDelta::zero())
+    }
+}
+
+/// Why there is no response. The message repeats nothing of the request but the host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The target may not be sent to: its scheme, or one of its addresses.
+    #[error("the target is refused: {0}")]
+    Refused(String),
+    /// No connection: the name is unknown, the server is away, its certificate is wrong.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The deadline passed.
+    #[error("no complete response within the deadline, while {0}")]
+    Timeout(&'static str),
+    /// The connection broke, or what came was no HTTP.
+    #[error("the connection failed: {0}")]
+    Broken(String),
+}
+
+/// Sends requests: `HttpTransport`, or what stands for it in a test.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends the request, and reads the response. Dropping the future gives it up.
+    fn send(&self, request: Outgoing) -> impl Future<Output = Result<Response, SendError>> + Send;
+}

@@ -1,0 +1,175 @@
+//! The memory store as an outbox.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::outbox::Row;
+use super::{MemoryStore, Tables};
+use crate::store::outbox::{
+    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
+    Health, Outbox, Settlement, Webhook,
+};
+use crate::store::{InstitutionId, StoreError};
+
+impl Tables {
+    fn delivery(&self, no: i64, row: &Row) -> Option<Delivery> {
+        let entered = self.log.get(row.event as usize)?;
+        let application = self.applications.get(row.application as usize)?;
+        let institution = self
+            .institutions
+            .all
+            .get(application.institution as usize)?;
+        Some(Delivery {
+            id: DeliveryId(no),
+            webhook: row.webhook,
+            institution: institution.clone(),
+            application: application.details.uuid(),
+            version: entered.version.into(),
+            kind: entered.body.kind(),
+            status: row.status,
+            attempts: row.attempts,
+            created_at: row.created_at,
+            at: row.at,
+            reason: row.reason.clone(),
+        })
+    }
+
+    fn claim(&mut self, claim: &Claim) -> ClaimedBatch {
+        let leased = self.outbox.claim(claim);
+        let mut batch = ClaimedBatch::default();
+        for it in leased {
+            let event = self.log.get(it.event as usize).and_then(|entered| {
+                let row = self.applications.get(entered.application as usize)?;
+                entered.event(Arc::clone(&row.details))
+            });
+            if batch.webhooks.iter().all(|known| known.id != it.webhook) {
+                batch
+                    .webhooks
+                    .extend(self.outbox.webhooks.get(&it.webhook).cloned());
+            }
+            batch.deliveries.push(Claimed {
+                id: it.id,
+                webhook: it.webhook,
+                token: it.token,
+                attempts: it.attempts,
+                created_at: it.created_at,
+                event: event.ok_or_else(|| "its event is missing".to_owned()),
+            });
+        }
+        batch
+    }
+}
+
+impl Outbox for MemoryStore {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let institution = tables.institutions.number(&webhook.institution);
+        Ok(tables.outbox.add_webhook(institution, webhook))
+    }
+
+    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        let is_put = self.tables().outbox.put_webhook(webhook);
+        // One that was enabled may have something pending.
+        self.commits.send_replace(());
+        Ok(is_put)
+    }
+
+    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+        Ok(self.tables().outbox.webhooks.get(&id).cloned())
+    }
+
+    async fn webhooks(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let tables = self.tables();
+        let is_of = |it: &&Webhook| institution.is_none_or(|of| it.institution == *of);
+        Ok(tables.outbox.in_order().filter(is_of).cloned().collect())
+    }
+
+    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
+        Ok(self.tables().outbox.remove_webhook(id))
+    }
+
+    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+        Ok(self.tables().outbox.due())
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+        Ok(self.tables().claim(&claim))
+    }
+
+    async fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, Health)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut tables = self.tables();
+        for (id, health) in health {
+            if let Some(webhook) = tables.outbox.webhooks.get_mut(&id) {
+                webhook.health = health;
+            }
+        }
+        let settle = |it| tables.outbox.settle(now, it);
+        Ok(settlements.into_iter().map(settle).collect())
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let tables = self.tables();
+        let application = filter.application;
+        let number = application.and_then(|uuid| tables.by_uuid.get(&uuid).copied());
+        if application.is_some() && number.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = tables.outbox.matching(after, &filter);
+        let rows = rows.filter(|(_, row)| number.is_none_or(|it| it == row.application));
+        let found = rows.filter_map(|(no, row)| tables.delivery(no, row));
+        Ok(found.take(limit as usize).collect())
+    }
+
+    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+        Ok(self.tables().outbox.attempts(delivery))
+    }
+
+    async fn redeliver(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let redelivered = deliveries
+            .into_iter()
+            .map(|it| tables.outbox.redeliver(now, it));
+        let count = redelivered.map(u64::from).sum();
+        self.commits.send_replace(());
+        Ok(count)
+    }
+
+    async fn abandon(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+        reason: String,
+    ) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let deliveries = deliveries.into_iter();
+        let abandoned = deliveries.map(|it| tables.outbox.abandon(now, it, &reason));
+        Ok(abandoned.map(u64::from).sum())
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.tables().outbox.prune(before, limit as usize))
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        Ok(self.tables().outbox.backlog())
+    }
+}

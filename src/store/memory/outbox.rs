@@ -1,0 +1,415 @@
+//! Webhooks and deliveries in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::super::outbox::{
+    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, Settlement,
+    Verdict, Webhook,
+};
+use crate::lifecycle::event::EventKind;
+
+/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
+const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
+
+/// All webhooks and deliveries.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) webhooks: BTreeMap<Uuid, Webhook>,
+    /// By institution, in the order of creation.
+    by_institution: HashMap<u32, Vec<Uuid>>,
+    /// In the order of creation.
+    order: Vec<Uuid>,
+    pub(super) deliveries: BTreeMap<i64, Row>,
+    last: i64,
+    queues: HashMap<Uuid, Queue>,
+    /// What is pending of one application and webhook, by the place of the event in the log.
+    lanes: HashMap<(u32, Uuid), BTreeMap<u32, i64>>,
+    attempts: Vec<(i64, Attempted)>,
+}
+
+/// A delivery.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) webhook: Uuid,
+    /// The place of its event in the log.
+    pub(super) event: u32,
+    pub(super) application: u32,
+    pub(super) status: DeliveryStatus,
+    pub(super) attempts: u32,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
+    pub(super) token: i64,
+    pub(super) reason: Option<String>,
+}
+
+/// What is pending for one webhook.
+#[derive(Debug, Default)]
+struct Queue {
+    new: BTreeSet<i64>,
+    later: BTreeSet<(DateTime<Utc>, i64)>,
+}
+
+/// A delivery that was claimed, but for what the log says of its event.
+pub(super) struct Leased {
+    pub(super) id: DeliveryId,
+    pub(super) webhook: Uuid,
+    pub(super) token: i64,
+    pub(super) attempts: u32,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) event: u32,
+}
+
+impl Outbox {
+    pub(super) fn add_webhook(&mut self, institution: u32, webhook: Webhook) -> bool {
+        let id = webhook.id;
+        if self.webhooks.contains_key(&id) {
+            return false;
+        }
+        self.order.push(id);
+        self.by_institution.entry(institution).or_default().push(id);
+        self.webhooks.insert(id, webhook);
+        true
+    }
+
+    pub(super) fn put_webhook(&mut self, webhook: Webhook) -> bool {
+        let Some(known) = self.webhooks.get_mut(&webhook.id) else {
+            return false;
+        };
+        if known.revision != webhook.revision {
+            return false;
+        }
+        if webhook.endpoint.is_enabled() && !known.endpoint.is_enabled() {
+            known.health = Health::default();
+        }
+        known.revision += 1;
+        known.endpoint = webhook.endpoint;
+        true
+    }
+
+    pub(super) fn remove_webhook(&mut self, id: Uuid) -> bool {
+        if self.webhooks.remove(&id).is_none() {
+            return false;
+        }
+        self.order.retain(|it| *it != id);
+        for webhooks in self.by_institution.values_mut() {
+            webhooks.retain(|it| *it != id);
+        }
+        self.queues.remove(&id);
+        self.lanes.retain(|(_, webhook), _| *webhook != id);
+        self.deliveries.retain(|_, row| row.webhook != id);
+        let deliveries = &self.deliveries;
+        self.attempts.retain(|(no, _)| deliveries.contains_key(no));
+        true
+    }
+
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &Webhook> {
+        self.order.iter().filter_map(|id| self.webhooks.get(id))
+    }
+
+    /// An event was recorded: one delivery for every webhook that wants it.
+    pub(super) fn enter(
+        &mut self,
+        institution: u32,
+        application: u32,
+        event: u32,
+        kind: EventKind,
+        now: DateTime<Utc>,
+    ) {
+        let Some(webhooks) = self.by_institution.get(&institution) else {
+            return;
+        };
+        for id in webhooks {
+            let wants = |it: &Webhook| it.endpoint.is_enabled() && it.endpoint.kinds.contains(kind);
+            if !self.webhooks.get(id).is_some_and(wants) {
+                continue;
+            }
+            self.last += 1;
+            let row = Row {
+                webhook: *id,
+                event,
+                application,
+                status: DeliveryStatus::Pending,
+                attempts: 0,
+                created_at: now,
+                at: now,
+                token: 0,
+                reason: None,
+            };
+            self.deliveries.insert(self.last, row);
+            let queue = self.queues.entry(*id).or_default();
+            queue.new.insert(self.last);
+            let lane = self.lanes.entry((application, *id)).or_default();
+            lane.insert(event, self.last);
+        }
+    }
+
+    /// Takes back the deliveries of the events from this place of the log on.
+    pub(super) fn truncate(&mut self, events: u32) {
+        while let Some(entry) = self.deliveries.last_entry() {
+            if entry.get().event < events {
+                return;
+            }
+            let (no, row) = entry.remove_entry();
+            self.leave(no, &row);
+            self.last = no - 1;
+        }
+    }
+
+    /// Takes a pending delivery out of its queue and its lane.
+    fn leave(&mut self, no: i64, row: &Row) {
+        if let Some(queue) = self.queues.get_mut(&row.webhook) {
+            queue.new.remove(&no);
+            queue.later.remove(&(row.at, no));
+        }
+        let lane = (row.application, row.webhook);
+        if let Some(pending) = self.lanes.get_mut(&lane) {
+            pending.remove(&row.event);
+            if pending.is_empty() {
+                self.lanes.remove(&lane);
+            }
+        }
+    }
+
+    /// Puts a pending delivery off, or forward.
+    fn move_to(&mut self, no: i64, at: DateTime<Utc>) {
+        if let Some(row) = self.deliveries.get_mut(&no) {
+            let queue = self.queues.entry(row.webhook).or_default();
+            queue.new.remove(&no);
+            queue.later.remove(&(row.at, no));
+            queue.later.insert((at, no));
+            row.at = at;
+        }
+    }
+
+    pub(super) fn due(&self) -> Vec<Due> {
+        let enabled = self.in_order().filter(|it| it.endpoint.is_enabled());
+        enabled
+            .filter_map(|webhook| {
+                let queue = self.queues.get(&webhook.id)?;
+                let at = queue.later.first().map(|(at, _)| *at);
+                let has_new = !queue.new.is_empty();
+                (has_new || at.is_some()).then_some(Due {
+                    webhook: webhook.id,
+                    has_new,
+                    at,
+                    not_before: webhook.health.not_before,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Leased> {
+        let mut leased = Vec::new();
+        for (webhook, room) in &claim.wanted {
+            let enabled = self.webhooks.get(webhook);
+            if enabled.is_some_and(|it| it.endpoint.is_enabled()) {
+                self.claim_for(*webhook, *room as usize, claim, &mut leased);
+            }
+        }
+        leased
+    }
+
+    fn claim_for(&mut self, webhook: Uuid, room: usize, claim: &Claim, leased: &mut Vec<Leased>) {
+        let end = leased.len() + room;
+        for (is_new, until) in [(false, leased.len() + room / 4), (true, end), (false, end)] {
+            while leased.len() < until {
+                let next = self.queues.get(&webhook).and_then(|queue| {
+                    if is_new {
+                        return queue.new.first().copied();
+                    }
+                    let (at, no) = queue.later.first()?;
+                    (*at <= claim.now).then_some(*no)
+                });
+                let Some(no) = next else { break };
+                leased.extend(self.lease(no, claim));
+            }
+        }
+    }
+
+    /// Takes a lease on a delivery, unless an earlier one of its application is pending: then it is put
+    /// off.
+    fn lease(&mut self, no: i64, claim: &Claim) -> Option<Leased> {
+        let row = self.deliveries.get(&no)?;
+        let lane = self.lanes.get(&(row.application, row.webhook))?;
+        let (first, earlier) = lane.first_key_value()?;
+        if *first < row.event {
+            let at = self.deliveries.get(earlier).map_or(claim.now, |it| it.at);
+            let soon = claim.now + LOOK_AGAIN;
+            // Longer than a lease, it waits for its own time; otherwise it is settled soon.
+            let is_waiting = at > claim.now + claim.lease;
+            self.move_to(no, if is_waiting { at } else { soon });
+            return None;
+        }
+        self.move_to(no, claim.now + claim.lease);
+        let row = self.deliveries.get_mut(&no)?;
+        row.token += 1;
+        Some(Leased {
+            id: DeliveryId(no),
+            webhook: row.webhook,
+            token: row.token,
+            attempts: row.attempts,
+            created_at: row.created_at,
+            event: row.event,
+        })
+    }
+
+    pub(super) fn settle(&mut self, now: DateTime<Utc>, settlement: Settlement) -> bool {
+        let no = settlement.id.0;
+        let is_ours =
+            |row: &&Row| row.token == settlement.token && row.status == DeliveryStatus::Pending;
+        if !self.deliveries.get(&no).is_some_and(is_ours) {
+            return false;
+        }
+        if let Some(attempt) = settlement.attempt {
+            self.attempts.push((no, attempt));
+            if let Some(row) = self.deliveries.get_mut(&no) {
+                row.attempts += 1;
+            }
+        }
+        match settlement.verdict {
+            Verdict::Delivered => self.end(no, now, DeliveryStatus::Delivered, None),
+            Verdict::Dead { reason } => self.end(no, now, DeliveryStatus::Dead, Some(reason)),
+            Verdict::Retry { at } => self.move_to(no, at),
+            Verdict::Released => self.move_to(no, now),
+        }
+        true
+    }
+
+    /// A delivery is over: the next one of its application goes.
+    fn end(&mut self, no: i64, now: DateTime<Utc>, status: DeliveryStatus, reason: Option<String>) {
+        let Some(mut row) = self.deliveries.remove(&no) else {
+            return;
+        };
+        self.leave(no, &row);
+        let lane = self.lanes.get(&(row.application, row.webhook));
+        let next = lane.and_then(|it| it.first_key_value().map(|(_, no)| *no));
+        row.status = status;
+        row.reason = reason;
+        row.at = now;
+        self.deliveries.insert(no, row);
+        let Some(next) = next else { return };
+        let is_later = |row: &Row| row.at > now && row.token == 0;
+        // Under a lease, or after an attempt, it has a time of its own.
+        if self.deliveries.get(&next).is_some_and(is_later) {
+            self.move_to(next, now);
+        }
+    }
+
+    pub(super) fn matching(
+        &self,
+        after: Option<DeliveryId>,
+        filter: &DeliveryFilter,
+    ) -> impl Iterator<Item = (i64, &Row)> {
+        let start = after.map_or(i64::MIN, |it| it.0.saturating_add(1));
+        let (webhook, status) = (filter.webhook, filter.status);
+        let (since, until) = (filter.since, filter.until);
+        let institution = filter.institution.clone();
+        let matches = move |row: &Row| {
+            let is_of = |institution| {
+                let webhook = self.webhooks.get(&row.webhook);
+                webhook.is_some_and(|it| it.institution == institution)
+            };
+            webhook.is_none_or(|it| it == row.webhook)
+                && status.is_none_or(|it| it == row.status)
+                && since.is_none_or(|it| it <= row.created_at)
+                && until.is_none_or(|it| row.created_at < it)
+                && institution.clone().is_none_or(is_of)
+        };
+        let rows = self.deliveries.range(start..);
+        rows.filter(move |(_, row)| matches(row))
+            .map(|(no, row)| (*no, row))
+    }
+
+    pub(super) fn attempts(&self, delivery: DeliveryId) -> Vec<Attempted> {
+        let of = self.attempts.iter().filter(|(no, _)| *no == delivery.0);
+        of.map(|(_, attempt)| attempt.clone()).collect()
+    }
+
+    pub(super) fn redeliver(&mut self, now: DateTime<Utc>, delivery: DeliveryId) -> bool {
+        let Some(row) = self.deliveries.get_mut(&delivery.0) else {
+            return false;
+        };
+        if row.status == DeliveryStatus::Pending {
+            return false;
+        }
+        row.status = DeliveryStatus::Pending;
+        row.reason = None;
+        row.attempts = 0;
+        let lane = self
+            .lanes
+            .entry((row.application, row.webhook))
+            .or_default();
+        lane.insert(row.event, delivery.0);
+        self.move_to(delivery.0, now);
+        true
+    }
+
+    pub(super) fn abandon(
+        &mut self,
+        now: DateTime<Utc>,
+        delivery: DeliveryId,
+        reason: &str,
+    ) -> bool {
+        let is_pending = |row: &Row| row.status == DeliveryStatus::Pending;
+        if !self.deliveries.get(&delivery.0).is_some_and(is_pending) {
+            return false;
+        }
+        self.end(
+            delivery.0,
+            now,
+            DeliveryStatus::Dead,
+            Some(reason.to_owned()),
+        );
+        true
+    }
+
+    pub(super) fn prune(&mut self, before: DateTime<Utc>, limit: usize) -> u64 {
+        let mut pruned = 0;
+        let mut room = limit;
+        self.attempts.retain(|(_, attempt)| {
+            let goes = attempt.at < before && room > 0;
+            room -= usize::from(goes);
+            pruned += u64::from(goes);
+            !goes
+        });
+        let old = |row: &Row| row.status == DeliveryStatus::Delivered && row.at < before;
+        let rows = self.deliveries.iter().filter(|(_, row)| old(row));
+        let gone: Vec<i64> = rows.map(|(no, _)| *no).take(limit).collect();
+        for no in gone {
+            self.deliveries.remove(&no);
+            pruned += 1;
+        }
+        pruned
+    }
+
+    pub(super) fn backlog(&self) -> Vec<Backlog> {
+        let mut backlog: BTreeMap<Uuid, Backlog> = BTreeMap::new();
+        for row in self.deliveries.values() {
+            let of = |webhook| Backlog {
+                webhook,
+                pending: 0,
+                oldest: None,
+                dead: 0,
+            };
+            if row.status == DeliveryStatus::Delivered {
+                continue;
+            }
+            let entry = backlog
+                .entry(row.webhook)
+                .or_insert_with(|| of(row.webhook));
+            if row.status == DeliveryStatus::Dead {
+                entry.dead += 1;
+                continue;
+            }
+            entry.pending += 1;
+            let oldest = entry
+                .oldest
+                .map_or(row.created_at, |it| it.min(row.created_at));
+            entry.oldest = Some(oldest);
+        }
+        backlog.into_values().collect()
+    }
+}

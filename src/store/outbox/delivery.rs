@@ -1,0 +1,185 @@
+//! Deliveries: how they are asked for, claimed and settled.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::webhook::Webhook;
+use crate::lifecycle::event::{Event, EventKind};
+use crate::lifecycle::names::named_enum;
+use crate::store::InstitutionId;
+
+/// The number of a delivery within its store; later deliveries have larger ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub i64);
+
+impl std::fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+named_enum! {
+    /// How far a delivery is.
+    pub enum DeliveryStatus as "status" {
+        /// It is to be sent, for the first time or again.
+        Pending = "pending",
+        /// The receiver has taken it.
+        Delivered = "delivered",
+        /// It will not be sent any more, unless somebody redelivers it.
+        Dead = "dead",
+    }
+}
+
+/// One event on its way to one webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub webhook: Uuid,
+    /// Whose it is.
+    pub institution: InstitutionId,
+    /// The application that the event is about.
+    pub application: Uuid,
+    /// The version that the event left.
+    pub version: u64,
+    /// The kind of the event.
+    pub kind: EventKind,
+    /// How far it is.
+    pub status: DeliveryStatus,
+    /// How many attempts have failed or succeeded since it was last made pending.
+    pub attempts: u32,
+    /// When the event was recorded, by the clock of whoever recorded it.
+    pub created_at: DateTime<Utc>,
+    /// While it is pending: when it is due, or its lease ends. Afterwards: when it was settled.
+    pub at: DateTime<Utc>,
+    /// Why it is dead.
+    pub reason: Option<String>,
+}
+
+/// Which deliveries are asked for; what is not given does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// Of this institution.
+    pub institution: Option<InstitutionId>,
+    /// To this webhook.
+    pub webhook: Option<Uuid>,
+    /// About this application.
+    pub application: Option<Uuid>,
+    /// That are so far.
+    pub status: Option<DeliveryStatus>,
+    /// Whose event was recorded then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Whose event was recorded before.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A webhook that has something pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The webhook.
+    pub webhook: Uuid,
+    /// Whether there is something that was never claimed: it is due at once.
+    pub has_new: bool,
+    /// When the first of the others is due, if there are any.
+    pub at: Option<DateTime<Utc>>,
+    /// Until when nothing is sent to this webhook.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// For which webhooks how many deliveries are to be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What is due by now.
+    pub now: DateTime<Utc>,
+    /// How long the leases last.
+    pub lease: TimeDelta,
+    /// The webhooks, each once, with the most deliveries for each.
+    pub wanted: Vec<(Uuid, u32)>,
+}
+
+/// What was claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimedBatch {
+    /// The deliveries.
+    pub deliveries: Vec<Claimed>,
+    /// The webhooks that they go to, as they are now, each once.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// A delivery under a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its number.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub webhook: Uuid,
+    /// What only the newest lease has.
+    pub token: i64,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// When the event was recorded.
+    pub created_at: DateTime<Utc>,
+    /// What is to be sent; or why it cannot be, because what is stored is no event.
+    pub event: Result<Event, String>,
+}
+
+/// What became of a claimed delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which.
+    pub id: DeliveryId,
+    /// The token of the lease.
+    pub token: i64,
+    /// What is to become of it.
+    pub verdict: Verdict,
+    /// The attempt, if there was one.
+    pub attempt: Option<Attempted>,
+}
+
+/// What is to become of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The receiver has taken it.
+    Delivered,
+    /// It is tried again.
+    Retry {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It is not tried again.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+    /// It was not tried: the lease is given back, and it is due at once.
+    Released,
+}
+
+/// One attempt to deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// When it was sent.
+    pub at: DateTime<Utc>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+    /// The beginning of the response's body, without what is secret or personal.
+    pub excerpt: Option<String>,
+}
+
+/// What waits for a webhook, and what is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// The webhook.
+    pub webhook: Uuid,
+    /// How many deliveries are pending.
+    pub pending: u64,
+    /// When the event of the oldest of them was recorded.
+    pub oldest: Option<DateTime<Utc>>,
+    /// How many are dead.
+    pub dead: u64,
+}

@@ -1,0 +1,170 @@
+//! What is kept for the delivery of events: webhooks, deliveries and attempts.
+
+mod delivery;
+mod webhook;
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::contract::Store;
+use super::error::StoreError;
+use super::name::InstitutionId;
+pub use delivery::{
+    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
+    DeliveryStatus, Due, Settlement, Verdict,
+};
+pub use webhook::{Health, Webhook};
+
+/// What a store adds for the delivery of events.
+///
+/// An event makes one [`Delivery`] for each webhook of its institution that is enabled and wants its kind,
+/// in the transaction that records the event. From then on a delivery is `pending` until it is `delivered` or
+/// `dead`; meanwhile whoever sends it holds a lease on it.
+///
+/// What an outbox promises, and `tests/store/` tries on each:
+/// - A delivery is claimed by one dispatcher at a time: a claim gives it a new token and puts off its due
+///   time to the end of the lease. Only whoever has the newest token settles it.
+/// - Of the pending deliveries of one application to one webhook, only the one with the smallest version is
+///   ever claimed.
+/// - Disabled webhooks are not claimed for; what is pending stays.
+pub trait Outbox: Store {
+    /// Registers a webhook; false where its id is taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn add_webhook(
+        &self,
+        webhook: Webhook,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Replaces the settings of a webhook, if its [`revision`](Webhook::revision) is still the one given, and
+    /// raises that by one; false where it is not, or where there is no such webhook.
+    ///
+    /// Institution, creation and health stay as they are, but that a webhook which is enabled again begins in
+    /// good health.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn put_webhook(
+        &self,
+        webhook: Webhook,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// One webhook; none where there is none by this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn webhook(&self, id: Uuid)
+    -> impl Future<Output = Result<Option<Webhook>, StoreError>> + Send;
+
+    /// The webhooks of an institution, or of all, in the order in which they were created.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn webhooks(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> impl Future<Output = Result<Vec<Webhook>, StoreError>> + Send;
+
+    /// Removes a webhook with its deliveries and attempts; false where there is none. New events make no
+    /// delivery for it from then on; what belongs to it may be removed in several steps.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_webhook(&self, id: Uuid) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The enabled webhooks that have something pending, with the time of the first. None is left out, in
+    /// no order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn due(&self) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
+
+    /// Takes leases on deliveries that are due.
+    ///
+    /// Of one webhook, those that were never claimed come first, the oldest before the others; but a quarter
+    /// of the room, rounded down, is for those that are due again. A delivery that waits for an earlier one
+    /// of its application is not claimed, and put off until the earlier one is settled.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<ClaimedBatch, StoreError>> + Send;
+
+    /// Records what became of claimed deliveries, and of the health of their webhooks. The answer says of
+    /// each settlement, in their order, whether it counted: it does not where somebody else has claimed the
+    /// delivery since, or where it is gone.
+    ///
+    /// A delivery that is over lets the next one of its application and webhook go at once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, Health)>,
+    ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+
+    /// The first `limit` deliveries after the one given that the filter lets through, in the order in which
+    /// they were made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+
+    /// The attempts of a delivery that are still kept, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn attempts(
+        &self,
+        delivery: DeliveryId,
+    ) -> impl Future<Output = Result<Vec<Attempted>, StoreError>> + Send;
+
+    /// Makes these deliveries pending and due at once, with all of the attempts before them, if they are
+    /// delivered or dead; how many were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn redeliver(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Makes these deliveries dead, with the reason, if they are pending; how many were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn abandon(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+        reason: String,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Forgets attempts that were made before this time, and deliveries that were delivered before it, at
+    /// most `limit` of either; how many of both.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn prune(
+        &self,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// What waits and what is dead, of each webhook that has deliveries of the kind. It is counted, so it takes
+    /// the longer the more there is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn backlog(&self) -> impl Future<Output = Result<Vec<Backlog>, StoreError>> + Send;
+}

@@ -1,0 +1,71 @@
+//! What an institution registers: where to send which events, and how to sign them.
+
+use chrono::{DateTime, Utc};
+
+use super::headers::CustomHeaders;
+use super::kinds::EventKinds;
+use super::secret::Secret;
+use super::secrets::Secrets;
+use super::url::WebhookUrl;
+use crate::lifecycle::names::named_enum;
+
+/// A webhook's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where its events go.
+    pub url: WebhookUrl,
+    /// Which events it wants.
+    pub kinds: EventKinds,
+    /// What people call it.
+    pub description: String,
+    /// What every request carries beside the contract's headers.
+    pub headers: CustomHeaders,
+    /// What signs.
+    pub secrets: Secrets,
+    /// Why nothing is sent, if so.
+    pub disabled: Option<Disabled>,
+}
+
+/// That, since when and why nothing is sent to a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// Why.
+    pub reason: DisabledReason,
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// What is to be said beyond the reason.
+    pub detail: String,
+}
+
+named_enum! {
+    /// Why a webhook is disabled.
+    pub enum DisabledReason as "reason" {
+        /// Somebody disabled it.
+        Manual = "manual",
+        /// Its server answered that it is gone for good (410).
+        Gone = "gone",
+        /// Every attempt has failed for days.
+        Failing = "failing",
+    }
+}
+
+impl Endpoint {
+    /// An endpoint that gets all events, without description and headers of its own.
+    #[must_use]
+    pub fn new(url: WebhookUrl, secret: Secret) -> Self {
+        Self {
+            url,
+            kinds: EventKinds::ALL,
+            description: String::new(),
+            headers: CustomHeaders::default(),
+            secrets: Secrets::new(secret),
+            disabled: None,
+        }
+    }
+
+    /// Whether events are sent to it.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.disabled.is_none()
+    }
+}

@@ -1,0 +1,96 @@
+//! The secrets of a webhook: the current one, and those that it replaces for a while.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::secret::Secret;
+
+/// How many old secrets are kept: a receiver has to find its own among the signatures.
+const MOST_OLD: usize = 3;
+
+/// The secrets that sign what is sent to a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secrets {
+    current: Secret,
+    /// The oldest first.
+    old: Vec<OldSecret>,
+}
+
+/// A secret that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// Until then `X-Webhook-Signature`, which has room for one signature, is made with it.
+    pub switch_over: DateTime<Utc>,
+    /// Until then `webhook-signature` has a signature of it.
+    pub until: DateTime<Utc>,
+}
+
+impl Secrets {
+    /// How long an old secret stays valid, unless somebody says otherwise: a day.
+    pub const GRACE: TimeDelta = TimeDelta::days(1);
+
+    /// One secret.
+    #[must_use]
+    pub const fn new(secret: Secret) -> Self {
+        let old = Vec::new();
+        Self {
+            current: secret,
+            old,
+        }
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) const fn restore(current: Secret, old: Vec<OldSecret>) -> Self {
+        Self { current, old }
+    }
+
+    /// Replaces the current secret. Until `until`, what is sent is signed with both; the platform's header
+    /// follows at `switch_over`, or at `until` if that comes first.
+    pub fn rotate(
+        &mut self,
+        secret: Secret,
+        now: DateTime<Utc>,
+        switch_over: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) {
+        let secret = std::mem::replace(&mut self.current, secret);
+        self.old.retain(|old| old.until > now);
+        self.old.push(OldSecret {
+            secret,
+            switch_over: switch_over.min(until),
+            until,
+        });
+        let surplus = self.old.len().saturating_sub(MOST_OLD);
+        self.old.drain(..surplus);
+    }
+
+    /// The newest secret.
+    #[must_use]
+    pub const fn current(&self) -> &Secret {
+        &self.current
+    }
+
+    /// Those that were replaced, the oldest first. Some may be past their time.
+    #[must_use]
+    pub fn old(&self) -> &[OldSecret] {
+        &self.old
+    }
+
+    /// The secret of the platform's signature (`X-Webhook-Signature`) at this time.
+    #[must_use]
+    pub fn platform(&self, at: DateTime<Utc>) -> &Secret {
+        let old = self.old.iter().find(|old| at < old.switch_over);
+        old.map_or(&self.current, |old| &old.secret)
+    }
+
+    /// The secrets of the Standard Webhooks signatures at this time, the newest first.
+    #[must_use]
+    pub fn standard(&self, at: DateTime<Utc>) -> Vec<Secret> {
+        let old = self.old.iter().rev().filter(|old| at < old.until);
+        std::iter::once(&self.current)
+            .chain(old.map(|old| &old.secret))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,104 @@
+//! Endpoints as stores keep them: JSON, with the secrets in clear.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::{Disabled, DisabledReason, Endpoint};
+use super::headers::CustomHeaders;
+use super::secrets::{OldSecret, Secrets};
+use crate::lifecycle::event::EventKind;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    url: String,
+    kinds: Vec<EventKind>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<(String, String)>,
+    secret: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    old_secrets: Vec<StoredSecret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disabled: Option<StoredDisabled>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSecret {
+    secret: String,
+    switch_over: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredDisabled {
+    reason: DisabledReason,
+    at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+impl Endpoint {
+    /// The endpoint as JSON, secrets included.
+    pub(crate) fn to_stored(&self) -> String {
+        let stored = Stored {
+            url: self.url.as_str().to_owned(),
+            kinds: self.kinds.iter().collect(),
+            description: self.description.clone(),
+            headers: self
+                .headers
+                .texts()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            secret: self.secrets.current().expose().to_owned(),
+            old_secrets: self
+                .secrets
+                .old()
+                .iter()
+                .map(|old| StoredSecret {
+                    secret: old.secret.expose().to_owned(),
+                    switch_over: old.switch_over,
+                    until: old.until,
+                })
+                .collect(),
+            disabled: self.disabled.as_ref().map(|it| StoredDisabled {
+                reason: it.reason,
+                at: it.at,
+                detail: it.detail.clone(),
+            }),
+        };
+        // It has no maps with keys that are no strings, and nothing that fails to serialise.
+        serde_json::to_string(&stored).unwrap_or_default()
+    }
+
+    /// The endpoint again; the error repeats no secret.
+    pub(crate) fn from_stored(text: &str) -> Result<Self, String> {
+        let stored: Stored = serde_json::from_str(text)
+            .map_err(|error| format!("its settings cannot be read: {:?}", error.classify()))?;
+        let secret = |text: &str| text.parse().map_err(|error| format!("its secret: {error}"));
+        let old = stored.old_secrets.iter().map(|old| {
+            Ok::<_, String>(OldSecret {
+                secret: secret(&old.secret)?,
+                switch_over: old.switch_over,
+                until: old.until,
+            })
+        });
+        let headers = stored.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(Self {
+            url: stored.url.parse().map_err(|error| format!("{error}"))?,
+            kinds: stored.kinds.into_iter().collect(),
+            description: stored.description,
+            headers: CustomHeaders::new(headers).map_err(|error| error.to_string())?,
+            secrets: Secrets::restore(secret(&stored.secret)?, old.collect::<Result<_, _>>()?),
+            disabled: stored.disabled.map(|it| Disabled {
+                reason: it.reason,
+                at: it.at,
+                detail: it.detail,
+            }),
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Where a webhook's events go.
+
+use http::Uri;
+
+use crate::lifecycle::value::shorten;
+
+/// The longest URL, in bytes: what proxies and servers are known to take.
+const LONGEST: usize = 2048;
+
+/// The URL of a webhook: `https://` or `http://`, a host, at most 2,048 bytes of ASCII; without a user, a
+/// password or a fragment.
+///
+/// Whether the dispatcher may send there is decided when it connects: see the target guard.
+///
+/// ```
+/// use certificate_lifecycle::webhook::WebhookUrl;
+///
+/// let url: WebhookUrl = "https://example.com/hooks".parse()?;
+/// assert_eq!(url.host(), "example.com");
+/// assert!("ftp://example.com".parse::<WebhookUrl>().is_err());
+/// # Ok::<(), certificate_lifecycle::webhook::WebhookUrlError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookUrl {
+    text: String,
+    uri: Uri,
+}
+
+/// Why a text is no URL of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no URL of a webhook: {problem}")]
+pub struct WebhookUrlError {
+    /// What was given, shortened if it is long; without what stands before an `@`.
+    pub found: String,
+    /// What is wrong with it.
+    pub problem: WebhookUrlProblem,
+}
+
+/// What is wrong with a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebhookUrlProblem {
+    /// Too many bytes.
+    #[error("it has {0} bytes, but at most {LONGEST} are allowed")]
+    TooLong(usize),
+    /// Letters that no URL has.
+    #[error(
+        "it has letters outside of ASCII: write the host in its ASCII form (xn--…) and the rest \
+         percent-encoded"
+    )]
+    NotAscii,
+    /// Another scheme, or none.
+    #[error("it must begin with https:// (or http://, where that is allowed)")]
+    Scheme,
+    /// No URL at all.
+    #[error("it must be an absolute URL, such as https://example.com/hooks")]
+    Malformed,
+    /// A port that there is not.
+    #[error("its port must be 1 to 65535")]
+    Port,
+    /// It carries credentials, which would be shown wherever the URL is.
+    #[error("it must carry no user and no password: give them in a custom header")]
+    Credentials,
+    /// It has a part that is never sent.
+    #[error("it must have no fragment (#…), which is never sent")]
+    Fragment,
+}
+
+impl WebhookUrl {
+    /// The URL as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether requests are encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
+    /// The host's name or address; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The URL as HTTP clients take it.
+    #[must_use]
+    pub const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+}
+
+impl std::str::FromStr for WebhookUrl {
+    type Err = WebhookUrlError;
+
+    fn from_str(text: &str) -> Result<Self, WebhookUrlError> {
+        let refused = |problem| WebhookUrlError {
+            found: shorten(text.rsplit_once('@').map_or(text, |(_, rest)| rest)),
+            problem,
+        };
+        if text.len() > LONGEST {
+            return Err(refused(WebhookUrlProblem::TooLong(text.len())));
+        }
+        if !text.is_ascii() {
+            return Err(refused(WebhookUrlProblem::NotAscii));
+        }
+        if text.contains('#') {
+            return Err(refused(WebhookUrlProblem::Fragment));
+        }
+        let uri: Uri = text
+            .parse()
+            .map_err(|_| refused(WebhookUrlProblem::Malformed))?;
+        match uri.scheme_str() {
+            Some("https" | "http") => {}
+            _ => return Err(refused(WebhookUrlProblem::Scheme)),
+        }
+        let authority = uri
+            .authority()
+            .ok_or_else(|| refused(WebhookUrlProblem::Malformed))?;
+        if authority.as_str().contains('@') {
+            return Err(refused(WebhookUrlProblem::Credentials));
+        }
+        if authority.host().is_empty() {
+            return Err(refused(WebhookUrlProblem::Malformed));
+        }
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(refused(WebhookUrlProblem::Port));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            uri,
+        })
+    }
+}
+
+impl std::fmt::Display for WebhookUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.text)
+    }
+}
