@@ -259,7 +259,7 @@ impl Outbox {
     pub(super) fn settle(&mut self, now: DateTime<Utc>, settlement: Settlement) -> bool {
         let no = settlement.id.0;
         let is_ours =
-            |row: &&Row| row.token == settlement.token && row.status == DeliveryStatus::Pending;
+            |row: &Row| row.token == settlement.token && row.status == DeliveryStatus::Pending;
         if !self.deliveries.get(&no).is_some_and(is_ours) {
             return false;
         }
