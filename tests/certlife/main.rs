@@ -12,12 +12,14 @@ mod engine;
 mod follow;
 mod help;
 mod import;
+mod listen;
 mod read;
 #[cfg(unix)]
 mod read_only;
 mod streams;
 mod terminal;
 mod validate;
+mod verify;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
