@@ -107,10 +107,11 @@ fn permitted(file: &Path) -> &'static [&'static str] {
     let path = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
     let path = path.to_str().unwrap();
     match path {
-        "src/engine/clock.rs" => &["std::time", "SystemTime"],
+        "src/store/clock.rs" => &["std::time", "SystemTime"],
         "src/store/memory/mod.rs" | "src/store/wake.rs" => &["std::time"],
         _ if path.starts_with("src/store/sqlite/") => &["std::time", "Instant", "std::thread"],
         _ if path.starts_with("src/store/postgres/") => &["std::time", "Instant"],
+        _ if path.starts_with("src/delivery/") => &["std::time", "Instant"],
         _ => &[],
     }
 }

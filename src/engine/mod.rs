@@ -30,7 +30,6 @@
 //! # }
 //! ```
 
-mod clock;
 mod execute;
 mod feed;
 mod permission;
@@ -39,7 +38,7 @@ mod stalled;
 
 use std::sync::Arc;
 
-pub use clock::{Clock, SystemClock};
+pub use crate::store::{Clock, SystemClock};
 pub use permission::permitted;
 pub use stalled::Interrupted;
 

@@ -6,6 +6,7 @@
 
 mod actor;
 pub(crate) mod cells;
+mod clock;
 mod contract;
 mod cursor;
 pub(crate) mod decide;
@@ -26,6 +27,7 @@ mod wake;
 pub(crate) mod word;
 
 pub use actor::{Actor, ActorError, ActorKind};
+pub use clock::{Clock, SystemClock};
 pub use contract::{Directory, Store};
 pub use cursor::{Cursor, CursorError};
 pub use directory::{Count, Filter, ListQuery, Order, Page, PageKey, PageKeyError};

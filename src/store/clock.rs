@@ -1,4 +1,4 @@
-//! Time, as the engine is given it.
+//! Time, as the engine and the dispatcher are given it.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 ///
 /// Any function that returns a time is one: `|| "2026-06-04T10:30:00Z".parse().unwrap()`.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now. Should it run backwards, histories do not: see [`Engine`](super::Engine).
+    /// The time now. Should it run backwards, histories do not: see [`Engine`](crate::engine::Engine).
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -1,0 +1,130 @@
+//! The circuit breaker of a webhook.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// After how many failures in a row a webhook is left alone for a while.
+const THRESHOLD: u32 = 10;
+
+/// How long it is left alone first; then twice as long, and so on.
+const SHORTEST: TimeDelta = TimeDelta::milliseconds(100);
+
+/// Leaves a webhook alone whose server fails, and then tries whether it has recovered.
+///
+/// closed: everything is sent → open: nothing is → half-open: a few probes are; one success closes it, one
+/// failure opens it again, for twice as long.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Breaker {
+    /// In a row.
+    failures: u32,
+    /// How often it was opened since something succeeded.
+    opened: u32,
+    until: Option<DateTime<Utc>>,
+}
+
+/// What may be sent to a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Whatever there is room for.
+    All,
+    /// A few.
+    Probes,
+    /// Nothing before this time.
+    Nothing(DateTime<Utc>),
+}
+
+impl Breaker {
+    pub(super) fn admits(&self, now: DateTime<Utc>) -> Admission {
+        match self.until {
+            None => Admission::All,
+            Some(until) if now < until => Admission::Nothing(until),
+            Some(_) => Admission::Probes,
+        }
+    }
+
+    /// Something was delivered.
+    pub(super) fn succeed(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Something was not.
+    pub(super) fn fail(&mut self, now: DateTime<Utc>, longest: TimeDelta) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures < THRESHOLD || self.until.is_some_and(|until| now < until) {
+            return;
+        }
+        let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
+        self.opened = self.opened.saturating_add(1);
+        self.until = Some(now + (SHORTEST * doubled).min(longest));
+    }
+
+    /// The server asks to be left alone.
+    pub(super) fn pause(&mut self, until: DateTime<Utc>) {
+        self.until = Some(self.until.map_or(until, |it| it.max(until)));
+    }
+
+    /// How often it was opened since something succeeded.
+    pub(super) const fn opened(&self) -> u32 {
+        self.opened
+    }
+
+    /// Whether nothing has failed since something succeeded.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.until.is_none() && self.failures == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::{Admission, Breaker, THRESHOLD};
+
+    const LONGEST: TimeDelta = TimeDelta::seconds(5);
+
+    fn at(milliseconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(milliseconds)
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_a_success_between_them_does_not() {
+        let mut breaker = Breaker::default();
+        for _ in 0..10 * THRESHOLD {
+            breaker.fail(at(0), LONGEST);
+            breaker.succeed();
+        }
+        assert_eq!(breaker.admits(at(0)), Admission::All);
+        for _ in 0..THRESHOLD {
+            assert_eq!(breaker.admits(at(0)), Admission::All);
+            breaker.fail(at(0), LONGEST);
+        }
+        assert_eq!(breaker.admits(at(0)), Admission::Nothing(at(100)));
+    }
+
+    #[test]
+    fn half_open_it_admits_probes_and_their_failure_opens_it_for_longer() {
+        let mut breaker = Breaker::default();
+        (0..THRESHOLD).for_each(|_| breaker.fail(at(0), LONGEST));
+        assert_eq!(breaker.admits(at(100)), Admission::Probes);
+        breaker.fail(at(100), LONGEST);
+        assert_eq!(breaker.admits(at(299)), Admission::Nothing(at(300)));
+        // What was still under way when it opened does not lengthen it.
+        breaker.fail(at(200), LONGEST);
+        assert_eq!(breaker.admits(at(300)), Admission::Probes);
+        breaker.succeed();
+        assert_eq!(breaker.admits(at(300)), Admission::All);
+    }
+
+    #[test]
+    fn it_is_never_open_for_longer_than_the_longest() {
+        let mut breaker = Breaker::default();
+        let mut now = at(0);
+        for _ in 0..1000 {
+            breaker.fail(now, LONGEST);
+            if let Admission::Nothing(until) = breaker.admits(now) {
+                assert!(until - now <= LONGEST);
+                now = until;
+            }
+        }
+        assert!(now > at(60_000));
+    }
+}

@@ -1,0 +1,78 @@
+//! What a dispatcher does beside: webhooks are disabled, old attempts forgotten, the backlog counted.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::options::DispatcherOptions;
+use super::telemetry;
+use crate::store::{Clock, Outbox, StoreError};
+use crate::webhook::{Disabled, DisabledReason};
+
+/// How many rows are forgotten at once, so that nobody waits for long.
+const BATCH: u32 = 500;
+
+/// Why a webhook is to be disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its server says that it is gone.
+    Gone,
+    /// Everything has failed since then.
+    Failing(DateTime<Utc>),
+}
+
+/// Disables a webhook, unless somebody has, or something was delivered meanwhile.
+pub(super) async fn disable<S: Outbox>(
+    store: &S,
+    id: Uuid,
+    cause: Cause,
+    now: DateTime<Utc>,
+    disable_after: TimeDelta,
+) -> Result<(), StoreError> {
+    loop {
+        let Some(mut webhook) = store.webhook(id).await? else {
+            return Ok(());
+        };
+        let failing_since = webhook.health.failing_since;
+        let still_fails = failing_since.is_some_and(|it| now - it >= disable_after);
+        if !webhook.endpoint.is_enabled() || (cause != Cause::Gone && !still_fails) {
+            return Ok(());
+        }
+        let (reason, detail) = match cause {
+            Cause::Gone => (
+                DisabledReason::Gone,
+                "its server answered with status 410".to_owned(),
+            ),
+            Cause::Failing(since) => (
+                DisabledReason::Failing,
+                format!("every attempt has failed since {}", since.format("%FT%TZ")),
+            ),
+        };
+        tracing::warn!(webhook = %id, reason = reason.as_str(), detail, "webhook disabled");
+        webhook.endpoint.disabled = Some(Disabled {
+            reason,
+            at: now,
+            detail,
+        });
+        if store.put_webhook(webhook).await? {
+            metrics::counter!(telemetry::DISABLED, "reason" => reason.as_str()).increment(1);
+            return Ok(());
+        }
+        // Somebody else has changed it meanwhile.
+    }
+}
+
+/// Counts the backlog, and forgets what is past its retention.
+pub(super) async fn housekeeping<S: Outbox>(
+    store: &S,
+    clock: &dyn Clock,
+    options: &DispatcherOptions,
+) -> Result<(), StoreError> {
+    let now = clock.now();
+    telemetry::backlog(&store.backlog().await?, now);
+    let before = now.checked_sub_signed(options.retention);
+    let before = before.unwrap_or(DateTime::<Utc>::MIN_UTC);
+    while store.prune(before, BATCH).await? >= u64::from(BATCH) {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}

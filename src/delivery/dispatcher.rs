@@ -1,0 +1,174 @@
+//! The dispatcher.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::options::DispatcherOptions;
+use super::run::{Goal, Run};
+use super::send::{Leased, send};
+use super::transport::Transport;
+use crate::lifecycle::application::{Application, ApplicationDetails};
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
+use crate::store::{Attempted, Clock, DeliveryId, Outbox, StoreError, SystemClock};
+
+/// Sends what is due, over and over: any number of dispatchers, in any number of processes, may work on one
+/// store.
+///
+/// It claims deliveries under a lease, commits that, sends them, and records what came of it; no transaction
+/// is ever open across a request. Whatever dispatcher dies, its leases end and another one takes over: an
+/// event may then arrive twice, and never not at all.
+///
+/// ```no_run
+/// use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpOptions, HttpTransport};
+/// use certificate_lifecycle::store::MemoryStore;
+///
+/// # async fn example(shutdown: tokio::sync::oneshot::Receiver<()>) -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// let transport = HttpTransport::new(HttpOptions::default())?;
+/// let dispatcher = Dispatcher::new(store, transport, DispatcherOptions::default());
+/// let summary = dispatcher.run(async { drop(shutdown.await) }).await?;
+/// println!("{} delivered", summary.delivered);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Dispatcher<S, T> {
+    pub(super) store: S,
+    pub(super) transport: Arc<T>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: Arc<DispatcherOptions>,
+}
+
+/// What a dispatcher has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Deliveries that have arrived.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Deliveries that died.
+    pub dead: u64,
+}
+
+/// Why a test event was not sent.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestError {
+    /// There is no such webhook.
+    #[error("there is no webhook {0}")]
+    UnknownWebhook(Uuid),
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: Outbox, T: Transport> Dispatcher<S, T> {
+    /// A dispatcher with the machine's clock.
+    #[must_use]
+    pub fn new(store: S, transport: T, options: DispatcherOptions) -> Self {
+        Self {
+            store,
+            transport: Arc::new(transport),
+            clock: Arc::new(SystemClock),
+            options: Arc::new(options.within_limits()),
+        }
+    }
+
+    /// The same with a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            ..self
+        }
+    }
+
+    /// Delivers until `shutdown` is over; then nothing more is claimed, and what is under way is finished and
+    /// recorded.
+    ///
+    /// A store that is away for a while is waited for.
+    ///
+    /// # Errors
+    /// What does not go away by waiting: [`StoreError::Misconfigured`], [`StoreError::NewerSchema`],
+    /// [`StoreError::NotAStore`]. After `shutdown`, also what kept it from recording the last outcomes: they are
+    /// sent again when their leases have ended.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<Summary, StoreError> {
+        Run::new(self, Goal::Stop).run(shutdown).await
+    }
+
+    /// The same, but also over when nothing is pending any more: all is delivered or dead. What waits for
+    /// its next attempt is waited for.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub async fn run_until_idle(
+        &self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Summary, StoreError> {
+        Run::new(self, Goal::Idle).run(shutdown).await
+    }
+
+    /// Sends an event of an application that does not exist, once, and says what came of it; also to a webhook
+    /// that is disabled. `application` becomes the identity of that application: take a new one each time, or
+    /// receivers think that they have seen it.
+    ///
+    /// # Errors
+    /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempted`] tells.
+    pub async fn send_test(
+        &self,
+        webhook: Uuid,
+        application: Uuid,
+    ) -> Result<Attempted, TestError> {
+        let known = self.store.webhook(webhook).await?;
+        let known = known.ok_or(TestError::UnknownWebhook(webhook))?;
+        let now = self.clock.now();
+        let Ok(details) = example(application) else {
+            // The example is within the limits of the contract.
+            unreachable!()
+        };
+        let event = Application::submit(details, now).event;
+        let leased = Leased {
+            id: DeliveryId(0),
+            token: 0,
+            attempts: 0,
+            created_at: now,
+        };
+        let (transport, clock) = (&*self.transport, &*self.clock);
+        let sent = send(
+            transport,
+            clock,
+            &self.options,
+            Arc::new(known),
+            event,
+            leased,
+        )
+        .await;
+        Ok(sent.attempted)
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+fn example(application: Uuid) -> Result<ApplicationDetails, InvalidValue> {
+    Ok(ApplicationDetails::new(
+        ApplicationId::new(1)?,
+        application,
+        CertificateTitle::new("Test event")?,
+        ApplicantEmail::new("test@example.com")?,
+    ))
+}
+
+impl<S: std::fmt::Debug, T> std::fmt::Debug for Dispatcher<S, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

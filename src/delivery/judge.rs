@@ -1,0 +1,139 @@
+//! What follows from the answer to an attempt: one pure decision.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::options::DispatcherOptions;
+use super::transport::{Response, SendError};
+use crate::store::{Health, Verdict};
+
+/// The statuses by which a server says that it is overloaded, not that the request is wrong.
+const SLOW_DOWN: [u16; 4] = [429, 502, 503, 504];
+
+/// The status of what is gone for good.
+const GONE: u16 = 410;
+
+/// How long a webhook is left alone that asks for it without saying how long; then twice as long, and so on.
+const PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// The longest that a receiver can ask to be left alone.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::days(1);
+
+/// An attempt, for whoever judges it.
+pub(super) struct Tried<'a> {
+    pub(super) webhook: Uuid,
+    pub(super) event_id: Uuid,
+    /// How many attempts there were before.
+    pub(super) attempts: u32,
+    pub(super) answer: &'a Result<Response, SendError>,
+    /// When the answer came.
+    pub(super) now: DateTime<Utc>,
+    /// How the webhook was until then.
+    pub(super) health: Health,
+    /// How often the circuit was opened since something was delivered.
+    pub(super) opened: u32,
+}
+
+/// What follows.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    /// How the webhook is now.
+    pub(super) health: Health,
+    pub(super) consequence: Consequence,
+}
+
+/// What follows for the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consequence {
+    None,
+    /// It is left alone until then.
+    Pause(DateTime<Utc>),
+    /// Its server says that it is gone.
+    Gone,
+    /// Everything has failed since then.
+    Failing(DateTime<Utc>),
+}
+
+/// What an attempt is counted as, by the metrics.
+pub(super) fn outcome(answer: &Result<Response, SendError>) -> &'static str {
+    match answer {
+        Ok(response) if is_success(response.status) => "delivered",
+        Ok(_) => "refused",
+        Err(SendError::Refused(_)) => "target_refused",
+        Err(SendError::Connect(_)) => "connect_failed",
+        Err(SendError::Timeout(_)) => "timeout",
+        Err(SendError::Broken(_)) => "broken",
+    }
+}
+
+pub(super) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// What went wrong, if something did.
+pub(super) fn error(answer: &Result<Response, SendError>) -> Option<String> {
+    match answer {
+        Ok(response) if is_success(response.status) => None,
+        Ok(response) => Some(match response.status {
+            300..400 => format!("status {}: redirects are not followed", response.status),
+            status => format!("status {status}"),
+        }),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+impl Tried<'_> {
+    pub(super) fn judge(&self, options: &DispatcherOptions) -> Judgement {
+        let status = self.answer.as_ref().ok().map(|it| it.status);
+        if status.is_some_and(is_success) {
+            return Judgement {
+                verdict: Verdict::Delivered,
+                health: Health::default(),
+                consequence: Consequence::None,
+            };
+        }
+        let retry_after = self.answer.as_ref().ok().and_then(|it| it.retry_after);
+        let retry_after = retry_after.map(|it| it.from(self.now).min(LONGEST_PAUSE));
+        let failing_since = self.health.failing_since.unwrap_or(self.now).min(self.now);
+        let mut health = Health {
+            failing_since: Some(failing_since),
+            not_before: self.health.not_before,
+        };
+        let consequence = if status == Some(GONE) {
+            Consequence::Gone
+        } else if self.now - failing_since >= options.disable_after {
+            Consequence::Failing(failing_since)
+        } else if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
+            let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
+            let pause = (PAUSE * doubled).min(options.longest_break());
+            let until = self.now + retry_after.unwrap_or(pause);
+            let until = health.not_before.map_or(until, |it| it.max(until));
+            health.not_before = Some(until);
+            Consequence::Pause(until)
+        } else {
+            Consequence::None
+        };
+        Judgement {
+            verdict: self.next(options, retry_after),
+            health,
+            consequence,
+        }
+    }
+
+    fn next(&self, options: &DispatcherOptions, retry_after: Option<TimeDelta>) -> Verdict {
+        let failed = self.attempts.saturating_add(1);
+        let schedule = &options.schedule;
+        match schedule.delay(failed, self.event_id, self.webhook, retry_after) {
+            Some(delay) => Verdict::Retry {
+                at: self.now + delay,
+            },
+            None => Verdict::Dead {
+                reason: format!(
+                    "all {failed} attempts failed; the last one: {}",
+                    error(self.answer).unwrap_or_default()
+                ),
+            },
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! One run of a dispatcher: what is under way, and what comes next.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::chores::housekeeping;
+use super::dispatcher::{Dispatcher, Summary};
+use super::line::{Line, Readiness};
+use super::send::Sent;
+use super::share::shares;
+use super::telemetry;
+use super::transport::Transport;
+use crate::store::{Claim, ClaimedBatch, Due, Health, Outbox, Settlement, StoreError, Wake};
+
+/// The longest wait between two tries of a store that is away.
+const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
+
+/// How long a webhook is left alone that the store cannot read.
+const UNREADABLE: TimeDelta = TimeDelta::seconds(30);
+
+/// How long a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Until it is told to stop.
+    Stop,
+    /// Also until nothing is pending.
+    Idle,
+    /// It was told to stop.
+    Finish,
+}
+
+/// An answer of the store about what to do next.
+enum Answer {
+    Due(Result<Vec<Due>, StoreError>),
+    Claimed(Vec<(Uuid, u32)>, Result<ClaimedBatch, StoreError>),
+}
+
+/// What was told to the store, and what it said.
+struct Settled {
+    settlements: Vec<Settlement>,
+    health: Vec<(Uuid, Health)>,
+    counted: Result<Vec<bool>, StoreError>,
+}
+
+pub(super) struct Run<'d, S, T> {
+    pub(super) dispatcher: &'d Dispatcher<S, T>,
+    pub(super) goal: Goal,
+    /// Whether nothing was pending when the store was asked last.
+    is_idle: bool,
+    pub(super) lines: BTreeMap<Uuid, Line>,
+    pub(super) under_way: u32,
+    pub(super) sending: FuturesUnordered<BoxFuture<'d, Sent>>,
+    pub(super) finished: Vec<Settlement>,
+    pub(super) health: BTreeMap<Uuid, Health>,
+    settling: Option<BoxFuture<'d, Settled>>,
+    asking: Option<BoxFuture<'d, Answer>>,
+    /// Claims to be made one by one, since one of them could not be read.
+    alone: Vec<(Uuid, u32)>,
+    pub(super) chores: FuturesUnordered<BoxFuture<'d, Result<(), StoreError>>>,
+    /// When to look for something due.
+    look_at: Option<Instant>,
+    /// When to record outcomes again, where the store is away.
+    settle_at: Option<Instant>,
+    /// Whether there was more to claim than there was room for.
+    pub(super) has_more: bool,
+    /// How many were under way after the last claim.
+    pub(super) mark: u32,
+    turn: usize,
+    /// How often in a row the store was asked in vain.
+    failures: u32,
+    pub(super) summary: Summary,
+}
+
+impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
+    pub(super) fn new(dispatcher: &'d Dispatcher<S, T>, goal: Goal) -> Self {
+        telemetry::describe();
+        Self {
+            dispatcher,
+            goal,
+            is_idle: false,
+            lines: BTreeMap::new(),
+            under_way: 0,
+            sending: FuturesUnordered::new(),
+            finished: Vec::new(),
+            health: BTreeMap::new(),
+            settling: None,
+            asking: None,
+            alone: Vec::new(),
+            chores: FuturesUnordered::new(),
+            look_at: Some(Instant::now()),
+            settle_at: None,
+            has_more: false,
+            mark: 0,
+            turn: 0,
+            failures: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Summary, StoreError> {
+        let mut shutdown = pin!(shutdown);
+        let mut waking = wait(self.dispatcher.store.wake());
+        let mut housekeeping_at = Instant::now();
+        let mut give_up_at = None;
+        loop {
+            self.start_settling();
+            self.start_asking();
+            if self.is_over() {
+                return Ok(self.summary);
+            }
+            tokio::select! {
+                biased;
+                () = &mut shutdown, if self.goal != Goal::Finish => {
+                    self.goal = Goal::Finish;
+                    give_up_at = Some(Instant::now() + duration(self.dispatcher.options.lease()));
+                }
+                settled = ready(&mut self.settling) => self.settled(settled)?,
+                Some(sent) = self.sending.next(), if !self.sending.is_empty() => {
+                    self.sent(sent);
+                    while let Some(Some(sent)) = self.sending.next().now_or_never() {
+                        self.sent(sent);
+                    }
+                }
+                answer = ready(&mut self.asking) => self.answered(answer)?,
+                Some(done) = self.chores.next(), if !self.chores.is_empty() => done_or_told(done),
+                wake = &mut waking => {
+                    waking = wait(wake);
+                    self.look();
+                }
+                () = until(self.look_at), if self.asking.is_none() && self.goal != Goal::Finish => {}
+                () = until(self.settle_at) => self.settle_at = None,
+                () = tokio::time::sleep_until(housekeeping_at), if self.goal != Goal::Finish => {
+                    let every = duration(self.dispatcher.options.chores_every);
+                    housekeeping_at = Instant::now() + every;
+                    self.chores.push(self.housekeeping());
+                }
+                () = until(give_up_at) => return Err(StoreError::Unavailable {
+                    reason: "the last outcomes could not be recorded".to_owned(),
+                    cause: None,
+                }),
+            }
+        }
+    }
+
+    /// Whether nothing is left to do.
+    fn is_over(&self) -> bool {
+        let is_busy = !self.sending.is_empty()
+            || !self.finished.is_empty()
+            || self.settling.is_some()
+            || self.asking.is_some();
+        let is_done = self.goal == Goal::Idle && self.is_idle && self.chores.is_empty();
+        !is_busy && (self.goal == Goal::Finish || is_done)
+    }
+
+    /// Something may be due.
+    fn look(&mut self) {
+        self.look_at = Some(Instant::now());
+    }
+
+    pub(super) fn look_in(&mut self, delay: TimeDelta) {
+        let at = Instant::now() + duration(delay);
+        self.look_at = Some(self.look_at.map_or(at, |it| it.min(at)));
+    }
+
+    fn housekeeping(&self) -> BoxFuture<'d, Result<(), StoreError>> {
+        let it = self.dispatcher;
+        housekeeping(&it.store, &*it.clock, &it.options).boxed()
+    }
+
+    fn start_settling(&mut self) {
+        let is_waiting = self.settle_at.is_some() || self.settling.is_some();
+        if is_waiting || self.finished.is_empty() {
+            return;
+        }
+        let settlements = std::mem::take(&mut self.finished);
+        let health: Vec<_> = std::mem::take(&mut self.health).into_iter().collect();
+        let it = self.dispatcher;
+        self.settling = Some(
+            async move {
+                let (told, known) = (settlements.clone(), health.clone());
+                let counted = it.store.settle(it.now(), told, known).await;
+                Settled {
+                    settlements,
+                    health,
+                    counted,
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    fn settled(&mut self, settled: Settled) -> Result<(), StoreError> {
+        match settled.counted {
+            Ok(counted) => {
+                self.failures = 0;
+                for (id, health) in settled.health {
+                    if let Some(line) = self.lines.get_mut(&id) {
+                        line.has_unsaved_health &= line.health != health;
+                    }
+                }
+                let lost = counted.iter().filter(|counts| !**counts).count();
+                if lost > 0 {
+                    metrics::counter!(telemetry::LOST_LEASES).increment(lost as u64);
+                    tracing::info!(lost, "leases had ended: somebody else has taken over");
+                }
+                // What comes after what is over may go.
+                self.look();
+            }
+            Err(error) => {
+                let delay = self.failed(&error, "outcomes cannot be recorded")?;
+                self.settle_at = Some(Instant::now() + duration(delay));
+                let newer = std::mem::replace(&mut self.finished, settled.settlements);
+                self.finished.extend(newer);
+                for (id, health) in settled.health {
+                    self.health.entry(id).or_insert(health);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The store has failed: for how long to leave it alone; or the error, where waiting does not help.
+    fn failed(&mut self, error: &StoreError, what: &'static str) -> Result<TimeDelta, StoreError> {
+        match error {
+            StoreError::Misconfigured { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::NotAStore { .. } => return Err(error.clone()),
+            _ => {}
+        }
+        tracing::warn!(error = %error, "{what}");
+        self.failures = self.failures.saturating_add(1);
+        let doubled = 1_i32.checked_shl(self.failures.min(10)).unwrap_or(1);
+        Ok((TimeDelta::milliseconds(25) * doubled).min(LONGEST_BACK_OFF))
+    }
+
+    fn start_asking(&mut self) {
+        if self.asking.is_some() || self.goal == Goal::Finish {
+            return;
+        }
+        if let Some(wanted) = self.alone.pop() {
+            return self.claim(vec![wanted]);
+        }
+        if self.look_at.is_some_and(|at| at <= Instant::now()) {
+            self.look_at = None;
+            let it = self.dispatcher;
+            self.asking = Some(async { Answer::Due(it.store.due().await) }.boxed());
+        }
+    }
+
+    fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
+        let it = self.dispatcher;
+        let claim = Claim {
+            now: it.now(),
+            lease: it.options.lease(),
+            wanted: wanted.clone(),
+        };
+        let claiming = async move { Answer::Claimed(wanted, it.store.claim(claim).await) };
+        self.asking = Some(claiming.boxed());
+    }
+
+    fn answered(&mut self, answer: Answer) -> Result<(), StoreError> {
+        match answer {
+            Answer::Due(Ok(due)) => self.due(&due),
+            Answer::Due(Err(error)) => {
+                let delay = self.failed(&error, "what is due cannot be read")?;
+                self.look_at = None;
+                self.look_in(delay);
+            }
+            Answer::Claimed(wanted, Ok(batch)) => self.claimed(&wanted, batch),
+            Answer::Claimed(wanted, Err(StoreError::Corrupt { row, problem })) => {
+                // The others need not suffer.
+                if let [(id, _)] = *wanted {
+                    tracing::error!(webhook = %id, row, problem, "webhook cannot be served");
+                    let until = self.dispatcher.now() + UNREADABLE;
+                    self.lines.entry(id).or_default().breaker.pause(until);
+                } else {
+                    self.alone = wanted;
+                }
+                self.look();
+            }
+            Answer::Claimed(_, Err(error)) => {
+                let delay = self.failed(&error, "nothing can be claimed")?;
+                self.look_at = None;
+                self.look_in(delay);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due, and when: something is claimed, or the next look has a time.
+    fn due(&mut self, due: &[Due]) {
+        self.failures = 0;
+        self.is_idle = due.is_empty();
+        self.lines.retain(|_, line| !line.is_at_rest());
+        let now = self.dispatcher.now();
+        let options = &self.dispatcher.options;
+        let mut ready = Vec::new();
+        let mut next = None;
+        for due in due {
+            let line = self.lines.get(&due.webhook);
+            let at_rest = Line::default();
+            let line = line.unwrap_or(&at_rest);
+            match line.readiness(due, now, options.probes()) {
+                Readiness::Now(most) => ready.push((due.webhook, line.under_way, most)),
+                Readiness::At(at) => {
+                    next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
+                }
+            }
+        }
+        if let Some(at) = next {
+            self.look_in((at - now).max(TimeDelta::milliseconds(1)));
+        }
+        let free = options.concurrency.saturating_sub(self.under_way);
+        let under_way: Vec<_> = ready.iter().map(|(_, has, most)| (*has, *most)).collect();
+        let rooms = shares(free, self.turn, &under_way);
+        self.turn = self.turn.wrapping_add(free as usize);
+        let wanted = ready.iter().zip(rooms);
+        let wanted: Vec<_> = wanted.filter(|(_, room)| *room > 0).collect();
+        self.has_more = wanted.len() < ready.len();
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|((id, ..), room)| (*id, room))
+            .collect();
+        if !wanted.is_empty() {
+            self.claim(wanted);
+        }
+    }
+}
+
+/// The next commit, or the time to look for one.
+fn wait(mut wake: Wake) -> BoxFuture<'static, Wake> {
+    async move {
+        wake.wait().await;
+        wake
+    }
+    .boxed()
+}
+
+/// What the future gives, once there is one.
+async fn ready<T>(slot: &mut Option<BoxFuture<'_, T>>) -> T {
+    match slot {
+        Some(future) => {
+            let value = future.await;
+            *slot = None;
+            value
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The time, once there is one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn duration(delay: TimeDelta) -> std::time::Duration {
+    // What lies in the past is now.
+    delay.to_std().unwrap_or_default()
+}
+
+fn done_or_told(done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(error = %error, "a chore of the dispatcher failed");
+    }
+}

@@ -1,0 +1,3 @@
+//! The dispatcher and its transport.
+
+#![allow(missing_docs)]
