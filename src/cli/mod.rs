@@ -5,6 +5,7 @@ mod arguments;
 mod columns;
 mod command_line;
 mod completions;
+mod deliveries;
 mod diagram;
 mod events;
 mod history;
@@ -17,6 +18,7 @@ mod output;
 mod pipeline;
 mod received;
 mod records;
+mod redeliver;
 mod refusal;
 mod report;
 mod schema;
@@ -28,6 +30,7 @@ mod store;
 mod table;
 mod validate;
 mod verify;
+mod webhook;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -74,6 +77,9 @@ enum Command {
     Stats(stats::Args),
     Events(events::Args),
     Stalled(stalled::Args),
+    Webhook(webhook::Args),
+    Deliveries(deliveries::Args),
+    Redeliver(redeliver::Args),
     Validate(validate::Args),
     Verify(verify::Args),
     Listen(listen::Args),
@@ -96,6 +102,9 @@ pub(super) fn run() -> ExitCode {
         Command::Stats(args) => stats::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Stalled(args) => stalled::run(&args),
+        Command::Webhook(args) => webhook::run(&args),
+        Command::Deliveries(args) => deliveries::run(&args),
+        Command::Redeliver(args) => redeliver::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Listen(args) => listen::run(&args),

@@ -391,6 +391,38 @@ fn a_connection_serves_many_deliveries() {
 }
 
 #[test]
+fn it_speaks_http_2_with_whoever_begins_with_it() {
+    use http_body_util::Full;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let mut listener = Listener::start(&["--secret", SECRET]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let statuses = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(&listener.address)
+            .await
+            .unwrap();
+        let io = TokioIo::new(stream);
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+        let (mut sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        let mut statuses = Vec::new();
+        for number in 1..=3 {
+            let (headers, body) = attempt(&submitted(number), now());
+            let mut request = http::Request::post(format!("http://{}/", listener.address));
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(Full::new(hyper::body::Bytes::from(body)));
+            let response = sender.send_request(request.unwrap()).await.unwrap();
+            statuses.push(response.status().as_u16());
+        }
+        statuses
+    });
+    assert_eq!(statuses, [204; 3]);
+    assert_eq!(listener.shown()["signature"], "webhook-signature");
+}
+
+#[test]
 fn it_ends_when_nobody_reads_what_it_prints() {
     let Listener {
         mut child, stdout, ..

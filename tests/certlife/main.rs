@@ -8,6 +8,7 @@ mod postgres;
 
 mod apply;
 mod corrupt;
+mod deliveries;
 mod engine;
 mod follow;
 mod help;
@@ -20,6 +21,7 @@ mod streams;
 mod terminal;
 mod validate;
 mod verify;
+mod webhook;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -67,9 +67,10 @@ pub(super) struct Args {
     form: Form,
 }
 
-// With an end, since it is pasted by a test as well.
+// In short lines, so that no terminal breaks what is to be pasted.
 const EXAMPLE: &str = "Example:
-  timeout --preserve-status -s INT 1 certlife listen --port 0 --fail 30%
+  certlife listen --fail 30% \\
+  --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
 Exit status: 0 ended by Ctrl-C, 2 it could not listen.";
 
