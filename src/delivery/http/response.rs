@@ -1,8 +1,8 @@
 //! What a server answers, within limits.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response as Head};
-use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
