@@ -63,6 +63,8 @@ pub mod json;
 mod lifecycle;
 #[cfg(feature = "engine")]
 pub mod store;
+#[cfg(any(feature = "delivery", feature = "postgres"))]
+mod tls;
 #[cfg(any(feature = "engine", feature = "verify"))]
 pub mod webhook;
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use deadpool_postgres::{
     ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
 };
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -249,8 +249,8 @@ fn misconfigured(reason: String) -> StoreError {
 }
 
 fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = root_certificates {
+    let authorities = if let Some(path) = root_certificates {
+        let mut roots = RootCertStore::empty();
         let refused = |error: &dyn std::fmt::Display| {
             misconfigured(format!(
                 "sslrootcert: cannot read certificates from {}: {error}",
@@ -265,14 +265,11 @@ fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreErr
         if roots.is_empty() {
             return Err(refused(&"there are none"));
         }
+        roots
     } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| misconfigured(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        crate::tls::system_authorities()
+    };
+    let config =
+        crate::tls::client(authorities).map_err(|error| misconfigured(error.to_string()))?;
     Ok(MakeRustlsConnect::new(config))
 }

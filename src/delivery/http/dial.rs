@@ -1,0 +1,125 @@
+//! Connects, past the target guard.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tower_service::Service;
+
+use super::failure::ConnectFailure;
+use super::resolve::Resolve;
+use super::stream::Stream;
+use crate::delivery::target::check;
+
+/// Connects to a name's addresses, of which every one must pass the target guard.
+///
+/// A name with one address that is refused is refused as a whole, and not sent to at another: it would
+/// depend on the order of its addresses where its events go.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer(Arc<Rules>);
+
+#[derive(Debug)]
+struct Rules {
+    resolver: Arc<dyn Resolve>,
+    allowed: Vec<IpNet>,
+    timeout: Duration,
+    patience: Duration,
+}
+
+impl Dialer {
+    /// Connects within a timeout, to streams that wait for so long to be written to.
+    pub(super) fn new(
+        resolver: Arc<dyn Resolve>,
+        allowed: Vec<IpNet>,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Self {
+        Self(Arc::new(Rules {
+            resolver,
+            allowed,
+            timeout,
+            patience,
+        }))
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = Stream;
+    type Error = ConnectFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectFailure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let rules = Arc::clone(&self.0);
+        Box::pin(async move {
+            let host = uri.host().unwrap_or_default();
+            let encrypted = uri.scheme_str() == Some("https");
+            let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+            let addresses = rules.permitted(host).await?;
+            rules.connect(host, &addresses, port).await
+        })
+    }
+}
+
+impl Rules {
+    /// The addresses of a host, if every one may be sent to.
+    async fn permitted(&self, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses = if let Ok(address) = literal.parse() {
+            vec![address]
+        } else {
+            let found = self.resolver.resolve(host).await;
+            found.map_err(|error| ConnectFailure::Unknown {
+                host: host.to_owned(),
+                reason: error.to_string(),
+            })?
+        };
+        for address in &addresses {
+            check(*address, &self.allowed).map_err(|refused| ConnectFailure::Refused {
+                host: host.to_owned(),
+                refused,
+            })?;
+        }
+        Ok(addresses)
+    }
+
+    /// A connection to the first of the addresses that answers. Each has its share of the time, so that
+    /// one that is silent leaves some for the others.
+    async fn connect(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+        port: u16,
+    ) -> Result<Stream, ConnectFailure> {
+        let deadline = Instant::now() + self.timeout;
+        let mut failure = ConnectFailure::Unknown {
+            host: host.to_owned(),
+            reason: "the name has no addresses".to_owned(),
+        };
+        for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            failure = match timeout(share, TcpStream::connect((*address, port))).await {
+                Ok(Ok(stream)) => return Ok(Stream::new(stream, self.patience)),
+                Ok(Err(error)) => ConnectFailure::Unreachable {
+                    host: host.to_owned(),
+                    address: *address,
+                    port,
+                    reason: error.to_string(),
+                },
+                Err(_) => ConnectFailure::TimedOut,
+            };
+        }
+        Err(failure)
+    }
+}

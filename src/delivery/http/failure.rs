@@ -1,0 +1,110 @@
+//! What goes wrong, from hyper's words to the dispatcher's.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use hyper_util::client::legacy;
+use ipnet::IpNet;
+use rustls::CertificateError;
+
+use crate::delivery::target::RefusedAddress;
+use crate::delivery::transport::SendError;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectFailure {
+    #[error(
+        "{host} leads to {}, which is {}; --allow-target {} (allow_targets) permits it",
+        refused.address,
+        refused.kind,
+        IpNet::from(refused.address)
+    )]
+    Refused {
+        host: String,
+        refused: RefusedAddress,
+    },
+    #[error("{host} has no address: {reason}")]
+    Unknown { host: String, reason: String },
+    #[error("{host} at {}: {reason}", SocketAddr::new(*address, *port))]
+    Unreachable {
+        host: String,
+        address: IpAddr,
+        port: u16,
+        reason: String,
+    },
+    #[error("{host}: {reason}")]
+    Tls { host: String, reason: String },
+    #[error("no connection in time")]
+    TimedOut,
+}
+
+impl ConnectFailure {
+    /// What hyper-rustls could not do with a connection.
+    pub(super) fn of_tls(host: &str, error: &(dyn Error + 'static)) -> Self {
+        let reason = match tls_error(error) {
+            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                "no authority that is trusted here has issued its certificate".to_owned()
+            }
+            Some(rustls::Error::InvalidCertificate(error)) => {
+                format!("its certificate is refused: {error}")
+            }
+            Some(rustls::Error::InvalidMessage(_)) => "it speaks no TLS on this port".to_owned(),
+            _ => format!("TLS failed: {error}"),
+        };
+        Self::Tls {
+            host: host.to_owned(),
+            reason,
+        }
+    }
+
+    fn to_send_error(&self) -> SendError {
+        match self {
+            Self::Refused { .. } => SendError::Refused(self.to_string()),
+            Self::TimedOut => SendError::Timeout("connecting"),
+            Self::Unknown { .. } | Self::Unreachable { .. } | Self::Tls { .. } => {
+                SendError::Connect(self.to_string())
+            }
+        }
+    }
+}
+
+/// What rustls said, inside of the I/O errors that carry it.
+fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    loop {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        error = error.downcast_ref::<io::Error>()?.get_ref()?;
+    }
+}
+
+/// Why a request got no response.
+pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
+    let failure = causes(error).find_map(|it| it.downcast_ref::<ConnectFailure>());
+    if let Some(failure) = failure {
+        return failure.to_send_error();
+    }
+    broken(host, error.source().unwrap_or(error))
+}
+
+/// Why a response was not read to its end.
+pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
+    broken(host, error)
+}
+
+fn broken(host: &str, error: &(dyn Error + 'static)) -> SendError {
+    let mut message = format!("{host}: {error}");
+    for cause in causes(error) {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+    }
+    SendError::Broken(message)
+}
+
+/// What caused an error, and what caused that.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |it: &&'a (dyn Error + 'static)| {
+        (**it).source()
+    })
+}

@@ -1,0 +1,149 @@
+//! Sends requests over HTTP/1.1 and HTTP/2, to servers that nobody here trusts.
+//!
+//! A server may answer late, endlessly, or nonsense: one deadline covers everything from the name's
+//! addresses to the last byte of the response, and nothing of a response is read beyond its limits.
+//! Redirects are responses like others, and no body is unpacked. There is no proxy: the target guard sees
+//! the addresses that are connected to.
+
+mod connector;
+mod dial;
+mod failure;
+mod options;
+mod resolve;
+mod response;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use connector::Connector;
+
+pub use options::{HttpOptions, HttpTransportError};
+pub use resolve::{Resolve, Resolving};
+
+use super::transport::{Outgoing, Response, SendError, Transport};
+
+/// How long the headers of a response may be, in bytes: more than proxies let through.
+const HEADERS: u32 = 32 << 10;
+
+/// What an HTTP/2 server may send ahead of being read, in bytes: for one response, and for all on its
+/// connection.
+const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
+
+const CONTENT: HeaderValue = HeaderValue::from_static("application/json");
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("certificate-lifecycle/", env!("CARGO_PKG_VERSION")));
+
+/// Sends requests over HTTP. Clones share their connections.
+///
+/// It must be used inside of a tokio runtime. Connections are kept alive between requests; a request is
+/// repeated only when not a byte of it was sent, because its connection had been closed meanwhile.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client<Connector, Full<Bytes>>,
+    timeout: Duration,
+    allow_http: bool,
+}
+
+impl HttpTransport {
+    /// A transport that asks the system for the addresses of names.
+    ///
+    /// # Errors
+    /// [`HttpTransportError`] says what of the options cannot be used.
+    pub fn new(options: HttpOptions) -> Result<Self, HttpTransportError> {
+        Self::with_resolver(options, resolve::System)
+    }
+
+    /// A transport that asks this resolver for the addresses of names. The target guard checks them like
+    /// all others.
+    ///
+    /// # Errors
+    /// [`HttpTransportError`] says what of the options cannot be used.
+    pub fn with_resolver(
+        options: HttpOptions,
+        resolver: impl Resolve,
+    ) -> Result<Self, HttpTransportError> {
+        let (timeout, allow_http) = (options.timeout, options.allow_http);
+        let [of_response, of_connection] = AHEAD;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(options.idle_per_host)
+            .pool_idle_timeout(options.idle_timeout)
+            .http1_max_buf_size(HEADERS as usize)
+            .http2_max_header_list_size(HEADERS)
+            .http2_initial_stream_window_size(of_response)
+            .http2_initial_connection_window_size(of_connection)
+            // Requests that get no answer do not end an HTTP/2 connection, so one whose server has
+            // vanished would fail every request until the system gives it up.
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(timeout)
+            .http2_keep_alive_timeout(options.connect_timeout)
+            .build(Connector::new(options, Arc::new(resolver))?);
+        let shared = Arc::new(Shared {
+            client,
+            timeout,
+            allow_http,
+        });
+        Ok(Self { shared })
+    }
+}
+
+impl Transport for HttpTransport {
+    async fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
+        let Shared {
+            client,
+            timeout,
+            allow_http,
+        } = &*self.shared;
+        let Outgoing { url, headers, body } = outgoing;
+        if !url.is_https() && !allow_http {
+            return Err(SendError::Refused(format!(
+                "{} would be sent to over http://, which is not encrypted; --allow-http (allow_http) \
+                 permits it",
+                url.host()
+            )));
+        }
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.uri().clone();
+        *request.headers_mut() = all_headers(headers);
+        let mut waiting_for = "waiting for the response";
+        let exchange = async {
+            let response = client.request(request).await;
+            let response = response.map_err(|error| failure::of_request(url.host(), &error))?;
+            waiting_for = "reading the response";
+            response::read(response)
+                .await
+                .map_err(|error| failure::of_body(url.host(), &error))
+        };
+        match tokio::time::timeout(*timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(SendError::Timeout(waiting_for)),
+        }
+    }
+}
+
+/// These headers, and what every request says of itself.
+fn all_headers(given: Vec<(http::HeaderName, HeaderValue)>) -> HeaderMap {
+    // Two of our own, and the two that hyper adds.
+    let mut headers = HeaderMap::with_capacity(given.len() + 4);
+    headers.insert(USER_AGENT, AGENT);
+    headers.insert(CONTENT_TYPE, CONTENT);
+    for (name, value) in given {
+        headers.append(name, value);
+    }
+    headers
+}

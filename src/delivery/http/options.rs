@@ -1,0 +1,82 @@
+//! What an operator chooses.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// How requests are sent, and to whom they may go.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
+    pub connect_timeout: Duration,
+    /// How long everything may take, from connecting to the end of the response's body: 15 seconds.
+    pub timeout: Duration,
+    /// Whether requests may go to `http://`, unencrypted. They may not.
+    pub allow_http: bool,
+    /// Which addresses may be sent to beside those of the public Internet: none.
+    pub allow_targets: Vec<IpNet>,
+    /// Authorities that are trusted beside those of the system: certificates in PEM, as many as are
+    /// wanted. None.
+    pub authorities: Vec<u8>,
+    /// How many connections to one server are kept while nothing is to be sent: 64.
+    pub idle_per_host: usize,
+    /// How long a connection is kept while nothing is to be sent: 30 seconds.
+    pub idle_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(15),
+            allow_http: false,
+            allow_targets: Vec::new(),
+            authorities: Vec::new(),
+            idle_per_host: 64,
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why options cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpTransportError {
+    /// The authorities are not certificates.
+    #[error("the authorities must be certificates in PEM, but {0}")]
+    Authorities(String),
+    /// Nobody could be trusted.
+    #[error(
+        "the system has no certificates of authorities, and none are given, so that no server could be \
+         trusted: install them (ca-certificates) or set SSL_CERT_FILE"
+    )]
+    NoAuthorities,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl HttpOptions {
+    /// The authorities of the system, and those that are given.
+    pub(super) fn all_authorities(&self) -> Result<RootCertStore, HttpTransportError> {
+        let refused = |reason: String| HttpTransportError::Authorities(reason);
+        let mut all = crate::tls::system_authorities();
+        let of_the_system = all.len();
+        for certificate in CertificateDer::pem_slice_iter(&self.authorities) {
+            let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+            let added = all.add(certificate);
+            added.map_err(|error| refused(error.to_string()))?;
+        }
+        if all.len() == of_the_system && !self.authorities.is_empty() {
+            return Err(refused("there are none".to_owned()));
+        }
+        // Where http:// is allowed, there may be no use for them.
+        if all.is_empty() && !self.allow_http {
+            return Err(HttpTransportError::NoAuthorities);
+        }
+        Ok(all)
+    }
+}
