@@ -3,11 +3,15 @@
 mod certificates;
 mod receiver;
 mod sending;
+mod stage;
 
 mod connections;
+mod fairness;
 mod guard;
 mod hostile;
 mod http2;
+mod requests;
 mod responses;
+mod schedule;
 mod target;
 mod tls;
