@@ -47,6 +47,13 @@ async fn loopback_is_refused_however_it_is_written() {
             message.starts_with(&format!("{host} leads to ")),
             "{message}"
         );
+        // Encrypted, some of them are no names that a certificate could have.
+        let error = send(&transport, &server.url_of("https", host)).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(error, SendError::Refused(_) | SendError::Connect(_)),
+            "{error}"
+        );
     }
     assert_eq!(server.connections(), 0);
 }

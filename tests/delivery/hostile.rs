@@ -195,9 +195,11 @@ async fn headers_that_take_too_long_are_no_response() {
 async fn early_hints_without_a_pause_end_with_the_deadline() {
     let hints = b"HTTP/1.1 103 Early Hints\r\n\r\n";
     let server = repeating(b"", hints, Duration::ZERO).await;
-    let error = send(&hasty(), &server.url()).await.unwrap_err();
+    let transport = hasty();
+    let error = send(&transport, &server.url()).await.unwrap_err();
     assert_eq!(error, SendError::Timeout("waiting for the response"));
     server.all_ended().await;
+    drop(transport);
 }
 
 #[test]
@@ -252,9 +254,12 @@ async fn a_response_before_the_request_was_read_stands_and_the_connection_ends()
     .await;
     let mut large = outgoing(&server.url());
     large.body = vec![b'a'; 32 << 20];
-    let response = send_all_of(&hasty(), large).await.unwrap();
+    let transport = hasty();
+    let response = send_all_of(&transport, large).await.unwrap();
     assert_eq!((response.status, &*response.excerpt), (413, &b"big"[..]));
+    // Not because the transport has gone, and not because it was idle.
     server.all_ended().await;
+    drop(transport);
 }
 
 #[tokio::test]
@@ -267,7 +272,9 @@ async fn a_request_that_is_never_read_ends_with_the_deadline() {
     .await;
     let mut large = outgoing(&server.url());
     large.body = vec![b'a'; 32 << 20];
-    let error = send_all_of(&hasty(), large).await.unwrap_err();
+    let transport = hasty();
+    let error = send_all_of(&transport, large).await.unwrap_err();
     assert_eq!(error, SendError::Timeout("waiting for the response"));
     server.all_ended().await;
+    drop(transport);
 }

@@ -174,6 +174,7 @@ async fn saying(bytes: &'static [u8]) -> Receiver {
 
 #[tokio::test]
 async fn what_is_no_http_2_is_no_response() {
+    let transport = transport_with(options());
     for bytes in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..],
         // A frame of 16 MB.
@@ -182,7 +183,7 @@ async fn what_is_no_http_2_is_no_response() {
         b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x04\x00\x00\x00\x63\x88",
     ] {
         let server = saying(bytes).await;
-        broken(&transport_with(options()), &url_of(&server)).await;
+        broken(&transport, &url_of(&server)).await;
         server.all_ended().await;
     }
 }

@@ -291,7 +291,7 @@ proptest! {
             || it.is_multicast()
             || it.is_unspecified();
         prop_assert!(!special || check(it.into(), &[]).is_err());
-        // Of the whole, about a seventh is refused: mostly multicast and reserved.
+        // And nothing is refused where nothing is special.
         let first = it.octets()[0];
         let refuses = [0, 10, 100, 127, 169, 172, 192, 198, 203];
         prop_assert!(check(it.into(), &[]).is_ok() || first >= 224 || refuses.contains(&first));
