@@ -31,6 +31,8 @@ struct Common<'a> {
     at: Vec<i64>,
     actor_kind: Vec<i16>,
     actor: Vec<&'a str>,
+    /// Milliseconds since 1970.
+    now: Vec<i64>,
     key: Vec<Option<&'a str>>,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Common<'a> {
         self.actor_kind
             .push(code(&ActorKind::ALL, &request.actor.kind));
         self.actor.push(request.actor.id.as_str());
+        self.now.push(append.now.timestamp_millis());
         let key = request.idempotency_key.as_ref();
         self.key.push(key.map(IdempotencyKey::as_str));
     }
@@ -150,6 +153,7 @@ pub(super) async fn append(
             column!(common.actor_kind),
             column!(common.actor),
             &place,
+            column!(common.now),
         ],
         Kind::Transition => vec![
             column!(common.uuid),
@@ -163,6 +167,7 @@ pub(super) async fn append(
             column!(common.actor),
             column!(transitions.text),
             &place,
+            column!(common.now),
         ],
     };
     if shape.has_keys {

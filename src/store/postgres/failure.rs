@@ -85,6 +85,13 @@ impl From<Error> for Failure {
         {
             return Self::Stray(details.detail().unwrap_or_default().to_owned());
         }
+        if let Some(details) = details
+            && details.constraint() == Some("certlife_delivery_pkey")
+        {
+            // Its event was deleted, and comes again.
+            let detail = details.detail().unwrap_or_default();
+            return Self::Undone(StoreError::corrupt("table certlife_delivery", detail));
+        }
         match state {
             SqlState::T_R_SERIALIZATION_FAILURE
             | SqlState::T_R_DEADLOCK_DETECTED

@@ -5,6 +5,7 @@ mod coalesce;
 mod each;
 mod failure;
 mod home;
+mod outbox;
 mod pool;
 mod queue;
 mod read;
@@ -34,6 +35,7 @@ use crate::lifecycle::any::AnyApplication;
 use coalesce::Coalescer;
 use failure::Failure;
 use home::Home;
+use outbox::Desk;
 use pool::{Purpose, Target};
 
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
@@ -109,6 +111,7 @@ struct Shared {
     target: Target,
     home: Arc<Home>,
     readers: Pool,
+    desk: Desk,
     options: PostgresOptions,
     commits: watch::Sender<()>,
     /// The listening ends with its only sender.
@@ -160,6 +163,7 @@ impl PostgresStore {
         }
         let commits = watch::Sender::new(());
         let tell = signal::tell(&home, readers.clone());
+        let desk = Desk::new(&target, &home, &options, writers.clone(), tell.clone())?;
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,
@@ -173,6 +177,7 @@ impl PostgresStore {
                 target,
                 home,
                 readers,
+                desk,
                 options,
                 commits,
                 hearing: OnceLock::new(),

@@ -29,6 +29,7 @@ pub(super) enum Purpose {
     Writing,
     Reading,
     Migrating,
+    Delivering,
 }
 
 /// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock, nobody
@@ -43,6 +44,15 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
 /// those that stay good: by index, row by row.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+
+/// How many connections claim and settle at the same time.
+const DELIVERERS: usize = 2;
+
+/// Of queues, the first few are read by index, however many there seem to be.
+const QUEUES: &str = "SET enable_bitmapscan = off; SET enable_sort = off";
+
+/// What the loss of power takes of claims and settlements is sent again.
+const HASTY: &str = "SET synchronous_commit = off";
 
 const READER: &str = "SET default_transaction_read_only = on";
 
@@ -140,6 +150,10 @@ impl Target {
                 format!("{EVERYBODY}; {PLANS}; {lock_timeout}; {DURABLE}"),
             ),
             Purpose::Reading => (options.readers, format!("{EVERYBODY}; {READER}")),
+            Purpose::Delivering => (
+                DELIVERERS,
+                format!("{EVERYBODY}; {PLANS}; {QUEUES}; {lock_timeout}; {HASTY}"),
+            ),
             Purpose::Migrating => (1, format!("{EVERYBODY}; {lock_timeout}; {DURABLE}")),
         };
         let limit = options.answer_timeout;
@@ -150,7 +164,7 @@ impl Target {
                     client.batch_execute(&settings).await?;
                     match purpose {
                         Purpose::Writing => schema::catch_up(client).await,
-                        Purpose::Reading | Purpose::Migrating => Ok(()),
+                        Purpose::Reading | Purpose::Delivering | Purpose::Migrating => Ok(()),
                     }
                 };
                 let set_up = tokio::time::timeout(limit, set_up).await;

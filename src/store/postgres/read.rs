@@ -64,7 +64,7 @@ fn read<'r, T>(
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
 }
 
-async fn query(
+pub(super) async fn query(
     client: &Object,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],

@@ -36,13 +36,17 @@ pub(super) fn details(row: &Row, at: [usize; 4]) -> Result<ApplicationDetails, P
     stored.restore()
 }
 
-fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize, column: &str) -> Result<T, Problem> {
+pub(super) fn get<'r, T: FromSql<'r>>(
+    row: &'r Row,
+    index: usize,
+    column: &str,
+) -> Result<T, Problem> {
     row.try_get::<_, Option<T>>(index)
         .map_err(|error| format!("{column}: {error}"))?
         .ok_or_else(|| format!("{column} is missing"))
 }
 
-fn get_or_null<'r, T: FromSql<'r>>(
+pub(super) fn get_or_null<'r, T: FromSql<'r>>(
     row: &'r Row,
     index: usize,
     column: &str,

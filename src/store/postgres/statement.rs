@@ -121,7 +121,7 @@ fn with_seals(sql: &str) -> String {
 
 /// What stands in the statement for one transition instead of the columns of `input` and `this`; the longer
 /// of two names first.
-const PARAMETERS: [(&str, &str); 13] = [
+const PARAMETERS: [(&str, &str); 14] = [
     ("input.uuid", "$1::uuid"),
     ("input.institution", "$2::text"),
     ("input.at_is_given", "$4::boolean"),
@@ -133,6 +133,7 @@ const PARAMETERS: [(&str, &str); 13] = [
     ("input.actor", "$9::text"),
     ("input.text", "$10::text"),
     ("input.place", "1"),
+    ("input.now", "$12::bigint"),
     ("this.base", "(base & 4294967295)"),
     (
         "this.transaction",

@@ -9,9 +9,10 @@ use crate::world::{World, check, goes_on};
 
 /// The databases that earlier versions left: each with one of every kind of application, every command
 /// with a key.
-const EARLIER: [&str; 2] = [
+const EARLIER: [&str; 3] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),
+    include_str!("../migrations/postgres-3.sql"),
 ];
 
 async fn version(schema: &Postgres) -> i64 {

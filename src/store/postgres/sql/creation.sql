@@ -1,22 +1,23 @@
 -- Creates applications whose identity is free. $10 is the place in the feed of the transaction's events so
--- far; the columns before it belong to one command each. Status and kind 0 are `created`.
+-- far; the other parameters belong to one command each. Status and kind 0 are `created`.
 WITH input AS (
     -- one
     SELECT
         $1::uuid AS uuid, $2::text AS institution, $3::bigint AS at, $4::bigint AS application_id,
         $5::text AS certificate_title, $6::text AS applicant_email,
-        $7::smallint AS trigger_context, $8::smallint AS actor_kind, $9::text AS actor, 1 AS place
+        $7::smallint AS trigger_context, $8::smallint AS actor_kind, $9::text AS actor,
+        $11::bigint AS now, 1 AS place
     -- many
     SELECT *
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
-        $7::smallint[], $8::smallint[], $9::text[]
+        $7::smallint[], $8::smallint[], $9::text[], $11::bigint[]
         -- with keys
-        , $11::text[]
+        , $12::text[]
         -- many
     ) WITH ORDINALITY AS input (
         uuid, institution, at, application_id, certificate_title, applicant_email,
-        trigger_context, actor_kind, actor,
+        trigger_context, actor_kind, actor, now,
         -- with keys
         key,
         -- many
@@ -72,5 +73,17 @@ recorded AS (
         , key
         -- always
     FROM done, this
+),
+-- For every webhook that wants the event.
+queued AS (
+    INSERT INTO certlife_delivery (uuid, webhook, version, at, created_at, token, attempts, state)
+    SELECT done.uuid, webhook.id, 1, now, now, 0, 0, 0
+    FROM done
+    JOIN certlife_webhook webhook ON webhook.institution = done.institution
+        AND webhook.enabled AND webhook.kinds & 1 = 1
+    -- many
+    -- Where there is no webhook at all, nothing is looked up for each row.
+    WHERE EXISTS (SELECT FROM certlife_webhook)
+    -- always
 )
 SELECT uuid FROM created

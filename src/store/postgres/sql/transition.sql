@@ -1,6 +1,6 @@
 -- Moves applications on where the command is legal: $5 is the set of (version, status, source) in which it
 -- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. $11 is
--- the place in the feed of the transaction's events so far; the parameters before it belong to one command
+-- the place in the feed of the transaction's events so far; the other parameters belong to one command
 -- each. For one command, the parameters stand in place of the columns of `input` and `this`.
 -- one
 WITH
@@ -9,13 +9,14 @@ WITH input AS (
     SELECT *
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::smallint[],
-        $7::bigint[], $8::smallint[], $9::text[], $10::text[]
+        $7::bigint[], $8::smallint[], $9::text[], $10::text[],
+        $12::bigint[]
         -- with keys
-        , $12::text[]
+        , $13::text[]
         -- many
     ) WITH ORDINALITY AS input (
         uuid, institution, at, at_is_given, legal, status,
-        expected_version, actor_kind, actor, text,
+        expected_version, actor_kind, actor, text, now,
         -- with keys
         key,
         -- many
@@ -84,7 +85,7 @@ moved AS (
         head.certificate_title, head.applicant_email, head.trigger_context,
         head.institution, head.status, head.transaction,
         input.actor_kind AS actor_kind, input.actor AS actor, input.text AS text,
-        input.place AS place
+        input.place AS place, input.now AS now
         -- with keys
         , input.key
         -- always
@@ -109,6 +110,18 @@ recorded AS (
         , key
         -- always
     FROM moved
+),
+-- For every webhook that wants the event.
+queued AS (
+    INSERT INTO certlife_delivery (uuid, webhook, version, at, created_at, token, attempts, state)
+    SELECT moved.uuid, webhook.id, version, now, now, 0, 0, 0
+    FROM moved
+    JOIN certlife_webhook webhook ON webhook.institution = moved.institution
+        AND webhook.enabled AND webhook.kinds >> moved.status & 1 = 1
+    -- many
+    -- Where there is no webhook at all, nothing is looked up for each row.
+    WHERE EXISTS (SELECT FROM certlife_webhook)
+    -- always
 )
 SELECT
     uuid, version, updated_at,

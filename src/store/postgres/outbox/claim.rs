@@ -1,0 +1,198 @@
+//! What is due, and leases on it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::super::failure::{Failure, unavailable};
+use super::super::read;
+use super::super::row::{Joined, columns};
+use super::query;
+use super::time::{milliseconds, time, time_or_none};
+use super::webhooks;
+use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, Webhook};
+
+/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// For each enabled webhook, two looks into the index of the queue.
+const DUE: &str = "\
+    SELECT * FROM ( \
+        SELECT w.id, w.not_before, \
+            EXISTS (SELECT FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 0) \
+                AS has_new, \
+            (SELECT d.at FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 1 \
+                ORDER BY d.at LIMIT 1) AS at \
+        FROM certlife_webhook w WHERE w.enabled OFFSET 0 \
+    ) due WHERE has_new OR at IS NOT NULL";
+
+/// Locks what may be claimed. It is a statement of its own: whoever sees the deliveries before them as they
+/// are must have begun to look when these were locked already.
+const LOCK: &str = include_str!("lock.sql");
+
+const CLAIM: &str = concat!(
+    include_str!("claim.sql"),
+    columns!(),
+    ", c.number, c.webhook, c.token, c.attempts, c.created_at \
+     FROM claimed c \
+     LEFT JOIN certlife_event e ON e.uuid = c.uuid AND e.version = c.version \
+     LEFT JOIN certlife_application a ON a.uuid = c.uuid \
+     WHERE c.is_leased"
+);
+
+pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {
+    let rows = read::query(client, DUE, &[]).await?;
+    let due = |row: &Row| {
+        let webhook: Uuid = row.try_get(0).map_err(unavailable)?;
+        let corrupt = |problem| StoreError::corrupt(format!("webhook {webhook}"), problem);
+        let not_before = row.try_get(1).map_err(unavailable)?;
+        let at = row.try_get(3).map_err(unavailable)?;
+        Ok(Due {
+            webhook,
+            has_new: row.try_get(2).map_err(unavailable)?,
+            at: time_or_none("at", at).map_err(corrupt)?,
+            not_before: time_or_none("not_before", not_before).map_err(corrupt)?,
+        })
+    };
+    rows.iter().map(due).collect()
+}
+
+/// The room that is left for deliveries of a webhook.
+struct Room {
+    all: i64,
+    /// Of it, what is for those that are due again.
+    again: i64,
+}
+
+pub(super) async fn claim(client: &mut Object, claim: &Claim) -> Result<ClaimedBatch, Failure> {
+    let (known, corrupt) = wanted_webhooks(client, claim).await?;
+    let mut rooms = HashMap::new();
+    for (webhook, room) in &claim.wanted {
+        if known.contains_key(webhook) {
+            let all = i64::from(*room);
+            let again = all / 4;
+            rooms.insert(*webhook, Room { all, again });
+        }
+    }
+    let mut batch = ClaimedBatch::default();
+    let transaction = client.transaction().await?;
+    while !rooms.is_empty() {
+        let leased = round(&transaction, claim, &mut rooms).await;
+        batch
+            .deliveries
+            .extend(leased.map_err(Failure::without_effect)?);
+    }
+    transaction.commit().await?;
+    if let (true, Some(error)) = (batch.deliveries.is_empty(), corrupt) {
+        return Err(Failure::Undone(error));
+    }
+    let is_needed = |it: &Webhook| batch.deliveries.iter().any(|of| of.webhook == it.id);
+    batch.webhooks = known.into_values().filter(is_needed).collect();
+    Ok(batch)
+}
+
+/// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other from
+/// it.
+async fn wanted_webhooks(
+    client: &Object,
+    claim: &Claim,
+) -> Result<(HashMap<Uuid, Webhook>, Option<StoreError>), Failure> {
+    let ids: Vec<Uuid> = claim.wanted.iter().map(|(id, _)| *id).collect();
+    let rows = webhooks::enabled(client, &ids).await;
+    let rows = rows.map_err(Failure::Unsent)?;
+    let mut known = HashMap::new();
+    let mut corrupt = None;
+    for row in &rows {
+        match webhooks::from_row(row) {
+            Ok(webhook) => {
+                known.insert(webhook.id, webhook);
+            }
+            Err(error) => corrupt = Some(error),
+        }
+    }
+    Ok((known, corrupt))
+}
+
+/// Claims what there is room for. Some of it may have to wait for earlier ones and is put off: then there
+/// is room left.
+async fn round(
+    transaction: &Transaction<'_>,
+    claim: &Claim,
+    rooms: &mut HashMap<Uuid, Room>,
+) -> Result<Vec<Claimed>, Failure> {
+    let (mut webhooks, mut all, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for (webhook, _) in &claim.wanted {
+        if let Some(room) = rooms.get(webhook) {
+            webhooks.push(*webhook);
+            all.push(room.all);
+            again.push(room.again);
+        }
+    }
+    let now = milliseconds(claim.now);
+    let rows = query(transaction, LOCK, &[&webhooks, &all, &again, &now]).await?;
+    let mut locked: Vec<(Uuid, Vec<i64>, Vec<i64>)> = Vec::new();
+    for row in &rows {
+        locked.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+    }
+    let numbers: Vec<i64> = locked
+        .iter()
+        .flat_map(|(_, again, others)| again.iter().chain(others))
+        .copied()
+        .collect();
+    if numbers.is_empty() {
+        rooms.clear();
+        return Ok(Vec::new());
+    }
+    let soon = milliseconds(claim.now + LOOK_AGAIN);
+    let end = milliseconds(claim.now + claim.lease);
+    let rows = query(transaction, CLAIM, &[&numbers, &soon, &end]).await?;
+    let mut leased: HashMap<i64, Claimed> = HashMap::new();
+    for row in &rows {
+        let claimed = claimed(row)?;
+        leased.insert(claimed.id.0, claimed);
+    }
+    let mut left = HashMap::new();
+    for (webhook, again, others) in &locked {
+        let Some(room) = rooms.remove(webhook) else {
+            continue;
+        };
+        let leased_of = |numbers: &[i64]| {
+            let count = numbers.iter().filter(|it| leased.contains_key(it)).count();
+            i64::try_from(count).unwrap_or(i64::MAX)
+        };
+        let (again_leased, others_leased) = (leased_of(again), leased_of(others));
+        let is_put_off = again_leased + others_leased
+            < i64::try_from(again.len() + others.len()).unwrap_or(i64::MAX);
+        let room = Room {
+            all: room.all - again_leased - others_leased,
+            again: room.again - again_leased,
+        };
+        if is_put_off && room.all > 0 {
+            left.insert(*webhook, room);
+        }
+    }
+    *rooms = left;
+    let in_order = numbers.iter().filter_map(|it| leased.remove(it));
+    Ok(in_order.collect())
+}
+
+fn claimed(row: &Row) -> Result<Claimed, Failure> {
+    let joined = Joined(row);
+    let mut event = joined.event();
+    let created_at = time("created_at", row.try_get(24)?).unwrap_or_else(|problem| {
+        event = Err(problem);
+        DateTime::<Utc>::UNIX_EPOCH
+    });
+    let attempts: i32 = row.try_get(23)?;
+    Ok(Claimed {
+        id: DeliveryId(row.try_get(20)?),
+        webhook: row.try_get(21)?,
+        token: row.try_get(22)?,
+        attempts: u32::try_from(attempts).unwrap_or_default(),
+        created_at,
+        event: event.map_err(|problem| format!("{}: {problem}", joined.key())),
+    })
+}

@@ -1,0 +1,28 @@
+-- Takes leases until $3 on the deliveries of $1, which are locked, but for those that wait for an earlier one
+-- of their application: they are put off, to the time of the earlier one if that lies behind $3, and else
+-- to $2.
+WITH candidate AS MATERIALIZED (
+    SELECT d.number, earlier.at AS waits_for
+    FROM unnest($1::bigint[]) AS locked (number)
+    JOIN certlife_delivery d ON d.number = locked.number
+    LEFT JOIN LATERAL (
+        SELECT e.at FROM certlife_delivery e
+        WHERE e.uuid = d.uuid AND e.webhook = d.webhook AND e.version < d.version AND e.state < 2
+        ORDER BY e.version LIMIT 1
+    ) earlier ON true
+),
+claimed AS (
+    UPDATE certlife_delivery d
+    SET state = 1,
+        token = d.token + (candidate.waits_for IS NULL)::integer,
+        at = CASE
+            WHEN candidate.waits_for IS NULL THEN $3
+            WHEN candidate.waits_for > $3 THEN candidate.waits_for
+            ELSE $2
+        END
+    FROM candidate
+    WHERE d.number = candidate.number AND d.state < 2
+    RETURNING d.number, d.webhook, d.uuid, d.version, d.token, d.attempts, d.created_at,
+        candidate.waits_for IS NULL AS is_leased
+)
+SELECT

@@ -1,0 +1,174 @@
+//! Questions about deliveries.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use super::super::failure::unavailable;
+use super::super::read;
+use super::super::row::{get, get_or_null};
+use super::super::text::decode as decode_text;
+use super::time::{milliseconds, time, time_or_none};
+use crate::lifecycle::event::EventKind;
+use crate::store::stored::{Problem, decode};
+use crate::store::{
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId,
+    StoreError,
+};
+
+const LIST: &str = "\
+    SELECT d.number, d.webhook, w.institution, d.uuid, d.version, e.kind, d.state, d.attempts, \
+        d.created_at, d.at, d.reason \
+    FROM certlife_delivery d \
+    JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
+    LEFT JOIN certlife_event e ON e.uuid = d.uuid AND e.version = d.version \
+    WHERE d.number > $1 AND d.state BETWEEN $2 AND $3 \
+        AND ($4 IS NULL OR w.institution = $4) \
+        AND ($5 IS NULL OR d.webhook = $5) \
+        AND ($6 IS NULL OR d.uuid = $6) \
+        AND ($7 IS NULL OR d.created_at >= $7) \
+        AND ($8 IS NULL OR d.created_at < $8) \
+    ORDER BY d.number LIMIT $9";
+
+const ATTEMPTS: &str = "\
+    SELECT at, milliseconds, status, error, excerpt FROM certlife_attempt \
+    WHERE delivery = $1 ORDER BY number";
+
+const BACKLOG: &str = "\
+    SELECT w.id, pending.count, pending.oldest, dead.count \
+    FROM certlife_webhook w \
+    CROSS JOIN LATERAL ( \
+        SELECT count(*), min(d.created_at) AS oldest FROM certlife_delivery d \
+        WHERE d.webhook = w.id AND d.state < 2 \
+    ) pending \
+    CROSS JOIN LATERAL ( \
+        SELECT count(*) FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 3 \
+    ) dead \
+    WHERE NOT w.removed AND (pending.count > 0 OR dead.count > 0) ORDER BY w.id";
+
+/// The states in which a delivery can be that is so far, or all.
+const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {
+    match status {
+        None => (i16::MIN, i16::MAX),
+        Some(DeliveryStatus::Pending) => (0, 1),
+        Some(DeliveryStatus::Delivered) => (2, 2),
+        Some(DeliveryStatus::Dead) => (3, 3),
+    }
+}
+
+pub(super) async fn list(
+    client: &Object,
+    filter: &DeliveryFilter,
+    after: Option<DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let (first, last) = states(filter.status);
+    let institution = filter.institution.as_ref().map(InstitutionId::as_str);
+    // A fraction of a millisecond is none of a time that is kept.
+    let bound = |time: DateTime<Utc>| {
+        let whole = milliseconds(time);
+        whole + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000))
+    };
+    let parameters: [(&(dyn ToSql + Sync), Type); 9] = [
+        (&after.map_or(i64::MIN, |it| it.0), Type::INT8),
+        (&first, Type::INT2),
+        (&last, Type::INT2),
+        (&institution, Type::TEXT),
+        (&filter.webhook, Type::UUID),
+        (&filter.application, Type::UUID),
+        (&filter.since.map(bound), Type::INT8),
+        (&filter.until.map(bound), Type::INT8),
+        (&i64::from(limit), Type::INT8),
+    ];
+    // Not prepared: which plan is good depends on what is asked for.
+    let rows = client.query_typed(LIST, &parameters).await;
+    rows.map_err(unavailable)?.iter().map(delivery).collect()
+}
+
+fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+    let number: i64 = row.try_get(0).map_err(unavailable)?;
+    let restored = restore(row, DeliveryId(number));
+    restored.map_err(|problem| StoreError::corrupt(format!("delivery {number}"), problem))
+}
+
+fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
+    let institution: String = get(row, 2, "institution")?;
+    let version: i64 = get(row, 4, "version")?;
+    let kind: i16 = get_or_null(row, 5, "kind")?
+        .ok_or_else(|| format!("its event at version {version} is missing"))?;
+    let state: i16 = get(row, 6, "state")?;
+    let attempts: i32 = get(row, 7, "attempts")?;
+    let reason: Option<String> = get_or_null(row, 10, "reason")?;
+    Ok(Delivery {
+        id,
+        webhook: get(row, 1, "webhook")?,
+        institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
+        application: get(row, 3, "uuid")?,
+        version: u64::try_from(version)
+            .map_err(|_| format!("version must not be negative, but is {version}"))?,
+        kind: decode(&EventKind::ALL, "kind", kind.into())?,
+        status: match state {
+            0 | 1 => DeliveryStatus::Pending,
+            2 => DeliveryStatus::Delivered,
+            3 => DeliveryStatus::Dead,
+            _ => return Err(format!("state must be 0 to 3, but is {state}")),
+        },
+        attempts: u32::try_from(attempts)
+            .map_err(|_| format!("attempts must not be negative, but is {attempts}"))?,
+        created_at: time("created_at", get(row, 8, "created_at")?)?,
+        at: time("at", get(row, 9, "at")?)?,
+        reason: reason.map(decode_text),
+    })
+}
+
+pub(super) async fn attempts(
+    client: &Object,
+    delivery: DeliveryId,
+) -> Result<Vec<Attempted>, StoreError> {
+    let rows = read::query(client, ATTEMPTS, &[&delivery.0]).await?;
+    let attempted = |row: &Row| -> Result<Attempted, Problem> {
+        let milliseconds: i64 = get(row, 1, "milliseconds")?;
+        let status: Option<i32> = get_or_null(row, 2, "status")?;
+        let status = status.map(|it| {
+            u16::try_from(it).map_err(|_| format!("status must be that of HTTP, but is {it}"))
+        });
+        let text = |index, column| -> Result<Option<String>, Problem> {
+            Ok(get_or_null(row, index, column)?.map(decode_text))
+        };
+        Ok(Attempted {
+            at: time("at", get(row, 0, "at")?)?,
+            milliseconds: u64::try_from(milliseconds)
+                .map_err(|_| format!("milliseconds must not be negative, but is {milliseconds}"))?,
+            status: status.transpose()?,
+            error: text(3, "error")?,
+            excerpt: text(4, "excerpt")?,
+        })
+    };
+    let corrupt =
+        |problem| StoreError::corrupt(format!("an attempt of delivery {delivery}"), problem);
+    let attempted = rows.iter().map(|row| attempted(row).map_err(corrupt));
+    attempted.collect()
+}
+
+pub(super) async fn backlog(client: &Object) -> Result<Vec<Backlog>, StoreError> {
+    let rows = read::query(client, BACKLOG, &[]).await?;
+    let of_webhook = |row: &Row| {
+        let webhook: Uuid = row.try_get(0).map_err(unavailable)?;
+        let count = |index| {
+            let count: i64 = row.try_get(index).map_err(unavailable)?;
+            Ok::<_, StoreError>(u64::try_from(count).unwrap_or_default())
+        };
+        let oldest = time_or_none("created_at", row.try_get(2).map_err(unavailable)?);
+        Ok(Backlog {
+            webhook,
+            pending: count(1)?,
+            oldest: oldest.map_err(|problem| {
+                StoreError::corrupt(format!("a delivery to webhook {webhook}"), problem)
+            })?,
+            dead: count(3)?,
+        })
+    };
+    rows.iter().map(of_webhook).collect()
+}

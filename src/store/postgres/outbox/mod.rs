@@ -1,0 +1,262 @@
+//! The store as an outbox.
+
+mod claim;
+mod deliveries;
+mod prune;
+mod settle;
+mod time;
+mod webhooks;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::{Object, Pool, Transaction};
+use tokio::sync::mpsc;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::failure::{Failure, in_time};
+use super::home::Home;
+use super::pool::{Purpose, Target};
+use super::{PostgresOptions, PostgresStore, keep_or_give_up};
+use crate::store::{
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due, Health,
+    InstitutionId, Outbox, Settlement, StoreError, Webhook,
+};
+
+/// How often something is tried again that lost a deadlock.
+const MOST_ATTEMPTS: u32 = 20;
+
+/// What the store has for the outbox.
+pub(super) struct Desk {
+    /// For what must be on disk when it is answered.
+    writers: Pool,
+    /// For claims and settlements: what is lost of them is sent again.
+    delivering: Pool,
+    /// Tells others that something may have become due.
+    tell: mpsc::Sender<()>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        target: &Target,
+        home: &std::sync::Arc<Home>,
+        options: &PostgresOptions,
+        writers: Pool,
+        tell: mpsc::Sender<()>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            writers,
+            delivering: target.pool(Purpose::Delivering, home, options)?,
+            tell,
+        })
+    }
+}
+
+/// The tries of something that may lose a deadlock.
+struct Tries {
+    limit: Duration,
+    made: u32,
+}
+
+impl Tries {
+    /// One try on a connection of the pool, given up if the server does not answer. None if it is to be
+    /// made again.
+    async fn end<T>(
+        &mut self,
+        client: Object,
+        outcome: Result<T, Failure>,
+    ) -> Option<Result<T, StoreError>> {
+        self.made += 1;
+        match outcome {
+            Ok(answer) => Some(Ok(answer)),
+            Err(Failure::Again(_)) if self.made < MOST_ATTEMPTS => {
+                drop(client);
+                tokio::time::sleep(Duration::from_millis(self.made.into())).await;
+                None
+            }
+            Err(failure) => {
+                if failure.is_of_the_connection() {
+                    drop(Object::take(client));
+                }
+                Some(Err(failure.into_error()))
+            }
+        }
+    }
+}
+
+async fn connection(pool: &Pool) -> Result<Object, StoreError> {
+    let client = pool.get().await;
+    client.map_err(|error| Failure::from(error).into_error())
+}
+
+/// The rows of a statement within a transaction.
+async fn query(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Failure> {
+    let statement = transaction.prepare_cached(sql).await?;
+    Ok(transaction.query(&statement, parameters).await?)
+}
+
+impl PostgresStore {
+    fn tries(&self) -> Tries {
+        Tries {
+            limit: self.shared.options.answer_timeout,
+            made: 0,
+        }
+    }
+
+    /// One statement that changes something, on disk when it is answered.
+    async fn change(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let client = connection(&self.shared.desk.writers).await?;
+            let changed = async {
+                let statement = client.prepare_cached(sql).await;
+                let statement = statement.map_err(|it| Failure::from(it).without_effect())?;
+                Ok(client.query(&statement, parameters).await?)
+            };
+            let outcome = in_time(tries.limit, changed).await;
+            if let Some(answer) = tries.end(client, outcome).await {
+                return answer;
+            }
+        }
+    }
+
+    /// Wakes whoever waits for something to deliver, here and elsewhere.
+    fn wake_dispatchers(&self) {
+        self.shared.commits.send_replace(());
+        // If one is under way already, it comes after this commit.
+        let _ = self.shared.desk.tell.try_send(());
+    }
+}
+
+impl Outbox for PostgresStore {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        webhooks::add(self, &webhook).await
+    }
+
+    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        let is_put = webhooks::put(self, &webhook).await?;
+        // One that was enabled may have something pending.
+        self.wake_dispatchers();
+        Ok(is_put)
+    }
+
+    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(webhooks::one(&reader, id)).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn webhooks(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(webhooks::all(&reader, institution)).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
+        webhooks::remove(self, id).await
+    }
+
+    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+        let client = connection(&self.shared.desk.delivering).await?;
+        let answer = self.in_time(claim::due(&client)).await;
+        keep_or_give_up(client, answer)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let mut client = connection(&self.shared.desk.delivering).await?;
+            let outcome = in_time(tries.limit, claim::claim(&mut client, &claim)).await;
+            if let Some(answer) = tries.end(client, outcome).await {
+                return answer;
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, Health)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let mut client = connection(&self.shared.desk.delivering).await?;
+            let settled = settle::settle(&mut client, now, &settlements, &health);
+            let outcome = in_time(tries.limit, settled).await;
+            if let Some(answer) = tries.end(client, outcome).await {
+                return answer;
+            }
+        }
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let reader = self.reader().await?;
+        let listed = deliveries::list(&reader, &filter, after, limit);
+        let answer = self.in_time(listed).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(deliveries::attempts(&reader, delivery)).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn redeliver(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<u64, StoreError> {
+        let count = settle::redeliver(self, now, &deliveries).await?;
+        self.wake_dispatchers();
+        Ok(count)
+    }
+
+    async fn abandon(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+        reason: String,
+    ) -> Result<u64, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let mut client = connection(&self.shared.desk.writers).await?;
+            let abandoned = settle::abandon(&mut client, now, &deliveries, &reason);
+            let outcome = in_time(tries.limit, abandoned).await;
+            if let Some(answer) = tries.end(client, outcome).await {
+                // What waited for them may be due by now.
+                self.wake_dispatchers();
+                return answer;
+            }
+        }
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        prune::prune(self, before, limit).await
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(deliveries::backlog(&reader)).await;
+        keep_or_give_up(reader, answer)
+    }
+}

@@ -1,0 +1,75 @@
+//! What is forgotten, in batches that keep nobody waiting.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::super::PostgresStore;
+use super::super::failure::unavailable;
+use super::time::milliseconds;
+use crate::store::StoreError;
+
+/// How many deliveries of a webhook that was removed are deleted at once.
+const BATCH: i64 = 500;
+
+const ATTEMPTS: &str = "\
+    DELETE FROM certlife_attempt WHERE ctid = ANY (ARRAY( \
+        SELECT ctid FROM certlife_attempt WHERE at < $1 ORDER BY at LIMIT $2 \
+    )) AND at < $1 RETURNING 1";
+
+/// Of all webhooks, so that the index leads to them.
+const DELIVERED: &str = "\
+    DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
+        SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
+            SELECT number FROM certlife_delivery \
+            WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
+        ) d LIMIT $2 \
+    )) AND state = 2 AND at < $1 RETURNING 1";
+
+/// Webhooks whose removal was cut off, and those for which a transaction that had begun before they were
+/// removed has recorded something afterwards. The latter is new, so the queue has it.
+const LEFT: &str = "\
+    WITH RECURSIVE queued (webhook) AS ( \
+        (SELECT webhook FROM certlife_delivery WHERE state < 2 ORDER BY webhook LIMIT 1) \
+        UNION ALL \
+        SELECT ( \
+            SELECT d.webhook FROM certlife_delivery d \
+            WHERE d.state < 2 AND d.webhook > q.webhook ORDER BY d.webhook LIMIT 1 \
+        ) FROM queued q WHERE q.webhook IS NOT NULL \
+    ) \
+    SELECT q.webhook FROM queued q WHERE q.webhook IS NOT NULL \
+        AND NOT EXISTS (SELECT FROM certlife_webhook w WHERE w.id = q.webhook) \
+    UNION ALL SELECT id FROM certlife_webhook WHERE removed";
+
+pub(super) async fn prune(
+    store: &PostgresStore,
+    before: DateTime<Utc>,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let parameters: [&(dyn ToSql + Sync); 2] = [&milliseconds(before), &i64::from(limit)];
+    let mut pruned = 0;
+    for sql in [ATTEMPTS, DELIVERED] {
+        pruned += store.change(sql, &parameters).await?.len();
+    }
+    for row in store.change(LEFT, &[]).await? {
+        remove_some(store, row.try_get(0).map_err(unavailable)?).await?;
+    }
+    Ok(u64::try_from(pruned).unwrap_or_default())
+}
+
+/// Deletes some of what belongs to a webhook that was removed, and then the webhook itself; how many
+/// deliveries were deleted.
+pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64, StoreError> {
+    let rows = store
+        .change(include_str!("removal.sql"), &[&id, &BATCH])
+        .await?;
+    let gone = match rows.first() {
+        Some(row) => row.try_get(0).map_err(unavailable)?,
+        None => 0,
+    };
+    if gone == 0 {
+        let sql = "DELETE FROM certlife_webhook WHERE id = $1 AND removed";
+        store.change(sql, &[&id]).await?;
+    }
+    Ok(gone)
+}

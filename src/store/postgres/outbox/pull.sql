@@ -1,0 +1,13 @@
+-- What is over lets the next one of its application ($1) and webhook ($2) go at once, at $3, if it was never
+-- sent. This is a statement of its own, after the one that ended the earlier ones, and writes the row even if
+-- it says nothing new: a claim that saw the earlier one as pending may be putting the next one off at this
+-- moment, and is waited for.
+UPDATE certlife_delivery d
+SET at = least(d.at, $3)
+FROM unnest($1::uuid[], $2::uuid[]) AS lane (uuid, webhook)
+CROSS JOIN LATERAL (
+    SELECT n.number FROM certlife_delivery n
+    WHERE n.uuid = lane.uuid AND n.webhook = lane.webhook AND n.state < 2
+    ORDER BY n.version LIMIT 1
+) next
+WHERE d.number = next.number AND d.token = 0 AND d.state < 2

@@ -1,0 +1,231 @@
+//! What became of deliveries.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::super::PostgresStore;
+use super::super::failure::Failure;
+use super::super::text::encode;
+use super::query;
+use super::time::milliseconds;
+use crate::store::{Attempted, DeliveryId, Health, Settlement, StoreError, Verdict};
+
+const SETTLE: &str = include_str!("settle.sql");
+const PULL: &str = include_str!("pull.sql");
+
+const HEALTH: &str = "\
+    UPDATE certlife_webhook w \
+    SET failing_since = input.failing_since, not_before = input.not_before \
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS input (id, failing_since, not_before) \
+    WHERE w.id = input.id AND NOT w.removed";
+
+const ABANDON: &str = "\
+    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
+    FROM unnest($1::bigint[]) AS input (number) \
+    WHERE d.number = input.number AND d.state < 2 RETURNING d.uuid, d.webhook";
+
+const REDELIVER: &str = "\
+    UPDATE certlife_delivery d SET state = 1, at = $2, attempts = 0, reason = NULL \
+    FROM unnest($1::bigint[]) AS input (number) \
+    WHERE d.number = input.number AND d.state >= 2 RETURNING d.number";
+
+/// Applications and webhooks of which a delivery is over.
+type Lanes = BTreeSet<(Uuid, Uuid)>;
+
+pub(super) async fn settle(
+    client: &mut Object,
+    now: DateTime<Utc>,
+    settlements: &[Settlement],
+    health: &[(Uuid, Health)],
+) -> Result<Vec<bool>, Failure> {
+    let transaction = client.transaction().await?;
+    let recorded = async {
+        let mut counted = vec![false; settlements.len()];
+        let mut lanes = Lanes::new();
+        for round in rounds(settlements) {
+            record(&transaction, now, &round, &mut counted, &mut lanes).await?;
+        }
+        pull(&transaction, now, &lanes).await?;
+        set_health(&transaction, health).await?;
+        Ok::<_, Failure>(counted)
+    };
+    let counted = recorded.await.map_err(Failure::without_effect)?;
+    transaction.commit().await?;
+    Ok(counted)
+}
+
+/// A settlement and its place among all.
+type Placed<'a> = (usize, &'a Settlement);
+
+/// The settlements, each round with every delivery at most once, in the order of their numbers: who locks
+/// rows in the same order as everybody waits, but never for somebody who waits as well.
+fn rounds(settlements: &[Settlement]) -> Vec<BTreeMap<i64, Placed<'_>>> {
+    let mut rounds: Vec<BTreeMap<i64, Placed<'_>>> = Vec::new();
+    for (place, settlement) in settlements.iter().enumerate() {
+        let number = settlement.id.0;
+        let free = rounds.iter_mut().find(|it| !it.contains_key(&number));
+        match free {
+            Some(round) => {
+                round.insert(number, (place, settlement));
+            }
+            None => rounds.push(BTreeMap::from([(number, (place, settlement))])),
+        }
+    }
+    rounds
+}
+
+/// The columns of settlements.
+#[derive(Default)]
+struct Columns<'a> {
+    number: Vec<i64>,
+    token: Vec<i64>,
+    state: Vec<i16>,
+    at: Vec<i64>,
+    reason: Vec<Option<Cow<'a, str>>>,
+    sent_at: Vec<Option<i64>>,
+    milliseconds: Vec<Option<i64>>,
+    status: Vec<Option<i32>>,
+    error: Vec<Option<Cow<'a, str>>>,
+    excerpt: Vec<Option<Cow<'a, str>>>,
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) {
+        let (state, at, reason) = match &settlement.verdict {
+            Verdict::Delivered => (2, now, None),
+            Verdict::Retry { at } => (1, *at, None),
+            Verdict::Dead { reason } => (3, now, Some(reason)),
+            Verdict::Released => (1, now, None),
+        };
+        self.number.push(settlement.id.0);
+        self.token.push(settlement.token);
+        self.state.push(state);
+        self.at.push(milliseconds(at));
+        self.reason.push(reason.map(|it| encode(it)));
+        let attempt = settlement.attempt.as_ref();
+        let text = |of: fn(&Attempted) -> &Option<String>| {
+            attempt.and_then(|it| of(it).as_deref()).map(encode)
+        };
+        self.sent_at.push(attempt.map(|it| milliseconds(it.at)));
+        self.milliseconds
+            .push(attempt.map(|it| i64::try_from(it.milliseconds).unwrap_or(i64::MAX)));
+        self.status
+            .push(attempt.and_then(|it| it.status).map(i32::from));
+        self.error.push(text(|it| &it.error));
+        self.excerpt.push(text(|it| &it.excerpt));
+    }
+}
+
+/// Records one round; notes which counted, and of which lanes something is over.
+async fn record(
+    transaction: &Transaction<'_>,
+    now: DateTime<Utc>,
+    round: &BTreeMap<i64, Placed<'_>>,
+    counted: &mut [bool],
+    lanes: &mut Lanes,
+) -> Result<(), Failure> {
+    let mut columns = Columns::default();
+    for (_, settlement) in round.values() {
+        columns.push(settlement, now);
+    }
+    let parameters: [&(dyn ToSql + Sync); 10] = [
+        &columns.number,
+        &columns.token,
+        &columns.state,
+        &columns.at,
+        &columns.reason,
+        &columns.sent_at,
+        &columns.milliseconds,
+        &columns.status,
+        &columns.error,
+        &columns.excerpt,
+    ];
+    for row in &query(transaction, SETTLE, &parameters).await? {
+        let settled = round.get(&row.try_get(0)?);
+        if let Some(it) = settled.and_then(|(place, _)| counted.get_mut(*place)) {
+            *it = true;
+        }
+        if row.try_get(3)? {
+            lanes.insert((row.try_get(1)?, row.try_get(2)?));
+        }
+    }
+    Ok(())
+}
+
+/// Lets the next deliveries of these lanes go.
+async fn pull(
+    transaction: &Transaction<'_>,
+    now: DateTime<Utc>,
+    lanes: &Lanes,
+) -> Result<(), Failure> {
+    if lanes.is_empty() {
+        return Ok(());
+    }
+    let (uuids, webhooks): (Vec<Uuid>, Vec<Uuid>) = lanes.iter().copied().unzip();
+    let parameters: [&(dyn ToSql + Sync); 3] = [&uuids, &webhooks, &milliseconds(now)];
+    query(transaction, PULL, &parameters).await?;
+    Ok(())
+}
+
+async fn set_health(
+    transaction: &Transaction<'_>,
+    health: &[(Uuid, Health)],
+) -> Result<(), Failure> {
+    if health.is_empty() {
+        return Ok(());
+    }
+    // In the order of their ids; of several for one, the last counts.
+    let by_id: BTreeMap<Uuid, Health> = health.iter().copied().collect();
+    let ids: Vec<Uuid> = by_id.keys().copied().collect();
+    let times = |of: fn(&Health) -> Option<DateTime<Utc>>| -> Vec<Option<i64>> {
+        by_id.values().map(|it| of(it).map(milliseconds)).collect()
+    };
+    let failing_since = times(|it| it.failing_since);
+    let not_before = times(|it| it.not_before);
+    query(transaction, HEALTH, &[&ids, &failing_since, &not_before]).await?;
+    Ok(())
+}
+
+/// In the order of their numbers, each once.
+fn in_order(deliveries: &[DeliveryId]) -> Vec<i64> {
+    let numbers: BTreeSet<i64> = deliveries.iter().map(|it| it.0).collect();
+    numbers.into_iter().collect()
+}
+
+pub(super) async fn abandon(
+    client: &mut Object,
+    now: DateTime<Utc>,
+    deliveries: &[DeliveryId],
+    reason: &str,
+) -> Result<u64, Failure> {
+    let transaction = client.transaction().await?;
+    let recorded = async {
+        let numbers = in_order(deliveries);
+        let parameters: [&(dyn ToSql + Sync); 3] = [&numbers, &milliseconds(now), &encode(reason)];
+        let rows = query(&transaction, ABANDON, &parameters).await?;
+        let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
+        let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
+        pull(&transaction, now, &lanes).await?;
+        Ok::<_, Failure>(rows.len())
+    };
+    let count = recorded.await.map_err(Failure::without_effect)?;
+    transaction.commit().await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+pub(super) async fn redeliver(
+    store: &PostgresStore,
+    now: DateTime<Utc>,
+    deliveries: &[DeliveryId],
+) -> Result<u64, StoreError> {
+    let numbers = in_order(deliveries);
+    let parameters: [&(dyn ToSql + Sync); 2] = [&numbers, &milliseconds(now)];
+    let rows = store.change(REDELIVER, &parameters).await?;
+    Ok(u64::try_from(rows.len()).unwrap_or_default())
+}

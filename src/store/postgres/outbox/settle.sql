@@ -1,0 +1,25 @@
+-- Records what became of deliveries, each of which is named once, in the order of their numbers: so two who
+-- do this wait for each other one way. What somebody else has claimed since is left alone.
+WITH settled AS (
+    UPDATE certlife_delivery d
+    SET state = input.state,
+        at = input.at,
+        reason = input.reason,
+        attempts = d.attempts + (input.sent_at IS NOT NULL)::integer
+    FROM unnest(
+        $1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[],
+        $6::bigint[], $7::bigint[], $8::integer[], $9::text[], $10::text[]
+    ) AS input (
+        number, token, state, at, reason,
+        sent_at, milliseconds, status, error, excerpt
+    )
+    WHERE d.number = input.number AND d.token = input.token AND d.state < 2
+    RETURNING d.number, d.uuid, d.webhook, input.state,
+        input.sent_at, input.milliseconds, input.status, input.error, input.excerpt
+),
+attempted AS (
+    INSERT INTO certlife_attempt (delivery, at, milliseconds, status, error, excerpt)
+    SELECT number, sent_at, milliseconds, status, error, excerpt
+    FROM settled WHERE sent_at IS NOT NULL
+)
+SELECT number, uuid, webhook, state >= 2 FROM settled

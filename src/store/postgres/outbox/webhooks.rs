@@ -1,0 +1,134 @@
+//! Webhooks.
+
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::super::failure::unavailable;
+use super::super::row::{get, get_or_null};
+use super::super::text::{decode, encode};
+use super::super::{PostgresStore, read};
+use super::prune;
+use super::time::{milliseconds, time, time_or_none};
+use crate::store::stored::Problem;
+use crate::store::{Health, InstitutionId, StoreError, Webhook};
+use crate::webhook::Endpoint;
+
+/// The columns of a webhook, in the order in which [`from_row`] reads them.
+macro_rules! columns {
+    () => {
+        "SELECT id, institution, settings, kinds, enabled, created_at, revision, failing_since, \
+         not_before FROM certlife_webhook WHERE NOT removed AND "
+    };
+}
+
+/// Reads a row with its checks; what is wrong is reported with the webhook's id.
+pub(super) fn from_row(row: &Row) -> Result<Webhook, StoreError> {
+    let id: Uuid = row.try_get(0).map_err(unavailable)?;
+    restore(row, id).map_err(|problem| StoreError::corrupt(format!("webhook {id}"), problem))
+}
+
+fn restore(row: &Row, id: Uuid) -> Result<Webhook, Problem> {
+    let institution: String = get(row, 1, "institution")?;
+    let endpoint = Endpoint::from_stored(&decode(get(row, 2, "settings")?))?;
+    let kinds: i16 = get(row, 3, "kinds")?;
+    let is_enabled: bool = get(row, 4, "enabled")?;
+    if kinds != i16::from(endpoint.kinds.bits()) || is_enabled != endpoint.is_enabled() {
+        return Err(
+            "its kinds, or whether it is enabled, are not what its settings say".to_owned(),
+        );
+    }
+    let revision: i64 = get(row, 6, "revision")?;
+    Ok(Webhook {
+        id,
+        institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
+        endpoint,
+        created_at: time("created_at", get(row, 5, "created_at")?)?,
+        revision: u64::try_from(revision)
+            .map_err(|_| format!("revision must not be negative, but is {revision}"))?,
+        health: Health {
+            failing_since: time_or_none("failing_since", get_or_null(row, 7, "failing_since")?)?,
+            not_before: time_or_none("not_before", get_or_null(row, 8, "not_before")?)?,
+        },
+    })
+}
+
+pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO certlife_webhook (id, institution, kinds, enabled, settings, \
+                   created_at, revision, failing_since, not_before) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+               ON CONFLICT (id) DO NOTHING RETURNING id";
+    let endpoint = &webhook.endpoint;
+    let settings = endpoint.to_stored();
+    let parameters: [&(dyn ToSql + Sync); 9] = [
+        &webhook.id,
+        &webhook.institution.as_str(),
+        &i16::from(endpoint.kinds.bits()),
+        &endpoint.is_enabled(),
+        &encode(&settings),
+        &milliseconds(webhook.created_at),
+        &revision(webhook),
+        &webhook.health.failing_since.map(milliseconds),
+        &webhook.health.not_before.map(milliseconds),
+    ];
+    Ok(!store.change(sql, &parameters).await?.is_empty())
+}
+
+pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<bool, StoreError> {
+    let sql = "UPDATE certlife_webhook SET kinds = $3, settings = $5, revision = revision + 1, \
+                   failing_since = CASE WHEN enabled OR NOT $4 THEN failing_since END, \
+                   not_before = CASE WHEN enabled OR NOT $4 THEN not_before END, enabled = $4 \
+               WHERE id = $1 AND revision = $2 AND NOT removed RETURNING id";
+    let endpoint = &webhook.endpoint;
+    let settings = endpoint.to_stored();
+    let parameters: [&(dyn ToSql + Sync); 5] = [
+        &webhook.id,
+        &revision(webhook),
+        &i16::from(endpoint.kinds.bits()),
+        &endpoint.is_enabled(),
+        &encode(&settings),
+    ];
+    Ok(!store.change(sql, &parameters).await?.is_empty())
+}
+
+/// A revision that PostgreSQL cannot hold is none that a webhook has.
+fn revision(webhook: &Webhook) -> i64 {
+    i64::try_from(webhook.revision).unwrap_or(-1)
+}
+
+pub(super) async fn one(client: &Object, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+    let rows = read::query(client, concat!(columns!(), "id = $1"), &[&id]).await?;
+    rows.first().map(from_row).transpose()
+}
+
+pub(super) async fn all(
+    client: &Object,
+    institution: Option<&InstitutionId>,
+) -> Result<Vec<Webhook>, StoreError> {
+    let sql = concat!(
+        columns!(),
+        "($1::text IS NULL OR institution = $1) ORDER BY number"
+    );
+    let institution = institution.map(InstitutionId::as_str);
+    let rows = read::query(client, sql, &[&institution]).await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Those of these ids that are enabled, as rows for [`from_row`].
+pub(super) async fn enabled(client: &Object, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
+    let sql = concat!(columns!(), "id = ANY ($1) AND enabled");
+    read::query(client, sql, &[&ids]).await
+}
+
+/// Makes a webhook invisible, and its secrets unreadable, and then deletes what belongs to it.
+pub(super) async fn remove(store: &PostgresStore, id: Uuid) -> Result<bool, StoreError> {
+    let sql = "UPDATE certlife_webhook SET removed = true, enabled = false, settings = '' \
+               WHERE id = $1 AND NOT removed RETURNING id";
+    if store.change(sql, &[&id]).await?.is_empty() {
+        return Ok(false);
+    }
+    // Should this be cut off, pruning ends it.
+    while prune::remove_some(store, id).await? > 0 {}
+    Ok(true)
+}
