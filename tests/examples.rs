@@ -3,6 +3,9 @@
 #[allow(dead_code, reason = "its `main` is for people")]
 #[path = "../examples/backend.rs"]
 mod backend;
+#[allow(dead_code, reason = "its `main` is for people")]
+#[path = "../examples/webhooks.rs"]
+mod webhooks;
 
 use std::fs;
 use std::path::Path;
@@ -32,4 +35,13 @@ async fn the_backend_works_and_goes_on_where_it_was() {
         let saved: Cursor = saved.parse().unwrap();
         assert!(saved > feed[(run - 1) * 6].cursor, "{saved}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_webhook_sees_an_application_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let (summary, status) = webhooks::run(folder.path()).await.unwrap();
+    // The first attempt is refused.
+    assert_eq!((summary.delivered, summary.failed), (3, 1));
+    assert_eq!(status, certificate_lifecycle::Status::Approved);
 }

@@ -1,3 +1,17 @@
-//! The dispatcher and its transport.
+//! The dispatcher and its transport, from outside.
 
-#![allow(missing_docs)]
+mod certificates;
+mod receiver;
+mod sending;
+mod stage;
+
+mod connections;
+mod fairness;
+mod guard;
+mod hostile;
+mod http2;
+mod requests;
+mod responses;
+mod schedule;
+mod target;
+mod tls;

@@ -85,21 +85,26 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     if let Some(failure) = failure {
         return failure.to_send_error();
     }
-    broken(host, error.source().unwrap_or(error))
+    let message = message(host, error.source().unwrap_or(error));
+    if error.is_connect() {
+        SendError::Connect(message)
+    } else {
+        SendError::Broken(message)
+    }
 }
 
 /// Why a response was not read to its end.
 pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
-    broken(host, error)
+    SendError::Broken(message(host, error))
 }
 
-fn broken(host: &str, error: &(dyn Error + 'static)) -> SendError {
+fn message(host: &str, error: &(dyn Error + 'static)) -> String {
     let mut message = format!("{host}: {error}");
     for cause in causes(error) {
         message.push_str(": ");
         message.push_str(&cause.to_string());
     }
-    SendError::Broken(message)
+    message
 }
 
 /// What caused an error, and what caused that.

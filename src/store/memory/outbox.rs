@@ -263,12 +263,12 @@ impl Outbox {
         if !self.deliveries.get(&no).is_some_and(is_ours) {
             return false;
         }
-        if let Some(attempt) = settlement.attempt {
-            self.attempts.push((no, attempt));
-            if let Some(row) = self.deliveries.get_mut(&no) {
-                row.attempts += 1;
-            }
+        if let Some(row) = self.deliveries.get_mut(&no) {
+            row.token += 1;
+            row.attempts += u32::from(settlement.attempt.is_some());
         }
+        let attempt = settlement.attempt.map(|attempt| (no, attempt));
+        self.attempts.extend(attempt);
         match settlement.verdict {
             Verdict::Delivered => self.end(no, now, DeliveryStatus::Delivered, None),
             Verdict::Dead { reason } => self.end(no, now, DeliveryStatus::Dead, Some(reason)),

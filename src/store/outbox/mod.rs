@@ -94,7 +94,8 @@ pub trait Outbox: Store {
 
     /// Records what became of claimed deliveries, and of the health of their webhooks. The answer says of
     /// each settlement, in their order, whether it counted: it does not where somebody else has claimed the
-    /// delivery since, or where it is gone.
+    /// delivery since, where it was settled already, or where it is gone: a token is good for one settlement, so
+    /// that one can be repeated whose answer was lost.
     ///
     /// A delivery that is over lets the next one of its application and webhook go at once.
     ///

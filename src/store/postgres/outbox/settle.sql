@@ -5,6 +5,8 @@ WITH settled AS (
     SET state = input.state,
         at = input.at,
         reason = input.reason,
+        -- A token is good for one settlement.
+        token = d.token + 1,
         attempts = d.attempts + (input.sent_at IS NOT NULL)::integer
     FROM unnest(
         $1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[],

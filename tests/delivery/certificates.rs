@@ -1,0 +1,61 @@
+//! An authority, and what it issues.
+
+use std::sync::{Arc, LazyLock};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// The authority's own certificate, and what it issues with.
+static AUTHORITY: LazyLock<(String, Issuer<'static, KeyPair>)> = LazyLock::new(|| {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let name = "The authority of these tests";
+    params.distinguished_name.push(DnType::CommonName, name);
+    let certificate = params.self_signed(&key).unwrap();
+    (certificate.pem(), Issuer::new(params, key))
+});
+
+/// The certificate of the authority that [`Identity`]s are issued by, in PEM.
+pub fn authority() -> String {
+    AUTHORITY.0.clone()
+}
+
+/// Whom a server claims to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Identity {
+    /// The one of this name.
+    Of(&'static str),
+    /// The one of this name, in the last century.
+    Expired(&'static str),
+    /// The one of this name, by its own word.
+    SelfSigned(&'static str),
+}
+
+/// A server that speaks one of these protocols, or says nothing of protocols.
+pub fn server(identity: Identity, protocols: &[&str]) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let params = |name: &str| CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = match identity {
+        Identity::Of(name) => params(name).signed_by(&key, &AUTHORITY.1),
+        Identity::Expired(name) => {
+            let mut params = params(name);
+            params.not_before = rcgen::date_time_ymd(1998, 1, 1);
+            params.not_after = rcgen::date_time_ymd(1999, 1, 1);
+            params.signed_by(&key, &AUTHORITY.1)
+        }
+        Identity::SelfSigned(name) => params(name).self_signed(&key),
+    };
+    let chain = vec![CertificateDer::from(certificate.unwrap())];
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
+    Arc::new(config)
+}

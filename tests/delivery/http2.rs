@@ -1,0 +1,207 @@
+//! Servers that speak HTTP/2, well or badly.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, Response, SendError};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificates::{self, Identity};
+use crate::receiver::Receiver;
+use crate::sending::{
+    Answers, PATIENT, SHORT, answered, broken, options, outgoing, send, send_all_of,
+};
+
+type Answer = http::Response<Either<Full<Bytes>, Endless>>;
+
+/// A body that never ends.
+#[derive(Debug)]
+enum Endless {
+    Fast,
+    Silent,
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match *self {
+            Self::Fast => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'a'; 1024]))))),
+            Self::Silent => Poll::Pending,
+        }
+    }
+}
+
+/// A server that answers every request so, over HTTP/2.
+async fn server(answer: fn(http::request::Parts, Bytes) -> Answer) -> Receiver {
+    let config = certificates::server(Identity::Of("hooks.example.com"), &["h2", "http/1.1"]);
+    Receiver::start(move |connection, _| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let connection = acceptor.accept(connection).await.unwrap();
+            assert_eq!(connection.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            let serve = service_fn(move |request: http::Request<Incoming>| async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                Ok::<_, hyper::Error>(answer(head, body))
+            });
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let connection = TokioIo::new(connection);
+            let _ = server.serve_connection(connection, serve).await;
+        }
+    })
+    .await
+}
+
+fn with(body: impl Into<Bytes>) -> Answer {
+    http::Response::new(Either::Left(Full::new(body.into())))
+}
+
+fn transport_with(options: HttpOptions) -> HttpTransport {
+    HttpTransport::with_resolver(options, Answers::new([&["127.0.0.1"]])).unwrap()
+}
+
+fn url_of(server: &Receiver) -> String {
+    server.url_of("https", "hooks.example.com")
+}
+
+#[tokio::test]
+async fn many_requests_share_one_connection() {
+    let server = server(|head, body| {
+        assert_eq!(head.version, http::Version::HTTP_2);
+        assert_eq!(head.method, http::Method::POST);
+        assert_eq!(head.uri.path(), "/secret-path");
+        assert_eq!(head.headers["content-length"], body.len().to_string());
+        assert_eq!(head.headers["content-type"], "application/json");
+        assert!(!head.headers.contains_key("accept-encoding"));
+        with(body)
+    })
+    .await;
+    let transport = transport_with(options());
+    let request = outgoing(&url_of(&server));
+    // The first connection tells that it can be shared.
+    answered(&transport, &url_of(&server)).await;
+    let sending = (0..50).map(|_| {
+        let (transport, request) = (transport.clone(), request.clone());
+        tokio::spawn(async move { send_all_of(&transport, request).await.unwrap() })
+    });
+    for response in sending.collect::<Vec<_>>() {
+        assert_eq!(response.await.unwrap().excerpt, request.body);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_read_to_the_limit_and_the_others_go_on() {
+    let server = server(|_, _| http::Response::new(Either::Right(Endless::Fast))).await;
+    let transport = transport_with(options());
+    for _ in 0..50 {
+        let response = answered(&transport, &url_of(&server)).await;
+        assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_ends_with_the_deadline() {
+    let server = server(|_, _| http::Response::new(Either::Right(Endless::Silent))).await;
+    let transport = transport_with(HttpOptions {
+        timeout: SHORT,
+        ..options()
+    });
+    let error = send(&transport, &url_of(&server)).await.unwrap_err();
+    assert_eq!(error, SendError::Timeout("reading the response"));
+}
+
+#[tokio::test]
+async fn headers_are_read_up_to_a_limit() {
+    let server = server(|_, _| {
+        let mut response = with("");
+        let long = http::HeaderValue::from_bytes(&[b'a'; 10_000]).unwrap();
+        for _ in 0..20 {
+            response.headers_mut().append("x-long", long.clone());
+        }
+        response
+    })
+    .await;
+    broken(&transport_with(options()), &url_of(&server)).await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_response() {
+    let server = server(|_, _| {
+        let mut response = with("");
+        *response.status_mut() = http::StatusCode::FOUND;
+        let headers = response.headers_mut();
+        headers.insert(
+            "location",
+            http::HeaderValue::from_static("http://127.0.0.1/"),
+        );
+        headers.insert("retry-after", http::HeaderValue::from_static("1e30"));
+        response
+    })
+    .await;
+    let response = answered(&transport_with(options()), &url_of(&server)).await;
+    assert_eq!((response.status, response.retry_after), (302, None));
+}
+
+/// A server that agrees on HTTP/2, and then says this and nothing more.
+async fn saying(bytes: &'static [u8]) -> Receiver {
+    let config = certificates::server(Identity::Of("hooks.example.com"), &["h2"]);
+    Receiver::start(move |connection, _| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let mut connection = acceptor.accept(connection).await.unwrap();
+            connection.write_all(bytes).await.unwrap();
+            connection.flush().await.unwrap();
+            let mut ignored = vec![0; 4096];
+            while connection.read(&mut ignored).await.is_ok_and(|it| it > 0) {}
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_no_http_2_is_no_response() {
+    let transport = transport_with(options());
+    for bytes in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..],
+        // A frame of 16 MB.
+        b"\xff\xff\xff\x04\x00\x00\x00\x00\x00",
+        // Settings, and then an answer to what was not asked.
+        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x04\x00\x00\x00\x63\x88",
+    ] {
+        let server = saying(bytes).await;
+        broken(&transport, &url_of(&server)).await;
+        server.all_ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_fallen_silent_loses_its_connection() {
+    // It has said its settings, so that the connection can be used.
+    let server = saying(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00").await;
+    let transport = transport_with(HttpOptions {
+        connect_timeout: SHORT,
+        timeout: SHORT,
+        ..options()
+    });
+    let waiting = async {
+        // A connection that is not given up would take every request there is.
+        while server.connections() < 2 {
+            send(&transport, &url_of(&server)).await.unwrap_err();
+        }
+    };
+    tokio::time::timeout(PATIENT, waiting).await.unwrap();
+}

@@ -1,0 +1,273 @@
+//! What is sent, and what is kept of it.
+
+use std::sync::{Arc, Mutex};
+
+use certificate_lifecycle::EventKind;
+use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Verifier};
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::stage::{Came, Stage, status};
+
+fn secret(byte: u8) -> Secret {
+    Secret::from_key(&[byte; 32]).unwrap()
+}
+
+fn verifies(came: &Came, secret: &Secret) -> bool {
+    let headers = came.request.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let verifier = Verifier::new([secret.clone()]);
+    verifier
+        .verify(headers, &came.request.body, came.at)
+        .is_ok()
+}
+
+/// Whether the platform's signature alone is by this secret.
+fn is_of_the_platform(came: &Came, secret: &Secret) -> bool {
+    certificate_lifecycle::webhook::platform_signature(secret, &came.request.body)
+        == came.header("x-webhook-signature")
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_sets_of_headers_and_the_webhooks_own() {
+    let stage = Stage::new(|_, count| status(if count == 0 { 500 } else { 204 }));
+    let url = "https://example.com/a?tenant=7".parse().unwrap();
+    let mut endpoint = Endpoint::new(url, secret(7));
+    endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken")]).unwrap();
+    let webhook = stage.register(endpoint).await;
+    let uuid = stage.submit().await;
+    stage.deliver().await;
+    let came = stage.came();
+    assert_eq!(came.len(), 2);
+    let history = stage.store.history(&stage.institution, uuid).await.unwrap();
+    let event = &history[0].event;
+    for it in &came {
+        assert!(verifies(it, &secret(7)));
+        assert_eq!(it.request.url.as_str(), "https://example.com/a?tenant=7");
+        assert_eq!(it.request.body, event.to_json(webhook).into_bytes());
+        assert_eq!(it.header("x-webhook-event"), EventKind::Created.name());
+        assert_eq!(it.header("x-webhook-id"), webhook.to_string());
+        assert_eq!(it.header("webhook-id"), event.id().to_string());
+        let seconds = it.at.timestamp().to_string();
+        assert_eq!(it.header("webhook-timestamp"), seconds);
+        let at = it.at.format("%FT%TZ").to_string();
+        assert_eq!(it.header("x-webhook-timestamp"), at);
+        assert_eq!(it.header("authorization"), "Bearer t0ken");
+    }
+    assert_ne!(
+        came[0].header("webhook-timestamp"),
+        came[1].header("webhook-timestamp")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_secret_is_rotated_both_sign_and_the_platforms_header_switches_over() {
+    let stage = Stage::new(|_, _| status(204));
+    let webhook = stage.webhook("/a").await;
+    let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    let now = stage.now();
+    let (switch_over, until) = (now + TimeDelta::hours(6), now + TimeDelta::hours(12));
+    known
+        .endpoint
+        .secrets
+        .rotate(secret(8), now, switch_over, until);
+    assert!(stage.store.put_webhook(known).await.unwrap());
+    for (hours, old_signs, platform_is_old) in
+        [(1, true, true), (6, true, false), (6, false, false)]
+    {
+        tokio::time::sleep(std::time::Duration::from_secs(hours * 3600)).await;
+        stage.submit().await;
+        stage.deliver().await;
+        let came = stage.came().pop().unwrap();
+        assert!(verifies(&came, &secret(8)));
+        assert_eq!(verifies(&came, &secret(7)), old_signs);
+        assert_eq!(is_of_the_platform(&came, &secret(7)), platform_is_old);
+        assert_eq!(is_of_the_platform(&came, &secret(8)), !platform_is_old);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_receiver_sends_back_is_kept_without_what_is_secret_or_personal() {
+    let stage = Stage::new(|request, count| {
+        let header = |name: &str| {
+            let mut headers = request.headers.iter();
+            headers
+                .find(|(it, _)| it.as_str() == name)
+                .unwrap()
+                .1
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        let mut excerpt = b"I do not like ".to_vec();
+        excerpt.extend_from_slice(&request.body);
+        excerpt.extend_from_slice(header("x-webhook-signature").as_bytes());
+        excerpt.extend_from_slice(header("authorization").as_bytes());
+        excerpt.extend_from_slice(secret(7).expose().as_bytes());
+        excerpt.extend_from_slice(b" \xff");
+        Ok(Response {
+            status: if count == 0 { 400 } else { 200 },
+            retry_after: None,
+            excerpt,
+        })
+    });
+    let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
+    endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken")]).unwrap();
+    stage.register(endpoint).await;
+    stage.submit().await;
+    stage.deliver().await;
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    assert_eq!(attempts.len(), 2);
+    for it in attempts {
+        let excerpt = it.excerpt.unwrap();
+        assert!(excerpt.starts_with("I do not like {"), "{excerpt}");
+        assert!(excerpt.ends_with(" \u{fffd}"), "{excerpt}");
+        for hidden in [
+            "private.person",
+            "Discretion",
+            "t0ken",
+            "whsec_",
+            "BwcHBwcH",
+        ] {
+            assert!(!excerpt.contains(hidden), "{hidden}: {excerpt}");
+        }
+        assert_eq!(excerpt.matches("[redacted]").count(), 5, "{excerpt}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_kept_in_words() {
+    let stage = Stage::new(|_, count| match count {
+        0 => Err(SendError::Connect("connection refused".to_owned())),
+        1 => Err(SendError::Timeout("reading the response")),
+        2 => Err(SendError::Refused(
+            "10.0.0.7 is private (RFC 1918)".to_owned(),
+        )),
+        _ => status(200),
+    });
+    stage.webhook("/a").await;
+    stage.submit().await;
+    stage.deliver().await;
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let errors: Vec<_> = attempts.iter().map(|it| it.error.as_deref()).collect();
+    assert_eq!(
+        errors,
+        [
+            Some("cannot connect: connection refused"),
+            Some("no complete response within the deadline, while reading the response"),
+            Some("the target is refused: 10.0.0.7 is private (RFC 1918)"),
+            None
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_event_is_sent_once_also_to_a_webhook_that_is_disabled() {
+    let stage = Stage::new(|_, _| status(500));
+    let webhook = stage.webhook("/a").await;
+    let dispatcher = stage.dispatcher(DispatcherOptions::default());
+    let application = Uuid::new_v4();
+    let attempted = dispatcher.send_test(webhook, application).await.unwrap();
+    assert_eq!(attempted.status, Some(500));
+    let [came] = &stage.came()[..] else { panic!() };
+    assert!(verifies(came, &secret(7)));
+    assert_eq!(came.json()["uuid"], application.to_string());
+    assert!(stage.deliveries().await.is_empty());
+    let unknown = dispatcher
+        .send_test(application, application)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        format!("there is no webhook {application}")
+    );
+}
+
+/// Everything that is logged, in one text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let run = || {
+        runtime.block_on(async {
+            let stage = Stage::new(|request, count| match (request.url.uri().path(), count) {
+                ("/gone", _) => status(410),
+                ("/a", 0) => Ok(Response {
+                    status: 500,
+                    retry_after: None,
+                    excerpt: request.body.clone(),
+                }),
+                _ => status(204),
+            });
+            stage.webhook("/a").await;
+            stage.webhook("/gone").await;
+            stage.submit().await;
+            stage.deliver().await;
+        });
+    };
+    tracing::subscriber::with_default(subscriber, || metrics::with_local_recorder(&recorder, run));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let snapshot = snapshots.snapshot().into_vec();
+    let metrics = format!("{snapshot:?}");
+    for (name, text) in [("log", &log), ("metrics", &metrics)] {
+        for hidden in ["private.person", "Discretion", "whsec_", "BwcHBwcH", "john"] {
+            assert!(!text.contains(hidden), "{name}: {hidden}: {text}");
+        }
+    }
+    for told in [
+        "attempt{",
+        "status=500",
+        "status=204",
+        "webhook disabled",
+        "number=2",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+    for told in [
+        telemetry::ATTEMPTS,
+        telemetry::ATTEMPT_SECONDS,
+        telemetry::LATENCY_SECONDS,
+        telemetry::DISABLED,
+        telemetry::UNDER_WAY,
+        telemetry::PENDING,
+        telemetry::DEAD,
+        telemetry::OLDEST_SECONDS,
+    ] {
+        assert!(metrics.contains(told), "{told}: {metrics}");
+    }
+}

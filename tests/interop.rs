@@ -1,0 +1,196 @@
+//! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
+//! PyPI and npm, and receivers of ten lines that follow the platform's own guide.
+//!
+//! `tests/interop/install` fetches the verifiers once, into target/interop.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret};
+use certificate_lifecycle::*;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+/// A receiver in another language, in a process of its own.
+struct Receiver {
+    process: Child,
+    port: u16,
+}
+
+impl Receiver {
+    fn start(program: &Path, script: &Path, secret: &Secret) -> Self {
+        let mut process = Command::new(program)
+            .arg(script)
+            .env("SECRET", secret.expose())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
+        let mut port = String::new();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        output.read_line(&mut port).unwrap();
+        let port = port
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("{}", script.display()));
+        Self { process, port }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
+}
+
+/// Where the stock verifiers are, installed if need be.
+fn installed() -> PathBuf {
+    static INSTALLED: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
+        let status = Command::new(folder().join("install")).arg(&target).status();
+        assert!(status.unwrap().success(), "tests/interop/install failed");
+        target
+    });
+    installed.clone()
+}
+
+/// All six kinds of events, of applications with texts of every sort.
+async fn events(store: &MemoryStore, institution: &InstitutionId) -> usize {
+    let engine = Engine::new(store.clone());
+    let actor = Actor::administrator("jane").unwrap();
+    let system = Actor::system("worker").unwrap();
+    let titles = [
+        "Certificate of Achievement",
+        "Zeugnis „Größe“ 🎓",
+        "\u{0}\u{1f}\"\\/\u{2028}",
+    ];
+    for (number, title) in (1..).zip(titles) {
+        let details = || {
+            ApplicationDetails::new(
+                ApplicationId::new(number).unwrap(),
+                Uuid::new_v4(),
+                CertificateTitle::new(title).unwrap(),
+                ApplicantEmail::new("john@example.com").unwrap(),
+            )
+        };
+        let (accepted, rejected) = (details(), details());
+        let customer = Actor::customer("john").unwrap();
+        let uuid = accepted.uuid();
+        engine
+            .submit(institution, &customer, accepted)
+            .await
+            .unwrap();
+        engine
+            .begin_processing(institution, &actor, uuid)
+            .await
+            .unwrap();
+        let error = ProcessingError::new(title).unwrap();
+        engine
+            .fail(institution, &system, uuid, error)
+            .await
+            .unwrap();
+        engine.retry(institution, &actor, uuid).await.unwrap();
+        engine.approve(institution, &system, uuid).await.unwrap();
+        let uuid = rejected.uuid();
+        engine
+            .submit(institution, &customer, rejected)
+            .await
+            .unwrap();
+        let reason = RejectionReason::new(title).unwrap();
+        engine
+            .reject(institution, &actor, uuid, reason)
+            .await
+            .unwrap();
+    }
+    7 * titles.len()
+}
+
+/// What is sent to a receiver with the secret, and with which it is signed.
+async fn deliver(program: &Path, script: &Path, is_same: bool) {
+    let secret = Secret::generate().unwrap();
+    let receiver = Receiver::start(program, script, &secret);
+    let signing = if is_same {
+        secret
+    } else {
+        Secret::generate().unwrap()
+    };
+    let store = MemoryStore::new();
+    let institution = InstitutionId::new("example-university").unwrap();
+    let url = format!("http://127.0.0.1:{}/hooks", receiver.port)
+        .parse()
+        .unwrap();
+    let id = Uuid::new_v4();
+    let endpoint = Endpoint::new(url, signing);
+    let webhook = Webhook::new(id, institution.clone(), endpoint, SystemClock.now());
+    assert!(store.add_webhook(webhook).await.unwrap());
+    let sent = events(&store, &institution).await;
+    let transport = HttpTransport::new(HttpOptions {
+        allow_http: true,
+        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
+        ..HttpOptions::default()
+    });
+    let options = DispatcherOptions {
+        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
+        ..DispatcherOptions::default()
+    };
+    let dispatcher = Dispatcher::new(store.clone(), transport.unwrap(), options);
+    dispatcher
+        .run_until_idle(std::future::pending())
+        .await
+        .unwrap();
+    let deliveries = store
+        .deliveries(DeliveryFilter::default(), None, 1000)
+        .await
+        .unwrap();
+    assert_eq!(deliveries.len(), sent);
+    for it in deliveries {
+        let attempts = store.attempts(it.id).await.unwrap();
+        let status = if is_same { 204 } else { 401 };
+        assert_eq!(
+            attempts[0].status,
+            Some(status),
+            "{script:?}: {:?}",
+            attempts[0]
+        );
+    }
+}
+
+#[tokio::test]
+async fn ten_lines_of_python_by_the_platforms_guide_accept_it() {
+    let script = folder().join("platform.py");
+    deliver(Path::new("python3"), &script, true).await;
+    deliver(Path::new("python3"), &script, false).await;
+}
+
+#[tokio::test]
+async fn ten_lines_of_node_by_the_platforms_guide_accept_it() {
+    let script = folder().join("platform.mjs");
+    deliver(Path::new("node"), &script, true).await;
+    deliver(Path::new("node"), &script, false).await;
+}
+
+#[tokio::test]
+async fn the_stock_verifier_from_pypi_accepts_it() {
+    let python = installed().join("venv/bin/python");
+    let script = folder().join("standard.py");
+    deliver(&python, &script, true).await;
+    deliver(&python, &script, false).await;
+}
+
+#[tokio::test]
+async fn the_stock_verifier_from_npm_accepts_it() {
+    // Beside the packages, where Node looks for them.
+    let script = installed().join("standard.mjs");
+    deliver(Path::new("node"), &script, true).await;
+    deliver(Path::new("node"), &script, false).await;
+}

@@ -1,0 +1,90 @@
+//! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
+//!
+//! Crashes of dispatchers, leases that end while their requests are still under way, several dispatchers at
+//! once, clocks that differ, questions and answers that are lost, receivers in every mood. What must hold is
+//! checked at every step, and the rest at the end of each world.
+//!
+//! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
+//! `SIMULATION_SEED=…` replays one world.
+
+mod driver;
+mod faulty;
+mod random;
+mod receivers;
+mod world;
+
+use world::REPLAY;
+
+/// How many steps a test run takes, unless SIMULATION_STEPS says otherwise.
+const STEPS: u64 = 1_000_000;
+
+fn environment(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, but is {text:?}")),
+    )
+}
+
+/// One world; how many steps it took, and the number for all that happened.
+fn simulate(seed: u64) -> driver::Outcome {
+    REPLAY.set(format!(
+        "seed {seed}; again: SIMULATION_SEED={seed} cargo test --features delivery --test simulation"
+    ));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(driver::run(seed))
+}
+
+#[test]
+fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead() {
+    if let Some(seed) = environment("SIMULATION_SEED") {
+        let outcome = simulate(seed);
+        println!("seed {seed}: {outcome:#?}");
+        return;
+    }
+    let steps = environment("SIMULATION_STEPS").unwrap_or(STEPS);
+    let (mut taken, mut seed) = (0, 0);
+    let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+    while taken < steps {
+        let outcome = simulate(seed);
+        taken += outcome.steps;
+        for (what, count) in outcome.counts {
+            *counts.entry(what).or_default() += count;
+        }
+        seed += 1;
+    }
+    println!("{taken} steps in {seed} worlds: {counts:#?}");
+    // What is not met is not tested.
+    for what in [
+        "answers lost",
+        "arrived again",
+        "crashes",
+        "dead",
+        "delivered",
+        "leases taken over",
+        "questions lost",
+        "refused commands",
+        "responses lost",
+        "settlements that came too late",
+        "shut down",
+        "webhooks disabled",
+    ] {
+        assert!(
+            counts.get(what).is_some_and(|it| *it > 0),
+            "never met: {what}"
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in [3, 14, 159] {
+        let [first, second] = [simulate(seed), simulate(seed)];
+        assert_eq!(first, second);
+        assert!(first.steps > 1000);
+    }
+}
