@@ -16,7 +16,9 @@ use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
-use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, EventKinds, Secret, WebhookUrl};
+use certificate_lifecycle::webhook::{
+    CustomHeaderError, CustomHeaders, Endpoint, EventKinds, Secret, WebhookUrl,
+};
 
 /// Register a webhook, and print its id and its secret.
 ///
@@ -95,6 +97,12 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
 }
 
+/// The address that a URL names in so many words.
+fn address_of(url: &WebhookUrl) -> Option<IpAddr> {
+    let host = url.host().trim_start_matches('[').trim_end_matches(']');
+    host.parse().ok()
+}
+
 /// What is printed once.
 #[derive(Serialize)]
 struct Credentials<'a> {
@@ -170,10 +178,8 @@ impl Args {
                  say --allow-http, here and to certlife deliver"
             ));
         }
-        let host = url.host().trim_start_matches('[').trim_end_matches(']');
         // Of a name, only the dispatcher can tell, each time that it connects.
-        let address = host.parse::<IpAddr>().ok();
-        let checked = address.map(|it| target::check(it, &self.allowed));
+        let checked = address_of(&url).map(|it| target::check(it, &self.allowed));
         if let Some(Err(error)) = checked {
             return refused(format!(
                 "nothing is sent there: {error}; if that is meant, say --allow-target {}, here and to \
@@ -193,7 +199,15 @@ impl Args {
             pair.ok_or_else(|| refused("expected NAME: VALUE, with a colon".to_owned()))
         });
         let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-        CustomHeaders::new(pairs).map_err(|error| refused(error.to_string()))
+        CustomHeaders::new(pairs).map_err(|error| {
+            refused(match error {
+                // It may be the beginning of a value whose name was left out.
+                CustomHeaderError::Name { .. } => {
+                    "the name of a header has letters, digits and - only".to_owned()
+                }
+                error => error.to_string(),
+            })
+        })
     }
 
     /// What is left to be done.
@@ -209,6 +223,12 @@ impl Args {
         for network in &self.allowed {
             // A text takes all that is written to it.
             let _ = write!(deliver, " --allow-target {network}");
+        }
+        let is_here = address_of(url).is_some_and(|it| it.is_loopback());
+        if let (true, Some(port)) = (is_here, url.uri().port_u16()) {
+            say(&format!(
+                "certlife listen --port {port} --secret SECRET receives here what is sent"
+            ));
         }
         say(&format!(
             "{deliver} sends the events; certlife webhook test {id} tries it"
