@@ -1,8 +1,10 @@
 //! Arguments that several commands take.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::InstitutionId;
 
 /// Whose applications.
@@ -38,4 +40,26 @@ pub(super) fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
     uuid.parse::<Hyphenated>()
         .map(Hyphenated::into_uuid)
         .map_err(|_| "expected a hyphenated UUID such as a1b2c3d4-e5f6-7890-abcd-ef1234567890")
+}
+
+/// Reads a time as RFC 3339 writes it, cut to whole seconds; none for what is no such time.
+pub(super) fn rfc_3339(text: &str) -> Option<Timestamp> {
+    // chrono reads more than RFC 3339, such as U+2212 for the sign of an offset.
+    let text = Some(text).filter(|text| text.is_ascii())?;
+    let at = DateTime::parse_from_rfc3339(text).ok()?;
+    Timestamp::new(at.with_timezone(&Utc)).ok()
+}
+
+/// Reads a time.
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    rfc_3339(text)
+        .map(Timestamp::to_datetime)
+        .ok_or("expected an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z")
+}
+
+/// Reads a length of time.
+pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
+    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use super::arguments::rfc_3339;
 use super::refusal::Refusal;
 use certificate_lifecycle::engine::permitted;
 use certificate_lifecycle::json::{Fields, Scalar, excerpt};
@@ -243,12 +243,7 @@ fn read_uuid(found: Option<Scalar<'_>>) -> Result<Uuid, Refusal> {
 fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {
     let expected = "an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z, in the \
         years 0000 to 9999";
-    read(AT, expected, found, |text| {
-        // chrono reads more than RFC 3339, such as U+2212 for the sign of an offset.
-        let text = Some(text).filter(|text| text.is_ascii())?;
-        let at = DateTime::parse_from_rfc3339(text).ok()?;
-        Timestamp::new(at.with_timezone(&Utc)).ok()
-    })
+    read(AT, expected, found, rfc_3339)
 }
 
 fn read_upload(found: Option<Scalar<'_>>) -> Result<VaultUpload, Refusal> {

@@ -5,25 +5,32 @@ mod arguments;
 mod columns;
 mod command_line;
 mod completions;
+mod deliveries;
 mod diagram;
 mod events;
 mod history;
 mod import;
 mod input;
 mod list;
+mod listen;
 mod outage;
 mod output;
 mod pipeline;
+mod received;
 mod records;
+mod redeliver;
 mod refusal;
 mod report;
 mod schema;
+mod secret;
 mod show;
 mod stalled;
 mod stats;
 mod store;
 mod table;
 mod validate;
+mod verify;
+mod webhook;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -70,7 +77,12 @@ enum Command {
     Stats(stats::Args),
     Events(events::Args),
     Stalled(stalled::Args),
+    Webhook(webhook::Args),
+    Deliveries(deliveries::Args),
+    Redeliver(redeliver::Args),
     Validate(validate::Args),
+    Verify(verify::Args),
+    Listen(listen::Args),
     Diagram(diagram::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -90,7 +102,12 @@ pub(super) fn run() -> ExitCode {
         Command::Stats(args) => stats::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Stalled(args) => stalled::run(&args),
+        Command::Webhook(args) => webhook::run(&args),
+        Command::Deliveries(args) => deliveries::run(&args),
+        Command::Redeliver(args) => redeliver::run(&args),
         Command::Validate(args) => validate::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Listen(args) => listen::run(&args),
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -130,6 +147,11 @@ enum Failure {
     /// `--store` names nothing that can be opened.
     #[error("{0}")]
     Address(String),
+    #[error("cannot listen on 127.0.0.1:{port}: {error}; --port 0 takes a port that is free")]
+    Listen { port: u16, error: std::io::Error },
+    /// An argument that is not read by clap, which would repeat it.
+    #[error("{0}")]
+    Argument(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The store gave up on commands; which of them, their lines have been told.

@@ -1,10 +1,8 @@
 //! `certlife stalled`: work that got stuck.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 
-use super::arguments::{Form, Institution, Webhook};
+use super::arguments::{Form, Institution, Webhook, duration};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Failure, Outcome, block_on, say, store};
@@ -54,12 +52,6 @@ pub(super) struct Args {
 const EXAMPLE: &str = "Example:
   certlife stalled --older-than 30m
   certlife stalled --older-than 1day --fail --error 'the worker was lost'";
-
-fn duration(text: &str) -> Result<TimeDelta, String> {
-    let duration: Duration = humantime::parse_duration(text)
-        .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
-    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
-}
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {

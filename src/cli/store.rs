@@ -5,14 +5,17 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Failure;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Append, Atomicity, Count, Cursor, Directory, ExecuteError, InstitutionId, ListQuery,
-    MemoryStore, Page, PostgresStore, Receipt, Recorded, SqliteStore, Store, StoreError, Wake,
+    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
+    DeliveryFilter, DeliveryId, Directory, Due, ExecuteError, Health, InstitutionId, ListQuery,
+    MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement, SqliteStore, Store,
+    StoreError, Wake, Webhook,
 };
 
 const MEMORY: &str = "memory:";
@@ -26,7 +29,7 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// PATH is a file, which apply and import create if it is not there. memory: forgets them at the end.
+    /// PATH is a file, which apply, import and webhook add create if it is not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
     // same reason its value is not shown.
     #[arg(
@@ -78,7 +81,7 @@ impl Args {
                 .is_ok_and(|it| it.is_file() && it.len() == 0);
             if !is_there || is_empty {
                 return Err(Failure::Address(format!(
-                    "there is no store at {}; apply and import create it",
+                    "there is no store at {}; apply, import and webhook add create it",
                     path.display()
                 )));
             }
@@ -239,5 +242,98 @@ impl Directory for AnyStore {
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         ask!(self, it => it.counts(institution).await)
+    }
+}
+
+macro_rules! ask_outbox {
+    ($store:expr, $it:ident => $answer:expr) => {
+        match $store {
+            AnyStore::Memory($it) => $answer,
+            AnyStore::Postgres($it) => $answer,
+            _ => Err(StoreError::Unavailable {
+                reason: "not yet".to_owned(),
+                cause: None,
+            }),
+        }
+    };
+}
+
+impl Outbox for AnyStore {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        ask_outbox!(self, it => it.add_webhook(webhook).await)
+    }
+
+    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        ask_outbox!(self, it => it.put_webhook(webhook).await)
+    }
+
+    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+        ask_outbox!(self, it => it.webhook(id).await)
+    }
+
+    async fn webhooks(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        ask_outbox!(self, it => it.webhooks(institution).await)
+    }
+
+    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
+        ask_outbox!(self, it => it.remove_webhook(id).await)
+    }
+
+    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+        ask_outbox!(self, it => it.due().await)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+        ask_outbox!(self, it => it.claim(claim).await)
+    }
+
+    async fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, Health)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        ask_outbox!(self, it => it.settle(now, settlements, health).await)
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        ask_outbox!(self, it => it.deliveries(filter, after, limit).await)
+    }
+
+    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+        ask_outbox!(self, it => it.attempts(delivery).await)
+    }
+
+    async fn redeliver(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<u64, StoreError> {
+        ask_outbox!(self, it => it.redeliver(now, deliveries).await)
+    }
+
+    async fn abandon(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+        reason: String,
+    ) -> Result<u64, StoreError> {
+        ask_outbox!(self, it => it.abandon(now, deliveries, reason).await)
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        ask_outbox!(self, it => it.prune(before, limit).await)
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        ask_outbox!(self, it => it.backlog().await)
     }
 }

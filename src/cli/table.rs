@@ -32,6 +32,8 @@ enum Kind {
 
 impl Column {
     pub(super) const UUID: Self = Self::word("UUID").at_least(36);
+    pub(super) const WEBHOOK: Self = Self::word("WEBHOOK").at_least(36);
+    pub(super) const APPLICATION: Self = Self::word("APPLICATION").at_least(36);
     pub(super) const VERSION: Self = Self::number("VERSION");
     /// As wide as a database's become in years.
     pub(super) const CURSOR: Self = Self::number("CURSOR").at_least(10);
@@ -69,7 +71,7 @@ impl Column {
         Self::word(heading).at_least(20)
     }
 
-    const fn at_least(self, width: u16) -> Self {
+    pub(super) const fn at_least(self, width: u16) -> Self {
         Self { width, ..self }
     }
 

@@ -22,6 +22,22 @@ fn help_is_what_the_golden_files_say() {
     golden!(help(&["stats", "--help"]), "golden/help-stats.txt");
     golden!(help(&["events", "--help"]), "golden/help-events.txt");
     golden!(help(&["stalled", "--help"]), "golden/help-stalled.txt");
+    golden!(help(&["webhook", "--help"]), "golden/help-webhook.txt");
+    let webhook = |command: &str| help(&["webhook", command, "--help"]);
+    golden!(webhook("add"), "golden/help-webhook-add.txt");
+    golden!(webhook("list"), "golden/help-webhook-list.txt");
+    golden!(webhook("show"), "golden/help-webhook-show.txt");
+    golden!(webhook("rotate"), "golden/help-webhook-rotate.txt");
+    golden!(webhook("disable"), "golden/help-webhook-disable.txt");
+    golden!(webhook("enable"), "golden/help-webhook-enable.txt");
+    golden!(webhook("remove"), "golden/help-webhook-remove.txt");
+    golden!(
+        help(&["deliveries", "--help"]),
+        "golden/help-deliveries.txt"
+    );
+    golden!(help(&["redeliver", "--help"]), "golden/help-redeliver.txt");
+    golden!(help(&["listen", "--help"]), "golden/help-listen.txt");
+    golden!(help(&["verify", "--help"]), "golden/help-verify.txt");
     golden!(help(&["validate", "--help"]), "golden/help-validate.txt");
     golden!(help(&["diagram", "--help"]), "golden/help-diagram.txt");
     golden!(help(&["schema", "--help"]), "golden/help-schema.txt");
@@ -47,9 +63,23 @@ fn the_example_of_each_help_works_as_pasted() {
         .current_dir(&folder)
         .output();
     assert_eq!(applied.unwrap().status.code(), Some(1));
+    // A receiver ends by Ctrl-C alone, and its usual port may be taken.
+    let listen = "certlife() { timeout --foreground --preserve-status -s INT 1 \
+                  $(type -P certlife) \"$@\" --port 0; }\n";
     for command in [
         "apply",
         "import",
+        "webhook add",
+        "webhook list",
+        "webhook show",
+        "webhook rotate",
+        "webhook disable",
+        "webhook enable",
+        "webhook remove",
+        "deliveries",
+        "redeliver",
+        "listen",
+        "verify",
         "show",
         "history",
         "list",
@@ -63,10 +93,21 @@ fn the_example_of_each_help_works_as_pasted() {
     ] {
         // At the width of a terminal and at a narrow one, for both forms of help.
         for (columns, flag) in [("100", "--help"), ("80", "--help"), ("80", "-h")] {
-            let help = certlife(&[command, flag])
-                .env("COLUMNS", columns)
-                .output()
-                .unwrap();
+            // The one that the examples are about: one of them removes it.
+            let webhook = [
+                "webhook",
+                "add",
+                "https://example.com/hooks",
+                "--id",
+                crate::webhook::ID,
+            ];
+            let added = certlife(&webhook)
+                .env_remove("CERTLIFE_STORE")
+                .current_dir(&folder)
+                .output();
+            assert!(added.unwrap().status.code() < Some(2));
+            let words: Vec<_> = command.split(' ').chain([flag]).collect();
+            let help = certlife(&words).env("COLUMNS", columns).output().unwrap();
             let help = String::from_utf8(help.stdout).unwrap();
             let example: Vec<_> = help
                 .lines()
@@ -75,9 +116,10 @@ fn the_example_of_each_help_works_as_pasted() {
                 .take_while(|line| !line.is_empty())
                 .collect();
             assert!(!example.is_empty(), "{command}: {help}");
+            let before = if command == "listen" { listen } else { "" };
             let output = Command::new("bash")
                 .arg("-c")
-                .arg(example.join("\n"))
+                .arg(before.to_owned() + &example.join("\n"))
                 .env("PATH", &path)
                 .env_remove("CERTLIFE_STORE")
                 .current_dir(&folder)

@@ -8,16 +8,20 @@ mod postgres;
 
 mod apply;
 mod corrupt;
+mod deliveries;
 mod engine;
 mod follow;
 mod help;
 mod import;
+mod listen;
 mod read;
 #[cfg(unix)]
 mod read_only;
 mod streams;
 mod terminal;
 mod validate;
+mod verify;
+mod webhook;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -88,12 +88,16 @@ fn reading_does_not_create_a_store() {
         &["events"],
         &["events", "--follow"],
         &["stalled", "--older-than", "30m"],
+        &["webhook", "list"],
+        &["webhook", "remove", "--yes", UUID],
+        &["deliveries"],
+        &["redeliver", "--all-dead"],
     ] {
         let run = store.run(args, "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store at test.db; apply and import create it\n"
+            "certlife: there is no store at test.db; apply, import and webhook add create it\n"
         );
     }
     assert!(!store.path("test.db").exists());
@@ -268,6 +272,8 @@ fn whoever_stops_reading_events_ends_the_run_without_an_error() {
         &["events", "--json"],
         &["list"],
         &["stats", "--json"],
+        &["webhook", "list", "--json"],
+        &["deliveries"],
     ] {
         let mut child = store
             .certlife(args)

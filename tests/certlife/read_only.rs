@@ -6,17 +6,21 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Run, Scratch, file, run_to_end};
+use crate::webhook::ID;
+use crate::{Run, Scratch, run_to_end};
 
 const UUID: &str = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
 
-const READING: [&[&str]; 6] = [
+const READING: [&[&str]; 9] = [
     &["show", UUID],
     &["history", UUID],
     &["list", "--json"],
     &["stats"],
     &["events"],
     &["stalled", "--older-than", "30m"],
+    &["webhook", "list"],
+    &["webhook", "show", ID],
+    &["deliveries", "--attempts", "--json"],
 ];
 
 fn set_mode(path: &Path, mode: u32) {
@@ -45,8 +49,7 @@ fn run_as_reader(store: &Scratch, args: &[&str]) -> Run {
 
 #[test]
 fn whoever_may_only_read_reads_what_the_owner_does() {
-    let store = Scratch::new();
-    store.run(&["apply", &file("docs/examples/commands.jsonl")], "");
+    let store = crate::webhook::example();
     let expected = READING.map(|args| store.run(args, "").stdout);
     for (args, expected) in READING.iter().zip(expected) {
         let run = run_as_reader(&store, args);
@@ -57,6 +60,8 @@ fn whoever_may_only_read_reads_what_the_owner_does() {
     for args in [
         &["stalled", "--older-than", "30m", "--fail"][..],
         &["apply"],
+        &["webhook", "disable", ID],
+        &["redeliver", "--all-dead"],
     ] {
         let run = run_as_reader(&store, args);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
@@ -80,7 +85,7 @@ fn reading_an_empty_file_leaves_it_empty() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store at test.db; apply and import create it\n"
+            "certlife: there is no store at test.db; apply, import and webhook add create it\n"
         );
     }
     assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);

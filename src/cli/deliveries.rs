@@ -1,0 +1,375 @@
+//! `certlife deliveries`: what was sent, and what was not.
+
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::arguments::{Form, hyphenated, time as read_time};
+use super::list::PAGE;
+use super::output::{Output, Reader};
+use super::show::time;
+use super::table::{Column, Fact, Table, record};
+use super::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::store::{
+    Attempted, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+};
+
+/// List deliveries, in the order in which their events were recorded.
+///
+/// A delivery is one event on its way to one webhook: pending until it is delivered or, after the last
+/// attempt, dead. A list that --limit cuts off ends with a line on standard error that says which
+/// delivery to go on --after; with --json, the object {"after":ID}.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// Show each delivery with its attempts, as far as they are still kept.
+    #[arg(long)]
+    attempts: bool,
+
+    /// List at most so many; all of them, if absent.
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<u64>,
+
+    /// Go on after the delivery that a list with --limit ended with.
+    #[arg(long, value_name = "ID", value_parser = delivery_id)]
+    after: Option<DeliveryId>,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+const EXAMPLE: &str = "Example:
+  certlife deliveries --status dead --attempts
+  certlife deliveries --since 2026-06-04T10:30:00Z --limit 20";
+
+/// Which deliveries.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Filter {
+    /// Only those that are so far.
+    #[arg(long, value_name = "STATUS", value_parser = statuses())]
+    pub(super) status: Option<DeliveryStatus>,
+
+    /// Only those to this webhook.
+    #[arg(long, value_name = "ID", value_parser = hyphenated)]
+    pub(super) webhook: Option<Uuid>,
+
+    /// Only those about this application.
+    #[arg(long, value_name = "UUID", value_parser = hyphenated)]
+    pub(super) application: Option<Uuid>,
+
+    /// Only those of this institution; of all, if absent.
+    #[arg(long, value_name = "ID")]
+    pub(super) institution: Option<InstitutionId>,
+
+    /// Only those whose event was recorded then or later.
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    pub(super) since: Option<DateTime<Utc>>,
+
+    /// Only those whose event was recorded before.
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+fn statuses() -> impl TypedValueParser<Value = DeliveryStatus> {
+    PossibleValuesParser::new(DeliveryStatus::NAMES).try_map(|status| status.parse())
+}
+
+/// Reads the number of a delivery.
+pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| digits);
+    number
+        .map(DeliveryId)
+        .ok_or("expected the id of a delivery, a number such as 42")
+}
+
+impl Filter {
+    pub(super) fn get(&self) -> DeliveryFilter {
+        DeliveryFilter {
+            institution: self.institution.clone(),
+            webhook: self.webhook,
+            application: self.application,
+            status: self.status,
+            since: self.since,
+            until: self.until,
+        }
+    }
+
+    /// Whether anything is filtered.
+    pub(super) fn is_given(&self) -> bool {
+        self.get() != DeliveryFilter::default()
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    block_on(async {
+        let engine = args.store.open_to_read().await?;
+        let store = engine.store();
+        let mut view = View::new(args.form.json, args.attempts);
+        let (mut left, mut after) = (args.limit.unwrap_or(u64::MAX), args.after);
+        while left > 0 {
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let page = store.deliveries(args.filter.get(), after, limit).await?;
+            left = left.saturating_sub(page.len() as u64);
+            after = page.last().map(|it| it.id).or(after);
+            let is_end = page.len() < limit as usize;
+            let mut shown = Vec::with_capacity(page.len());
+            for delivery in page {
+                let attempts = if args.attempts {
+                    store.attempts(delivery.id).await?
+                } else {
+                    Vec::new()
+                };
+                shown.push((delivery, attempts));
+            }
+            if view.show(&shown)? == Reader::Gone {
+                return Ok(Outcome::Clean);
+            }
+            if is_end {
+                view.end(|| args.nothing());
+                return Ok(Outcome::Clean);
+            }
+        }
+        let more = store.deliveries(args.filter.get(), after, 1).await?;
+        if let (Some(last), false) = (after, more.is_empty()) {
+            say_more(last, &args.form);
+        }
+        Ok(Outcome::Clean)
+    })
+}
+
+impl Args {
+    fn nothing(&self) -> String {
+        match (self.after, self.filter.is_given()) {
+            (Some(_), _) => "no more deliveries".to_owned(),
+            (None, true) => "no delivery matches".to_owned(),
+            (None, false) => "no deliveries".to_owned(),
+        }
+    }
+}
+
+/// Tells where the list goes on, beside the list.
+fn say_more(last: DeliveryId, form: &Form) {
+    if form.json {
+        // Nobody who does not listen needs it.
+        let _ = writeln!(std::io::stderr(), r#"{{"after":{last}}}"#);
+    } else {
+        say(&format!("there are more; go on with --after {last}"));
+    }
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::number("ID").at_least(6),
+    Column::EVENT,
+    Column::APPLICATION,
+    Column::WEBHOOK,
+    Column::STATUS,
+    Column::number("ATTEMPTS"),
+    Column::time("DUE OR SETTLED"),
+    Column::text("REASON"),
+];
+
+/// Deliveries, page by page.
+pub(super) struct View {
+    output: Output,
+    form: Shown,
+    is_empty: bool,
+}
+
+/// How deliveries are shown.
+enum Shown {
+    Lines {
+        attempts: bool,
+    },
+    Table(Table),
+    /// Each with its attempts.
+    Blocks,
+}
+
+impl View {
+    pub(super) fn new(json: bool, attempts: bool) -> Self {
+        let form = match (json, attempts) {
+            (true, _) => Shown::Lines { attempts },
+            (false, false) => Shown::Table(Table::new(&COLUMNS)),
+            (false, true) => Shown::Blocks,
+        };
+        Self {
+            output: Output::plain(),
+            form,
+            is_empty: true,
+        }
+    }
+
+    /// Shows the next page at once.
+    pub(super) fn show(&mut self, page: &[(Delivery, Vec<Attempted>)]) -> Result<Reader, Failure> {
+        let was_empty = self.is_empty;
+        self.is_empty &= page.is_empty();
+        match &mut self.form {
+            Shown::Lines { attempts } => {
+                for (delivery, made) in page {
+                    let made = attempts.then_some(made.as_slice());
+                    if self.output.object(&Line::new(delivery, made))? == Reader::Gone {
+                        return Ok(Reader::Gone);
+                    }
+                }
+            }
+            Shown::Table(table) => {
+                let text = table.page(page.iter().map(|(delivery, _)| row(delivery)));
+                self.output.text().extend_from_slice(text.as_bytes());
+            }
+            Shown::Blocks => {
+                for (at, (delivery, attempts)) in page.iter().enumerate() {
+                    let text = self.output.text();
+                    if at > 0 || !was_empty {
+                        text.push(b'\n');
+                    }
+                    text.extend_from_slice(record(facts(delivery, attempts)).as_bytes());
+                }
+            }
+        }
+        self.output.flush()
+    }
+
+    /// After the last: where there was nothing, people are told so. Programs see it.
+    pub(super) fn end(&self, nothing: impl FnOnce() -> String) {
+        if self.is_empty && !matches!(self.form, Shown::Lines { .. }) {
+            say(&nothing());
+        }
+    }
+}
+
+fn row(delivery: &Delivery) -> Vec<String> {
+    vec![
+        delivery.id.to_string(),
+        delivery.kind.to_string(),
+        delivery.application.to_string(),
+        delivery.webhook.to_string(),
+        delivery.status.to_string(),
+        delivery.attempts.to_string(),
+        time(delivery.at),
+        delivery.reason.clone().unwrap_or_default(),
+    ]
+}
+
+fn facts(delivery: &Delivery, attempts: &[Attempted]) -> Vec<Fact> {
+    let when = match delivery.status {
+        DeliveryStatus::Pending => "due at",
+        DeliveryStatus::Delivered | DeliveryStatus::Dead => "settled at",
+    };
+    let mut facts = vec![
+        Fact::word("id", delivery.id.to_string()),
+        Fact::word("event", delivery.kind.to_string()),
+        Fact::word("version", delivery.version.to_string()),
+        Fact::word("application", delivery.application.to_string()),
+        Fact::word("webhook", delivery.webhook.to_string()),
+        Fact::word("institution", delivery.institution.to_string()),
+        Fact::word("recorded at", time(delivery.created_at)),
+        Fact::word("status", delivery.status.to_string()),
+        Fact::word(when, time(delivery.at)),
+    ];
+    if let Some(reason) = &delivery.reason {
+        facts.push(Fact::text("reason", reason));
+    }
+    facts.push(Fact::word("attempts", delivery.attempts.to_string()));
+    for attempt in attempts {
+        facts.push(Fact::text(&time(attempt.at), in_words(attempt)));
+    }
+    facts
+}
+
+fn in_words(attempt: &Attempted) -> String {
+    let status = attempt
+        .status
+        .map_or("no answer".to_owned(), |it| it.to_string());
+    let mut words = format!("{status} after {} ms", attempt.milliseconds);
+    if let Some(error) = &attempt.error {
+        words = format!("{words}: {error}");
+    }
+    match attempt.excerpt.as_deref() {
+        None | Some("") => words,
+        Some(excerpt) => format!("{words}; the answer: {excerpt}"),
+    }
+}
+
+/// A delivery, for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: i64,
+    event: &'static str,
+    version: u64,
+    application: Uuid,
+    webhook: Uuid,
+    institution: &'a str,
+    status: DeliveryStatus,
+    attempts: u32,
+    recorded_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempted: Option<Vec<AttemptLine<'a>>>,
+}
+
+/// An attempt, for programs.
+#[derive(Serialize)]
+struct AttemptLine<'a> {
+    at: String,
+    milliseconds: u64,
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn new(delivery: &'a Delivery, attempts: Option<&'a [Attempted]>) -> Self {
+        let is_pending = delivery.status == DeliveryStatus::Pending;
+        let at = time(delivery.at);
+        let (due_at, settled_at) = if is_pending {
+            (Some(at), None)
+        } else {
+            (None, Some(at))
+        };
+        Self {
+            id: delivery.id.0,
+            event: delivery.kind.name(),
+            version: delivery.version,
+            application: delivery.application,
+            webhook: delivery.webhook,
+            institution: delivery.institution.as_str(),
+            status: delivery.status,
+            attempts: delivery.attempts,
+            recorded_at: time(delivery.created_at),
+            due_at,
+            settled_at,
+            reason: delivery.reason.as_deref(),
+            attempted: attempts.map(|made| made.iter().map(AttemptLine::new).collect()),
+        }
+    }
+}
+
+impl<'a> AttemptLine<'a> {
+    fn new(attempt: &'a Attempted) -> Self {
+        Self {
+            at: time(attempt.at),
+            milliseconds: attempt.milliseconds,
+            status: attempt.status,
+            error: attempt.error.as_deref(),
+            excerpt: attempt.excerpt.as_deref(),
+        }
+    }
+}

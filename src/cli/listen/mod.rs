@@ -1,0 +1,201 @@
+//! `certlife listen`: a receiver on this machine, to see what arrives.
+
+mod receiver;
+mod server;
+mod show;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use http::StatusCode;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::signal::ctrl_c;
+use tokio::sync::mpsc;
+
+use super::arguments::{Form, duration};
+use super::output::{self, Output, Reader};
+use super::{Failure, Outcome, block_on, say, secret};
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use receiver::{Nerves, Receiver, Tally};
+use server::Arrival;
+use show::View;
+
+/// How often it is seen whether the reader of the output has gone, where nothing arrives.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many requests wait for the one before them to be looked at.
+const QUEUE: usize = 64;
+
+/// Receive deliveries on this machine, verify them, and show them.
+///
+/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is verified is
+/// answered 204, and without --secret also one that is not; a wrong signature 401, a body that is no
+/// event 400, one of more than 1 MiB 413. Ctrl-C ends it.
+///
+/// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects on
+/// standard error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    /// The port; 0 takes one that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 8700)]
+    port: u16,
+
+    #[command(flatten)]
+    secret: secret::Args,
+
+    /// Answer this share of all deliveries with 500, such as 30%: always the same ones, evenly spread.
+    #[arg(long, value_name = "SHARE", value_parser = percent)]
+    fail: Option<u8>,
+
+    /// Wait so long before each answer, such as 2s.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    delay: Option<TimeDelta>,
+
+    /// Answer every delivery with this status, such as 503.
+    #[arg(long, value_name = "STATUS", value_parser = status, conflicts_with = "fail")]
+    status: Option<StatusCode>,
+
+    /// Show the headers of each delivery as well.
+    #[arg(long)]
+    headers: bool,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = "Example:
+  certlife listen --fail 30% \\
+  --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+
+Exit status: 0 ended by Ctrl-C, 2 it could not listen.";
+
+fn percent(text: &str) -> Result<u8, &'static str> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let percent = number.parse().ok().filter(|it| digits && *it <= 100);
+    percent.ok_or("expected a share from 0% to 100%, such as 30%")
+}
+
+fn status(text: &str) -> Result<StatusCode, &'static str> {
+    let status = text.parse().ok();
+    let status = status.filter(|it: &StatusCode| (200..=599).contains(&it.as_u16()));
+    status.ok_or("expected a status from 200 to 599, such as 503")
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let nerves = Nerves {
+        status: args.status,
+        percent: args.fail.unwrap_or_default(),
+    };
+    let mut receiver = Receiver::new(args.secret.read()?, nerves);
+    let delay = args.delay.unwrap_or_default();
+    let delay = delay.to_std().unwrap_or_default();
+    block_on(async {
+        let address = (Ipv4Addr::LOCALHOST, args.port);
+        let bound = TcpListener::bind(address).await;
+        let bound = bound.and_then(|it| it.local_addr().map(|address| (it, address)));
+        let (listener, address) = bound.map_err(|error| Failure::Listen {
+            port: args.port,
+            error,
+        })?;
+        args.announce(address, receiver.verifies());
+        let (sender, arrivals) = mpsc::channel(QUEUE);
+        tokio::select! {
+            shown = args.show(&mut receiver, arrivals) => shown?,
+            // Where it cannot be listened to, it ends the process, as ever.
+            Ok(()) = ctrl_c() => {}
+            never = server::serve(listener, sender, delay) => match never {},
+        }
+        args.sum_up(receiver.tally());
+        Ok(Outcome::Clean)
+    })
+}
+
+impl Args {
+    fn announce(&self, address: SocketAddr, verifies: bool) {
+        let url = format!("http://{address}/");
+        if self.form.json {
+            tell(&Listening { url: &url });
+            return;
+        }
+        say(&format!("listening on {url}; Ctrl-C ends it"));
+        say(&format!(
+            "register it with: certlife webhook add {url} --allow-http --allow-target {}/32",
+            address.ip()
+        ));
+        if !verifies {
+            say("without --secret, nothing is verified");
+        }
+    }
+
+    /// Shows what arrives until nobody looks any more.
+    async fn show(
+        &self,
+        receiver: &mut Receiver,
+        mut arrivals: mpsc::Receiver<Arrival>,
+    ) -> Result<(), Failure> {
+        let mut output = Output::plain();
+        let view = View {
+            json: self.form.json,
+            headers: self.headers,
+        };
+        loop {
+            let arrival = match tokio::time::timeout(LOOK, arrivals.recv()).await {
+                Ok(Some(arrival)) => arrival,
+                Ok(None) => return Ok(()),
+                Err(_) if output::reader() == Reader::Gone => return Ok(()),
+                Err(_) => continue,
+            };
+            let Arrival {
+                headers,
+                body,
+                answer,
+            } = arrival;
+            let now = SystemClock.now();
+            let finding = receiver.take(&headers, body.as_deref(), now);
+            let text = view.text(now, &headers, body.as_deref(), &finding);
+            output.text().extend_from_slice(&text);
+            let reader = output.flush()?;
+            // Whoever sent it may have gone.
+            let _ = answer.send(finding.answer);
+            if reader == Reader::Gone {
+                return Ok(());
+            }
+        }
+    }
+
+    fn sum_up(&self, tally: Tally) {
+        if self.form.json {
+            tell(&tally);
+            return;
+        }
+        let Tally {
+            received,
+            verified,
+            refused,
+            duplicates,
+        } = tally;
+        let plural = if duplicates == 1 { "" } else { "s" };
+        say(&format!(
+            "{received} received, {verified} verified, {refused} refused, {duplicates} duplicate{plural}"
+        ));
+    }
+}
+
+/// Where it listens, for programs.
+#[derive(Serialize)]
+struct Listening<'a> {
+    url: &'a str,
+}
+
+/// Tells programs something on standard error. If none can hear it, that changes nothing.
+fn tell(object: &impl Serialize) {
+    let mut line = serde_json::to_vec(object).unwrap_or_default();
+    line.push(b'\n');
+    let _ = std::io::stderr().write_all(&line);
+}

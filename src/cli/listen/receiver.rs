@@ -1,0 +1,193 @@
+//! What a receiver makes of a delivery, and what it answers.
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::server::Answer;
+use crate::cli::received::{Headers, LARGEST, Signature};
+use certificate_lifecycle::EventPayload;
+use certificate_lifecycle::webhook::{
+    News, Secret, Tracked, Tracker, Verified, Verifier, VerifyError, WEBHOOK_ID,
+};
+
+/// Checks deliveries, follows applications, and fails as often as it is told to.
+pub(super) struct Receiver {
+    /// None where no secret is known.
+    verifier: Option<Verifier>,
+    tracker: Tracker,
+    nerves: Nerves,
+    tally: Tally,
+}
+
+/// How the receiver tries the sender's nerves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Nerves {
+    /// Every answer is this.
+    pub(super) status: Option<StatusCode>,
+    /// So many of a hundred answers are 500.
+    pub(super) percent: u8,
+}
+
+/// What has come so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub(super) struct Tally {
+    pub(super) received: u64,
+    pub(super) verified: u64,
+    /// What is not to be trusted, or no event.
+    pub(super) refused: u64,
+    pub(super) duplicates: u64,
+}
+
+/// What a delivery was found to be.
+pub(super) struct Finding<'a> {
+    /// What the body says, whether or not that is to be trusted.
+    pub(super) payload: Option<EventPayload<'a>>,
+    pub(super) verdict: Verdict,
+    /// What it was to the applications, where it was taken.
+    pub(super) news: Option<Told>,
+    pub(super) answer: Answer,
+}
+
+/// Whether a delivery is to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Verified(Signature),
+    /// No secret is known.
+    Unknown,
+    /// It is not, or it is no event.
+    Refused(String),
+}
+
+/// What an event was to the applications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// How new it is, the application's newest version, and the versions that are missing before it.
+    News {
+        news: News,
+        version: u64,
+        missing: Vec<(u64, u64)>,
+    },
+    /// Nobody can say.
+    Nothing(String),
+}
+
+impl Receiver {
+    pub(super) fn new(secrets: Vec<Secret>, nerves: Nerves) -> Self {
+        let verifier = (!secrets.is_empty()).then(|| Verifier::new(secrets));
+        Self {
+            verifier,
+            tracker: Tracker::new(),
+            nerves,
+            tally: Tally::default(),
+        }
+    }
+
+    pub(super) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Whether signatures are checked.
+    pub(super) const fn verifies(&self) -> bool {
+        self.verifier.is_some()
+    }
+
+    /// Looks at a delivery; without a body, it was too large.
+    pub(super) fn take<'a>(
+        &mut self,
+        headers: &Headers,
+        body: Option<&'a [u8]>,
+        now: DateTime<Utc>,
+    ) -> Finding<'a> {
+        self.tally.received += 1;
+        let (judged, would_be) = match body {
+            None => (Err(too_large()), StatusCode::PAYLOAD_TOO_LARGE),
+            Some(body) => match self.judge(headers, body, now) {
+                Ok(verified) => (Ok(verified), StatusCode::NO_CONTENT),
+                Err((status, reason)) => (Err(reason), status),
+            },
+        };
+        let verdict = match &judged {
+            Ok(verified) if self.verifies() => Verdict::Verified(Signature::of(verified)),
+            Ok(_) => Verdict::Unknown,
+            Err(reason) => Verdict::Refused(reason.clone()),
+        };
+        match verdict {
+            Verdict::Verified(_) => self.tally.verified += 1,
+            Verdict::Unknown => {}
+            Verdict::Refused(_) => self.tally.refused += 1,
+        }
+        let answer = self.answer(would_be, judged.as_ref().err());
+        // Who answers that it failed has not taken it: when it comes again, it is no duplicate.
+        let taken = judged.ok().filter(|_| answer.status.is_success());
+        let news = taken.map(|verified| self.follow(&verified));
+        Finding {
+            payload: body.and_then(|body| EventPayload::parse(body).ok()),
+            verdict,
+            news,
+            answer,
+        }
+    }
+
+    fn judge<'a>(
+        &self,
+        headers: &Headers,
+        body: &'a [u8],
+        now: DateTime<Utc>,
+    ) -> Result<Verified<'a>, (StatusCode, String)> {
+        let Some(verifier) = &self.verifier else {
+            let payload = EventPayload::parse(body)
+                .map_err(|error| (StatusCode::BAD_REQUEST, format!("it is no event: {error}")))?;
+            // At its word.
+            let event_id = headers.text(WEBHOOK_ID).and_then(|it| it.parse().ok());
+            return Ok(Verified { payload, event_id });
+        };
+        verifier.verify(headers.iter(), body, now).map_err(|error| {
+            let status = match error {
+                // Whoever sent it knows the secret.
+                VerifyError::Payload(_) | VerifyError::OtherEvent { .. } => StatusCode::BAD_REQUEST,
+                _ => StatusCode::UNAUTHORIZED,
+            };
+            (status, error.to_string())
+        })
+    }
+
+    fn answer(&self, would_be: StatusCode, refused: Option<&String>) -> Answer {
+        let (status, reason) = if let Some(status) = self.nerves.status {
+            (status, "as --status asks".to_owned())
+        } else if self.nerves.fails(self.tally.received) {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            (status, "as --fail asks".to_owned())
+        } else {
+            (would_be, refused.cloned().unwrap_or_default())
+        };
+        Answer { status, reason }
+    }
+
+    fn follow(&mut self, verified: &Verified<'_>) -> Told {
+        let news = match self.tracker.take(verified) {
+            Ok(news) => news,
+            Err(error) => return Told::Nothing(error.to_string()),
+        };
+        self.tally.duplicates += u64::from(news == News::Duplicate);
+        let known = self.tracker.get(verified.payload.uuid());
+        Told::News {
+            news,
+            version: known.map_or(0, Tracked::version),
+            missing: known.map_or_else(Vec::new, |it| it.missing().collect()),
+        }
+    }
+}
+
+impl Nerves {
+    /// Whether the request of this number, counted from 1, is one that fails: as evenly as whole numbers
+    /// allow, so the same for every run.
+    fn fails(self, number: u64) -> bool {
+        let failed = |count: u64| u128::from(count) * u128::from(self.percent) / 100;
+        failed(number) > failed(number.saturating_sub(1))
+    }
+}
+
+fn too_large() -> String {
+    format!("the body has more than {LARGEST} bytes (1 MiB)")
+}

@@ -1,0 +1,175 @@
+//! `certlife redeliver`: what was settled is sent again.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::deliveries::{Filter, View, delivery_id};
+use super::list::PAGE;
+use super::output::Reader;
+use super::store::AnyStore;
+use super::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox};
+
+/// Send deliveries again that are dead, or delivered already.
+///
+/// Say which: by their ids, all that are dead, or by what deliveries takes as well; without --status,
+/// that is both the dead and the delivered ones. They become pending, with all of their attempts before
+/// them. What is pending is left alone. With --dry-run, they are listed and counted, and nothing changes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    /// All that are dead.
+    #[arg(long, conflicts_with = "status")]
+    all_dead: bool,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// List what would be sent again, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The deliveries: their ids.
+    #[arg(
+        value_name = "ID",
+        value_parser = delivery_id,
+        conflicts_with_all = [
+            "all_dead", "status", "webhook", "application", "institution", "since", "until"
+        ]
+    )]
+    ids: Vec<DeliveryId>,
+}
+
+const EXAMPLE: &str = "Example:
+  certlife redeliver --all-dead --dry-run
+  certlife redeliver --status delivered --since 2026-06-04T10:30:00Z
+
+Exit status: 0 they are pending, 1 some ids are none, 2 the run could not go on.";
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    if args.ids.is_empty() && !args.all_dead && !args.filter.is_given() {
+        return Err(Failure::Argument(
+            "which deliveries? give their ids, --all-dead, or a filter such as --webhook or --since"
+                .to_owned(),
+        ));
+    }
+    let mut filter = args.filter.get();
+    if args.all_dead {
+        filter.status = Some(DeliveryStatus::Dead);
+    }
+    if filter.status == Some(DeliveryStatus::Pending) {
+        return Err(Failure::Argument(
+            "what is pending is sent anyway: --status is dead or delivered here".to_owned(),
+        ));
+    }
+    block_on(async {
+        let engine = if args.dry_run {
+            args.store.open_to_read().await?
+        } else {
+            args.store.open_existing().await?
+        };
+        let mut run = Run::new(engine.store(), args.dry_run);
+        let outcome = if args.ids.is_empty() {
+            run.all(&filter).await?
+        } else {
+            run.each(&args.ids).await?
+        };
+        run.end();
+        Ok(outcome)
+    })
+}
+
+/// A run under way.
+struct Run<'a> {
+    store: &'a AnyStore,
+    /// Where what would be done is only shown.
+    view: Option<View>,
+    bar: ProgressBar,
+    count: u64,
+}
+
+impl<'a> Run<'a> {
+    fn new(store: &'a AnyStore, is_dry: bool) -> Self {
+        let view = is_dry.then(|| View::new(false, false));
+        let bar = match &view {
+            Some(_) => ProgressBar::hidden(),
+            // It shows itself on a terminal alone.
+            None => ProgressBar::new_spinner(),
+        };
+        // The template is a constant that a test draws; a default bar would do as well.
+        let style = ProgressStyle::with_template("{spinner} {human_pos} redelivered");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self {
+            store,
+            view,
+            bar,
+            count: 0,
+        }
+    }
+
+    /// All that the filter lets through.
+    async fn all(&mut self, filter: &DeliveryFilter) -> Result<Outcome, Failure> {
+        let mut after = None;
+        loop {
+            let page = self.store.deliveries(filter.clone(), after, PAGE).await?;
+            let is_end = page.len() < PAGE as usize;
+            after = page.last().map(|it| it.id);
+            let settled = page.into_iter().filter(is_settled).collect();
+            if self.redeliver(settled).await? == Reader::Gone || is_end {
+                return Ok(Outcome::Clean);
+            }
+        }
+    }
+
+    /// These; what cannot be is told, and the others are.
+    async fn each(&mut self, ids: &[DeliveryId]) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::Clean;
+        for ids in ids.chunks(PAGE as usize) {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                let before = DeliveryId(id.0.saturating_sub(1));
+                let filter = DeliveryFilter::default();
+                let next = self.store.deliveries(filter, Some(before), 1).await?;
+                match next.into_iter().find(|it| it.id == *id) {
+                    None => {
+                        say(&format!("there is no delivery {id}"));
+                        outcome = Outcome::Refused;
+                    }
+                    Some(delivery) if is_settled(&delivery) => found.push(delivery),
+                    Some(_) => say(&format!("delivery {id} is pending: it is sent anyway")),
+                }
+            }
+            if self.redeliver(found).await? == Reader::Gone {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn redeliver(&mut self, deliveries: Vec<Delivery>) -> Result<Reader, Failure> {
+        if let Some(view) = &mut self.view {
+            self.count += deliveries.len() as u64;
+            let page: Vec<_> = deliveries.into_iter().map(|it| (it, Vec::new())).collect();
+            return view.show(&page);
+        }
+        let ids: Vec<_> = deliveries.iter().map(|it| it.id).collect();
+        if !ids.is_empty() {
+            self.count += self.store.redeliver(SystemClock.now(), ids).await?;
+            self.bar.set_position(self.count);
+        }
+        Ok(Reader::Listening)
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+        let would_be = if self.view.is_some() { " would be" } else { "" };
+        say(&format!("{}{would_be} redelivered", self.count));
+    }
+}
+
+fn is_settled(delivery: &Delivery) -> bool {
+    delivery.status != DeliveryStatus::Pending
+}

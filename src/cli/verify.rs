@@ -1,0 +1,190 @@
+//! `certlife verify`: was a delivery that came sent by who knows the secret?
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::arguments::time as read_time;
+use super::input::{self, Opened};
+use super::output::print;
+use super::received::{Headers, LARGEST, Signature};
+use super::show::time;
+use super::table::{Fact, record};
+use super::{Failure, Outcome, say, secret};
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::webhook::{Verified, Verifier};
+
+/// Check the signature of a delivery that came, and say what it is.
+///
+/// FILE is the body, byte for byte as it came. The headers are lines of the form "Name: value"; a
+/// request line or status line before them is passed over. Where the Standard Webhooks signature is
+/// there (webhook-signature), it decides, and it is valid for five minutes; else the platform's does
+/// (X-Webhook-Signature), which says nothing of the time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    secret: secret::Args,
+
+    /// The file with the headers; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    headers: PathBuf,
+
+    /// Check as if it were then; now, if absent.
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    at: Option<DateTime<Utc>>,
+
+    /// The file with the body; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    body: PathBuf,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = r#"Example:
+  printf %s '{"event":"certificate_application.approved",' \
+  '"webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890",' \
+  '"timestamp":"2026-06-04T10:30:00Z","application_id":42,' \
+  '"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",' \
+  '"certificate_title":"Certificate of Achievement",' \
+  '"applicant_email":"john@example.com","source":"vault"}' > body.json
+  printf %s 'X-Webhook-Signature: ' \
+  845f6bbd139c3913e3a443786b4545961a74372e8cb5ce53b6f85de02f3d105e \
+  > headers.txt
+  certlife verify --headers headers.txt body.json \
+  --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+
+Exit status: 0 verified, 1 not to be trusted, 2 the run could not go on."#;
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let secrets = args.secret.read()?;
+    if secrets.is_empty() {
+        return Err(Failure::Argument(
+            "there is no secret to check against: give --secret, or set CERTLIFE_WEBHOOK_SECRET"
+                .to_owned(),
+        ));
+    }
+    if [&args.headers, &args.body]
+        .iter()
+        .all(|it| *it == Path::new("-"))
+    {
+        return Err(Failure::Argument(
+            "the headers and the body cannot both be standard input: name a file for one"
+                .to_owned(),
+        ));
+    }
+    let (name, text) = read(&args.headers, "headers have")?;
+    let headers = parse(&text).map_err(|problem| Failure::Content {
+        input: name,
+        problem,
+    })?;
+    let (_, body) = read(&args.body, "body has")?;
+    let now = args.at.unwrap_or_else(|| SystemClock.now());
+    match Verifier::new(secrets).verify(headers.iter(), &body, now) {
+        Ok(verified) => {
+            print(&record(facts(&verified, &headers)))?;
+            Ok(Outcome::Clean)
+        }
+        Err(error) => {
+            say(&error.to_string());
+            Ok(Outcome::Refused)
+        }
+    }
+}
+
+/// The name of the file, for messages, and all that is in it.
+fn read(path: &PathBuf, what: &str) -> Result<(String, Vec<u8>), Failure> {
+    let Opened { name, read, .. } = input::open(Some(path))?;
+    let mut bytes = Vec::new();
+    let read = read.take(LARGEST as u64 + 1).read_to_end(&mut bytes);
+    if let Err(error) = read {
+        return Err(Failure::Read { input: name, error });
+    }
+    if bytes.len() > LARGEST {
+        return Err(Failure::Content {
+            input: name,
+            problem: format!("the {what} more than {LARGEST} bytes (1 MiB)"),
+        });
+    }
+    Ok((name, bytes))
+}
+
+/// Reads lines of headers, or says what is wrong with one.
+fn parse(text: &[u8]) -> Result<Headers, String> {
+    let mut headers = Headers::default();
+    let mut is_over = false;
+    for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let number = at + 1;
+        if line.trim_ascii().is_empty() {
+            is_over = number > 1;
+            continue;
+        }
+        if is_over {
+            return Err(format!(
+                "line {number} follows the empty line that ends the headers; the body belongs into a \
+                 file of its own"
+            ));
+        }
+        if at == 0 && is_first_line(line) {
+            continue;
+        }
+        // HTTP/2 has the request line as headers of this form, which are no headers.
+        if line.starts_with(b":") {
+            continue;
+        }
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let name = parts.next().and_then(|name| str::from_utf8(name).ok());
+        let name = name.filter(|name| is_token(name));
+        let (Some(name), Some(value)) = (name, parts.next()) else {
+            return Err(format!(
+                "line {number} is no header; expected Name: value, as in webhook-id: \
+                 a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+            ));
+        };
+        headers.push(name, value.trim_ascii());
+    }
+    Ok(headers)
+}
+
+/// Whether it is the first line of a request (`POST /hooks HTTP/1.1`) or of a response.
+fn is_first_line(line: &[u8]) -> bool {
+    let last = line.trim_ascii().rsplit(|byte| *byte == b' ').next();
+    line.starts_with(b"HTTP/") || last.is_some_and(|it| it.starts_with(b"HTTP/"))
+}
+
+/// Whether it can be the name of a header (RFC 9110, section 5.6.2).
+fn is_token(name: &str) -> bool {
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_of_token)
+}
+
+/// What there is to say about a delivery that is to be trusted.
+fn facts(verified: &Verified<'_>, headers: &Headers) -> Vec<Fact> {
+    let payload = &verified.payload;
+    let signature = Signature::of(verified);
+    let mut facts = vec![
+        Fact::word("event", payload.kind().name()),
+        Fact::word("application", payload.uuid().to_string()),
+        Fact::word("happened at", time(payload.timestamp())),
+        Fact::word("webhook", payload.webhook_id().to_string()),
+    ];
+    if let Some(id) = verified.event_id {
+        facts.push(Fact::word("event id", id.to_string()));
+    }
+    let (sent, of) = match signature {
+        Signature::Standard => ("", "Standard Webhooks"),
+        Signature::Platform => (
+            ", if that is true: the signature does not cover it",
+            "the platform's: it says nothing of the time, and a duplicate cannot be told",
+        ),
+    };
+    if let Some(at) = headers.sent_at() {
+        facts.push(Fact::text("sent at", format!("{}{sent}", time(at))));
+    }
+    facts.push(Fact::text(
+        "verified by",
+        format!("{} ({of})", signature.header()),
+    ));
+    facts
+}

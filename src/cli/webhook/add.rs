@@ -1,0 +1,217 @@
+//! `certlife webhook add`: register a webhook.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use clap::builder::TypedValueParser;
+use ipnet::IpNet;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::cli::arguments::hyphenated;
+use crate::cli::output::Output;
+use crate::cli::secret::{Given, given};
+use crate::cli::table::{Fact, record};
+use crate::cli::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::delivery::target;
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
+use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, EventKinds, Secret, WebhookUrl};
+
+/// Register a webhook, and print its id and its secret.
+///
+/// The secret signs what is sent: the receiver needs it to verify that, and nobody else does. Events that
+/// are recorded from now on are sent to the URL, those before are not.
+///
+/// With --json, it prints {"id":…,"secret":…}.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    /// Whose events: the id of the institution.
+    #[arg(long, value_name = "ID", default_value = "default")]
+    institution: InstitutionId,
+
+    /// Only these events, separated by commas, such as approved,rejected; all, if absent.
+    #[arg(long, value_name = "KINDS")]
+    events: Option<EventKinds>,
+
+    /// What to call it.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    description: String,
+
+    /// A header that each request carries, such as "Authorization: Bearer …".
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = given())]
+    headers: Vec<Given>,
+
+    /// The secret, whsec_ and base64; a new one, if absent.
+    #[arg(long, value_name = "SECRET", value_parser = given())]
+    secret: Option<Given>,
+
+    /// The webhook's id; a new one, if absent.
+    #[arg(long, value_name = "UUID", value_parser = hyphenated)]
+    id: Option<Uuid>,
+
+    /// Allow a URL that begins with http://: what is sent there can be read on the way.
+    #[arg(long)]
+    allow_http: bool,
+
+    /// Allow addresses that are not of the public Internet, such as 10.0.0.0/8; may be repeated.
+    #[arg(long = "allow-target", value_name = "CIDR", value_parser = network)]
+    allowed: Vec<IpNet>,
+
+    /// Print JSON instead.
+    #[arg(long)]
+    json: bool,
+
+    /// Where the events go.
+    // Not parsed by clap, which would repeat a mistyped URL together with its password.
+    #[arg(value_name = "URL", value_parser = given().map(UrlGiven))]
+    url: UrlGiven,
+}
+
+/// A text that may be a URL with a password.
+#[derive(Debug, Clone)]
+struct UrlGiven(Given);
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = "Example:
+  certlife webhook add https://example.com/hooks \\
+  --events approved,rejected --description 'our portal'
+
+Exit status: 0 registered, 1 the id is taken, 2 the run could not go on.";
+
+/// Reads a network, or one address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse::<IpNet>().ok();
+    let network = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
+}
+
+/// What is printed once.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    id: Uuid,
+    secret: &'a str,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let endpoint = args.endpoint()?;
+    let secret = endpoint.secrets.current().clone();
+    let id = args.id.unwrap_or_else(Uuid::new_v4);
+    let now = SystemClock.now();
+    let webhook = Webhook::new(id, args.institution.clone(), endpoint, now);
+    let url = webhook.endpoint.url.clone();
+    let is_new = block_on(async {
+        let engine = args.store.open().await?;
+        Ok(engine.store().add_webhook(webhook).await?)
+    })?;
+    if !is_new {
+        say(&format!("there is a webhook {id} already"));
+        return Ok(Outcome::Refused);
+    }
+    let credentials = Credentials {
+        id,
+        secret: secret.expose(),
+    };
+    let mut output = Output::plain();
+    if args.json {
+        let _ = output.object(&credentials)?;
+    } else {
+        let facts = [
+            Fact::word("id", id.to_string()),
+            Fact::word("secret", credentials.secret),
+        ];
+        output.text().extend_from_slice(record(facts).as_bytes());
+    }
+    let _ = output.flush()?;
+    if !args.json {
+        args.say_next(id, &url);
+    }
+    Ok(Outcome::Clean)
+}
+
+impl Args {
+    fn endpoint(&self) -> Result<Endpoint, Failure> {
+        let url = self.url()?;
+        let secret = match &self.secret {
+            None => Secret::generate().map_err(|error| error.to_string()),
+            Some(given) => given
+                .read()
+                .map_err(|problem| format!("--secret: {problem}")),
+        };
+        let secret = secret.map_err(Failure::Argument)?;
+        let mut endpoint = Endpoint::new(url, secret);
+        endpoint.kinds = self.events.unwrap_or_default();
+        endpoint.description.clone_from(&self.description);
+        endpoint.headers = self.headers()?;
+        Ok(endpoint)
+    }
+
+    fn url(&self) -> Result<WebhookUrl, Failure> {
+        let refused = |problem: String| Err(Failure::Argument(problem));
+        let Some(text) = self.url.0.text() else {
+            return refused("the URL is not UTF-8".to_owned());
+        };
+        let url: WebhookUrl = match text.parse() {
+            Ok(url) => url,
+            Err(error) => return refused(error.to_string()),
+        };
+        if !url.is_https() && !self.allow_http {
+            return refused(format!(
+                "{url} is not encrypted: whoever is on the way can read the events; if that is meant, \
+                 say --allow-http, here and to certlife deliver"
+            ));
+        }
+        let host = url.host().trim_start_matches('[').trim_end_matches(']');
+        // Of a name, only the dispatcher can tell, each time that it connects.
+        let address = host.parse::<IpAddr>().ok();
+        let checked = address.map(|it| target::check(it, &self.allowed));
+        if let Some(Err(error)) = checked {
+            return refused(format!(
+                "nothing is sent there: {error}; if that is meant, say --allow-target {}, here and to \
+                 certlife deliver",
+                IpNet::from(error.address)
+            ));
+        }
+        Ok(url)
+    }
+
+    fn headers(&self) -> Result<CustomHeaders, Failure> {
+        let refused = |problem: String| Failure::Argument(format!("--header: {problem}"));
+        let pairs = self.headers.iter().map(|given| {
+            let text = given.text();
+            let pair = text.and_then(|it| it.split_once(':'));
+            let pair = pair.map(|(name, value)| (name, value.trim()));
+            pair.ok_or_else(|| refused("expected NAME: VALUE, with a colon".to_owned()))
+        });
+        let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+        CustomHeaders::new(pairs).map_err(|error| refused(error.to_string()))
+    }
+
+    /// What is left to be done.
+    fn say_next(&self, id: Uuid, url: &WebhookUrl) {
+        say(&format!(
+            "the receiver verifies with the secret what is sent; only certlife webhook show --reveal {id} \
+             shows it again"
+        ));
+        let mut deliver = "certlife deliver".to_owned();
+        if !url.is_https() {
+            deliver.push_str(" --allow-http");
+        }
+        for network in &self.allowed {
+            // A text takes all that is written to it.
+            let _ = write!(deliver, " --allow-target {network}");
+        }
+        say(&format!(
+            "{deliver} sends the events; certlife webhook test {id} tries it"
+        ));
+    }
+}

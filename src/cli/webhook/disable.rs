@@ -1,0 +1,66 @@
+//! `certlife webhook disable`: send nothing for now.
+
+use super::{Changed, Which, change, unknown};
+use crate::cli::show::time;
+use crate::cli::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::webhook::{Disabled, DisabledReason};
+
+/// Send nothing to a webhook until it is enabled again.
+///
+/// What is pending stays. Events that are recorded meanwhile make no delivery for it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    /// Why, for whoever looks at it later.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    reason: String,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = "Example:
+  certlife webhook disable a1b2c3d4-e5f6-7890-abcd-ef1234567890 \\
+  --reason 'the portal moves'";
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let id = args.which.id;
+    let now = SystemClock.now();
+    let changed = block_on(async {
+        let engine = args.store.open_existing().await?;
+        change(engine.store(), id, |endpoint| {
+            if !endpoint.is_enabled() {
+                return Changed::Not;
+            }
+            endpoint.disabled = Some(Disabled {
+                reason: DisabledReason::Manual,
+                at: now,
+                detail: args.reason.clone(),
+            });
+            Changed::Settings
+        })
+        .await
+    })?;
+    let Some((before, _)) = changed else {
+        return Ok(unknown(id));
+    };
+    say(&match before.endpoint.disabled {
+        None => format!("webhook {id} is disabled; what is pending stays"),
+        Some(it) => format!(
+            "webhook {id} was disabled before, at {} ({})",
+            time(it.at),
+            it.reason
+        ),
+    });
+    Ok(Outcome::Clean)
+}

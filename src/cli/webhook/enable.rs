@@ -1,0 +1,127 @@
+//! `certlife webhook enable`: send again.
+
+use uuid::Uuid;
+
+use super::{Changed, Which, change, unknown};
+use crate::cli::list::PAGE;
+use crate::cli::show::time;
+use crate::cli::store::AnyStore;
+use crate::cli::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::store::{DeliveryFilter, DeliveryStatus, Outbox};
+
+/// Why what was dropped is dead.
+const DROPPED: &str = "dropped when the webhook was enabled again";
+
+/// Send to a webhook again.
+///
+/// Where something is pending since before it was disabled, say what is to become of it: --resume sends
+/// it, --drop gives it up. What was given up is dead, and can be redelivered.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    /// Send what is pending.
+    #[arg(long)]
+    resume: bool,
+
+    /// Give up what is pending.
+    #[arg(long, conflicts_with = "resume")]
+    drop: bool,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = "Example:
+  certlife webhook enable --resume \\
+  a1b2c3d4-e5f6-7890-abcd-ef1234567890
+
+Exit status: 0 enabled, 1 refused, 2 the run could not go on.";
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    block_on(async {
+        let engine = args.store.open_existing().await?;
+        enable(args, engine.store()).await
+    })
+}
+
+async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
+    let id = args.which.id;
+    let Some(webhook) = store.webhook(id).await? else {
+        return Ok(unknown(id));
+    };
+    if webhook.endpoint.is_enabled() {
+        // Nothing that is on its way is given up by the way.
+        let (rest, outcome) = if args.drop {
+            ("; nothing was dropped", Outcome::Refused)
+        } else {
+            ("", Outcome::Clean)
+        };
+        say(&format!("webhook {id} is enabled already{rest}"));
+        return Ok(outcome);
+    }
+    let backlog = store.backlog().await?;
+    let backlog = backlog.into_iter().find(|it| it.webhook == id);
+    let pending = backlog.map_or(0, |it| it.pending);
+    if pending > 0 && !args.resume && !args.drop {
+        let oldest = backlog.and_then(|it| it.oldest);
+        let oldest = oldest.map(|at| format!(", the oldest of {}", time(at)));
+        say(&format!(
+            "{pending} {} pending for webhook {id}{}: say --resume to send what is pending, or --drop \
+             to give it up",
+            deliveries(pending),
+            oldest.unwrap_or_default()
+        ));
+        return Ok(Outcome::Refused);
+    }
+    let dropped = if args.drop {
+        drop_all(store, id).await?
+    } else {
+        0
+    };
+    let changed = change(store, id, |endpoint| match endpoint.disabled.take() {
+        Some(_) => Changed::Settings,
+        None => Changed::Not,
+    });
+    if changed.await?.is_none() {
+        return Ok(unknown(id));
+    }
+    let rest = match (args.drop, pending) {
+        (true, _) => format!("; {dropped} pending {} dropped", deliveries(dropped)),
+        (false, 0) => String::new(),
+        (false, _) => format!("; {pending} pending {} sent", deliveries(pending)),
+    };
+    say(&format!("webhook {id} is enabled{rest}"));
+    Ok(Outcome::Clean)
+}
+
+fn deliveries(count: u64) -> &'static str {
+    match count {
+        1 => "delivery is",
+        _ => "deliveries are",
+    }
+}
+
+/// Gives up all that is pending; how much that was.
+async fn drop_all(store: &AnyStore, webhook: Uuid) -> Result<u64, Failure> {
+    let filter = DeliveryFilter {
+        webhook: Some(webhook),
+        status: Some(DeliveryStatus::Pending),
+        ..DeliveryFilter::default()
+    };
+    let (mut dropped, mut after) = (0, None);
+    loop {
+        let page = store.deliveries(filter.clone(), after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(dropped);
+        };
+        after = Some(last.id);
+        let ids = page.iter().map(|it| it.id).collect();
+        let now = SystemClock.now();
+        dropped += store.abandon(now, ids, DROPPED.to_owned()).await?;
+    }
+}

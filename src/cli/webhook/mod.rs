@@ -1,0 +1,159 @@
+//! `certlife webhook`: where events are sent.
+
+mod add;
+mod disable;
+mod enable;
+mod list;
+mod remove;
+mod rotate;
+mod show;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Subcommand;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::arguments::hyphenated;
+use super::show::time;
+use super::store::AnyStore;
+use super::{Failure, Outcome, say};
+use certificate_lifecycle::store::{Outbox, Webhook};
+use certificate_lifecycle::webhook::{DisabledReason, Endpoint, EventKinds};
+use certificate_lifecycle::{EventKind, Timestamp};
+
+/// Register webhooks, and see to them.
+///
+/// A webhook is a URL that an institution's events are sent to. Each event that is recorded from then on
+/// makes one delivery for it; certlife deliver sends them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(add::Args),
+    List(list::Args),
+    Show(show::Args),
+    Rotate(rotate::Args),
+    Disable(disable::Args),
+    Enable(enable::Args),
+    Remove(remove::Args),
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    match &args.command {
+        Command::Add(args) => add::run(args),
+        Command::List(args) => list::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Rotate(args) => rotate::run(args),
+        Command::Disable(args) => disable::run(args),
+        Command::Enable(args) => enable::run(args),
+        Command::Remove(args) => remove::run(args),
+    }
+}
+
+/// Which webhook.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct Which {
+    /// The webhook: its id.
+    #[arg(value_parser = hyphenated)]
+    id: Uuid,
+}
+
+/// Says that there is no such webhook.
+fn unknown(id: Uuid) -> Outcome {
+    say(&format!("there is no webhook {id}"));
+    Outcome::Refused
+}
+
+/// Changes a webhook's settings, whoever else changes them at the same time; the webhook as it was and as it
+/// is, or none where there is no such webhook. Where nothing is to be changed, the change says so.
+async fn change(
+    store: &AnyStore,
+    id: Uuid,
+    change: impl Fn(&mut Endpoint) -> Changed,
+) -> Result<Option<(Webhook, Webhook)>, Failure> {
+    loop {
+        let Some(before) = store.webhook(id).await? else {
+            return Ok(None);
+        };
+        let mut after = before.clone();
+        let changed = change(&mut after.endpoint);
+        if changed == Changed::Not || store.put_webhook(after.clone()).await? {
+            return Ok(Some((before, after)));
+        }
+    }
+}
+
+/// Whether settings were changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    Settings,
+    Not,
+}
+
+/// A time that is so far away, of those that can be written down.
+fn later(now: DateTime<Utc>, by: TimeDelta) -> Result<DateTime<Utc>, Failure> {
+    let later = now.checked_add_signed(by);
+    let later = later.filter(|it| Timestamp::new(*it).is_ok());
+    later.ok_or_else(|| Failure::Argument("the duration leads beyond the year 9999".to_owned()))
+}
+
+/// A webhook, for programs; nothing secret.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: Uuid,
+    institution: &'a str,
+    url: &'a str,
+    events: Vec<&'static str>,
+    description: &'a str,
+    /// The names of its own headers.
+    headers: Vec<&'a str>,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<DisabledLine<'a>>,
+    created_at: String,
+    failing_since: Option<String>,
+    not_before: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DisabledLine<'a> {
+    reason: DisabledReason,
+    at: String,
+    detail: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn new(webhook: &'a Webhook) -> Self {
+        let endpoint = &webhook.endpoint;
+        Self {
+            id: webhook.id,
+            institution: webhook.institution.as_str(),
+            url: endpoint.url.as_str(),
+            events: endpoint.kinds.iter().map(EventKind::as_str).collect(),
+            description: &endpoint.description,
+            headers: endpoint.headers.names().collect(),
+            enabled: endpoint.is_enabled(),
+            disabled: endpoint.disabled.as_ref().map(|it| DisabledLine {
+                reason: it.reason,
+                at: time(it.at),
+                detail: &it.detail,
+            }),
+            created_at: time(webhook.created_at),
+            failing_since: webhook.health.failing_since.map(time),
+            not_before: webhook.health.not_before.map(time),
+        }
+    }
+}
+
+/// The events that a webhook wants, for people.
+fn events(kinds: EventKinds) -> String {
+    match kinds {
+        EventKinds::ALL => "all".to_owned(),
+        kinds => kinds.to_string(),
+    }
+}

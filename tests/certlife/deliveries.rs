@@ -1,0 +1,335 @@
+//! `certlife deliveries` and `certlife redeliver`.
+
+use std::process::Command;
+
+use certificate_lifecycle::store::{Attempted, Claim, Outbox, Settlement, SqliteStore, Verdict};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::webhook::{ID, SECRET, example, shown, submits, timeless};
+use crate::{Run, Scratch, golden};
+
+/// Settles so many deliveries of what is due: as a dispatcher would.
+fn settle(store: &Scratch, count: u32, verdict: &Verdict) {
+    let path = store.path("test.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(path).unwrap();
+        let now: DateTime<Utc> = std::time::SystemTime::now().into();
+        let mut left = count;
+        while left > 0 {
+            let claim = Claim {
+                now,
+                lease: TimeDelta::seconds(30),
+                wanted: vec![(ID.parse().unwrap(), left.min(500))],
+            };
+            let claimed = store.claim(claim).await.unwrap().deliveries;
+            assert!(!claimed.is_empty(), "there is no more to settle");
+            left -= u32::try_from(claimed.len()).unwrap();
+            let settlements = claimed.into_iter().map(|it| Settlement {
+                id: it.id,
+                token: it.token,
+                verdict: verdict.clone(),
+                attempt: Some(attempted(now, verdict)),
+            });
+            let settled = store.settle(now, settlements.collect(), Vec::new()).await;
+            assert!(settled.unwrap().into_iter().all(|it| it));
+        }
+    });
+}
+
+fn attempted(at: DateTime<Utc>, verdict: &Verdict) -> Attempted {
+    let went_well = *verdict == Verdict::Delivered;
+    Attempted {
+        at,
+        milliseconds: 12,
+        status: Some(if went_well { 204 } else { 503 }),
+        error: (!went_well).then(|| "the server answered 503".to_owned()),
+        excerpt: (!went_well).then(|| "be back\u{1b} soon".to_owned()),
+    }
+}
+
+fn dead() -> Verdict {
+    let reason = "every attempt has failed".to_owned();
+    Verdict::Dead { reason }
+}
+
+/// The README's example, of which two deliveries have arrived and one is dead.
+fn settled() -> Scratch {
+    let store = example();
+    settle(&store, 2, &Verdict::Delivered);
+    settle(&store, 1, &dead());
+    store
+}
+
+fn listed(store: &Scratch, args: &[&str]) -> Vec<i64> {
+    let run = store.run(&[&["deliveries", "--json"], args].concat(), "");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let ids = run
+        .events()
+        .into_iter()
+        .map(|it| it["id"].as_i64().unwrap());
+    ids.collect()
+}
+
+fn printed(store: &Scratch, args: &[&str]) -> String {
+    let Run {
+        code,
+        stdout,
+        stderr,
+    } = store.run(args, "");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{args:?}");
+    stdout
+}
+
+#[test]
+fn tables_and_lines_are_what_the_golden_files_say() {
+    let store = settled();
+    golden!(
+        timeless(&printed(&store, &["deliveries"])),
+        "golden/deliveries.txt"
+    );
+    golden!(
+        timeless(&printed(&store, &["deliveries", "--json"])),
+        "golden/deliveries.jsonl"
+    );
+    let settled = ["deliveries", "--attempts", "--status", "dead"];
+    golden!(
+        timeless(&printed(&store, &settled)),
+        "golden/deliveries-attempts.txt"
+    );
+    let settled = ["deliveries", "--attempts", "--json", "--status", "dead"];
+    golden!(
+        timeless(&printed(&store, &settled)),
+        "golden/deliveries-attempts.jsonl"
+    );
+    let blocks = printed(&store, &["deliveries", "--attempts"]);
+    assert_eq!(
+        blocks.matches("\n\n").count(),
+        20,
+        "an empty line between two of 21"
+    );
+}
+
+#[test]
+fn deliveries_are_narrowed_and_cut() {
+    let store = settled();
+    let all = listed(&store, &[]);
+    assert_eq!(all.len(), 21);
+    assert!(all.is_sorted());
+    let of = |status| listed(&store, &["--status", status]).len();
+    assert_eq!([of("pending"), of("delivered"), of("dead")], [18, 2, 1]);
+    let application = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+    assert_eq!(listed(&store, &["--application", application]).len(), 3);
+    assert_eq!(listed(&store, &["--webhook", ID]), all);
+    assert!(listed(&store, &["--webhook", application]).is_empty());
+    assert_eq!(listed(&store, &["--institution", "default"]), all);
+    assert!(listed(&store, &["--institution", "other"]).is_empty());
+    assert_eq!(listed(&store, &["--since", "2026-01-01T00:00:00Z"]), all);
+    assert!(listed(&store, &["--until", "2026-01-01T00:00:00Z"]).is_empty());
+    assert!(listed(&store, &["--limit", "0"]).is_empty());
+    // Cut into pages, it is the same list.
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let mut args = vec!["deliveries", "--json", "--limit", "7"];
+        args.extend(after.iter().flat_map(|id| ["--after", id]));
+        let page = store.run(&args, "");
+        found.extend(
+            page.events()
+                .into_iter()
+                .map(|it| it["id"].as_i64().unwrap()),
+        );
+        let Some(more) = page.refusals().pop() else {
+            break;
+        };
+        after = Some(more["after"].to_string());
+    }
+    assert_eq!(found, all);
+    let cut = store.run(&["deliveries", "--limit", "20"], "");
+    assert_eq!(
+        cut.stderr,
+        format!("certlife: there are more; go on with --after {}\n", all[19])
+    );
+    assert_eq!(store.run(&["deliveries", "--limit", "21"], "").stderr, "");
+    for (args, told) in [
+        (
+            &["--status", "done"][..],
+            "possible values: pending, delivered, dead",
+        ),
+        (&["--since", "yesterday"], "expected an RFC 3339 time"),
+        (&["--after", "-1"], "unexpected argument"),
+        (
+            &["--after", "x"],
+            "expected the id of a delivery, a number such as 42",
+        ),
+    ] {
+        let run = store.run(&[&["deliveries"], args].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+    }
+    for (args, told) in [
+        (&["--institution", "other"][..], "no delivery matches"),
+        (&["--after", "1000000"], "no more deliveries"),
+    ] {
+        let run = store.run(&[&["deliveries"], args].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+        assert_eq!(run.stderr, format!("certlife: {told}\n"));
+    }
+}
+
+#[test]
+fn what_a_server_answered_cannot_play_with_the_terminal() {
+    let shown = printed(
+        &settled(),
+        &["deliveries", "--attempts", "--status", "dead"],
+    );
+    assert!(shown.contains(r"the answer: be back\u{1b} soon"), "{shown}");
+    assert!(!shown.contains('\u{1b}'));
+}
+
+/// Redelivers, and returns what was said.
+fn redelivered(store: &Scratch, args: &[&str]) -> String {
+    let Run {
+        code,
+        stdout,
+        stderr,
+    } = store.run(&[&["redeliver"], args].concat(), "");
+    assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    stderr
+}
+
+#[test]
+fn what_is_dead_is_sent_again() {
+    let store = settled();
+    let id = listed(&store, &["--status", "dead"])[0];
+    // A dry run changes nothing
+    let dry = store.run(&["redeliver", "--all-dead", "--dry-run"], "");
+    assert_eq!(
+        (dry.code, dry.stderr.as_str()),
+        (Some(0), "certlife: 1 would be redelivered\n")
+    );
+    assert_eq!(
+        dry.stdout,
+        printed(&store, &["deliveries", "--status", "dead"])
+    );
+    assert_eq!(listed(&store, &["--status", "dead"]), [id]);
+    // But a real one does
+    assert_eq!(
+        redelivered(&store, &["--all-dead"]),
+        "certlife: 1 redelivered\n"
+    );
+    assert!(listed(&store, &["--status", "dead"]).is_empty());
+    assert_eq!(shown(&store, ID, &[])["pending"], 19);
+    assert_eq!(
+        redelivered(&store, &["--all-dead"]),
+        "certlife: 0 redelivered\n"
+    );
+}
+
+#[test]
+fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
+    let store = settled();
+    let (dead, delivered) = (
+        listed(&store, &["--status", "dead"]),
+        listed(&store, &["--status", "delivered"]),
+    );
+    let pending = listed(&store, &["--status", "pending"])[0];
+    let args = [dead[0], delivered[0], pending, 1_000_000].map(|it| it.to_string());
+    let args: Vec<_> = std::iter::once("redeliver")
+        .chain(args.iter().map(String::as_str))
+        .collect();
+    let run = store.run(&args, "");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        run.stderr,
+        format!(
+            "certlife: delivery {pending} is pending: it is sent anyway\n\
+             certlife: there is no delivery 1000000\n\
+             certlife: 2 redelivered\n"
+        )
+    );
+    assert_eq!(listed(&store, &["--status", "delivered"]), delivered[1..]);
+    assert!(listed(&store, &["--status", "dead"]).is_empty());
+}
+
+#[test]
+fn a_filter_chooses_and_no_choice_is_a_mistake() {
+    let store = settled();
+    let told = redelivered(
+        &store,
+        &["--webhook", ID, "--until", "2026-01-01T00:00:00Z"],
+    );
+    assert_eq!(told, "certlife: 0 redelivered\n");
+    let told = redelivered(
+        &store,
+        &["--status", "delivered", "--since", "2026-01-01T00:00:00Z"],
+    );
+    assert_eq!(told, "certlife: 2 redelivered\n");
+    // Without a status, both the delivered and the dead: the two are pending by now.
+    assert_eq!(
+        redelivered(&store, &["--institution", "default"]),
+        "certlife: 1 redelivered\n"
+    );
+    for (args, words) in [
+        (
+            &[][..],
+            "which deliveries? give their ids, --all-dead, or a filter",
+        ),
+        (&["--dry-run"], "which deliveries?"),
+        (&["--status", "pending"], "what is pending is sent anyway"),
+        (&["1", "--webhook", ID], "cannot be used with"),
+        (&["--all-dead", "--status", "dead"], "cannot be used with"),
+        (&["1", "--all-dead"], "cannot be used with"),
+        (&["x"], "expected the id of a delivery"),
+    ] {
+        let run = store.run(&[&["redeliver"], args].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn people_see_how_many_have_been_redelivered() {
+    let store = settled();
+    let redeliver = format!(
+        "{} redeliver --all-dead --store sqlite:{}",
+        env!("CARGO_BIN_EXE_certlife"),
+        store.path("test.db").display()
+    );
+    let script = Command::new("script")
+        .args(["--quiet", "--return", "--command", &redeliver, "/dev/null"])
+        .env("TERM", "xterm")
+        .output()
+        .expect("`script` of util-linux makes the terminal");
+    let shown = Run::from(script).stdout;
+    // The progress, which goes, and the number at the end.
+    assert!(shown.contains(" 1 redelivered\r"), "{shown:?}");
+    assert!(shown.ends_with("certlife: 1 redelivered\r\n"), "{shown:?}");
+}
+
+#[test]
+fn what_is_sent_again_may_be_of_many_pages() {
+    let store = Scratch::new();
+    store.run(
+        &[
+            "webhook",
+            "add",
+            "https://example.com/",
+            "--id",
+            ID,
+            "--secret",
+            SECRET,
+        ],
+        "",
+    );
+    store.run(&["apply"], &submits(1..=1300));
+    settle(&store, 1100, &dead());
+    let dry = store.run(&["redeliver", "--webhook", ID, "--dry-run"], "");
+    assert_eq!(dry.stderr, "certlife: 1100 would be redelivered\n");
+    assert_eq!(dry.stdout.lines().count(), 1101);
+    assert_eq!(
+        redelivered(&store, &["--all-dead"]),
+        "certlife: 1100 redelivered\n"
+    );
+    assert_eq!(shown(&store, ID, &[])["pending"], 1300);
+    assert_eq!(listed(&store, &["--attempts"]).len(), 1300);
+}
