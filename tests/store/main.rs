@@ -19,6 +19,15 @@ mod idempotency;
 mod institutions;
 mod lifecycle;
 mod lists;
+mod outbox_claims;
+mod outbox_events;
+mod outbox_order;
+mod outbox_races;
+mod outbox_reading;
+mod outbox_settling;
+mod outbox_walk;
+mod outbox_webhooks;
+mod outbox_world;
 mod permission;
 mod postgres;
 mod races;
@@ -175,6 +184,94 @@ macro_rules! conformance {
 conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
+
+/// Tries every promise of an outbox on a store.
+macro_rules! outbox_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness:
+                outbox_webhooks::{
+                    a_webhook_comes_back_to_the_byte,
+                    an_id_is_registered_once,
+                    webhooks_are_listed_in_the_order_of_creation,
+                    a_webhook_is_replaced_only_as_it_was_seen,
+                    of_those_who_saw_the_same_revision_one_replaces_it,
+                    who_is_enabled_again_begins_in_good_health,
+                    a_removed_webhook_goes_with_all_that_belongs_to_it,
+                    the_id_of_a_removed_webhook_is_free_again,
+                    a_webhook_with_thousands_of_deliveries_is_removed,
+                    an_unknown_webhook_has_nothing
+                }
+                outbox_events::{
+                    every_webhook_of_the_institution_gets_every_event,
+                    kinds_are_respected,
+                    what_is_disabled_gets_nothing_new,
+                    a_webhook_hears_of_what_comes_after_it,
+                    what_is_registered_through_another_handle_counts_at_once,
+                    what_is_refused_makes_no_delivery,
+                    all_or_none_makes_all_deliveries_or_none,
+                    a_repeated_command_makes_no_second_delivery,
+                    many_commands_of_one_call_make_as_many_deliveries,
+                    a_delivery_was_made_when_its_event_was_recorded,
+                    many_webhooks_get_one_event
+                }
+                outbox_claims::{
+                    a_claim_brings_events_and_webhooks,
+                    nothing_is_claimed_where_nothing_is_wanted,
+                    a_lease_puts_a_delivery_off_until_it_ends,
+                    the_newest_lease_settles_even_after_it_has_ended,
+                    new_ones_come_first_and_the_oldest_of_them,
+                    new_ones_have_the_room_that_none_are_due_again_for,
+                    what_is_released_is_due_at_once,
+                    a_retry_is_due_at_its_time,
+                    nothing_is_claimed_for_a_disabled_webhook,
+                    each_settlement_counts_for_itself,
+                    a_thousand_are_settled_in_one_call
+                }
+                outbox_order::{
+                    only_the_first_pending_version_is_claimed,
+                    the_next_version_goes_at_once_when_one_is_over,
+                    a_whole_history_is_told_in_order,
+                    what_waits_holds_up_its_own_application_only,
+                    many_that_wait_do_not_hold_up_what_came_later,
+                    what_is_redelivered_holds_up_what_came_after_it,
+                    what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over,
+                    a_lease_is_not_cut_short_by_the_version_before,
+                    a_released_version_still_comes_before_the_next
+                }
+                outbox_settling::{
+                    a_delivery_says_what_became_of_it,
+                    attempts_come_back_in_order,
+                    health_is_recorded_with_what_is_settled,
+                    what_is_over_can_be_redelivered,
+                    what_is_pending_can_be_abandoned
+                }
+                outbox_reading::{
+                    deliveries_are_filtered_by_everything,
+                    pages_of_deliveries_of_any_size_tell_the_same,
+                    what_is_due_is_told,
+                    the_backlog_is_counted,
+                    what_is_old_is_forgotten,
+                    what_is_forgotten_at_once_is_limited,
+                    a_forgotten_delivery_takes_its_attempts_along
+                }
+                outbox_races::{
+                    two_who_claim_at_once_never_get_the_same,
+                    of_two_leases_one_settles,
+                    those_who_claim_settle_and_write_at_once_lose_nothing,
+                    who_writes_while_webhooks_come_and_go_is_not_held_up
+                }
+                outbox_walk::{
+                    a_random_walk_is_that_of_the_reference
+                }
+            }
+        }
+    };
+}
+
+outbox_conformance!(memory_outbox, harness::Memory);
 
 /// What is promised about order, where transactions take their time.
 mod slow_postgres_server {

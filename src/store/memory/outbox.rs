@@ -1,6 +1,6 @@
 //! Webhooks and deliveries in memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -238,8 +238,9 @@ impl Outbox {
         if *first < row.event {
             let at = self.deliveries.get(earlier).map_or(claim.now, |it| it.at);
             let soon = claim.now + LOOK_AGAIN;
-            // Longer than a lease, it waits for its own time; otherwise it is settled soon.
-            let is_waiting = at > claim.now + claim.lease;
+            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One that was
+            // claimed before is not let go by the end of the earlier one, so it looks again.
+            let is_waiting = row.token == 0 && at > claim.now + claim.lease;
             self.move_to(no, if is_waiting { at } else { soon });
             return None;
         }
@@ -377,11 +378,12 @@ impl Outbox {
         });
         let old = |row: &Row| row.status == DeliveryStatus::Delivered && row.at < before;
         let rows = self.deliveries.iter().filter(|(_, row)| old(row));
-        let gone: Vec<i64> = rows.map(|(no, _)| *no).take(limit).collect();
-        for no in gone {
-            self.deliveries.remove(&no);
+        let gone: HashSet<i64> = rows.map(|(no, _)| *no).take(limit).collect();
+        for no in &gone {
+            self.deliveries.remove(no);
             pruned += 1;
         }
+        self.attempts.retain(|(no, _)| !gone.contains(no));
         pruned
     }
 

@@ -96,7 +96,8 @@ pub trait Outbox: Store {
     /// each settlement, in their order, whether it counted: it does not where somebody else has claimed the
     /// delivery since, or where it is gone.
     ///
-    /// A delivery that is over lets the next one of its application and webhook go at once.
+    /// A delivery that is over lets the next one of its application and webhook go at once; one that was
+    /// claimed before, when its own time has come, or within a second.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -151,7 +152,7 @@ pub trait Outbox: Store {
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Forgets attempts that were made before this time, and deliveries that were delivered before it, at
-    /// most `limit` of either; how many of both.
+    /// most `limit` of either; how many of both. A delivery takes the attempts that are left along, uncounted.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,0 +1,209 @@
+//! Of one application, a webhook hears in order: the next version goes when the one before is over.
+
+use certificate_lifecycle::store::{Outbox, Verdict};
+
+use crate::harness::Harness;
+use crate::outbox_world::{PLENTY, Post, dead, of_ours, retry, told};
+use crate::support::at;
+
+pub async fn only_the_first_pending_version_is_claimed<H: Harness<Store: Outbox>>() {
+    // Given applications with several versions
+    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+    for number in 0..5 {
+        post.versions(number, number + 1).await;
+    }
+    // Then the first of each is claimed, however often one claims
+    let firsts = [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)];
+    assert_eq!(post.claims(1, 0).await, firsts);
+    for seconds in 0..60 {
+        assert_eq!(post.claims(1, seconds).await, []);
+    }
+    // Nor is another claimed when the lease ends
+    assert_eq!(post.claims(1, 60).await, firsts);
+    // Another webhook is another matter
+    assert_eq!(post.claims(2, 60).await, firsts);
+}
+
+pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+    post.versions(0, 12).await;
+    for version in 1..=12 {
+        // Given that the next was put off, or not yet looked at
+        let start = i64::try_from(version).unwrap() * 2_000;
+        let claimed = if version % 2 == 0 {
+            post.claim_one(1, start).await
+        } else {
+            let batch = post.claim_of(start, &[(1, 1)]).await;
+            batch.deliveries[0].clone()
+        };
+        assert_eq!(told(&claimed), (0, version));
+        // When one is over, in whatever way
+        match version % 3 {
+            0 => post.settle(start, &claimed, Verdict::Delivered).await,
+            1 => post.settle(start, &claimed, dead()).await,
+            _ => {
+                let abandoned = post
+                    .store
+                    .abandon(at(start), vec![claimed.id], "no".to_owned());
+                assert_eq!(abandoned.await.unwrap(), 1);
+            }
+        }
+        // Then the next goes at the same time
+        let due = post.store.due().await.unwrap();
+        let is_due = due
+            .iter()
+            .any(|it| it.webhook == claimed.webhook && (it.has_new || it.at <= Some(at(start))));
+        assert_eq!(is_due, version < 12);
+        let next = post.claims(1, start).await;
+        let expected: Vec<_> = (version < 12)
+            .then_some((0, version + 1))
+            .into_iter()
+            .collect();
+        assert_eq!(next, expected);
+    }
+    assert_eq!(post.claims(2, 0).await, [(0, 1)]);
+}
+
+pub async fn a_whole_history_is_told_in_order<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    for number in 0..3 {
+        post.versions(number, 20).await;
+    }
+    let mut last = [0; 3];
+    for _ in 0..20 {
+        let claimed = post.claim(1, 0).await;
+        assert_eq!(claimed.len(), 3);
+        for claimed in claimed {
+            let (number, version) = told(&claimed);
+            let last = &mut last[usize::try_from(number).unwrap()];
+            assert_eq!(version, *last + 1);
+            *last = version;
+            post.settle(0, &claimed, Verdict::Delivered).await;
+        }
+    }
+    assert_eq!(last, [20; 3]);
+    assert_eq!(post.claim(1, 100_000).await, []);
+}
+
+pub async fn what_waits_holds_up_its_own_application_only<H: Harness<Store: Outbox>>() {
+    // Given an application whose first version is tried again in an hour
+    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+    post.versions(0, 3).await;
+    let first = post.claim_one(1, 0).await;
+    post.settle(0, &first, retry(3_600)).await;
+    // When others happen, in the same application and in another
+    post.more_versions(0, 3..30).await;
+    post.versions(1, 2).await;
+    // Then the other goes, and to the other webhook both
+    assert_eq!(post.claims(1, 10).await, [(1, 1)]);
+    assert_eq!(post.claims(2, 10).await, [(0, 1), (1, 1)]);
+    for seconds in (11..3_600).step_by(97) {
+        for claimed in post.claim(1, seconds).await {
+            assert_eq!(told(&claimed).0, 1);
+            post.settle(seconds, &claimed, Verdict::Delivered).await;
+        }
+    }
+    // And nothing looks due that waits
+    let due = post.store.due().await.unwrap();
+    let due = due.iter().find(|it| it.webhook == first.webhook).unwrap();
+    assert_eq!((due.has_new, due.at), (false, Some(at(3_600))));
+    // Until the first is due
+    let again = post.claim_one(1, 3_600).await;
+    assert_eq!(told(&again), (0, 1));
+    post.settle(3_600, &again, Verdict::Delivered).await;
+    assert_eq!(post.claims(1, 3_600).await, [(0, 2)]);
+}
+
+pub async fn many_that_wait_do_not_hold_up_what_came_later<H: Harness<Store: Outbox>>() {
+    // Given hundreds of deliveries that wait for an earlier one, in front of one that does not
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 300).await;
+    let first = post.claim_of(0, &[(1, 1)]).await.deliveries.remove(0);
+    post.settle(0, &first, retry(3_600)).await;
+    post.versions(1, 1).await;
+    // When there is room for one at a time
+    let mut claims = 0;
+    let claimed = loop {
+        let batch = post.claim_of(1, &[(1, 1)]).await;
+        claims += 1;
+        assert!(claims <= 300, "nothing moves");
+        if let Some(claimed) = batch.deliveries.first() {
+            break told(claimed);
+        }
+    };
+    // Then it comes all the same
+    assert_eq!(claimed, (1, 1));
+}
+
+pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 3).await;
+    let first = post.claim_one(1, 0).await;
+    post.settle(0, &first, Verdict::Delivered).await;
+    // When the first is redelivered before the second was claimed
+    let redelivered = post.store.redeliver(at(1), vec![first.id]).await;
+    assert_eq!(redelivered.unwrap(), 1);
+    // Then it goes first again
+    let again = post.claim_one(1, 1).await;
+    assert_eq!(told(&again), (0, 1));
+    post.settle(1, &again, retry(500)).await;
+    assert_eq!(post.claims(1, 499).await, []);
+    let again = post.claim_one(1, 500).await;
+    post.settle(500, &again, Verdict::Delivered).await;
+    assert_eq!(post.claims(1, 500).await, [(0, 2)]);
+}
+
+pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
+    H: Harness<Store: Outbox>,
+>() {
+    // Given a second version that is due again, and the first one redelivered, to be tried in an hour
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 2).await;
+    let first = post.claim_one(1, 0).await;
+    post.settle(0, &first, Verdict::Delivered).await;
+    let second = post.claim_one(1, 0).await;
+    post.settle(0, &second, retry(10)).await;
+    post.store.redeliver(at(1), vec![first.id]).await.unwrap();
+    let first = post.claim_one(1, 1).await;
+    assert_eq!(told(&first), (0, 1));
+    post.settle(1, &first, retry(3_600)).await;
+    assert_eq!(post.claims(1, 10).await, []);
+    // When the first is over before that
+    post.store
+        .abandon(at(20), vec![first.id], "no".to_owned())
+        .await
+        .unwrap();
+    // Then the second does not wait for that hour
+    assert_eq!(post.claims(1, 21).await, [(0, 2)]);
+}
+
+pub async fn a_lease_is_not_cut_short_by_the_version_before<H: Harness<Store: Outbox>>() {
+    // Given a second version under a lease, and the first one redelivered meanwhile
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 2).await;
+    let first = post.claim_one(1, 0).await;
+    post.settle(0, &first, Verdict::Delivered).await;
+    let second = post.claim_one(1, 0).await;
+    post.store.redeliver(at(1), vec![first.id]).await.unwrap();
+    let first = post.claim_one(1, 1).await;
+    // When the first is over
+    post.settle(2, &first, Verdict::Delivered).await;
+    // Then the second still belongs to whoever has it
+    assert_eq!(post.claims(1, 2).await, []);
+    post.settle(3, &second, Verdict::Delivered).await;
+}
+
+pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 3).await;
+    for round in 0..3 {
+        let batch = post.claim_of(round, &[(1, PLENTY)]).await;
+        let told: Vec<_> = batch.deliveries.iter().map(told).collect();
+        assert_eq!(told, [(0, 1)]);
+        post.settle(round, &batch.deliveries[0], Verdict::Released)
+            .await;
+    }
+    let claimed = post.claim_one(1, 5).await;
+    post.settle(5, &claimed, Verdict::Delivered).await;
+    assert_eq!(post.claims(1, 5).await, [(0, 2)]);
+}

@@ -1,0 +1,351 @@
+//! What can be asked about deliveries, and what is forgotten of them.
+
+use certificate_lifecycle::store::{
+    Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, Outbox,
+    Settlement, Verdict,
+};
+
+use crate::harness::Harness;
+use crate::outbox_world::{
+    Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement, told,
+};
+use crate::support::at;
+use crate::world::{id, ours, submit, theirs};
+
+/// Deliveries of two institutions to three webhooks, some delivered, some dead, made at several times.
+async fn of_every_kind<H: Harness<Store: Outbox>>() -> Post<H> {
+    let post = Post::<H>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
+    for number in 0..6 {
+        post.clock.set(i64::try_from(number).unwrap() * 10);
+        post.versions(number, 3).await;
+        post.done(in_theirs(submit(number + 100))).await;
+    }
+    for webhook in [1, 3] {
+        for claimed in post.claim(webhook, 60).await {
+            match told(&claimed).0 % 3 {
+                0 => post.settle(61, &claimed, Verdict::Delivered).await,
+                1 => post.settle(61, &claimed, dead()).await,
+                _ => {}
+            }
+        }
+    }
+    post
+}
+
+pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() {
+    let post = of_every_kind::<H>().await;
+    let all = post.deliveries().await;
+    assert_eq!(all.len(), 2 * 18 + 6);
+    // Given every combination of what can be asked for, or not
+    let institutions = [
+        None,
+        Some(ours()),
+        Some(theirs()),
+        InstitutionId::new("nobody").ok(),
+    ];
+    let webhooks = [None, Some(hook(1)), Some(hook(3)), Some(hook(9))];
+    let applications = [None, Some(id(1)), Some(id(101)), Some(id(999))];
+    let mut statuses = vec![None];
+    statuses.extend(DeliveryStatus::ALL.map(Some));
+    let times = [(None, None), (Some(at(20)), None), (None, Some(at(20)))];
+    let between = [
+        (Some(at_ms(10_001)), Some(at_ms(40_001))),
+        (Some(at(30)), Some(at(30))),
+    ];
+    let times: Vec<_> = times.into_iter().chain(between).collect();
+    let mut found_any = 0;
+    for institution in &institutions {
+        for webhook in webhooks {
+            for application in applications {
+                for status in &statuses {
+                    for (since, until) in &times {
+                        let filter = DeliveryFilter {
+                            institution: institution.clone(),
+                            webhook,
+                            application,
+                            status: *status,
+                            since: *since,
+                            until: *until,
+                        };
+                        let matches = |it: &&Delivery| {
+                            let is_of = |of: &InstitutionId| it.institution == *of;
+                            institution.as_ref().is_none_or(is_of)
+                                && webhook.is_none_or(|of| it.webhook == of)
+                                && application.is_none_or(|of| it.application == of)
+                                && status.is_none_or(|of| it.status == of)
+                                && since.is_none_or(|time| it.created_at >= time)
+                                && until.is_none_or(|time| it.created_at < time)
+                        };
+                        let expected: Vec<_> = all.iter().filter(matches).cloned().collect();
+                        found_any += usize::from(!expected.is_empty());
+                        // Then those are found, and no others
+                        let found = post.filtered(filter.clone()).await;
+                        assert_eq!(found, expected, "{filter:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(found_any > 100, "{found_any}");
+}
+
+pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Outbox>>() {
+    let post = of_every_kind::<H>().await;
+    let filters = [
+        DeliveryFilter::default(),
+        DeliveryFilter {
+            webhook: Some(hook(1)),
+            ..DeliveryFilter::default()
+        },
+        DeliveryFilter {
+            application: Some(id(2)),
+            ..DeliveryFilter::default()
+        },
+        DeliveryFilter {
+            status: Some(DeliveryStatus::Pending),
+            institution: Some(ours()),
+            ..DeliveryFilter::default()
+        },
+        DeliveryFilter {
+            status: Some(DeliveryStatus::Dead),
+            ..DeliveryFilter::default()
+        },
+    ];
+    for filter in filters {
+        let all = post.filtered(filter.clone()).await;
+        assert!(all.len() > 1);
+        for limit in [1, 2, 7, 100] {
+            let (mut pages, mut after) = (Vec::new(), None);
+            loop {
+                let page = post
+                    .store
+                    .deliveries(filter.clone(), after, limit)
+                    .await
+                    .unwrap();
+                assert!(page.len() <= limit as usize);
+                let Some(last) = page.last() else { break };
+                after = Some(last.id);
+                pages.extend(page);
+            }
+            assert_eq!(pages, all, "{limit}");
+        }
+        let none = post.store.deliveries(filter.clone(), None, 0).await;
+        assert_eq!(none.unwrap(), []);
+        for (after, count) in [(i64::MIN, all.len()), (i64::MAX, 0), (-1, all.len())] {
+            let page = post
+                .store
+                .deliveries(filter.clone(), Some(DeliveryId(after)), 1_000);
+            assert_eq!(page.await.unwrap().len(), count);
+        }
+    }
+}
+
+fn due_of(due: &[Due], number: u64) -> Option<Due> {
+    let mut of = due.iter().filter(|it| it.webhook == hook(number));
+    let found = of.next().copied();
+    assert_eq!(of.next(), None);
+    found
+}
+
+pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
+    let due = async |number| due_of(&post.store.due().await.unwrap(), number);
+    let is = |number, has_new, at| {
+        Some(Due {
+            webhook: hook(number),
+            has_new,
+            at,
+            not_before: None,
+        })
+    };
+    assert_eq!(post.store.due().await.unwrap(), []);
+    post.done(submit(0)).await;
+    post.done(submit(1)).await;
+    assert_eq!(due(1).await, is(1, true, None));
+    assert_eq!(due(2).await, is(2, true, None));
+    assert_eq!(due(3).await, None);
+    // One that was claimed is due when its lease ends
+    let first = post.claim_of(1, &[(1, 1)]).await.deliveries.remove(0);
+    assert_eq!(due(1).await, is(1, true, Some(at(61))));
+    let second = post.claim_of(2, &[(1, 1)]).await.deliveries.remove(0);
+    assert_eq!(due(1).await, is(1, false, Some(at(61))));
+    assert_eq!(due(2).await, is(2, true, None));
+    // The first of several times counts
+    post.settle(3, &first, retry(500)).await;
+    assert_eq!(due(1).await, is(1, false, Some(at(62))));
+    post.settle(3, &second, Verdict::Retry { at: at_ms(400_001) })
+        .await;
+    assert_eq!(due(1).await, is(1, false, Some(at_ms(400_001))));
+    // Nothing is due for one that is disabled
+    post.disable(1).await;
+    assert_eq!(due(1).await, None);
+    post.enable(1).await;
+    assert_eq!(due(1).await, is(1, false, Some(at_ms(400_001))));
+    // Nor when all is over
+    for (number, time) in [(1, 500), (2, 500)] {
+        for claimed in post.claim(number, time).await {
+            let verdict = if number == 1 {
+                Verdict::Delivered
+            } else {
+                dead()
+            };
+            post.settle(time, &claimed, verdict).await;
+        }
+        assert_eq!(due(number).await, None);
+    }
+    // What is redelivered is due
+    post.store.redeliver(at(600), vec![first.id]).await.unwrap();
+    assert_eq!(due(1).await, is(1, false, Some(at(600))));
+}
+
+pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
+    let post = of_every_kind::<H>().await;
+    // To webhook 4 everything was delivered, and to webhook 5 nothing was ever sent.
+    post.register(of_ours(4)).await;
+    post.clock.set(70);
+    post.done(submit(50)).await;
+    let claimed = post.claim_one(4, 70).await;
+    post.settle(70, &claimed, Verdict::Delivered).await;
+    post.register(of_ours(5)).await;
+    post.disable(2).await;
+    let mut backlog = post.store.backlog().await.unwrap();
+    backlog.sort_by_key(|it| std::cmp::Reverse(it.webhook));
+    let of = |number, pending, oldest: i64, dead| Backlog {
+        webhook: hook(number),
+        pending,
+        oldest: Some(at(oldest)),
+        dead,
+    };
+    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead
+    let expected = [of(1, 19 - 4, 0, 2), of(2, 19, 0, 0), of(3, 2, 10, 2)];
+    assert_eq!(backlog, expected);
+    // Where all is dead, none is the oldest
+    for claimed in post.claim(3, 1_000).await {
+        post.settle(1_000, &claimed, dead()).await;
+    }
+    let backlog = post.store.backlog().await.unwrap();
+    let of_theirs = backlog.iter().find(|it| it.webhook == hook(3)).unwrap();
+    assert_eq!(
+        (of_theirs.pending, of_theirs.oldest, of_theirs.dead),
+        (0, None, 4)
+    );
+}
+
+pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+    for number in 0..6 {
+        post.done(submit(number)).await;
+    }
+    // Given two attempts of each, and then one after the other over: the even ones delivered
+    for claimed in post.claim(1, 0).await {
+        post.settle(0, &claimed, retry(0)).await;
+    }
+    let mut ids = Vec::new();
+    for claimed in post.claim(1, 0).await {
+        let (number, _) = told(&claimed);
+        let time = 10 + i64::try_from(number).unwrap();
+        let verdict = match number {
+            0 | 2 | 4 => Verdict::Delivered,
+            1 | 3 => dead(),
+            _ => retry(1_000),
+        };
+        let settlement = Settlement {
+            attempt: Some(attempted(time, 200)),
+            ..settlement(&claimed, verdict)
+        };
+        let settled = post.store.settle(at(time), vec![settlement], Vec::new());
+        assert_eq!(settled.await.unwrap(), [true]);
+        ids.push((number, claimed.id));
+    }
+    ids.sort_unstable();
+    let attempts = async |number: usize| post.store.attempts(ids[number].1).await.unwrap();
+    // Nothing is older than the oldest
+    assert_eq!(post.store.prune(at(0), 100).await.unwrap(), 0);
+    assert_eq!(post.store.prune(at(100), 0).await.unwrap(), 0);
+    // When what came before the third was delivered is forgotten
+    assert_eq!(post.store.prune(at(12), 100).await.unwrap(), 6 + 2 + 1);
+    assert_eq!(post.store.prune(at(12), 100).await.unwrap(), 0);
+    // Then the first is gone; those that are dead or pending stay, without their old attempts
+    let made: Vec<_> = post
+        .made(1)
+        .await
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    assert_eq!(made, [1, 2, 3, 4, 5]);
+    for (number, kept) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)] {
+        assert_eq!(attempts(number).await.len(), kept, "{number}");
+    }
+    assert_eq!(
+        post.delivery(ids[1].1).await.attempts,
+        2,
+        "that they were is known"
+    );
+    assert_eq!(post.made(2).await.len(), 6);
+    // The time counts to the millisecond
+    assert_eq!(post.store.prune(at_ms(12_001), 100).await.unwrap(), 2);
+    // And in the end only those are left
+    assert_eq!(post.store.prune(at(100_000), 100).await.unwrap(), 3 + 1);
+    let made: Vec<_> = post
+        .made(1)
+        .await
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    assert_eq!(made, [1, 3, 5]);
+    // What is gone cannot be settled or redelivered
+    let gone = vec![ids[0].1, ids[2].1];
+    assert_eq!(post.store.redeliver(at(0), gone).await.unwrap(), 0);
+    // What is dead still can
+    assert_eq!(
+        post.store.redeliver(at(200), vec![ids[1].1]).await.unwrap(),
+        1
+    );
+    assert_eq!(post.claims(1, 200).await, [(1, 1)]);
+}
+
+pub async fn what_is_forgotten_at_once_is_limited<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_theirs(2)]).await;
+    for number in 0..10 {
+        post.done(submit(number)).await;
+        post.done(in_theirs(submit(100 + number))).await;
+    }
+    for number in [1, 2] {
+        for claimed in post.claim(number, 0).await {
+            post.settle(0, &claimed, retry(0)).await;
+        }
+        for claimed in post.claim(number, 0).await {
+            post.settle(0, &claimed, Verdict::Delivered).await;
+        }
+    }
+    // Given forty attempts and twenty that were delivered, of either no more than seven go at once
+    let mut left = 20;
+    for _ in 0..100 {
+        let pruned = post.store.prune(at(1), 7).await.unwrap();
+        assert!(pruned <= 14);
+        let now = post.deliveries().await.len();
+        assert!(left - now <= 7, "{left} {now}");
+        left = now;
+        if pruned == 0 {
+            break;
+        }
+    }
+    assert_eq!(left, 0);
+}
+
+pub async fn a_forgotten_delivery_takes_its_attempts_along<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    let claimed = post.claim_one(1, 0).await;
+    // Given an attempt that is said to have been made after it was settled
+    let late = Settlement {
+        attempt: Some(attempted(100, 200)),
+        ..settlement(&claimed, Verdict::Delivered)
+    };
+    let settled = post.store.settle(at(1), vec![late], Vec::new()).await;
+    assert_eq!(settled.unwrap(), [true]);
+    assert_eq!(post.store.prune(at(2), 10).await.unwrap(), 1);
+    assert_eq!(post.deliveries().await, []);
+    assert_eq!(post.store.attempts(claimed.id).await.unwrap(), []);
+    assert_eq!(post.store.prune(at(200), 10).await.unwrap(), 0);
+}

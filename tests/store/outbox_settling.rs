@@ -1,0 +1,233 @@
+//! What became of a delivery, and what somebody does about it afterwards.
+
+use certificate_lifecycle::store::{
+    Attempted, DeliveryId, DeliveryStatus, Health, Outbox, Settlement, Verdict,
+};
+
+use crate::harness::Harness;
+use crate::outbox_world::{Post, at_ms, attempted, dead, hook, of_ours, retry, settlement, told};
+use crate::support::at;
+use crate::world::submit;
+
+/// A text with what is easily lost.
+const TEXT: &str = " \u{0}<html>\r\n'\"\\%_\u{7f}ä\u{feff}\u{1f600}\u{0} ";
+
+pub async fn a_delivery_says_what_became_of_it<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.clock.set(1);
+    for number in 0..4 {
+        post.done(submit(number)).await;
+    }
+    let reason = Verdict::Dead {
+        reason: TEXT.to_owned(),
+    };
+    let verdicts = [
+        (
+            Verdict::Delivered,
+            DeliveryStatus::Delivered,
+            at_ms(9_876),
+            None,
+        ),
+        (
+            reason,
+            DeliveryStatus::Dead,
+            at_ms(9_876),
+            Some(TEXT.to_owned()),
+        ),
+        (
+            Verdict::Retry { at: at_ms(12_345) },
+            DeliveryStatus::Pending,
+            at_ms(12_345),
+            None,
+        ),
+        (
+            Verdict::Released,
+            DeliveryStatus::Pending,
+            at_ms(9_876),
+            None,
+        ),
+    ];
+    let claimed = post.claim(1, 2).await;
+    let settlements = claimed.iter().zip(&verdicts);
+    let settlements = settlements.map(|(claimed, it)| settlement(claimed, it.0.clone()));
+    let settled = post
+        .store
+        .settle(at_ms(9_876), settlements.collect(), Vec::new());
+    assert_eq!(settled.await.unwrap(), [true; 4]);
+    for (claimed, (_, status, time, reason)) in claimed.iter().zip(verdicts) {
+        let delivery = post.delivery(claimed.id).await;
+        assert_eq!((delivery.status, delivery.at), (status, time));
+        assert_eq!(delivery.reason, reason);
+        assert_eq!((delivery.attempts, delivery.created_at), (1, at(1)));
+    }
+}
+
+pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    post.done(submit(1)).await;
+    // Given attempts of every kind, at times in no order
+    let attempts = [
+        attempted(50, 500),
+        Attempted {
+            at: at_ms(-1_234),
+            milliseconds: u64::from(u32::MAX) * 4,
+            status: None,
+            error: Some(TEXT.to_owned()),
+            excerpt: None,
+        },
+        Attempted {
+            at: at_ms(1),
+            milliseconds: 0,
+            status: Some(999),
+            error: Some(String::new()),
+            excerpt: Some(TEXT.repeat(500)),
+        },
+        Attempted {
+            at: at_ms(1),
+            milliseconds: 1,
+            status: Some(100),
+            error: None,
+            excerpt: Some(String::new()),
+        },
+    ];
+    let mut id = None;
+    for (attempt, start) in attempts.iter().zip((0..).step_by(100)) {
+        for claimed in post.claim(1, start).await {
+            let is_first = told(&claimed).0 == 0;
+            id = id.or(is_first.then_some(claimed.id));
+            let attempt = if is_first {
+                attempt.clone()
+            } else {
+                attempted(start, 503)
+            };
+            let settlement = Settlement {
+                attempt: Some(attempt),
+                ..settlement(&claimed, retry(start + 100))
+            };
+            let settled = post.store.settle(at(start), vec![settlement], Vec::new());
+            assert_eq!(settled.await.unwrap(), [true]);
+        }
+    }
+    // Then those of one delivery come back as they were made
+    let another = post.harness.open().await;
+    for store in [&post.store, &another] {
+        assert_eq!(store.attempts(id.unwrap()).await.unwrap(), attempts);
+    }
+    assert_eq!(post.store.attempts(DeliveryId(i64::MAX)).await.unwrap(), []);
+}
+
+pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
+    post.done(submit(0)).await;
+    let claimed = post.claim_one(1, 0).await;
+    let failing = Health {
+        failing_since: Some(at_ms(1_001)),
+        not_before: Some(at_ms(2_002)),
+    };
+    let half = Health {
+        failing_since: Some(at_ms(3)),
+        not_before: None,
+    };
+    let health = vec![(hook(9), failing), (hook(1), failing), (hook(2), half)];
+    let settlements = vec![settlement(&claimed, retry(10))];
+    let settled = post.store.settle(at(1), settlements, health).await;
+    assert_eq!(settled.unwrap(), [true]);
+    assert_eq!(post.webhook(1).await.health, failing);
+    assert_eq!(post.webhook(2).await.health, half);
+    assert_eq!(post.webhook(3).await.health, Health::default());
+    assert_eq!(post.webhook(1).await.revision, 0, "nobody replaced it");
+    assert_eq!(post.store.webhook(hook(9)).await.unwrap(), None);
+    // It comes with what is claimed, and with what is due
+    let due = post.store.due().await.unwrap();
+    let due = due.iter().find(|it| it.webhook == hook(1)).unwrap();
+    assert_eq!(due.not_before, Some(at_ms(2_002)));
+    let batch = post.claim_of(10, &[(1, 5)]).await;
+    assert_eq!(batch.webhooks[0].health, failing);
+    // And is over when it is
+    let health = vec![(hook(1), Health::default())];
+    let settlements = vec![settlement(&batch.deliveries[0], Verdict::Delivered)];
+    post.store
+        .settle(at(11), settlements, health)
+        .await
+        .unwrap();
+    assert_eq!(post.webhook(1).await.health, Health::default());
+}
+
+pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    for number in 0..4 {
+        post.done(submit(number)).await;
+    }
+    let held = post.claim(1, 0).await;
+    let delivered = held.iter().find(|it| told(it).0 == 0).unwrap();
+    let refused = held.iter().find(|it| told(it).0 == 1).unwrap();
+    let leased = held.iter().find(|it| told(it).0 == 2).unwrap();
+    let waiting = held.iter().find(|it| told(it).0 == 3).unwrap();
+    post.settle(1, delivered, Verdict::Delivered).await;
+    post.settle(1, refused, dead()).await;
+    post.settle(1, waiting, retry(50)).await;
+    let before = [
+        post.delivery(leased.id).await,
+        post.delivery(waiting.id).await,
+    ];
+    // When all are redelivered, one of them twice, and one that does not exist
+    let mut ids: Vec<_> = held.iter().map(|it| it.id).collect();
+    ids.extend([delivered.id, DeliveryId(i64::MAX), DeliveryId(-1)]);
+    assert_eq!(post.store.redeliver(at(7), ids.clone()).await.unwrap(), 2);
+    // Then those that were over are due at once, with all attempts before them
+    for over in [delivered, refused] {
+        let delivery = post.delivery(over.id).await;
+        assert_eq!(delivery.status, DeliveryStatus::Pending);
+        assert_eq!((delivery.attempts, delivery.at), (0, at(7)));
+        assert_eq!((delivery.reason, delivery.created_at), (None, at(0)));
+        // The attempts that were made are not forgotten.
+        assert_eq!(post.store.attempts(over.id).await.unwrap().len(), 1);
+    }
+    // And what was pending is as it was
+    let after = [
+        post.delivery(leased.id).await,
+        post.delivery(waiting.id).await,
+    ];
+    assert_eq!(after, before);
+    assert_eq!(post.store.redeliver(at(8), ids).await.unwrap(), 0);
+    let again = post.claim(1, 7).await;
+    assert_eq!(again.len(), 2);
+    for claimed in &again {
+        assert_eq!(claimed.attempts, 0);
+        post.settle(9, claimed, Verdict::Delivered).await;
+        assert_eq!(post.delivery(claimed.id).await.attempts, 1);
+        assert_eq!(post.store.attempts(claimed.id).await.unwrap().len(), 2);
+    }
+    // Whoever held them before settles nothing
+    assert!(!post.settled(9, delivered, dead()).await);
+    assert_eq!(post.store.redeliver(at(10), Vec::new()).await.unwrap(), 0);
+}
+
+pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    for number in 0..3 {
+        post.done(submit(number)).await;
+    }
+    let held = post.claim_of(0, &[(1, 2)]).await.deliveries;
+    post.settle(0, &held[0], Verdict::Delivered).await;
+    let delivered = post.delivery(held[0].id).await;
+    let new = post.delivery_of(1, 2, 1).await;
+    // When all are abandoned: one that is delivered, one under a lease, one that is new, and none
+    let ids = vec![held[0].id, held[1].id, new.id, new.id, DeliveryId(i64::MAX)];
+    let abandon = || post.store.abandon(at(3), ids.clone(), TEXT.to_owned());
+    assert_eq!(abandon().await.unwrap(), 2);
+    assert_eq!(abandon().await.unwrap(), 0);
+    // Then the pending ones are dead
+    assert_eq!(post.delivery(held[0].id).await, delivered);
+    for id in [held[1].id, new.id] {
+        let delivery = post.delivery(id).await;
+        assert_eq!(delivery.status, DeliveryStatus::Dead);
+        assert_eq!(delivery.reason.as_deref(), Some(TEXT));
+        assert_eq!((delivery.at, delivery.attempts), (at(3), 0));
+    }
+    assert!(!post.settled(4, &held[1], Verdict::Delivered).await);
+    assert_eq!(post.claim(1, 100).await, []);
+    let due = post.store.due().await.unwrap();
+    assert_eq!(due, []);
+}

@@ -1,0 +1,291 @@
+//! Webhooks and what is on its way to them, as the tests of the outbox see it.
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Attempted, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, InstitutionId,
+    Outbox, Request, Settlement, Verdict, Webhook,
+};
+use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
+use certificate_lifecycle::{Action, EventKind};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::harness::Harness;
+use crate::support::at;
+use crate::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
+
+/// How long leases last in these tests.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// More than there is.
+pub const PLENTY: u32 = 1000;
+
+/// The webhook with this number.
+pub fn hook(number: u64) -> Uuid {
+    // Not in the order of their numbers.
+    Uuid::from_u128(0xa1b2_c3d4_e5f6_7890_abcd_0000_0000_0000 | u128::from(number ^ 0xff))
+}
+
+pub fn endpoint(number: u64) -> Endpoint {
+    let url = format!("https://hooks.example.com/{number}");
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    Endpoint::new(url.parse().unwrap(), secret.parse().unwrap())
+}
+
+pub fn disabled(mut endpoint: Endpoint) -> Endpoint {
+    endpoint.disabled = Some(Disabled {
+        reason: DisabledReason::Manual,
+        at: at(0),
+        detail: String::new(),
+    });
+    endpoint
+}
+
+/// The webhook with this number, ours, that wants everything.
+pub fn of_ours(number: u64) -> Webhook {
+    Webhook::new(hook(number), ours(), endpoint(number), at(0))
+}
+
+pub fn of_theirs(number: u64) -> Webhook {
+    Webhook::new(hook(number), theirs(), endpoint(number), at(0))
+}
+
+/// The same request in the other institution.
+pub fn in_theirs(mut request: Request) -> Request {
+    request.institution = theirs();
+    request
+}
+
+/// An attempt that was answered with this status.
+pub fn attempted(seconds: i64, status: u16) -> Attempted {
+    Attempted {
+        at: at(seconds),
+        milliseconds: 12,
+        status: Some(status),
+        error: None,
+        excerpt: None,
+    }
+}
+
+/// After an attempt, this became of it.
+pub fn settlement(claimed: &Claimed, verdict: Verdict) -> Settlement {
+    Settlement {
+        id: claimed.id,
+        token: claimed.token,
+        verdict,
+        attempt: Some(attempted(0, 200)),
+    }
+}
+
+pub fn dead() -> Verdict {
+    Verdict::Dead {
+        reason: "it was refused".to_owned(),
+    }
+}
+
+pub fn retry(seconds: i64) -> Verdict {
+    Verdict::Retry { at: at(seconds) }
+}
+
+/// The number of the application and the version that a claimed delivery tells of.
+pub fn told(claimed: &Claimed) -> (u64, u64) {
+    let event = claimed.event.as_ref().unwrap();
+    (number_of(event.uuid()), event.version())
+}
+
+/// The number of the application with this identity.
+pub fn number_of(uuid: Uuid) -> u64 {
+    u64::try_from(uuid.as_u128() ^ id(0).as_u128()).unwrap()
+}
+
+/// What tells one delivery from all others, in every store: the webhook, the application and the version.
+pub fn name_of(delivery: &Delivery) -> (Uuid, Uuid, u64) {
+    (delivery.webhook, delivery.application, delivery.version)
+}
+
+/// A store with an engine on the same handle, and all that is asked of an outbox.
+pub struct Post<H: Harness> {
+    pub harness: H,
+    pub store: H::Store,
+    pub engine: Engine<H::Store>,
+    pub clock: TestClock,
+}
+
+impl<H: Harness<Store: Outbox>> Post<H> {
+    pub async fn new() -> Self {
+        let World { harness, clock, .. } = World::<H>::new().await;
+        let store = harness.open().await;
+        let engine = engine_on(store.clone(), &clock);
+        Self {
+            harness,
+            store,
+            engine,
+            clock,
+        }
+    }
+
+    /// One with these webhooks.
+    pub async fn with(webhooks: impl IntoIterator<Item = Webhook>) -> Self {
+        let post = Self::new().await;
+        for webhook in webhooks {
+            post.register(webhook).await;
+        }
+        post
+    }
+
+    pub async fn register(&self, webhook: Webhook) {
+        assert!(self.store.add_webhook(webhook).await.unwrap());
+    }
+
+    pub async fn webhook(&self, number: u64) -> Webhook {
+        self.store.webhook(hook(number)).await.unwrap().unwrap()
+    }
+
+    /// Replaces the settings of a webhook.
+    pub async fn put(&self, number: u64, change: impl FnOnce(&mut Endpoint)) {
+        let mut webhook = self.webhook(number).await;
+        change(&mut webhook.endpoint);
+        assert!(self.store.put_webhook(webhook).await.unwrap());
+    }
+
+    pub async fn disable(&self, number: u64) {
+        self.put(number, |it| *it = disabled(it.clone())).await;
+    }
+
+    pub async fn enable(&self, number: u64) {
+        self.put(number, |it| it.disabled = None).await;
+    }
+
+    pub async fn wants(&self, number: u64, kinds: impl IntoIterator<Item = EventKind>) {
+        let kinds: EventKinds = kinds.into_iter().collect();
+        self.put(number, |it| it.kinds = kinds).await;
+    }
+
+    pub async fn done(&self, request: Request) {
+        let _ = self.engine.execute(request).await.unwrap();
+    }
+
+    /// An upload with so many versions: it fails and is retried in turns.
+    pub async fn versions(&self, number: u64, versions: u64) {
+        self.done(upload(number)).await;
+        self.more_versions(number, 1..versions).await;
+    }
+
+    /// More versions of an upload, after these.
+    pub async fn more_versions(&self, number: u64, after: std::ops::Range<u64>) {
+        for version in after {
+            let action = if version % 2 == 1 {
+                Action::Fail
+            } else {
+                Action::Retry
+            };
+            self.done(act(number, action)).await;
+        }
+    }
+
+    /// Claims once.
+    pub async fn claim_of(&self, seconds: i64, wanted: &[(u64, u32)]) -> ClaimedBatch {
+        let wanted = wanted.iter().map(|(number, room)| (hook(*number), *room));
+        let claim = Claim {
+            now: at(seconds),
+            lease: LEASE,
+            wanted: wanted.collect(),
+        };
+        self.store.claim(claim).await.unwrap()
+    }
+
+    /// Claims for one webhook until nothing is due.
+    pub async fn claim(&self, number: u64, seconds: i64) -> Vec<Claimed> {
+        let mut claimed = Vec::new();
+        loop {
+            claimed.extend(self.claim_of(seconds, &[(number, PLENTY)]).await.deliveries);
+            let due = self.store.due().await.unwrap();
+            let is_due = due.iter().any(|it| {
+                let is_now = it.at.is_some_and(|time| time <= at(seconds));
+                it.webhook == hook(number) && (it.has_new || is_now)
+            });
+            if !is_due {
+                return claimed;
+            }
+        }
+    }
+
+    /// What a claim for one webhook tells of, in order.
+    pub async fn claims(&self, number: u64, seconds: i64) -> Vec<(u64, u64)> {
+        let mut told: Vec<_> = self
+            .claim(number, seconds)
+            .await
+            .iter()
+            .map(self::told)
+            .collect();
+        told.sort_unstable();
+        told
+    }
+
+    /// The only delivery that can be claimed for a webhook.
+    pub async fn claim_one(&self, number: u64, seconds: i64) -> Claimed {
+        let mut claimed = self.claim(number, seconds).await;
+        assert_eq!(claimed.len(), 1, "{claimed:?}");
+        claimed.remove(0)
+    }
+
+    /// Settles one, which is expected to count.
+    pub async fn settle(&self, seconds: i64, claimed: &Claimed, verdict: Verdict) {
+        let counted = self.settled(seconds, claimed, verdict).await;
+        assert!(counted, "{claimed:?}");
+    }
+
+    /// Whether it counts.
+    pub async fn settled(&self, seconds: i64, claimed: &Claimed, verdict: Verdict) -> bool {
+        let settlements = vec![settlement(claimed, verdict)];
+        let settled = self.store.settle(at(seconds), settlements, Vec::new());
+        settled.await.unwrap() == [true]
+    }
+
+    pub async fn filtered(&self, filter: DeliveryFilter) -> Vec<Delivery> {
+        let found = self.store.deliveries(filter, None, 100_000);
+        let found = found.await.unwrap();
+        assert!(found.is_sorted_by(|one, next| one.id < next.id));
+        found
+    }
+
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        self.filtered(DeliveryFilter::default()).await
+    }
+
+    /// The deliveries to one webhook: the number of the application and the version of each.
+    pub async fn made(&self, number: u64) -> Vec<(u64, u64)> {
+        let webhook = Some(hook(number));
+        let found = self.filtered(DeliveryFilter {
+            webhook,
+            ..DeliveryFilter::default()
+        });
+        let names = found.await.into_iter();
+        let mut names: Vec<_> = names
+            .map(|it| (number_of(it.application), it.version))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub async fn delivery(&self, id: DeliveryId) -> Delivery {
+        let found = self.deliveries().await.into_iter().find(|it| it.id == id);
+        found.unwrap()
+    }
+
+    /// The delivery of this version to this webhook.
+    pub async fn delivery_of(&self, hook_number: u64, number: u64, version: u64) -> Delivery {
+        let name = (hook(hook_number), id(number), version);
+        let found = self.deliveries().await.into_iter();
+        found.into_iter().find(|it| name_of(it) == name).unwrap()
+    }
+
+    pub async fn count_of(&self, institution: Option<&InstitutionId>) -> usize {
+        self.store.webhooks(institution).await.unwrap().len()
+    }
+}
+
+/// The time with these milliseconds.
+pub fn at_ms(milliseconds: i64) -> DateTime<Utc> {
+    at(0) + TimeDelta::milliseconds(milliseconds)
+}
