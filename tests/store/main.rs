@@ -272,6 +272,7 @@ macro_rules! outbox_conformance {
 }
 
 outbox_conformance!(memory_outbox, harness::Memory);
+outbox_conformance!(postgres_outbox, harness::Postgres);
 
 /// What is promised about order, where transactions take their time.
 mod slow_postgres_server {
