@@ -17,7 +17,7 @@ use certificate_lifecycle::store::{
     Attempted, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
 };
 
-/// List deliveries, in the order in which their events were recorded.
+/// List deliveries, in the order in which they were made.
 ///
 /// A delivery is one event on its way to one webhook: pending until it is delivered or, after the last
 /// attempt, dead. A list that --limit cuts off ends with a line on standard error that says which

@@ -245,49 +245,36 @@ impl Directory for AnyStore {
     }
 }
 
-macro_rules! ask_outbox {
-    ($store:expr, $it:ident => $answer:expr) => {
-        match $store {
-            AnyStore::Memory($it) => $answer,
-            AnyStore::Postgres($it) => $answer,
-            _ => Err(StoreError::Unavailable {
-                reason: "not yet".to_owned(),
-                cause: None,
-            }),
-        }
-    };
-}
-
 impl Outbox for AnyStore {
     async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        ask_outbox!(self, it => it.add_webhook(webhook).await)
+        ask!(self, it => it.add_webhook(webhook).await)
     }
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        ask_outbox!(self, it => it.put_webhook(webhook).await)
+        ask!(self, it => it.put_webhook(webhook).await)
     }
 
     async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-        ask_outbox!(self, it => it.webhook(id).await)
+        ask!(self, it => it.webhook(id).await)
     }
 
     async fn webhooks(
         &self,
         institution: Option<&InstitutionId>,
     ) -> Result<Vec<Webhook>, StoreError> {
-        ask_outbox!(self, it => it.webhooks(institution).await)
+        ask!(self, it => it.webhooks(institution).await)
     }
 
     async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        ask_outbox!(self, it => it.remove_webhook(id).await)
+        ask!(self, it => it.remove_webhook(id).await)
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
-        ask_outbox!(self, it => it.due().await)
+        ask!(self, it => it.due().await)
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
-        ask_outbox!(self, it => it.claim(claim).await)
+        ask!(self, it => it.claim(claim).await)
     }
 
     async fn settle(
@@ -296,7 +283,7 @@ impl Outbox for AnyStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, Health)>,
     ) -> Result<Vec<bool>, StoreError> {
-        ask_outbox!(self, it => it.settle(now, settlements, health).await)
+        ask!(self, it => it.settle(now, settlements, health).await)
     }
 
     async fn deliveries(
@@ -305,11 +292,11 @@ impl Outbox for AnyStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        ask_outbox!(self, it => it.deliveries(filter, after, limit).await)
+        ask!(self, it => it.deliveries(filter, after, limit).await)
     }
 
     async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
-        ask_outbox!(self, it => it.attempts(delivery).await)
+        ask!(self, it => it.attempts(delivery).await)
     }
 
     async fn redeliver(
@@ -317,7 +304,7 @@ impl Outbox for AnyStore {
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
-        ask_outbox!(self, it => it.redeliver(now, deliveries).await)
+        ask!(self, it => it.redeliver(now, deliveries).await)
     }
 
     async fn abandon(
@@ -326,14 +313,14 @@ impl Outbox for AnyStore {
         deliveries: Vec<DeliveryId>,
         reason: String,
     ) -> Result<u64, StoreError> {
-        ask_outbox!(self, it => it.abandon(now, deliveries, reason).await)
+        ask!(self, it => it.abandon(now, deliveries, reason).await)
     }
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-        ask_outbox!(self, it => it.prune(before, limit).await)
+        ask!(self, it => it.prune(before, limit).await)
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        ask_outbox!(self, it => it.backlog().await)
+        ask!(self, it => it.backlog().await)
     }
 }

@@ -266,7 +266,7 @@ fn a_database_that_does_not_answer_is_told_without_its_password() {
 
 #[test]
 fn whoever_stops_reading_events_ends_the_run_without_an_error() {
-    let store = example();
+    let store = crate::webhook::example();
     for args in [
         &["events"][..],
         &["events", "--json"],
