@@ -1,5 +1,5 @@
 //! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
-//! PyPI and npm, and receivers of ten lines that follow the platform's own guide.
+//! `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
 //!
 //! `tests/interop/install` fetches the verifiers once, into target/interop.
 
@@ -159,7 +159,8 @@ async fn deliver(program: &Path, script: &Path, is_same: bool) {
         assert_eq!(
             attempts[0].status,
             Some(status),
-            "{script:?}: {:?}",
+            "{}: {:?}",
+            script.display(),
             attempts[0]
         );
     }

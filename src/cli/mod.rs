@@ -5,6 +5,7 @@ mod arguments;
 mod columns;
 mod command_line;
 mod completions;
+mod deliver;
 mod deliveries;
 mod diagram;
 mod events;
@@ -23,6 +24,7 @@ mod refusal;
 mod report;
 mod schema;
 mod secret;
+mod sending;
 mod show;
 mod stalled;
 mod stats;
@@ -78,6 +80,7 @@ enum Command {
     Events(events::Args),
     Stalled(stalled::Args),
     Webhook(webhook::Args),
+    Deliver(deliver::Args),
     Deliveries(deliveries::Args),
     Redeliver(redeliver::Args),
     Validate(validate::Args),
@@ -103,6 +106,7 @@ pub(super) fn run() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Stalled(args) => stalled::run(&args),
         Command::Webhook(args) => webhook::run(&args),
+        Command::Deliver(args) => deliver::run(&args),
         Command::Deliveries(args) => deliveries::run(&args),
         Command::Redeliver(args) => redeliver::run(&args),
         Command::Validate(args) => validate::run(&args),

@@ -1,9 +1,8 @@
 //! The target guard, where it stands: between a name's addresses and the connection.
 
-use std::net::SocketAddr;
-
 use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, SendError};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use crate::receiver::{Receiver, read_request};
 use crate::sending::{
@@ -113,16 +112,18 @@ async fn a_name_is_refused_for_any_of_its_addresses() {
 #[tokio::test]
 async fn a_name_that_changes_its_mind_is_connected_to_where_it_was_checked() {
     // The public receiver, and what only this machine reaches, on the same port.
-    let outside = Receiver::start_at(
-        SocketAddr::from(([127, 0, 0, 2], 0)),
-        |mut it, _| async move {
-            read_request(&mut it).await;
-            it.write_all(OK).await.unwrap();
-        },
-    )
-    .await;
-    let inside = SocketAddr::from(([127, 0, 0, 1], outside.address.port()));
-    let inside = Receiver::start_at(inside, |_, _| async {}).await;
+    let (outside, inside) = loop {
+        let outside = TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let port = outside.local_addr().unwrap().port();
+        if let Ok(inside) = TcpListener::bind(("127.0.0.1", port)).await {
+            break (outside, inside);
+        }
+    };
+    let outside = Receiver::start_on(outside, |mut connection, _| async move {
+        read_request(&mut connection).await;
+        connection.write_all(OK).await.unwrap();
+    });
+    let inside = Receiver::start_on(inside, |_, _| async {});
 
     let answers = Answers::new([&["127.0.0.2"], &["127.0.0.1"]]);
     let options = allowing(&["127.0.0.2/32"]);

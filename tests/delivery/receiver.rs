@@ -26,17 +26,17 @@ impl Receiver {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::start_at(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), behave).await
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_on(listener, behave)
     }
 
-    pub async fn start_at<F>(
-        address: SocketAddr,
+    pub fn start_on<F>(
+        listener: TcpListener,
         behave: impl Fn(TcpStream, usize) -> F + Send + 'static,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         let ended = Arc::new(AtomicUsize::new(0));

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cli::arguments::hyphenated;
+use crate::cli::arguments::{hyphenated, network};
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
 use crate::cli::table::{Fact, record};
@@ -89,13 +89,6 @@ const EXAMPLE: &str = "Example:
   --events approved,rejected --description 'our portal'
 
 Exit status: 0 registered, 1 the id is taken, 2 the run could not go on.";
-
-/// Reads a network, or one address.
-fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse::<IpNet>().ok();
-    let network = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
-}
 
 /// The address that a URL names in so many words.
 fn address_of(url: &WebhookUrl) -> Option<IpAddr> {

@@ -7,6 +7,7 @@ mod list;
 mod remove;
 mod rotate;
 mod show;
+mod test;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
@@ -39,6 +40,7 @@ enum Command {
     Rotate(rotate::Args),
     Disable(disable::Args),
     Enable(enable::Args),
+    Test(test::Args),
     Remove(remove::Args),
 }
 
@@ -50,6 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         Command::Rotate(args) => rotate::run(args),
         Command::Disable(args) => disable::run(args),
         Command::Enable(args) => enable::run(args),
+        Command::Test(args) => test::run(args),
         Command::Remove(args) => remove::run(args),
     }
 }

@@ -36,8 +36,8 @@ CREATE TABLE certlife_delivery (
 -- Every delivery leaves two dead rows behind, and claims read past those that are not yet removed.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX certlife_delivery_number ON certlife_delivery (number);
-CREATE INDEX certlife_delivery_queue ON certlife_delivery (webhook, state, at, number)
-    WHERE state < 2;
+CREATE INDEX certlife_delivery_new ON certlife_delivery (webhook, number) WHERE state = 0;
+CREATE INDEX certlife_delivery_later ON certlife_delivery (webhook, at, number) WHERE state = 1;
 CREATE INDEX certlife_delivery_over ON certlife_delivery (webhook, state, at) WHERE state >= 2;
 
 CREATE TABLE certlife_attempt (

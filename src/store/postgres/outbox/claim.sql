@@ -1,6 +1,6 @@
 -- Takes leases until $3 on the deliveries of $1, which are locked, but for those that wait for an earlier one
 -- of their application: they are put off, to the time of the earlier one if that lies behind $3, and else
--- to $2.
+-- to $2. What was claimed before is not let go by the end of the earlier one, so it looks again.
 WITH candidate AS MATERIALIZED (
     SELECT d.number, earlier.at AS waits_for
     FROM unnest($1::bigint[]) AS locked (number)
@@ -17,7 +17,7 @@ claimed AS (
         token = d.token + (candidate.waits_for IS NULL)::integer,
         at = CASE
             WHEN candidate.waits_for IS NULL THEN $3
-            WHEN candidate.waits_for > $3 THEN candidate.waits_for
+            WHEN candidate.waits_for > $3 AND d.token = 0 THEN candidate.waits_for
             ELSE $2
         END
     FROM candidate

@@ -37,16 +37,20 @@ const ATTEMPTS: &str = "\
     WHERE delivery = $1 ORDER BY number";
 
 const BACKLOG: &str = "\
-    SELECT w.id, pending.count, pending.oldest, dead.count \
+    SELECT w.id, new.count + later.count, least(new.oldest, later.oldest), dead.count \
     FROM certlife_webhook w \
     CROSS JOIN LATERAL ( \
         SELECT count(*), min(d.created_at) AS oldest FROM certlife_delivery d \
-        WHERE d.webhook = w.id AND d.state < 2 \
-    ) pending \
+        WHERE d.webhook = w.id AND d.state = 0 \
+    ) new \
+    CROSS JOIN LATERAL ( \
+        SELECT count(*), min(d.created_at) AS oldest FROM certlife_delivery d \
+        WHERE d.webhook = w.id AND d.state = 1 \
+    ) later \
     CROSS JOIN LATERAL ( \
         SELECT count(*) FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 3 \
     ) dead \
-    WHERE NOT w.removed AND (pending.count > 0 OR dead.count > 0) ORDER BY w.id";
+    WHERE NOT w.removed AND new.count + later.count + dead.count > 0 ORDER BY w.id";
 
 /// The states in which a delivery can be that is so far, or all.
 const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {

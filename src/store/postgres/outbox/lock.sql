@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
     SELECT ARRAY(
         SELECT d.number FROM certlife_delivery d
         WHERE d.webhook = w.id AND d.state = 0
-        ORDER BY d.at, d.number LIMIT wanted.room - cardinality(again.numbers)
+        ORDER BY d.number LIMIT wanted.room - cardinality(again.numbers)
         FOR UPDATE SKIP LOCKED
     ) AS numbers OFFSET 0
 ) fresh

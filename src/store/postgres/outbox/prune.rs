@@ -19,22 +19,26 @@ const ATTEMPTS: &str = "\
 
 /// Of all webhooks, so that the index leads to them.
 const DELIVERED: &str = "\
-    DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
-        SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
-            SELECT number FROM certlife_delivery \
-            WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
-        ) d LIMIT $2 \
-    )) AND state = 2 AND at < $1 RETURNING 1";
+    WITH gone AS ( \
+        DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
+            SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
+                SELECT number FROM certlife_delivery \
+                WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
+            ) d LIMIT $2 \
+        )) AND state = 2 AND at < $1 RETURNING number \
+    ), \
+    attempted AS (DELETE FROM certlife_attempt a USING gone WHERE a.delivery = gone.number) \
+    SELECT FROM gone";
 
 /// Webhooks whose removal was cut off, and those for which a transaction that had begun before they were
-/// removed has recorded something afterwards. The latter is new, so the queue has it.
+/// removed has recorded something afterwards. The latter is new.
 const LEFT: &str = "\
     WITH RECURSIVE queued (webhook) AS ( \
-        (SELECT webhook FROM certlife_delivery WHERE state < 2 ORDER BY webhook LIMIT 1) \
+        (SELECT webhook FROM certlife_delivery WHERE state = 0 ORDER BY webhook LIMIT 1) \
         UNION ALL \
         SELECT ( \
             SELECT d.webhook FROM certlife_delivery d \
-            WHERE d.state < 2 AND d.webhook > q.webhook ORDER BY d.webhook LIMIT 1 \
+            WHERE d.state = 0 AND d.webhook > q.webhook ORDER BY d.webhook LIMIT 1 \
         ) FROM queued q WHERE q.webhook IS NOT NULL \
     ) \
     SELECT q.webhook FROM queued q WHERE q.webhook IS NOT NULL \

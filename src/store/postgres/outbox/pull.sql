@@ -1,7 +1,7 @@
 -- What is over lets the next one of its application ($1) and webhook ($2) go at once, at $3, if it was never
--- sent. This is a statement of its own, after the one that ended the earlier ones, and writes the row even if
--- it says nothing new: a claim that saw the earlier one as pending may be putting the next one off at this
--- moment, and is waited for.
+-- claimed. This is asked when the end of the earlier one is committed, and writes the row even if it says
+-- nothing new: a claim that still saw the earlier one as pending has locked the next one before, to put it off,
+-- and is waited for.
 UPDATE certlife_delivery d
 SET at = least(d.at, $3)
 FROM unnest($1::uuid[], $2::uuid[]) AS lane (uuid, webhook)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::super::PostgresStore;
 use super::super::failure::Failure;
 use super::super::text::encode;
-use super::query;
 use super::time::milliseconds;
+use super::{MOST_ATTEMPTS, query};
 use crate::store::{Attempted, DeliveryId, Health, Settlement, StoreError, Verdict};
 
 const SETTLE: &str = include_str!("settle.sql");
@@ -51,12 +51,12 @@ pub(super) async fn settle(
         for round in rounds(settlements) {
             record(&transaction, now, &round, &mut counted, &mut lanes).await?;
         }
-        pull(&transaction, now, &lanes).await?;
         set_health(&transaction, health).await?;
-        Ok::<_, Failure>(counted)
+        Ok::<_, Failure>((counted, lanes))
     };
-    let counted = recorded.await.map_err(Failure::without_effect)?;
+    let (counted, lanes) = recorded.await.map_err(Failure::without_effect)?;
     transaction.commit().await?;
+    pull_committed(client, now, &lanes).await;
     Ok(counted)
 }
 
@@ -160,7 +160,7 @@ async fn record(
 
 /// Lets the next deliveries of these lanes go.
 async fn pull(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     now: DateTime<Utc>,
     lanes: &Lanes,
 ) -> Result<(), Failure> {
@@ -169,8 +169,20 @@ async fn pull(
     }
     let (uuids, webhooks): (Vec<Uuid>, Vec<Uuid>) = lanes.iter().copied().unzip();
     let parameters: [&(dyn ToSql + Sync); 3] = [&uuids, &webhooks, &milliseconds(now)];
-    query(transaction, PULL, &parameters).await?;
+    let statement = client.prepare_cached(PULL).await?;
+    client.execute(&statement, &parameters).await?;
     Ok(())
+}
+
+/// The same, once the end of the earlier ones is committed; again where it has lost a deadlock. Should it
+/// fail, they go when the time has come to which they were put off.
+async fn pull_committed(client: &Object, now: DateTime<Utc>, lanes: &Lanes) {
+    for _ in 0..MOST_ATTEMPTS {
+        match pull(client, now, lanes).await {
+            Err(Failure::Again(_)) => {}
+            _ => return,
+        }
+    }
 }
 
 async fn set_health(
@@ -211,11 +223,13 @@ pub(super) async fn abandon(
         let rows = query(&transaction, ABANDON, &parameters).await?;
         let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
         let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
+        // What waits for them may be put off for hours: no crash may come between.
         pull(&transaction, now, &lanes).await?;
-        Ok::<_, Failure>(rows.len())
+        Ok::<_, Failure>((rows.len(), lanes))
     };
-    let count = recorded.await.map_err(Failure::without_effect)?;
+    let (count, lanes) = recorded.await.map_err(Failure::without_effect)?;
     transaction.commit().await?;
+    pull_committed(client, now, &lanes).await;
     Ok(u64::try_from(count).unwrap_or_default())
 }
 

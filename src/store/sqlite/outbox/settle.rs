@@ -27,9 +27,8 @@ struct Moves<'c> {
     now: i64,
     standing: CachedStatement<'c>,
     add_attempt: CachedStatement<'c>,
-    count_attempt: CachedStatement<'c>,
+    close: CachedStatement<'c>,
     put_off: CachedStatement<'c>,
-    end: CachedStatement<'c>,
     next: CachedStatement<'c>,
     redeliver: CachedStatement<'c>,
 }
@@ -73,7 +72,9 @@ pub(super) fn abandon(
         if let Some(standing) = moves.standing(*id)?
             && standing.is_pending()
         {
-            moves.end(*id, &standing, state::DEAD, Some(reason))?;
+            let close = params![id.0, state::DEAD, moves.now, reason, 0];
+            moves.close.execute(close)?;
+            moves.pull_next(&standing)?;
             abandoned += 1;
         }
     }
@@ -94,9 +95,12 @@ impl<'c> Moves<'c> {
                 "INSERT INTO attempt (delivery, at, milliseconds, status, error, excerpt) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?,
-            count_attempt: prepare("UPDATE delivery SET attempts = attempts + 1 WHERE no = ?1")?,
+            // A token is good for one settlement.
+            close: prepare(
+                "UPDATE delivery SET state = ?2, at = ?3, reason = ?4, attempts = attempts + ?5, \
+                 token = token + 1 WHERE no = ?1",
+            )?,
             put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
-            end: prepare("UPDATE delivery SET state = ?2, at = ?3, reason = ?4 WHERE no = ?1")?,
             next: prepare(
                 "SELECT no, iif(state = 0, created_at, at), token FROM delivery \
                  INDEXED BY delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
@@ -131,11 +135,17 @@ impl<'c> Moves<'c> {
         if let Some(attempt) = &settlement.attempt {
             self.record(id, attempt)?;
         }
-        match &settlement.verdict {
-            Verdict::Delivered => self.end(id, &standing, state::DELIVERED, None)?,
-            Verdict::Dead { reason } => self.end(id, &standing, state::DEAD, Some(reason))?,
-            Verdict::Retry { at } => self.put_off(id.0, at.timestamp_millis())?,
-            Verdict::Released => self.put_off(id.0, self.now)?,
+        let attempts = i64::from(settlement.attempt.is_some());
+        let (state, at, reason) = match &settlement.verdict {
+            Verdict::Delivered => (state::DELIVERED, self.now, None),
+            Verdict::Dead { reason } => (state::DEAD, self.now, Some(reason.as_str())),
+            Verdict::Retry { at } => (state::LATER, at.timestamp_millis(), None),
+            Verdict::Released => (state::LATER, self.now, None),
+        };
+        self.close
+            .execute(params![id.0, state, at, reason, attempts])?;
+        if state != state::LATER {
+            self.pull_next(&standing)?;
         }
         Ok(true)
     }
@@ -149,7 +159,6 @@ impl<'c> Moves<'c> {
             attempt.error,
             attempt.excerpt,
         ])?;
-        self.count_attempt.execute([id.0])?;
         Ok(())
     }
 
@@ -159,14 +168,7 @@ impl<'c> Moves<'c> {
     }
 
     /// A delivery is over: the next one of its application goes.
-    fn end(
-        &mut self,
-        id: DeliveryId,
-        standing: &Standing,
-        state: i64,
-        reason: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        self.end.execute(params![id.0, state, self.now, reason])?;
+    fn pull_next(&mut self, standing: &Standing) -> rusqlite::Result<()> {
         let lane = [standing.application, standing.webhook];
         let next = self.next.query_row(lane, |row| {
             Ok((

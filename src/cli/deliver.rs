@@ -1,0 +1,230 @@
+//! `certlife deliver`: send what is due.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tracing::level_filters::LevelFilter;
+
+use super::arguments::duration;
+use super::output::Output;
+use super::{Failure, Outcome, block_on, say, sending, store};
+use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
+use certificate_lifecycle::store::{Backlog, Outbox};
+use certificate_lifecycle::webhook::RetrySchedule;
+use store::AnyStore;
+
+/// How often people are told what is pending.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Send the events of all institutions to their webhooks.
+///
+/// It goes on until Ctrl-C or SIGTERM: then nothing more is begun, and what is under way is finished. Any
+/// number may work on one store, on several machines.
+///
+/// Of what goes wrong, each attempt is a line on standard error; --log info tells more, --log debug all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    /// End when nothing is pending any more: what waits for its next attempt is waited for.
+    #[arg(long)]
+    until_idle: bool,
+
+    /// How many requests are under way at a time; one webhook gets half of them at most, two a third
+    /// each, and so on.
+    #[arg(long, value_name = "NUMBER", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: u32,
+
+    /// The delays before the attempts, separated by commas.
+    #[arg(
+        long,
+        value_name = "DELAYS",
+        value_parser = schedule,
+        default_value = "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h"
+    )]
+    retry_schedule: RetrySchedule,
+
+    #[command(flatten)]
+    sending: sending::Args,
+
+    /// How long attempts, and deliveries that have arrived, are kept.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
+    retention: TimeDelta,
+
+    /// How much is told on standard error.
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
+    log: Level,
+
+    /// Print the numbers at the end as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+// With an end, since it is pasted by a test as well.
+const EXAMPLE: &str = "Example:
+  certlife deliver --until-idle --retry-schedule 0s,1s,2s
+
+Exit status: 0 ended as asked, 1 with --until-idle: deliveries died, 2 the run could not go on.";
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+fn schedule(text: &str) -> Result<RetrySchedule, String> {
+    let delays = text.split(',').map(|delay| duration(delay.trim()));
+    RetrySchedule::new(delays.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Numbers {
+    delivered: u64,
+    failed_attempts: u64,
+    dead: u64,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    args.start_log();
+    let transport = args.sending.transport(args.concurrency)?;
+    let summary = block_on(async {
+        let engine = args.store.open_existing().await?;
+        deliver(args, engine.store(), transport).await
+    })?;
+    args.tell(summary)?;
+    let has_failed = args.until_idle && summary.dead > 0;
+    Ok(if has_failed {
+        Outcome::Refused
+    } else {
+        Outcome::Clean
+    })
+}
+
+async fn deliver(
+    args: &Args,
+    store: &AnyStore,
+    transport: HttpTransport,
+) -> Result<Summary, Failure> {
+    let options = DispatcherOptions {
+        concurrency: args.concurrency,
+        schedule: args.retry_schedule.clone(),
+        timeout: args.sending.timeout,
+        retention: args.retention,
+        ..DispatcherOptions::default()
+    };
+    let dispatcher = Dispatcher::new(store.clone(), transport, options);
+    let shutdown = async {
+        stopped().await;
+        say("finishing what is under way; once more ends it at once");
+        // Whoever asks twice does not wait.
+        tokio::spawn(async {
+            stopped().await;
+            std::process::exit(130);
+        });
+    };
+    let delivering = async {
+        Ok(if args.until_idle {
+            dispatcher.run_until_idle(shutdown).await?
+        } else {
+            dispatcher.run(shutdown).await?
+        })
+    };
+    if !io::stderr().is_terminal() {
+        return delivering.await;
+    }
+    tokio::select! {
+        summary = delivering => summary,
+        never = show(store) => match never {},
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => return,
+                Ok(()) = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Where it cannot be listened to, it ends the process, as ever.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Shows people what is pending.
+async fn show(store: &AnyStore) -> std::convert::Infallible {
+    let bar = ProgressBar::new_spinner();
+    // The template is a constant that a test draws; a default bar would do as well.
+    let style = ProgressStyle::with_template("{spinner} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    loop {
+        if let Ok(backlog) = store.backlog().await {
+            let sum = |of: fn(&Backlog) -> u64| backlog.iter().map(of).sum::<u64>();
+            bar.set_message(format!(
+                "{} pending, {} dead",
+                sum(|it| it.pending),
+                sum(|it| it.dead)
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+impl Args {
+    fn start_log(&self) {
+        let level = match self.log {
+            Level::Off => LevelFilter::OFF,
+            Level::Error => LevelFilter::ERROR,
+            Level::Warn => LevelFilter::WARN,
+            Level::Info => LevelFilter::INFO,
+            Level::Debug => LevelFilter::DEBUG,
+        };
+        let log = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal());
+        // There is none before: it is the first thing that the command does.
+        let _ = log.try_init();
+    }
+
+    fn tell(&self, summary: Summary) -> Result<(), Failure> {
+        let Summary {
+            delivered,
+            failed,
+            dead,
+            ..
+        } = summary;
+        if self.json {
+            let mut output = Output::plain();
+            let _ = output.object(&Numbers {
+                delivered,
+                failed_attempts: failed,
+                dead,
+            })?;
+            let _ = output.flush()?;
+        } else {
+            let s = if failed == 1 { "" } else { "s" };
+            say(&format!(
+                "{delivered} delivered, {failed} failed attempt{s}, {dead} dead"
+            ));
+        }
+        Ok(())
+    }
+}

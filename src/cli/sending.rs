@@ -1,0 +1,67 @@
+//! How requests are sent: what `deliver` and `webhook test` have in common.
+
+use std::fs;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+
+use super::Failure;
+use super::arguments::{duration, network};
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport};
+
+/// Where requests may go, and how long they may take.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Args {
+    /// How long a request may take, the reading of the response included.
+    #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s")]
+    pub(super) timeout: TimeDelta,
+
+    /// Send to http:// as well: it can be read on the way.
+    #[arg(long)]
+    allow_http: bool,
+
+    /// Send to these addresses as well, which are not of the public Internet, such as 10.0.0.0/8;
+    /// may be repeated.
+    #[arg(long = "allow-target", value_name = "CIDR", value_parser = network)]
+    allowed: Vec<IpNet>,
+
+    /// Trust the authorities in this PEM file beside those of the system.
+    #[arg(long, value_name = "FILE")]
+    authorities: Option<PathBuf>,
+}
+
+fn deadline(text: &str) -> Result<TimeDelta, String> {
+    let (least, most) = (TimeDelta::milliseconds(10), TimeDelta::hours(1));
+    let timeout = duration(text)?;
+    let is_in_range = (least..=most).contains(&timeout);
+    let out_of_range = || "expected 10ms to 1h".to_owned();
+    is_in_range.then_some(timeout).ok_or_else(out_of_range)
+}
+
+impl Args {
+    /// What sends, at most so many requests at a time.
+    pub(super) fn transport(&self, concurrency: u32) -> Result<HttpTransport, Failure> {
+        let authorities = match &self.authorities {
+            None => Vec::new(),
+            Some(path) => fs::read(path).map_err(|error| Failure::Read {
+                input: path.display().to_string(),
+                error,
+            })?,
+        };
+        let defaults = HttpOptions::default();
+        // It was checked that it is none that cannot be.
+        let timeout = self.timeout.to_std().unwrap_or(defaults.timeout);
+        let options = HttpOptions {
+            connect_timeout: defaults.connect_timeout.min(timeout),
+            timeout,
+            allow_http: self.allow_http,
+            allow_targets: self.allowed.clone(),
+            authorities,
+            idle_per_host: usize::try_from(concurrency).unwrap_or(usize::MAX),
+            ..defaults
+        };
+        HttpTransport::new(options).map_err(|error| Failure::Argument(error.to_string()))
+    }
+}

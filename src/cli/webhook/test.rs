@@ -1,0 +1,100 @@
+//! `certlife webhook test`: send an event that nothing has happened for.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Which, unknown};
+use crate::cli::arguments::Form;
+use crate::cli::output::Output;
+use crate::cli::show::time;
+use crate::cli::{Failure, Outcome, block_on, say, sending, store};
+use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, TestError};
+use certificate_lifecycle::store::Attempted;
+
+/// Send a test event to a webhook, once, and show what it answers.
+///
+/// The event is a created one of an application that does not exist, with the title "Test event" and the
+/// e-mail address test@example.com. It is also sent where the webhook is disabled, and is no delivery: it is
+/// neither tried again nor kept.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Args {
+    #[command(flatten)]
+    store: store::Args,
+
+    #[command(flatten)]
+    sending: sending::Args,
+
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+// In short lines, so that no terminal breaks what is to be pasted.
+const EXAMPLE: &str = "Example:
+  certlife webhook test \\
+  a1b2c3d4-e5f6-7890-abcd-ef1234567890
+
+Exit status: 0 it was taken, 1 it was not, 2 the run could not go on.";
+
+/// What came of it, for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    at: String,
+    milliseconds: u64,
+    status: Option<u16>,
+    error: Option<&'a str>,
+    excerpt: Option<&'a str>,
+}
+
+pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+    let transport = args.sending.transport(1)?;
+    let options = DispatcherOptions {
+        timeout: args.sending.timeout,
+        ..DispatcherOptions::default()
+    };
+    let id = args.which.id;
+    let tested = block_on(async {
+        let engine = args.store.open_to_read().await?;
+        let dispatcher = Dispatcher::new(engine.store().clone(), transport, options);
+        Ok(dispatcher.send_test(id, Uuid::new_v4()).await)
+    })?;
+    match tested {
+        Ok(attempted) => args.show(&attempted),
+        Err(TestError::Store(error)) => Err(error.into()),
+        // There is no other reason.
+        Err(_) => Ok(unknown(id)),
+    }
+}
+
+impl Args {
+    fn show(&self, attempted: &Attempted) -> Result<Outcome, Failure> {
+        if self.form.json {
+            let mut output = Output::plain();
+            let _ = output.object(&Line {
+                at: time(attempted.at),
+                milliseconds: attempted.milliseconds,
+                status: attempted.status,
+                error: attempted.error.as_deref(),
+                excerpt: attempted.excerpt.as_deref(),
+            })?;
+            let _ = output.flush()?;
+        } else {
+            let took = format!("after {} ms", attempted.milliseconds);
+            let status = attempted.status.unwrap_or_default();
+            say(&match &attempted.error {
+                None => format!("it was taken: status {status} {took}"),
+                Some(error) => format!("it was not taken: {error}, {took}"),
+            });
+            if let Some(excerpt) = &attempted.excerpt {
+                say(&format!("it says {excerpt:?}"));
+            }
+        }
+        Ok(match attempted.error {
+            None => Outcome::Clean,
+            Some(_) => Outcome::Refused,
+        })
+    }
+}
