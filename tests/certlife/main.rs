@@ -33,6 +33,7 @@ fn certlife(args: &[&str]) -> Command {
     command
         .args(args)
         .env("CERTLIFE_STORE", "memory:")
+        .env_remove("CERTLIFE_WEBHOOK_SECRET")
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command
