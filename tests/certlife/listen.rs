@@ -106,7 +106,7 @@ fn request(headers: &[(&str, String)], body: &str) -> Vec<u8> {
         body.len()
     );
     for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
+        request += &[name, ": ", value, "\r\n"].concat();
     }
     request += "connection: close\r\n\r\n";
     (request + body).into_bytes()

@@ -19,7 +19,7 @@ const NEW: &str = "whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB";
 pub(crate) fn timeless(text: &str) -> String {
     let mut timeless = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("Z") {
+    while let Some(at) = rest.find('Z') {
         let (before, after) = rest.split_at(at + 1);
         let start = before.len().saturating_sub(20);
         let is_time = before.get(start..).is_some_and(|it| {
