@@ -239,7 +239,8 @@ macro_rules! outbox_conformance {
                     what_is_redelivered_holds_up_what_came_after_it,
                     what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over,
                     a_lease_is_not_cut_short_by_the_version_before,
-                    a_released_version_still_comes_before_the_next
+                    a_released_version_still_comes_before_the_next,
+                    what_is_redelivered_waits_for_what_was_never_looked_at
                 }
                 outbox_settling::{
                     a_delivery_says_what_became_of_it,

@@ -33,8 +33,7 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
         let claimed = if version % 2 == 0 {
             post.claim_one(1, start).await
         } else {
-            let batch = post.claim_of(start, &[(1, 1)]).await;
-            batch.deliveries[0].clone()
+            post.claim_next(1, start).await
         };
         assert_eq!(told(&claimed), (0, version));
         // When one is over, in whatever way
@@ -206,4 +205,21 @@ pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Ou
     let claimed = post.claim_one(1, 5).await;
     post.settle(5, &claimed, Verdict::Delivered).await;
     assert_eq!(post.claims(1, 5).await, [(0, 2)]);
+}
+
+pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<Store: Outbox>>() {
+    // Given a third version that was abandoned and redelivered, while nobody has looked at the first two
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.versions(0, 3).await;
+    let third = vec![post.delivery_of(1, 0, 3).await.id];
+    let abandoned = post.store.abandon(at(0), third.clone(), "no".to_owned());
+    assert_eq!(abandoned.await.unwrap(), 1);
+    assert_eq!(post.store.redeliver(at(0), third).await.unwrap(), 1);
+    // Then it waits for its turn
+    for version in 1..=3 {
+        let claimed = post.claim_one(1, 10).await;
+        assert_eq!(told(&claimed), (0, version));
+        post.settle(10, &claimed, Verdict::Delivered).await;
+    }
+    assert_eq!(post.claims(1, 10).await, []);
 }
