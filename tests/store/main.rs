@@ -288,5 +288,9 @@ mod slow_postgres_server {
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
         idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
         batches::{nobody_ever_sees_half_of_all_or_none}
+        outbox_races::{
+            two_who_claim_at_once_never_get_the_same,
+            those_who_claim_settle_and_write_at_once_lose_nothing
+        }
     }
 }

@@ -30,10 +30,11 @@ const ABANDON: &str = "\
     FROM unnest($1::bigint[]) AS input (number) \
     WHERE d.number = input.number AND d.state < 2 RETURNING d.uuid, d.webhook";
 
+/// So written, they are found by their numbers.
 const REDELIVER: &str = "\
     UPDATE certlife_delivery d SET state = 1, at = $2, attempts = 0, reason = NULL \
     FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND d.state >= 2 RETURNING d.number";
+    WHERE d.number = input.number AND CASE WHEN d.state >= 2 THEN true END RETURNING d.number";
 
 /// Applications and webhooks of which a delivery is over.
 type Lanes = BTreeSet<(Uuid, Uuid)>;
