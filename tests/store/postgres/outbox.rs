@@ -308,15 +308,17 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
         SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
         SET enable_bitmapscan = off; SET enable_sort = off";
     const LOCK: &str = include_str!("../../../src/store/postgres/outbox/lock.sql");
-    // Given a long queue for each of ten webhooks
-    let post = Post::<Postgres>::with((0..10).map(of_ours)).await;
+    // Given a long queue for each of twenty webhooks, one behind the other
+    let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
     let client = client(post.harness.url()).await;
     client.batch_execute(SETTINGS).await.unwrap();
     let fill = "INSERT INTO certlife_delivery \
                     (uuid, webhook, version, at, created_at, token, attempts, state) \
                 SELECT gen_random_uuid(), w.id, 1, n, n, 0, 0, n % 2 \
-                FROM generate_series(1, 5000) n, certlife_webhook w ORDER BY w.number, n";
+                FROM generate_series(1, 5000) n, certlife_webhook w ORDER BY md5(w.id::text), n";
     client.batch_execute(fill).await.unwrap();
+    let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
+    let last: uuid::Uuid = client.query_one(last, &[]).await.unwrap().get(0);
     for analyze in ["", "ANALYZE"] {
         client.batch_execute(analyze).await.unwrap();
         let prepare =
@@ -325,7 +327,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
         // When the last of them is claimed for
         let explain = format!(
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE l ('{{{}}}', '{{100}}', '{{25}}', 9999)",
-            hook(9)
+            last
         );
         let rows = client.simple_query(&explain).await.unwrap();
         let plan: String = rows
