@@ -5,6 +5,9 @@ use tokio::sync::oneshot;
 use super::write::Write;
 use crate::store::StoreError;
 
+/// What came of a change: an answer, which may be an error; or an error that takes it all back.
+pub(super) type Outcome<T> = rusqlite::Result<Result<T, StoreError>>;
+
 /// A change that somebody waits for.
 pub(super) trait Change: Send {
     /// How many commands it counts as.
@@ -23,23 +26,23 @@ pub(super) trait Change: Send {
 /// A change by a closure. What it answers is told when it is committed, also where that is an error.
 pub(super) struct Task<T, F> {
     size: usize,
-    task: F,
+    work: F,
     outcome: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<T, F> Task<T, F>
 where
-    F: FnMut(&mut Write<'_>) -> rusqlite::Result<Result<T, StoreError>>,
+    F: FnMut(&mut Write<'_>) -> Outcome<T>,
 {
     pub(super) const fn new(
         size: usize,
-        task: F,
+        work: F,
         answer: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
         Self {
             size,
-            task,
+            work,
             outcome: None,
             answer,
         }
@@ -49,14 +52,14 @@ where
 impl<T, F> Change for Task<T, F>
 where
     T: Send,
-    F: FnMut(&mut Write<'_>) -> rusqlite::Result<Result<T, StoreError>> + Send,
+    F: FnMut(&mut Write<'_>) -> Outcome<T> + Send,
 {
     fn size(&self) -> usize {
         self.size
     }
 
     fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {
-        self.outcome = Some((self.task)(write)?);
+        self.outcome = Some((self.work)(write)?);
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
-use change::Task;
+use change::{Outcome, Task};
 use readers::Readers;
 use write::Write;
 use writer::{Call, Job, Writer};
@@ -162,7 +162,7 @@ impl SqliteStore {
     async fn change<T: Send + 'static>(
         &self,
         size: usize,
-        task: impl FnMut(&mut Write<'_>) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+        task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answers) = oneshot::channel();
         self.send(Job::Change(Box::new(Task::new(size, task, answer))))?;

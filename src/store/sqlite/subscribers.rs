@@ -1,19 +1,20 @@
 //! Who wants the events: the writer's view of the webhooks.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Statement, params};
 
 use crate::lifecycle::event::EventKind;
-use crate::store::stored::code;
+use crate::webhook::EventKinds;
 
 /// An enabled webhook.
 #[derive(Debug, Clone, Copy)]
 struct Subscriber {
     /// The number of its row.
     webhook: i64,
-    /// Bit `n` stands for the kind at place `n` of [`EventKind::ALL`].
+    /// The bits of [`EventKinds`].
     kinds: i64,
 }
 
@@ -66,21 +67,12 @@ impl<'c> Subscribers<'c> {
         kind: EventKind,
         now: DateTime<Utc>,
     ) -> rusqlite::Result<()> {
-        let known = match self.by_institution.get(&institution) {
-            Some(known) => known,
-            None => {
-                let enabled = self.enabled.query_map([institution], |row| {
-                    Ok(Subscriber {
-                        webhook: row.get(0)?,
-                        kinds: row.get(1)?,
-                    })
-                })?;
-                let enabled = enabled.collect::<rusqlite::Result<_>>()?;
-                self.by_institution.entry(institution).or_insert(enabled)
-            }
+        let known = match self.by_institution.entry(institution) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(read(&mut self.enabled, institution)?),
         };
-        let wanted = 1_i64 << code(&EventKind::ALL, &kind);
-        for subscriber in known.iter().filter(|it| it.kinds & wanted != 0) {
+        let wanted = EventKinds::from_iter([kind]).bits();
+        for subscriber in known.iter().filter(|it| it.kinds & i64::from(wanted) != 0) {
             self.add_delivery.execute(params![
                 subscriber.webhook,
                 application,
@@ -90,4 +82,14 @@ impl<'c> Subscribers<'c> {
         }
         Ok(())
     }
+}
+
+fn read(enabled: &mut Statement<'_>, institution: i64) -> rusqlite::Result<Vec<Subscriber>> {
+    let subscribers = enabled.query_map([institution], |row| {
+        Ok(Subscriber {
+            webhook: row.get(0)?,
+            kinds: row.get(1)?,
+        })
+    })?;
+    subscribers.collect()
 }

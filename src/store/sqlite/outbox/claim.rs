@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{restore_time, state, webhooks};
 use crate::store::outbox::{Claim, Claimed, DeliveryId, Webhook};
+use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::{InstitutionId, StoreError};
 
@@ -68,7 +69,7 @@ struct Candidate {
 pub(super) fn claim(
     connection: &Connection,
     claim: &Claim,
-) -> rusqlite::Result<Result<(Vec<Leased>, Vec<Webhook>), StoreError>> {
+) -> Outcome<(Vec<Leased>, Vec<Webhook>)> {
     let mut queue = Queue::new(connection, claim)?;
     let (mut leased, mut webhooks, mut corrupt) = (Vec::new(), Vec::new(), None);
     for (id, room) in &claim.wanted {
@@ -117,10 +118,12 @@ macro_rules! candidates {
 impl<'c> Queue<'c> {
     fn new(connection: &'c Connection, claim: &Claim) -> rusqlite::Result<Self> {
         let prepare = |sql| connection.prepare_cached(sql);
+        let now = claim.now.timestamp_millis();
+        let after = |time: TimeDelta| now.saturating_add(time.num_milliseconds());
         Ok(Self {
-            now: claim.now.timestamp_millis(),
-            end_of_lease: (claim.now + claim.lease).timestamp_millis(),
-            soon: (claim.now + LOOK_AGAIN).timestamp_millis(),
+            now,
+            end_of_lease: after(claim.lease),
+            soon: after(LOOK_AGAIN),
             new: prepare(candidates!("0", "?2 = ?2"))?,
             later: prepare(candidates!("1", "at <= ?2"))?,
             earlier: prepare(
