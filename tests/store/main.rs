@@ -272,7 +272,8 @@ macro_rules! outbox_conformance {
 }
 
 outbox_conformance!(memory_outbox, harness::Memory);
-outbox_conformance!(postgres_outbox, harness::Postgres);
+outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
+outbox_conformance!(postgres_server_outbox, harness::Postgres);
 
 /// What is promised about order, where transactions take their time.
 mod slow_postgres_server {

@@ -33,8 +33,7 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
         let claimed = if version % 2 == 0 {
             post.claim_one(1, start).await
         } else {
-            let batch = post.claim_of(start, &[(1, 1)]).await;
-            batch.deliveries[0].clone()
+            post.claim_next(1, start).await
         };
         assert_eq!(told(&claimed), (0, version));
         // When one is over, in whatever way

@@ -47,7 +47,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
         // When eight claim at once, of whom all together have more room than there is
         let calls = (0..8).map(|caller: usize| {
             let store = handles[caller % HANDLES].clone();
-            let wanted = if caller % 2 == 0 {
+            let wanted = if caller.is_multiple_of(2) {
                 vec![(hook(1), 3), (hook(2), 4)]
             } else {
                 vec![(hook(2), 4), (hook(1), 3)]

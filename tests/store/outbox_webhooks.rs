@@ -21,7 +21,7 @@ fn with_everything() -> Webhook {
     endpoint.kinds = [EventKind::Created, EventKind::Retried]
         .into_iter()
         .collect();
-    endpoint.description = TEXT.to_owned();
+    endpoint.description = TEXT.into();
     let headers = [("authorization", "Bearer a'b\"c\\d {}"), ("x-empty", "")];
     endpoint.headers = CustomHeaders::new(headers).unwrap();
     for (seconds, byte) in (0..).zip([b'a', b'b', b'c']) {
@@ -92,8 +92,7 @@ pub async fn webhooks_are_listed_in_the_order_of_creation<H: Harness<Store: Outb
         post.register(webhook).await;
     }
     // Then they are listed as they came, also after one was replaced
-    post.put(4, |it| it.description = "replaced".to_owned())
-        .await;
+    post.put(4, |it| it.description = "replaced".into()).await;
     all[2] = post.webhook(4).await;
     assert_eq!(post.store.webhooks(None).await.unwrap(), all);
     for institution in [ours(), theirs()] {
@@ -115,7 +114,7 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     assert_eq!(settled.await.unwrap(), Vec::<bool>::new());
     // When it is replaced, with all else different as well
     let mut webhook = Webhook::new(hook(1), theirs(), endpoint(9), at(9));
-    webhook.endpoint.description = TEXT.to_owned();
+    webhook.endpoint.description = TEXT.into();
     assert!(post.store.put_webhook(webhook.clone()).await.unwrap());
     // Then the settings are new, and all else as it was
     let expected = Webhook {
@@ -180,7 +179,7 @@ pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox
     };
     fails().await.unwrap();
     // Given one that fails, its health stays when it is replaced or disabled
-    post.put(1, |it| it.description = "still".to_owned()).await;
+    post.put(1, |it| it.description = "still".into()).await;
     assert_eq!(post.webhook(1).await.health, health);
     post.disable(1).await;
     assert_eq!(post.webhook(1).await.health, health);
@@ -191,7 +190,7 @@ pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox
     assert_eq!(post.webhook(1).await.health, Health::default());
     // Which says nothing of later failures
     fails().await.unwrap();
-    post.put(1, |it| it.description = "again".to_owned()).await;
+    post.put(1, |it| it.description = "again".into()).await;
     assert_eq!(post.webhook(1).await.health, health);
 }
 

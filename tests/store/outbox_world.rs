@@ -210,6 +210,17 @@ impl<H: Harness<Store: Outbox>> Post<H> {
         }
     }
 
+    /// The first that comes, where there is room for one only.
+    pub async fn claim_next(&self, number: u64, seconds: i64) -> Claimed {
+        for _ in 0..100 {
+            let batch = self.claim_of(seconds, &[(number, 1)]).await;
+            if let Some(claimed) = batch.deliveries.into_iter().next() {
+                return claimed;
+            }
+        }
+        panic!("nothing comes");
+    }
+
     /// What a claim for one webhook tells of, in order.
     pub async fn claims(&self, number: u64, seconds: i64) -> Vec<(u64, u64)> {
         let mut told: Vec<_> = self

@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod migration;
 mod others;
+mod outbox;
 mod places;
 mod read_only;
 

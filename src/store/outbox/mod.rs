@@ -88,6 +88,9 @@ pub trait Outbox: Store {
     /// of the room, rounded down, is for those that are due again. A delivery that waits for an earlier one
     /// of its application is not claimed, and put off until the earlier one is settled.
     ///
+    /// A claim looks at a limited number of deliveries, so it may bring less than there is room for, or nothing,
+    /// while something is [`due`](Self::due): the next claim goes on from there.
+    ///
     /// # Errors
     /// [`StoreError`].
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<ClaimedBatch, StoreError>> + Send;

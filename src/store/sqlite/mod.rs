@@ -1,13 +1,16 @@
 //! The embedded store: one SQLite file.
 
 mod cache;
+mod change;
 mod connection;
+mod outbox;
 mod queue;
 mod read;
 mod read_only;
 mod readers;
 mod row;
 mod schema;
+mod subscribers;
 mod write;
 mod writer;
 
@@ -26,8 +29,10 @@ use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
+use change::{Outcome, Task};
 use readers::Readers;
-use writer::{Job, Writer};
+use write::Write;
+use writer::{Call, Job, Writer};
 
 /// How much of an acknowledged transition survives what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -143,6 +148,33 @@ impl SqliteStore {
             }),
         })
     }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let writer = self.shared.writer.as_ref();
+        let writer = writer.ok_or_else(|| StoreError::Unavailable {
+            reason: "it was opened for reading only".to_owned(),
+            cause: None,
+        })?;
+        writer.send(job)
+    }
+
+    /// Has the writer carry out something else than commands, which counts as so many.
+    async fn change<T: Send + 'static>(
+        &self,
+        size: usize,
+        task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answers) = oneshot::channel();
+        self.send(Job::Change(Box::new(Task::new(size, task, answer))))?;
+        answers.await.unwrap_or_else(|_| Err(writer_ended()))
+    }
+}
+
+fn writer_ended() -> StoreError {
+    StoreError::UnknownOutcome {
+        reason: "the writer's thread has ended".to_owned(),
+        cause: None,
+    }
 }
 
 impl Store for SqliteStore {
@@ -153,27 +185,16 @@ impl Store for SqliteStore {
     ) -> Vec<Result<Receipt, ExecuteError>> {
         let commands = batch.len();
         let failed = |error: StoreError| vec![Err(ExecuteError::from(error)); commands];
-        let Some(writer) = &self.shared.writer else {
-            return failed(StoreError::Unavailable {
-                reason: "it was opened for reading only".to_owned(),
-                cause: None,
-            });
-        };
         let (answer, answers) = oneshot::channel();
-        let job = Job {
+        let call = Call {
             batch,
             atomicity,
             answer,
         };
-        if let Err(error) = writer.send(job) {
+        if let Err(error) = self.send(Job::Append(call)) {
             return failed(error);
         }
-        answers.await.unwrap_or_else(|_| {
-            failed(StoreError::UnknownOutcome {
-                reason: "the writer's thread has ended".to_owned(),
-                cause: None,
-            })
-        })
+        answers.await.unwrap_or_else(|_| failed(writer_ended()))
     }
 
     async fn load(

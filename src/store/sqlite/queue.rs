@@ -45,7 +45,7 @@ impl<'q> Queue<'q> {
             Err(_) => self.waiting.recv().ok()?,
         };
         self.expected = std::mem::replace(&mut self.jobs, 1);
-        self.commands = job.batch.len();
+        self.commands = job.size();
         self.start = Instant::now();
         Some(job)
     }
@@ -60,7 +60,7 @@ impl<'q> Queue<'q> {
             match self.waiting.try_recv() {
                 Ok(job) => {
                     self.jobs += 1;
-                    self.commands += job.batch.len();
+                    self.commands += job.size();
                     return Some(job);
                 }
                 Err(_) if self.jobs >= self.expected || self.start.elapsed() > GATHER => break,

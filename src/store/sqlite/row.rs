@@ -184,12 +184,17 @@ impl Joined<'_, '_> {
     }
 
     fn get<T: FromSql>(&self, index: usize, column: &str) -> Result<T, Problem> {
-        let value = self.0.get_ref(index).map_err(|error| error.to_string())?;
-        T::column_result(value).map_err(|_| match value {
-            ValueRef::Null => format!("{column} is missing"),
-            other => format!("{column} is a {}", other.data_type()),
-        })
+        get(self.0, index, column)
     }
+}
+
+/// What stands in this column; the problem names it.
+pub(super) fn get<T: FromSql>(row: &Row<'_>, index: usize, column: &str) -> Result<T, Problem> {
+    let value = row.get_ref(index).map_err(|error| error.to_string())?;
+    T::column_result(value).map_err(|_| match value {
+        ValueRef::Null => format!("{column} is missing"),
+        other => format!("{column} is a {}", other.data_type()),
+    })
 }
 
 /// The place in the feed of the event with this number.

@@ -9,10 +9,11 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x6365_7274;
 
 /// From each version to the next; forward only. What has been released never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1_log.sql"),
     include_str!("migrations/2_lists.sql"),
     include_str!("migrations/3_refusals.sql"),
+    include_str!("migrations/4_outbox.sql"),
 ];
 
 /// The newest version that this program knows.

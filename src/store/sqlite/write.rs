@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
 use super::row::{BY_UUID, Joined};
+use super::subscribers::Subscribers;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::state::Status;
@@ -62,6 +63,7 @@ pub(super) struct Write<'c> {
     /// Institutions never change. What a rolled back transaction added is forgotten.
     institutions: HashMap<InstitutionId, i64>,
     applications: Cache,
+    subscribers: Subscribers<'c>,
     data_version: Statement<'c>,
 }
 
@@ -98,6 +100,7 @@ impl<'c> Write<'c> {
             )?,
             institutions: HashMap::new(),
             applications: Cache::default(),
+            subscribers: Subscribers::new(connection)?,
             data_version: prepare("PRAGMA data_version")?,
         })
     }
@@ -106,6 +109,7 @@ impl<'c> Write<'c> {
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         let data_version = self.data_version.query_row([], |row| row.get(0))?;
         self.applications.see(data_version);
+        self.subscribers.see(data_version);
         Ok(())
     }
 
@@ -113,6 +117,17 @@ impl<'c> Write<'c> {
     pub(super) fn forget(&mut self) {
         self.institutions.clear();
         self.applications.clear();
+        self.subscribers.forget();
+    }
+
+    /// For what is not appended, with statements of its own.
+    pub(super) const fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    /// Webhooks were changed.
+    pub(super) fn forget_subscribers(&mut self) {
+        self.subscribers.forget();
     }
 
     /// Carries out one command, or writes nothing.
@@ -142,6 +157,8 @@ impl<'c> Write<'c> {
             None => self.add_institution(&append.request.institution)?,
         };
         let last_seq = self.add_event(append, number, &event, None)?;
+        self.subscribers
+            .deliver(institution, number, last_seq, event.kind(), append.now)?;
         let creation = append.request.operation.creation();
         self.add_head.execute(params![
             number,
@@ -190,6 +207,13 @@ impl<'c> Write<'c> {
             }
         };
         let seq = self.add_event(append, current.number, &event, Some(current.last_seq))?;
+        self.subscribers.deliver(
+            current.institution,
+            current.number,
+            seq,
+            event.kind(),
+            append.now,
+        )?;
         self.move_head.execute(params![
             current.number,
             code(&Status::ALL, &event.kind().status()),
@@ -237,6 +261,14 @@ impl<'c> Write<'c> {
         Ok(())
     }
 
+    /// The institution's number; it gets one if it has none.
+    pub(super) fn institution_or_new(&mut self, id: &InstitutionId) -> rusqlite::Result<i64> {
+        match self.institution(id)? {
+            Some(institution) => Ok(institution),
+            None => self.add_institution(id),
+        }
+    }
+
     /// Lets the command's key remember that it was refused.
     pub(super) fn remember(&mut self, append: &Append, refusal: &Refusal) -> rusqlite::Result<()> {
         let (Some(refused), Some(key)) = (
@@ -245,10 +277,7 @@ impl<'c> Write<'c> {
         ) else {
             return Ok(());
         };
-        let institution = match self.institution(&append.request.institution)? {
-            Some(institution) => institution,
-            None => self.add_institution(&append.request.institution)?,
-        };
+        let institution = self.institution_or_new(&append.request.institution)?;
         let refused = refused.to_text();
         self.add_key
             .execute(params![key.as_str(), institution, NO_EVENT, refused])?;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
 use super::SqliteOptions;
+use super::change::Change;
 use super::connection::{commit_failed, open_writer, unavailable};
 use super::queue::Queue;
 use super::write::{Failure, Write};
@@ -15,11 +16,44 @@ use crate::store::{Append, Atomicity, ExecuteError, Receipt, StoreError};
 
 pub(super) type Answers = Vec<Result<Receipt, ExecuteError>>;
 
+/// What the writer is asked for.
+pub(super) enum Job {
+    Append(Call),
+    Change(Box<dyn Change>),
+}
+
 /// The commands of one call.
-pub(super) struct Job {
+pub(super) struct Call {
     pub(super) batch: Vec<Append>,
     pub(super) atomicity: Atomicity,
     pub(super) answer: oneshot::Sender<Answers>,
+}
+
+impl Job {
+    /// How many commands it has, or counts as.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Append(call) => call.batch.len(),
+            Self::Change(change) => change.size(),
+        }
+    }
+
+    fn refuse(self, error: &StoreError) {
+        match self {
+            Self::Append(call) => {
+                let answers = refusals(&call.batch, error);
+                call.tell(answers);
+            }
+            Self::Change(change) => change.failed(error.clone()),
+        }
+    }
+}
+
+impl Call {
+    fn tell(self, answers: Answers) {
+        // Whoever does not wait any more does not want to know.
+        let _ = self.answer.send(answers);
+    }
 }
 
 /// The thread, and the way to it.
@@ -51,7 +85,7 @@ impl Writer {
         })
     }
 
-    /// Hands over the commands of one call. They are carried out even if nobody waits for the answer.
+    /// Hands over a job. It is carried out even if nobody waits for the answer.
     pub(super) fn send(&self, job: Job) -> Result<(), StoreError> {
         let sent = self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
         sent.ok_or_else(|| StoreError::Unavailable {
@@ -86,20 +120,15 @@ fn run(connection: &Connection, waiting: &Receiver<Job>, commits: &watch::Sender
         // The tables are there: they were migrated a moment ago. Every job gets the error.
         Err(error) => {
             let error = unavailable(error);
-            return waiting.iter().for_each(|job| refuse(vec![job], &error));
+            return waiting.iter().for_each(|job| job.refuse(&error));
         }
     };
     let mut queue = Queue::new(waiting);
     while let Some(first) = queue.first() {
-        committer.commit(vec![first], &mut || queue.more());
-        commits.send_replace(());
-    }
-}
-
-/// Answers every command of the jobs with this error.
-fn refuse(jobs: Vec<Job>, error: &StoreError) {
-    for job in jobs {
-        let _ = job.answer.send(refusals(&job.batch, error));
+        // What is changed beside events is nothing that who follows them waits for.
+        if committer.commit(vec![first], &mut || queue.more()) {
+            commits.send_replace(());
+        }
     }
 }
 
@@ -127,30 +156,39 @@ impl<'c> Committer<'c> {
     }
 
     /// Carries out the jobs, and those that come meanwhile, in one transaction; should that fail, each in
-    /// one of its own, so that what is wrong with one does not befall the others.
-    fn commit(&mut self, mut jobs: Vec<Job>, more: &mut dyn FnMut() -> Option<Job>) {
-        match self.transaction(&mut jobs, more) {
+    /// one of its own, so that what is wrong with one does not befall the others. Says whether there were
+    /// commands among them.
+    fn commit(&mut self, mut jobs: Vec<Job>, more: &mut dyn FnMut() -> Option<Job>) -> bool {
+        let committed = self.transaction(&mut jobs, more);
+        let has_commands = jobs.iter().any(|job| matches!(job, Job::Append(_)));
+        match committed {
             Ok(answers) => {
                 for (job, answers) in jobs.into_iter().zip(answers) {
-                    // Whoever does not wait any more does not want to know.
-                    let _ = job.answer.send(answers);
+                    match job {
+                        Job::Append(call) => call.tell(answers),
+                        Job::Change(change) => change.committed(),
+                    }
                 }
             }
             Err(Failed::These(_)) if jobs.len() > 1 => {
-                let alone = |job| self.commit(vec![job], &mut || None);
-                jobs.into_iter().for_each(alone);
+                for job in jobs {
+                    self.commit(vec![job], &mut || None);
+                }
             }
             Err(Failed::These(error)) => {
                 for job in jobs {
-                    let answers = match job.atomicity {
-                        Atomicity::Each => self.commit_halves(job.batch, &error),
-                        Atomicity::All => refusals(&job.batch, &error),
-                    };
-                    let _ = job.answer.send(answers);
+                    match job {
+                        Job::Append(mut call) if call.atomicity == Atomicity::Each => {
+                            let batch = std::mem::take(&mut call.batch);
+                            call.tell(self.commit_halves(batch, &error));
+                        }
+                        job => job.refuse(&error),
+                    }
                 }
             }
-            Err(Failed::Any(error)) => refuse(jobs, &error),
+            Err(Failed::Any(error)) => jobs.into_iter().for_each(|job| job.refuse(&error)),
         }
+        has_commands
     }
 
     /// Finds what is wrong with one of many commands: each half in a transaction of its own, and so on.
@@ -162,13 +200,16 @@ impl<'c> Committer<'c> {
         let mut answers = Vec::new();
         for half in [batch, second] {
             let (answer, _) = oneshot::channel();
-            let mut job = vec![Job {
+            let mut jobs = vec![Job::Append(Call {
                 batch: half,
                 atomicity: Atomicity::Each,
                 answer,
-            }];
-            let committed = self.transaction(&mut job, &mut || None);
-            let half = job.pop().map(|it| it.batch).unwrap_or_default();
+            })];
+            let committed = self.transaction(&mut jobs, &mut || None);
+            let half = match jobs.pop() {
+                Some(Job::Append(call)) => call.batch,
+                _ => Vec::new(),
+            };
             answers.extend(match committed {
                 Ok(committed) => committed.into_iter().flatten().collect(),
                 Err(Failed::These(error)) => self.commit_halves(half, &error),
@@ -178,6 +219,7 @@ impl<'c> Committer<'c> {
         answers
     }
 
+    /// The answers to each job; a change keeps its own.
     fn transaction(
         &mut self,
         jobs: &mut Vec<Job>,
@@ -210,11 +252,11 @@ impl<'c> Committer<'c> {
     ) -> rusqlite::Result<Vec<Answers>> {
         self.write.begin()?;
         let mut answers: Vec<_> = jobs
-            .iter()
+            .iter_mut()
             .map(|job| self.carry_out(job))
             .collect::<rusqlite::Result<_>>()?;
-        while let Some(job) = more() {
-            let carried_out = self.carry_out(&job);
+        while let Some(mut job) = more() {
+            let carried_out = self.carry_out(&mut job);
             jobs.push(job);
             answers.push(carried_out?);
         }
@@ -222,12 +264,19 @@ impl<'c> Committer<'c> {
     }
 
     /// The answers to the commands of one call, within a transaction.
-    fn carry_out(&mut self, job: &Job) -> rusqlite::Result<Answers> {
-        if job.atomicity == Atomicity::Each {
-            return self.each(&job.batch, true);
+    fn carry_out(&mut self, job: &mut Job) -> rusqlite::Result<Answers> {
+        let call = match job {
+            Job::Append(call) => call,
+            Job::Change(change) => {
+                change.carry_out(&mut self.write)?;
+                return Ok(Answers::new());
+            }
+        };
+        if call.atomicity == Atomicity::Each {
+            return self.each(&call.batch, true);
         }
         self.connection.execute_batch("SAVEPOINT all_or_none")?;
-        let mut answers = self.each(&job.batch, false)?;
+        let mut answers = self.each(&call.batch, false)?;
         if ExecuteError::abandon(&mut answers) {
             self.connection.execute_batch("ROLLBACK TO all_or_none")?;
             self.write.forget();

@@ -1,0 +1,76 @@
+//! What the writer does beside appending: one closure, in a transaction with whatever else waits.
+
+use tokio::sync::oneshot;
+
+use super::write::Write;
+use crate::store::StoreError;
+
+/// What came of a change: an answer, which may be an error; or an error that takes it all back.
+pub(super) type Outcome<T> = rusqlite::Result<Result<T, StoreError>>;
+
+/// A change that somebody waits for.
+pub(super) trait Change: Send {
+    /// How many commands it counts as.
+    fn size(&self) -> usize;
+
+    /// Carries it out within a transaction. It is carried out again where that one is rolled back.
+    fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
+
+    /// Answers: the transaction is committed.
+    fn committed(self: Box<Self>);
+
+    /// Answers that nothing was changed, or that nobody knows.
+    fn failed(self: Box<Self>, error: StoreError);
+}
+
+/// A change by a closure. What it answers is told when it is committed, also where that is an error.
+pub(super) struct Task<T, F> {
+    size: usize,
+    work: F,
+    outcome: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Task<T, F>
+where
+    F: FnMut(&mut Write<'_>) -> Outcome<T>,
+{
+    pub(super) const fn new(
+        size: usize,
+        work: F,
+        answer: oneshot::Sender<Result<T, StoreError>>,
+    ) -> Self {
+        Self {
+            size,
+            work,
+            outcome: None,
+            answer,
+        }
+    }
+}
+
+impl<T, F> Change for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Write<'_>) -> Outcome<T> + Send,
+{
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {
+        self.outcome = Some((self.work)(write)?);
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // Whoever does not wait any more does not want to know.
+            let _ = self.answer.send(outcome);
+        }
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        let _ = self.answer.send(Err(error));
+    }
+}

@@ -1,0 +1,222 @@
+//! Leases on what is due.
+
+use chrono::TimeDelta;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{restore_time, state, webhooks};
+use crate::store::outbox::{Claim, Claimed, DeliveryId, Webhook};
+use crate::store::sqlite::change::Outcome;
+use crate::store::sqlite::read::event_by_seq;
+use crate::store::{InstitutionId, StoreError};
+
+/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// In each turn, so many are looked at for each delivery that there is room for: most may turn out to wait
+/// for an earlier one. The others are looked at by the next claim.
+const LOOKS: usize = 4;
+
+/// A delivery that was claimed, but for its event.
+pub(super) struct Leased {
+    delivery: i64,
+    webhook: Uuid,
+    institution: InstitutionId,
+    token: i64,
+    attempts: u32,
+    created_at: i64,
+    event: i64,
+}
+
+impl Leased {
+    /// The delivery with its event, or with why it has none.
+    pub(super) fn with_event(&self, connection: &Connection) -> Result<Claimed, StoreError> {
+        let event = match event_by_seq(connection, &self.institution, self.event) {
+            Ok(Some((recorded, _))) => Ok(recorded.event),
+            Ok(None) => {
+                let (event, institution) = (self.event, self.institution.as_str());
+                Err(format!("institution {institution:?} has no event {event}"))
+            }
+            Err(corrupt @ StoreError::Corrupt { .. }) => Err(corrupt.to_string()),
+            Err(error) => return Err(error),
+        };
+        let row = || format!("delivery {}", self.delivery);
+        let created_at =
+            restore_time(self.created_at).map_err(|problem| StoreError::corrupt(row(), problem))?;
+        Ok(Claimed {
+            id: DeliveryId(self.delivery),
+            webhook: self.webhook,
+            token: self.token,
+            attempts: self.attempts,
+            created_at,
+            event,
+        })
+    }
+}
+
+/// What a claim looks at of a pending delivery.
+struct Candidate {
+    delivery: i64,
+    application: i64,
+    event: i64,
+    attempts: u32,
+    created_at: i64,
+    token: i64,
+}
+
+/// Takes the leases. A webhook whose settings are corrupt does not keep the others from being claimed for;
+/// it is told when there is nothing else.
+pub(super) fn claim(
+    connection: &Connection,
+    claim: &Claim,
+) -> Outcome<(Vec<Leased>, Vec<Webhook>)> {
+    let mut queue = Queue::new(connection, claim)?;
+    let (mut leased, mut webhooks, mut corrupt) = (Vec::new(), Vec::new(), None);
+    for (id, room) in &claim.wanted {
+        match webhooks::with_number(connection, *id)? {
+            Some((number, Ok(webhook))) if webhook.endpoint.is_enabled() => {
+                let before = leased.len();
+                queue.claim_for(number, &webhook, *room as usize, &mut leased)?;
+                webhooks.extend((leased.len() > before).then_some(webhook));
+            }
+            Some((_, Err(error))) => corrupt = Some(error),
+            _ => {}
+        }
+    }
+    Ok(match corrupt {
+        Some(error) if leased.is_empty() => Err(error),
+        _ => Ok((leased, webhooks)),
+    })
+}
+
+/// What is pending, and what a claim does to it.
+struct Queue<'c> {
+    /// Milliseconds since 1970.
+    now: i64,
+    end_of_lease: i64,
+    soon: i64,
+    new: CachedStatement<'c>,
+    later: CachedStatement<'c>,
+    earlier: CachedStatement<'c>,
+    put_off: CachedStatement<'c>,
+    lease: CachedStatement<'c>,
+}
+
+macro_rules! candidates {
+    ($state:literal, $time:literal) => {
+        concat!(
+            "SELECT no, application, event, attempts, created_at, token FROM delivery \
+             INDEXED BY delivery_queue WHERE webhook = ?1 AND state = ",
+            $state,
+            " AND ",
+            $time,
+            " ORDER BY at, no LIMIT ?3"
+        )
+    };
+}
+
+impl<'c> Queue<'c> {
+    fn new(connection: &'c Connection, claim: &Claim) -> rusqlite::Result<Self> {
+        let prepare = |sql| connection.prepare_cached(sql);
+        let now = claim.now.timestamp_millis();
+        let after = |time: TimeDelta| now.saturating_add(time.num_milliseconds());
+        Ok(Self {
+            now,
+            end_of_lease: after(claim.lease),
+            soon: after(LOOK_AGAIN),
+            new: prepare(candidates!("0", "?2 = ?2"))?,
+            later: prepare(candidates!("1", "at <= ?2"))?,
+            earlier: prepare(
+                "SELECT iif(state = 0, created_at, at) FROM delivery INDEXED BY delivery_lane \
+                 WHERE application = ?1 AND webhook = ?2 AND event < ?3 AND state < 2 \
+                 ORDER BY event LIMIT 1",
+            )?,
+            put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
+            lease: prepare("UPDATE delivery SET state = 1, at = ?2, token = ?3 WHERE no = ?1")?,
+        })
+    }
+
+    fn claim_for(
+        &mut self,
+        number: i64,
+        webhook: &Webhook,
+        room: usize,
+        leased: &mut Vec<Leased>,
+    ) -> rusqlite::Result<()> {
+        let start = leased.len();
+        let turns = [
+            (state::LATER, room / 4),
+            (state::NEW, room),
+            (state::LATER, room),
+        ];
+        for (state, until) in turns {
+            let mut looks = room.saturating_mul(LOOKS);
+            while leased.len() - start < until {
+                let wanted = (until + start - leased.len()).min(looks);
+                let candidates = self.candidates(number, state, wanted)?;
+                if candidates.is_empty() {
+                    break;
+                }
+                for candidate in candidates {
+                    looks -= 1;
+                    if let Some(token) = self.take(number, &candidate)? {
+                        leased.push(Leased {
+                            delivery: candidate.delivery,
+                            webhook: webhook.id,
+                            institution: webhook.institution.clone(),
+                            token,
+                            attempts: candidate.attempts,
+                            created_at: candidate.created_at,
+                            event: candidate.event,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn candidates(
+        &mut self,
+        webhook: i64,
+        state: i64,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Candidate>> {
+        let statement = match state {
+            state::NEW => &mut self.new,
+            _ => &mut self.later,
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let candidate = |row: &Row<'_>| {
+            Ok(Candidate {
+                delivery: row.get(0)?,
+                application: row.get(1)?,
+                event: row.get(2)?,
+                attempts: row.get(3)?,
+                created_at: row.get(4)?,
+                token: row.get(5)?,
+            })
+        };
+        let candidates = statement.query_map(params![webhook, self.now, limit], candidate)?;
+        candidates.collect()
+    }
+
+    /// Takes the lease and answers with its token, unless an earlier delivery of its application is pending:
+    /// then it is put off.
+    fn take(&mut self, webhook: i64, candidate: &Candidate) -> rusqlite::Result<Option<i64>> {
+        let lane = params![candidate.application, webhook, candidate.event];
+        let earlier = self.earlier.query_row(lane, |row| row.get::<_, i64>(0));
+        if let Some(at) = earlier.optional()? {
+            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One that was
+            // claimed before is not let go by the end of the earlier one, so it looks again.
+            let is_waiting = candidate.token == 0 && at > self.end_of_lease;
+            let until = if is_waiting { at } else { self.soon };
+            self.put_off.execute([candidate.delivery, until])?;
+            return Ok(None);
+        }
+        let token = candidate.token.wrapping_add(1);
+        let lease = [candidate.delivery, self.end_of_lease, token];
+        self.lease.execute(lease)?;
+        Ok(Some(token))
+    }
+}

@@ -1,0 +1,185 @@
+//! The embedded store as an outbox.
+
+mod claim;
+mod clear;
+mod read;
+mod settle;
+mod webhooks;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use crate::store::outbox::{
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due, Health,
+    Outbox, Settlement, Webhook,
+};
+use crate::store::stored::Problem;
+use crate::store::{InstitutionId, StoreError};
+
+/// The states of a delivery, as they are stored.
+mod state {
+    /// Nobody has looked at it yet.
+    pub(super) const NEW: i64 = 0;
+    /// It is due at its time.
+    pub(super) const LATER: i64 = 1;
+    pub(super) const DELIVERED: i64 = 2;
+    pub(super) const DEAD: i64 = 3;
+}
+
+/// The moment with this many milliseconds since 1970.
+fn restore_time(milliseconds: i64) -> Result<DateTime<Utc>, Problem> {
+    DateTime::from_timestamp_millis(milliseconds)
+        .ok_or_else(|| format!("there is no time {milliseconds} milliseconds after 1970"))
+}
+
+impl SqliteStore {
+    /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for long.
+    async fn clear_removed(&self) -> Result<(), StoreError> {
+        while self
+            .change(clear::STEP as usize, |write| {
+                clear::removed(write.connection()).map(Ok)
+            })
+            .await?
+        {}
+        Ok(())
+    }
+}
+
+impl Outbox for SqliteStore {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        self.change(1, move |write| webhooks::add(write, &webhook).map(Ok))
+            .await
+    }
+
+    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+        let is_put = self
+            .change(1, move |write| webhooks::put(write, &webhook).map(Ok))
+            .await?;
+        // One that was enabled may have something pending.
+        self.shared.commits.send_replace(());
+        Ok(is_put)
+    }
+
+    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+        self.shared
+            .readers
+            .ask(move |reader| webhooks::by_id(reader, id))
+            .await
+    }
+
+    async fn webhooks(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let institution = institution.cloned();
+        self.shared
+            .readers
+            .ask(move |reader| webhooks::list(reader, institution.as_ref()))
+            .await
+    }
+
+    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
+        let is_removed = self
+            .change(1, move |write| webhooks::remove(write, id).map(Ok))
+            .await?;
+        if is_removed {
+            // It is gone, whatever happens now: what this leaves is cleared away by `prune`.
+            let _ = self.clear_removed().await;
+        }
+        Ok(is_removed)
+    }
+
+    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+        self.shared.readers.ask(|reader| read::due(reader)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+        let room = claim.wanted.iter().map(|(_, room)| *room as usize).sum();
+        let (leased, webhooks) = self
+            .change(room, move |write| claim::claim(write.connection(), &claim))
+            .await?;
+        // What happened never changes, so the writer need not read it.
+        let deliveries = self
+            .shared
+            .readers
+            .ask(move |reader| leased.iter().map(|it| it.with_event(reader)).collect())
+            .await?;
+        Ok(ClaimedBatch {
+            deliveries,
+            webhooks,
+        })
+    }
+
+    async fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, Health)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        self.change(settlements.len(), move |write| {
+            settle::settle(write.connection(), now, &settlements, &health).map(Ok)
+        })
+        .await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.shared
+            .readers
+            .ask(move |reader| read::deliveries(reader, &filter, after, limit))
+            .await
+    }
+
+    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+        self.shared
+            .readers
+            .ask(move |reader| read::attempts(reader, delivery))
+            .await
+    }
+
+    async fn redeliver(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<u64, StoreError> {
+        let redelivered = self
+            .change(deliveries.len(), move |write| {
+                settle::redeliver(write.connection(), now, &deliveries).map(Ok)
+            })
+            .await?;
+        self.shared.commits.send_replace(());
+        Ok(redelivered)
+    }
+
+    async fn abandon(
+        &self,
+        now: DateTime<Utc>,
+        deliveries: Vec<DeliveryId>,
+        reason: String,
+    ) -> Result<u64, StoreError> {
+        self.change(deliveries.len(), move |write| {
+            settle::abandon(write.connection(), now, &deliveries, &reason).map(Ok)
+        })
+        .await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.clear_removed().await?;
+        self.change(limit as usize, move |write| {
+            clear::old(write.connection(), before, limit).map(Ok)
+        })
+        .await
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.shared
+            .readers
+            .ask(|reader| read::backlog(reader))
+            .await
+    }
+}

@@ -1,0 +1,229 @@
+//! Questions about deliveries.
+
+use rusqlite::{Connection, Row, ToSql};
+use uuid::Uuid;
+
+use super::{restore_time, state};
+use crate::lifecycle::event::EventKind;
+use crate::store::outbox::{
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due,
+};
+use crate::store::sqlite::connection::unavailable;
+use crate::store::sqlite::row::get;
+use crate::store::stored::{Problem, decode};
+use crate::store::{InstitutionId, StoreError};
+
+/// The rows of a question, each with its checks.
+fn ask<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query(parameters).map_err(unavailable)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        match read(row) {
+            Ok(it) => all.push(it),
+            // What comes before it is told first.
+            Err(_) if !all.is_empty() => break,
+            Err(corrupt) => return Err(corrupt),
+        }
+    }
+    Ok(all)
+}
+
+fn uuid(row: &Row<'_>, index: usize, column: &str) -> Result<Uuid, Problem> {
+    let bytes: Vec<u8> = get(row, index, column)?;
+    Uuid::from_slice(&bytes).map_err(|error| format!("{column}: {error}"))
+}
+
+fn time(
+    row: &Row<'_>,
+    index: usize,
+    column: &str,
+) -> Result<Option<chrono::DateTime<chrono::Utc>>, Problem> {
+    let milliseconds: Option<i64> = get(row, index, column)?;
+    milliseconds.map(restore_time).transpose()
+}
+
+pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
+    let sql = "SELECT id, has_new, at, not_before FROM (SELECT w.id, w.not_before, \
+               EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_queue \
+                       WHERE d.webhook = w.no AND d.state = 0) AS has_new, \
+               (SELECT d.at FROM delivery d INDEXED BY delivery_queue \
+                WHERE d.webhook = w.no AND d.state = 1 ORDER BY d.at LIMIT 1) AS at \
+               FROM webhook w WHERE w.enabled = 1 AND w.id IS NOT NULL) \
+               WHERE has_new OR at IS NOT NULL";
+    ask(connection, sql, &[], |row| {
+        let due = || -> Result<Due, Problem> {
+            Ok(Due {
+                webhook: uuid(row, 0, "webhook.id")?,
+                has_new: get(row, 1, "has_new")?,
+                at: time(row, 2, "delivery.at")?,
+                not_before: time(row, 3, "webhook.not_before")?,
+            })
+        };
+        due().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
+    })
+}
+
+pub(super) fn backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
+    let sql = "SELECT w.id, sum(d.state < 2), min(iif(d.state < 2, d.created_at, NULL)), \
+               sum(d.state = 3) FROM webhook w CROSS JOIN delivery d INDEXED BY delivery_queue \
+               ON d.webhook = w.no AND d.state IN (0, 1, 3) WHERE w.id IS NOT NULL GROUP BY w.no";
+    ask(connection, sql, &[], |row| {
+        let count = |index, column| -> Result<u64, Problem> {
+            get::<i64>(row, index, column).map(i64::cast_unsigned)
+        };
+        let backlog = || -> Result<Backlog, Problem> {
+            Ok(Backlog {
+                webhook: uuid(row, 0, "webhook.id")?,
+                pending: count(1, "pending")?,
+                oldest: time(row, 2, "delivery.created_at")?,
+                dead: count(3, "dead")?,
+            })
+        };
+        backlog().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
+    })
+}
+
+pub(super) fn attempts(
+    connection: &Connection,
+    delivery: DeliveryId,
+) -> Result<Vec<Attempted>, StoreError> {
+    let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM attempt a \
+               JOIN delivery d ON d.no = a.delivery JOIN webhook w ON w.no = d.webhook \
+               WHERE a.delivery = ?1 AND w.id IS NOT NULL ORDER BY a.no";
+    ask(connection, sql, &[&delivery.0], |row| {
+        let attempt = || -> Result<Attempted, Problem> {
+            Ok(Attempted {
+                at: restore_time(get(row, 1, "attempt.at")?)?,
+                milliseconds: get::<i64>(row, 2, "attempt.milliseconds")?.cast_unsigned(),
+                status: get(row, 3, "attempt.status")?,
+                error: get(row, 4, "attempt.error")?,
+                excerpt: get(row, 5, "attempt.excerpt")?,
+            })
+        };
+        attempt().map_err(|problem| {
+            let number: i64 = row.get(0).unwrap_or_default();
+            StoreError::corrupt(
+                format!("delivery {delivery}, attempt row {number}"),
+                problem,
+            )
+        })
+    })
+}
+
+/// Those that the filter lets through, found by the index that serves it best.
+pub(super) fn deliveries(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    after: Option<DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let after = after.map_or(i64::MIN, |it| it.0);
+    let application = filter.application.map(|it| it.as_bytes().to_vec());
+    let webhook = filter.webhook.map(|it| it.as_bytes().to_vec());
+    let institution = filter.institution.as_ref().map(InstitutionId::as_str);
+    let since = filter.since.map(|it| it.timestamp_micros());
+    let until = filter.until.map(|it| it.timestamp_micros());
+    let states = match filter.status {
+        None => "TRUE",
+        Some(DeliveryStatus::Pending) => "d.state IN (0, 1)",
+        Some(DeliveryStatus::Delivered) => "d.state = 2",
+        Some(DeliveryStatus::Dead) => "d.state = 3",
+    };
+    let is_narrow = matches!(
+        filter.status,
+        Some(DeliveryStatus::Pending | DeliveryStatus::Dead)
+    );
+    // Who asks for everything, or for most of it, reads the table in its order.
+    let (index, place, visible) = if application.is_some() {
+        ("INDEXED BY delivery_lane", "+d.no", "+d.webhook")
+    } else if webhook.is_some() || institution.is_some() || is_narrow {
+        ("INDEXED BY delivery_queue", "+d.no", "d.webhook")
+    } else {
+        ("NOT INDEXED", "d.no", "+d.webhook")
+    };
+    let asked = [
+        (
+            application.is_some(),
+            "d.application = (SELECT no FROM application WHERE uuid = ?3)",
+        ),
+        (since.is_some(), "d.created_at * 1000 >= ?6"),
+        (until.is_some(), "d.created_at * 1000 < ?7"),
+    ];
+    let mut webhooks = "SELECT w.no FROM webhook w WHERE w.id IS NOT NULL".to_owned();
+    if webhook.is_some() {
+        webhooks.push_str(" AND w.id = ?4");
+    }
+    if institution.is_some() {
+        webhooks.push_str(" AND w.institution = (SELECT no FROM institution WHERE id = ?5)");
+    }
+    let mut conditions = format!("{place} > ?1 AND {states} AND {visible} IN ({webhooks})");
+    for (_, condition) in asked.iter().filter(|(is_asked, _)| *is_asked) {
+        conditions.push_str(" AND ");
+        conditions.push_str(condition);
+    }
+    let sql = format!(
+        "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
+         d.at, d.reason, e.application = d.application FROM \
+         (SELECT d.no FROM delivery d {index} WHERE {conditions} ORDER BY {place} LIMIT ?2) page \
+         CROSS JOIN delivery d ON d.no = page.no LEFT JOIN webhook w ON w.no = d.webhook \
+         LEFT JOIN institution i ON i.no = w.institution \
+         LEFT JOIN application a ON a.no = d.application LEFT JOIN event e ON e.seq = d.event \
+         WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5 AND ?6 IS ?6 AND ?7 IS ?7 ORDER BY d.no"
+    );
+    let parameters: [&dyn ToSql; 7] = [
+        &after,
+        &limit,
+        &application,
+        &webhook,
+        &institution,
+        &since,
+        &until,
+    ];
+    ask(connection, &sql, &parameters, |row| {
+        delivery(row).map_err(|problem| {
+            let number: i64 = row.get(0).unwrap_or_default();
+            StoreError::corrupt(format!("delivery {number}"), problem)
+        })
+    })
+}
+
+fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
+    let institution: String = get(row, 2, "institution.id")?;
+    let version: i64 = get(row, 4, "event.version")?;
+    let version = u64::try_from(version)
+        .map_err(|_| format!("event.version must not be negative, but is {version}"))?;
+    let state: i64 = get(row, 6, "delivery.state")?;
+    let status = match state {
+        state::NEW | state::LATER => DeliveryStatus::Pending,
+        state::DELIVERED => DeliveryStatus::Delivered,
+        state::DEAD => DeliveryStatus::Dead,
+        _ => return Err(format!("state must be 0 to 3, but is {state}")),
+    };
+    if !get::<bool>(row, 11, "event.application")? {
+        return Err("its event belongs to another application".to_owned());
+    }
+    let created_at = restore_time(get(row, 8, "delivery.created_at")?)?;
+    let at = match state {
+        state::NEW => created_at,
+        _ => restore_time(get(row, 9, "delivery.at")?)?,
+    };
+    Ok(Delivery {
+        id: DeliveryId(get(row, 0, "delivery.no")?),
+        webhook: uuid(row, 1, "webhook.id")?,
+        institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
+        application: uuid(row, 3, "application.uuid")?,
+        version,
+        kind: decode(&EventKind::ALL, "kind", get(row, 5, "event.kind")?)?,
+        status,
+        attempts: get(row, 7, "delivery.attempts")?,
+        created_at,
+        at,
+        reason: get(row, 10, "delivery.reason")?,
+    })
+}

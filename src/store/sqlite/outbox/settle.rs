@@ -1,0 +1,187 @@
+//! What becomes of deliveries.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{state, webhooks};
+use crate::store::outbox::{Attempted, DeliveryId, Health, Settlement, Verdict};
+
+/// Where a delivery stands.
+struct Standing {
+    webhook: i64,
+    application: i64,
+    state: i64,
+    token: i64,
+}
+
+impl Standing {
+    const fn is_pending(&self) -> bool {
+        self.state == state::NEW || self.state == state::LATER
+    }
+}
+
+/// The statements that move deliveries on.
+struct Moves<'c> {
+    /// Milliseconds since 1970.
+    now: i64,
+    standing: CachedStatement<'c>,
+    add_attempt: CachedStatement<'c>,
+    count_attempt: CachedStatement<'c>,
+    put_off: CachedStatement<'c>,
+    end: CachedStatement<'c>,
+    next: CachedStatement<'c>,
+    redeliver: CachedStatement<'c>,
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    now: DateTime<Utc>,
+    settlements: &[Settlement],
+    health: &[(Uuid, Health)],
+) -> rusqlite::Result<Vec<bool>> {
+    webhooks::set_health(connection, health)?;
+    let mut moves = Moves::new(connection, now)?;
+    settlements.iter().map(|it| moves.settle(it)).collect()
+}
+
+pub(super) fn redeliver(
+    connection: &Connection,
+    now: DateTime<Utc>,
+    deliveries: &[DeliveryId],
+) -> rusqlite::Result<u64> {
+    let mut moves = Moves::new(connection, now)?;
+    let mut redelivered = 0;
+    for id in deliveries {
+        if moves.standing(*id)?.is_some_and(|it| !it.is_pending()) {
+            moves.redeliver.execute([id.0, moves.now])?;
+            redelivered += 1;
+        }
+    }
+    Ok(redelivered)
+}
+
+pub(super) fn abandon(
+    connection: &Connection,
+    now: DateTime<Utc>,
+    deliveries: &[DeliveryId],
+    reason: &str,
+) -> rusqlite::Result<u64> {
+    let mut moves = Moves::new(connection, now)?;
+    let mut abandoned = 0;
+    for id in deliveries {
+        if let Some(standing) = moves.standing(*id)?
+            && standing.is_pending()
+        {
+            moves.end(*id, &standing, state::DEAD, Some(reason))?;
+            abandoned += 1;
+        }
+    }
+    Ok(abandoned)
+}
+
+impl<'c> Moves<'c> {
+    fn new(connection: &'c Connection, now: DateTime<Utc>) -> rusqlite::Result<Self> {
+        let prepare = |sql| connection.prepare_cached(sql);
+        Ok(Self {
+            now: now.timestamp_millis(),
+            // What belongs to a webhook that was removed is gone.
+            standing: prepare(
+                "SELECT d.webhook, d.application, d.state, d.token FROM delivery d \
+                 JOIN webhook w ON w.no = d.webhook WHERE d.no = ?1 AND w.id IS NOT NULL",
+            )?,
+            add_attempt: prepare(
+                "INSERT INTO attempt (delivery, at, milliseconds, status, error, excerpt) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            count_attempt: prepare("UPDATE delivery SET attempts = attempts + 1 WHERE no = ?1")?,
+            put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
+            end: prepare("UPDATE delivery SET state = ?2, at = ?3, reason = ?4 WHERE no = ?1")?,
+            next: prepare(
+                "SELECT no, iif(state = 0, created_at, at), token FROM delivery \
+                 INDEXED BY delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
+                 ORDER BY event LIMIT 1",
+            )?,
+            redeliver: prepare(
+                "UPDATE delivery SET state = 1, at = ?2, attempts = 0, reason = NULL WHERE no = ?1",
+            )?,
+        })
+    }
+
+    fn standing(&mut self, id: DeliveryId) -> rusqlite::Result<Option<Standing>> {
+        let standing = self.standing.query_row([id.0], |row| {
+            Ok(Standing {
+                webhook: row.get(0)?,
+                application: row.get(1)?,
+                state: row.get(2)?,
+                token: row.get(3)?,
+            })
+        });
+        standing.optional()
+    }
+
+    fn settle(&mut self, settlement: &Settlement) -> rusqlite::Result<bool> {
+        let id = settlement.id;
+        let Some(standing) = self.standing(id)? else {
+            return Ok(false);
+        };
+        if standing.token != settlement.token || !standing.is_pending() {
+            return Ok(false);
+        }
+        if let Some(attempt) = &settlement.attempt {
+            self.record(id, attempt)?;
+        }
+        match &settlement.verdict {
+            Verdict::Delivered => self.end(id, &standing, state::DELIVERED, None)?,
+            Verdict::Dead { reason } => self.end(id, &standing, state::DEAD, Some(reason))?,
+            Verdict::Retry { at } => self.put_off(id.0, at.timestamp_millis())?,
+            Verdict::Released => self.put_off(id.0, self.now)?,
+        }
+        Ok(true)
+    }
+
+    fn record(&mut self, id: DeliveryId, attempt: &Attempted) -> rusqlite::Result<()> {
+        self.add_attempt.execute(params![
+            id.0,
+            attempt.at.timestamp_millis(),
+            attempt.milliseconds.cast_signed(),
+            attempt.status,
+            attempt.error,
+            attempt.excerpt,
+        ])?;
+        self.count_attempt.execute([id.0])?;
+        Ok(())
+    }
+
+    fn put_off(&mut self, delivery: i64, at: i64) -> rusqlite::Result<()> {
+        self.put_off.execute([delivery, at])?;
+        Ok(())
+    }
+
+    /// A delivery is over: the next one of its application goes.
+    fn end(
+        &mut self,
+        id: DeliveryId,
+        standing: &Standing,
+        state: i64,
+        reason: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        self.end.execute(params![id.0, state, self.now, reason])?;
+        let lane = [standing.application, standing.webhook];
+        let next = self.next.query_row(lane, |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
+        });
+        if let Some((next, at, token)) = next.optional()?
+            // Under a lease, or after an attempt, it has a time of its own.
+            && at > self.now
+            && token == 0
+        {
+            self.put_off(next, self.now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Webhooks as rows.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::store::outbox::{Health, Webhook};
+use crate::store::sqlite::connection::unavailable;
+use crate::store::sqlite::row::get;
+use crate::store::sqlite::write::Write;
+use crate::store::stored::Problem;
+use crate::store::{InstitutionId, StoreError};
+use crate::webhook::Endpoint;
+
+use super::restore_time;
+
+/// Webhooks with their institutions; to be followed by a condition. One that was removed has no id.
+macro_rules! webhooks {
+    ($condition:literal) => {
+        concat!(
+            "SELECT w.no, w.id, i.id, w.settings, w.kinds, w.enabled, w.created_at, w.revision, \
+             w.failing_since, w.not_before FROM webhook w \
+             LEFT JOIN institution i ON i.no = w.institution WHERE w.id IS NOT NULL ",
+            $condition
+        )
+    };
+}
+
+pub(super) fn by_id(connection: &Connection, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+    let numbered = with_number(connection, id).map_err(unavailable)?;
+    numbered.map(|(_, webhook)| webhook).transpose()
+}
+
+/// The number of the row, and what stands there.
+pub(super) fn with_number(
+    connection: &Connection,
+    id: Uuid,
+) -> rusqlite::Result<Option<(i64, Result<Webhook, StoreError>)>> {
+    connection
+        .prepare_cached(webhooks!("AND w.id = ?1"))?
+        .query_row([id.as_bytes().as_slice()], |row| {
+            Ok((row.get(0)?, webhook(row)))
+        })
+        .optional()
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    institution: Option<&InstitutionId>,
+) -> Result<Vec<Webhook>, StoreError> {
+    let sql = match institution {
+        Some(_) => {
+            webhooks!(
+                "AND w.institution = (SELECT no FROM institution WHERE id = ?1) ORDER BY w.no"
+            )
+        }
+        None => webhooks!("AND ?1 IS NULL ORDER BY w.no"),
+    };
+    let institution = institution.map(InstitutionId::as_str);
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let rows = statement
+        .query_map([institution], |row| Ok(webhook(row)))
+        .map_err(unavailable)?;
+    rows.map(|row| row.map_err(unavailable)?).collect()
+}
+
+/// Reads a row with its checks; what is wrong is reported with the row's key.
+fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
+    let id = || -> Result<Uuid, Problem> {
+        let bytes: Vec<u8> = get(row, 1, "webhook.id")?;
+        Uuid::from_slice(&bytes).map_err(|error| format!("webhook.id: {error}"))
+    };
+    let key = || match (id(), row.get::<_, i64>(0)) {
+        (Ok(id), _) => format!("webhook {id}"),
+        (_, Ok(number)) => format!("webhook row {number}"),
+        _ => "a row of table webhook".to_owned(),
+    };
+    let read = || -> Result<Webhook, Problem> {
+        let institution: String = get(row, 2, "institution.id")?;
+        let settings: String = get(row, 3, "webhook.settings")?;
+        let endpoint = Endpoint::from_stored(&settings)?;
+        let kinds: i64 = get(row, 4, "webhook.kinds")?;
+        let enabled: i64 = get(row, 5, "webhook.enabled")?;
+        if kinds != i64::from(endpoint.kinds.bits()) || enabled != i64::from(endpoint.is_enabled())
+        {
+            return Err(format!(
+                "its columns (kinds {kinds}, enabled {enabled}) are not what its settings say"
+            ));
+        }
+        let time = |index, column| -> Result<_, Problem> {
+            let milliseconds: Option<i64> = get(row, index, column)?;
+            milliseconds.map(restore_time).transpose()
+        };
+        let revision: i64 = get(row, 7, "webhook.revision")?;
+        Ok(Webhook {
+            id: id()?,
+            institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
+            endpoint,
+            created_at: restore_time(get(row, 6, "webhook.created_at")?)?,
+            revision: revision.cast_unsigned(),
+            health: Health {
+                failing_since: time(8, "webhook.failing_since")?,
+                not_before: time(9, "webhook.not_before")?,
+            },
+        })
+    };
+    read().map_err(|problem| StoreError::corrupt(key(), problem))
+}
+
+pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<bool> {
+    let institution = write.institution_or_new(&webhook.institution)?;
+    let health = webhook.health;
+    let added = write
+        .connection()
+        .prepare_cached(
+            "INSERT INTO webhook (id, institution, kinds, enabled, settings, created_at, revision, \
+             failing_since, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(params![
+            webhook.id.as_bytes().as_slice(),
+            institution,
+            webhook.endpoint.kinds.bits(),
+            webhook.endpoint.is_enabled(),
+            webhook.endpoint.to_stored(),
+            webhook.created_at.timestamp_millis(),
+            webhook.revision.cast_signed(),
+            health.failing_since.map(|it| it.timestamp_millis()),
+            health.not_before.map(|it| it.timestamp_millis()),
+        ])?;
+    write.forget_subscribers();
+    Ok(added == 1)
+}
+
+pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<bool> {
+    let put = write
+        .connection()
+        .prepare_cached(
+            "UPDATE webhook SET kinds = ?3, enabled = ?4, settings = ?5, revision = revision + 1, \
+             failing_since = iif(enabled < ?4, NULL, failing_since), \
+             not_before = iif(enabled < ?4, NULL, not_before) WHERE id = ?1 AND revision = ?2",
+        )?
+        .execute(params![
+            webhook.id.as_bytes().as_slice(),
+            webhook.revision.cast_signed(),
+            webhook.endpoint.kinds.bits(),
+            webhook.endpoint.is_enabled(),
+            webhook.endpoint.to_stored(),
+        ])?;
+    write.forget_subscribers();
+    Ok(put == 1)
+}
+
+/// From now on there is no such webhook. What belongs to it is cleared away afterwards.
+pub(super) fn remove(write: &mut Write<'_>, id: Uuid) -> rusqlite::Result<bool> {
+    let removed = write
+        .connection()
+        .prepare_cached("UPDATE webhook SET id = NULL, enabled = 0 WHERE id = ?1")?
+        .execute([id.as_bytes().as_slice()])?;
+    write.forget_subscribers();
+    Ok(removed == 1)
+}
+
+pub(super) fn set_health(
+    connection: &Connection,
+    health: &[(Uuid, Health)],
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE webhook SET failing_since = ?2, not_before = ?3 WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    for (id, health) in health {
+        statement.execute(params![
+            id.as_bytes().as_slice(),
+            health.failing_since.map(|it| it.timestamp_millis()),
+            health.not_before.map(|it| it.timestamp_millis()),
+        ])?;
+    }
+    Ok(())
+}

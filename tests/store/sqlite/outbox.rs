@@ -1,0 +1,466 @@
+//! Webhooks and deliveries in a file: edited by hand, failing halfway, written by others, only read.
+
+use std::path::Path;
+
+use certificate_lifecycle::Action;
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::{
+    Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, ExecuteError, Outbox,
+    SqliteStore, StoreError, Verdict,
+};
+use chrono::TimeDelta;
+
+use super::{dump, edit, engine, file_with_every_kind, no_file};
+use crate::harness::Sqlite;
+use crate::outbox_world::{
+    Post, dead, endpoint, hook, of_ours, of_theirs, retry, settlement, told,
+};
+use crate::support::at;
+use crate::world::{TestClock, act, check, engine_on, every_kind_with_keys, submit, upload};
+
+fn corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+    match answer {
+        Err(StoreError::Corrupt { row, problem }) => format!("{row}: {problem}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_injected<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable { reason, .. }) if reason.contains("injected"))
+}
+
+async fn all(store: &SqliteStore) -> Vec<Delivery> {
+    let all = store.deliveries(DeliveryFilter::default(), None, 10_000);
+    all.await.unwrap()
+}
+
+/// What is where, in rows of the table of deliveries.
+async fn made(path: &Path) -> usize {
+    all(&SqliteStore::open(path).unwrap()).await.len()
+}
+
+#[tokio::test]
+async fn an_upgraded_file_delivers_what_comes() {
+    // Given a file that the version before outboxes left
+    let file = no_file().await;
+    edit(&file.path(), include_str!("../migrations/sqlite-3.sql"));
+    let today = file_with_every_kind().await;
+    let expected = check(&engine(&today.path())).await;
+    let store = SqliteStore::open(file.path()).unwrap();
+    let engine = engine_on(store.clone(), &TestClock::default());
+    assert_eq!(check(&engine).await, expected);
+    // Then nothing of the past is delivered, and all that comes
+    assert!(store.add_webhook(of_ours(1)).await.unwrap());
+    for request in every_kind_with_keys() {
+        assert!(engine.execute(request).await.unwrap().replayed);
+    }
+    assert_eq!(all(&store).await, []);
+    let _ = engine.execute(act(9, Action::Approve)).await.unwrap();
+    let delivery = all(&store).await.remove(0);
+    assert_eq!((delivery.webhook, delivery.version), (hook(1), 5));
+}
+
+#[tokio::test]
+async fn settings_that_are_corrupt_are_told_and_left_alone() {
+    for (sql, problem) in [
+        ("settings = ''", "its settings cannot be read"),
+        ("settings = '{}'", "its settings cannot be read"),
+        ("settings = replace(settings, 'https:', 'gopher:')", "http"),
+        (
+            "settings = replace(settings, 'whsec_', 'secret_')",
+            "its secret",
+        ),
+        ("kinds = 1", "its columns (kinds 1, enabled 1)"),
+        ("enabled = 0", "enabled 0"),
+        ("institution = 99", "institution.id is missing"),
+        ("created_at = 9223372036854775807", "there is no time"),
+        ("not_before = -9223372036854775808", "there is no time"),
+    ] {
+        // Given two webhooks, each with a delivery, one of them edited by hand
+        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
+        post.done(submit(0)).await;
+        let path = post.harness.path();
+        edit(&path, &format!("UPDATE webhook SET {sql} WHERE no = 1"));
+        let before = dump(&path);
+        // Then whoever reads it is told which
+        let told_of = |text: String| {
+            let row = format!("webhook {}", hook(1));
+            assert!(
+                text.starts_with(&row) && text.contains(problem),
+                "{sql}: {text}"
+            );
+            // And no secret
+            assert!(!text.contains("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "{text}");
+        };
+        told_of(corrupt(post.store.webhook(hook(1)).await));
+        told_of(corrupt(post.store.webhooks(None).await));
+        let claim = |numbers: &[u64]| Claim {
+            now: at(0),
+            lease: TimeDelta::seconds(60),
+            wanted: numbers.iter().map(|it| (hook(*it), 5)).collect(),
+        };
+        told_of(corrupt(post.store.claim(claim(&[1])).await));
+        assert_eq!(dump(&path), before, "{sql}");
+        // And the other is sent to all the same
+        assert_eq!(post.store.webhook(hook(2)).await.unwrap(), Some(of_ours(2)));
+        let batch = post.store.claim(claim(&[1, 2])).await.unwrap();
+        assert_eq!(
+            (batch.deliveries.len(), batch.webhooks),
+            (1, vec![of_ours(2)])
+        );
+        told_of(corrupt(post.store.claim(claim(&[1, 2])).await));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_whose_id_is_none_is_told() {
+    let post = Post::<Sqlite>::with([of_ours(1)]).await;
+    edit(&post.harness.path(), "UPDATE webhook SET id = X'00'");
+    let text = corrupt(post.store.webhooks(None).await);
+    assert!(text.starts_with("webhook row 1: "), "{text}");
+}
+
+#[tokio::test]
+async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
+    for (sql, problem) in [
+        (
+            "UPDATE delivery SET state = 4 WHERE no = 2",
+            "state must be 0 to 3",
+        ),
+        (
+            "UPDATE delivery SET event = 99 WHERE no = 2",
+            "event.version is missing",
+        ),
+        (
+            "UPDATE delivery SET event = 1 WHERE no = 2",
+            "belongs to another application",
+        ),
+        (
+            "UPDATE delivery SET created_at = 9223372036854775807 WHERE no = 2",
+            "no time",
+        ),
+        (
+            "UPDATE delivery SET attempts = -1 WHERE no = 2",
+            "delivery.attempts",
+        ),
+        (
+            "UPDATE event SET kind = 99 WHERE seq = 2",
+            "kind must be 0 to 5",
+        ),
+        ("DELETE FROM application WHERE no = 2", "application"),
+    ] {
+        // Given three deliveries, one of them edited by hand
+        let post = Post::<Sqlite>::with([of_ours(1)]).await;
+        for number in 0..3 {
+            post.done(submit(number)).await;
+        }
+        let path = post.harness.path();
+        edit(&path, sql);
+        let before = dump(&path);
+        // Then what comes before it is told first, and then which it is
+        let filter = DeliveryFilter::default;
+        let page = post.store.deliveries(filter(), None, 10).await.unwrap();
+        assert_eq!(page.len(), 1, "{sql}");
+        let text = corrupt(post.store.deliveries(filter(), Some(page[0].id), 10).await);
+        assert!(
+            text.starts_with("delivery 2: ") && text.contains(problem),
+            "{sql}: {text}"
+        );
+        let page = post
+            .store
+            .deliveries(filter(), Some(DeliveryId(2)), 10)
+            .await;
+        assert_eq!(page.unwrap().len(), 1, "{sql}");
+        assert_eq!(dump(&path), before, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_without_its_event_is_claimed_so_that_somebody_settles_it() {
+    for (sql, problem) in [
+        (
+            "UPDATE delivery SET event = 99 WHERE no = 1",
+            "has no event 99",
+        ),
+        (
+            "UPDATE event SET kind = 99 WHERE seq = 1",
+            "kind must be 0 to 5",
+        ),
+        // An event of another institution is told to nobody.
+        (
+            "UPDATE delivery SET event = 3 WHERE no = 1",
+            "has no event 3",
+        ),
+    ] {
+        let post = Post::<Sqlite>::with([of_ours(1)]).await;
+        post.done(submit(0)).await;
+        post.done(submit(1)).await;
+        post.done(crate::outbox_world::in_theirs(submit(2))).await;
+        edit(&post.harness.path(), sql);
+        let claimed = post.claim(1, 0).await;
+        assert_eq!(claimed.len(), 2, "{sql}");
+        let (broken, whole): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|it| it.event.is_err());
+        let text = broken[0].event.clone().unwrap_err();
+        assert!(text.contains(problem), "{sql}: {text}");
+        assert_eq!(told(&whole[0]), (1, 1));
+        post.settle(0, &broken[0], dead()).await;
+        post.settle(0, &whole[0], Verdict::Delivered).await;
+        assert_eq!(post.store.due().await.unwrap(), [], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_written_takes_its_event_along() {
+    for how in ["ABORT", "FAIL", "ROLLBACK"] {
+        // Given a store in which the delivery to one of two webhooks fails
+        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
+        post.done(upload(0)).await;
+        let path = post.harness.path();
+        let trigger = format!(
+            "CREATE TRIGGER fault BEFORE INSERT ON delivery WHEN NEW.webhook = 2 \
+             BEGIN SELECT RAISE({how}, 'injected'); END"
+        );
+        edit(&path, &trigger);
+        let before = dump(&path);
+        // Then nothing happened at all
+        for request in [submit(1), act(0, Action::Fail)] {
+            match post.engine.execute(request).await {
+                Err(ExecuteError::Store(error)) => assert!(is_injected::<()>(&Err(error))),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(dump(&path), before, "{how}");
+        }
+        // And others go on, beside it and after it
+        let theirs = crate::outbox_world::in_theirs(submit(5));
+        let answers = post.engine.execute_many(vec![submit(4), theirs]).await;
+        assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
+        edit(&path, "DROP TRIGGER fault");
+        post.done(submit(1)).await;
+        assert_eq!(post.made(1).await, [(0, 1), (1, 1)]);
+        assert_eq!(post.made(2).await, [(0, 1), (1, 1)]);
+        assert_eq!(post.made(3).await, [(5, 1)]);
+    }
+}
+
+/// Everything that the writer does for an outbox, each once.
+async fn changes(post: &Post<Sqlite>, held: &Claimed) -> Vec<Result<(), StoreError>> {
+    let store = &post.store;
+    let ids: Vec<_> = all(store).await.iter().map(|it| it.id).collect();
+    let mut webhook = of_ours(1);
+    webhook.endpoint = endpoint(7);
+    let claim = Claim {
+        now: at(100),
+        lease: TimeDelta::seconds(60),
+        wanted: vec![(hook(1), 5)],
+    };
+    let settled = settlement(held, Verdict::Delivered);
+    vec![
+        store.add_webhook(of_ours(9)).await.map(|_| ()),
+        store.put_webhook(webhook).await.map(|_| ()),
+        store.claim(claim).await.map(|_| ()),
+        store
+            .settle(at(0), vec![settled], Vec::new())
+            .await
+            .map(|_| ()),
+        store
+            .abandon(at(0), vec![ids[0]], "no".to_owned())
+            .await
+            .map(|_| ()),
+        store.redeliver(at(0), ids).await.map(|_| ()),
+        store.remove_webhook(hook(1)).await.map(|_| ()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
+    for how in ["ABORT", "FAIL", "ROLLBACK"] {
+        // Given a store in which whatever is done to webhook 1 and its delivery fails
+        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
+        post.done(submit(0)).await;
+        let held = post.claim_one(2, 0).await;
+        let path = post.harness.path();
+        for (name, when, condition) in [
+            ("a", "INSERT ON webhook", "NEW.no = 3"),
+            ("b", "UPDATE ON webhook", "NEW.no = 1"),
+            ("c", "UPDATE ON delivery", "NEW.no = 1"),
+            ("d", "INSERT ON attempt", "TRUE"),
+        ] {
+            edit(
+                &path,
+                &format!(
+                    "CREATE TRIGGER fault_{name} AFTER {when} WHEN {condition} \
+                     BEGIN SELECT RAISE({how}, 'injected'); END"
+                ),
+            );
+        }
+        // When they are done while others write
+        let engine = post.engine.clone();
+        let writes = tokio::spawn(async move {
+            for number in 100..200 {
+                let _ = engine.execute(submit(number)).await.unwrap();
+            }
+        });
+        let answers = changes(&post, &held).await;
+        // Then each says so but the last but one, which changed nothing: it found nothing that was over
+        let failed: Vec<_> = answers.iter().map(is_injected).collect();
+        assert_eq!(
+            failed,
+            [true, true, true, true, true, false, true],
+            "{answers:?}"
+        );
+        writes.await.unwrap();
+        // And all is as it was, with what was written
+        for number in [1, 2] {
+            assert_eq!(post.made(number).await.len(), 101);
+            assert_eq!(post.webhook(number).await, of_ours(number));
+        }
+        for delivery in all(&post.store).await {
+            assert_eq!(delivery.status, DeliveryStatus::Pending);
+            assert_eq!(post.store.attempts(delivery.id).await.unwrap(), []);
+        }
+        edit(
+            &path,
+            "DROP TRIGGER fault_a; DROP TRIGGER fault_b; DROP TRIGGER fault_c; DROP TRIGGER fault_d",
+        );
+        assert_eq!(post.claim_of(0, &[(1, 1)]).await.deliveries.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() {
+    // Given a webhook that was removed by somebody who came no further
+    let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
+    for number in 0..3 {
+        post.done(submit(number)).await;
+    }
+    let held = post.claim(1, 0).await;
+    post.settle(0, &held[0], retry(1)).await;
+    post.settle(0, &held[1], dead()).await;
+    let path = post.harness.path();
+    edit(
+        &path,
+        "UPDATE webhook SET id = NULL, enabled = 0 WHERE no = 1",
+    );
+    // Then there is nothing of it
+    assert_eq!(post.store.webhooks(None).await.unwrap(), [of_ours(2)]);
+    assert!(
+        all(&post.store)
+            .await
+            .iter()
+            .all(|it| it.webhook == hook(2))
+    );
+    assert_eq!(post.store.backlog().await.unwrap().len(), 1);
+    for claimed in &held {
+        assert_eq!(post.store.attempts(claimed.id).await.unwrap(), []);
+        assert!(!post.settled(2, claimed, Verdict::Delivered).await);
+    }
+    let ids: Vec<_> = held.iter().map(|it| it.id).collect();
+    assert_eq!(post.store.redeliver(at(2), ids.clone()).await.unwrap(), 0);
+    let abandoned = post.store.abandon(at(2), ids, "no".to_owned());
+    assert_eq!(abandoned.await.unwrap(), 0);
+    post.done(submit(3)).await;
+    assert_eq!(made(&path).await, 4);
+    // And whoever forgets what is old clears it away
+    assert_eq!(post.store.prune(at(-1_000), 10).await.unwrap(), 0);
+    let rows = dump(&path);
+    let count = |table: &str| rows.iter().filter(|it| it.starts_with(table)).count();
+    assert_eq!(
+        (count("webhook "), count("delivery "), count("attempt ")),
+        (1, 4, 0)
+    );
+}
+
+#[tokio::test]
+async fn an_outbox_that_is_only_read_says_so() {
+    let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
+    post.done(submit(0)).await;
+    let claimed = post.claim_one(1, 0).await;
+    post.settle(0, &claimed, retry(10)).await;
+    let path = post.harness.path();
+    let (deliveries, due) = (all(&post.store).await, post.store.due().await.unwrap());
+    let Post { harness, .. } = post;
+    assert_eq!(harness.path(), path);
+    let before = dump(&path);
+    let store = SqliteStore::open_read_only(&path).unwrap();
+    // Reads answer as ever
+    assert_eq!(all(&store).await, deliveries);
+    assert_eq!(store.due().await.unwrap(), due);
+    assert_eq!(store.attempts(claimed.id).await.unwrap().len(), 1);
+    assert_eq!(store.backlog().await.unwrap().len(), 2);
+    assert_eq!(store.webhook(hook(1)).await.unwrap(), Some(of_ours(1)));
+    // Changes are refused as commands are
+    let claim = Claim {
+        now: at(100),
+        lease: TimeDelta::seconds(60),
+        wanted: vec![(hook(1), 5)],
+    };
+    let settled = settlement(&claimed, Verdict::Delivered);
+    let ids = vec![claimed.id];
+    for answer in [
+        store.add_webhook(of_ours(9)).await.map(|_| ()),
+        store.put_webhook(of_ours(1)).await.map(|_| ()),
+        store.remove_webhook(hook(1)).await.map(|_| ()),
+        store.claim(claim).await.map(|_| ()),
+        store
+            .settle(at(0), vec![settled], Vec::new())
+            .await
+            .map(|_| ()),
+        store.redeliver(at(0), ids.clone()).await.map(|_| ()),
+        store.abandon(at(0), ids, "no".to_owned()).await.map(|_| ()),
+        store.prune(at(0), 5).await.map(|_| ()),
+    ] {
+        let Err(StoreError::Unavailable { reason, .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(reason.contains("for reading only"), "{reason}");
+    }
+    assert_eq!(dump(&path), before);
+}
+
+#[tokio::test]
+async fn who_follows_events_is_not_woken_by_deliveries() {
+    use certificate_lifecycle::store::{SqliteOptions, Store};
+    use std::time::Duration;
+
+    // Given a store that looks for others' events once an hour
+    let file = no_file().await;
+    let options = SqliteOptions {
+        poll: Duration::from_hours(1),
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open_with(file.path(), options).unwrap();
+    let engine: Engine<SqliteStore> = engine_on(store.clone(), &TestClock::default());
+    let mut wake = store.wake();
+    let mut is_woken = async || {
+        let patience = Duration::from_millis(100);
+        tokio::time::timeout(patience, wake.wait()).await.is_ok()
+    };
+    assert!(store.add_webhook(of_ours(1)).await.unwrap());
+    assert!(!is_woken().await);
+    // Events, settings and what is redelivered wake whoever sends
+    let _ = engine.execute(submit(0)).await.unwrap();
+    assert!(is_woken().await);
+    assert!(store.put_webhook(of_ours(1)).await.unwrap());
+    assert!(is_woken().await);
+    let claim = Claim {
+        now: at(0),
+        lease: TimeDelta::seconds(60),
+        wanted: vec![(hook(1), 5)],
+    };
+    let claimed = store.claim(claim).await.unwrap().deliveries;
+    let settled = vec![settlement(&claimed[0], Verdict::Delivered)];
+    assert_eq!(
+        store.settle(at(0), settled, Vec::new()).await.unwrap(),
+        [true]
+    );
+    assert!(
+        !is_woken().await,
+        "claims and settlements are nobody else's news"
+    );
+    assert_eq!(
+        store.redeliver(at(0), vec![claimed[0].id]).await.unwrap(),
+        1
+    );
+    assert!(is_woken().await);
+}
