@@ -15,7 +15,7 @@ mod world;
 
 use world::REPLAY;
 
-/// How many steps a test run takes, unless SIMULATION_STEPS says otherwise.
+/// How many steps a test run takes, unless `SIMULATION_STEPS` says otherwise.
 const STEPS: u64 = 1_000_000;
 
 fn environment(name: &str) -> Option<u64> {

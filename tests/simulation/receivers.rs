@@ -73,12 +73,12 @@ impl Wire {
         let old = secrets.old().iter().map(|old| old.secret.clone());
         let verifier = Verifier::new(old.chain([secrets.current().clone()]));
         // The sender's clock may be wrong by seconds, the wire slow.
-        let verified = verifier.verify(headers, &request.body, self.world.now());
-        let verified = verified.unwrap_or_else(|error| panic!("refused by the receiver: {error}"));
-        let event_id = verified.event_id.unwrap();
+        let event = verifier.verify(headers, &request.body, self.world.now());
+        let event = event.unwrap_or_else(|error| panic!("refused by the receiver: {error}"));
+        let event_id = event.event_id.unwrap();
         let mut record = self.world.record();
         let (uuid, version) = record.events[&event_id];
-        check(uuid == verified.payload.uuid(), || {
+        check(uuid == event.payload.uuid(), || {
             format!("{uuid}: another one's event id")
         });
         let place = (id, uuid, version);
@@ -87,7 +87,7 @@ impl Wire {
             || format!("{place:?}: delivered to another institution"),
         );
         let wants: EventKinds = webhook.endpoint.kinds;
-        check(wants.contains(verified.payload.kind()), || {
+        check(wants.contains(event.payload.kind()), || {
             format!("{place:?} was not wanted")
         });
         check(record.expected.contains(&place), || {

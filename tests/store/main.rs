@@ -247,7 +247,8 @@ macro_rules! outbox_conformance {
                     attempts_come_back_in_order,
                     health_is_recorded_with_what_is_settled,
                     what_is_over_can_be_redelivered,
-                    what_is_pending_can_be_abandoned
+                    what_is_pending_can_be_abandoned,
+                    a_token_is_good_for_one_settlement
                 }
                 outbox_reading::{
                     deliveries_are_filtered_by_everything,
@@ -274,7 +275,7 @@ macro_rules! outbox_conformance {
 
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
-outbox_conformance!(postgres_outbox, harness::Postgres);
+outbox_conformance!(postgres_server_outbox, harness::Postgres);
 
 /// What is promised about order, where transactions take their time.
 mod slow_postgres_server {
@@ -290,5 +291,9 @@ mod slow_postgres_server {
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
         idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
         batches::{nobody_ever_sees_half_of_all_or_none}
+        outbox_races::{
+            two_who_claim_at_once_never_get_the_same,
+            those_who_claim_settle_and_write_at_once_lose_nothing
+        }
     }
 }

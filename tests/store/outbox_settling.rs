@@ -231,3 +231,36 @@ pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
     let due = post.store.due().await.unwrap();
     assert_eq!(due, []);
 }
+
+pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    for (start, verdict) in (0..)
+        .step_by(1_000)
+        .zip([retry(10), Verdict::Released, retry(20)])
+    {
+        let claimed = post.claim_next(1, start).await;
+        let attempts = post.store.attempts(claimed.id).await.unwrap().len();
+        // Given an answer that was lost, so that it is told again
+        assert!(post.settled(start, &claimed, verdict.clone()).await);
+        assert!(!post.settled(start, &claimed, verdict).await);
+        // Then it was told once
+        let delivery = post.delivery(claimed.id).await;
+        let now = post.store.attempts(claimed.id).await.unwrap().len();
+        assert_eq!(now, attempts + 1);
+        assert_eq!(usize::try_from(delivery.attempts).unwrap(), now);
+    }
+    // Nor does a lease outlive that somebody abandons its delivery, and sends it again
+    let claimed = post.claim_next(1, 10_000).await;
+    let abandoned = post
+        .store
+        .abandon(at(10_000), vec![claimed.id], "no".to_owned());
+    assert_eq!(abandoned.await.unwrap(), 1);
+    let redelivered = post.store.redeliver(at(10_000), vec![claimed.id]);
+    assert_eq!(redelivered.await.unwrap(), 1);
+    assert!(!post.settled(10_000, &claimed, Verdict::Delivered).await);
+    assert_eq!(
+        post.delivery(claimed.id).await.status,
+        DeliveryStatus::Pending
+    );
+}

@@ -6,6 +6,7 @@ mod faults;
 mod limits;
 mod migration;
 mod misconfigured;
+mod outbox;
 mod restored;
 mod rights;
 mod runtimes;

@@ -61,6 +61,7 @@ async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read(
          DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO blind', current_schema()); END $$; \
          GRANT SELECT ON certlife_schema, certlife_feed, certlife_idempotency TO blind; \
          GRANT SELECT, INSERT, UPDATE ON certlife_application TO blind; \
+         GRANT SELECT ON certlife_webhook TO blind; GRANT INSERT ON certlife_delivery TO blind; \
          GRANT INSERT, SELECT (uuid, version, kind, at, text, transaction) ON certlife_event TO blind",
     )
     .await;

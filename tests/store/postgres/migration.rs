@@ -1,11 +1,15 @@
 //! A database of every earlier version is upgraded, and goes on.
 
-use certificate_lifecycle::store::{PostgresStore, StoreError};
+use certificate_lifecycle::Action;
+use certificate_lifecycle::store::{
+    Delivery, DeliveryFilter, ExecuteError, Outbox, PostgresStore, Refusal, StoreError,
+};
 
 use super::{dump, edit, engine, fresh, impatient};
 use crate::harness::{Harness, Postgres};
+use crate::outbox_world::of_ours;
 use crate::server::client;
-use crate::world::{World, check, goes_on};
+use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
 /// The databases that earlier versions left: each with one of every kind of application, every command
 /// with a key.
@@ -62,6 +66,28 @@ async fn every_earlier_version_is_upgraded_and_goes_on() {
         assert_eq!(events(&seen), events(&expected));
         goes_on(&engine).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_refused_before_stays_refused_and_webhooks_hear_of_what_comes() {
+    let schema = Postgres::fresh().await;
+    edit(&schema, EARLIER[2]).await;
+    let store = PostgresStore::connect(schema.url()).await.unwrap();
+    assert!(store.add_webhook(of_ours(1)).await.unwrap());
+    let engine = engine_on(store.clone(), &TestClock::default());
+    let again = act(5, Action::Approve).with_key(key("5-refused"));
+    let answer = engine.execute(again).await;
+    assert!(
+        matches!(answer, Err(ExecuteError::Refused(Refusal::Repeated { .. }))),
+        "{answer:?}"
+    );
+    goes_on(&engine).await;
+    let made = store.deliveries(DeliveryFilter::default(), None, 100);
+    let made = made.await.unwrap();
+    assert!(made.iter().any(|it| it.application == id(100)));
+    // Nothing of what was recorded before.
+    let filter = |it: &&Delivery| it.application != id(100) && it.version == 1;
+    assert_eq!(made.iter().find(filter), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

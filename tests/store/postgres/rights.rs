@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, StoreError,
+    Claim, Cursor, ExecuteError, Filter, Health, ListQuery, Order, Outbox, PostgresStore,
+    StoreError, Verdict,
 };
 
 use super::{edit, engine, impatient};
 use crate::harness::{Harness, Postgres};
+use crate::outbox_world::{LEASE, PLENTY, Post, hook, of_ours, settlement, told};
 use crate::server::{Server, in_schema, server};
+use crate::support::at;
 use crate::world::{World, act, check, goes_on, id, ours, submit, upload};
 
 fn name_of(schema: &Postgres) -> &str {
@@ -33,8 +36,26 @@ const READS: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
 
 const WRITES: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
     GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}; \
-    GRANT INSERT ON certlife_application, certlife_event, certlife_idempotency TO {role}; \
+    GRANT INSERT ON certlife_application, certlife_event, certlife_idempotency, \
+        certlife_delivery TO {role}; \
     GRANT UPDATE ON certlife_application, certlife_feed TO {role}";
+
+/// The same, without the secrets of the webhooks.
+const WRITES_WITHOUT_SECRETS: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+    GRANT SELECT ON certlife_schema, certlife_feed, certlife_application, certlife_event, \
+        certlife_idempotency TO {role}; \
+    GRANT SELECT (id, institution, kinds, enabled) ON certlife_webhook TO {role}; \
+    GRANT INSERT ON certlife_application, certlife_event, certlife_idempotency, \
+        certlife_delivery TO {role}; \
+    GRANT UPDATE ON certlife_application TO {role}";
+
+const DELIVERS: &str = "GRANT USAGE ON SCHEMA {schema} TO {role}; \
+    GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}; \
+    GRANT INSERT ON certlife_attempt TO {role}; \
+    GRANT UPDATE ON certlife_webhook, certlife_delivery TO {role}";
+
+const ADMINISTERS: &str = "GRANT INSERT ON certlife_webhook TO {role}; \
+    GRANT DELETE ON certlife_webhook, certlife_delivery, certlife_attempt TO {role}";
 
 const OPENS: &str = "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}";
 
@@ -84,6 +105,61 @@ async fn who_may_only_write_rows_goes_on() {
     world.every_kind_with_keys().await;
     let url = role(&world.harness, "writer", "", WRITES).await;
     goes_on(&engine(&url, impatient()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_read_the_secrets_of_webhooks_records_what_they_want() {
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    let url = role(&post.harness, "unaware", "", WRITES_WITHOUT_SECRETS).await;
+    let unaware = engine(&url, impatient()).await;
+    let _ = unaware.execute(submit(0)).await.unwrap();
+    let processing = unaware.execute(act(0, Action::BeginProcessing)).await;
+    let _ = processing.unwrap();
+    assert_eq!(post.made(1).await, [(0, 1), (0, 2)]);
+    let store = PostgresStore::connect(&url).await.unwrap();
+    let refused = store.webhook(hook(1)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("certlife_webhook"),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_only_deliver_delivers() {
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    post.done(act(0, Action::BeginProcessing)).await;
+    let url = role(&post.harness, "sender", "", DELIVERS).await;
+    let sender = PostgresStore::connect(&url).await.unwrap();
+    // It sends
+    for version in [1, 2] {
+        let claim = Claim {
+            now: at(0),
+            lease: LEASE,
+            wanted: vec![(hook(1), PLENTY)],
+        };
+        let claimed = sender.claim(claim).await.unwrap().deliveries;
+        assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);
+        let settlements = vec![settlement(&claimed[0], Verdict::Delivered)];
+        let health = vec![(hook(1), Health::default())];
+        let settled = sender.settle(at(0), settlements, health).await;
+        assert_eq!(settled.unwrap(), [true]);
+    }
+    let ids: Vec<_> = post.deliveries().await.iter().map(|it| it.id).collect();
+    let redelivered = sender.redeliver(at(1), ids.clone()).await;
+    assert_eq!(redelivered.unwrap(), 2);
+    let abandoned = sender.abandon(at(1), ids, "no".to_owned()).await;
+    assert_eq!(abandoned.unwrap(), 2);
+    // But it neither registers nor forgets
+    let _ = sender.add_webhook(of_ours(2)).await.unwrap_err();
+    let _ = sender.prune(at(9), 1).await.unwrap_err();
+    // Who administers does
+    let administers = ADMINISTERS.replace("{role}", "sender");
+    edit(&post.harness, &administers).await;
+    assert!(sender.add_webhook(of_ours(2)).await.unwrap());
+    assert_eq!(sender.prune(at(9), 9).await.unwrap(), 2);
+    assert!(sender.remove_webhook(hook(1)).await.unwrap());
+    assert_eq!(post.deliveries().await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

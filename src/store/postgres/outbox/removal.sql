@@ -1,11 +1,12 @@
--- Deletes deliveries of the webhook $1, up to $2 of each kind that the indexes know.
+-- Deletes deliveries of the webhook $1, up to $2 from each of the indexes that lead to them.
 WITH gone AS (
     DELETE FROM certlife_delivery WHERE number = ANY (ARRAY(
-        SELECT number FROM certlife_delivery WHERE webhook = $1 AND state = 0 LIMIT $2
+        SELECT number FROM certlife_delivery WHERE webhook BETWEEN $1 AND $1 AND state = 0
+        ORDER BY webhook, number LIMIT $2
     ) || ARRAY(
-        SELECT number FROM certlife_delivery WHERE webhook = $1 AND state = 1 LIMIT $2
+        SELECT number FROM certlife_delivery WHERE webhook = $1 AND state = 1 ORDER BY at LIMIT $2
     ) || ARRAY(
-        SELECT number FROM certlife_delivery WHERE webhook = $1 AND state >= 2 LIMIT $2
+        SELECT number FROM certlife_delivery WHERE webhook = $1 AND state >= 2 ORDER BY state, at LIMIT $2
     ))
     RETURNING number
 ),

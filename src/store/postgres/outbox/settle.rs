@@ -26,14 +26,15 @@ const HEALTH: &str = "\
     WHERE w.id = input.id AND NOT w.removed";
 
 const ABANDON: &str = "\
-    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
+    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + 1 \
     FROM unnest($1::bigint[]) AS input (number) \
     WHERE d.number = input.number AND d.state < 2 RETURNING d.uuid, d.webhook";
 
+/// So written, they are found by their numbers.
 const REDELIVER: &str = "\
     UPDATE certlife_delivery d SET state = 1, at = $2, attempts = 0, reason = NULL \
     FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND d.state >= 2 RETURNING d.number";
+    WHERE d.number = input.number AND CASE WHEN d.state >= 2 THEN true END RETURNING d.number";
 
 /// Applications and webhooks of which a delivery is over.
 type Lanes = BTreeSet<(Uuid, Uuid)>;

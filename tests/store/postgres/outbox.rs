@@ -1,0 +1,347 @@
+//! What only a server can do to an outbox: rows that were edited, dumps, plans, and many who wait for each
+//! other.
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use certificate_lifecycle::Action;
+use certificate_lifecycle::store::{
+    Claim, DeliveryFilter, DeliveryStatus, Health, Outbox, PostgresStore, StoreError, Verdict,
+};
+use chrono::TimeDelta;
+
+use super::edit;
+use crate::harness::{Harness, Postgres};
+use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, settlement, told};
+use crate::random::Random;
+use crate::server::{client, server};
+use crate::support::at;
+use crate::world::{act, engine_on, submit, upload};
+
+fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
+    Claim {
+        now: at(seconds),
+        lease: LEASE,
+        wanted: numbers.iter().map(|it| (hook(*it), PLENTY)).collect(),
+    }
+}
+
+fn is_told_of(error: &StoreError, row: &str) -> bool {
+    matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains(row)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_no_webhook_has_are_told_and_left_alone() {
+    const EDITS: [&str; 9] = [
+        "settings = ''",
+        "settings = '{}'",
+        "settings = replace(settings, 'https:', 'gopher:')",
+        "kinds = 1",
+        "enabled = true, settings = replace(settings, '\"secret\"', '\"disabled\":null,\"secret\"'), \
+         kinds = -1",
+        "institution = ''",
+        "revision = -1",
+        "created_at = 9223372036854775807",
+        "not_before = -9223372036854775808",
+    ];
+    for change in EDITS {
+        // Given two webhooks, of which one was edited
+        let post = Post::<Postgres>::with([of_ours(1), of_ours(2)]).await;
+        post.done(submit(0)).await;
+        let row = format!("webhook {}", hook(1));
+        let whole = "SELECT certlife_webhook::text FROM certlife_webhook ORDER BY number";
+        let client = client(post.harness.url()).await;
+        let sql = format!("UPDATE certlife_webhook SET {change} WHERE number = 1");
+        client.batch_execute(&sql).await.unwrap();
+        let edited: String = client.query(whole, &[]).await.unwrap()[0].get(0);
+        // Then whoever asks is told
+        let one = post.store.webhook(hook(1)).await.unwrap_err();
+        assert!(is_told_of(&one, &row), "{change}: {one}");
+        let all = post.store.webhooks(None).await.unwrap_err();
+        assert!(is_told_of(&all, &row), "{change}: {all}");
+        let claimed = post.store.claim(claim_at(0, &[1])).await.unwrap_err();
+        assert!(is_told_of(&claimed, &row), "{change}: {claimed}");
+        // The other one gets what is its own
+        let claimed = post.store.claim(claim_at(0, &[1, 2])).await.unwrap();
+        assert_eq!(claimed.deliveries.len(), 1, "{change}");
+        assert_eq!(claimed.webhooks, [post.webhook(2).await]);
+        assert_eq!(claimed.deliveries[0].webhook, hook(2));
+        // And nothing is changed
+        let left: String = client.query(whole, &[]).await.unwrap()[0].get(0);
+        assert_eq!(left, edited);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_event_is_told_and_the_others_are_sent() {
+    const EDITS: [&str; 5] = [
+        "UPDATE certlife_event SET kind = 99 WHERE uuid = $1",
+        "UPDATE certlife_event SET text = 'why?' WHERE uuid = $1",
+        "UPDATE certlife_application SET certificate_title = '' WHERE uuid = $1",
+        "DELETE FROM certlife_event WHERE uuid = $1",
+        "DELETE FROM certlife_application WHERE uuid = $1",
+    ];
+    for sql in EDITS {
+        // Given three deliveries, of which the event of one is none
+        let post = Post::<Postgres>::with([of_ours(1)]).await;
+        for number in 0..3 {
+            post.done(submit(number)).await;
+        }
+        let broken = crate::world::id(1);
+        let changed = client(post.harness.url()).await;
+        assert_eq!(changed.execute(sql, &[&broken]).await.unwrap(), 1);
+        // When they are claimed
+        let claimed = post
+            .store
+            .claim(claim_at(0, &[1]))
+            .await
+            .unwrap()
+            .deliveries;
+        // Then that one says why it cannot be sent
+        assert_eq!(claimed.len(), 3, "{sql}");
+        let problem = claimed[1].event.as_ref().unwrap_err();
+        assert!(problem.contains(&broken.to_string()), "{sql}: {problem}");
+        assert_eq!((told(&claimed[0]), told(&claimed[2])), ((0, 1), (2, 1)));
+        // And it can be given up
+        post.settle(0, &claimed[1], dead()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    let other = post.harness.open().await;
+    let far = TimeDelta::days(1);
+    let wanted = || vec![(hook(1), PLENTY)];
+    let claim = |now, lease| Claim {
+        now: at(now),
+        lease,
+        wanted: wanted(),
+    };
+    for (number, now) in (0..150_u64).zip((0..).step_by(2)) {
+        // Given a first version under a long lease, and, every other time, a second one
+        post.done(upload(number)).await;
+        let first = post.store.claim(claim(now, far)).await.unwrap().deliveries;
+        assert_eq!(first.iter().map(told).collect::<Vec<_>>(), [(number, 1)]);
+        let is_there = number % 2 == 0;
+        if is_there {
+            post.done(act(number, Action::Fail)).await;
+        }
+        // When it is settled, and at the same time the next one is recorded and claimed by somebody whose
+        // clock is behind, so that it would be put off to the end of the lease
+        let settling = {
+            let (store, settlement) = (
+                post.store.clone(),
+                settlement(&first[0], Verdict::Delivered),
+            );
+            tokio::spawn(async move { store.settle(at(now), vec![settlement], Vec::new()).await })
+        };
+        let claiming = {
+            let (store, claims) = (other.clone(), [claim(now - 1, far), claim(now - 1, far)]);
+            tokio::spawn(async move {
+                let mut claimed = Vec::new();
+                for claim in claims {
+                    claimed.extend(store.claim(claim).await.unwrap().deliveries);
+                }
+                claimed
+            })
+        };
+        if !is_there {
+            post.done(act(number, Action::Fail)).await;
+        }
+        assert_eq!(settling.await.unwrap().unwrap(), [true]);
+        let mut second = claiming.await.unwrap();
+        // Then it can be claimed at once, if that somebody has not got it
+        second.extend(
+            post.store
+                .claim(claim(now + 1, far))
+                .await
+                .unwrap()
+                .deliveries,
+        );
+        assert_eq!(second.iter().map(told).collect::<Vec<_>>(), [(number, 2)]);
+        post.settle(now + 1, &second[0], Verdict::Delivered).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
+    // Given twelve applications with four versions each, to two webhooks
+    let post = Post::<Postgres>::with([of_ours(1), of_ours(2)]).await;
+    for number in 0..12 {
+        post.versions(number, 4).await;
+    }
+    let ids: Vec<_> = post.deliveries().await.iter().map(|it| it.id).collect();
+    let mut random = Random::new("outbox deadlock");
+    // When six settle, abandon and redeliver the same ones, in any order
+    let mut calls = Vec::new();
+    for _ in 0..6 {
+        let store = post.harness.open().await;
+        let ids = ids.clone();
+        let mut random = Random::from_seed(random.next());
+        calls.push(tokio::spawn(async move {
+            for round in 0..40 {
+                let claimed = store.claim(claim_at(round, &[2, 1])).await.unwrap();
+                let some: Vec<_> = (0..10)
+                    .map(|_| ids[usize::try_from(random.below(ids.len() as u64)).unwrap()])
+                    .collect();
+                match random.below(3) {
+                    0 => drop(store.redeliver(at(round), some).await.unwrap()),
+                    1 => {
+                        let abandoned = store.abandon(at(round), some, "no".to_owned());
+                        drop(abandoned.await.unwrap());
+                    }
+                    _ => {}
+                }
+                let settlements = claimed.deliveries.iter().rev();
+                let settlements = settlements.map(|it| settlement(it, Verdict::Delivered));
+                let health = vec![(hook(2), Health::default()), (hook(1), Health::default())];
+                let settled = store.settle(at(round), settlements.collect(), health);
+                drop(settled.await.unwrap());
+            }
+        }));
+    }
+    for call in calls {
+        call.await.unwrap();
+    }
+    // Then all of them can be brought to an end, in order
+    for seconds in (1_000..).step_by(100) {
+        let claimed = post.claim_of(seconds, &[(1, PLENTY), (2, PLENTY)]).await;
+        for claimed in &claimed.deliveries {
+            post.settle(seconds, claimed, Verdict::Delivered).await;
+        }
+        if post.store.due().await.unwrap().is_empty() {
+            break;
+        }
+    }
+    let left = post.deliveries().await;
+    assert_eq!(left.len(), 96);
+    assert!(left.iter().all(|it| it.status != DeliveryStatus::Pending));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_was_cut_off_is_ended_by_pruning() {
+    let post = Post::<Postgres>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
+    post.versions(0, 3).await;
+    let claimed = post.claim_one(1, 0).await;
+    post.settle(0, &claimed, Verdict::Delivered).await;
+    // Given a webhook whose removal was cut off, and another of which something was recorded after it
+    edit(
+        &post.harness,
+        "UPDATE certlife_webhook SET removed = true, enabled = false WHERE number = 1; \
+         DELETE FROM certlife_webhook WHERE number = 2",
+    )
+    .await;
+    // Then nobody sees anything of them
+    assert_eq!(post.count_of(None).await, 1);
+    assert_eq!(post.deliveries().await.len(), 3);
+    assert_eq!(post.store.backlog().await.unwrap().len(), 1);
+    assert_eq!(post.store.webhook(hook(1)).await.unwrap(), None);
+    assert_eq!(post.claims(1, 0).await, []);
+    // And it is deleted when something is forgotten
+    for _ in 0..2 {
+        assert_eq!(post.store.prune(at(-1), 10).await.unwrap(), 0);
+    }
+    let sql = "SELECT (SELECT count(*) FROM certlife_delivery), \
+               (SELECT count(*) FROM certlife_webhook), (SELECT count(*) FROM certlife_attempt)";
+    let row = client(post.harness.url()).await.query_one(sql, &[]).await;
+    let row = row.unwrap();
+    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    assert_eq!(counts, [3, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outbox_is_restored_from_a_dump() {
+    // Given an outbox with something in every state
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    for number in 0..4 {
+        post.done(upload(number)).await;
+    }
+    let claimed = post.claim_of(0, &[(1, 3)]).await.deliveries;
+    post.settle(0, &claimed[0], Verdict::Delivered).await;
+    post.settle(0, &claimed[1], dead()).await;
+    let expected = (
+        post.deliveries().await,
+        post.store.webhooks(None).await.unwrap(),
+    );
+    // When it is dumped, and restored elsewhere
+    let from = post.harness.url().rsplit("%3D").next().unwrap();
+    let dumped = Command::new(server().program("pg_dump"))
+        .args(["--inserts", "--no-owner", "-n", from, "-d", &server().url()])
+        .output()
+        .unwrap();
+    assert!(dumped.status.success(), "{dumped:?}");
+    let restored = Postgres::fresh().await;
+    let to = restored.url().rsplit("%3D").next().unwrap();
+    let sql = String::from_utf8(dumped.stdout).unwrap();
+    let sql = sql.replace(&format!("CREATE SCHEMA {from};"), "");
+    let sql = sql.replace(&format!("{from}."), &format!("{to}."));
+    let lines = sql.lines().filter(|line| !line.starts_with('\\'));
+    let lines: Vec<_> = lines.collect();
+    edit(&restored, &lines.join("\n")).await;
+    // Then all of it is there
+    let store = PostgresStore::connect(restored.url()).await.unwrap();
+    let found = store.deliveries(DeliveryFilter::default(), None, 100).await;
+    assert_eq!(
+        (found.unwrap(), store.webhooks(None).await.unwrap()),
+        expected
+    );
+    // A lease is still somebody's, and what comes is new
+    let settlements = vec![settlement(&claimed[2], Verdict::Delivered)];
+    let settled = store.settle(at(1), settlements, Vec::new()).await;
+    assert_eq!(settled.unwrap(), [true]);
+    let engine = engine_on(store.clone(), &post.clock);
+    let _ = engine.execute(upload(4)).await.unwrap();
+    let claimed = store.claim(claim_at(1, &[1])).await.unwrap().deliveries;
+    assert_eq!(
+        claimed.iter().map(told).collect::<Vec<_>>(),
+        [(3, 1), (4, 1)]
+    );
+    let ids: HashSet<_> = expected.0.iter().map(|it| it.id).collect();
+    assert!(!ids.contains(&claimed[1].id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
+    // As the store's connections are set up.
+    const SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+        SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+        SET enable_bitmapscan = off; SET enable_sort = off";
+    const LOCK: &str = include_str!("../../../src/store/postgres/outbox/lock.sql");
+    // Given a long queue for each of twenty webhooks, one behind the other
+    let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
+    let client = client(post.harness.url()).await;
+    client.batch_execute(SETTINGS).await.unwrap();
+    let fill = "INSERT INTO certlife_delivery \
+                    (uuid, webhook, version, at, created_at, token, attempts, state) \
+                SELECT gen_random_uuid(), w.id, 1, n, n, 0, 0, n % 2 \
+                FROM generate_series(1, 5000) n, certlife_webhook w ORDER BY md5(w.id::text), n";
+    client.batch_execute(fill).await.unwrap();
+    let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
+    let last: uuid::Uuid = client.query_one(last, &[]).await.unwrap().get(0);
+    for analyze in ["", "ANALYZE"] {
+        client.batch_execute(analyze).await.unwrap();
+        let prepare =
+            format!("DISCARD PLANS; PREPARE l (uuid[], bigint[], bigint[], bigint) AS {LOCK}");
+        client.batch_execute(&prepare).await.unwrap();
+        // When the last of them is claimed for
+        let explain = format!(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE l ('{{{}}}', '{{100}}', '{{25}}', 9999)",
+            last
+        );
+        let rows = client.simple_query(&explain).await.unwrap();
+        let plan: String = rows
+            .iter()
+            .filter_map(|row| match row {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .collect();
+        client.batch_execute("DEALLOCATE l").await.unwrap();
+        // Then hardly more is read than what is claimed
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        let read = plan[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap()
+            + plan[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap();
+        assert!(read < 1_000, "{read} pages: {plan}");
+    }
+}
