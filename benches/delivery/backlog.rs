@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use certificate_lifecycle::engine::{Clock, Engine, SystemClock};
-use certificate_lifecycle::store::*;
+use certificate_lifecycle::store::{Atomicity, Claim, Directory, Outbox, Settlement, Verdict};
 use chrono::TimeDelta;
 use tokio::runtime::Runtime;
 use uuid::Uuid;

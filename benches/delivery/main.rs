@@ -20,9 +20,13 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::delivery::{
+    Clock, Dispatcher, DispatcherOptions, HttpOptions, HttpTransport, Outgoing, Transport,
+};
 use certificate_lifecycle::engine::{Engine, SystemClock};
-use certificate_lifecycle::store::*;
+use certificate_lifecycle::store::{
+    Actor, Atomicity, Directory, Outbox, PostgresStore, SqliteStore, Webhook,
+};
 use certificate_lifecycle::webhook::{Endpoint, Secret};
 use chrono::TimeDelta;
 use tokio::runtime::Runtime;
@@ -132,7 +136,7 @@ fn options() -> DispatcherOptions {
     }
 }
 
-pub async fn add_webhook<S: Outbox>(store: &S, url: String) -> Uuid {
+async fn add_webhook<S: Outbox>(store: &S, url: String) -> Uuid {
     let id = Uuid::new_v4();
     let endpoint = Endpoint::new(url.parse().unwrap(), Secret::generate().unwrap());
     let webhook = Webhook::new(id, institution(), endpoint, SystemClock.now());

@@ -51,13 +51,6 @@ impl Receiver {
         format!("http://127.0.0.1:{}/{webhook}", self.port)
     }
 
-    pub fn count(&self) -> u64 {
-        self.counts
-            .iter()
-            .map(|it| it.load(Ordering::Relaxed))
-            .sum()
-    }
-
     async fn serve(self, mut stream: tokio::net::TcpStream) {
         let mut buffer = Vec::with_capacity(8192);
         loop {

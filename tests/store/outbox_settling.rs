@@ -250,17 +250,4 @@ pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
         assert_eq!(now, attempts + 1);
         assert_eq!(usize::try_from(delivery.attempts).unwrap(), now);
     }
-    // Nor does a lease outlive that somebody abandons its delivery, and sends it again
-    let claimed = post.claim_next(1, 10_000).await;
-    let abandoned = post
-        .store
-        .abandon(at(10_000), vec![claimed.id], "no".to_owned());
-    assert_eq!(abandoned.await.unwrap(), 1);
-    let redelivered = post.store.redeliver(at(10_000), vec![claimed.id]);
-    assert_eq!(redelivered.await.unwrap(), 1);
-    assert!(!post.settled(10_000, &claimed, Verdict::Delivered).await);
-    assert_eq!(
-        post.delivery(claimed.id).await.status,
-        DeliveryStatus::Pending
-    );
 }

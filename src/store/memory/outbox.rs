@@ -354,11 +354,10 @@ impl Outbox {
         delivery: DeliveryId,
         reason: &str,
     ) -> bool {
-        let row = self.deliveries.get_mut(&delivery.0);
-        let Some(row) = row.filter(|it| it.status == DeliveryStatus::Pending) else {
+        let is_pending = |row: &Row| row.status == DeliveryStatus::Pending;
+        if !self.deliveries.get(&delivery.0).is_some_and(is_pending) {
             return false;
-        };
-        row.token += 1;
+        }
         self.end(
             delivery.0,
             now,

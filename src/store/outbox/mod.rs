@@ -144,7 +144,7 @@ pub trait Outbox: Store {
         deliveries: Vec<DeliveryId>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Makes these deliveries dead, with the reason, if they are pending; how many were. Leases on them end.
+    /// Makes these deliveries dead, with the reason, if they are pending; how many were.
     ///
     /// # Errors
     /// [`StoreError`].

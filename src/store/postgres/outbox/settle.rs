@@ -26,7 +26,7 @@ const HEALTH: &str = "\
     WHERE w.id = input.id AND NOT w.removed";
 
 const ABANDON: &str = "\
-    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + 1 \
+    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
     FROM unnest($1::bigint[]) AS input (number) \
     WHERE d.number = input.number AND d.state < 2 RETURNING d.uuid, d.webhook";
 

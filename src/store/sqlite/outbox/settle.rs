@@ -72,7 +72,7 @@ pub(super) fn abandon(
         if let Some(standing) = moves.standing(*id)?
             && standing.is_pending()
         {
-            let close = params![id.0, state::DEAD, moves.now, reason, 0];
+            let close = params![id.0, state::DEAD, moves.now, reason, 0, 0];
             moves.close.execute(close)?;
             moves.pull_next(&standing)?;
             abandoned += 1;
@@ -98,7 +98,7 @@ impl<'c> Moves<'c> {
             // A token is good for one settlement.
             close: prepare(
                 "UPDATE delivery SET state = ?2, at = ?3, reason = ?4, attempts = attempts + ?5, \
-                 token = token + 1 WHERE no = ?1",
+                 token = token + ?6 WHERE no = ?1",
             )?,
             put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
             next: prepare(
@@ -143,7 +143,7 @@ impl<'c> Moves<'c> {
             Verdict::Released => (state::LATER, self.now, None),
         };
         self.close
-            .execute(params![id.0, state, at, reason, attempts])?;
+            .execute(params![id.0, state, at, reason, attempts, 1])?;
         if state != state::LATER {
             self.pull_next(&standing)?;
         }
