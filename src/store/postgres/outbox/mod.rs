@@ -61,8 +61,8 @@ struct Tries {
 }
 
 impl Tries {
-    /// One try on a connection of the pool, given up if the server does not answer. None if it is to be
-    /// made again.
+    /// What a try ended with; none if it is to be made again. A connection that is lost, or does not answer, is
+    /// given up.
     async fn end<T>(
         &mut self,
         client: Object,

@@ -64,8 +64,8 @@ pub(super) async fn settle(
 /// A settlement and its place among all.
 type Placed<'a> = (usize, &'a Settlement);
 
-/// The settlements, each round with every delivery at most once, in the order of their numbers: who locks
-/// rows in the same order as everybody waits, but never for somebody who waits as well.
+/// The settlements in rounds: each has a delivery at most once, in the order of their numbers, so that of two
+/// who settle at once only one waits for the other.
 fn rounds(settlements: &[Settlement]) -> Vec<BTreeMap<i64, Placed<'_>>> {
     let mut rounds: Vec<BTreeMap<i64, Placed<'_>>> = Vec::new();
     for (place, settlement) in settlements.iter().enumerate() {
