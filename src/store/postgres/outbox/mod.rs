@@ -10,7 +10,7 @@ mod webhooks;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Object, Pool, Transaction};
+use deadpool_postgres::{GenericClient, Object, Pool};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -91,14 +91,14 @@ async fn connection(pool: &Pool) -> Result<Object, StoreError> {
     client.map_err(|error| Failure::from(error).into_error())
 }
 
-/// The rows of a statement within a transaction.
+/// The rows of a statement.
 async fn query(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Failure> {
-    let statement = transaction.prepare_cached(sql).await?;
-    Ok(transaction.query(&statement, parameters).await?)
+    let statement = client.prepare_cached(sql).await?;
+    Ok(client.query(&statement, parameters).await?)
 }
 
 impl PostgresStore {
