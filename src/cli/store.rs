@@ -281,7 +281,7 @@ impl Outbox for AnyStore {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         ask!(self, it => it.settle(now, settlements, health).await)
     }

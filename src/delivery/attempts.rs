@@ -9,20 +9,24 @@ use uuid::Uuid;
 
 use super::chores::{Cause, disable};
 use super::judge::{Consequence, Tried};
-use super::run::{Goal, Run};
+use super::run::{GATHER, Goal, Run};
 use super::send::{Leased, Sent, send};
 use super::telemetry;
-use super::transport::Transport;
-use crate::store::{ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
+use super::transport::{SendError, Transport};
+use crate::store::{Claim, ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
 
-/// How long small groups of free places are gathered before something is claimed for them.
-const GATHER: TimeDelta = TimeDelta::milliseconds(2);
+/// How often the store is told that a webhook is well.
+const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// How long to wait where something was due, but somebody else was faster.
 const RACE: TimeDelta = TimeDelta::milliseconds(20);
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
-    pub(super) fn claimed(&mut self, wanted: &[(Uuid, u32)], batch: ClaimedBatch) {
+    pub(super) fn claimed(&mut self, claim: &Claim, batch: ClaimedBatch) {
+        let wanted = &claim.wanted;
+        let it = self.dispatcher;
+        // Where the store has taken its time, the leases may end before the answers come.
+        let is_late = it.now() - claim.now > it.options.margin / 2;
         let webhooks: BTreeMap<Uuid, Arc<Webhook>> = batch
             .webhooks
             .into_iter()
@@ -38,7 +42,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 attempt: None,
             };
             let (webhook, event) = match (webhooks.get(&claimed.webhook), claimed.event) {
-                _ if self.goal == Goal::Finish => {
+                _ if is_late || self.goal == Goal::Finish => {
                     self.finished.push(settlement(Verdict::Released));
                     continue;
                 }
@@ -50,6 +54,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 (_, Err(problem)) => {
                     let reason = format!("what is stored cannot be sent: {problem}");
                     tracing::error!(delivery = %claimed.id, reason, "dead");
+                    metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
                     self.summary.dead += 1;
                     self.finished.push(settlement(Verdict::Dead { reason }));
                     continue;
@@ -67,7 +72,6 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 attempts: claimed.attempts,
                 created_at: claimed.created_at,
             };
-            let it = self.dispatcher;
             let (transport, webhook) = (&*it.transport, Arc::clone(webhook));
             let sending = send(transport, &*it.clock, &it.options, webhook, event, leased);
             self.sending.push(sending.boxed());
@@ -111,7 +115,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 self.summary.delivered += 1;
             }
             verdict => {
-                line.breaker.fail(sent.now, it.options.longest_break());
+                let is_silence = matches!(sent.answer, Err(SendError::Timeout(_)));
+                let longest = it.options.longest_break();
+                line.breaker.fail(sent.now, longest, is_silence);
                 self.summary.failed += 1;
                 if let Verdict::Dead { reason } = verdict {
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
@@ -120,18 +126,22 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 }
             }
         }
-        if judgement.health != line.health {
-            line.health = judgement.health;
+        let change = judgement.change;
+        let health = line.health.after(change, sent.now);
+        // What others have noted meanwhile is not known here: so it is told now and then, whatever is known.
+        let is_news = line.told_at.is_none_or(|at| sent.now - at > TELL_AGAIN);
+        if health != line.health || (change.delivered && is_news) {
+            line.health = health;
             line.has_unsaved_health = true;
-            self.health.insert(sent.webhook, judgement.health);
+            if change.delivered {
+                line.told_at = Some(sent.now);
+            }
+            let known = self.health.entry(sent.webhook).or_default();
+            *known = known.and(change);
         }
         let cause = match judgement.consequence {
             Consequence::None => None,
-            Consequence::Pause(until) => {
-                line.breaker.pause(until);
-                None
-            }
-            Consequence::Gone => Some(Cause::Gone),
+            Consequence::Gone => Some(Cause::Gone(sent.url)),
             Consequence::Failing(since) => Some(Cause::Failing(since)),
         };
         if let Some(cause) = cause {

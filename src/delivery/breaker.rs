@@ -5,6 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// After how many failures in a row a webhook is left alone for a while.
 const THRESHOLD: u32 = 10;
 
+/// As how many failures a deadline counts that has passed.
+const SILENCE: u32 = 5;
+
 /// How long it is left alone first; then twice as long, and so on.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(100);
 
@@ -46,9 +49,10 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// Something was not.
-    pub(super) fn fail(&mut self, now: DateTime<Utc>, longest: TimeDelta) {
-        self.failures = self.failures.saturating_add(1);
+    /// Something was not. Silence counts for more than an answer, since it takes longer to be heard.
+    pub(super) fn fail(&mut self, now: DateTime<Utc>, longest: TimeDelta, is_silence: bool) {
+        let weight = if is_silence { SILENCE } else { 1 };
+        self.failures = self.failures.saturating_add(weight);
         if self.failures < THRESHOLD || self.until.is_some_and(|until| now < until) {
             return;
         }
@@ -57,9 +61,9 @@ impl Breaker {
         self.until = Some(now + (SHORTEST * doubled).min(longest));
     }
 
-    /// The server asks to be left alone.
-    pub(super) fn pause(&mut self, until: DateTime<Utc>) {
-        self.until = Some(self.until.map_or(until, |it| it.max(until)));
+    /// Whether the last that was heard is a failure.
+    pub(super) const fn is_suspicious(&self) -> bool {
+        self.failures > 0
     }
 
     /// How often it was opened since something succeeded.
@@ -89,13 +93,13 @@ mod tests {
     fn failures_in_a_row_open_it_a_success_between_them_does_not() {
         let mut breaker = Breaker::default();
         for _ in 0..10 * THRESHOLD {
-            breaker.fail(at(0), LONGEST);
+            breaker.fail(at(0), LONGEST, false);
             breaker.succeed();
         }
         assert_eq!(breaker.admits(at(0)), Admission::All);
         for _ in 0..THRESHOLD {
             assert_eq!(breaker.admits(at(0)), Admission::All);
-            breaker.fail(at(0), LONGEST);
+            breaker.fail(at(0), LONGEST, false);
         }
         assert_eq!(breaker.admits(at(0)), Admission::Nothing(at(100)));
     }
@@ -103,12 +107,12 @@ mod tests {
     #[test]
     fn half_open_it_admits_probes_and_their_failure_opens_it_for_longer() {
         let mut breaker = Breaker::default();
-        (0..THRESHOLD).for_each(|_| breaker.fail(at(0), LONGEST));
+        (0..THRESHOLD).for_each(|_| breaker.fail(at(0), LONGEST, false));
         assert_eq!(breaker.admits(at(100)), Admission::Probes);
-        breaker.fail(at(100), LONGEST);
+        breaker.fail(at(100), LONGEST, false);
         assert_eq!(breaker.admits(at(299)), Admission::Nothing(at(300)));
         // What was still under way when it opened does not lengthen it.
-        breaker.fail(at(200), LONGEST);
+        breaker.fail(at(200), LONGEST, false);
         assert_eq!(breaker.admits(at(300)), Admission::Probes);
         breaker.succeed();
         assert_eq!(breaker.admits(at(300)), Admission::All);
@@ -119,7 +123,7 @@ mod tests {
         let mut breaker = Breaker::default();
         let mut now = at(0);
         for _ in 0..1000 {
-            breaker.fail(now, LONGEST);
+            breaker.fail(now, LONGEST, false);
             if let Admission::Nothing(until) = breaker.admits(now) {
                 assert!(until - now <= LONGEST);
                 now = until;

@@ -6,16 +6,16 @@ use uuid::Uuid;
 use super::options::DispatcherOptions;
 use super::telemetry;
 use crate::store::{Clock, Outbox, StoreError};
-use crate::webhook::{Disabled, DisabledReason};
+use crate::webhook::{Disabled, DisabledReason, WebhookUrl};
 
 /// How many rows are forgotten at once, so that nobody waits for long.
 const BATCH: u32 = 500;
 
 /// Why a webhook is to be disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Its server says that it is gone.
-    Gone,
+    /// The server at this URL says that it is gone.
+    Gone(WebhookUrl),
     /// Everything has failed since then.
     Failing(DateTime<Utc>),
 }
@@ -34,11 +34,16 @@ pub(super) async fn disable<S: Outbox>(
         };
         let failing_since = webhook.health.failing_since;
         let still_fails = failing_since.is_some_and(|it| now - it >= disable_after);
-        if !webhook.endpoint.is_enabled() || (cause != Cause::Gone && !still_fails) {
+        let holds = match &cause {
+            // By now, it may have moved.
+            Cause::Gone(url) => *url == webhook.endpoint.url,
+            Cause::Failing(_) => still_fails,
+        };
+        if !webhook.endpoint.is_enabled() || !holds {
             return Ok(());
         }
-        let (reason, detail) = match cause {
-            Cause::Gone => (
+        let (reason, detail) = match &cause {
+            Cause::Gone(_) => (
                 DisabledReason::Gone,
                 "its server answered with status 410".to_owned(),
             ),
@@ -68,7 +73,10 @@ pub(super) async fn housekeeping<S: Outbox>(
     options: &DispatcherOptions,
 ) -> Result<(), StoreError> {
     let now = clock.now();
-    telemetry::backlog(&store.backlog().await?, now);
+    match store.backlog().await {
+        Ok(backlog) => telemetry::backlog(&backlog, now),
+        Err(error) => tracing::warn!(error = %error, "the backlog cannot be counted"),
+    }
     let before = now.checked_sub_signed(options.retention);
     let before = before.unwrap_or(DateTime::<Utc>::MIN_UTC);
     while store.prune(before, BATCH).await? >= u64::from(BATCH) {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::options::DispatcherOptions;
 use super::transport::{Response, SendError};
-use crate::store::{Health, Verdict};
+use crate::store::{Health, HealthChange, Verdict};
 
 /// The statuses by which a server says that it is overloaded, not that the request is wrong.
 const SLOW_DOWN: [u16; 4] = [429, 502, 503, 504];
@@ -38,8 +38,8 @@ pub(super) struct Tried<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) verdict: Verdict,
-    /// How the webhook is now.
-    pub(super) health: Health,
+    /// What it says of the webhook.
+    pub(super) change: HealthChange,
     pub(super) consequence: Consequence,
 }
 
@@ -47,8 +47,6 @@ pub(super) struct Judgement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consequence {
     None,
-    /// It is left alone until then.
-    Pause(DateTime<Utc>),
     /// Its server says that it is gone.
     Gone,
     /// Everything has failed since then.
@@ -89,16 +87,19 @@ impl Tried<'_> {
         if status.is_some_and(is_success) {
             return Judgement {
                 verdict: Verdict::Delivered,
-                health: Health::default(),
+                change: HealthChange {
+                    delivered: true,
+                    ..HealthChange::default()
+                },
                 consequence: Consequence::None,
             };
         }
         let retry_after = self.answer.as_ref().ok().and_then(|it| it.retry_after);
         let retry_after = retry_after.map(|it| it.from(self.now).min(LONGEST_PAUSE));
         let failing_since = self.health.failing_since.unwrap_or(self.now).min(self.now);
-        let mut health = Health {
-            failing_since: Some(failing_since),
-            not_before: self.health.not_before,
+        let mut change = HealthChange {
+            failed_at: Some(self.now),
+            ..HealthChange::default()
         };
         let consequence = if status == Some(GONE) {
             Consequence::Gone
@@ -107,16 +108,14 @@ impl Tried<'_> {
         } else if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
             let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
             let pause = (PAUSE * doubled).min(options.longest_break());
-            let until = self.now + retry_after.unwrap_or(pause);
-            let until = health.not_before.map_or(until, |it| it.max(until));
-            health.not_before = Some(until);
-            Consequence::Pause(until)
+            change.not_before = Some(self.now + retry_after.unwrap_or(pause));
+            Consequence::None
         } else {
             Consequence::None
         };
         Judgement {
             verdict: self.next(options, retry_after),
-            health,
+            change,
             consequence,
         }
     }

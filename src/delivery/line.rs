@@ -15,41 +15,53 @@ pub(super) struct Line {
     pub(super) health: Health,
     /// Whether the store is yet to be told of it.
     pub(super) has_unsaved_health: bool,
+    /// When the store was last told that something was delivered.
+    pub(super) told_at: Option<DateTime<Utc>>,
+    /// Until when it is left alone, since the store cannot read it.
+    pub(super) unreadable_until: Option<DateTime<Utc>>,
 }
 
 /// Whether something may be claimed for a webhook now.
 pub(super) enum Readiness {
-    /// So much, at most.
-    Now(u32),
+    /// Whatever there is room for.
+    Now,
+    /// A few, to see whether it is well again.
+    Probes,
+    /// Whatever those leave who have not failed of late.
+    Suspicious,
     /// Not before this time.
     At(DateTime<Utc>),
 }
 
 impl Line {
-    /// What may be claimed for the webhook, given what is due and how many probes a failing one gets.
-    pub(super) fn readiness(&self, due: &Due, now: DateTime<Utc>, probes: u32) -> Readiness {
+    /// What may be claimed for the webhook, given what is due.
+    pub(super) fn readiness(&self, due: &Due, now: DateTime<Utc>) -> Readiness {
         let is_due = due.has_new || due.at.is_some_and(|at| at <= now);
         if !is_due {
             // What is not due at once has a time.
             return Readiness::At(due.at.unwrap_or(now));
         }
-        if let Some(not_before) = due.not_before
-            && now < not_before
+        let asked = self.health.not_before;
+        if let Some(until) = asked.max(self.unreadable_until)
+            && now < until
         {
-            return Readiness::At(not_before);
+            return Readiness::At(until);
         }
         match self.breaker.admits(now) {
-            Admission::All if due.not_before.is_none() => Readiness::Now(u32::MAX),
+            Admission::All if asked.is_none() && !self.breaker.is_suspicious() => Readiness::Now,
             // Once it has asked to be left alone, it is tried with a few.
-            Admission::All | Admission::Probes => {
-                Readiness::Now(probes.saturating_sub(self.under_way))
-            }
+            Admission::All if asked.is_none() => Readiness::Suspicious,
+            Admission::All | Admission::Probes => Readiness::Probes,
             Admission::Nothing(until) => Readiness::At(until),
         }
     }
 
     /// Whether there is nothing to be remembered.
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.under_way == 0 && self.breaker.is_at_rest() && !self.has_unsaved_health
+        self.under_way == 0
+            && self.breaker.is_at_rest()
+            && !self.has_unsaved_health
+            && self.unreadable_until.is_none()
+            && self.health.not_before.is_none()
     }
 }

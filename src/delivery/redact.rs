@@ -10,6 +10,9 @@ const REDACTED: &str = "[redacted]";
 /// bytes.
 const SHORTEST_CUT: usize = 4;
 
+/// The shortest part of a header's value that is taken out by itself, in bytes.
+const SHORTEST_PART: usize = 8;
+
 /// The beginning of a response's body as text, without what the request told it: a server may well send that
 /// back. None where there is nothing.
 pub(super) fn excerpt(
@@ -30,7 +33,13 @@ pub(super) fn excerpt(
         take_out(&mut text, &platform_signature(secret, body));
     }
     for (_, value) in endpoint.headers.iter() {
-        take_out(&mut text, value.to_str().unwrap_or_default());
+        let value = value.to_str().unwrap_or_default();
+        take_out(&mut text, value);
+        // The token without its scheme, the password without its user.
+        let parts = value.split([' ', ',', ';', ':', '=']);
+        for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
+            take_out(&mut text, part);
+        }
     }
     take_out(&mut text, details.applicant_email().as_str());
     take_out(&mut text, details.certificate_title().as_str());
@@ -42,26 +51,65 @@ pub(super) fn excerpt(
     Some(text)
 }
 
-/// Takes it out, also as JSON writes it, and where the end of the excerpt cuts it short.
+/// Takes it out in whatever case, also as JSON and URLs write it, and where the end of the excerpt cuts it
+/// short.
 fn take_out(text: &mut String, what: &str) {
-    let quoted = serde_json::to_string(what).unwrap_or_default();
-    let escaped = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    let escaped = escaped.unwrap_or_default();
-    for form in [what, escaped] {
-        if !form.is_empty() && text.contains(form) {
-            *text = text.replace(form, REDACTED);
+    for form in forms(what) {
+        if form.is_empty() {
+            continue;
         }
+        let (lower, form) = (text.to_ascii_lowercase(), form.to_ascii_lowercase());
+        if lower.contains(&form) {
+            let mut rest = String::with_capacity(text.len());
+            let mut from = 0;
+            // In another case, every byte stands where it stood.
+            for (at, _) in lower.match_indices(&form) {
+                rest.push_str(text.get(from..at).unwrap_or_default());
+                rest.push_str(REDACTED);
+                from = at + form.len();
+            }
+            rest.push_str(text.get(from..).unwrap_or_default());
+            *text = rest;
+        }
+        let lower = text.to_ascii_lowercase();
         let starts = form.char_indices().map(|(at, _)| at).rev();
         let mut starts = starts.filter(|at| *at >= SHORTEST_CUT);
         let cut = starts.find_map(|at| {
             let start = form.get(..at)?;
-            text.ends_with(start).then_some(start.len())
+            lower.ends_with(start).then_some(start.len())
         });
         if let Some(cut) = cut {
             text.truncate(text.len() - cut);
             text.push_str(REDACTED);
         }
     }
+}
+
+/// A text as it may be sent back: as it is, as JSON has it with few escapes and with many, and as URLs have it.
+fn forms(what: &str) -> [String; 5] {
+    let quoted = serde_json::to_string(what).unwrap_or_default();
+    let json = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let json = json.unwrap_or_default().to_owned();
+    let mut ascii = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    let slashed = ascii.replace('/', "\\/");
+    let mut url = String::with_capacity(what.len());
+    for byte in what.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(byte.into());
+        } else {
+            url.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    [what.to_owned(), json, ascii, slashed, url]
 }
 
 #[cfg(test)]
@@ -89,5 +137,13 @@ mod tests {
         );
         assert_eq!(without("äöüäö", "äöüä"), "[redacted]ö");
         assert_eq!(without("unchanged", ""), "unchanged");
+        assert_eq!(without("JOHN@Example.com", mail), "[redacted]");
+        assert_eq!(without("to=john%40example.com&", mail), "to=[redacted]&");
+        assert_eq!(
+            without(r"J\u00f6rg, J\u00F6rg", "Jörg"),
+            "[redacted], [redacted]"
+        );
+        assert_eq!(without(r"a\/b/c", "a/b/c"), r"a\/b/c");
+        assert_eq!(without(r"a\/b\/c", "a/b/c"), "[redacted]");
     }
 }

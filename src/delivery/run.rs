@@ -18,7 +18,10 @@ use super::send::Sent;
 use super::share::shares;
 use super::telemetry;
 use super::transport::Transport;
-use crate::store::{Claim, ClaimedBatch, Due, Health, Outbox, Settlement, StoreError, Wake};
+use crate::store::{Claim, ClaimedBatch, Due, HealthChange, Outbox, Settlement, StoreError, Wake};
+
+/// How long small groups of free places are gathered before something is claimed for them.
+pub(super) const GATHER: TimeDelta = TimeDelta::milliseconds(2);
 
 /// For how long what is known of busy webhooks is known well enough.
 const FRESH: TimeDelta = TimeDelta::milliseconds(5);
@@ -43,13 +46,13 @@ pub(super) enum Goal {
 /// An answer of the store about what to do next.
 enum Answer {
     Due(Result<Vec<Due>, StoreError>),
-    Claimed(Vec<(Uuid, u32)>, Result<ClaimedBatch, StoreError>),
+    Claimed(Claim, Result<ClaimedBatch, StoreError>),
 }
 
 /// What was told to the store, and what it said.
 struct Settled {
     settlements: Vec<Settlement>,
-    health: Vec<(Uuid, Health)>,
+    health: Vec<(Uuid, HealthChange)>,
     counted: Result<Vec<bool>, StoreError>,
 }
 
@@ -62,12 +65,14 @@ pub(super) struct Run<'d, S, T> {
     pub(super) under_way: u32,
     pub(super) sending: FuturesUnordered<BoxFuture<'d, Sent>>,
     pub(super) finished: Vec<Settlement>,
-    pub(super) health: BTreeMap<Uuid, Health>,
+    pub(super) health: BTreeMap<Uuid, HealthChange>,
     settling: Option<BoxFuture<'d, Settled>>,
     asking: Option<BoxFuture<'d, Answer>>,
     /// Claims to be made one by one, since one of them could not be read.
     alone: Vec<(Uuid, u32)>,
     pub(super) chores: FuturesUnordered<BoxFuture<'d, Result<(), StoreError>>>,
+    /// The housekeeping, one at a time.
+    keeping: Option<BoxFuture<'d, Result<(), StoreError>>>,
     /// When to look for something due.
     look_at: Option<Instant>,
     /// When to record outcomes again, where the store is away.
@@ -104,6 +109,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             asking: None,
             alone: Vec::new(),
             chores: FuturesUnordered::new(),
+            keeping: None,
             look_at: Some(Instant::now()),
             settle_at: None,
             has_more: false,
@@ -146,16 +152,18 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 }
                 answer = ready(&mut self.asking) => self.answered(answer)?,
                 Some(done) = self.chores.next(), if !self.chores.is_empty() => done_or_told(done),
+                done = ready(&mut self.keeping) => done_or_told(done),
                 wake = &mut waking => {
                     waking = wait(wake);
                     self.look();
                 }
                 () = until(self.look_at), if self.asking.is_none() && self.goal != Goal::Finish => {}
                 () = until(self.settle_at) => self.settle_at = None,
-                () = tokio::time::sleep_until(housekeeping_at), if self.goal != Goal::Finish => {
+                () = tokio::time::sleep_until(housekeeping_at),
+                    if self.keeping.is_none() && self.goal != Goal::Finish => {
                     let every = duration(self.dispatcher.options.chores_every);
                     housekeeping_at = Instant::now() + every;
-                    self.chores.push(self.housekeeping());
+                    self.keeping = Some(self.housekeeping());
                 }
                 () = until(give_up_at) => return Err(StoreError::Unavailable {
                     reason: "the last outcomes could not be recorded".to_owned(),
@@ -216,9 +224,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         match settled.counted {
             Ok(counted) => {
                 self.failures = 0;
-                for (id, health) in settled.health {
+                for (id, _) in settled.health {
                     if let Some(line) = self.lines.get_mut(&id) {
-                        line.has_unsaved_health &= line.health != health;
+                        line.has_unsaved_health = self.health.contains_key(&id);
                     }
                 }
                 let lost = counted.iter().filter(|counts| !**counts).count();
@@ -229,6 +237,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 // What comes after what is over may go.
                 if !self.has_more || self.under_way == 0 {
                     self.look();
+                } else {
+                    self.look_in(GATHER);
                 }
             }
             Err(error) => {
@@ -236,8 +246,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 self.settle_at = Some(Instant::now() + duration(delay));
                 let newer = std::mem::replace(&mut self.finished, settled.settlements);
                 self.finished.extend(newer);
-                for (id, health) in settled.health {
-                    self.health.entry(id).or_insert(health);
+                for (id, earlier) in settled.health {
+                    let later = self.health.entry(id).or_default();
+                    *later = earlier.and(*later);
                 }
             }
         }
@@ -288,29 +299,35 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         let claim = Claim {
             now: it.now(),
             lease: it.options.lease(),
-            wanted: wanted.clone(),
+            wanted,
         };
-        let claiming = async move { Answer::Claimed(wanted, it.store.claim(claim).await) };
+        let claiming = async move {
+            let answer = it.store.claim(claim.clone()).await;
+            Answer::Claimed(claim, answer)
+        };
         self.asking = Some(claiming.boxed());
     }
 
     fn answered(&mut self, answer: Answer) -> Result<(), StoreError> {
         match answer {
+            // What is to be finished is under way already.
+            Answer::Due(_) if self.goal == Goal::Finish => {}
             Answer::Due(Ok(due)) => self.due(&due),
             Answer::Due(Err(error)) => {
+                self.is_idle = false;
                 let delay = self.failed(&error, "what is due cannot be read")?;
                 self.look_at = None;
                 self.look_in(delay);
             }
-            Answer::Claimed(wanted, Ok(batch)) => self.claimed(&wanted, batch),
-            Answer::Claimed(wanted, Err(StoreError::Corrupt { row, problem })) => {
+            Answer::Claimed(claim, Ok(batch)) => self.claimed(&claim, batch),
+            Answer::Claimed(claim, Err(StoreError::Corrupt { row, problem })) => {
                 // The others need not suffer.
-                if let [(id, _)] = *wanted {
+                if let [(id, _)] = *claim.wanted {
                     tracing::error!(webhook = %id, row, problem, "webhook cannot be served");
                     let until = self.dispatcher.now() + UNREADABLE;
-                    self.lines.entry(id).or_default().breaker.pause(until);
+                    self.lines.entry(id).or_default().unreadable_until = Some(until);
                 } else {
-                    self.alone = wanted;
+                    self.alone = claim.wanted;
                 }
                 self.look();
             }
@@ -328,6 +345,14 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         self.failures = 0;
         self.is_idle = due.is_empty();
         self.lines.retain(|_, line| !line.is_at_rest());
+        let now = self.dispatcher.now();
+        for due in due {
+            let line = self.lines.entry(due.webhook).or_default();
+            if !line.has_unsaved_health {
+                line.health.not_before = due.not_before;
+            }
+            line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
+        }
         self.claim_for(due);
     }
 
@@ -337,16 +362,26 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         let options = &self.dispatcher.options;
         let mut ready = Vec::new();
         let mut next = None;
+        // Those who have failed of late get at most half of the room together.
+        let suspicious = self.lines.values().filter(|it| it.breaker.is_suspicious());
+        let under_way: u32 = suspicious.map(|it| it.under_way).sum();
+        let mut left = (options.concurrency / 2).max(1).saturating_sub(under_way);
+        let at_rest = Line::default();
         for due in due {
-            let line = self.lines.get(&due.webhook);
-            let at_rest = Line::default();
-            let line = line.unwrap_or(&at_rest);
-            match line.readiness(due, now, options.probes()) {
-                Readiness::Now(most) => ready.push((*due, line.under_way, most)),
+            let line = self.lines.get(&due.webhook).unwrap_or(&at_rest);
+            let most = match line.readiness(due, now) {
+                Readiness::Now => u32::MAX,
+                Readiness::Suspicious => left,
+                Readiness::Probes => left.min(options.probes().saturating_sub(line.under_way)),
                 Readiness::At(at) => {
                     next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
+                    continue;
                 }
+            };
+            if most < u32::MAX {
+                left -= most.min(options.probes()).min(left);
             }
+            ready.push((*due, line.under_way, most));
         }
         if let Some(at) = next {
             self.look_in((at - now).max(TimeDelta::milliseconds(1)));

@@ -14,13 +14,15 @@ use super::redact::excerpt;
 use super::transport::{Outgoing, Response, SendError, Transport};
 use crate::lifecycle::event::Event;
 use crate::store::{Attempted, Clock, DeliveryId, Webhook};
-use crate::webhook::Attempt;
+use crate::webhook::{Attempt, WebhookUrl};
 
 /// What is told of an attempt when it is over.
 pub(super) struct Sent {
     pub(super) id: DeliveryId,
     pub(super) token: i64,
     pub(super) webhook: Uuid,
+    /// Where it was sent.
+    pub(super) url: WebhookUrl,
     pub(super) event_id: Uuid,
     /// How many attempts there were before.
     pub(super) attempts: u32,
@@ -109,6 +111,7 @@ pub(super) async fn send<T: Transport>(
         id: leased.id,
         token: leased.token,
         webhook: webhook.id,
+        url: webhook.endpoint.url.clone(),
         event_id,
         attempts: leased.attempts,
         created_at: leased.created_at,

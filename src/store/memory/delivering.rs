@@ -9,7 +9,7 @@ use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
-    Health, Outbox, Settlement, Webhook,
+    HealthChange, Outbox, Settlement, Webhook,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -105,12 +105,12 @@ impl Outbox for MemoryStore {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         let mut tables = self.tables();
-        for (id, health) in health {
+        for (id, change) in health {
             if let Some(webhook) = tables.outbox.webhooks.get_mut(&id) {
-                webhook.health = health;
+                webhook.health = webhook.health.after(change, now);
             }
         }
         let settle = |it| tables.outbox.settle(now, it);

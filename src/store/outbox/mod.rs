@@ -15,7 +15,7 @@ pub use delivery::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
     DeliveryStatus, Due, Settlement, Verdict,
 };
-pub use webhook::{Health, Webhook};
+pub use webhook::{Health, HealthChange, Webhook};
 
 /// What a store adds for the delivery of events.
 ///
@@ -95,7 +95,8 @@ pub trait Outbox: Store {
     /// [`StoreError`].
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<ClaimedBatch, StoreError>> + Send;
 
-    /// Records what became of claimed deliveries, and of the health of their webhooks. The answer says of
+    /// Records what became of claimed deliveries, and what that says of the health of webhooks
+    /// ([`Health::after`]; of several for one webhook, one after the other). The answer says of
     /// each settlement, in their order, whether it counted: it does not where somebody else has claimed the
     /// delivery since, where it was settled already, or where it is gone: a token is good for one settlement, so
     /// that one can be repeated whose answer was lost.
@@ -109,7 +110,7 @@ pub trait Outbox: Store {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
     /// The first `limit` deliveries after the one given that the filter lets through, in the order in which

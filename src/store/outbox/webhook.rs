@@ -32,6 +32,49 @@ pub struct Health {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+/// What attempts say of a webhook's server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HealthChange {
+    /// Something was delivered: what failed before does not count any more.
+    pub delivered: bool,
+    /// Something failed then, after that: counts, where nothing else has failed since something was delivered.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// It has asked to be left alone until then; what it has asked for longer before still counts.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl HealthChange {
+    /// This, and then another one.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            delivered: self.delivered || later.delivered,
+            failed_at: if later.delivered {
+                later.failed_at
+            } else {
+                self.failed_at.or(later.failed_at)
+            },
+            // None comes before every time.
+            not_before: self.not_before.max(later.not_before),
+        }
+    }
+}
+
+impl Health {
+    /// The health after a change that is recorded now. A time that is over is forgotten with the first
+    /// delivery after it.
+    #[must_use]
+    pub fn after(self, change: HealthChange, now: DateTime<Utc>) -> Self {
+        let is_over = change.delivered && self.not_before.is_some_and(|it| it <= now);
+        let not_before = self.not_before.filter(|_| !is_over);
+        let failing_since = self.failing_since.filter(|_| !change.delivered);
+        Self {
+            failing_since: failing_since.or(change.failed_at),
+            not_before: not_before.max(change.not_before),
+        }
+    }
+}
+
 impl Webhook {
     /// A webhook that is registered now.
     #[must_use]

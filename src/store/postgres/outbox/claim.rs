@@ -11,7 +11,7 @@ use super::super::failure::{Failure, unavailable};
 use super::super::read;
 use super::super::row::{Joined, columns};
 use super::query;
-use super::time::{milliseconds, time, time_or_none};
+use super::time::{milliseconds, time};
 use super::webhooks;
 use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, Webhook};
 
@@ -49,15 +49,13 @@ const CLAIM: &str = concat!(
 pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
-        let webhook: Uuid = row.try_get(0).map_err(unavailable)?;
-        let corrupt = |problem| StoreError::corrupt(format!("webhook {webhook}"), problem);
-        let not_before = row.try_get(1).map_err(unavailable)?;
-        let at = row.try_get(3).map_err(unavailable)?;
+        // A time that is none, by somebody's hand, keeps nobody from being served.
+        let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
         Ok(Due {
-            webhook,
+            webhook: row.try_get(0).map_err(unavailable)?,
             has_new: row.try_get(2).map_err(unavailable)?,
-            at: time_or_none("at", at).map_err(corrupt)?,
-            not_before: time_or_none("not_before", not_before).map_err(corrupt)?,
+            at: time(row.try_get(3).map_err(unavailable)?),
+            not_before: time(row.try_get(1).map_err(unavailable)?),
         })
     };
     rows.iter().map(due).collect()

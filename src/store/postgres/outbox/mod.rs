@@ -21,8 +21,8 @@ use super::home::Home;
 use super::pool::{Purpose, Target};
 use super::{PostgresOptions, PostgresStore, keep_or_give_up};
 use crate::store::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due, Health,
-    InstitutionId, Outbox, Settlement, StoreError, Webhook,
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
+    HealthChange, InstitutionId, Outbox, Settlement, StoreError, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -190,7 +190,7 @@ impl Outbox for PostgresStore {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         let mut tries = self.tries();
         loop {

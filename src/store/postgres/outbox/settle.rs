@@ -14,16 +14,24 @@ use super::super::failure::Failure;
 use super::super::text::encode;
 use super::time::milliseconds;
 use super::{MOST_ATTEMPTS, query};
-use crate::store::{Attempted, DeliveryId, Health, Settlement, StoreError, Verdict};
+use crate::store::{Attempted, DeliveryId, HealthChange, Settlement, StoreError, Verdict};
 
 const SETTLE: &str = include_str!("settle.sql");
 const PULL: &str = include_str!("pull.sql");
 
+/// As `Health::after` has it; what changes nothing is not written.
 const HEALTH: &str = "\
     UPDATE certlife_webhook w \
-    SET failing_since = input.failing_since, not_before = input.not_before \
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS input (id, failing_since, not_before) \
-    WHERE w.id = input.id AND NOT w.removed";
+    SET failing_since = coalesce( \
+            CASE WHEN NOT input.delivered THEN w.failing_since END, input.failed_at), \
+        not_before = greatest( \
+            CASE WHEN NOT input.delivered OR w.not_before > $5 THEN w.not_before END, \
+            input.not_before) \
+    FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::bigint[]) \
+        AS input (id, delivered, failed_at, not_before) \
+    WHERE w.id = input.id AND NOT w.removed \
+        AND (input.failed_at IS NOT NULL OR input.not_before IS NOT NULL \
+            OR w.failing_since IS NOT NULL OR w.not_before IS NOT NULL)";
 
 const ABANDON: &str = "\
     UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
@@ -43,7 +51,7 @@ pub(super) async fn settle(
     client: &mut Object,
     now: DateTime<Utc>,
     settlements: &[Settlement],
-    health: &[(Uuid, Health)],
+    health: &[(Uuid, HealthChange)],
 ) -> Result<Vec<bool>, Failure> {
     let mut counted = vec![false; settlements.len()];
     let mut lanes = Lanes::new();
@@ -59,7 +67,7 @@ pub(super) async fn settle(
         for round in &rounds {
             record(&transaction, now, round, &mut counted, &mut lanes).await?;
         }
-        set_health(&transaction, health).await?;
+        set_health(&transaction, now, health).await?;
         Ok::<_, Failure>(())
     };
     recorded.await.map_err(Failure::without_effect)?;
@@ -195,20 +203,33 @@ async fn pull_committed(client: &Object, now: DateTime<Utc>, lanes: &Lanes) {
 
 async fn set_health(
     transaction: &Transaction<'_>,
-    health: &[(Uuid, Health)],
+    now: DateTime<Utc>,
+    health: &[(Uuid, HealthChange)],
 ) -> Result<(), Failure> {
     if health.is_empty() {
         return Ok(());
     }
-    // In the order of their ids; of several for one, the last counts.
-    let by_id: BTreeMap<Uuid, Health> = health.iter().copied().collect();
+    // In the order of their ids.
+    let mut by_id: BTreeMap<Uuid, HealthChange> = BTreeMap::new();
+    for (id, change) in health {
+        let known = by_id.entry(*id).or_default();
+        *known = known.and(*change);
+    }
     let ids: Vec<Uuid> = by_id.keys().copied().collect();
-    let times = |of: fn(&Health) -> Option<DateTime<Utc>>| -> Vec<Option<i64>> {
+    let delivered: Vec<bool> = by_id.values().map(|it| it.delivered).collect();
+    let times = |of: fn(&HealthChange) -> Option<DateTime<Utc>>| -> Vec<Option<i64>> {
         by_id.values().map(|it| of(it).map(milliseconds)).collect()
     };
-    let failing_since = times(|it| it.failing_since);
+    let failed_at = times(|it| it.failed_at);
     let not_before = times(|it| it.not_before);
-    query(transaction, HEALTH, &[&ids, &failing_since, &not_before]).await?;
+    let parameters: [&(dyn ToSql + Sync); 5] = [
+        &ids,
+        &delivered,
+        &failed_at,
+        &not_before,
+        &milliseconds(now),
+    ];
+    query(transaction, HEALTH, &parameters).await?;
     Ok(())
 }
 

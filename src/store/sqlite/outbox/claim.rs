@@ -1,6 +1,6 @@
 //! Leases on what is due.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub(super) struct Leased {
 impl Leased {
     /// The delivery with its event, or with why it has none.
     pub(super) fn with_event(&self, connection: &Connection) -> Result<Claimed, StoreError> {
-        let event = match event_by_seq(connection, &self.institution, self.event) {
+        let mut event = match event_by_seq(connection, &self.institution, self.event) {
             Ok(Some((recorded, _))) => Ok(recorded.event),
             Ok(None) => {
                 let (event, institution) = (self.event, self.institution.as_str());
@@ -40,9 +40,10 @@ impl Leased {
             Err(corrupt @ StoreError::Corrupt { .. }) => Err(corrupt.to_string()),
             Err(error) => return Err(error),
         };
-        let row = || format!("delivery {}", self.delivery);
-        let created_at =
-            restore_time(self.created_at).map_err(|problem| StoreError::corrupt(row(), problem))?;
+        let created_at = restore_time(self.created_at).unwrap_or_else(|problem| {
+            event = Err(problem);
+            DateTime::UNIX_EPOCH
+        });
         Ok(Claimed {
             id: DeliveryId(self.delivery),
             webhook: self.webhook,

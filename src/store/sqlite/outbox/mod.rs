@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due, Health,
-    Outbox, Settlement, Webhook,
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
+    HealthChange, Outbox, Settlement, Webhook,
 };
 use crate::store::stored::Problem;
 use crate::store::{InstitutionId, StoreError};
@@ -115,7 +115,7 @@ impl Outbox for SqliteStore {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         self.passing_change(settlements.len(), move |write| {
             settle::settle(write.connection(), now, &settlements, &health).map(Ok)

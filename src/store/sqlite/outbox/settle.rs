@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{state, webhooks};
-use crate::store::outbox::{Attempted, DeliveryId, Health, Settlement, Verdict};
+use crate::store::outbox::{Attempted, DeliveryId, HealthChange, Settlement, Verdict};
 
 /// Where a delivery stands.
 struct Standing {
@@ -37,9 +37,9 @@ pub(super) fn settle(
     connection: &Connection,
     now: DateTime<Utc>,
     settlements: &[Settlement],
-    health: &[(Uuid, Health)],
+    health: &[(Uuid, HealthChange)],
 ) -> rusqlite::Result<Vec<bool>> {
-    webhooks::set_health(connection, health)?;
+    webhooks::set_health(connection, now, health)?;
     let mut moves = Moves::new(connection, now)?;
     settlements.iter().map(|it| moves.settle(it)).collect()
 }

@@ -1,9 +1,10 @@
 //! Webhooks as rows.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::store::outbox::{Health, Webhook};
+use crate::store::outbox::{Health, HealthChange, Webhook};
 use crate::store::sqlite::connection::unavailable;
 use crate::store::sqlite::row::get;
 use crate::store::sqlite::write::Write;
@@ -162,15 +163,25 @@ pub(super) fn remove(write: &mut Write<'_>, id: Uuid) -> rusqlite::Result<bool> 
 
 pub(super) fn set_health(
     connection: &Connection,
-    health: &[(Uuid, Health)],
+    now: DateTime<Utc>,
+    health: &[(Uuid, HealthChange)],
 ) -> rusqlite::Result<()> {
-    let sql = "UPDATE webhook SET failing_since = ?2, not_before = ?3 WHERE id = ?1";
+    // As `Health::after` has it; what changes nothing is not written.
+    let sql = "UPDATE webhook SET \
+               failing_since = coalesce(iif(?2, NULL, failing_since), ?3), \
+               not_before = nullif(max(\
+                   iif(?2 AND not_before <= ?5, -1000000000000000000, coalesce(not_before, -1000000000000000000)), \
+                   coalesce(?4, -1000000000000000000)), -1000000000000000000) \
+               WHERE id = ?1 AND (?3 IS NOT NULL OR ?4 IS NOT NULL \
+               OR failing_since IS NOT NULL OR not_before IS NOT NULL)";
     let mut statement = connection.prepare_cached(sql)?;
-    for (id, health) in health {
+    for (id, change) in health {
         statement.execute(params![
             id.as_bytes().as_slice(),
-            health.failing_since.map(|it| it.timestamp_millis()),
-            health.not_before.map(|it| it.timestamp_millis()),
+            change.delivered,
+            change.failed_at.map(|it| it.timestamp_millis()),
+            change.not_before.map(|it| it.timestamp_millis()),
+            now.timestamp_millis(),
         ])?;
     }
     Ok(())
