@@ -8,6 +8,9 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
 use super::output::Output;
@@ -30,6 +33,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// delays; certlife deliveries --attempts tells why, certlife redeliver sends it again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
@@ -248,13 +252,17 @@ impl Args {
             Level::Debug => LevelFilter::DEBUG,
         };
         let bar = bar.clone();
-        let log = tracing_subscriber::fmt()
-            .with_max_level(level)
+        let lines = tracing_subscriber::fmt::layer()
             .with_writer(move || Beside(bar.clone()))
             .with_target(false)
             .with_ansi(io::stderr().is_terminal());
+        // Of libraries, nobody promises that they tell nothing personal.
+        let own = Targets::new().with_target("certificate_lifecycle", level);
         // There is none before: it is the first thing that the command does.
-        let _ = log.try_init();
+        let _ = tracing_subscriber::registry()
+            .with(own)
+            .with(lines)
+            .try_init();
     }
 
     fn tell(&self, summary: Summary) -> Result<(), Failure> {

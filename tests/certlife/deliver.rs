@@ -328,7 +328,7 @@ fn a_signal_ends_it_when_what_is_under_way_has_arrived() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let receiver = Receiver::answering(204, Duration::from_secs(60));
+    let receiver = Receiver::answering(204, Duration::from_mins(1));
     let store = pending(Scratch::new(), &receiver.address, 1);
     let mut running = Running::start(&store, &["--timeout", "59s"]);
     receiver.wait_for_a_request();
@@ -352,7 +352,7 @@ fn what_is_committed_while_it_runs_is_sent_by_two_as_by_one() {
     let start = Instant::now();
     while statuses(&store) != [0, 200, 0] {
         assert!(
-            start.elapsed() < Duration::from_secs(60),
+            start.elapsed() < Duration::from_mins(1),
             "{:?}",
             statuses(&store)
         );
@@ -383,6 +383,11 @@ fn the_log_tells_what_it_is_asked_for_and_nothing_personal() {
         assert_eq!(
             told.matches("number=1}: delivered status=204").count(),
             lines
+        );
+        assert_eq!(
+            told.lines().count(),
+            lines + 1,
+            "nothing of libraries: {told}"
         );
         for private in ["a@example.com", "Diploma", "hush", &SECRET[6..]] {
             assert!(!told.contains(private), "{private}: {told}");
@@ -562,6 +567,8 @@ fn what_cannot_be_done_is_told() {
     // A file that has no authority in it is a mistake, and not an empty list.
     std::fs::write(store.path("none.pem"), "nothing").unwrap();
     let run = store.run(&["deliver", "--authorities", "none.pem"], "");
+    let words = "--authorities none.pem: the authorities must be certificates in PEM";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
     assert_eq!(
         (run.code, run.stdout.as_str()),
         (Some(2), ""),
