@@ -38,6 +38,8 @@
 //!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`Audit`] follow them.
 //! - **Durable**: the engine (feature `engine`) over a store in memory, in SQLite (`sqlite`) or in
 //!   PostgreSQL (`postgres`); `docs/stores.md` is its guide.
+//! - **Delivered**: the dispatcher (feature `delivery`) sends events to webhooks; receivers verify them (`verify`).
+//!   `docs/webhooks.md` is the guide.
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
 //!
 //! Without features, time is an argument, and nothing here does I/O, reads a clock or is random.

@@ -13,7 +13,7 @@ use super::run::{Goal, Run};
 use super::send::{Leased, Sent, send};
 use super::telemetry;
 use super::transport::Transport;
-use crate::store::{ClaimedBatch, Outbox, Settlement, Verdict, Webhook};
+use crate::store::{ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
 
 /// How long small groups of free places are gathered before something is claimed for them.
 const GATHER: TimeDelta = TimeDelta::milliseconds(2);
@@ -76,6 +76,12 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         self.mark = self.under_way;
         let filled = |(id, room): &(Uuid, u32)| got.get(id).is_some_and(|got| got >= room);
         self.has_more |= wanted.iter().any(filled);
+        let is_filled = |due: &Due| {
+            let room = wanted.iter().find(|(id, _)| *id == due.webhook);
+            room.is_some_and(filled)
+        };
+        self.hot = std::mem::take(&mut self.asked);
+        self.hot.retain(is_filled);
         if got.is_empty() {
             self.look_in(RACE);
         }

@@ -45,7 +45,8 @@ pub(super) fn excerpt(
 /// Takes it out, also as JSON writes it, and where the end of the excerpt cuts it short.
 fn take_out(text: &mut String, what: &str) {
     let quoted = serde_json::to_string(what).unwrap_or_default();
-    let escaped = quoted.trim_matches('"');
+    let escaped = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let escaped = escaped.unwrap_or_default();
     for form in [what, escaped] {
         if !form.is_empty() && text.contains(form) {
             *text = text.replace(form, REDACTED);

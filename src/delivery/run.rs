@@ -20,6 +20,9 @@ use super::telemetry;
 use super::transport::Transport;
 use crate::store::{Claim, ClaimedBatch, Due, Health, Outbox, Settlement, StoreError, Wake};
 
+/// For how long what is known of busy webhooks is known well enough.
+const FRESH: TimeDelta = TimeDelta::milliseconds(5);
+
 /// The longest wait between two tries of a store that is away.
 const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
 
@@ -71,6 +74,12 @@ pub(super) struct Run<'d, S, T> {
     settle_at: Option<Instant>,
     /// Whether there was more to claim than there was room for.
     pub(super) has_more: bool,
+    /// The webhooks that something was last claimed for.
+    pub(super) asked: Vec<Due>,
+    /// Those of them that had more than there was room for.
+    pub(super) hot: Vec<Due>,
+    /// When the store was last asked what is due.
+    seen_at: Option<Instant>,
     /// How many were under way after the last claim.
     pub(super) mark: u32,
     turn: usize,
@@ -98,6 +107,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             look_at: Some(Instant::now()),
             settle_at: None,
             has_more: false,
+            asked: Vec::new(),
+            hot: Vec::new(),
+            seen_at: None,
             mark: 0,
             turn: 0,
             failures: 0,
@@ -215,7 +227,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                     tracing::info!(lost, "leases had ended: somebody else has taken over");
                 }
                 // What comes after what is over may go.
-                self.look();
+                if !self.has_more || self.under_way == 0 {
+                    self.look();
+                }
             }
             Err(error) => {
                 let delay = self.failed(&error, "outcomes cannot be recorded")?;
@@ -249,13 +263,24 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             return;
         }
         if let Some(wanted) = self.alone.pop() {
+            self.asked.clear();
             return self.claim(vec![wanted]);
         }
-        if self.look_at.is_some_and(|at| at <= Instant::now()) {
-            self.look_at = None;
-            let it = self.dispatcher;
-            self.asking = Some(async { Answer::Due(it.store.due().await) }.boxed());
+        let now = Instant::now();
+        if self.look_at.is_none_or(|at| at > now) {
+            return;
         }
+        self.look_at = None;
+        let hot = std::mem::take(&mut self.hot);
+        let is_fresh = |at| now.duration_since(at) < duration(FRESH);
+        if !hot.is_empty() && self.seen_at.is_some_and(is_fresh) {
+            // They had more a moment ago; the others are looked at in a moment.
+            self.look_in(FRESH);
+            return self.claim_for(&hot);
+        }
+        self.seen_at = Some(now);
+        let it = self.dispatcher;
+        self.asking = Some(async { Answer::Due(it.store.due().await) }.boxed());
     }
 
     fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
@@ -303,6 +328,11 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         self.failures = 0;
         self.is_idle = due.is_empty();
         self.lines.retain(|_, line| !line.is_at_rest());
+        self.claim_for(due);
+    }
+
+    /// Claims for these webhooks what there is room for, of what is due.
+    fn claim_for(&mut self, due: &[Due]) {
         let now = self.dispatcher.now();
         let options = &self.dispatcher.options;
         let mut ready = Vec::new();
@@ -312,7 +342,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             let at_rest = Line::default();
             let line = line.unwrap_or(&at_rest);
             match line.readiness(due, now, options.probes()) {
-                Readiness::Now(most) => ready.push((due.webhook, line.under_way, most)),
+                Readiness::Now(most) => ready.push((*due, line.under_way, most)),
                 Readiness::At(at) => {
                     next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
                 }
@@ -328,9 +358,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         let wanted = ready.iter().zip(rooms);
         let wanted: Vec<_> = wanted.filter(|(_, room)| *room > 0).collect();
         self.has_more = wanted.len() < ready.len();
+        self.asked = wanted.iter().map(|((due, ..), _)| *due).collect();
         let wanted: Vec<_> = wanted
             .into_iter()
-            .map(|((id, ..), room)| (*id, room))
+            .map(|((due, ..), room)| (due.webhook, room))
             .collect();
         if !wanted.is_empty() {
             self.claim(wanted);

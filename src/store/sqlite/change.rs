@@ -13,6 +13,9 @@ pub(super) trait Change: Send {
     /// How many commands it counts as.
     fn size(&self) -> usize;
 
+    /// Whether it may be lost with the machine's power although it was answered.
+    fn may_be_lost(&self) -> bool;
+
     /// Carries it out within a transaction. It is carried out again where that one is rolled back.
     fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
 
@@ -26,6 +29,7 @@ pub(super) trait Change: Send {
 /// A change by a closure. What it answers is told when it is committed, also where that is an error.
 pub(super) struct Task<T, F> {
     size: usize,
+    may_be_lost: bool,
     work: F,
     outcome: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
@@ -37,11 +41,13 @@ where
 {
     pub(super) const fn new(
         size: usize,
+        may_be_lost: bool,
         work: F,
         answer: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
         Self {
             size,
+            may_be_lost,
             work,
             outcome: None,
             answer,
@@ -56,6 +62,10 @@ where
 {
     fn size(&self) -> usize {
         self.size
+    }
+
+    fn may_be_lost(&self) -> bool {
+        self.may_be_lost
     }
 
     fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {

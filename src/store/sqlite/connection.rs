@@ -57,17 +57,23 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     super::schema::migrate(&mut connection, &path.display().to_string())?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     write_ahead(&connection, options.busy_timeout)
-        .and_then(|()| {
-            let synchronous = match options.durability {
-                Durability::Full => "full",
-                Durability::Normal => "normal",
-            };
-            set("synchronous", &synchronous)
-        })
+        .and_then(|()| set_durability(&connection, options.durability))
         .and_then(|()| set("cache_size", &-WRITER_CACHE))
         .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
         .map_err(unavailable)?;
     Ok(connection)
+}
+
+/// What the commits of a connection survive from now on.
+pub(super) fn set_durability(
+    connection: &Connection,
+    durability: Durability,
+) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Full => "full",
+        Durability::Normal => "normal",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process may have

@@ -164,8 +164,28 @@ impl SqliteStore {
         size: usize,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.carry_out(size, false, task).await
+    }
+
+    /// The same of what may be lost with the machine's power although it was answered, for what is lost is done
+    /// again: it is not waited for the disk.
+    async fn passing_change<T: Send + 'static>(
+        &self,
+        size: usize,
+        task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.carry_out(size, true, task).await
+    }
+
+    async fn carry_out<T: Send + 'static>(
+        &self,
+        size: usize,
+        may_be_lost: bool,
+        task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answers) = oneshot::channel();
-        self.send(Job::Change(Box::new(Task::new(size, task, answer))))?;
+        let task = Task::new(size, may_be_lost, task, answer);
+        self.send(Job::Change(Box::new(task)))?;
         answers.await.unwrap_or_else(|_| Err(writer_ended()))
     }
 }

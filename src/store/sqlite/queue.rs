@@ -18,6 +18,10 @@ const GATHER: Duration = Duration::from_micros(200);
 /// The jobs, in the order in which they were handed over.
 pub(super) struct Queue<'q> {
     waiting: &'q Receiver<Job>,
+    /// What came after a group that it does not belong to.
+    next: Option<Job>,
+    /// Whether this group is of what may be lost, and so need not wait for the disk.
+    may_be_lost: bool,
     /// How many jobs the last group had.
     expected: usize,
     /// How many jobs and commands this one has.
@@ -31,6 +35,8 @@ impl<'q> Queue<'q> {
     pub(super) fn new(waiting: &'q Receiver<Job>) -> Self {
         Self {
             waiting,
+            next: None,
+            may_be_lost: false,
             expected: 0,
             jobs: 0,
             commands: 0,
@@ -40,10 +46,14 @@ impl<'q> Queue<'q> {
 
     /// The first job of the next group; none when all who could send have gone.
     pub(super) fn first(&mut self) -> Option<Job> {
-        let job = match self.linger(LINGER) {
-            Ok(job) => job,
-            Err(_) => self.waiting.recv().ok()?,
+        let job = match self.next.take() {
+            Some(job) => job,
+            None => match self.linger(LINGER) {
+                Ok(job) => job,
+                Err(_) => self.waiting.recv().ok()?,
+            },
         };
+        self.may_be_lost = job.may_be_lost();
         self.expected = std::mem::replace(&mut self.jobs, 1);
         self.commands = job.size();
         self.start = Instant::now();
@@ -58,6 +68,10 @@ impl<'q> Queue<'q> {
     pub(super) fn more(&mut self) -> Option<Job> {
         while self.commands < MOST {
             match self.waiting.try_recv() {
+                Ok(job) if self.may_be_lost && !job.may_be_lost() => {
+                    self.next = Some(job);
+                    break;
+                }
                 Ok(job) => {
                     self.jobs += 1;
                     self.commands += job.size();

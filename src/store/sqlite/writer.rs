@@ -7,11 +7,11 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
-use super::SqliteOptions;
 use super::change::Change;
-use super::connection::{commit_failed, open_writer, unavailable};
+use super::connection::{commit_failed, open_writer, set_durability, unavailable};
 use super::queue::Queue;
 use super::write::{Failure, Write};
+use super::{Durability, SqliteOptions};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, StoreError};
 
 pub(super) type Answers = Vec<Result<Receipt, ExecuteError>>;
@@ -35,6 +35,14 @@ impl Job {
         match self {
             Self::Append(call) => call.batch.len(),
             Self::Change(change) => change.size(),
+        }
+    }
+
+    /// Whether it may be lost with the machine's power although it was answered.
+    pub(super) fn may_be_lost(&self) -> bool {
+        match self {
+            Self::Append(_) => false,
+            Self::Change(change) => change.may_be_lost(),
         }
     }
 
@@ -72,9 +80,10 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let connection = open_writer(path, options)?;
         let (jobs, waiting) = channel();
+        let durability = options.durability;
         let thread = thread::Builder::new()
             .name("certificate-lifecycle-writer".to_owned())
-            .spawn(move || run(&connection, &waiting, &commits))
+            .spawn(move || run(&connection, durability, &waiting, &commits))
             .map_err(|error| StoreError::Unavailable {
                 reason: "cannot start the writer's thread".to_owned(),
                 cause: Some(std::sync::Arc::new(error)),
@@ -108,14 +117,23 @@ impl Drop for Writer {
 /// The writer's state, on its thread.
 struct Committer<'c> {
     connection: &'c Connection,
+    /// What commands are promised.
+    durability: Durability,
+    /// What the connection is set to.
+    current: Durability,
     write: Write<'c>,
     begin: Statement<'c>,
     end: Statement<'c>,
     roll_back: Statement<'c>,
 }
 
-fn run(connection: &Connection, waiting: &Receiver<Job>, commits: &watch::Sender<()>) {
-    let mut committer = match Committer::new(connection) {
+fn run(
+    connection: &Connection,
+    durability: Durability,
+    waiting: &Receiver<Job>,
+    commits: &watch::Sender<()>,
+) {
+    let mut committer = match Committer::new(connection, durability) {
         Ok(committer) => committer,
         // The tables are there: they were migrated a moment ago. Every job gets the error.
         Err(error) => {
@@ -145,9 +163,11 @@ enum Failed {
 }
 
 impl<'c> Committer<'c> {
-    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+    fn new(connection: &'c Connection, durability: Durability) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
+            durability,
+            current: durability,
             write: Write::new(connection)?,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             end: connection.prepare("COMMIT")?,
@@ -225,8 +245,9 @@ impl<'c> Committer<'c> {
         jobs: &mut Vec<Job>,
         more: &mut dyn FnMut() -> Option<Job>,
     ) -> Result<Vec<Answers>, Failed> {
-        self.begin
-            .execute([])
+        // What the queue adds to these is of their sort.
+        self.promise(jobs.iter().all(Job::may_be_lost))
+            .and_then(|()| self.begin.execute([]))
             .map_err(|error| Failed::Any(unavailable(error)))?;
         let committed = match self.carry_out_all(jobs, more) {
             Ok(answers) => match self.end.execute([]) {
@@ -243,6 +264,20 @@ impl<'c> Committer<'c> {
             }
         }
         committed
+    }
+
+    /// Sees to it that the next commit survives what it has to.
+    fn promise(&mut self, may_be_lost: bool) -> rusqlite::Result<()> {
+        let wanted = if may_be_lost {
+            Durability::Normal
+        } else {
+            self.durability
+        };
+        if wanted != self.current {
+            set_durability(self.connection, wanted)?;
+            self.current = wanted;
+        }
+        Ok(())
     }
 
     fn carry_out_all(

@@ -186,10 +186,12 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
                     .map(|_| ids[usize::try_from(random.below(ids.len() as u64)).unwrap()])
                     .collect();
                 match random.below(3) {
-                    0 => drop(store.redeliver(at(round), some).await.unwrap()),
+                    0 => {
+                        let _ = store.redeliver(at(round), some).await.unwrap();
+                    }
                     1 => {
                         let abandoned = store.abandon(at(round), some, "no".to_owned());
-                        drop(abandoned.await.unwrap());
+                        let _ = abandoned.await.unwrap();
                     }
                     _ => {}
                 }
@@ -326,8 +328,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
         client.batch_execute(&prepare).await.unwrap();
         // When the last of them is claimed for
         let explain = format!(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE l ('{{{}}}', '{{100}}', '{{25}}', 9999)",
-            last
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE l ('{{{last}}}', '{{100}}', '{{25}}', 9999)"
         );
         let rows = client.simple_query(&explain).await.unwrap();
         let plan: String = rows

@@ -18,6 +18,9 @@ use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, We
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
+/// How often a claim looks, at most, for others in place of those that it has put off.
+const MOST_ROUNDS: u32 = 16;
+
 /// For each enabled webhook, two looks into the index of the queue.
 const DUE: &str = "\
     SELECT * FROM ( \
@@ -79,7 +82,10 @@ pub(super) async fn claim(client: &mut Object, claim: &Claim) -> Result<ClaimedB
     }
     let mut batch = ClaimedBatch::default();
     let transaction = client.transaction().await?;
-    while !rooms.is_empty() {
+    for _ in 0..MOST_ROUNDS {
+        if rooms.is_empty() {
+            break;
+        }
         let leased = round(&transaction, claim, &mut rooms).await;
         batch
             .deliveries

@@ -10,7 +10,7 @@ mod webhooks;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Object, Pool, Transaction};
+use deadpool_postgres::{GenericClient, Object, Pool};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -61,8 +61,8 @@ struct Tries {
 }
 
 impl Tries {
-    /// One try on a connection of the pool, given up if the server does not answer. None if it is to be
-    /// made again.
+    /// What a try ended with; none if it is to be made again. A connection that is lost, or does not answer, is
+    /// given up.
     async fn end<T>(
         &mut self,
         client: Object,
@@ -91,14 +91,14 @@ async fn connection(pool: &Pool) -> Result<Object, StoreError> {
     client.map_err(|error| Failure::from(error).into_error())
 }
 
-/// The rows of a statement within a transaction.
+/// The rows of a statement.
 async fn query(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Failure> {
-    let statement = transaction.prepare_cached(sql).await?;
-    Ok(transaction.query(&statement, parameters).await?)
+    let statement = client.prepare_cached(sql).await?;
+    Ok(client.query(&statement, parameters).await?)
 }
 
 impl PostgresStore {

@@ -97,7 +97,7 @@ impl Outbox for SqliteStore {
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
         let room = claim.wanted.iter().map(|(_, room)| *room as usize).sum();
         let (leased, webhooks) = self
-            .change(room, move |write| claim::claim(write.connection(), &claim))
+            .passing_change(room, move |write| claim::claim(write.connection(), &claim))
             .await?;
         // What happened never changes, so the writer need not read it.
         let deliveries = self
@@ -117,7 +117,7 @@ impl Outbox for SqliteStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, Health)>,
     ) -> Result<Vec<bool>, StoreError> {
-        self.change(settlements.len(), move |write| {
+        self.passing_change(settlements.len(), move |write| {
             settle::settle(write.connection(), now, &settlements, &health).map(Ok)
         })
         .await
@@ -170,7 +170,7 @@ impl Outbox for SqliteStore {
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         self.clear_removed().await?;
-        self.change(limit as usize, move |write| {
+        self.passing_change(limit as usize, move |write| {
             clear::old(write.connection(), before, limit).map(Ok)
         })
         .await
