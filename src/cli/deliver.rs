@@ -1,6 +1,6 @@
 //! `certlife deliver`: send what is due.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -8,6 +8,9 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
 use super::output::Output;
@@ -25,14 +28,18 @@ const LOOK: Duration = Duration::from_secs(1);
 /// It goes on until Ctrl-C or SIGTERM: then nothing more is begun, and what is under way is finished. Any
 /// number may work on one store, on several machines.
 ///
-/// Of what goes wrong, each attempt is a line on standard error; --log info tells more, --log debug all.
+/// Standard error has a line for each attempt that fails, with --log debug for each attempt; at the end, how
+/// many deliveries have arrived and how many are dead. Dead is what has failed as often as the schedule has
+/// delays; certlife deliveries --attempts tells why, certlife redeliver sends it again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
+#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// End when nothing is pending any more: what waits for its next attempt is waited for.
+    /// End when nothing is pending any more, but for webhooks that are disabled. What waits for its next
+    /// attempt is waited for.
     #[arg(long)]
     until_idle: bool,
 
@@ -41,7 +48,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
 
-    /// The delays before the attempts, separated by commas.
+    /// The delays before the attempts, separated by commas; the first is 0s. Each is lengthened by up to a
+    /// fifth.
     #[arg(
         long,
         value_name = "DELAYS",
@@ -57,11 +65,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
     retention: TimeDelta,
 
-    /// How much is told on standard error.
+    /// What is told on standard error: error is what is dead, warn also each attempt that fails, debug
+    /// each attempt.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 
-    /// Print the numbers at the end as JSON.
+    /// Print the numbers at the end as JSON: {"delivered":…,"failed_attempts":…,"dead":…}.
     #[arg(long)]
     json: bool,
 }
@@ -70,7 +79,8 @@ pub(super) struct Args {
 const EXAMPLE: &str = "Example:
   certlife deliver --until-idle --retry-schedule 0s,1s,2s
 
-Exit status: 0 ended as asked, 1 with --until-idle: deliveries died, 2 the run could not go on.";
+Exit status: 0 ended as asked, 1 deliveries have died and --until-idle is given, 2 the run could not
+go on, 130 ended at once, by a second Ctrl-C.";
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -95,11 +105,17 @@ struct Numbers {
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
-    args.start_log();
+    let bar = spinner();
+    args.start_log(&bar);
     let transport = args.sending.transport(args.concurrency)?;
     let summary = block_on(async {
         let engine = args.store.open_existing().await?;
-        deliver(args, engine.store(), transport).await
+        let store = engine.store();
+        let summary = deliver(args, store, transport, &bar).await?;
+        if args.until_idle {
+            tell_kept(store).await?;
+        }
+        Ok(summary)
     })?;
     args.tell(summary)?;
     let has_failed = args.until_idle && summary.dead > 0;
@@ -114,6 +130,7 @@ async fn deliver(
     args: &Args,
     store: &AnyStore,
     transport: HttpTransport,
+    bar: &ProgressBar,
 ) -> Result<Summary, Failure> {
     let options = DispatcherOptions {
         concurrency: args.concurrency,
@@ -125,7 +142,7 @@ async fn deliver(
     let dispatcher = Dispatcher::new(store.clone(), transport, options);
     let shutdown = async {
         stopped().await;
-        say("finishing what is under way; once more ends it at once");
+        bar.suspend(|| say("finishing what is under way; once more ends it at once"));
         // Whoever asks twice does not wait.
         tokio::spawn(async {
             stopped().await;
@@ -139,13 +156,30 @@ async fn deliver(
             dispatcher.run(shutdown).await?
         })
     };
-    if !io::stderr().is_terminal() {
+    if bar.is_hidden() {
         return delivering.await;
     }
-    tokio::select! {
+    let summary = tokio::select! {
         summary = delivering => summary,
-        never = show(store) => match never {},
+        never = show(store, bar) => match never {},
+    };
+    bar.finish_and_clear();
+    summary
+}
+
+/// Says what is pending for webhooks that are disabled: it has not arrived, and nobody waits for it.
+async fn tell_kept(store: &AnyStore) -> Result<(), Failure> {
+    for kept in store.backlog().await? {
+        let webhook = store.webhook(kept.webhook).await?;
+        if kept.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled()) {
+            let (id, pending) = (kept.webhook, kept.pending);
+            say(&format!(
+                "webhook {id} is disabled, and {pending} pending; certlife webhook show {id} tells why, \
+                 certlife webhook enable --resume {id} goes on"
+            ));
+        }
     }
+    Ok(())
 }
 
 /// Ctrl-C, or what a service manager sends.
@@ -167,12 +201,20 @@ async fn stopped() {
     }
 }
 
-/// Shows people what is pending.
-async fn show(store: &AnyStore) -> std::convert::Infallible {
+/// What people see while it runs; nothing where standard error is no terminal.
+fn spinner() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
     let bar = ProgressBar::new_spinner();
     // The template is a constant that a test draws; a default bar would do as well.
     let style = ProgressStyle::with_template("{spinner} {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar
+}
+
+/// Shows people what is pending.
+async fn show(store: &AnyStore, bar: &ProgressBar) -> std::convert::Infallible {
     loop {
         if let Ok(backlog) = store.backlog().await {
             let sum = |of: fn(&Backlog) -> u64| backlog.iter().map(of).sum::<u64>();
@@ -181,13 +223,27 @@ async fn show(store: &AnyStore) -> std::convert::Infallible {
                 sum(|it| it.pending),
                 sum(|it| it.dead)
             ));
+            bar.tick();
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
+/// Standard error, where the spinner makes room for each line of the log.
+struct Beside(ProgressBar);
+
+impl Write for Beside {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 impl Args {
-    fn start_log(&self) {
+    fn start_log(&self, bar: &ProgressBar) {
         let level = match self.log {
             Level::Off => LevelFilter::OFF,
             Level::Error => LevelFilter::ERROR,
@@ -195,13 +251,18 @@ impl Args {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
-        let log = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(io::stderr)
+        let bar = bar.clone();
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(move || Beside(bar.clone()))
             .with_target(false)
             .with_ansi(io::stderr().is_terminal());
+        // Of libraries, nobody promises that they tell nothing personal.
+        let own = Targets::new().with_target("certificate_lifecycle", level);
         // There is none before: it is the first thing that the command does.
-        let _ = log.try_init();
+        let _ = tracing_subscriber::registry()
+            .with(own)
+            .with(lines)
+            .try_init();
     }
 
     fn tell(&self, summary: Summary) -> Result<(), Failure> {
@@ -224,6 +285,12 @@ impl Args {
             say(&format!(
                 "{delivered} delivered, {failed} failed attempt{s}, {dead} dead"
             ));
+            if dead > 0 {
+                say(
+                    "certlife deliveries --status dead --attempts tells why; certlife redeliver --all-dead \
+                     sends them again",
+                );
+            }
         }
         Ok(())
     }

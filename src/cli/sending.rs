@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::Failure;
 use super::arguments::{duration, network};
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport};
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError};
 
 /// Where requests may go, and how long they may take.
 #[derive(Debug, clap::Args)]
@@ -62,6 +62,12 @@ impl Args {
             idle_per_host: usize::try_from(concurrency).unwrap_or(usize::MAX),
             ..defaults
         };
-        HttpTransport::new(options).map_err(|error| Failure::Argument(error.to_string()))
+        HttpTransport::new(options).map_err(|error| match (&error, &self.authorities) {
+            (HttpTransportError::Authorities(_), Some(path)) => Failure::Content {
+                input: format!("--authorities {}", path.display()),
+                problem: error.to_string(),
+            },
+            _ => Failure::Argument(error.to_string()),
+        })
     }
 }

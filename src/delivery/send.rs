@@ -75,7 +75,8 @@ pub(super) async fn send<T: Transport>(
     leased: Leased,
 ) -> Sent {
     let event_id = event.id();
-    let span = tracing::info_span!(
+    // Of the level of errors, so that whoever is told of a failure is told whose it is.
+    let span = tracing::error_span!(
         "attempt",
         webhook = %webhook.id,
         event = %event_id,

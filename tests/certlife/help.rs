@@ -4,6 +4,7 @@ use std::process::Command;
 
 use certificate_lifecycle::{EventKind, diagram, schema};
 
+use crate::listen::Listener;
 use crate::{certlife, file, golden, run};
 
 #[test]
@@ -30,7 +31,9 @@ fn help_is_what_the_golden_files_say() {
     golden!(webhook("rotate"), "golden/help-webhook-rotate.txt");
     golden!(webhook("disable"), "golden/help-webhook-disable.txt");
     golden!(webhook("enable"), "golden/help-webhook-enable.txt");
+    golden!(webhook("test"), "golden/help-webhook-test.txt");
     golden!(webhook("remove"), "golden/help-webhook-remove.txt");
+    golden!(help(&["deliver", "--help"]), "golden/help-deliver.txt");
     golden!(
         help(&["deliveries", "--help"]),
         "golden/help-deliveries.txt"
@@ -66,6 +69,15 @@ fn the_example_of_each_help_works_as_pasted() {
     // A receiver ends by Ctrl-C alone, and its usual port may be taken.
     let listen = "certlife() { timeout --foreground --preserve-status -s INT 1 \
                   $(type -P certlife) \"$@\" --port 0; }\n";
+    // The webhook of the examples leads to a server that is not there for tests.
+    let listener = Listener::start(&[]);
+    let test = format!(
+        "certlife webhook remove --yes {id}; certlife webhook add http://{address}/ --id {id} {freely}\n\
+         certlife() {{ $(type -P certlife) \"$@\" {freely}; }}\n",
+        id = crate::webhook::ID,
+        address = listener.address,
+        freely = "--allow-http --allow-target 127.0.0.1/32",
+    );
     for command in [
         "apply",
         "import",
@@ -76,6 +88,9 @@ fn the_example_of_each_help_works_as_pasted() {
         "webhook disable",
         "webhook enable",
         "webhook remove",
+        // What it would send was removed with the webhook.
+        "deliver",
+        "webhook test",
         "deliveries",
         "redeliver",
         "listen",
@@ -116,7 +131,11 @@ fn the_example_of_each_help_works_as_pasted() {
                 .take_while(|line| !line.is_empty())
                 .collect();
             assert!(!example.is_empty(), "{command}: {help}");
-            let before = if command == "listen" { listen } else { "" };
+            let before = match command {
+                "listen" => listen,
+                "webhook test" => &test,
+                _ => "",
+            };
             let output = Command::new("bash")
                 .arg("-c")
                 .arg(before.to_owned() + &example.join("\n"))

@@ -16,15 +16,15 @@ fn now() -> DateTime<Utc> {
 }
 
 /// A receiver that runs.
-struct Listener {
+pub(crate) struct Listener {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Listener {
-    fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         Self::spawn(&[&["--json"], more].concat(), |line| {
             let told: Value = serde_json::from_str(line).unwrap();
             told["url"].as_str().unwrap().to_owned()
@@ -82,12 +82,12 @@ impl Listener {
         line
     }
 
-    fn shown(&mut self) -> Value {
+    pub(crate) fn shown(&mut self) -> Value {
         serde_json::from_str(&self.line()).unwrap()
     }
 
     /// Ends it with Ctrl-C; what it printed since, and its last words.
-    fn interrupt(mut self) -> (String, String) {
+    pub(crate) fn interrupt(mut self) -> (String, String) {
         let kill = Command::new("bash")
             .args(["-c", "kill -INT \"$0\"", &self.child.id().to_string()])
             .status();

@@ -8,6 +8,7 @@ mod postgres;
 
 mod apply;
 mod corrupt;
+mod deliver;
 mod deliveries;
 mod engine;
 mod follow;

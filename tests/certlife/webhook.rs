@@ -124,7 +124,7 @@ fn a_webhook_is_registered_with_an_id_and_a_secret_that_are_printed() {
     assert!(
         run.stderr.contains(&format!(
             "certlife: certlife deliver --allow-http --allow-target 127.0.0.1/32 sends the events; \
-         certlife webhook test {second} tries it\n"
+         certlife webhook test --allow-http --allow-target 127.0.0.1/32 {second} tries it\n"
         )),
         "{}",
         run.stderr

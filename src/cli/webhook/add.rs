@@ -209,13 +209,13 @@ impl Args {
             "the receiver verifies with the secret what is sent; only certlife webhook show --reveal {id} \
              shows it again"
         ));
-        let mut deliver = "certlife deliver".to_owned();
+        let mut allowed = String::new();
         if !url.is_https() {
-            deliver.push_str(" --allow-http");
+            allowed.push_str(" --allow-http");
         }
         for network in &self.allowed {
             // A text takes all that is written to it.
-            let _ = write!(deliver, " --allow-target {network}");
+            let _ = write!(allowed, " --allow-target {network}");
         }
         let is_here = address_of(url).is_some_and(|it| it.is_loopback());
         if let (true, Some(port)) = (is_here, url.uri().port_u16()) {
@@ -224,7 +224,7 @@ impl Args {
             ));
         }
         say(&format!(
-            "{deliver} sends the events; certlife webhook test {id} tries it"
+            "certlife deliver{allowed} sends the events; certlife webhook test{allowed} {id} tries it"
         ));
     }
 }

@@ -4,7 +4,6 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Which, unknown};
-use crate::cli::arguments::Form;
 use crate::cli::output::Output;
 use crate::cli::show::time;
 use crate::cli::{Failure, Outcome, block_on, say, sending, store};
@@ -13,9 +12,9 @@ use certificate_lifecycle::store::Attempted;
 
 /// Send a test event to a webhook, once, and show what it answers.
 ///
-/// The event is a created one of an application that does not exist, with the title "Test event" and the
-/// e-mail address test@example.com. It is also sent where the webhook is disabled, and is no delivery: it is
-/// neither tried again nor kept.
+/// It is the created event of an application that does not exist, with the title "Test event" and the e-mail
+/// address test@example.com, signed like any other. A disabled webhook gets it as well. It is no delivery:
+/// it is neither kept nor sent again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -25,8 +24,9 @@ pub(super) struct Args {
     #[command(flatten)]
     sending: sending::Args,
 
-    #[command(flatten)]
-    form: Form,
+    /// Print what came of it as JSON instead.
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     which: Which,
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 
 impl Args {
     fn show(&self, attempted: &Attempted) -> Result<Outcome, Failure> {
-        if self.form.json {
+        if self.json {
             let mut output = Output::plain();
             let _ = output.object(&Line {
                 at: time(attempted.at),
@@ -85,11 +85,11 @@ impl Args {
             let took = format!("after {} ms", attempted.milliseconds);
             let status = attempted.status.unwrap_or_default();
             say(&match &attempted.error {
-                None => format!("it was taken: status {status} {took}"),
-                Some(error) => format!("it was not taken: {error}, {took}"),
+                None => format!("the test event was taken: status {status}, {took}"),
+                Some(error) => format!("the test event was not taken: {error}; {took}"),
             });
             if let Some(excerpt) = &attempted.excerpt {
-                say(&format!("it says {excerpt:?}"));
+                say(&format!("the answer: {excerpt:?}"));
             }
         }
         Ok(match attempted.error {
