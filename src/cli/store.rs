@@ -13,9 +13,9 @@ use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
-    DeliveryFilter, DeliveryId, Directory, Due, ExecuteError, Health, InstitutionId, ListQuery,
-    MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement, SqliteStore, Store,
-    StoreError, Wake, Webhook,
+    DeliveryFilter, DeliveryId, Directory, Due, ExecuteError, HealthChange, InstitutionId,
+    ListQuery, MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement,
+    SqliteStore, Store, StoreError, Wake, Webhook,
 };
 
 const MEMORY: &str = "memory:";

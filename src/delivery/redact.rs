@@ -1,5 +1,7 @@
 //! What is kept of a response: nothing secret, nothing personal.
 
+use std::fmt::Write;
+
 use crate::lifecycle::event::{Event, EventBody};
 use crate::webhook::{Endpoint, platform_signature};
 
@@ -97,7 +99,8 @@ fn forms(what: &str) -> [String; 5] {
             continue;
         }
         for unit in letter.encode_utf16(&mut [0; 2]) {
-            ascii.push_str(&format!("\\u{unit:04x}"));
+            // A text takes all that is written to it.
+            let _ = write!(ascii, "\\u{unit:04x}");
         }
     }
     let slashed = ascii.replace('/', "\\/");
@@ -106,7 +109,7 @@ fn forms(what: &str) -> [String; 5] {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             url.push(byte.into());
         } else {
-            url.push_str(&format!("%{byte:02x}"));
+            let _ = write!(url, "%{byte:02x}");
         }
     }
     [what.to_owned(), json, ascii, slashed, url]

@@ -15,3 +15,4 @@ mod responses;
 mod schedule;
 mod target;
 mod tls;
+mod trouble;

@@ -217,6 +217,16 @@ impl Stage {
             .with_clock(move || now(start))
     }
 
+    /// One that sends by another transport.
+    pub fn dispatcher_with<T: Transport>(
+        &self,
+        options: DispatcherOptions,
+        transport: T,
+    ) -> Dispatcher<MemoryStore, T> {
+        let start = self.start;
+        Dispatcher::new(self.store.clone(), transport, options).with_clock(move || now(start))
+    }
+
     /// Until all is delivered or dead.
     pub async fn deliver(&self) -> Summary {
         let dispatcher = self.dispatcher(DispatcherOptions::default());

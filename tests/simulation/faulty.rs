@@ -122,6 +122,11 @@ impl Outbox for Faulty {
         self.there("claim").await?;
         let batch = self.store.claim(claim.clone()).await?;
         self.world.record().claimed(&claim, &batch);
+        if self.world.is_faulty() && self.world.percent(1) {
+            // Longer than a lease.
+            self.world.count("slow claims");
+            tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        }
         self.back(batch).await
     }
 
@@ -129,7 +134,7 @@ impl Outbox for Faulty {
         &self,
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
-        health: Vec<(Uuid, Health)>,
+        health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         self.there("settle").await?;
         let told = settlements.clone();

@@ -71,6 +71,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "responses lost",
         "settlements that came too late",
         "shut down",
+        "slow claims",
         "webhooks disabled",
     ] {
         assert!(

@@ -1,11 +1,13 @@
 //! What became of a delivery, and what somebody does about it afterwards.
 
 use certificate_lifecycle::store::{
-    Attempted, DeliveryId, DeliveryStatus, Health, Outbox, Settlement, Verdict,
+    Attempted, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Settlement, Verdict,
 };
 
 use crate::harness::Harness;
-use crate::outbox_world::{Post, at_ms, attempted, dead, hook, of_ours, retry, settlement, told};
+use crate::outbox_world::{
+    Post, at_ms, attempted, dead, hook, of_ours, retry, settlement, sick, told,
+};
 use crate::support::at;
 use crate::world::submit;
 
@@ -129,7 +131,11 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
         failing_since: Some(at_ms(3)),
         not_before: None,
     };
-    let health = vec![(hook(9), failing), (hook(1), failing), (hook(2), half)];
+    let health = vec![
+        (hook(9), sick(failing)),
+        (hook(1), sick(failing)),
+        (hook(2), sick(half)),
+    ];
     let settlements = vec![settlement(&claimed, retry(10))];
     let settled = post.store.settle(at(1), settlements, health).await;
     assert_eq!(settled.unwrap(), [true]);
@@ -144,14 +150,43 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
     assert_eq!(due.not_before, Some(at_ms(2_002)));
     let batch = post.claim_of(10, &[(1, 5)]).await;
     assert_eq!(batch.webhooks[0].health, failing);
-    // And is over when it is
-    let health = vec![(hook(1), Health::default())];
-    let settlements = vec![settlement(&batch.deliveries[0], Verdict::Delivered)];
-    post.store
-        .settle(at(11), settlements, health)
-        .await
-        .unwrap();
+    // The first failure counts, and the longest pause
+    let report = async |seconds, change| {
+        let health = vec![(hook(1), change)];
+        let settled = post.store.settle(at(seconds), Vec::new(), health).await;
+        assert_eq!(settled.unwrap(), Vec::<bool>::new());
+        post.webhook(1).await.health
+    };
+    let failed = |seconds, not_before| HealthChange {
+        delivered: false,
+        failed_at: Some(at_ms(seconds)),
+        not_before,
+    };
+    let delivered = HealthChange {
+        delivered: true,
+        ..HealthChange::default()
+    };
+    assert_eq!(report(1, failed(9_999, Some(at_ms(2_001)))).await, failing);
+    let longer = Health {
+        not_before: Some(at(5)),
+        ..failing
+    };
+    assert_eq!(report(1, failed(9_999, Some(at(5)))).await, longer);
+    // What is delivered ends the failure, and a pause that is over
+    let paused = Health {
+        failing_since: None,
+        ..longer
+    };
+    assert_eq!(report(4, delivered).await, paused);
+    assert_eq!(report(5, delivered).await, Health::default());
+    assert_eq!(report(6, delivered).await, Health::default());
+    // Of several, one after the other
+    let health = vec![(hook(1), failed(7, None)), (hook(1), delivered)];
+    post.store.settle(at(7), Vec::new(), health).await.unwrap();
     assert_eq!(post.webhook(1).await.health, Health::default());
+    let health = vec![(hook(1), delivered), (hook(1), failed(8, None))];
+    post.store.settle(at(8), Vec::new(), health).await.unwrap();
+    assert_eq!(post.webhook(1).await.health.failing_since, Some(at_ms(8)));
 }
 
 pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Attempted, Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Health,
+    Attempted, Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, HealthChange,
     MemoryStore, Outbox, Request, Settlement, Verdict, Webhook,
 };
 use certificate_lifecycle::webhook::EventKinds;
@@ -40,7 +40,7 @@ enum Step {
     /// The webhooks, and for how long.
     Claim(Vec<u64>, i64),
     /// Which of those that were ever claimed, what became of it, and whether there was an attempt.
-    Settle(Vec<(usize, Verdict, bool)>, Option<(u64, Health)>),
+    Settle(Vec<(usize, Verdict, bool)>, Option<(u64, HealthChange)>),
     Redeliver(Vec<usize>),
     Abandon(Vec<usize>),
     /// What is older than so many seconds.
@@ -61,8 +61,10 @@ fn step() -> impl Strategy<Value = Step> {
         prop_oneof![3 => Just(Action::Fail), 3 => Just(Action::Retry), 1 => Just(Action::Approve)];
     let kinds = prop::collection::vec(prop::sample::select(EventKind::ALL.to_vec()), 0..7);
     let time = || prop::option::of((0..200_000_i64).prop_map(at_ms));
-    let health = (time(), time()).prop_map(|(failing_since, not_before)| Health {
-        failing_since,
+    let health = (any::<bool>(), time(), time());
+    let health = health.prop_map(|(delivered, failed_at, not_before)| HealthChange {
+        delivered,
+        failed_at,
         not_before,
     });
     let settled = prop::collection::vec((any::<usize>(), verdict(), any::<bool>()), 0..8);
@@ -233,7 +235,7 @@ impl<S: Outbox> Side<S> {
     async fn settle(
         &mut self,
         settled: &[(usize, Verdict, bool)],
-        health: Option<&(u64, Health)>,
+        health: Option<&(u64, HealthChange)>,
         now: i64,
     ) -> Answer {
         // Mostly the last that were claimed.

@@ -6,7 +6,9 @@ use certificate_lifecycle::webhook::{CustomHeaders, Disabled, DisabledReason};
 use uuid::Uuid;
 
 use crate::harness::Harness;
-use crate::outbox_world::{Post, at_ms, disabled, endpoint, hook, in_theirs, of_ours, of_theirs};
+use crate::outbox_world::{
+    Post, at_ms, disabled, endpoint, hook, in_theirs, of_ours, of_theirs, sick,
+};
 use crate::support::at;
 use crate::world::{ours, submit, theirs};
 
@@ -110,7 +112,7 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     };
     let settled = post
         .store
-        .settle(at(0), Vec::new(), vec![(hook(1), health)]);
+        .settle(at(0), Vec::new(), vec![(hook(1), sick(health))]);
     assert_eq!(settled.await.unwrap(), Vec::<bool>::new());
     // When it is replaced, with all else different as well
     let mut webhook = Webhook::new(hook(1), theirs(), endpoint(9), at(9));
@@ -175,7 +177,7 @@ pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox
     };
     let fails = || {
         post.store
-            .settle(at(0), Vec::new(), vec![(hook(1), health)])
+            .settle(at(0), Vec::new(), vec![(hook(1), sick(health))])
     };
     fails().await.unwrap();
     // Given one that fails, its health stays when it is replaced or disabled

@@ -2,8 +2,8 @@
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Attempted, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, InstitutionId,
-    Outbox, Request, Settlement, Verdict, Webhook,
+    Attempted, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health,
+    HealthChange, InstitutionId, Outbox, Request, Settlement, Verdict, Webhook,
 };
 use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
@@ -74,6 +74,15 @@ pub fn settlement(claimed: &Claimed, verdict: Verdict) -> Settlement {
         token: claimed.token,
         verdict,
         attempt: Some(attempted(0, 200)),
+    }
+}
+
+/// What makes a webhook that was well be so.
+pub fn sick(health: Health) -> HealthChange {
+    HealthChange {
+        delivered: false,
+        failed_at: health.failing_since,
+        not_before: health.not_before,
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Claim, DeliveryFilter, DeliveryStatus, Health, Outbox, PostgresStore, StoreError, Verdict,
+    Claim, DeliveryFilter, DeliveryStatus, HealthChange, Outbox, PostgresStore, StoreError, Verdict,
 };
 use chrono::TimeDelta;
 
@@ -197,7 +197,12 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
                 }
                 let settlements = claimed.deliveries.iter().rev();
                 let settlements = settlements.map(|it| settlement(it, Verdict::Delivered));
-                let health = vec![(hook(2), Health::default()), (hook(1), Health::default())];
+                let change = HealthChange {
+                    delivered: round % 2 == 0,
+                    failed_at: Some(at(round)),
+                    not_before: None,
+                };
+                let health = vec![(hook(2), change), (hook(1), change)];
                 let settled = store.settle(at(round), settlements.collect(), health);
                 drop(settled.await.unwrap());
             }

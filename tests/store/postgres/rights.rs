@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Cursor, ExecuteError, Filter, Health, ListQuery, Order, Outbox, PostgresStore,
+    Claim, Cursor, ExecuteError, Filter, HealthChange, ListQuery, Order, Outbox, PostgresStore,
     StoreError, Verdict,
 };
 
@@ -141,7 +141,7 @@ async fn who_may_only_deliver_delivers() {
         let claimed = sender.claim(claim).await.unwrap().deliveries;
         assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);
         let settlements = vec![settlement(&claimed[0], Verdict::Delivered)];
-        let health = vec![(hook(1), Health::default())];
+        let health = vec![(hook(1), HealthChange::default())];
         let settled = sender.settle(at(0), settlements, health).await;
         assert_eq!(settled.unwrap(), [true]);
     }

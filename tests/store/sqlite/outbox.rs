@@ -464,3 +464,21 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     );
     assert!(is_woken().await);
 }
+
+#[tokio::test]
+async fn a_time_that_is_none_keeps_nobody_from_being_served() {
+    for number in 1..=3 {
+        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
+        post.done(submit(0)).await;
+        let sql = format!(
+            "UPDATE webhook SET not_before = -9223372036854775808 WHERE no = {number}; \
+             UPDATE delivery SET created_at = 9223372036854775807 WHERE no = {number}"
+        );
+        edit(&post.harness.path(), &sql);
+        assert_eq!(post.store.due().await.unwrap().len(), 3);
+        let batch = post.claim_of(0, &[(1, 5), (2, 5), (3, 5)]).await;
+        assert_eq!(batch.deliveries.len(), 3);
+        let told = batch.deliveries.iter().filter(|it| it.event.is_err());
+        assert_eq!(told.count(), 1);
+    }
+}

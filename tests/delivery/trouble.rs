@@ -1,0 +1,196 @@
+//! Webhooks in trouble, each named after what once went wrong.
+
+use std::time::Duration;
+
+use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::{
+    CustomHeaders, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret,
+};
+use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::stage::{Answer, Stage, asks_for, status};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn once() -> DispatcherOptions {
+    DispatcherOptions {
+        concurrency: 1,
+        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
+        ..DispatcherOptions::default()
+    }
+}
+
+/// A server that always answers the same, after a while.
+struct Always(Duration, fn() -> Answer);
+
+impl Transport for Always {
+    async fn send(&self, _: Outgoing) -> Answer {
+        tokio::time::sleep(self.0).await;
+        self.1()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_outlives_successes_that_were_under_way() {
+    let stage = Stage::new(|_, count| match count {
+        0 => asks_for(429, 3600),
+        _ => status(204),
+    });
+    stage.webhook("/a").await;
+    for _ in 0..1000 {
+        stage.submit().await;
+    }
+    let running = stage.start(DispatcherOptions::default());
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(stage.came().len(), 64);
+    tokio::time::sleep(3600 * SECOND).await;
+    assert_eq!(running.stop().await.delivered, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_word_of_two_dispatchers_is_the_health() {
+    let stage = Stage::with_delay(|_, _| status(204), |_| SECOND);
+    let webhook = stage.webhook("/a").await;
+    let slow = stage.start(once());
+    stage.submit().await;
+    tokio::time::sleep(SECOND / 10).await;
+    // Another one fails while the first is still waiting for its answer, which is a success.
+    let failing = stage.dispatcher_with(once(), Always(SECOND / 10, || status(500)));
+    let failing = tokio::spawn(async move { failing.run(std::future::pending()).await });
+    stage.submit().await;
+    tokio::time::sleep(SECOND / 2).await;
+    let health = stage.store.webhook(webhook).await.unwrap().unwrap().health;
+    assert!(health.failing_since.is_some());
+    tokio::time::sleep(SECOND).await;
+    let health = stage.store.webhook(webhook).await.unwrap().unwrap().health;
+    assert_eq!(health.failing_since, None);
+    failing.abort();
+    drop(slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_silent_receivers_do_not_keep_one_waiting() {
+    let stage = Stage::with_delay(
+        |request, _| match request.url.uri().path() {
+            "/well" => status(204),
+            _ => Err(SendError::Timeout("waiting for the response")),
+        },
+        |path| {
+            if path == "/well" {
+                SECOND / 100
+            } else {
+                15 * SECOND
+            }
+        },
+    );
+    for number in 0..300 {
+        stage.webhook(&format!("/silent{number}")).await;
+    }
+    for _ in 0..20 {
+        stage.submit().await;
+    }
+    let running = stage.start(DispatcherOptions::default());
+    tokio::time::sleep(300 * SECOND).await;
+    stage.webhook("/well").await;
+    for round in 1..=10 {
+        stage.submit().await;
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(stage.came_to("/well").len(), round);
+    }
+    drop(running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn enabled_again_it_is_served_at_once() {
+    let stage = Stage::new(|_, count| match count {
+        0 => asks_for(503, 86_400),
+        _ => status(204),
+    });
+    let webhook = stage.webhook("/a").await;
+    let running = stage.start(DispatcherOptions::default());
+    stage.submit().await;
+    tokio::time::sleep(SECOND).await;
+    for is_enabled in [false, true] {
+        let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+        known.endpoint.disabled = (!is_enabled).then(|| Disabled {
+            reason: DisabledReason::Manual,
+            at: stage.now(),
+            detail: String::new(),
+        });
+        assert!(stage.store.put_webhook(known).await.unwrap());
+        tokio::time::sleep(SECOND).await;
+    }
+    stage.submit().await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(stage.came().len(), 2);
+    drop(running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_410_of_the_old_url_does_not_disable_the_new_one() {
+    let stage = Stage::with_delay(
+        |request, _| {
+            status(if request.url.uri().path() == "/old" {
+                410
+            } else {
+                204
+            })
+        },
+        |_| 2 * SECOND,
+    );
+    let webhook = stage.webhook("/old").await;
+    let running = stage.start(DispatcherOptions::default());
+    stage.submit().await;
+    tokio::time::sleep(SECOND).await;
+    let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    known.endpoint.url = "https://example.com/new".parse().unwrap();
+    assert!(stage.store.put_webhook(known).await.unwrap());
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(stage.disabled(webhook).await, None);
+    assert_eq!(running.stop().await.delivered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
+    let stage = Stage::new(|_, _| {
+        Ok(Response {
+            status: 400,
+            retry_after: None,
+            excerpt: br#"{"title":"J\u00f6rg M\u00fcller","mail":"Private.Person@example.com",
+                "enc":"private.person%40example.com","auth":"token s3cr3t-t0ken has expired"}"#
+                .to_vec(),
+        })
+    });
+    let secret = Secret::from_key(&[7; 32]).unwrap();
+    let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret);
+    endpoint.headers = CustomHeaders::new([("Authorization", "Bearer s3cr3t-t0ken")]).unwrap();
+    stage.register(endpoint).await;
+    let details = ApplicationDetails::new(
+        ApplicationId::new(1).unwrap(),
+        Uuid::new_v4(),
+        CertificateTitle::new("Jörg Müller").unwrap(),
+        ApplicantEmail::new("private.person@example.com").unwrap(),
+    );
+    let john = Actor::customer("john").unwrap();
+    stage
+        .engine
+        .submit(&stage.institution, &john, details)
+        .await
+        .unwrap();
+    let dispatcher = stage.dispatcher(once());
+    dispatcher
+        .run_until_idle(std::future::pending())
+        .await
+        .unwrap();
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let excerpt = attempts[0].excerpt.as_deref().unwrap();
+    for hidden in ["s3cr3t", "u00f6", "Person", "person"] {
+        assert!(!excerpt.contains(hidden), "{hidden}: {excerpt}");
+    }
+}
