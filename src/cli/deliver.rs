@@ -79,8 +79,8 @@ pub(super) struct Args {
 const EXAMPLE: &str = "Example:
   certlife deliver --until-idle --retry-schedule 0s,1s,2s
 
-Exit status: 0 ended as asked, 1 deliveries have died and --until-idle is given, 2 the run could not
-go on, 130 ended at once, by a second Ctrl-C.";
+Exit status: 0 ended as asked; 1 --until-idle is given, and deliveries have died or are kept for a
+webhook that is disabled; 2 the run could not go on; 130 ended at once, by a second Ctrl-C.";
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,17 +108,19 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let bar = spinner();
     args.start_log(&bar);
     let transport = args.sending.transport(args.concurrency)?;
-    let summary = block_on(async {
+    let (summary, kept) = block_on(async {
         let engine = args.store.open_existing().await?;
         let store = engine.store();
         let summary = deliver(args, store, transport, &bar).await?;
-        if args.until_idle {
-            tell_kept(store).await?;
-        }
-        Ok(summary)
+        let kept = if args.until_idle {
+            tell_kept(store).await?
+        } else {
+            0
+        };
+        Ok((summary, kept))
     })?;
     args.tell(summary)?;
-    let has_failed = args.until_idle && summary.dead > 0;
+    let has_failed = args.until_idle && (summary.dead > 0 || kept > 0);
     Ok(if has_failed {
         Outcome::Refused
     } else {
@@ -167,19 +169,22 @@ async fn deliver(
     summary
 }
 
-/// Says what is pending for webhooks that are disabled: it has not arrived, and nobody waits for it.
-async fn tell_kept(store: &AnyStore) -> Result<(), Failure> {
+/// Says what is pending for webhooks that are disabled: it has not arrived, and nobody waits for it. How much
+/// that is.
+async fn tell_kept(store: &AnyStore) -> Result<u64, Failure> {
+    let mut all = 0;
     for kept in store.backlog().await? {
         let webhook = store.webhook(kept.webhook).await?;
         if kept.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled()) {
             let (id, pending) = (kept.webhook, kept.pending);
+            all += pending;
             say(&format!(
                 "webhook {id} is disabled, and {pending} pending; certlife webhook show {id} tells why, \
                  certlife webhook enable --resume {id} goes on"
             ));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// Ctrl-C, or what a service manager sends.

@@ -206,8 +206,8 @@ impl Args {
     /// What is left to be done.
     fn say_next(&self, id: Uuid, url: &WebhookUrl) {
         say(&format!(
-            "the receiver verifies with the secret what is sent; only certlife webhook show --reveal {id} \
-             shows it again"
+            "the receiver verifies with the secret what is sent; it is not shown again, but certlife webhook \
+             rotate {id} replaces it"
         ));
         let mut allowed = String::new();
         if !url.is_https() {

@@ -22,10 +22,6 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// Show the secrets as well.
-    #[arg(long)]
-    reveal: bool,
-
     #[command(flatten)]
     form: Form,
 
@@ -41,16 +37,12 @@ struct Shown<'a> {
     pending: u64,
     oldest_pending: Option<String>,
     dead: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<&'a str>,
-    old_secrets: Vec<ShownOld<'a>>,
+    old_secrets: Vec<ShownOld>,
 }
 
 /// An old secret that still signs.
 #[derive(Serialize)]
-struct ShownOld<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<&'a str>,
+struct ShownOld {
     switch_over: String,
     until: String,
 }
@@ -77,9 +69,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     });
     let mut output = Output::plain();
     if args.form.json {
-        let _ = output.object(&args.shown(&webhook, &backlog))?;
+        let _ = output.object(&Args::shown(&webhook, &backlog))?;
     } else {
-        let text = record(args.facts(&webhook, &backlog));
+        let text = record(Args::facts(&webhook, &backlog));
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
@@ -94,17 +86,14 @@ fn old_secrets(webhook: &Webhook) -> impl Iterator<Item = &OldSecret> {
 }
 
 impl Args {
-    fn shown<'a>(&self, webhook: &'a Webhook, backlog: &Backlog) -> Shown<'a> {
-        let secret = webhook.endpoint.secrets.current();
+    fn shown<'a>(webhook: &'a Webhook, backlog: &Backlog) -> Shown<'a> {
         Shown {
             line: Line::new(webhook),
             pending: backlog.pending,
             oldest_pending: backlog.oldest.map(time),
             dead: backlog.dead,
-            secret: self.reveal.then(|| secret.expose()),
             old_secrets: old_secrets(webhook)
                 .map(|old| ShownOld {
-                    secret: self.reveal.then(|| old.secret.expose()),
                     switch_over: time(old.switch_over),
                     until: time(old.until),
                 })
@@ -112,7 +101,7 @@ impl Args {
         }
     }
 
-    fn facts(&self, webhook: &Webhook, backlog: &Backlog) -> Vec<Fact> {
+    fn facts(webhook: &Webhook, backlog: &Backlog) -> Vec<Fact> {
         let (endpoint, health) = (&webhook.endpoint, &webhook.health);
         let mut facts = vec![
             Fact::word("id", webhook.id.to_string()),
@@ -152,13 +141,7 @@ impl Args {
         let pending = format!("{}{}", backlog.pending, oldest.unwrap_or_default());
         facts.push(Fact::text("pending", pending));
         facts.push(Fact::word("dead", backlog.dead.to_string()));
-        if self.reveal {
-            facts.push(Fact::word("secret", endpoint.secrets.current().expose()));
-        }
         for old in old_secrets(webhook) {
-            if self.reveal {
-                facts.push(Fact::word("old secret", old.secret.expose()));
-            }
             facts.push(Fact::text("old secret signs", signs(old)));
         }
         facts
