@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::chores::{Cause, disable};
 use super::judge::{Consequence, Tried};
+use super::line::Waiting;
 use super::run::{GATHER, Goal, Run};
 use super::send::{Leased, Sent, send};
 use super::telemetry;
@@ -18,15 +19,17 @@ use crate::store::{Claim, ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhoo
 /// How often the store is told that a webhook is well.
 const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
+/// A server that answers within so many milliseconds is quick: what is claimed ahead for it is sent soon.
+const QUICK: u64 = 100;
+
 /// How long to wait where something was due, but somebody else was faster.
 const RACE: TimeDelta = TimeDelta::milliseconds(20);
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     pub(super) fn claimed(&mut self, claim: &Claim, batch: ClaimedBatch) {
         let wanted = &claim.wanted;
-        let it = self.dispatcher;
         // Where the store has taken its time, the leases may end before the answers come.
-        let is_late = it.now() - claim.now > it.options.margin / 2;
+        let is_late = self.is_late(claim.now);
         let webhooks: BTreeMap<Uuid, Arc<Webhook>> = batch
             .webhooks
             .into_iter()
@@ -64,20 +67,26 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             if !line.has_unsaved_health {
                 line.health = webhook.health;
             }
-            line.under_way += 1;
-            self.under_way += 1;
-            let leased = Leased {
-                id: claimed.id,
-                token: claimed.token,
-                attempts: claimed.attempts,
-                created_at: claimed.created_at,
+            let next = Waiting {
+                webhook: Arc::clone(webhook),
+                event,
+                leased: Leased {
+                    id: claimed.id,
+                    token: claimed.token,
+                    attempts: claimed.attempts,
+                    created_at: claimed.created_at,
+                },
+                since: claim.now,
             };
-            let (transport, webhook) = (&*it.transport, Arc::clone(webhook));
-            let sending = send(transport, &*it.clock, &it.options, webhook, event, leased);
-            self.sending.push(sending.boxed());
+            if line.under_way < line.allowed {
+                self.start(next);
+            } else {
+                self.waiting += 1;
+                line.waiting.push_back(next);
+            }
         }
         telemetry::under_way(self.under_way);
-        self.mark = self.under_way;
+        self.mark = self.under_way + self.waiting;
         let filled = |(id, room): &(Uuid, u32)| got.get(id).is_some_and(|got| got >= room);
         self.has_more |= wanted.iter().any(filled);
         let is_filled = |due: &Due| {
@@ -91,7 +100,74 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
     }
 
+    fn start(&mut self, next: Waiting) {
+        let line = self.lines.entry(next.webhook.id).or_default();
+        line.under_way += 1;
+        self.under_way += 1;
+        let it = self.dispatcher;
+        let (transport, clock, options) = (&*it.transport, &*it.clock, &*it.options);
+        let sending = send(
+            transport,
+            clock,
+            options,
+            next.webhook,
+            next.event,
+            next.leased,
+        );
+        self.sending.push(sending.boxed());
+    }
+
+    /// In place of a request that has ended, the next one to the same webhook.
+    pub(super) fn start_next(&mut self, webhook: Uuid) {
+        let line = self.lines.get_mut(&webhook);
+        let Some(next) = line.and_then(|it| it.waiting.pop_front()) else {
+            return;
+        };
+        self.waiting -= 1;
+        if self.is_late(next.since) {
+            self.finished.push(released(&next));
+            return self.release(webhook);
+        }
+        self.start(next);
+        telemetry::under_way(self.under_way);
+    }
+
+    /// Gives back what was claimed ahead for a webhook.
+    pub(super) fn release(&mut self, webhook: Uuid) {
+        if let Some(line) = self.lines.get_mut(&webhook) {
+            let waiting = std::mem::take(&mut line.waiting);
+            self.waiting -= u32::try_from(waiting.len()).unwrap_or_default();
+            self.finished.extend(waiting.iter().map(released));
+        }
+    }
+
+    /// Whether a lease that was taken then may end before an answer comes.
+    fn is_late(&self, claimed: DateTime<Utc>) -> bool {
+        self.dispatcher.now() - claimed > self.dispatcher.options.margin / 2
+    }
+
     pub(super) fn sent(&mut self, sent: Sent) {
+        let webhook = sent.webhook;
+        let is_delivered = self.judge(sent);
+        if is_delivered && self.goal != Goal::Finish {
+            self.start_next(webhook);
+        } else {
+            // Whatever befell this one, the others wait for their turn.
+            self.release(webhook);
+        }
+        if self.has_more {
+            let in_hand = self.under_way + self.waiting;
+            let is_worth_it = in_hand <= self.mark - self.mark / 4;
+            self.look_in(if is_worth_it {
+                TimeDelta::zero()
+            } else {
+                GATHER
+            });
+        }
+    }
+
+    /// Judges an attempt; whether it was a success.
+    fn judge(&mut self, sent: Sent) -> bool {
         let it = self.dispatcher;
         let line = self.lines.entry(sent.webhook).or_default();
         line.under_way = line.under_way.saturating_sub(1);
@@ -108,6 +184,8 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             opened: line.breaker.opened(),
         };
         let judgement = tried.judge(&it.options);
+        let is_delivered = judgement.verdict == Verdict::Delivered;
+        line.is_quick = sent.attempted.milliseconds < QUICK;
         match &judgement.verdict {
             Verdict::Delivered => {
                 line.breaker.succeed();
@@ -155,13 +233,16 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             verdict: judgement.verdict,
             attempt: Some(sent.attempted),
         });
-        if self.has_more {
-            let is_worth_it = self.under_way <= self.mark - self.mark / 4;
-            self.look_in(if is_worth_it {
-                TimeDelta::zero()
-            } else {
-                GATHER
-            });
-        }
+        is_delivered
+    }
+}
+
+/// It was not tried.
+fn released(waiting: &Waiting) -> Settlement {
+    Settlement {
+        id: waiting.leased.id,
+        token: waiting.leased.token,
+        verdict: Verdict::Released,
+        attempt: None,
     }
 }

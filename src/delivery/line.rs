@@ -1,15 +1,26 @@
 //! What a dispatcher knows of one webhook.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::breaker::{Admission, Breaker};
-use crate::store::{Due, Health};
+use super::send::Leased;
+use crate::lifecycle::event::Event;
+use crate::store::{Due, Health, Webhook};
 
 /// A webhook, as this dispatcher sees it.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     /// How many requests are under way.
     pub(super) under_way: u32,
+    /// How many may be, since something was last claimed.
+    pub(super) allowed: u32,
+    /// What was claimed ahead, to be sent when a request has ended.
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Whether its server answers so quickly that it is worth it to claim ahead.
+    pub(super) is_quick: bool,
     pub(super) breaker: Breaker,
     /// As the store had it at the last claim, and as it changed since.
     pub(super) health: Health,
@@ -19,6 +30,16 @@ pub(super) struct Line {
     pub(super) told_at: Option<DateTime<Utc>>,
     /// Until when it is left alone, since the store cannot read it.
     pub(super) unreadable_until: Option<DateTime<Utc>>,
+}
+
+/// A delivery that was claimed ahead.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) webhook: Arc<Webhook>,
+    pub(super) event: Event,
+    pub(super) leased: Leased,
+    /// When the claim was made.
+    pub(super) since: DateTime<Utc>,
 }
 
 /// Whether something may be claimed for a webhook now.
@@ -56,9 +77,19 @@ impl Line {
         }
     }
 
+    /// How much more may be claimed ahead of so many requests.
+    pub(super) fn ahead(&self, requests: u32) -> u32 {
+        if !self.is_quick || self.breaker.is_suspicious() {
+            return 0;
+        }
+        let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        requests.saturating_sub(waiting)
+    }
+
     /// Whether there is nothing to be remembered.
-    pub(super) const fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.under_way == 0
+            && self.waiting.is_empty()
             && self.breaker.is_at_rest()
             && !self.has_unsaved_health
             && self.unreadable_until.is_none()

@@ -6,6 +6,7 @@
 mod attempts;
 mod breaker;
 mod chores;
+mod claims;
 mod dispatcher;
 mod http;
 mod judge;

@@ -13,9 +13,8 @@ use uuid::Uuid;
 
 use super::chores::housekeeping;
 use super::dispatcher::{Dispatcher, Summary};
-use super::line::{Line, Readiness};
+use super::line::Line;
 use super::send::Sent;
-use super::share::shares;
 use super::telemetry;
 use super::transport::Transport;
 use crate::store::{Claim, ClaimedBatch, Due, HealthChange, Outbox, Settlement, StoreError, Wake};
@@ -63,6 +62,8 @@ pub(super) struct Run<'d, S, T> {
     is_idle: bool,
     pub(super) lines: BTreeMap<Uuid, Line>,
     pub(super) under_way: u32,
+    /// How many deliveries were claimed ahead.
+    pub(super) waiting: u32,
     pub(super) sending: FuturesUnordered<BoxFuture<'d, Sent>>,
     pub(super) finished: Vec<Settlement>,
     pub(super) health: BTreeMap<Uuid, HealthChange>,
@@ -85,9 +86,9 @@ pub(super) struct Run<'d, S, T> {
     pub(super) hot: Vec<Due>,
     /// When the store was last asked what is due.
     seen_at: Option<Instant>,
-    /// How many were under way after the last claim.
+    /// How many were under way or waiting after the last claim.
     pub(super) mark: u32,
-    turn: usize,
+    pub(super) turn: usize,
     /// How often in a row the store was asked in vain.
     failures: u32,
     pub(super) summary: Summary,
@@ -102,6 +103,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             is_idle: false,
             lines: BTreeMap::new(),
             under_way: 0,
+            waiting: 0,
             sending: FuturesUnordered::new(),
             finished: Vec::new(),
             health: BTreeMap::new(),
@@ -141,6 +143,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 biased;
                 () = &mut shutdown, if self.goal != Goal::Finish => {
                     self.goal = Goal::Finish;
+                    let webhooks: Vec<_> = self.lines.keys().copied().collect();
+                    for webhook in webhooks {
+                        self.release(webhook);
+                    }
                     give_up_at = Some(Instant::now() + duration(self.dispatcher.options.lease()));
                 }
                 settled = ready(&mut self.settling) => self.settled(settled)?,
@@ -175,7 +181,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// Whether nothing is left to do.
     fn is_over(&self) -> bool {
-        let is_busy = !self.sending.is_empty()
+        let is_busy = self.waiting > 0
+            || !self.sending.is_empty()
             || !self.finished.is_empty()
             || self.settling.is_some()
             || self.asking.is_some();
@@ -294,7 +301,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         self.asking = Some(async { Answer::Due(it.store.due().await) }.boxed());
     }
 
-    fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
+    pub(super) fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
         let it = self.dispatcher;
         let claim = Claim {
             now: it.now(),
@@ -354,53 +361,6 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
         }
         self.claim_for(due);
-    }
-
-    /// Claims for these webhooks what there is room for, of what is due.
-    fn claim_for(&mut self, due: &[Due]) {
-        let now = self.dispatcher.now();
-        let options = &self.dispatcher.options;
-        let mut ready = Vec::new();
-        let mut next = None;
-        // Those who have failed of late get at most half of the room together.
-        let suspicious = self.lines.values().filter(|it| it.breaker.is_suspicious());
-        let under_way: u32 = suspicious.map(|it| it.under_way).sum();
-        let mut left = (options.concurrency / 2).max(1).saturating_sub(under_way);
-        let at_rest = Line::default();
-        for due in due {
-            let line = self.lines.get(&due.webhook).unwrap_or(&at_rest);
-            let most = match line.readiness(due, now) {
-                Readiness::Now => u32::MAX,
-                Readiness::Suspicious => left,
-                Readiness::Probes => left.min(options.probes().saturating_sub(line.under_way)),
-                Readiness::At(at) => {
-                    next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
-                    continue;
-                }
-            };
-            if most < u32::MAX {
-                left -= most.min(options.probes()).min(left);
-            }
-            ready.push((*due, line.under_way, most));
-        }
-        if let Some(at) = next {
-            self.look_in((at - now).max(TimeDelta::milliseconds(1)));
-        }
-        let free = options.concurrency.saturating_sub(self.under_way);
-        let under_way: Vec<_> = ready.iter().map(|(_, has, most)| (*has, *most)).collect();
-        let rooms = shares(free, self.turn, &under_way);
-        self.turn = self.turn.wrapping_add(free as usize);
-        let wanted = ready.iter().zip(rooms);
-        let wanted: Vec<_> = wanted.filter(|(_, room)| *room > 0).collect();
-        self.has_more = wanted.len() < ready.len();
-        self.asked = wanted.iter().map(|((due, ..), _)| *due).collect();
-        let wanted: Vec<_> = wanted
-            .into_iter()
-            .map(|((due, ..), room)| (due.webhook, room))
-            .collect();
-        if !wanted.is_empty() {
-            self.claim(wanted);
-        }
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Sent {
 }
 
 /// The lease that an attempt is made under.
+#[derive(Debug)]
 pub(super) struct Leased {
     pub(super) id: DeliveryId,
     pub(super) token: i64,

@@ -1,0 +1,74 @@
+//! For whom how much is claimed.
+
+use chrono::TimeDelta;
+
+use super::line::{Line, Readiness};
+use super::run::Run;
+use super::share::shares;
+use super::transport::Transport;
+use crate::store::{Due, Outbox};
+
+impl<S: Outbox, T: Transport> Run<'_, S, T> {
+    /// Claims for these webhooks what there is room for, of what is due.
+    pub(super) fn claim_for(&mut self, due: &[Due]) {
+        let now = self.dispatcher.now();
+        let options = &self.dispatcher.options;
+        let mut ready = Vec::new();
+        let mut next = None;
+        // Those who have failed of late get at most half of the room together.
+        let suspicious = self.lines.values().filter(|it| it.breaker.is_suspicious());
+        let under_way: u32 = suspicious.map(|it| it.under_way).sum();
+        let mut left = (options.concurrency / 2).max(1).saturating_sub(under_way);
+        let at_rest = Line::default();
+        for due in due {
+            let line = self.lines.get(&due.webhook).unwrap_or(&at_rest);
+            let most = match line.readiness(due, now) {
+                Readiness::Now => u32::MAX,
+                Readiness::Suspicious => left,
+                Readiness::Probes => left.min(options.probes().saturating_sub(line.under_way)),
+                Readiness::At(at) => {
+                    next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
+                    continue;
+                }
+            };
+            if most < u32::MAX {
+                left -= most.min(options.probes()).min(left);
+            }
+            ready.push((*due, line.under_way, most));
+        }
+        if let Some(at) = next {
+            self.look_in((at - now).max(TimeDelta::milliseconds(1)));
+        }
+        let free = options.concurrency.saturating_sub(self.under_way);
+        let under_way: Vec<_> = ready.iter().map(|(_, has, most)| (*has, *most)).collect();
+        let rooms = shares(free, self.turn, &under_way);
+        self.turn = self.turn.wrapping_add(free as usize);
+        let (mut claims, mut asked) = (Vec::new(), Vec::new());
+        for ((due, under_way, most), room) in ready.iter().zip(rooms) {
+            let webhook = due.webhook;
+            let line = self.lines.entry(webhook).or_default();
+            line.allowed = under_way + room;
+            let waiting = u32::try_from(line.waiting.len()).unwrap_or(u32::MAX);
+            let started = room.min(waiting);
+            for _ in 0..started {
+                self.start_next(webhook);
+            }
+            let line = self.lines.entry(webhook).or_default();
+            let ahead = if *most == u32::MAX {
+                line.ahead(line.allowed)
+            } else {
+                0
+            };
+            let wanted = room - started + ahead;
+            if wanted > 0 {
+                claims.push((webhook, wanted));
+                asked.push(*due);
+            }
+        }
+        self.has_more = claims.len() < ready.len();
+        self.asked = asked;
+        if !claims.is_empty() {
+            self.claim(claims);
+        }
+    }
+}
