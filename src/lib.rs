@@ -106,3 +106,8 @@ struct Documents;
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../docs/stores.md")]
 struct StoreDocuments;
+
+/// Those that need the dispatcher.
+#[cfg(all(doctest, feature = "delivery", feature = "sqlite"))]
+#[doc = include_str!("../docs/webhooks.md")]
+struct DeliveryDocuments;
