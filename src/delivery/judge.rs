@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::options::DispatcherOptions;
 use super::transport::{Response, SendError};
 use crate::store::{Health, HealthChange, Verdict};
+use crate::webhook::RetrySchedule;
 
 /// The statuses by which a server says that it is overloaded, not that the request is wrong.
 const SLOW_DOWN: [u16; 4] = [429, 502, 503, 504];
@@ -15,9 +16,6 @@ const GONE: u16 = 410;
 
 /// How long a webhook is left alone that asks for it without saying how long; then twice as long, and so on.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
-
-/// The longest that a receiver can ask to be left alone.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::days(1);
 
 /// An attempt, for whoever judges it.
 pub(super) struct Tried<'a> {
@@ -95,7 +93,8 @@ impl Tried<'_> {
             };
         }
         let retry_after = self.answer.as_ref().ok().and_then(|it| it.retry_after);
-        let retry_after = retry_after.map(|it| it.from(self.now).min(LONGEST_PAUSE));
+        let retry_after =
+            retry_after.map(|it| it.from(self.now).min(RetrySchedule::LONGEST_RETRY_AFTER));
         let failing_since = self.health.failing_since.unwrap_or(self.now).min(self.now);
         let mut change = HealthChange {
             failed_at: Some(self.now),

@@ -9,9 +9,6 @@ const MOST: usize = 100;
 /// The longest delay before an attempt: 30 days.
 const LONGEST: TimeDelta = TimeDelta::days(30);
 
-/// The longest that a receiver can ask to be left alone (`Retry-After`): a day.
-const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::days(1);
-
 /// The delays before the attempts of a delivery, each counted from the end of the attempt before.
 ///
 /// By default: 0 s, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. A delay is lengthened by up to a
@@ -32,6 +29,9 @@ pub enum RetryScheduleError {
 }
 
 impl RetrySchedule {
+    /// The longest that a receiver can ask to be left alone (`Retry-After`): a day.
+    pub const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::days(1);
+
     /// A schedule with these delays; the first, that of the first attempt, is zero.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl RetrySchedule {
         let spread = mix(Uuid::from_u128(both).as_u64_pair(), failed);
         let jitter = spread.checked_rem(most + 1).unwrap_or_default();
         let delay = scheduled + TimeDelta::milliseconds(jitter);
-        let asked = retry_after.map(|it| it.min(LONGEST_RETRY_AFTER));
+        let asked = retry_after.map(|it| it.min(Self::LONGEST_RETRY_AFTER));
         Some(asked.map_or(delay, |asked| asked.max(delay)))
     }
 }

@@ -6,13 +6,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::outbox::{
-    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, Settlement,
-    Verdict, Webhook,
+    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, LOOK_AGAIN,
+    Settlement, Verdict, Webhook,
 };
 use crate::lifecycle::event::EventKind;
-
-/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
-const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 
 /// All webhooks and deliveries.
 #[derive(Debug, Default)]

@@ -8,6 +8,9 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::store::InstitutionId;
 
+/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
+pub(in crate::store) const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
 /// The number of a delivery within its store; later deliveries have larger ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub i64);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::contract::Store;
 use super::error::StoreError;
 use super::name::InstitutionId;
+pub(in crate::store) use delivery::LOOK_AGAIN;
 pub use delivery::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
     DeliveryStatus, Due, Settlement, Verdict,

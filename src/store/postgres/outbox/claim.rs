@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -13,10 +13,8 @@ use super::super::row::{Joined, columns};
 use super::query;
 use super::time::{milliseconds, time};
 use super::webhooks;
+use crate::store::outbox::LOOK_AGAIN;
 use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, Webhook};
-
-/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
-const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;

@@ -5,13 +5,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{restore_time, state, webhooks};
-use crate::store::outbox::{Claim, Claimed, DeliveryId, Webhook};
+use crate::store::outbox::{Claim, Claimed, DeliveryId, LOOK_AGAIN, Webhook};
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::{InstitutionId, StoreError};
-
-/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
-const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 /// In each turn, so many are looked at for each delivery that there is room for: most may turn out to wait
 /// for an earlier one. The others are looked at by the next claim.
