@@ -6,8 +6,10 @@ WITH candidate AS MATERIALIZED (
     FROM unnest($1::bigint[]) AS locked (number)
     JOIN certlife_delivery d ON d.number = locked.number
     LEFT JOIN LATERAL (
+        -- Nothing is looked up for the first.
         SELECT e.at FROM certlife_delivery e
-        WHERE e.uuid = d.uuid AND e.webhook = d.webhook AND e.version < d.version AND e.state < 2
+        WHERE d.version > 1
+            AND e.uuid = d.uuid AND e.webhook = d.webhook AND e.version < d.version AND e.state < 2
         ORDER BY e.version LIMIT 1
     ) earlier ON true
 ),
