@@ -1,7 +1,11 @@
-//! A million pending deliveries beside a thousand: what claiming takes, and how much memory.
+//! A million pending deliveries beside a thousand: what claiming takes, and how much memory sending.
 
-use std::time::Instant;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use certificate_lifecycle::delivery::Dispatcher;
 use certificate_lifecycle::engine::{Clock, Engine, SystemClock};
 use certificate_lifecycle::store::{Atomicity, Claim, Directory, Outbox, Settlement, Verdict};
 use chrono::TimeDelta;
@@ -9,21 +13,27 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use crate::load::upload_many;
+use crate::receiver::Receiver;
 use crate::support::Row;
-use crate::{add_webhook, median};
+use crate::{add_webhook, median, options, transport};
 
 const FEW: u64 = 1000;
 const MANY: u64 = 1_000_000;
 const CLAIMS: u64 = 101;
+/// How many are sent of the million while memory is measured.
+const SENT: u64 = 50_000;
+
+/// What a process is called with that only sends from the store that is named next.
+pub const SENDER: &str = "--sender";
 
 pub fn row<S: Outbox + Directory>(
     name: &str,
     runtime: &Runtime,
-    store: &mut dyn FnMut() -> S,
+    receiver: &Receiver,
+    (place, store): (&str, &S),
 ) -> Vec<Row> {
-    let store = store();
     let engine = Engine::new(store.clone());
-    let webhook = runtime.block_on(add_webhook(&store, "http://127.0.0.1:9/0".to_owned()));
+    let webhook = runtime.block_on(add_webhook(store, receiver.url(0)));
     let mut uploaded = 0;
     let mut upload = |until: u64| {
         while uploaded < until {
@@ -33,9 +43,11 @@ pub fn row<S: Outbox + Directory>(
         }
     };
     upload(FEW);
-    let (few, memory_few) = (runtime.block_on(claims(&store, webhook)), memory());
-    upload(MANY);
-    let (many, memory_many) = (runtime.block_on(claims(&store, webhook)), memory());
+    let few = runtime.block_on(claims(store, webhook));
+    let memory_few = memory_of_sender(place, receiver, FEW);
+    upload(FEW + MANY);
+    let many = runtime.block_on(claims(store, webhook));
+    let memory_many = memory_of_sender(place, receiver, SENT);
     vec![
         Row {
             work: format!("{name}, a claim of 64 among a million pending"),
@@ -45,9 +57,9 @@ pub fn row<S: Outbox + Directory>(
             goal: 0.8,
         },
         Row {
-            work: format!("{name}, memory with a million pending"),
+            work: format!("{name}, peak memory of who sends from a million pending"),
             ours: format!("{memory_many:.0} MiB"),
-            peer: format!("with a thousand: {memory_few:.0} MiB"),
+            peer: format!("from a thousand: {memory_few:.0} MiB"),
             ratio: memory_few / memory_many,
             goal: 0.5,
         },
@@ -82,11 +94,40 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
     median(times)
 }
 
-/// What this process holds, in MiB.
+/// The most that a process of its own has held while it sent so many, in MiB.
+fn memory_of_sender(place: &str, receiver: &Receiver, sent: u64) -> f64 {
+    let count = || receiver.counts[0].load(Ordering::Relaxed);
+    let before = count();
+    let mut sender = Command::new(std::env::current_exe().unwrap())
+        .args([SENDER, place])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while count() - before < sent {
+        assert!(sender.try_wait().unwrap().is_none(), "the sender has ended");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let said = sender.wait_with_output().unwrap();
+    String::from_utf8(said.stdout).unwrap().parse().unwrap()
+}
+
+/// What such a process does: it sends until its standard input ends, and then prints its peak memory.
+pub fn send<S: Outbox>(runtime: &Runtime, store: S) {
+    let dispatcher = Dispatcher::new(store, transport(), options());
+    let told = async {
+        let told = || std::io::stdin().read_to_end(&mut Vec::new());
+        tokio::task::spawn_blocking(told).await.unwrap().unwrap();
+    };
+    runtime.block_on(dispatcher.run(told)).unwrap();
+    print!("{}", peak());
+}
+
+/// The most that this process has held, in MiB.
 #[expect(clippy::cast_precision_loss, reason = "mebibytes are few")]
-fn memory() -> f64 {
+fn peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|it| it.starts_with("VmHWM:")).unwrap();
     let kibibytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kibibytes as f64 / 1024.0
 }

@@ -50,10 +50,17 @@ fn main() -> ExitCode {
         .collect();
     let is_wanted = |name: &str| named.iter().any(|it| it == name);
     let is_default = |name: &str| named.is_empty() || is_wanted(name);
+    let runtime = runtime();
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|it| it == backlog::SENDER)
+    {
+        send_from(&runtime, &named[0]);
+        return ExitCode::SUCCESS;
+    }
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(10);
     receiver::try_out(&receiver);
-    let runtime = runtime();
     let mut files = 0;
     let mut sqlite = || {
         files += 1;
@@ -100,11 +107,30 @@ fn main() -> ExitCode {
             ));
         }
         if is_wanted("backlog") {
-            rows.extend(backlog::row("SQLite", &runtime, &mut sqlite));
-            rows.extend(backlog::row("PostgreSQL", &runtime, &mut postgres));
+            let file = folder.path().join("backlog.db").display().to_string();
+            let store = SqliteStore::open(&file).unwrap();
+            rows.extend(backlog::row("SQLite", &runtime, &receiver, (&file, &store)));
+            let url = runtime.block_on(server.url_of_new_schema());
+            let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
+            rows.extend(backlog::row(
+                "PostgreSQL",
+                &runtime,
+                &receiver,
+                (&url, &store),
+            ));
         }
     }
     conclude(&rows)
+}
+
+/// Sends from a file or a PostgreSQL, until it is told to stop.
+fn send_from(runtime: &Runtime, place: &str) {
+    if place.starts_with("postgres") {
+        let store = runtime.block_on(PostgresStore::connect(place)).unwrap();
+        backlog::send(runtime, store);
+    } else {
+        backlog::send(runtime, SqliteStore::open(place).unwrap());
+    }
 }
 
 fn runtime() -> Runtime {
