@@ -19,18 +19,7 @@ use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, We
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;
 
-/// For each enabled webhook, two looks into the index of the queue. So written, nothing else comes into question:
-/// EXISTS would be answered by reading all that is new into a table of hashes.
-const DUE: &str = "\
-    SELECT * FROM ( \
-        SELECT w.id, w.not_before, \
-            (SELECT d.number FROM certlife_delivery d \
-                WHERE d.webhook BETWEEN w.id AND w.id AND d.state = 0 \
-                ORDER BY d.webhook, d.number LIMIT 1) IS NOT NULL AS has_new, \
-            (SELECT d.at FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 1 \
-                ORDER BY d.at LIMIT 1) AS at \
-        FROM certlife_webhook w WHERE w.enabled OFFSET 0 \
-    ) due WHERE has_new OR at IS NOT NULL";
+const DUE: &str = include_str!("due.sql");
 
 /// Locks what may be claimed. It is a statement of its own: whoever sees the deliveries before them as they
 /// are must have begun to look when these were locked already.
