@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -23,7 +24,11 @@ use crate::store::{Claim, ClaimedBatch, Due, HealthChange, Outbox, Settlement, S
 pub(super) const GATHER: TimeDelta = TimeDelta::milliseconds(2);
 
 /// For how long what is known of busy webhooks is known well enough.
-const FRESH: TimeDelta = TimeDelta::milliseconds(5);
+const FRESH: Duration = Duration::from_millis(5);
+
+/// For longer where the store takes long to tell: so many times as long, and at most this.
+const WORTH: u32 = 16;
+const STALE: Duration = Duration::from_millis(100);
 
 /// The longest wait between two tries of a store that is away.
 const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
@@ -44,7 +49,8 @@ pub(super) enum Goal {
 
 /// An answer of the store about what to do next.
 enum Answer {
-    Due(Result<Vec<Due>, StoreError>),
+    /// With the time that it took.
+    Due(Duration, Result<Vec<Due>, StoreError>),
     Claimed(Claim, Result<ClaimedBatch, StoreError>),
 }
 
@@ -86,6 +92,8 @@ pub(super) struct Run<'d, S, T> {
     pub(super) hot: Vec<Due>,
     /// When the store was last asked what is due.
     seen_at: Option<Instant>,
+    /// For how long its answer is good enough where webhooks are busy.
+    fresh: Duration,
     /// How many were under way or waiting after the last claim.
     pub(super) mark: u32,
     pub(super) turn: usize,
@@ -118,6 +126,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             asked: Vec::new(),
             hot: Vec::new(),
             seen_at: None,
+            fresh: FRESH,
             mark: 0,
             turn: 0,
             failures: 0,
@@ -290,15 +299,23 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         }
         self.look_at = None;
         let hot = std::mem::take(&mut self.hot);
-        let is_fresh = |at| now.duration_since(at) < duration(FRESH);
+        let is_fresh = |at| now.duration_since(at) < self.fresh;
         if !hot.is_empty() && self.seen_at.is_some_and(is_fresh) {
             // They had more a moment ago; the others are looked at in a moment.
-            self.look_in(FRESH);
-            return self.claim_for(&hot);
+            self.look_at = Some(now + self.fresh);
+            self.claim_for(&hot);
+            if self.asking.is_none() {
+                self.hot = hot;
+            }
+            return;
         }
         self.seen_at = Some(now);
         let it = self.dispatcher;
-        self.asking = Some(async { Answer::Due(it.store.due().await) }.boxed());
+        let asking = async move {
+            let answer = it.store.due().await;
+            Answer::Due(now.elapsed(), answer)
+        };
+        self.asking = Some(asking.boxed());
     }
 
     pub(super) fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
@@ -318,9 +335,12 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     fn answered(&mut self, answer: Answer) -> Result<(), StoreError> {
         match answer {
             // What is to be finished is under way already.
-            Answer::Due(_) if self.goal == Goal::Finish => {}
-            Answer::Due(Ok(due)) => self.due(&due),
-            Answer::Due(Err(error)) => {
+            Answer::Due(..) if self.goal == Goal::Finish => {}
+            Answer::Due(took, Ok(due)) => {
+                self.fresh = (took * WORTH).clamp(FRESH, STALE);
+                self.due(&due);
+            }
+            Answer::Due(_, Err(error)) => {
                 self.is_idle = false;
                 let delay = self.failed(&error, "what is due cannot be read")?;
                 self.look_at = None;
@@ -393,7 +413,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-fn duration(delay: TimeDelta) -> std::time::Duration {
+fn duration(delay: TimeDelta) -> Duration {
     // What lies in the past is now.
     delay.to_std().unwrap_or_default()
 }

@@ -308,15 +308,15 @@ async fn an_outbox_is_restored_from_a_dump() {
     assert!(!ids.contains(&claimed[1].id));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
-    // As the store's connections are set up.
-    const SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-        SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
-        SET enable_bitmapscan = off; SET enable_sort = off";
-    const LOCK: &str = include_str!("../../../src/store/postgres/outbox/lock.sql");
-    // Given a long queue for each of twenty webhooks, one behind the other
-    let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
+/// As the store's connections are set up.
+const SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+    SET enable_bitmapscan = off; SET enable_sort = off";
+const LOCK: &str = include_str!("../../../src/store/postgres/outbox/lock.sql");
+const DUE: &str = include_str!("../../../src/store/postgres/outbox/due.sql");
+
+/// Twenty webhooks with a long queue each, one behind the other, and the last of them.
+async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uuid) {
     let client = client(post.harness.url()).await;
     client.batch_execute(SETTINGS).await.unwrap();
     let fill = "INSERT INTO certlife_delivery \
@@ -326,28 +326,112 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
     client.batch_execute(fill).await.unwrap();
     let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
     let last: uuid::Uuid = client.query_one(last, &[]).await.unwrap().get(0);
+    (client, last)
+}
+
+/// How many pages it takes to answer a statement with these parameters.
+async fn pages(client: &tokio_postgres::Client, sql: &str, types: &str, parameters: &str) -> u64 {
+    let prepare = format!("DISCARD PLANS; PREPARE it {types} AS {sql}");
+    client.batch_execute(&prepare).await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE it {parameters}");
+    let rows = client.simple_query(&explain).await.unwrap();
+    let plan: String = rows
+        .iter()
+        .filter_map(|row| match row {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        })
+        .collect();
+    client.batch_execute("DEALLOCATE it").await.unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let blocks = |kind| plan[0]["Plan"][kind].as_u64().unwrap();
+    blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
+}
+
+/// Of a claim of 100, that looks at what begins here.
+async fn pages_of_claim(
+    client: &tokio_postgres::Client,
+    webhook: uuid::Uuid,
+    (number, at): (i64, i64),
+) -> u64 {
+    let types = "(uuid[], bigint[], bigint[], bigint, bigint[], bigint[])";
+    let parameters =
+        format!("('{{{webhook}}}', '{{100}}', '{{25}}', 9999, '{{{number}}}', '{{{at}}}')");
+    pages(client, LOCK, types, &parameters).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
+    let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
+    let (client, last) = long_queues(&post).await;
     for analyze in ["", "ANALYZE"] {
         client.batch_execute(analyze).await.unwrap();
-        let prepare =
-            format!("DISCARD PLANS; PREPARE l (uuid[], bigint[], bigint[], bigint) AS {LOCK}");
-        client.batch_execute(&prepare).await.unwrap();
-        // When the last of them is claimed for
-        let explain = format!(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE l ('{{{last}}}', '{{100}}', '{{25}}', 9999)"
-        );
-        let rows = client.simple_query(&explain).await.unwrap();
-        let plan: String = rows
-            .iter()
-            .filter_map(|row| match row {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
-                _ => None,
-            })
-            .collect();
-        client.batch_execute("DEALLOCATE l").await.unwrap();
-        // Then hardly more is read than what is claimed
-        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
-        let read = plan[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap()
-            + plan[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap();
-        assert!(read < 1_000, "{read} pages: {plan}");
+        // Hardly more is read than what is claimed
+        let read = pages_of_claim(&client, last, (i64::MIN, i64::MIN)).await;
+        assert!(read < 1_000, "{read} pages");
+        // And of what is due, the first of each
+        let read = pages(&client, DUE, "", "").await;
+        assert!(read < 500, "{read} pages");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_where_a_queue_begins_reads_nothing_before_it() {
+    let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
+    let (client, last) = long_queues(&post).await;
+    // Given that most of it is delivered, and still seen by somebody as it was
+    let other = crate::server::client(post.harness.url()).await;
+    let look = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM certlife_delivery";
+    other.batch_execute(look).await.unwrap();
+    let deliver =
+        "UPDATE certlife_delivery SET state = 2 WHERE webhook = $1 AND created_at <= 4000";
+    client.execute(deliver, &[&last]).await.unwrap();
+    let first = "SELECT min(number) FROM certlife_delivery WHERE webhook = $1 AND state < 2";
+    let first: i64 = client.query_one(first, &[&last]).await.unwrap().get(0);
+    // Then all that is read past, or nothing of it
+    let all = pages_of_claim(&client, last, (i64::MIN, i64::MIN)).await;
+    let from_the_front = pages_of_claim(&client, last, (first, 4001)).await;
+    assert!(
+        2 * from_the_front < all,
+        "{from_the_front} pages, and {all}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_late_at_the_front_of_a_busy_queue_is_claimed() {
+    // Given a busy webhook, for which more is always waiting
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    let client = client(post.harness.url()).await;
+    let fill = "INSERT INTO certlife_delivery \
+                    (uuid, webhook, version, at, created_at, token, attempts, state) \
+                SELECT gen_random_uuid(), id, 1, 0, 0, 0, 0, 0 \
+                FROM certlife_webhook, generate_series(1, 20000)";
+    client.batch_execute(fill).await.unwrap();
+    let mut first = Vec::new();
+    for _ in 0..10 {
+        let claimed = post.store.claim(claim_at(0, &[1])).await.unwrap();
+        assert_eq!(claimed.deliveries.len(), PLENTY as usize);
+        first.extend(claimed.deliveries.iter().map(|it| it.id.0));
+    }
+    // When two appear where all was claimed long ago
+    let late = "UPDATE certlife_delivery SET state = $2, at = 0, token = 0 WHERE number = $1";
+    for (number, state) in [(first[0], 0_i16), (first[1], 1)] {
+        client.execute(late, &[&number, &state]).await.unwrap();
+    }
+    // Then they are found long before the queue has come to its end
+    let mut waited_for = HashSet::from([first[0], first[1]]);
+    for _ in 0..900 {
+        let wanted = vec![(hook(1), 10)];
+        let claim = Claim {
+            wanted,
+            ..claim_at(0, &[])
+        };
+        for claimed in post.store.claim(claim).await.unwrap().deliveries {
+            waited_for.remove(&claimed.id.0);
+        }
+        if waited_for.is_empty() {
+            return;
+        }
+    }
+    panic!("{waited_for:?} were passed by");
 }

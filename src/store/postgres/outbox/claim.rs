@@ -1,15 +1,18 @@
 //! What is due, and leases on it.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::super::failure::{Failure, unavailable};
 use super::super::read;
 use super::super::row::{Joined, columns};
+use super::front::{Found, Front, Fronts};
 use super::query;
 use super::time::{milliseconds, time};
 use super::webhooks;
@@ -57,7 +60,11 @@ struct Room {
     again: i64,
 }
 
-pub(super) async fn claim(client: &mut Object, claim: &Claim) -> Result<ClaimedBatch, Failure> {
+pub(super) async fn claim(
+    client: &mut Object,
+    fronts: &Fronts,
+    claim: &Claim,
+) -> Result<ClaimedBatch, Failure> {
     let (known, corrupt) = wanted_webhooks(client, claim).await?;
     let mut rooms = HashMap::new();
     for (webhook, room) in &claim.wanted {
@@ -73,7 +80,7 @@ pub(super) async fn claim(client: &mut Object, claim: &Claim) -> Result<ClaimedB
         if rooms.is_empty() {
             break;
         }
-        let leased = round(&transaction, claim, &mut rooms).await;
+        let leased = round(&transaction, fronts, claim, &mut rooms).await;
         batch
             .deliveries
             .extend(leased.map_err(Failure::without_effect)?);
@@ -113,23 +120,11 @@ async fn wanted_webhooks(
 /// is room left.
 async fn round(
     transaction: &Transaction<'_>,
+    fronts: &Fronts,
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
 ) -> Result<Vec<Claimed>, Failure> {
-    let (mut webhooks, mut all, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for (webhook, _) in &claim.wanted {
-        if let Some(room) = rooms.get(webhook) {
-            webhooks.push(*webhook);
-            all.push(room.all);
-            again.push(room.again);
-        }
-    }
-    let now = milliseconds(claim.now);
-    let rows = query(transaction, LOCK, &[&webhooks, &all, &again, &now]).await?;
-    let mut locked: Vec<(Uuid, Vec<i64>, Vec<i64>)> = Vec::new();
-    for row in &rows {
-        locked.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    }
+    let locked = lock(transaction, fronts, claim, rooms).await?;
     let numbers: Vec<i64> = locked
         .iter()
         .flat_map(|(_, again, others)| again.iter().chain(others))
@@ -170,6 +165,53 @@ async fn round(
     *rooms = left;
     let in_order = numbers.iter().filter_map(|it| leased.remove(it));
     Ok(in_order.collect())
+}
+
+/// Locks what there is room for: of each webhook, what is due again, as far as there is room for that, and
+/// the others.
+async fn lock(
+    transaction: &Transaction<'_>,
+    fronts: &Fronts,
+    claim: &Claim,
+    rooms: &HashMap<Uuid, Room>,
+) -> Result<Vec<(Uuid, Vec<i64>, Vec<i64>)>, Failure> {
+    let (start, now) = (Instant::now(), milliseconds(claim.now));
+    let (mut webhooks, mut all, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut numbers, mut times) = (Vec::new(), Vec::new());
+    for (webhook, _) in &claim.wanted {
+        if let Some(room) = rooms.get(webhook) {
+            let front = fronts.of(*webhook, start);
+            webhooks.push(*webhook);
+            all.push(room.all);
+            again.push(room.again);
+            numbers.push(front.number);
+            times.push(front.at);
+        }
+    }
+    let parameters: [&(dyn ToSql + Sync); 6] = [&webhooks, &all, &again, &now, &numbers, &times];
+    let mut locked = Vec::new();
+    for row in &query(transaction, LOCK, &parameters).await? {
+        let webhook = row.try_get(0)?;
+        let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
+        let place = webhooks.iter().position(|it| *it == webhook);
+        let asked = place.and_then(|it| {
+            let (number, at) = (*numbers.get(it)?, *times.get(it)?);
+            Some((Front { number, at }, rooms.get(&webhook)?.again))
+        });
+        if let Some((from, most)) = asked {
+            let is_less = i64::try_from(again.len()).is_ok_and(|it| it < most);
+            let found = Found {
+                from,
+                last_new: others.last().copied(),
+                new: others.len(),
+                none_left_at: is_less.then_some(now),
+            };
+            fronts.found(webhook, start, &found);
+        }
+        others.extend(row.try_get::<_, Vec<i64>>(3)?);
+        locked.push((webhook, again, others));
+    }
+    Ok(locked)
 }
 
 fn claimed(row: &Row) -> Result<Claimed, Failure> {

@@ -2,6 +2,7 @@
 
 mod claim;
 mod deliveries;
+mod front;
 mod prune;
 mod settle;
 mod time;
@@ -16,13 +17,15 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use self::front::Fronts;
+use self::time::milliseconds;
 use super::failure::{Failure, in_time};
 use super::home::Home;
 use super::pool::{Purpose, Target};
 use super::{PostgresOptions, PostgresStore, keep_or_give_up};
 use crate::store::{
     Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
-    HealthChange, InstitutionId, Outbox, Settlement, StoreError, Webhook,
+    HealthChange, InstitutionId, Outbox, Settlement, StoreError, Verdict, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -34,6 +37,7 @@ pub(super) struct Desk {
     writers: Pool,
     /// For claims and settlements: what is lost of them is sent again.
     delivering: Pool,
+    fronts: Fronts,
     /// Tells others that something may have become due.
     tell: mpsc::Sender<()>,
 }
@@ -49,6 +53,7 @@ impl Desk {
         Ok(Self {
             writers,
             delivering: target.pool(Purpose::Delivering, home, options)?,
+            fronts: Fronts::default(),
             tell,
         })
     }
@@ -179,7 +184,8 @@ impl Outbox for PostgresStore {
         let mut tries = self.tries();
         loop {
             let mut client = connection(&self.shared.desk.delivering).await?;
-            let outcome = in_time(tries.limit, claim::claim(&mut client, &claim)).await;
+            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim);
+            let outcome = in_time(tries.limit, claimed).await;
             if let Some(answer) = tries.end(client, outcome).await {
                 return answer;
             }
@@ -193,10 +199,16 @@ impl Outbox for PostgresStore {
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         let mut tries = self.tries();
+        let again = settlements.iter().map(|it| match it.verdict {
+            Verdict::Retry { at } => at.min(now),
+            _ => now,
+        });
+        let again = again.min().unwrap_or(now);
         loop {
             let mut client = connection(&self.shared.desk.delivering).await?;
             let settled = settle::settle(&mut client, now, &settlements, &health);
             let outcome = in_time(tries.limit, settled).await;
+            self.shared.desk.fronts.due_at(milliseconds(again));
             if let Some(answer) = tries.end(client, outcome).await {
                 return answer;
             }
@@ -227,6 +239,7 @@ impl Outbox for PostgresStore {
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
         let count = settle::redeliver(self, now, &deliveries).await?;
+        self.shared.desk.fronts.due_at(milliseconds(now));
         self.wake_dispatchers();
         Ok(count)
     }
@@ -242,6 +255,7 @@ impl Outbox for PostgresStore {
             let mut client = connection(&self.shared.desk.writers).await?;
             let abandoned = settle::abandon(&mut client, now, &deliveries, &reason);
             let outcome = in_time(tries.limit, abandoned).await;
+            self.shared.desk.fronts.due_at(milliseconds(now));
             if let Some(answer) = tries.end(client, outcome).await {
                 // What waited for them may be due by now.
                 self.wake_dispatchers();
