@@ -25,7 +25,13 @@ pub(super) const GATHER: TimeDelta = TimeDelta::milliseconds(2);
 /// For how long what is known of busy webhooks is known well enough.
 const FRESH: TimeDelta = TimeDelta::milliseconds(5);
 
-/// The longest wait between two tries of a store that is away.
+/// How long to wait where something was due, but somebody else was faster, or the claim came too late.
+pub(super) const RACE: TimeDelta = TimeDelta::milliseconds(20);
+
+/// The shortest wait between two tries of a store that is away.
+const SHORTEST_BACK_OFF: TimeDelta = TimeDelta::milliseconds(50);
+
+/// The longest wait between two tries of a store that is away, or too slow.
 const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
 
 /// How long a webhook is left alone that the store cannot read.
@@ -76,6 +82,10 @@ pub(super) struct Run<'d, S, T> {
     keeping: Option<BoxFuture<'d, Result<(), StoreError>>>,
     /// When to look for something due.
     look_at: Option<Instant>,
+    /// Until when nothing is looked for, whatever may be due: the last claim came late.
+    held_until: Option<Instant>,
+    /// How many claims in a row came late.
+    late: u32,
     /// When to record outcomes again, where the store is away.
     settle_at: Option<Instant>,
     /// Whether there was more to claim than there was room for.
@@ -113,6 +123,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             chores: FuturesUnordered::new(),
             keeping: None,
             look_at: Some(Instant::now()),
+            held_until: None,
+            late: 0,
             settle_at: None,
             has_more: false,
             asked: Vec::new(),
@@ -163,7 +175,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                     waking = wait(wake);
                     self.look();
                 }
-                () = until(self.look_at), if self.asking.is_none() && self.goal != Goal::Finish => {}
+                () = until(self.held_until.or(self.look_at)),
+                    if self.asking.is_none() && self.goal != Goal::Finish => {}
                 () = until(self.settle_at) => self.settle_at = None,
                 () = tokio::time::sleep_until(housekeeping_at),
                     if self.keeping.is_none() && self.goal != Goal::Finish => {
@@ -198,6 +211,25 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     pub(super) fn look_in(&mut self, delay: TimeDelta) {
         let at = Instant::now() + duration(delay);
         self.look_at = Some(self.look_at.map_or(at, |it| it.min(at)));
+    }
+
+    /// A claim came too late to be sent under, or in time.
+    ///
+    /// What is released is due at once. Where every claim comes late, since the store is slow or the clock
+    /// jumps, it would be claimed and released without a pause: so the next claim waits, for longer and
+    /// longer, and no commit cuts that short.
+    pub(super) fn claimed_late(&mut self, is_late: bool) {
+        if !is_late {
+            self.late = 0;
+            return;
+        }
+        let delay = back_off(RACE, self.late);
+        self.late = self.late.saturating_add(1);
+        self.held_until = Some(Instant::now() + duration(delay));
+        tracing::warn!(
+            late = self.late,
+            "a claim came too late: the store is slow, or the clock jumps"
+        );
     }
 
     fn housekeeping(&self) -> BoxFuture<'d, Result<(), StoreError>> {
@@ -271,20 +303,24 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             _ => {}
         }
         tracing::warn!(error = %error, "{what}");
+        let delay = back_off(SHORTEST_BACK_OFF, self.failures);
         self.failures = self.failures.saturating_add(1);
-        let doubled = 1_i32.checked_shl(self.failures.min(10)).unwrap_or(1);
-        Ok((TimeDelta::milliseconds(25) * doubled).min(LONGEST_BACK_OFF))
+        Ok(delay)
     }
 
     fn start_asking(&mut self) {
         if self.asking.is_some() || self.goal == Goal::Finish {
             return;
         }
+        let now = Instant::now();
+        if self.held_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.held_until = None;
         if let Some(wanted) = self.alone.pop() {
             self.asked.clear();
             return self.claim(vec![wanted]);
         }
-        let now = Instant::now();
         if self.look_at.is_none_or(|at| at > now) {
             return;
         }
@@ -391,6 +427,12 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
+}
+
+/// A wait that is doubled each time.
+fn back_off(shortest: TimeDelta, times: u32) -> TimeDelta {
+    let doubled = 1_i32.checked_shl(times.min(10)).unwrap_or(1);
+    (shortest * doubled).min(LONGEST_BACK_OFF)
 }
 
 fn duration(delay: TimeDelta) -> std::time::Duration {

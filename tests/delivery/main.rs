@@ -3,6 +3,7 @@
 mod certificates;
 mod receiver;
 mod sending;
+mod slow;
 mod stage;
 
 mod connections;
@@ -10,6 +11,7 @@ mod fairness;
 mod guard;
 mod hostile;
 mod http2;
+mod late;
 mod requests;
 mod responses;
 mod schedule;

@@ -50,8 +50,8 @@ pub struct Scripted {
     start: Instant,
     script: Arc<Script>,
     came: Arc<Mutex<Vec<Came>>>,
-    /// How long an answer takes, by the path.
-    delay: Arc<dyn Fn(&str) -> Duration + Send + Sync>,
+    /// How long an answer takes, by the path, and by how many came to it before.
+    delay: Arc<dyn Fn(&str, usize) -> Duration + Send + Sync>,
 }
 
 impl Transport for Scripted {
@@ -67,7 +67,7 @@ impl Transport for Scripted {
             });
             (count, path)
         };
-        tokio::time::sleep((self.delay)(&path)).await;
+        tokio::time::sleep((self.delay)(&path, count)).await;
         (self.script)(&request, count)
     }
 }
@@ -133,6 +133,13 @@ impl Stage {
         script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
         delay: impl Fn(&str) -> Duration + Send + Sync + 'static,
     ) -> Self {
+        Self::with_delays(script, move |path, _| delay(path))
+    }
+
+    pub fn with_delays(
+        script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
+        delay: impl Fn(&str, usize) -> Duration + Send + Sync + 'static,
+    ) -> Self {
         let (start, store) = (Instant::now(), MemoryStore::new());
         Self {
             engine: Engine::with_clock(store.clone(), move || now(start)),
@@ -151,6 +158,11 @@ impl Stage {
 
     pub fn now(&self) -> DateTime<Utc> {
         now(self.start)
+    }
+
+    pub fn clock(&self) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
+        let start = self.start;
+        move || now(start)
     }
 
     pub fn came(&self) -> Vec<Came> {
@@ -225,6 +237,16 @@ impl Stage {
     ) -> Dispatcher<MemoryStore, T> {
         let start = self.start;
         Dispatcher::new(self.store.clone(), transport, options).with_clock(move || now(start))
+    }
+
+    /// One that works on another store, by another clock.
+    pub fn dispatcher_over<S: Outbox>(
+        &self,
+        options: DispatcherOptions,
+        store: S,
+        clock: impl Clock,
+    ) -> Dispatcher<S, Scripted> {
+        Dispatcher::new(store, self.transport.clone(), options).with_clock(clock)
     }
 
     /// Until all is delivered or dead.
