@@ -6,6 +6,7 @@ mod sending;
 mod slow;
 mod stage;
 
+mod addresses;
 mod connections;
 mod fairness;
 mod guard;
