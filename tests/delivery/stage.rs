@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub type Answer = Result<Response, SendError>;
 type Script = dyn Fn(&Outgoing, usize) -> Answer + Send + Sync;
+type Delays = dyn Fn(&str, usize) -> Duration + Send + Sync;
 
 /// A request that came, and when.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub struct Scripted {
     script: Arc<Script>,
     came: Arc<Mutex<Vec<Came>>>,
     /// How long an answer takes, by the path, and by how many came to it before.
-    delay: Arc<dyn Fn(&str, usize) -> Duration + Send + Sync>,
+    delay: Arc<Delays>,
 }
 
 impl Transport for Scripted {
