@@ -16,6 +16,7 @@ mod late;
 mod requests;
 mod responses;
 mod schedule;
+mod stalled;
 mod target;
 mod tls;
 mod trouble;
