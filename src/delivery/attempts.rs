@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::chores::{Cause, disable};
 use super::judge::{Consequence, Tried};
 use super::line::Waiting;
+use super::patience::RACE;
 use super::run::{GATHER, Goal, Run};
 use super::send::{Leased, Sent, send};
 use super::telemetry;
@@ -22,14 +23,12 @@ const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// A server that answers within so many milliseconds is quick: what is claimed ahead for it is sent soon.
 const QUICK: u64 = 100;
 
-/// How long to wait where something was due, but somebody else was faster.
-const RACE: TimeDelta = TimeDelta::milliseconds(20);
-
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     pub(super) fn claimed(&mut self, claim: &Claim, batch: ClaimedBatch) {
         let wanted = &claim.wanted;
         // Where the store has taken its time, the leases may end before the answers come.
         let is_late = self.is_late(claim.now);
+        self.claimed_late(is_late);
         let webhooks: BTreeMap<Uuid, Arc<Webhook>> = batch
             .webhooks
             .into_iter()

@@ -12,6 +12,7 @@ mod http;
 mod judge;
 mod line;
 mod options;
+mod patience;
 mod redact;
 mod run;
 mod send;

@@ -30,9 +30,6 @@ const FRESH: Duration = Duration::from_millis(5);
 const WORTH: u32 = 16;
 const STALE: Duration = Duration::from_millis(100);
 
-/// The longest wait between two tries of a store that is away.
-const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
-
 /// How long a webhook is left alone that the store cannot read.
 const UNREADABLE: TimeDelta = TimeDelta::seconds(30);
 
@@ -82,6 +79,10 @@ pub(super) struct Run<'d, S, T> {
     keeping: Option<BoxFuture<'d, Result<(), StoreError>>>,
     /// When to look for something due.
     look_at: Option<Instant>,
+    /// Until when nothing is looked for, whatever may be due: the last claim came late.
+    pub(super) held_until: Option<Instant>,
+    /// How many claims in a row came late.
+    pub(super) late: u32,
     /// When to record outcomes again, where the store is away.
     settle_at: Option<Instant>,
     /// Whether there was more to claim than there was room for.
@@ -98,7 +99,7 @@ pub(super) struct Run<'d, S, T> {
     pub(super) mark: u32,
     pub(super) turn: usize,
     /// How often in a row the store was asked in vain.
-    failures: u32,
+    pub(super) failures: u32,
     pub(super) summary: Summary,
 }
 
@@ -121,6 +122,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             chores: FuturesUnordered::new(),
             keeping: None,
             look_at: Some(Instant::now()),
+            held_until: None,
+            late: 0,
             settle_at: None,
             has_more: false,
             asked: Vec::new(),
@@ -172,7 +175,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                     waking = wait(wake);
                     self.look();
                 }
-                () = until(self.look_at), if self.asking.is_none() && self.goal != Goal::Finish => {}
+                () = until(self.held_until.or(self.look_at)),
+                    if self.asking.is_none() && self.goal != Goal::Finish => {}
                 () = until(self.settle_at) => self.settle_at = None,
                 () = tokio::time::sleep_until(housekeeping_at),
                     if self.keeping.is_none() && self.goal != Goal::Finish => {
@@ -271,29 +275,19 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         Ok(())
     }
 
-    /// The store has failed: for how long to leave it alone; or the error, where waiting does not help.
-    fn failed(&mut self, error: &StoreError, what: &'static str) -> Result<TimeDelta, StoreError> {
-        match error {
-            StoreError::Misconfigured { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::NotAStore { .. } => return Err(error.clone()),
-            _ => {}
-        }
-        tracing::warn!(error = %error, "{what}");
-        self.failures = self.failures.saturating_add(1);
-        let doubled = 1_i32.checked_shl(self.failures.min(10)).unwrap_or(1);
-        Ok((TimeDelta::milliseconds(25) * doubled).min(LONGEST_BACK_OFF))
-    }
-
     fn start_asking(&mut self) {
         if self.asking.is_some() || self.goal == Goal::Finish {
             return;
         }
+        let now = Instant::now();
+        if self.held_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.held_until = None;
         if let Some(wanted) = self.alone.pop() {
             self.asked.clear();
             return self.claim(vec![wanted]);
         }
-        let now = Instant::now();
         if self.look_at.is_none_or(|at| at > now) {
             return;
         }
@@ -413,7 +407,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-fn duration(delay: TimeDelta) -> Duration {
+pub(super) fn duration(delay: TimeDelta) -> Duration {
     // What lies in the past is now.
     delay.to_std().unwrap_or_default()
 }

@@ -47,6 +47,9 @@ impl Secrets {
 
     /// Replaces the current secret. Until `until`, what is sent is signed with both; the platform's header
     /// follows at `switch_over`, or at `until` if that comes first.
+    ///
+    /// Of those that were replaced before, all that are valid sign on, but three at most: the oldest beyond
+    /// these are forgotten, and so is what is past its time.
     pub fn rotate(
         &mut self,
         secret: Secret,
@@ -55,12 +58,13 @@ impl Secrets {
         until: DateTime<Utc>,
     ) {
         let secret = std::mem::replace(&mut self.current, secret);
-        self.old.retain(|old| old.until > now);
         self.old.push(OldSecret {
             secret,
             switch_over: switch_over.min(until),
             until,
         });
+        // Before they are counted: what signs nothing any more takes no place, not even the last one.
+        self.old.retain(|old| old.until > now);
         let surplus = self.old.len().saturating_sub(MOST_OLD);
         self.old.drain(..surplus);
     }

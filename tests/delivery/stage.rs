@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub type Answer = Result<Response, SendError>;
 type Script = dyn Fn(&Outgoing, usize) -> Answer + Send + Sync;
+type Delays = dyn Fn(&str, usize) -> Duration + Send + Sync;
 
 /// A request that came, and when.
 #[derive(Debug, Clone)]
@@ -50,8 +51,8 @@ pub struct Scripted {
     start: Instant,
     script: Arc<Script>,
     came: Arc<Mutex<Vec<Came>>>,
-    /// How long an answer takes, by the path.
-    delay: Arc<dyn Fn(&str) -> Duration + Send + Sync>,
+    /// How long an answer takes, by the path, and by how many came to it before.
+    delay: Arc<Delays>,
 }
 
 impl Transport for Scripted {
@@ -67,7 +68,7 @@ impl Transport for Scripted {
             });
             (count, path)
         };
-        tokio::time::sleep((self.delay)(&path)).await;
+        tokio::time::sleep((self.delay)(&path, count)).await;
         (self.script)(&request, count)
     }
 }
@@ -133,6 +134,13 @@ impl Stage {
         script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
         delay: impl Fn(&str) -> Duration + Send + Sync + 'static,
     ) -> Self {
+        Self::with_delays(script, move |path, _| delay(path))
+    }
+
+    pub fn with_delays(
+        script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
+        delay: impl Fn(&str, usize) -> Duration + Send + Sync + 'static,
+    ) -> Self {
         let (start, store) = (Instant::now(), MemoryStore::new());
         Self {
             engine: Engine::with_clock(store.clone(), move || now(start)),
@@ -151,6 +159,11 @@ impl Stage {
 
     pub fn now(&self) -> DateTime<Utc> {
         now(self.start)
+    }
+
+    pub fn clock(&self) -> impl Fn() -> DateTime<Utc> + Send + Sync + 'static {
+        let start = self.start;
+        move || now(start)
     }
 
     pub fn came(&self) -> Vec<Came> {
@@ -225,6 +238,16 @@ impl Stage {
     ) -> Dispatcher<MemoryStore, T> {
         let start = self.start;
         Dispatcher::new(self.store.clone(), transport, options).with_clock(move || now(start))
+    }
+
+    /// One that works on another store, by another clock.
+    pub fn dispatcher_over<S: Outbox>(
+        &self,
+        options: DispatcherOptions,
+        store: S,
+        clock: impl Clock,
+    ) -> Dispatcher<S, Scripted> {
+        Dispatcher::new(store, self.transport.clone(), options).with_clock(clock)
     }
 
     /// Until all is delivered or dead.

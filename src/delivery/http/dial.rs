@@ -10,10 +10,10 @@ use std::time::Duration;
 use http::Uri;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::failure::ConnectFailure;
+use super::race::{Lost, race};
 use super::resolve::Resolve;
 use super::stream::Stream;
 use crate::delivery::target::check;
@@ -93,33 +93,28 @@ impl Rules {
         Ok(addresses)
     }
 
-    /// A connection to the first of the addresses that answers. Each has its share of the time, so that
-    /// one that is silent leaves some for the others.
+    /// A connection to one of the addresses.
     async fn connect(
         &self,
         host: &str,
         addresses: &[IpAddr],
         port: u16,
     ) -> Result<Stream, ConnectFailure> {
-        let deadline = Instant::now() + self.timeout;
-        let mut failure = ConnectFailure::Unknown {
-            host: host.to_owned(),
-            reason: "the name has no addresses".to_owned(),
-        };
-        for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
-            let left = u32::try_from(left).unwrap_or(u32::MAX);
-            let share = deadline.saturating_duration_since(Instant::now()) / left;
-            failure = match timeout(share, TcpStream::connect((*address, port))).await {
-                Ok(Ok(stream)) => return Ok(Stream::new(stream, self.patience)),
-                Ok(Err(error)) => ConnectFailure::Unreachable {
-                    host: host.to_owned(),
-                    address: *address,
-                    port,
-                    reason: error.to_string(),
-                },
-                Err(_) => ConnectFailure::TimedOut,
-            };
+        let connect = |address| TcpStream::connect((address, port));
+        let host = || host.to_owned();
+        match race(addresses, self.timeout, connect).await {
+            Ok(stream) => Ok(Stream::new(stream, self.patience)),
+            Err(Lost::Failed(address, error)) => Err(ConnectFailure::Unreachable {
+                host: host(),
+                address,
+                port,
+                reason: error.to_string(),
+            }),
+            Err(Lost::Silent) => Err(ConnectFailure::TimedOut),
+            Err(Lost::Empty) => Err(ConnectFailure::Unknown {
+                host: host(),
+                reason: "the name has no addresses".to_owned(),
+            }),
         }
-        Err(failure)
     }
 }

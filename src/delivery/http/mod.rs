@@ -9,6 +9,7 @@ mod connector;
 mod dial;
 mod failure;
 mod options;
+mod race;
 mod resolve;
 mod response;
 mod stream;

@@ -1,0 +1,103 @@
+//! Names with several addresses, some of which are silent.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, SendError};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout};
+
+use crate::receiver::Receiver;
+use crate::sending::{Answers, SHORT, answered, options, send, unconnected};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// How long an address may be silent before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// An address whose queue of connections is full: who connects to it hears nothing.
+struct Silent {
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl Silent {
+    async fn at(address: Ipv4Addr, port: u16) -> Self {
+        let address = SocketAddr::new(IpAddr::V4(address), port);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let mut queue = Vec::new();
+        while let Ok(connected) = timeout(HEAD_START, TcpStream::connect(address)).await {
+            queue.push(connected.unwrap());
+            assert!(queue.len() < 100, "its queue is never full");
+        }
+        Self {
+            _listener: listener,
+            _queue: queue,
+        }
+    }
+}
+
+fn transport(addresses: &[&str], options: HttpOptions) -> HttpTransport {
+    HttpTransport::with_resolver(options, Answers::new([addresses])).unwrap()
+}
+
+#[tokio::test]
+async fn beside_an_address_that_is_silent_the_next_one_is_tried_soon() {
+    let server = Receiver::answering(OK).await;
+    let port = server.address.port();
+    let _silent = Silent::at(Ipv4Addr::new(127, 0, 0, 2), port).await;
+    let url = server.url_of("http", "hooks.example.com");
+    let transport = transport(&["127.0.0.2", "127.0.0.1"], options());
+    let start = Instant::now();
+    assert_eq!(answered(&transport, &url).await.excerpt, b"ok");
+    let took = start.elapsed();
+    assert!(took >= HEAD_START, "{took:?}");
+    // Of the 20 seconds, the silent one has not had its half.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // The connection is kept, and nobody is asked again.
+    assert_eq!(answered(&transport, &url).await.excerpt, b"ok");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn silent_addresses_end_with_the_time_to_connect() {
+    let server = Receiver::answering(OK).await;
+    let port = server.address.port();
+    let silent = [3, 4, 5].map(|last| Silent::at(Ipv4Addr::new(127, 0, 0, last), port));
+    let [first, second, third] = silent;
+    let _silent = tokio::join!(first, second, third);
+    let url = server.url_of("http", "hooks.example.com");
+    // Another one that refuses changes nothing.
+    for addresses in [
+        &["127.0.0.3", "127.0.0.4", "127.0.0.5"][..],
+        &["127.0.0.3", "127.0.0.6"],
+    ] {
+        let options = HttpOptions {
+            connect_timeout: SHORT,
+            ..options()
+        };
+        let start = Instant::now();
+        let error = send(&transport(addresses, options), &url)
+            .await
+            .unwrap_err();
+        assert_eq!(error, SendError::Timeout("connecting"));
+        let took = start.elapsed();
+        assert!((SHORT..SHORT * 5).contains(&took), "{took:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn of_addresses_that_all_refuse_the_last_one_is_told() {
+    let server = Receiver::answering(OK).await;
+    let port = server.address.port();
+    let url = server.url_of("http", "hooks.example.com");
+    let transport = transport(&["127.0.0.7", "127.0.0.8"], options());
+    let start = Instant::now();
+    let message = unconnected(&transport, &url).await;
+    let expected = format!("hooks.example.com at 127.0.0.8:{port}: ");
+    assert!(message.starts_with(&expected), "{message}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
