@@ -7,10 +7,16 @@
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
 //! `SIMULATION_SEED=…` replays one world.
 
+mod commanders;
 mod driver;
+mod ending;
 mod faulty;
+mod health;
+mod life;
+mod operators;
 mod random;
 mod receivers;
+mod record;
 mod world;
 
 use world::REPLAY;
