@@ -187,7 +187,7 @@ impl Healths {
             let Some(pause) = pause.and_then(|it| it.pause.as_ref()) else {
                 continue;
             };
-            let knows = look.at >= pause.told_at && !look.untold.contains(&webhook.id);
+            let knows = look.at > pause.told_at && !look.untold.contains(&webhook.id);
             check(!knows || pause.until <= claim.now, || {
                 format!(
                     "{by} claims at {} for {}, which asked to be left alone until {}",
