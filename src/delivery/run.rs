@@ -68,6 +68,8 @@ pub(super) struct Run<'d, S, T> {
     pub(super) finished: Vec<Settlement>,
     pub(super) health: BTreeMap<Uuid, HealthChange>,
     settling: Option<BoxFuture<'d, Settled>>,
+    /// The webhooks whose health was told while the store was asked: its answer may be older.
+    told: Vec<Uuid>,
     asking: Option<BoxFuture<'d, Answer>>,
     /// Claims to be made one by one, since one of them could not be read.
     alone: Vec<(Uuid, u32)>,
@@ -108,6 +110,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             finished: Vec::new(),
             health: BTreeMap::new(),
             settling: None,
+            told: Vec::new(),
             asking: None,
             alone: Vec::new(),
             chores: FuturesUnordered::new(),
@@ -156,7 +159,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                         self.sent(sent);
                     }
                 }
-                answer = ready(&mut self.asking) => self.answered(answer)?,
+                answer = ready(&mut self.asking) => {
+                    self.answered(answer)?;
+                    self.forget_told();
+                }
                 Some(done) = self.chores.next(), if !self.chores.is_empty() => done_or_told(done),
                 done = ready(&mut self.keeping) => done_or_told(done),
                 wake = &mut waking => {
@@ -231,10 +237,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         match settled.counted {
             Ok(counted) => {
                 self.failures = 0;
-                for (id, _) in settled.health {
-                    if let Some(line) = self.lines.get_mut(&id) {
-                        line.has_unsaved_health = self.health.contains_key(&id);
-                    }
+                self.told.extend(settled.health.iter().map(|(id, _)| *id));
+                if self.asking.is_none() {
+                    self.forget_told();
                 }
                 let lost = counted.iter().filter(|counts| !**counts).count();
                 if lost > 0 {
@@ -260,6 +265,15 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             }
         }
         Ok(())
+    }
+
+    /// From now on, what the store says of the health of these webhooks includes what it was told.
+    fn forget_told(&mut self) {
+        for id in std::mem::take(&mut self.told) {
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.has_unsaved_health = self.health.contains_key(&id);
+            }
+        }
     }
 
     /// The store has failed: for how long to leave it alone; or the error, where waiting does not help.
@@ -355,9 +369,12 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         let now = self.dispatcher.now();
         for due in due {
             let line = self.lines.entry(due.webhook).or_default();
-            if !line.has_unsaved_health {
-                line.health.not_before = due.not_before;
-            }
+            // What is yet to be told counts beside what the store was told by others.
+            line.health.not_before = if line.has_unsaved_health {
+                line.health.not_before.max(due.not_before)
+            } else {
+                due.not_before
+            };
             line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
         }
         self.claim_for(due);

@@ -196,9 +196,8 @@ impl Outbox for Faulty {
         let counted = self.back(counted).await?;
         let mut record = self.world.record();
         let places: Vec<_> = told.iter().filter_map(|it| record.place(it.id)).collect();
-        record
-            .health
-            .acknowledged(self.life.number, places.into_iter());
+        let now = self.world.now();
+        record.health.acknowledged(self.life.number, &places, now);
         drop(record);
         Ok(counted)
     }
@@ -245,9 +244,16 @@ impl Outbox for Faulty {
         let ids: BTreeSet<_> = left.iter().map(|it| it.id).collect();
         let gone: Vec<_> = rows.iter().filter(|it| !ids.contains(&it.id)).collect();
         // There is never more to prune than goes at once.
-        check(rows.len() < limit as usize && gone.len() as u64 <= pruned, || {
-            format!("{} of {} were pruned, {pruned} it says", gone.len(), rows.len())
-        });
+        check(
+            rows.len() < limit as usize && gone.len() as u64 <= pruned,
+            || {
+                format!(
+                    "{} of {} were pruned, {pruned} it says",
+                    gone.len(),
+                    rows.len()
+                )
+            },
+        );
         self.world.record().pruned(&gone, &left, before);
         self.back(pruned).await
     }

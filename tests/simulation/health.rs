@@ -1,6 +1,6 @@
 //! What the receivers' answers say of webhooks: a model of its own, beside the store's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use certificate_lifecycle::store::{Claim, ClaimedBatch, Due};
 use certificate_lifecycle::webhook::{Disabled, DisabledReason};
@@ -24,10 +24,10 @@ pub struct Healths {
     webhooks: BTreeMap<Uuid, Health>,
     /// Until when a receiver asks to be left alone, by the clock of whoever heard that, until it has told the store.
     asked: BTreeMap<(Number, Place), DateTime<Utc>>,
-    /// What dispatchers have sent and the store has not acknowledged.
-    untold: BTreeSet<(Number, Place)>,
-    /// What each dispatcher has learned last.
-    looks: BTreeMap<Number, Look>,
+    /// What each dispatcher has heard of that itself.
+    own: BTreeMap<(Number, Uuid), Own>,
+    /// When the answer was given by which each dispatcher goes, in truth.
+    looks: BTreeMap<Number, DateTime<Utc>>,
     /// When a dispatcher has looked whether a webhook is to be disabled.
     questions: BTreeMap<(Number, Uuid), DateTime<Utc>>,
 }
@@ -54,20 +54,13 @@ struct Pause {
     told_at: DateTime<Utc>,
 }
 
-/// The store's answer to what is due.
-struct Look {
-    /// When it was given, in truth.
-    at: DateTime<Utc>,
-    /// Of which webhooks the dispatcher had something to tell itself when it heard that.
-    untold: BTreeSet<Uuid>,
-}
-
-/// What a dispatcher hears from a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    NoPause,
-    /// That it wants to be left alone, for so long if it says so.
-    Pause(Option<TimeDelta>),
+/// A pause that a dispatcher was asked for.
+struct Own {
+    /// By its clock.
+    heard_at: DateTime<Utc>,
+    until: DateTime<Utc>,
+    /// When the store has acknowledged it, in truth.
+    told_at: Option<DateTime<Utc>>,
 }
 
 impl Healths {
@@ -89,13 +82,22 @@ impl Healths {
         self.of(webhook).has_said_gone |= status == 410;
     }
 
-    /// A dispatcher has heard that, or will not hear anything any more.
-    pub fn heard(&mut self, by: Number, place: Place, heard: Heard, clock: DateTime<Utc>) {
-        self.untold.insert((by, place));
-        if let Heard::Pause(asked) = heard {
-            self.asked
-                .insert((by, place), clock + asked.unwrap_or(PAUSE));
-        }
+    /// A dispatcher hears that a receiver wants to be left alone, for so long if it says so.
+    pub fn asks(
+        &mut self,
+        by: Number,
+        place: Place,
+        asked: Option<TimeDelta>,
+        clock: DateTime<Utc>,
+    ) {
+        let until = clock + asked.unwrap_or(PAUSE);
+        self.asked.insert((by, place), until);
+        let own = Own {
+            heard_at: clock,
+            until,
+            told_at: None,
+        };
+        self.own.insert((by, place.0), own);
     }
 
     /// Something was delivered, and that was recorded. Nobody needs to see it whose claim is old: what it knows
@@ -142,9 +144,11 @@ impl Healths {
     }
 
     /// The store has acknowledged the outcomes of these.
-    pub fn acknowledged(&mut self, by: Number, places: impl Iterator<Item = Place>) {
-        for place in places {
-            self.untold.remove(&(by, place));
+    pub fn acknowledged(&mut self, by: Number, places: &[Place], now: DateTime<Utc>) {
+        for place in places.iter().copied() {
+            if let Some(own) = self.own.get_mut(&(by, place.0)) {
+                own.told_at = own.told_at.or(Some(now));
+            }
             self.asked.remove(&(by, place));
         }
     }
@@ -170,24 +174,33 @@ impl Healths {
 
     /// A dispatcher hears what the store said then.
     pub fn looked(&mut self, by: Number, at: DateTime<Utc>) {
-        let untold = self.untold.range((by, (Uuid::nil(), Uuid::nil(), 0))..);
-        let untold = untold.take_while(|(it, _)| *it == by);
-        let untold = untold.map(|(_, place)| place.0).collect();
-        self.looks.insert(by, Look { at, untold });
+        self.looks.insert(by, at);
     }
 
-    /// A claim was carried out: whoever has looked since the store was told of a pause respects it, by its own
-    /// clock. Those who have something to tell of the webhook themselves may go by what they know until it is told.
+    /// A claim was carried out: whoever was asked for a pause respects it, by its own clock, and so does whoever
+    /// has looked since the store was told of it. What was asked for before one looked may be over by the clock
+    /// of somebody who has delivered since.
     pub fn claimed(&self, by: Number, claim: &Claim, batch: &ClaimedBatch) {
-        let Some(look) = self.looks.get(&by) else {
+        let Some(looked_at) = self.looks.get(&by) else {
             return;
         };
         for webhook in &batch.webhooks {
+            if let Some(own) = self.own.get(&(by, webhook.id)) {
+                let is_news = own.told_at.is_none_or(|it| *looked_at <= it);
+                let range = own.heard_at..own.until;
+                let respects = claim.now == own.heard_at || !range.contains(&claim.now);
+                check(!is_news || respects, || {
+                    format!(
+                        "{by} claims at {} for {}, which has asked itself to be left alone until {}",
+                        claim.now, webhook.id, own.until
+                    )
+                });
+            }
             let pause = self.webhooks.get(&webhook.id);
             let Some(pause) = pause.and_then(|it| it.pause.as_ref()) else {
                 continue;
             };
-            let knows = look.at > pause.told_at && !look.untold.contains(&webhook.id);
+            let knows = *looked_at > pause.told_at;
             check(!knows || pause.until <= claim.now, || {
                 format!(
                     "{by} claims at {} for {}, which asked to be left alone until {}",

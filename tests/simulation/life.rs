@@ -91,11 +91,7 @@ impl<F: Future> Future for Living<F> {
 
 impl<F> Living<F> {
     fn goes_on(&self) {
-        self.life
-            .world
-            .record()
-            .suspended
-            .remove(&self.life.number);
+        self.life.world.record().suspended.remove(&self.life.number);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Operators: those who see to webhooks and deliveries.
 
+use std::time::Duration;
+
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds, Secret};
@@ -142,6 +144,9 @@ impl Actors {
 
     /// A webhook goes, with all that belongs to it; what belongs to others stays as it is.
     async fn remove(&self, webhook: Uuid) {
+        if self.world.percent(50) {
+            self.wait_for_a_claim(webhook).await;
+        }
         self.world.step(&("remove", webhook));
         let others = |rows: Vec<Delivery>| -> Vec<Delivery> {
             rows.into_iter()
@@ -164,6 +169,17 @@ impl Actors {
             check(attempts.is_empty(), || {
                 format!("{webhook} has left attempts behind")
             });
+        }
+    }
+
+    /// Until something was claimed for it, for some seconds at most.
+    async fn wait_for_a_claim(&self, webhook: Uuid) {
+        let start = self.world.now();
+        while self.world.now() - start < TimeDelta::seconds(5) {
+            if self.world.record().has_claims_since(webhook, start) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 

@@ -9,7 +9,6 @@ use certificate_lifecycle::webhook::Verifier;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::health::Heard;
 use crate::life::Life;
 use crate::record::Place;
 use crate::world::{World, check};
@@ -70,23 +69,6 @@ pub struct Wire {
     pub world: Arc<World>,
     pub moods: Moods,
     pub life: Arc<Life>,
-}
-
-/// A request that a dispatcher has made, until it hears what came of it or gives it up.
-struct UnderWay<'a> {
-    life: &'a Life,
-    place: Place,
-    heard: Heard,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        let clock = self.life.now();
-        let mut record = self.life.world.record();
-        record
-            .health
-            .heard(self.life.number, self.place, self.heard, clock);
-    }
 }
 
 impl Wire {
@@ -210,16 +192,15 @@ const ASKED: TimeDelta = TimeDelta::seconds(2);
 impl Transport for Wire {
     async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
         let place = self.begin(&request);
-        let mut under_way = UnderWay {
-            life: &self.life,
-            place,
-            heard: Heard::NoPause,
-        };
         let answer = self.carry(place, request.body).await;
         if let Ok(response) = &answer
             && response.status == 503
         {
-            under_way.heard = Heard::Pause(response.retry_after.map(|_| ASKED));
+            let asked = response.retry_after.map(|_| ASKED);
+            let mut record = self.world.record();
+            record
+                .health
+                .asks(self.life.number, place, asked, self.life.now());
         }
         answer
     }

@@ -47,6 +47,8 @@ pub struct Record {
     leases: BTreeMap<DeliveryId, Lease>,
     /// The newest claim of each dispatcher on each place.
     claims: BTreeMap<(Number, Place), Taken>,
+    /// When something was last claimed for each webhook.
+    last_claims: BTreeMap<Uuid, DateTime<Utc>>,
     pub health: Healths,
     /// The dispatchers that are suspended, and those that ever were.
     pub suspended: BTreeSet<Number>,
@@ -98,13 +100,7 @@ impl Record {
     }
 
     /// A claim was carried out now: no lease on any of it was alive, by the clocks of those who claim.
-    pub fn claimed(
-        &mut self,
-        by: Number,
-        claim: &Claim,
-        batch: &ClaimedBatch,
-        now: DateTime<Utc>,
-    ) {
+    pub fn claimed(&mut self, by: Number, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
         self.health.claimed(by, claim, batch);
         for it in &batch.deliveries {
             let event = it.event.as_ref().unwrap();
@@ -144,6 +140,7 @@ impl Record {
                 at: now,
             };
             self.claims.insert((by, place), taken);
+            self.last_claims.insert(it.webhook, now);
         }
     }
 
@@ -219,6 +216,11 @@ impl Record {
         self.claims.get(&(by, place)).copied()
     }
 
+    /// Whether anybody has claimed for this webhook since then.
+    pub fn has_claims_since(&self, webhook: Uuid, start: DateTime<Utc>) -> bool {
+        self.last_claims.get(&webhook).is_some_and(|at| *at > start)
+    }
+
     pub fn place(&self, id: DeliveryId) -> Option<Place> {
         self.places.get(&id).copied()
     }
@@ -248,7 +250,9 @@ impl Record {
         for it in deliveries {
             self.delivered.remove(&it.id);
             let lease = self.leases.get_mut(&it.id);
-            let is_leased = lease.as_ref().is_some_and(|it| it.state == LeaseState::Held);
+            let is_leased = lease
+                .as_ref()
+                .is_some_and(|it| it.state == LeaseState::Held);
             if let Some(lease) = lease {
                 lease.state = LeaseState::Gone;
             }

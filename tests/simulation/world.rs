@@ -157,7 +157,6 @@ impl World {
     pub fn count(&self, what: &'static str) {
         self.record().count(what);
     }
-
 }
 
 /// Fails with what was violated, and how to see it again.
