@@ -54,10 +54,25 @@ impl Actors {
         }
     }
 
-    /// A webhook that fails everything is disabled when it has for long enough, and no other is.
+    /// A webhook that fails everything is disabled when it has for long enough, and no other is: also not one that
+    /// recovers at about that time, unless it was disabled before.
     async fn hopeless(&self) {
         let id = self.add_webhook_for(EventKinds::ALL).await;
-        let mood = self.world.random(|it| *it.pick(&HOPELESS));
+        let (mood, recovers_after) = self.world.random(|it| {
+            let milliseconds = 33_000 + it.below(15_000).cast_signed();
+            let recovers = it.percent(60);
+            // Whoever waits for an answer then knows of the failures only.
+            let is_silent = recovers && it.percent(70);
+            let mood = if is_silent {
+                Mood::Silent
+            } else {
+                *it.pick(&HOPELESS)
+            };
+            (
+                mood,
+                recovers.then_some(TimeDelta::milliseconds(milliseconds)),
+            )
+        });
         self.moods.set(id, mood);
         let (mut stops, mut running) = (Vec::new(), Vec::new());
         for _ in 0..2 {
@@ -79,26 +94,36 @@ impl Actors {
         while self.world.now() - start < latest + TimeDelta::seconds(2) {
             self.world.pause(2000).await;
             self.submit(&institution).await;
+            if recovers_after.is_some_and(|it| self.world.now() - start > it) {
+                self.moods.recover();
+            }
         }
         drop(stops);
         for it in running {
             join(it).await.unwrap();
         }
         let (failed_at, given_up_at) = self.world.record().health.failing(id);
-        let took = given_up_at.zip(failed_at).map(|(end, start)| end - start);
-        check(
-            took.is_some_and(|it| (earliest..latest).contains(&it)),
-            || format!("{id} is {mood:?}, and was disabled after {took:?}"),
-        );
+        if recovers_after.is_none() {
+            let took = given_up_at.zip(failed_at).map(|(end, start)| end - start);
+            check(
+                took.is_some_and(|it| (earliest..latest).contains(&it)),
+                || format!("{id} is {mood:?}, and was disabled after {took:?}"),
+            );
+        }
+        self.world.count(match (recovers_after, given_up_at) {
+            (None, _) => "hopeless webhooks disabled",
+            (Some(_), Some(_)) => "webhooks disabled before they recovered",
+            (Some(_), None) => "webhooks recovered before they were disabled",
+        });
         for webhook in self.store.webhooks(None).await.unwrap() {
             let disabled = webhook.endpoint.disabled.as_ref();
             let is_failing = disabled.is_some_and(|it| it.reason == DisabledReason::Failing);
-            check(is_failing == (webhook.id == id), || {
+            let is_given_up = webhook.id == id && given_up_at.is_some();
+            check(is_failing == is_given_up, || {
                 format!("{} is well, but disabled: {disabled:?}", webhook.id)
             });
             self.enable(webhook).await;
         }
-        self.world.count("hopeless webhooks disabled");
         self.moods.recover();
     }
 

@@ -97,6 +97,8 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "slow claims",
         "suspensions",
         "webhooks disabled",
+        "webhooks disabled before they recovered",
+        "webhooks recovered before they were disabled",
     ] {
         assert!(
             counts.get(what).is_some_and(|it| *it > 0),
