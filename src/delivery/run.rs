@@ -68,6 +68,8 @@ pub(super) struct Run<'d, S, T> {
     pub(super) finished: Vec<Settlement>,
     pub(super) health: BTreeMap<Uuid, HealthChange>,
     settling: Option<BoxFuture<'d, Settled>>,
+    /// The webhooks whose health is being told.
+    telling: Vec<Uuid>,
     /// The webhooks whose health was told while the store was asked: its answer may be older.
     told: Vec<Uuid>,
     asking: Option<BoxFuture<'d, Answer>>,
@@ -110,6 +112,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             finished: Vec::new(),
             health: BTreeMap::new(),
             settling: None,
+            telling: Vec::new(),
             told: Vec::new(),
             asking: None,
             alone: Vec::new(),
@@ -218,6 +221,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         }
         let settlements = std::mem::take(&mut self.finished);
         let health: Vec<_> = std::mem::take(&mut self.health).into_iter().collect();
+        self.telling = health.iter().map(|(id, _)| *id).collect();
         let it = self.dispatcher;
         self.settling = Some(
             async move {
@@ -234,10 +238,11 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     }
 
     fn settled(&mut self, settled: Settled) -> Result<(), StoreError> {
+        let telling = std::mem::take(&mut self.telling);
         match settled.counted {
             Ok(counted) => {
                 self.failures = 0;
-                self.told.extend(settled.health.iter().map(|(id, _)| *id));
+                self.told.extend(telling);
                 if self.asking.is_none() {
                     self.forget_told();
                 }
@@ -271,7 +276,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     fn forget_told(&mut self) {
         for id in std::mem::take(&mut self.told) {
             if let Some(line) = self.lines.get_mut(&id) {
-                line.has_unsaved_health = self.health.contains_key(&id);
+                line.has_unsaved_health =
+                    self.health.contains_key(&id) || self.telling.contains(&id);
             }
         }
     }
