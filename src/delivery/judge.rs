@@ -100,15 +100,16 @@ impl Tried<'_> {
             failed_at: Some(self.now),
             ..HealthChange::default()
         };
+        // Also for one that is to be disabled: that may fail, or be wrong by what others have delivered.
+        if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
+            let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
+            let pause = (PAUSE * doubled).min(options.longest_break());
+            change.not_before = Some(self.now + retry_after.unwrap_or(pause));
+        }
         let consequence = if status == Some(GONE) {
             Consequence::Gone
         } else if self.now - failing_since >= options.disable_after {
             Consequence::Failing(failing_since)
-        } else if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
-            let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
-            let pause = (PAUSE * doubled).min(options.longest_break());
-            change.not_before = Some(self.now + retry_after.unwrap_or(pause));
-            Consequence::None
         } else {
             Consequence::None
         };

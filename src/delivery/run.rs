@@ -71,6 +71,10 @@ pub(super) struct Run<'d, S, T> {
     pub(super) finished: Vec<Settlement>,
     pub(super) health: BTreeMap<Uuid, HealthChange>,
     settling: Option<BoxFuture<'d, Settled>>,
+    /// The webhooks whose health is being told.
+    telling: Vec<Uuid>,
+    /// The webhooks whose health was told while the store was asked: its answer may be older.
+    told: Vec<Uuid>,
     asking: Option<BoxFuture<'d, Answer>>,
     /// Claims to be made one by one, since one of them could not be read.
     alone: Vec<(Uuid, u32)>,
@@ -117,6 +121,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             finished: Vec::new(),
             health: BTreeMap::new(),
             settling: None,
+            telling: Vec::new(),
+            told: Vec::new(),
             asking: None,
             alone: Vec::new(),
             chores: FuturesUnordered::new(),
@@ -168,7 +174,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                         self.sent(sent);
                     }
                 }
-                answer = ready(&mut self.asking) => self.answered(answer)?,
+                answer = ready(&mut self.asking) => {
+                    self.answered(answer)?;
+                    self.forget_told();
+                }
                 Some(done) = self.chores.next(), if !self.chores.is_empty() => done_or_told(done),
                 done = ready(&mut self.keeping) => done_or_told(done),
                 wake = &mut waking => {
@@ -225,6 +234,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         }
         let settlements = std::mem::take(&mut self.finished);
         let health: Vec<_> = std::mem::take(&mut self.health).into_iter().collect();
+        self.telling = health.iter().map(|(id, _)| *id).collect();
         let it = self.dispatcher;
         self.settling = Some(
             async move {
@@ -241,13 +251,13 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     }
 
     fn settled(&mut self, settled: Settled) -> Result<(), StoreError> {
+        let telling = std::mem::take(&mut self.telling);
         match settled.counted {
             Ok(counted) => {
                 self.failures = 0;
-                for (id, _) in settled.health {
-                    if let Some(line) = self.lines.get_mut(&id) {
-                        line.has_unsaved_health = self.health.contains_key(&id);
-                    }
+                self.told.extend(telling);
+                if self.asking.is_none() {
+                    self.forget_told();
                 }
                 let lost = counted.iter().filter(|counts| !**counts).count();
                 if lost > 0 {
@@ -273,6 +283,16 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             }
         }
         Ok(())
+    }
+
+    /// From now on, what the store says of the health of these webhooks includes what it was told.
+    fn forget_told(&mut self) {
+        for id in std::mem::take(&mut self.told) {
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.has_unsaved_health =
+                    self.health.contains_key(&id) || self.telling.contains(&id);
+            }
+        }
     }
 
     fn start_asking(&mut self) {
@@ -369,9 +389,12 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         let now = self.dispatcher.now();
         for due in due {
             let line = self.lines.entry(due.webhook).or_default();
-            if !line.has_unsaved_health {
-                line.health.not_before = due.not_before;
-            }
+            // What is yet to be told counts beside what the store was told by others.
+            line.health.not_before = if line.has_unsaved_health {
+                line.health.not_before.max(due.not_before)
+            } else {
+                due.not_before
+            };
             line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
         }
         self.claim_for(due);

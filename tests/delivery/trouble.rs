@@ -154,6 +154,27 @@ async fn a_410_of_the_old_url_does_not_disable_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_that() {
+    let stage = Stage::new(|_, count| match count {
+        0 => status(500),
+        _ => asks_for(503, 3600),
+    });
+    let webhook = stage.webhook("/a").await;
+    let running = stage.start(DispatcherOptions {
+        schedule: RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(20)]).unwrap(),
+        disable_after: TimeDelta::seconds(10),
+        ..DispatcherOptions::default()
+    });
+    stage.submit().await;
+    tokio::time::sleep(30 * SECOND).await;
+    // Had it not been disabled, since the store was away or others have delivered, this is what keeps them off.
+    let known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    assert!(known.health.not_before > Some(stage.now() + TimeDelta::minutes(59)));
+    assert_eq!(stage.disabled(webhook).await, Some(DisabledReason::Failing));
+    let _ = running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
     let stage = Stage::new(|_, _| {
         Ok(Response {

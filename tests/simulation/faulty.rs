@@ -1,24 +1,30 @@
 //! A store that fails, forgets to answer, and takes its time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::DisabledReason;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::life::Life;
+use crate::world::{World, check};
 
+/// The store, as one dispatcher sees it.
 #[derive(Clone)]
 pub struct Faulty {
     pub store: MemoryStore,
     pub world: Arc<World>,
     pub bell: MemoryStore,
+    pub life: Arc<Life>,
 }
 
 impl Faulty {
     /// The question travels there; it may never arrive.
     async fn there(&self, what: &'static str) -> Result<(), StoreError> {
+        self.life.may_stop();
         self.world.pause(20).await;
         self.world.step(&what);
         if self.world.is_faulty() && self.world.percent(3) {
@@ -30,12 +36,36 @@ impl Faulty {
 
     /// The answer travels back; it may never arrive.
     async fn back<T>(&self, answer: T) -> Result<T, StoreError> {
+        self.life.may_stop();
         self.world.pause(20).await;
         if self.world.is_faulty() && self.world.percent(3) {
             self.world.count("answers lost");
             return Err(away("the answer was lost"));
         }
         Ok(answer)
+    }
+}
+
+impl Faulty {
+    /// Outcomes were told to the store.
+    fn told(&self, clock: DateTime<Utc>, told: &[Settlement], counted: &[bool]) {
+        let (by, now) = (self.life.number, self.world.now());
+        let mut record = self.world.record();
+        let mut outcomes = Vec::new();
+        for (settlement, counts) in told.iter().zip(counted) {
+            record.settled(by, clock, settlement, *counts, now);
+            if let (Some(place), Some(_)) = (record.place(settlement.id), &settlement.attempt) {
+                let is_success = settlement.verdict == Verdict::Delivered;
+                outcomes.push((place, record.taken(by, place), is_success));
+            }
+        }
+        record.health.told(by, clock, &outcomes, now);
+    }
+
+    /// All deliveries.
+    async fn rows(&self) -> Vec<Delivery> {
+        let all = DeliveryFilter::default();
+        self.store.deliveries(all, None, u32::MAX).await.unwrap()
     }
 }
 
@@ -91,12 +121,27 @@ impl Outbox for Faulty {
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
         self.there("put_webhook").await?;
+        let (id, disabled) = (webhook.id, webhook.endpoint.disabled.clone());
         let is_put = self.store.put_webhook(webhook).await?;
+        if let Some(disabled) = disabled.filter(|_| is_put) {
+            let (now, circumstances) = (self.world.now(), self.world.circumstances);
+            let mut record = self.world.record();
+            record
+                .health
+                .disabled(self.life.number, id, &disabled, &circumstances, now);
+            record.count(match disabled.reason {
+                DisabledReason::Manual => "disabled by hand",
+                DisabledReason::Gone => "disabled as gone",
+                DisabledReason::Failing => "disabled as failing",
+            });
+        }
         self.back(is_put).await
     }
 
     async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
         self.there("webhook").await?;
+        let now = self.world.now();
+        self.world.record().health.asked(self.life.number, id, now);
         let webhook = self.store.webhook(id).await?;
         self.back(webhook).await
     }
@@ -114,14 +159,22 @@ impl Outbox for Faulty {
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
         self.there("due").await?;
-        let due = self.store.due().await?;
-        self.back(due).await
+        let (now, due) = (self.world.now(), self.store.due().await?);
+        if self.world.record().health.shown(&due) > 0 {
+            self.world.count("looks at pauses");
+        }
+        let due = self.back(due).await?;
+        self.world.record().health.looked(self.life.number, now);
+        Ok(due)
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
         self.there("claim").await?;
         let batch = self.store.claim(claim.clone()).await?;
-        self.world.record().claimed(&claim, &batch);
+        let now = self.world.now();
+        self.world
+            .record()
+            .claimed(self.life.number, &claim, &batch, now);
         if self.world.is_faulty() && self.world.percent(1) {
             // Longer than a lease.
             self.world.count("slow claims");
@@ -139,10 +192,14 @@ impl Outbox for Faulty {
         self.there("settle").await?;
         let told = settlements.clone();
         let counted = self.store.settle(now, settlements, health).await?;
-        for (settlement, counts) in told.iter().zip(&counted) {
-            self.world.record().settled(settlement, *counts);
-        }
-        self.back(counted).await
+        self.told(now, &told, &counted);
+        let counted = self.back(counted).await?;
+        let mut record = self.world.record();
+        let places: Vec<_> = told.iter().filter_map(|it| record.place(it.id)).collect();
+        let now = self.world.now();
+        record.health.acknowledged(self.life.number, &places, now);
+        drop(record);
+        Ok(counted)
     }
 
     async fn deliveries(
@@ -177,7 +234,27 @@ impl Outbox for Faulty {
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         self.there("prune").await?;
+        let retention = self.world.circumstances.retention;
+        check(before + retention <= self.life.now(), || {
+            format!("what was delivered since {before} is forgotten too early")
+        });
+        let rows = self.rows().await;
         let pruned = self.store.prune(before, limit).await?;
+        let left = self.rows().await;
+        let ids: BTreeSet<_> = left.iter().map(|it| it.id).collect();
+        let gone: Vec<_> = rows.iter().filter(|it| !ids.contains(&it.id)).collect();
+        // There is never more to prune than goes at once.
+        check(
+            rows.len() < limit as usize && gone.len() as u64 <= pruned,
+            || {
+                format!(
+                    "{} of {} were pruned, {pruned} it says",
+                    gone.len(),
+                    rows.len()
+                )
+            },
+        );
+        self.world.record().pruned(&gone, &left, before);
         self.back(pruned).await
     }
 

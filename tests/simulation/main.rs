@@ -1,16 +1,23 @@
 //! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
 //!
-//! Crashes of dispatchers, leases that end while their requests are still under way, several dispatchers at
-//! once, clocks that differ, questions and answers that are lost, receivers in every mood. What must hold is
-//! checked at every step, and the rest at the end of each world.
+//! Crashes of dispatchers, dispatchers that stand still and go on when others have taken over, leases that end
+//! while their requests are still under way, several dispatchers at once, clocks that differ, questions and
+//! answers that are lost, webhooks that are removed in the middle of everything, deliveries that are pruned,
+//! receivers in every mood. What must hold is checked at every step, and the rest at the end of each world.
 //!
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
 //! `SIMULATION_SEED=…` replays one world.
 
+mod commanders;
 mod driver;
+mod ending;
 mod faulty;
+mod health;
+mod life;
+mod operators;
 mod random;
 mod receivers;
+mod record;
 mod world;
 
 use world::REPLAY;
@@ -61,18 +68,37 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
     // What is not met is not tested.
     for what in [
         "answers lost",
+        "arrived after a removal",
         "arrived again",
         "crashes",
         "dead",
         "delivered",
+        "disabled as failing",
+        "disabled as gone",
+        "hopeless webhooks disabled",
         "leases taken over",
+        "leases taken over from the suspended",
+        "looks at pauses",
+        "old and dead, not pruned",
+        "old and pending, not pruned",
+        "pruned",
         "questions lost",
         "refused commands",
+        "removed when dead",
+        "removed when delivered",
+        "removed while leased",
+        "removed while pending",
+        "requests begun after a removal",
         "responses lost",
+        "settlements of what was removed",
         "settlements that came too late",
+        "settlements too late after a suspension",
         "shut down",
         "slow claims",
+        "suspensions",
         "webhooks disabled",
+        "webhooks disabled before they recovered",
+        "webhooks recovered before they were disabled",
     ] {
         assert!(
             counts.get(what).is_some_and(|it| *it > 0),
@@ -83,9 +109,19 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    for seed in [3, 14, 159] {
+    let mut met = std::collections::BTreeSet::new();
+    for seed in 0..16 {
         let [first, second] = [simulate(seed), simulate(seed)];
         assert_eq!(first, second);
         assert!(first.steps > 1000);
+        met.extend(first.counts.into_keys());
+    }
+    for what in [
+        "suspensions",
+        "pruned",
+        "removed while pending",
+        "disabled as failing",
+    ] {
+        assert!(met.contains(what), "never met: {what}");
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use certificate_lifecycle::delivery::{Outgoing, Response, RetryAfter, SendError, Transport};
-use certificate_lifecycle::store::{MemoryStore, Outbox};
-use certificate_lifecycle::webhook::{EventKinds, Verifier};
+use certificate_lifecycle::webhook::Verifier;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use crate::life::Life;
+use crate::record::Place;
 use crate::world::{World, check};
 
 /// How a receiver behaves for a while.
@@ -42,25 +43,37 @@ pub const MOODS: [Mood; 9] = [
     Mood::Moody,
 ];
 
+/// How the receivers are.
+#[derive(Clone, Default)]
+pub struct Moods(Arc<Mutex<BTreeMap<Uuid, Mood>>>);
+
+impl Moods {
+    pub fn set(&self, webhook: Uuid, mood: Mood) {
+        self.0.lock().unwrap().insert(webhook, mood);
+    }
+
+    /// From now on, all are well.
+    pub fn recover(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    fn of(&self, webhook: Uuid) -> Mood {
+        let mood = self.0.lock().unwrap().get(&webhook).copied();
+        mood.unwrap_or(Mood::Well)
+    }
+}
+
+/// The wire that leads from one dispatcher to the receivers.
 #[derive(Clone)]
 pub struct Wire {
     pub world: Arc<World>,
-    pub store: MemoryStore,
-    pub moods: Arc<Mutex<BTreeMap<Uuid, Mood>>>,
+    pub moods: Moods,
+    pub life: Arc<Life>,
 }
 
 impl Wire {
-    pub fn mood(&self, webhook: Uuid) -> Mood {
-        let mood = self.moods.lock().unwrap().get(&webhook).copied();
-        if self.world.is_faulty() {
-            mood.unwrap_or(Mood::Well)
-        } else {
-            Mood::Well
-        }
-    }
-
-    /// A request has arrived: is it what the contract says?
-    async fn arrive(&self, request: &Outgoing) -> (Uuid, Uuid, u64) {
+    /// A request is made: is it what the contract says, and may it be made now?
+    fn begin(&self, request: &Outgoing) -> Place {
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
         let id = headers
@@ -68,16 +81,16 @@ impl Wire {
             .find(|(name, _)| *name == "x-webhook-id")
             .unwrap();
         let id: Uuid = std::str::from_utf8(id.1).unwrap().parse().unwrap();
-        let webhook = self.store.webhook(id).await.unwrap().unwrap();
-        let secrets = &webhook.endpoint.secrets;
+        let now = self.world.now();
+        let mut record = self.world.record();
+        let receiver = &record.receivers[&id];
+        let secrets = &receiver.secrets;
         let old = secrets.old().iter().map(|old| old.secret.clone());
         let verifier = Verifier::new(old.chain([secrets.current().clone()]));
-        // The sender's clock may be wrong by seconds, the wire slow.
-        let event = verifier.verify(headers, &request.body, self.world.now());
+        // The sender's clock may be wrong by seconds.
+        let event = verifier.verify(headers, &request.body, now);
         let event = event.unwrap_or_else(|error| panic!("refused by the receiver: {error}"));
-        let event_id = event.event_id.unwrap();
-        let mut record = self.world.record();
-        let (uuid, version) = record.events[&event_id];
+        let (uuid, version) = record.events[&event.event_id.unwrap()];
         check(uuid == event.payload.uuid(), || {
             format!("{uuid}: another one's event id")
         });
@@ -86,24 +99,33 @@ impl Wire {
             record.institutions[&id] == record.institutions[&uuid],
             || format!("{place:?}: delivered to another institution"),
         );
-        let wants: EventKinds = webhook.endpoint.kinds;
-        check(wants.contains(event.payload.kind()), || {
+        check(receiver.kinds.contains(event.payload.kind()), || {
             format!("{place:?} was not wanted")
         });
         check(record.expected.contains(&place), || {
             format!("{place:?} was not expected")
         });
+        record.begins(self.life.number, place, self.life.now(), now);
+        place
+    }
+
+    /// A request has arrived: is it its turn?
+    fn arrive(&self, place: Place, body: &[u8]) {
+        let (id, uuid, _) = place;
+        let mut record = self.world.record();
+        if record.removed.contains_key(&id) {
+            record.count("arrived after a removal");
+        }
         if let Some(before) = record.arrived.get(&place) {
-            check(*before == request.body, || {
+            check(before == body, || {
                 format!("{place:?}: other bytes than before")
             });
-            *record.counts.entry("arrived again").or_default() += 1;
+            record.count("arrived again");
         } else {
             // The first time: whatever comes before it has been taken, or is dead.
             let earlier = (id, uuid, 0)..place;
-            let is_over = |it: &&(Uuid, Uuid, u64)| {
-                record.accepted.contains_key(*it) || record.dead.contains_key(*it)
-            };
+            let is_over =
+                |it: &&Place| record.accepted.contains_key(*it) || record.dead.contains_key(*it);
             let open = record
                 .expected
                 .range(earlier)
@@ -112,22 +134,16 @@ impl Wire {
             check(open.is_none(), || {
                 format!("{place:?} has overtaken {open:?}")
             });
-            record.arrived.insert(place, request.body.clone());
+            record.arrived.insert(place, body.to_vec());
         }
-        place
     }
-}
 
-impl Transport for Wire {
-    async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
+    /// What comes of a request.
+    async fn carry(&self, place: Place, body: Vec<u8>) -> Result<Response, SendError> {
+        self.life.may_stop();
         self.world.pause(30).await;
-        let id = request
-            .headers
-            .iter()
-            .find(|(name, _)| name.as_str() == "x-webhook-id");
-        let id: Uuid = id.unwrap().1.to_str().unwrap().parse().unwrap();
-        let mut mood = self.mood(id);
-        self.world.step(&(id, mood));
+        let mut mood = self.moods.of(place.0);
+        self.world.step(&(place.0, mood));
         if mood == Mood::Moody {
             mood = self.world.random(|it| *it.pick(&MOODS[..7]));
         }
@@ -139,7 +155,7 @@ impl Transport for Wire {
                     let (wire, late) = (self.clone(), self.world.random(|it| it.below(10_000)));
                     tokio::spawn(async move {
                         tokio::time::sleep(Duration::from_millis(late)).await;
-                        wire.arrive(&request).await;
+                        wire.arrive(place, &body);
                     });
                 }
                 tokio::time::sleep(Duration::from_secs(3)).await;
@@ -150,10 +166,12 @@ impl Transport for Wire {
             Mood::Gone => 410,
             Mood::Well | Mood::Moody => 204,
         };
-        let place = self.arrive(&request).await;
+        self.arrive(place, &body);
+        self.world.record().health.answers(place.0, status);
         if status == 204 {
-            self.world.record().accepted.insert(place, request.body);
+            self.world.record().accepted.insert(place, body);
         }
+        self.life.may_stop();
         self.world.pause(30).await;
         if self.world.is_faulty() && self.world.percent(3) {
             self.world.count("responses lost");
@@ -162,8 +180,28 @@ impl Transport for Wire {
         let asked = status == 503 && self.world.percent(50);
         Ok(Response {
             status,
-            retry_after: asked.then_some(RetryAfter::Delay(TimeDelta::seconds(2))),
+            retry_after: asked.then_some(RetryAfter::Delay(ASKED)),
             excerpt: Vec::new(),
         })
+    }
+}
+
+/// For how long an overloaded receiver asks to be left alone.
+const ASKED: TimeDelta = TimeDelta::seconds(2);
+
+impl Transport for Wire {
+    async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
+        let place = self.begin(&request);
+        let answer = self.carry(place, request.body).await;
+        if let Ok(response) = &answer
+            && response.status == 503
+        {
+            let asked = response.retry_after.map(|_| ASKED);
+            let mut record = self.world.record();
+            record
+                .health
+                .asks(self.life.number, place, asked, self.life.now());
+        }
+        answer
     }
 }

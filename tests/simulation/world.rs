@@ -1,24 +1,51 @@
 //! What all that is simulated shares: time, chance, and the record of what happened.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use certificate_lifecycle::store::{
-    Claim, ClaimedBatch, DeliveryId, MemoryStore, Outbox, Settlement, Verdict,
-};
+use certificate_lifecycle::store::{MemoryStore, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::random::Random;
+use crate::record::Record;
+
+/// How long a request may take.
+pub const TIMEOUT: TimeDelta = TimeDelta::seconds(2);
+
+/// How much longer a delivery is leased.
+pub const MARGIN: TimeDelta = TimeDelta::seconds(3);
+
+/// For how long everything must have failed before a webhook is disabled.
+pub const DISABLE_AFTER: TimeDelta = TimeDelta::seconds(40);
+
+/// How often a dispatcher prunes.
+pub const CHORES_EVERY: TimeDelta = TimeDelta::seconds(10);
+
+/// How wrong a dispatcher's clock is at most, either way.
+pub const SKEW: TimeDelta = TimeDelta::seconds(3);
+
+/// How long a dispatcher is suspended at most: longer than two leases.
+pub const LONGEST_SUSPENSION: TimeDelta = TimeDelta::seconds(12);
+
+/// What kind of world it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    /// Long enough that a webhook can fail until it is disabled.
+    pub is_long: bool,
+    /// Whether dispatchers are suspended.
+    pub has_suspensions: bool,
+    /// How long dispatchers keep what was delivered.
+    pub retention: TimeDelta,
+}
 
 /// One simulated world. Everything runs on one thread; the locks are only what the traits ask for.
 pub struct World {
+    pub circumstances: Circumstances,
     random: Mutex<Random>,
     start: Instant,
     /// Reads, writes, requests, commands, crashes.
@@ -30,32 +57,6 @@ pub struct World {
     bells: Mutex<Vec<MemoryStore>>,
 }
 
-/// An event's place at a webhook: webhook, application, version.
-pub type Place = (Uuid, Uuid, u64);
-
-/// What happened, for the checks.
-#[derive(Default)]
-pub struct Record {
-    /// What every subscriber must get.
-    pub expected: BTreeSet<Place>,
-    /// The application and the version of every event.
-    pub events: BTreeMap<Uuid, (Uuid, u64)>,
-    /// The institution of every webhook that there ever was, and of every application.
-    pub institutions: BTreeMap<Uuid, String>,
-    /// What receivers have said yes to, with the bytes.
-    pub accepted: BTreeMap<Place, Vec<u8>>,
-    /// What has arrived at all.
-    pub arrived: BTreeMap<Place, Vec<u8>>,
-    /// What the store has settled as dead.
-    pub dead: BTreeMap<Place, String>,
-    pub places: BTreeMap<DeliveryId, Place>,
-    /// The newest lease of each delivery: its token, its end, and whether it was settled.
-    leases: BTreeMap<DeliveryId, (i64, DateTime<Utc>, bool)>,
-    /// How often what went wrong or might have.
-    pub counts: BTreeMap<&'static str, u64>,
-    trace: DefaultHasher,
-}
-
 thread_local! {
     /// What every failed check of this thread's simulation ends with.
     pub static REPLAY: RefCell<String> = const { RefCell::new(String::new()) };
@@ -63,8 +64,14 @@ thread_local! {
 
 impl World {
     pub fn new(seed: u64) -> Arc<Self> {
+        let random = Random::new(seed);
         Arc::new(Self {
-            random: Mutex::new(Random::new(seed)),
+            circumstances: Circumstances {
+                is_long: random.percent(20),
+                has_suspensions: random.percent(50),
+                retention: TimeDelta::seconds(3 + random.below(18).cast_signed()),
+            },
+            random: Mutex::new(random),
             start: Instant::now(),
             steps: AtomicU64::new(0),
             is_faulty: Mutex::new(true),
@@ -99,8 +106,9 @@ impl World {
         self.random(|it| it.percent(often))
     }
 
+    /// Also after a check of it has failed, so that what ends then ends in peace.
     pub fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap()
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn steps(&self) -> u64 {
@@ -143,63 +151,11 @@ impl World {
     pub fn step(&self, what: &impl Hash) {
         self.steps.fetch_add(1, Ordering::Relaxed);
         let at = self.start.elapsed().as_millis();
-        let mut record = self.record();
-        (at, what).hash(&mut record.trace);
+        self.record().trace(&(at, what));
     }
 
     pub fn count(&self, what: &'static str) {
-        *self.record().counts.entry(what).or_default() += 1;
-    }
-
-    /// A number for all that happened, in its order.
-    pub fn trace(&self) -> u64 {
-        self.record().trace.finish()
-    }
-}
-
-impl Record {
-    /// A claim was carried out: no lease on any of it was alive.
-    pub fn claimed(&mut self, claim: &Claim, batch: &ClaimedBatch) {
-        let until = claim.now + claim.lease;
-        for it in &batch.deliveries {
-            if let Some((token, end, is_settled)) = self.leases.get(&it.id) {
-                check(it.token > *token, || {
-                    format!("{}: token {token} again", it.id)
-                });
-                let is_over = *is_settled || *end <= claim.now;
-                check(is_over, || format!("{}: two live leases", it.id));
-                if !is_settled {
-                    *self.counts.entry("leases taken over").or_default() += 1;
-                }
-            }
-            self.leases.insert(it.id, (it.token, until, false));
-            let event = it.event.as_ref().unwrap();
-            let place = (it.webhook, event.uuid(), event.version());
-            self.places.insert(it.id, place);
-        }
-    }
-
-    /// A settlement was carried out: only the newest lease counts.
-    pub fn settled(&mut self, settlement: &Settlement, counted: bool) {
-        let Some((token, _, is_settled)) = self.leases.get_mut(&settlement.id) else {
-            return;
-        };
-        let is_newest = *token == settlement.token && !*is_settled;
-        check(!counted || is_newest, || {
-            format!("{}: an old lease counted", settlement.id)
-        });
-        if counted {
-            *is_settled = true;
-            if let Verdict::Dead { reason } = &settlement.verdict {
-                let place = self.places[&settlement.id];
-                self.dead.insert(place, reason.clone());
-            }
-        } else {
-            *self
-                .counts
-                .entry("settlements that came too late")
-                .or_default() += 1;
-        }
+        self.record().count(what);
     }
 }
 

@@ -1,0 +1,296 @@
+//! What happened in a world, and what must hold of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use certificate_lifecycle::store::{
+    Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, Settlement, Verdict,
+};
+use certificate_lifecycle::webhook::Endpoint;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::health::Healths;
+use crate::world::{MARGIN, check};
+
+/// An event's place at a webhook: webhook, application, version.
+pub type Place = (Uuid, Uuid, u64);
+
+/// A dispatcher, from its start to its crash or its shutdown.
+pub type Number = u64;
+
+/// What happened, for the checks.
+#[derive(Default)]
+pub struct Record {
+    /// What every subscriber must get.
+    pub expected: BTreeSet<Place>,
+    /// The application and the version of every event.
+    pub events: BTreeMap<Uuid, (Uuid, u64)>,
+    /// The institution of every webhook that there ever was, and of every application.
+    pub institutions: BTreeMap<Uuid, String>,
+    /// What the receiving end of every webhook that there ever was knows of it.
+    pub receivers: BTreeMap<Uuid, Endpoint>,
+    /// The webhooks that are gone, and when that was acknowledged.
+    pub removed: BTreeMap<Uuid, DateTime<Utc>>,
+    /// What receivers have said yes to, with the bytes.
+    pub accepted: BTreeMap<Place, Vec<u8>>,
+    /// What has arrived at all.
+    pub arrived: BTreeMap<Place, Vec<u8>>,
+    /// What the store has settled as dead.
+    pub dead: BTreeMap<Place, String>,
+    /// What was delivered and is so still, and when by the clock of whoever settled it.
+    delivered: BTreeMap<DeliveryId, DateTime<Utc>>,
+    /// What was delivered and is kept no longer.
+    pub pruned: BTreeSet<Place>,
+    places: BTreeMap<DeliveryId, Place>,
+    /// The newest lease of each delivery.
+    leases: BTreeMap<DeliveryId, Lease>,
+    /// The newest claim of each dispatcher on each place.
+    claims: BTreeMap<(Number, Place), Taken>,
+    /// When something was last claimed for each webhook.
+    last_claims: BTreeMap<Uuid, DateTime<Utc>>,
+    pub health: Healths,
+    /// The dispatchers that are suspended, and those that ever were.
+    pub suspended: BTreeSet<Number>,
+    pub once_suspended: BTreeSet<Number>,
+    /// How often what went wrong or might have.
+    pub counts: BTreeMap<&'static str, u64>,
+    trace: DefaultHasher,
+}
+
+struct Lease {
+    token: i64,
+    holder: Number,
+    /// By the clock of its holder.
+    until: DateTime<Utc>,
+    state: LeaseState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeaseState {
+    Held,
+    Settled,
+    /// The delivery was abandoned meanwhile.
+    Withdrawn,
+    /// The webhook was removed meanwhile.
+    Gone,
+}
+
+/// When something was claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// By the clock of whoever claimed it.
+    pub asked_at: DateTime<Utc>,
+    /// In truth, in the store.
+    pub at: DateTime<Utc>,
+}
+
+impl Record {
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    pub fn trace(&mut self, what: &impl Hash) {
+        what.hash(&mut self.trace);
+    }
+
+    /// A number for all that happened, in its order.
+    pub fn traced(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    /// A claim was carried out now: no lease on any of it was alive, by the clocks of those who claim.
+    pub fn claimed(&mut self, by: Number, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
+        self.health.claimed(by, claim, batch);
+        for it in &batch.deliveries {
+            let event = it.event.as_ref().unwrap();
+            let place = (it.webhook, event.uuid(), event.version());
+            check(!self.removed.contains_key(&it.webhook), || {
+                format!("{place:?} was claimed for a webhook that is removed")
+            });
+            let known = *self.places.entry(it.id).or_insert(place);
+            check(known == place, || {
+                format!("{}: {place:?} has the number of {known:?}", it.id)
+            });
+            if let Some(lease) = self.leases.get(&it.id) {
+                check(it.token > lease.token, || {
+                    format!("{}: token {} again", it.id, lease.token)
+                });
+                let is_held = lease.state == LeaseState::Held;
+                check(!is_held || lease.until <= claim.now, || {
+                    format!("{}: two live leases", it.id)
+                });
+                let holder = lease.holder;
+                if is_held {
+                    self.count("leases taken over");
+                }
+                if is_held && self.suspended.contains(&holder) {
+                    self.count("leases taken over from the suspended");
+                }
+            }
+            let lease = Lease {
+                token: it.token,
+                holder: by,
+                until: claim.now + claim.lease,
+                state: LeaseState::Held,
+            };
+            self.leases.insert(it.id, lease);
+            let taken = Taken {
+                asked_at: claim.now,
+                at: now,
+            };
+            self.claims.insert((by, place), taken);
+            self.last_claims.insert(it.webhook, now);
+        }
+    }
+
+    /// A request begins: so early in its lease that its answer can come before the end, by the clock of
+    /// whoever sends it. So whatever ends a webhook ends its requests as soon.
+    pub fn begins(&mut self, by: Number, place: Place, clock: DateTime<Utc>, now: DateTime<Utc>) {
+        let taken = self.claims.get(&(by, place));
+        let Some(taken) = taken.copied() else {
+            panic!("{place:?} is sent by {by}, who has no lease");
+        };
+        let late = clock - taken.asked_at;
+        check(late <= MARGIN / 2, || {
+            format!("{place:?} is sent {late} after it was claimed")
+        });
+        if let Some(at) = self.removed.get(&place.0) {
+            let late = now - at;
+            check(taken.at <= *at && late <= MARGIN / 2, || {
+                format!("{place:?} is sent {late} after its webhook was removed")
+            });
+            self.count("requests begun after a removal");
+        }
+    }
+
+    /// A settlement was carried out now: the newest lease counts, once, and no other.
+    pub fn settled(
+        &mut self,
+        by: Number,
+        at: DateTime<Utc>,
+        settlement: &Settlement,
+        counted: bool,
+        now: DateTime<Utc>,
+    ) {
+        let Some(lease) = self.leases.get_mut(&settlement.id) else {
+            check(!counted, || format!("{}: never claimed", settlement.id));
+            return;
+        };
+        let (id, state) = (settlement.id, lease.state);
+        let is_newest = lease.token == settlement.token;
+        let may_count = matches!(state, LeaseState::Held | LeaseState::Withdrawn);
+        check(!counted || (is_newest && may_count), || {
+            format!("{id}: an old lease counted")
+        });
+        check(counted || !is_newest || state != LeaseState::Held, || {
+            format!("{id}: the newest lease did not count")
+        });
+        if !counted {
+            self.count("settlements that came too late");
+            if self.once_suspended.contains(&by) && !is_newest {
+                self.count("settlements too late after a suspension");
+            }
+            if state == LeaseState::Gone {
+                self.count("settlements of what was removed");
+            }
+            return;
+        }
+        lease.state = LeaseState::Settled;
+        let place = self.places[&id];
+        match &settlement.verdict {
+            Verdict::Delivered => {
+                self.delivered.insert(id, at);
+                self.health
+                    .delivered(place.0, self.claims[&(by, place)], now);
+            }
+            Verdict::Dead { reason } => {
+                self.dead.insert(place, reason.clone());
+            }
+            Verdict::Retry { .. } | Verdict::Released => {}
+        }
+    }
+
+    /// When this dispatcher has claimed it last.
+    pub fn taken(&self, by: Number, place: Place) -> Option<Taken> {
+        self.claims.get(&(by, place)).copied()
+    }
+
+    /// Whether anybody has claimed for this webhook since then.
+    pub fn has_claims_since(&self, webhook: Uuid, start: DateTime<Utc>) -> bool {
+        self.last_claims.get(&webhook).is_some_and(|at| *at > start)
+    }
+
+    pub fn place(&self, id: DeliveryId) -> Option<Place> {
+        self.places.get(&id).copied()
+    }
+
+    /// These were made dead by hand, whoever had them in hand.
+    pub fn abandoned(&mut self, pending: &[Delivery], reason: &str) {
+        for it in pending {
+            self.dead.insert(place_of(it), reason.to_owned());
+            if let Some(lease) = self.leases.get_mut(&it.id)
+                && lease.state == LeaseState::Held
+            {
+                lease.state = LeaseState::Withdrawn;
+            }
+        }
+    }
+
+    /// These are pending again, as far as they were not.
+    pub fn redelivered(&mut self, ids: &[DeliveryId]) {
+        for id in ids {
+            self.delivered.remove(id);
+        }
+    }
+
+    /// A webhook was removed, with these deliveries.
+    pub fn removed(&mut self, webhook: Uuid, deliveries: &[Delivery], now: DateTime<Utc>) {
+        self.removed.insert(webhook, now);
+        for it in deliveries {
+            self.delivered.remove(&it.id);
+            let lease = self.leases.get_mut(&it.id);
+            let is_leased = lease
+                .as_ref()
+                .is_some_and(|it| it.state == LeaseState::Held);
+            if let Some(lease) = lease {
+                lease.state = LeaseState::Gone;
+            }
+            self.count(match it.status {
+                DeliveryStatus::Pending if is_leased => "removed while leased",
+                DeliveryStatus::Pending => "removed while pending",
+                DeliveryStatus::Delivered => "removed when delivered",
+                DeliveryStatus::Dead => "removed when dead",
+            });
+        }
+    }
+
+    /// These were pruned, and those were left, by somebody who forgets what was delivered before this time.
+    pub fn pruned(&mut self, gone: &[&Delivery], left: &[Delivery], before: DateTime<Utc>) {
+        for it in gone {
+            let place = place_of(it);
+            let delivered = self.delivered.remove(&it.id);
+            check(delivered.is_some_and(|at| at < before), || {
+                format!("{place:?} was pruned, though {} ({delivered:?})", it.status)
+            });
+            self.pruned.insert(place);
+            self.count("pruned");
+        }
+        for it in left {
+            let delivered = self.delivered.get(&it.id);
+            check(delivered.is_none_or(|at| *at >= before), || {
+                format!("{:?} was not pruned: {delivered:?}", place_of(it))
+            });
+            match it.status {
+                DeliveryStatus::Delivered => {}
+                _ if it.created_at >= before => {}
+                DeliveryStatus::Pending => self.count("old and pending, not pruned"),
+                DeliveryStatus::Dead => self.count("old and dead, not pruned"),
+            }
+        }
+    }
+}
+
+pub fn place_of(delivery: &Delivery) -> Place {
+    (delivery.webhook, delivery.application, delivery.version)
+}
