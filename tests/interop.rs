@@ -3,7 +3,8 @@
 //!
 //! `tests/interop/install` fetches the verifiers once, into target/interop.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -164,6 +165,36 @@ async fn deliver(program: &Path, script: &Path, is_same: bool) {
             attempts[0]
         );
     }
+}
+
+/// What these receivers answer to whoever does not know the secret.
+fn refuses_strangers(program: &Path, script: &Path) {
+    let receiver = Receiver::start(program, script, &Secret::generate().unwrap());
+    let headers = [
+        String::new(),
+        "X-Webhook-Signature: \r\n".to_owned(),
+        "X-Webhook-Signature: abc\r\n".to_owned(),
+        format!("X-Webhook-Signature: {}\r\n", "é".repeat(32)),
+        format!("X-Webhook-Signature: {}\r\n", "z".repeat(64)),
+        format!("X-Webhook-Signature: {}\r\n", "0".repeat(64)),
+    ];
+    for header in headers {
+        let mut stream = TcpStream::connect(("127.0.0.1", receiver.port)).unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}Content-Length: 2\r\n\r\n{{}}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.contains(" 401 "), "{header:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn the_ten_lines_survive_what_strangers_send() {
+    refuses_strangers(Path::new("python3"), &folder().join("platform.py"));
+    refuses_strangers(Path::new("node"), &folder().join("platform.mjs"));
 }
 
 #[tokio::test]

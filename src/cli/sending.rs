@@ -50,6 +50,12 @@ impl Args {
                 error,
             })?,
         };
+        if let (true, Some(path)) = (authorities.is_empty(), &self.authorities) {
+            return Err(Failure::Content {
+                input: format!("--authorities {}", path.display()),
+                problem: "it is empty, and must have certificates in PEM".to_owned(),
+            });
+        }
         let defaults = HttpOptions::default();
         // It was checked that it is none that cannot be.
         let timeout = self.timeout.to_std().unwrap_or(defaults.timeout);

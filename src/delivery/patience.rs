@@ -42,6 +42,14 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         );
     }
 
+    /// Looks again after this time, and not before, whoever commits something meanwhile: a store that can be read
+    /// but not written would be asked at every commit.
+    pub(super) fn hold(&mut self, delay: TimeDelta) {
+        self.look_at = None;
+        self.look_in(delay);
+        self.held_until = self.look_at;
+    }
+
     /// The store has failed: for how long to leave it alone; or the error, where waiting does not help.
     pub(super) fn failed(
         &mut self,

@@ -1,7 +1,9 @@
 //! What is kept of a response: nothing secret, nothing personal.
 
 use std::fmt::Write;
+use std::ops::Range;
 
+use super::transport::Response;
 use crate::lifecycle::event::{Event, EventBody};
 use crate::webhook::{Endpoint, platform_signature};
 
@@ -26,64 +28,90 @@ pub(super) fn excerpt(
     if bytes.is_empty() {
         return None;
     }
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    let text = String::from_utf8_lossy(bytes);
+    let mut told = Told::of(&text);
     let details = event.details();
     let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
     for secret in secrets.chain([endpoint.secrets.current()]) {
-        take_out(&mut text, secret.expose());
-        take_out(&mut text, secret.expose().trim_start_matches("whsec_"));
-        take_out(&mut text, &platform_signature(secret, body));
+        told.find(secret.expose());
+        told.find(secret.expose().trim_start_matches("whsec_"));
+        told.find(&platform_signature(secret, body));
     }
     for (_, value) in endpoint.headers.iter() {
         let value = value.to_str().unwrap_or_default();
-        take_out(&mut text, value);
+        told.find(value);
         // The token without its scheme, the password without its user.
         let parts = value.split([' ', ',', ';', ':', '=']);
         for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
-            take_out(&mut text, part);
+            told.find(part);
         }
     }
-    take_out(&mut text, details.applicant_email().as_str());
-    take_out(&mut text, details.certificate_title().as_str());
+    told.find(details.applicant_email().as_str());
+    told.find(details.certificate_title().as_str());
     match event.body() {
-        EventBody::Rejected { rejection_reason } => take_out(&mut text, rejection_reason.as_str()),
-        EventBody::Failed { error, .. } => take_out(&mut text, error.as_str()),
+        EventBody::Rejected { rejection_reason } => told.find(rejection_reason.as_str()),
+        EventBody::Failed { error, .. } => told.find(error.as_str()),
         _ => {}
     }
-    Some(text)
+    Some(told.taken_out(&text))
 }
 
-/// Takes it out in whatever case, also as JSON and URLs write it, and where the end of the excerpt cuts it
-/// short.
-fn take_out(text: &mut String, what: &str) {
-    for form in forms(what) {
-        if form.is_empty() {
-            continue;
+/// Where a text has what it was told. All is found in the text as it came, so that nothing is looked for in
+/// what stands for something else.
+struct Told {
+    /// In another case, every byte stands where it stood.
+    lower: String,
+    places: Vec<Range<usize>>,
+}
+
+impl Told {
+    fn of(text: &str) -> Self {
+        Self {
+            lower: text.to_ascii_lowercase(),
+            places: Vec::new(),
         }
-        let (lower, form) = (text.to_ascii_lowercase(), form.to_ascii_lowercase());
-        if lower.contains(&form) {
-            let mut rest = String::with_capacity(text.len());
-            let mut from = 0;
-            // In another case, every byte stands where it stood.
-            for (at, _) in lower.match_indices(&form) {
-                rest.push_str(text.get(from..at).unwrap_or_default());
-                rest.push_str(REDACTED);
-                from = at + form.len();
+    }
+
+    /// In whatever case, also as JSON and URLs write it, and where the end of the excerpt cuts it short.
+    fn find(&mut self, what: &str) {
+        for form in forms(what) {
+            if form.is_empty() {
+                continue;
             }
-            rest.push_str(text.get(from..).unwrap_or_default());
-            *text = rest;
+            let form = form.to_ascii_lowercase();
+            let found = self.lower.match_indices(&form);
+            self.places.extend(found.map(|(at, _)| at..at + form.len()));
+            let starts = form.char_indices().map(|(at, _)| at).rev();
+            let mut starts = starts.filter(|at| *at >= SHORTEST_CUT);
+            let cut = starts.find_map(|at| {
+                let start = form.get(..at)?;
+                self.lower.ends_with(start).then_some(start.len())
+            });
+            if let Some(cut) = cut {
+                self.places.push(self.lower.len() - cut..self.lower.len());
+            }
         }
-        let lower = text.to_ascii_lowercase();
-        let starts = form.char_indices().map(|(at, _)| at).rev();
-        let mut starts = starts.filter(|at| *at >= SHORTEST_CUT);
-        let cut = starts.find_map(|at| {
-            let start = form.get(..at)?;
-            lower.ends_with(start).then_some(start.len())
-        });
-        if let Some(cut) = cut {
-            text.truncate(text.len() - cut);
-            text.push_str(REDACTED);
+    }
+
+    /// The text without all that, no longer than an excerpt may be.
+    fn taken_out(mut self, text: &str) -> String {
+        self.places.sort_by_key(|it| it.start);
+        let mut rest = String::with_capacity(text.len());
+        let mut from = 0;
+        for place in self.places {
+            if place.start > from || rest.is_empty() {
+                rest.push_str(text.get(from..place.start).unwrap_or_default());
+                rest.push_str(REDACTED);
+            }
+            from = from.max(place.end);
         }
+        rest.push_str(text.get(from..).unwrap_or_default());
+        let end = (0..=Response::EXCERPT).rev();
+        let end = { end }.find(|it| rest.is_char_boundary(*it));
+        if rest.len() > Response::EXCERPT {
+            rest.truncate(end.unwrap_or_default());
+        }
+        rest
     }
 }
 
@@ -117,12 +145,31 @@ fn forms(what: &str) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use super::take_out;
+    use super::{Response, Told};
 
     fn without(text: &str, what: &str) -> String {
-        let mut text = text.to_owned();
-        take_out(&mut text, what);
-        text
+        without_all(text, &[what])
+    }
+
+    fn without_all(text: &str, what: &[&str]) -> String {
+        let mut told = Told::of(text);
+        for what in what {
+            told.find(what);
+        }
+        told.taken_out(text)
+    }
+
+    #[test]
+    fn it_grows_no_longer_than_an_excerpt() {
+        assert_eq!(without_all(&"e".repeat(4096), &["e", "e"]), "[redacted]");
+        let text = without_all(&"é e ".repeat(800), &["e", "r", "redacted"]);
+        assert!(text.starts_with("é [redacted] é [redacted] "), "{text}");
+        assert!((4090..=Response::EXCERPT).contains(&text.len()));
+        assert_eq!(without_all("abcd", &["bc", "cd"]), "a[redacted]");
+        assert_eq!(
+            without_all("abcd", &["b", "a", "d"]),
+            "[redacted]c[redacted]"
+        );
     }
 
     #[test]
@@ -138,7 +185,7 @@ mod tests {
             without(r#"{"t":"say \"hi\""}"#, r#"say "hi""#),
             r#"{"t":"[redacted]"}"#
         );
-        assert_eq!(without("äöüäö", "äöüä"), "[redacted]ö");
+        assert_eq!(without("äöüäö", "äöüä"), "[redacted]");
         assert_eq!(without("unchanged", ""), "unchanged");
         assert_eq!(without("JOHN@Example.com", mail), "[redacted]");
         assert_eq!(without("to=john%40example.com&", mail), "to=[redacted]&");

@@ -82,7 +82,7 @@ pub(super) struct Run<'d, S, T> {
     /// The housekeeping, one at a time.
     keeping: Option<BoxFuture<'d, Result<(), StoreError>>>,
     /// When to look for something due.
-    look_at: Option<Instant>,
+    pub(super) look_at: Option<Instant>,
     /// Until when nothing is looked for, whatever may be due: the last claim came late.
     pub(super) held_until: Option<Instant>,
     /// How many claims in a row came late.
@@ -357,10 +357,12 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             Answer::Due(_, Err(error)) => {
                 self.is_idle = false;
                 let delay = self.failed(&error, "what is due cannot be read")?;
-                self.look_at = None;
-                self.look_in(delay);
+                self.hold(delay);
             }
-            Answer::Claimed(claim, Ok(batch)) => self.claimed(&claim, batch),
+            Answer::Claimed(claim, Ok(batch)) => {
+                self.failures = 0;
+                self.claimed(&claim, batch);
+            }
             Answer::Claimed(claim, Err(StoreError::Corrupt { row, problem })) => {
                 // The others need not suffer.
                 if let [(id, _)] = *claim.wanted {
@@ -374,8 +376,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             }
             Answer::Claimed(_, Err(error)) => {
                 let delay = self.failed(&error, "nothing can be claimed")?;
-                self.look_at = None;
-                self.look_in(delay);
+                self.hold(delay);
             }
         }
         Ok(())
@@ -383,7 +384,6 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// What is due, and when: something is claimed, or the next look has a time.
     fn due(&mut self, due: &[Due]) {
-        self.failures = 0;
         self.is_idle = due.is_empty();
         self.lines.retain(|_, line| !line.is_at_rest());
         let now = self.dispatcher.now();
@@ -398,6 +398,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
         }
         self.claim_for(due);
+        if self.asking.is_none() {
+            // Whether something can be claimed is not known before somebody tries.
+            self.failures = 0;
+        }
     }
 }
 

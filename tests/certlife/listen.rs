@@ -228,7 +228,7 @@ fn people_see_a_block_for_each_delivery() {
         told,
         format!(
             "certlife: register it with: certlife webhook add http://{address}/ --allow-http \
-             --allow-target 127.0.0.1/32\n\
+             --allow-target 127.0.0.1/32 --secret SECRET\n\
              certlife: 3 received, 2 verified, 1 refused, 1 duplicate\n"
         )
     );

@@ -469,7 +469,9 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
     let told = said(&store, &["webhook", "enable", ID, "--resume"]);
     assert_eq!(
         told,
-        format!("certlife: webhook {ID} is enabled; 21 pending deliveries are sent\n")
+        format!(
+            "certlife: webhook {ID} is enabled; 21 pending deliveries go on when their next attempts are due\n"
+        )
     );
     let json = shown(&store, ID, &[]);
     assert_eq!(

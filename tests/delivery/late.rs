@@ -160,6 +160,30 @@ async fn commits_do_not_hurry_a_dispatcher_whose_claims_come_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_can_only_be_read_is_not_asked_again_and_again() {
+    let stage = Stage::new(|_, _| status(204));
+    stage.webhook("/a").await;
+    let is_full = Arc::new(AtomicBool::new(true));
+    let full = Arc::clone(&is_full);
+    let (slow, dispatcher) = over(&stage, move |_| {
+        if full.load(Ordering::Relaxed) {
+            Meanwhile::Fails
+        } else {
+            Meanwhile::Nothing
+        }
+    });
+    let mut running = pin!(dispatcher.run_until_idle(pending()));
+    stage.submit().await;
+    assert!(timeout(MINUTE, &mut running).await.is_err());
+    assert!((8..=25).contains(&slow.claims()), "{}", slow.claims());
+    // And what is pending is sent when there is room again
+    is_full.store(false, Ordering::Relaxed);
+    let summary = timeout(MINUTE, running).await.unwrap().unwrap();
+    assert_eq!(summary.delivered, 1);
+    all_came_once(&stage, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_in_time_ends_the_waiting_for_late_ones() {
     // Given that the clock has jumped ten times, and then jumps once more
     let stage = Stage::new(|_, _| status(204));

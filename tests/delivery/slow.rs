@@ -20,6 +20,8 @@ pub enum Meanwhile {
     Passes(Duration),
     /// The clock jumps.
     Jumps(TimeDelta),
+    /// The store can be read, and not written: its disk is full.
+    Fails,
 }
 
 type Script = dyn Fn(usize) -> Meanwhile + Send + Sync;
@@ -138,25 +140,30 @@ impl Outbox for Slow {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
-        let now = claim.now;
-        let batch = self.store.claim(claim).await?;
         let before = {
             let mut seen = self.seen.lock().unwrap();
-            let events = batch
-                .deliveries
-                .iter()
-                .filter_map(|it| it.event.as_ref().ok());
-            for event in events {
-                seen.claimed.entry(event.id()).or_default().push(now);
-            }
             seen.claims += 1;
             seen.claims - 1
         };
         // Virtual time stands still while anybody is busy: whoever claims without a pause would never be
         // seen to do so.
         assert!(before < FAR_TOO_MANY, "claimed without a pause");
-        match (self.script)(before) {
-            Meanwhile::Nothing => {}
+        let meanwhile = (self.script)(before);
+        if matches!(meanwhile, Meanwhile::Fails) {
+            return Err(StoreError::Unavailable {
+                reason: "the disk is full".to_owned(),
+                cause: None,
+            });
+        }
+        let now = claim.now;
+        let batch = self.store.claim(claim).await?;
+        let events = batch.deliveries.iter();
+        for event in events.filter_map(|it| it.event.as_ref().ok()) {
+            let mut seen = self.seen.lock().unwrap();
+            seen.claimed.entry(event.id()).or_default().push(now);
+        }
+        match meanwhile {
+            Meanwhile::Nothing | Meanwhile::Fails => {}
             Meanwhile::Passes(time) => tokio::time::sleep(time).await,
             Meanwhile::Jumps(time) => self.seen.lock().unwrap().jumped += time,
         }

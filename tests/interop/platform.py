@@ -3,7 +3,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         expected = hmac.new(os.environ["SECRET"].encode(), body, hashlib.sha256).hexdigest()
-        self.send_response(204 if hmac.compare_digest(expected, self.headers["X-Webhook-Signature"]) else 401)
+        given = self.headers.get("X-Webhook-Signature", "")
+        self.send_response(204 if hmac.compare_digest(expected.encode(), given.encode()) else 401)
         self.end_headers()
 server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
 print(server.server_port, flush=True)

@@ -125,8 +125,10 @@ impl Args {
         }
         say(&format!("listening on {url}; Ctrl-C ends it"));
         say(&format!(
-            "register it with: certlife webhook add {url} --allow-http --allow-target {}/32",
-            address.ip()
+            "register it with: certlife webhook add {url} --allow-http --allow-target {}/32{}",
+            address.ip(),
+            // The secret itself is not shown.
+            if verifies { " --secret SECRET" } else { "" }
         ));
         if !verifies {
             say("without --secret, nothing is verified");

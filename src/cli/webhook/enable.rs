@@ -16,7 +16,8 @@ const DROPPED: &str = "dropped when the webhook was enabled again";
 /// Send to a webhook again.
 ///
 /// Where something is pending since before it was disabled, say what is to become of it: --resume sends
-/// it, --drop gives it up. What was given up is dead, and can be redelivered.
+/// it, when the next attempt is due; --drop gives it up. What was given up is dead, and can be
+/// redelivered at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -93,7 +94,10 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
     let rest = match (args.drop, pending) {
         (true, _) => format!("; {dropped} pending {} dropped", deliveries(dropped)),
         (false, 0) => String::new(),
-        (false, _) => format!("; {pending} pending {} sent", deliveries(pending)),
+        (false, 1) => "; 1 pending delivery goes on when its next attempt is due".to_owned(),
+        (false, _) => {
+            format!("; {pending} pending deliveries go on when their next attempts are due")
+        }
     };
     say(&format!("webhook {id} is enabled{rest}"));
     Ok(Outcome::Clean)
