@@ -566,16 +566,22 @@ fn what_cannot_be_done_is_told() {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     // A file that has no authority in it is a mistake, and not an empty list.
-    std::fs::write(store.path("none.pem"), "nothing").unwrap();
-    let run = store.run(&["deliver", "--authorities", "none.pem"], "");
-    let words = "--authorities none.pem: the authorities must be certificates in PEM";
-    assert!(run.stderr.contains(words), "{}", run.stderr);
-    assert_eq!(
-        (run.code, run.stdout.as_str()),
-        (Some(2), ""),
-        "{}",
-        run.stderr
-    );
+    for (content, words) in [
+        (
+            "nothing",
+            "--authorities none.pem: the authorities must be certificates in PEM",
+        ),
+        (
+            "",
+            "--authorities none.pem: it is empty, and must have certificates in PEM",
+        ),
+    ] {
+        std::fs::write(store.path("none.pem"), content).unwrap();
+        let run = store.run(&["deliver", "--authorities", "none.pem"], "");
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        let ended = (run.code, run.stdout.as_str());
+        assert_eq!(ended, (Some(2), ""), "{}", run.stderr);
+    }
 }
 
 #[test]
