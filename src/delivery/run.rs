@@ -262,7 +262,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 let lost = counted.iter().filter(|counts| !**counts).count();
                 if lost > 0 {
                     metrics::counter!(telemetry::LOST_LEASES).increment(lost as u64);
-                    tracing::info!(lost, "leases had ended: somebody else has taken over");
+                    tracing::info!(
+                        lost,
+                        "outcomes do not count: somebody else has taken over, or the webhook is gone"
+                    );
                 }
                 // What comes after what is over may go.
                 if !self.has_more || self.under_way == 0 {

@@ -14,7 +14,7 @@ pub const ATTEMPT_SECONDS: &str = "certlife_delivery_attempt_seconds";
 pub const LATENCY_SECONDS: &str = "certlife_delivery_latency_seconds";
 /// Deliveries that ran out of attempts, or could not be sent at all.
 pub const DEAD_TOTAL: &str = "certlife_delivery_dead_total";
-/// Settlements that did not count, since somebody else had taken over.
+/// Settlements that did not count, since somebody else had taken over or the webhook was removed.
 pub const LOST_LEASES: &str = "certlife_delivery_lost_leases_total";
 /// Webhooks that were disabled, by `reason`: `gone`, `failing`.
 pub const DISABLED: &str = "certlife_delivery_webhooks_disabled_total";
