@@ -1,5 +1,9 @@
 //! The dispatcher and its transport, from outside.
 
+#[macro_use]
+#[path = "../support/delegate.rs"]
+mod delegate;
+
 mod certificates;
 mod receiver;
 mod sending;

@@ -74,70 +74,12 @@ impl Slow {
 }
 
 impl Store for Slow {
-    async fn append(
-        &self,
-        batch: Vec<Append>,
-        atomicity: Atomicity,
-    ) -> Vec<Result<Receipt, ExecuteError>> {
-        self.store.append(batch, atomicity).await
-    }
-
-    async fn load(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
-        self.store.load(institution, uuid).await
-    }
-
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        self.store.history(institution, uuid).await
-    }
-
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        self.store.feed(after, limit).await
-    }
-
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.store.feed_end().await
-    }
-
-    fn wake(&self) -> Wake {
-        self.store.wake()
-    }
+    delegate!(append load history feed feed_end wake);
 }
 
 impl Outbox for Slow {
-    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        self.store.add_webhook(webhook).await
-    }
-
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        self.store.put_webhook(webhook).await
-    }
-
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-        self.store.webhook(id).await
-    }
-
-    async fn webhooks(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Webhook>, StoreError> {
-        self.store.webhooks(institution).await
-    }
-
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        self.store.remove_webhook(id).await
-    }
-
-    async fn due(&self) -> Result<Vec<Due>, StoreError> {
-        self.store.due().await
-    }
+    delegate!(add_webhook put_webhook webhook webhooks remove_webhook due settle);
+    delegate!(deliveries attempts redeliver abandon prune backlog);
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
         let before = {
@@ -168,52 +110,5 @@ impl Outbox for Slow {
             Meanwhile::Jumps(time) => self.seen.lock().unwrap().jumped += time,
         }
         Ok(batch)
-    }
-
-    async fn settle(
-        &self,
-        now: DateTime<Utc>,
-        settlements: Vec<Settlement>,
-        health: Vec<(Uuid, HealthChange)>,
-    ) -> Result<Vec<bool>, StoreError> {
-        self.store.settle(now, settlements, health).await
-    }
-
-    async fn deliveries(
-        &self,
-        filter: DeliveryFilter,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        self.store.deliveries(filter, after, limit).await
-    }
-
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
-        self.store.attempts(delivery).await
-    }
-
-    async fn redeliver(
-        &self,
-        now: DateTime<Utc>,
-        deliveries: Vec<DeliveryId>,
-    ) -> Result<u64, StoreError> {
-        self.store.redeliver(now, deliveries).await
-    }
-
-    async fn abandon(
-        &self,
-        now: DateTime<Utc>,
-        deliveries: Vec<DeliveryId>,
-        reason: String,
-    ) -> Result<u64, StoreError> {
-        self.store.abandon(now, deliveries, reason).await
-    }
-
-    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-        self.store.prune(before, limit).await
-    }
-
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        self.store.backlog().await
     }
 }

@@ -77,37 +77,7 @@ fn away(reason: &str) -> StoreError {
 }
 
 impl Store for Faulty {
-    async fn append(
-        &self,
-        batch: Vec<Append>,
-        atomicity: Atomicity,
-    ) -> Vec<Result<Receipt, ExecuteError>> {
-        self.store.append(batch, atomicity).await
-    }
-
-    async fn load(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
-        self.store.load(institution, uuid).await
-    }
-
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        self.store.history(institution, uuid).await
-    }
-
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        self.store.feed(after, limit).await
-    }
-
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.store.feed_end().await
-    }
+    delegate!(append load history feed feed_end);
 
     fn wake(&self) -> Wake {
         self.bell.wake()
@@ -115,9 +85,7 @@ impl Store for Faulty {
 }
 
 impl Outbox for Faulty {
-    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        self.store.add_webhook(webhook).await
-    }
+    delegate!(add_webhook webhooks remove_webhook deliveries attempts redeliver abandon);
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
         self.there("put_webhook").await?;
@@ -144,17 +112,6 @@ impl Outbox for Faulty {
         self.world.record().health.asked(self.life.number, id, now);
         let webhook = self.store.webhook(id).await?;
         self.back(webhook).await
-    }
-
-    async fn webhooks(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Webhook>, StoreError> {
-        self.store.webhooks(institution).await
-    }
-
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        self.store.remove_webhook(id).await
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
@@ -200,36 +157,6 @@ impl Outbox for Faulty {
         record.health.acknowledged(self.life.number, &places, now);
         drop(record);
         Ok(counted)
-    }
-
-    async fn deliveries(
-        &self,
-        filter: DeliveryFilter,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        self.store.deliveries(filter, after, limit).await
-    }
-
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
-        self.store.attempts(delivery).await
-    }
-
-    async fn redeliver(
-        &self,
-        now: DateTime<Utc>,
-        deliveries: Vec<DeliveryId>,
-    ) -> Result<u64, StoreError> {
-        self.store.redeliver(now, deliveries).await
-    }
-
-    async fn abandon(
-        &self,
-        now: DateTime<Utc>,
-        deliveries: Vec<DeliveryId>,
-        reason: String,
-    ) -> Result<u64, StoreError> {
-        self.store.abandon(now, deliveries, reason).await
     }
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {

@@ -8,6 +8,10 @@
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
 //! `SIMULATION_SEED=…` replays one world.
 
+#[macro_use]
+#[path = "../support/delegate.rs"]
+mod delegate;
+
 mod commanders;
 mod driver;
 mod ending;

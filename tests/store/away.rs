@@ -19,35 +19,13 @@ use crate::world::{TestClock, engine_on, submit};
 /// A store in memory whose feed fails so many more times.
 #[derive(Debug, Clone, Default)]
 struct Flaky {
-    inner: MemoryStore,
+    store: MemoryStore,
     failures: Arc<AtomicU32>,
     asked: Arc<AtomicU32>,
 }
 
 impl Store for Flaky {
-    async fn append(
-        &self,
-        batch: Vec<Append>,
-        atomicity: Atomicity,
-    ) -> Vec<Result<Receipt, ExecuteError>> {
-        self.inner.append(batch, atomicity).await
-    }
-
-    async fn load(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
-        self.inner.load(institution, uuid).await
-    }
-
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        self.inner.history(institution, uuid).await
-    }
+    delegate!(append load history feed_end wake);
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -60,15 +38,7 @@ impl Store for Flaky {
                 cause: None,
             });
         }
-        self.inner.feed(after, limit).await
-    }
-
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.inner.feed_end().await
-    }
-
-    fn wake(&self) -> Wake {
-        self.inner.wake()
+        self.store.feed(after, limit).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! What every store promises, tried on each of them: one suite, and no store has a special case in it.
 //! What only one of them has (files, servers) follows in a module of its own.
 
+#[macro_use]
+#[path = "../support/delegate.rs"]
+mod delegate;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/random.rs"]

@@ -1,0 +1,163 @@
+//! What a store hands on that wraps another one, its `store`, to change some of what that does.
+
+/// With what their signatures name in scope, these methods of `Store` and `Outbox`, in an `impl` of them.
+macro_rules! delegate {
+    ($($method:ident)*) => { $(delegate!(@$method);)* };
+    (@append) => {
+        async fn append(
+            &self,
+            batch: Vec<Append>,
+            atomicity: Atomicity,
+        ) -> Vec<
+            Result<Receipt,
+                ExecuteError,
+            >,
+        > {
+            self.store.append(batch, atomicity).await
+        }
+    };
+    (@load) => {
+        async fn load(
+            &self,
+            institution: &InstitutionId,
+            uuid: Uuid,
+        ) -> Result<
+            Option<AnyApplication>, StoreError> {
+            self.store.load(institution, uuid).await
+        }
+    };
+    (@history) => {
+        async fn history(
+            &self,
+            institution: &InstitutionId,
+            uuid: Uuid,
+        ) -> Result<Vec<Recorded>, StoreError> {
+            self.store.history(institution, uuid).await
+        }
+    };
+    (@feed) => {
+        async fn feed(
+            &self,
+            after: Cursor,
+            limit: u32,
+        ) -> Result<Vec<Recorded>, StoreError> {
+            self.store.feed(after, limit).await
+        }
+    };
+    (@feed_end) => {
+        async fn feed_end(&self) -> Result<Cursor, StoreError> {
+            self.store.feed_end().await
+        }
+    };
+    (@wake) => {
+        fn wake(&self) -> Wake {
+            self.store.wake()
+        }
+    };
+    (@add_webhook) => {
+        async fn add_webhook(
+            &self,
+            webhook: Webhook,
+        ) -> Result<bool, StoreError> {
+            self.store.add_webhook(webhook).await
+        }
+    };
+    (@put_webhook) => {
+        async fn put_webhook(
+            &self,
+            webhook: Webhook,
+        ) -> Result<bool, StoreError> {
+            self.store.put_webhook(webhook).await
+        }
+    };
+    (@webhook) => {
+        async fn webhook(
+            &self,
+            id: Uuid,
+        ) -> Result<Option<Webhook>, StoreError> {
+            self.store.webhook(id).await
+        }
+    };
+    (@webhooks) => {
+        async fn webhooks(
+            &self,
+            institution: Option<&InstitutionId>,
+        ) -> Result<Vec<Webhook>, StoreError> {
+            self.store.webhooks(institution).await
+        }
+    };
+    (@remove_webhook) => {
+        async fn remove_webhook(
+            &self,
+            id: Uuid,
+        ) -> Result<bool, StoreError> {
+            self.store.remove_webhook(id).await
+        }
+    };
+    (@due) => {
+        async fn due(&self) -> Result<Vec<Due>, StoreError> {
+            self.store.due().await
+        }
+    };
+    (@settle) => {
+        async fn settle(
+            &self,
+            now: DateTime<Utc>,
+            settlements: Vec<Settlement>,
+            health: Vec<(Uuid, HealthChange)>,
+        ) -> Result<Vec<bool>, StoreError> {
+            self.store.settle(now, settlements, health).await
+        }
+    };
+    (@deliveries) => {
+        async fn deliveries(
+            &self,
+            filter: DeliveryFilter,
+            after: Option<DeliveryId>,
+            limit: u32,
+        ) -> Result<Vec<Delivery>, StoreError> {
+            self.store.deliveries(filter, after, limit).await
+        }
+    };
+    (@attempts) => {
+        async fn attempts(
+            &self,
+            delivery: DeliveryId,
+        ) -> Result<Vec<Attempted>, StoreError> {
+            self.store.attempts(delivery).await
+        }
+    };
+    (@redeliver) => {
+        async fn redeliver(
+            &self,
+            now: DateTime<Utc>,
+            deliveries: Vec<DeliveryId>,
+        ) -> Result<u64, StoreError> {
+            self.store.redeliver(now, deliveries).await
+        }
+    };
+    (@abandon) => {
+        async fn abandon(
+            &self,
+            now: DateTime<Utc>,
+            deliveries: Vec<DeliveryId>,
+            reason: String,
+        ) -> Result<u64, StoreError> {
+            self.store.abandon(now, deliveries, reason).await
+        }
+    };
+    (@prune) => {
+        async fn prune(
+            &self,
+            before: DateTime<Utc>,
+            limit: u32,
+        ) -> Result<u64, StoreError> {
+            self.store.prune(before, limit).await
+        }
+    };
+    (@backlog) => {
+        async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+            self.store.backlog().await
+        }
+    };
+}
