@@ -320,8 +320,9 @@ async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uu
     let client = client(post.harness.url()).await;
     client.batch_execute(SETTINGS).await.unwrap();
     let fill = "INSERT INTO certlife_delivery \
-                    (uuid, webhook, version, at, created_at, token, attempts, state) \
-                SELECT gen_random_uuid(), w.id, 1, n, n, 0, 0, n % 2 \
+                    (application, webhook, version, transaction, place, at, created_at, \
+                     token, attempts, state) \
+                SELECT n, w.id, 1, n, 1, n, n, 0, 0, n % 2 \
                 FROM generate_series(1, 5000) n, certlife_webhook w ORDER BY md5(w.id::text), n";
     client.batch_execute(fill).await.unwrap();
     let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
@@ -403,9 +404,10 @@ async fn what_comes_late_at_the_front_of_a_busy_queue_is_claimed() {
     let post = Post::<Postgres>::with([of_ours(1)]).await;
     let client = client(post.harness.url()).await;
     let fill = "INSERT INTO certlife_delivery \
-                    (uuid, webhook, version, at, created_at, token, attempts, state) \
-                SELECT gen_random_uuid(), id, 1, 0, 0, 0, 0, 0 \
-                FROM certlife_webhook, generate_series(1, 20000)";
+                    (application, webhook, version, transaction, place, at, created_at, \
+                     token, attempts, state) \
+                SELECT n, id, 1, n, 1, 0, 0, 0, 0, 0 \
+                FROM certlife_webhook, generate_series(1, 20000) n";
     client.batch_execute(fill).await.unwrap();
     let mut first = Vec::new();
     for _ in 0..10 {

@@ -20,11 +20,14 @@ CREATE TABLE certlife_webhook (
 CREATE INDEX certlife_webhook_institution ON certlife_webhook (institution);
 
 -- The state is 0 as long as it was never claimed, 1 as long as it has a due time or the end of a lease in
--- `at`, 2 when it is delivered and 3 when it is dead.
+-- `at`, 2 when it is delivered and 3 when it is dead. The application is named by its number, and the event also by
+-- its place in the feed: then what is claimed together lies together, and a uuid would lead all over the tables.
 CREATE TABLE certlife_delivery (
-    uuid uuid NOT NULL,
+    application bigint NOT NULL,
     webhook uuid NOT NULL,
     version bigint NOT NULL,
+    transaction bigint NOT NULL,
+    place integer NOT NULL,
     number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     at bigint NOT NULL,
     created_at bigint NOT NULL,
@@ -32,7 +35,7 @@ CREATE TABLE certlife_delivery (
     attempts integer NOT NULL,
     state smallint NOT NULL,
     reason text,
-    PRIMARY KEY (uuid, webhook, version)
+    PRIMARY KEY (application, webhook, version)
 -- Every delivery leaves two dead rows behind, and claims read past those that are not yet removed.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX certlife_delivery_number ON certlife_delivery (number);

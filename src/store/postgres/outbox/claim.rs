@@ -11,12 +11,13 @@ use uuid::Uuid;
 
 use super::super::failure::{Failure, unavailable};
 use super::super::read;
-use super::super::row::{Joined, columns};
+use super::super::row::{Joined, columns, get, get_or_null};
 use super::front::{Found, Front, Fronts};
 use super::query;
 use super::time::{milliseconds, time};
 use super::webhooks;
 use crate::store::outbox::LOOK_AGAIN;
+use crate::store::stored::Problem;
 use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, Webhook};
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
@@ -31,10 +32,11 @@ const LOCK: &str = include_str!("lock.sql");
 const CLAIM: &str = concat!(
     include_str!("claim.sql"),
     columns!(),
-    ", c.number, c.webhook, c.token, c.attempts, c.created_at \
+    ", c.number, c.webhook, c.token, c.attempts, c.created_at, c.version \
      FROM claimed c \
-     LEFT JOIN certlife_event e ON e.uuid = c.uuid AND e.version = c.version \
-     LEFT JOIN certlife_application a ON a.uuid = c.uuid \
+     JOIN certlife_webhook w ON w.id = c.webhook \
+     LEFT JOIN certlife_event e ON e.transaction = c.transaction AND e.place = c.place \
+     LEFT JOIN certlife_application a ON a.institution = w.institution AND a.number = c.application \
      WHERE c.is_leased"
 );
 
@@ -216,7 +218,10 @@ async fn lock(
 
 fn claimed(row: &Row) -> Result<Claimed, Failure> {
     let joined = Joined(row);
-    let mut event = joined.event();
+    let mut event = match its_event(row) {
+        Ok(()) => joined.event(),
+        Err(problem) => Err(problem),
+    };
     let created_at = time("created_at", row.try_get(24)?).unwrap_or_else(|problem| {
         event = Err(problem);
         DateTime::<Utc>::UNIX_EPOCH
@@ -230,4 +235,19 @@ fn claimed(row: &Row) -> Result<Claimed, Failure> {
         created_at,
         event: event.map_err(|problem| format!("{}: {problem}", joined.key())),
     })
+}
+
+/// Whether the event that stands where the delivery says is the one that it is of: what was edited by hand sends
+/// nobody somebody else's.
+fn its_event(row: &Row) -> Result<(), Problem> {
+    let (uuid, version): (Uuid, i64) = (get(row, 0, "uuid")?, get(row, 25, "version")?);
+    let found = (
+        get_or_null(row, 9, "uuid")?,
+        get_or_null(row, 10, "version")?,
+    );
+    if found == (Some(uuid), Some(version)) {
+        Ok(())
+    } else {
+        Err(format!("its event at version {version} is missing"))
+    }
 }

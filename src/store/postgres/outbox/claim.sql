@@ -9,7 +9,7 @@ WITH candidate AS MATERIALIZED (
         -- Nothing is looked up for the first.
         SELECT e.at FROM certlife_delivery e
         WHERE d.version > 1
-            AND e.uuid = d.uuid AND e.webhook = d.webhook AND e.version < d.version AND e.state < 2
+            AND e.application = d.application AND e.webhook = d.webhook AND e.version < d.version AND e.state < 2
         ORDER BY e.version LIMIT 1
     ) earlier ON true
 ),
@@ -24,7 +24,8 @@ claimed AS (
         END
     FROM candidate
     WHERE d.number = candidate.number AND d.state < 2
-    RETURNING d.number, d.webhook, d.uuid, d.version, d.token, d.attempts, d.created_at,
+    RETURNING d.number, d.webhook, d.application, d.version, d.transaction, d.place,
+        d.token, d.attempts, d.created_at,
         candidate.waits_for IS NULL AS is_leased
 )
 SELECT

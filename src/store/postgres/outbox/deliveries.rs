@@ -19,15 +19,16 @@ use crate::store::{
 };
 
 const LIST: &str = "\
-    SELECT d.number, d.webhook, w.institution, d.uuid, d.version, e.kind, d.state, d.attempts, \
+    SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, d.attempts, \
         d.created_at, d.at, d.reason \
     FROM certlife_delivery d \
     JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
-    LEFT JOIN certlife_event e ON e.uuid = d.uuid AND e.version = d.version \
+    LEFT JOIN certlife_application a ON a.institution = w.institution AND a.number = d.application \
+    LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = d.version \
     WHERE d.number > $1 AND d.state BETWEEN $2 AND $3 \
         AND ($4 IS NULL OR w.institution = $4) \
         AND ($5 IS NULL OR d.webhook = $5) \
-        AND ($6 IS NULL OR d.uuid = $6) \
+        AND ($6 IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
         AND ($7 IS NULL OR d.created_at >= $7) \
         AND ($8 IS NULL OR d.created_at < $8) \
     ORDER BY d.number LIMIT $9";

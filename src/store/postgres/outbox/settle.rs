@@ -36,7 +36,7 @@ const HEALTH: &str = "\
 const ABANDON: &str = "\
     UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
     FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND d.state < 2 RETURNING d.uuid, d.webhook";
+    WHERE d.number = input.number AND d.state < 2 RETURNING d.application, d.webhook";
 
 /// So written, they are found by their numbers.
 const REDELIVER: &str = "\
@@ -45,7 +45,7 @@ const REDELIVER: &str = "\
     WHERE d.number = input.number AND CASE WHEN d.state >= 2 THEN true END RETURNING d.number";
 
 /// Applications and webhooks of which a delivery is over.
-type Lanes = BTreeSet<(Uuid, Uuid)>;
+type Lanes = BTreeSet<(i64, Uuid)>;
 
 pub(super) async fn settle(
     client: &mut Object,
@@ -183,8 +183,8 @@ async fn pull(
     if lanes.is_empty() {
         return Ok(());
     }
-    let (uuids, webhooks): (Vec<Uuid>, Vec<Uuid>) = lanes.iter().copied().unzip();
-    let parameters: [&(dyn ToSql + Sync); 3] = [&uuids, &webhooks, &milliseconds(now)];
+    let (applications, webhooks): (Vec<i64>, Vec<Uuid>) = lanes.iter().copied().unzip();
+    let parameters: [&(dyn ToSql + Sync); 3] = [&applications, &webhooks, &milliseconds(now)];
     let statement = client.prepare_cached(PULL).await?;
     client.execute(&statement, &parameters).await?;
     Ok(())

@@ -16,7 +16,7 @@ WITH settled AS (
         sent_at, milliseconds, status, error, excerpt
     )
     WHERE d.number = input.number AND d.token = input.token AND d.state < 2
-    RETURNING d.number, d.uuid, d.webhook, input.state,
+    RETURNING d.number, d.application, d.webhook, input.state,
         input.sent_at, input.milliseconds, input.status, input.error, input.excerpt
 ),
 attempted AS (
@@ -24,4 +24,4 @@ attempted AS (
     SELECT number, sent_at, milliseconds, status, error, excerpt
     FROM settled WHERE sent_at IS NOT NULL
 )
-SELECT number, uuid, webhook, state >= 2 FROM settled
+SELECT number, application, webhook, state >= 2 FROM settled

@@ -47,7 +47,7 @@ created AS (
         seal_of(fresh), 0, 1, at, transaction
     FROM fresh, this
     ON CONFLICT (uuid) DO NOTHING
-    RETURNING uuid
+    RETURNING uuid, number
 ),
 -- So written, what was created is looked up in a hash table and not in a loop over all.
 done AS (
@@ -76,9 +76,24 @@ recorded AS (
 ),
 -- For every webhook that wants the event.
 queued AS (
-    INSERT INTO certlife_delivery (uuid, webhook, version, at, created_at, token, attempts, state)
-    SELECT done.uuid, webhook.id, 1, now, now, 0, 0, 0
+    INSERT INTO certlife_delivery (
+        application, webhook, version, transaction, place, at, created_at, token, attempts, state
+    )
+    SELECT
+        -- one
+        (SELECT number FROM created),
+        -- many
+        -- Both are in the order of the input. Were they not, this would be null, and refused.
+        CASE WHEN (SELECT array_agg(uuid) FROM created)[nth] = done.uuid
+            THEN (SELECT array_agg(number) FROM created)[nth] END,
+        -- always
+        webhook.id, 1, transaction, $10::integer + place::integer, now, now, 0, 0, 0
+    -- one
     FROM done
+    -- many
+    FROM (SELECT *, row_number() OVER () AS nth FROM done) done
+    -- always
+    CROSS JOIN this
     JOIN certlife_webhook webhook ON webhook.institution = done.institution
         AND webhook.enabled AND webhook.kinds & 1 = 1
     -- many

@@ -83,7 +83,7 @@ moved AS (
     RETURNING
         head.uuid, head.version, head.updated_at, head.application_id,
         head.certificate_title, head.applicant_email, head.trigger_context,
-        head.institution, head.status, head.transaction,
+        head.institution, head.status, head.transaction, head.number,
         input.actor_kind AS actor_kind, input.actor AS actor, input.text AS text,
         input.place AS place, input.now AS now
         -- with keys
@@ -113,8 +113,12 @@ recorded AS (
 ),
 -- For every webhook that wants the event.
 queued AS (
-    INSERT INTO certlife_delivery (uuid, webhook, version, at, created_at, token, attempts, state)
-    SELECT moved.uuid, webhook.id, version, now, now, 0, 0, 0
+    INSERT INTO certlife_delivery (
+        application, webhook, version, transaction, place, at, created_at, token, attempts, state
+    )
+    SELECT
+        moved.number, webhook.id, version, transaction, $11::integer + place::integer,
+        now, now, 0, 0, 0
     FROM moved
     JOIN certlife_webhook webhook ON webhook.institution = moved.institution
         AND webhook.enabled AND webhook.kinds >> moved.status & 1 = 1
