@@ -74,7 +74,13 @@ async fn settings_that_no_webhook_has_are_told_and_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_event_is_told_and_the_others_are_sent() {
-    const EDITS: [&str; 5] = [
+    const EDITS: [&str; 7] = [
+        // Nobody is sent somebody else's.
+        "UPDATE certlife_delivery SET (transaction, place) = ( \
+             SELECT transaction, place FROM certlife_event WHERE uuid <> $1 LIMIT 1 \
+         ) WHERE application = (SELECT number FROM certlife_application WHERE uuid = $1)",
+        "UPDATE certlife_delivery SET application = -1 \
+         WHERE application = (SELECT number FROM certlife_application WHERE uuid = $1)",
         "UPDATE certlife_event SET kind = 99 WHERE uuid = $1",
         "UPDATE certlife_event SET text = 'why?' WHERE uuid = $1",
         "UPDATE certlife_application SET certificate_title = '' WHERE uuid = $1",
@@ -313,6 +319,11 @@ const SETTINGS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
     SET enable_bitmapscan = off; SET enable_sort = off";
 const LOCK: &str = include_str!("../../../src/store/postgres/outbox/lock.sql");
+const CLAIM: &str = concat!(
+    include_str!("../../../src/store/postgres/outbox/claim.sql"),
+    "a.uuid, a.certificate_title, e.kind",
+    include_str!("../../../src/store/postgres/outbox/claimed.sql")
+);
 const DUE: &str = include_str!("../../../src/store/postgres/outbox/due.sql");
 
 /// Twenty webhooks with a long queue each, one behind the other, and the last of them.
@@ -325,6 +336,17 @@ async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uu
                 SELECT n, w.id, 1, n, 1, n, n, 0, 0, n % 2 \
                 FROM generate_series(1, 5000) n, certlife_webhook w ORDER BY md5(w.id::text), n";
     client.batch_execute(fill).await.unwrap();
+    let events = "INSERT INTO certlife_application \
+                      (uuid, institution, application_id, certificate_title, applicant_email, \
+                       trigger_context, seal, status, version, updated_at, transaction) \
+                  SELECT gen_random_uuid(), w.institution, n, 'title', 'a@example.org', 0, \
+                      gen_random_uuid(), 0, 1, 0, n \
+                  FROM generate_series(1, 5000) n, (SELECT institution FROM certlife_webhook LIMIT 1) w \
+                  ORDER BY n; \
+                  INSERT INTO certlife_event \
+                      (uuid, version, kind, at, actor_kind, actor, transaction, place) \
+                  SELECT uuid, 1, 0, 0, 0, 'somebody', transaction, 1 FROM certlife_application";
+    client.batch_execute(events).await.unwrap();
     let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
     let last: uuid::Uuid = client.query_one(last, &[]).await.unwrap().get(0);
     (client, last)
@@ -370,6 +392,14 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
         // Hardly more is read than what is claimed
         let read = pages_of_claim(&client, last, (i64::MIN, i64::MIN)).await;
         assert!(read < 1_000, "{read} pages");
+        let numbers = "SELECT array_agg(number)::text FROM ( \
+                           SELECT number FROM certlife_delivery WHERE webhook = $1 ORDER BY number LIMIT 100 \
+                       ) d";
+        let numbers: String = client.query_one(numbers, &[&last]).await.unwrap().get(0);
+        let types = "(bigint[], bigint, bigint)";
+        let parameters = format!("('{numbers}', 1, 20000)");
+        let read = pages(&client, CLAIM, types, &parameters).await;
+        assert!((1_000..5_000).contains(&read), "{read} pages");
         // And of what is due, the first of each
         let read = pages(&client, DUE, "", "").await;
         assert!(read < 500, "{read} pages");

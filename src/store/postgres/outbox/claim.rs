@@ -32,12 +32,7 @@ const LOCK: &str = include_str!("lock.sql");
 const CLAIM: &str = concat!(
     include_str!("claim.sql"),
     columns!(),
-    ", c.number, c.webhook, c.token, c.attempts, c.created_at, c.version \
-     FROM claimed c \
-     JOIN certlife_webhook w ON w.id = c.webhook \
-     LEFT JOIN certlife_event e ON e.transaction = c.transaction AND e.place = c.place \
-     LEFT JOIN certlife_application a ON a.institution = w.institution AND a.number = c.application \
-     WHERE c.is_leased"
+    include_str!("claimed.sql")
 );
 
 pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {

@@ -23,7 +23,10 @@ const LIST: &str = "\
         d.created_at, d.at, d.reason \
     FROM certlife_delivery d \
     JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
-    LEFT JOIN certlife_application a ON a.institution = w.institution AND a.number = d.application \
+    LEFT JOIN LATERAL ( \
+        SELECT a.uuid FROM certlife_application a \
+        WHERE a.institution = w.institution AND a.number = d.application OFFSET 0 \
+    ) a ON true \
     LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = d.version \
     WHERE d.number > $1 AND d.state BETWEEN $2 AND $3 \
         AND ($4 IS NULL OR w.institution = $4) \
