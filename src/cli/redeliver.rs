@@ -72,12 +72,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             args.store.open_existing().await?
         };
         let mut run = Run::new(engine.store(), args.dry_run);
-        let outcome = if args.ids.is_empty() {
-            run.all(&filter).await?
+        let (outcome, reader) = if args.ids.is_empty() {
+            (Outcome::Clean, run.all(&filter).await?)
         } else {
             run.each(&args.ids).await?
         };
-        run.end();
+        // Who has gone wants no count either, of which the rest would be missing.
+        if reader == Reader::Listening {
+            run.end();
+        }
         Ok(outcome)
     })
 }
@@ -111,21 +114,22 @@ impl<'a> Run<'a> {
     }
 
     /// All that the filter lets through.
-    async fn all(&mut self, filter: &DeliveryFilter) -> Result<Outcome, Failure> {
+    async fn all(&mut self, filter: &DeliveryFilter) -> Result<Reader, Failure> {
         let mut after = None;
         loop {
             let page = self.store.deliveries(filter.clone(), after, PAGE).await?;
             let is_end = page.len() < PAGE as usize;
             after = page.last().map(|it| it.id);
             let settled = page.into_iter().filter(is_settled).collect();
-            if self.redeliver(settled).await? == Reader::Gone || is_end {
-                return Ok(Outcome::Clean);
+            let reader = self.redeliver(settled).await?;
+            if reader == Reader::Gone || is_end {
+                return Ok(reader);
             }
         }
     }
 
     /// These; what cannot be is told, and the others are.
-    async fn each(&mut self, ids: &[DeliveryId]) -> Result<Outcome, Failure> {
+    async fn each(&mut self, ids: &[DeliveryId]) -> Result<(Outcome, Reader), Failure> {
         let mut outcome = Outcome::Clean;
         for ids in ids.chunks(PAGE as usize) {
             let mut found = Vec::with_capacity(ids.len());
@@ -143,10 +147,10 @@ impl<'a> Run<'a> {
                 }
             }
             if self.redeliver(found).await? == Reader::Gone {
-                break;
+                return Ok((outcome, Reader::Gone));
             }
         }
-        Ok(outcome)
+        Ok((outcome, Reader::Listening))
     }
 
     async fn redeliver(&mut self, deliveries: Vec<Delivery>) -> Result<Reader, Failure> {

@@ -1,5 +1,7 @@
 //! Where a webhook's events go.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use http::Uri;
 
 use crate::lifecycle::value::shorten;
@@ -55,6 +57,12 @@ pub enum WebhookUrlProblem {
     /// No URL at all.
     #[error("it must be an absolute URL, such as https://example.com/hooks")]
     Malformed,
+    /// A host that no name server and no network knows.
+    #[error(
+        "its host must be a name of letters, digits and -, with at most 63 of them between two dots, an \
+         IPv4 address such as 192.0.2.1, or an IPv6 address in brackets"
+    )]
+    Host,
     /// A port that there is not.
     #[error("its port must be 1 to 65535")]
     Port,
@@ -125,6 +133,9 @@ impl std::str::FromStr for WebhookUrl {
         if authority.host().is_empty() {
             return Err(refused(WebhookUrlProblem::Malformed));
         }
+        if !is_host(authority.host()) {
+            return Err(refused(WebhookUrlProblem::Host));
+        }
         let has_port = authority.as_str().len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(refused(WebhookUrlProblem::Port));
@@ -134,6 +145,32 @@ impl std::str::FromStr for WebhookUrl {
             uri,
         })
     }
+}
+
+/// Whether a host can be one: an address, or a name (RFC 1123, 2.1; with `_`, which some have). A name that ends in a
+/// number would be read as an address by some and not by others.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']');
+        return address.is_some_and(|it| it.parse::<Ipv6Addr>().is_ok());
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = last.bytes().all(|it| it.is_ascii_digit())
+        || hexadecimal.is_some_and(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+    if is_number {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 impl std::fmt::Display for WebhookUrl {

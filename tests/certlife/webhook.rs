@@ -652,3 +652,35 @@ fn on_a_database_it_is_the_same() {
     said(&store, &["webhook", "remove", ID, "--yes"]);
     assert_eq!(store.run(&["deliveries", "--json"], "").stdout, "");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_secret_that_nobody_has_seen_is_said_to_be_lost() {
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let gone = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let store = Scratch::new();
+    let add = ["webhook", "add", "https://example.com/hooks", "--id", ID];
+    let rotate = ["webhook", "rotate", "--json", ID];
+    let outputs: [(&[&str], Stdio, &str); 3] = [
+        (&add, full().into(), "No space left on device"),
+        (&rotate, full().into(), "No space left on device"),
+        (&rotate, gone().into(), "broken pipe"),
+    ];
+    for (args, output, problem) in outputs {
+        let run = store.certlife(args).stdout(output).output().unwrap();
+        let told = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{told}");
+        let hint = format!("certlife webhook rotate {ID} replaces it");
+        assert!(told.contains(&hint) && told.contains(problem), "{told}");
+        assert_eq!(shown(&store, ID, &[])["id"], ID);
+    }
+}

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::show_secret;
 use crate::cli::arguments::{hyphenated, network};
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
@@ -132,7 +133,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         ];
         output.text().extend_from_slice(record(facts).as_bytes());
     }
-    let _ = output.flush()?;
+    show_secret(&mut output, id)?;
     if !args.json {
         args.say_next(id, &url);
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::arguments::hyphenated;
+use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, say};
@@ -96,6 +97,22 @@ async fn change(
 enum Changed {
     Settings,
     Not,
+}
+
+/// Writes what has the secret of this webhook in it. That is kept, and cannot be shown again.
+fn show_secret(output: &mut Output, id: Uuid) -> Result<(), Failure> {
+    let failure = match output.flush() {
+        Ok(Reader::Listening) => return Ok(()),
+        Ok(Reader::Gone) => Failure::Write {
+            stream: "output",
+            error: std::io::ErrorKind::BrokenPipe.into(),
+        },
+        Err(failure) => failure,
+    };
+    say(&format!(
+        "webhook {id} has a secret now that could not be shown: certlife webhook rotate {id} replaces it"
+    ));
+    Err(failure)
 }
 
 /// A time that is so far away, of those that can be written down.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, Which, change, later, unknown};
+use super::{Changed, Which, change, later, show_secret, unknown};
 use crate::cli::arguments::{Form, duration};
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         let text = record(rotated.facts(old.len()));
         output.text().extend_from_slice(text.as_bytes());
     }
-    let _ = output.flush()?;
+    show_secret(&mut output, id)?;
     // The store keeps a few: the oldest went.
     let is_kept = |old| after.old().contains(old);
     if before
