@@ -101,6 +101,18 @@ fn each_old_secret_signs_until_its_own_time_whichever_was_replaced_first() {
 }
 
 #[test]
+fn one_that_comes_back_signs_once() {
+    let mut secrets = Secrets::new(secret(0));
+    rotate(&mut secrets, 1, 0, 10, 100);
+    rotate(&mut secrets, 0, 1, 20, 100);
+    assert_eq!(standard(&secrets, 1), [0, 1]);
+    rotate(&mut secrets, 2, 2, 30, 50);
+    for (minutes, signing) in [(2, &[2, 0, 1][..]), (50, &[2, 1, 0]), (100, &[2])] {
+        assert_eq!(standard(&secrets, minutes), signing, "{minutes}");
+    }
+}
+
+#[test]
 fn what_is_past_its_time_is_forgotten_by_the_next_rotation_and_takes_nobodys_place() {
     let mut secrets = Secrets::new(secret(0));
     rotate(&mut secrets, 1, 0, 10, 100);

@@ -88,13 +88,16 @@ impl Secrets {
         old.map_or(&self.current, |old| &old.secret)
     }
 
-    /// The secrets of the Standard Webhooks signatures at this time, the newest first.
+    /// The secrets of the Standard Webhooks signatures at this time, the newest first. One that was replaced and came
+    /// back signs once.
     #[must_use]
     pub fn standard(&self, at: DateTime<Utc>) -> Vec<Secret> {
-        let old = self.old.iter().rev().filter(|old| at < old.until);
-        std::iter::once(&self.current)
-            .chain(old.map(|old| &old.secret))
-            .cloned()
-            .collect()
+        let mut signing = vec![self.current.clone()];
+        for old in self.old.iter().rev().filter(|old| at < old.until) {
+            if !signing.contains(&old.secret) {
+                signing.push(old.secret.clone());
+            }
+        }
+        signing
     }
 }
