@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::deliveries::{Filter, View, delivery_id};
 use super::list::PAGE;
 use super::output::Reader;
+use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
@@ -143,7 +144,10 @@ impl<'a> Run<'a> {
                         outcome = Outcome::Refused;
                     }
                     Some(delivery) if is_settled(&delivery) => found.push(delivery),
-                    Some(_) => say(&format!("delivery {id} is pending: it is sent anyway")),
+                    Some(pending) => say(&format!(
+                        "delivery {id} is pending: it is sent anyway, when it is due ({})",
+                        time(pending.at)
+                    )),
                 }
             }
             if self.redeliver(found).await? == Reader::Gone {

@@ -240,9 +240,10 @@ fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
     let run = store.run(&args, "");
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
     assert_eq!(
-        run.stderr,
+        timeless(&run.stderr),
         format!(
-            "certlife: delivery {pending} is pending: it is sent anyway\n\
+            "certlife: delivery {pending} is pending: it is sent anyway, when it is due \
+             (2026-06-04T10:30:00Z)\n\
              certlife: there is no delivery 1000000\n\
              certlife: 2 redelivered\n"
         )
