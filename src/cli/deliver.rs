@@ -93,8 +93,10 @@ enum Level {
 }
 
 fn schedule(text: &str) -> Result<RetrySchedule, String> {
-    let delays = text.split(',').map(|delay| duration(delay.trim()));
-    RetrySchedule::new(delays.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
+    let delay = |text: &str| duration(text.trim()).map_err(|error| format!("{text:?}: {error}"));
+    let delays = text.split(',').map(delay);
+    let schedule = RetrySchedule::new(delays.collect::<Result<_, _>>()?);
+    schedule.map_err(|error| format!("{error}; delays are separated by commas"))
 }
 
 #[derive(Serialize)]

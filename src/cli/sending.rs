@@ -15,7 +15,7 @@ use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportE
 #[group(skip)]
 pub(super) struct Args {
     /// How long a request may take, the reading of the response included.
-    #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s")]
+    #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s", allow_hyphen_values = true)]
     pub(super) timeout: TimeDelta,
 
     /// Send to http:// as well: it can be read on the way.

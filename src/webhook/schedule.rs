@@ -20,12 +20,23 @@ pub struct RetrySchedule(Vec<TimeDelta>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetryScheduleError {
-    /// None, too many, or too long a delay.
-    #[error("a retry schedule has 1 to {MOST} delays of 0 s to 30 days")]
-    OutOfRange,
-    /// The first attempt would have to wait.
-    #[error("the first delay of a retry schedule is 0s, since the first attempt is made at once")]
-    FirstWaits,
+    /// So many delays.
+    #[error("a retry schedule has 1 to {MOST} delays, but this has {0}")]
+    Count(usize),
+    /// The delay in this place, from 1, is negative or too long.
+    #[error("the delays of a retry schedule are 0 s to 30 days, but the one in place {place} is {} s", .delay.num_seconds())]
+    OutOfRange {
+        /// Which one, from 1.
+        place: usize,
+        /// What it is.
+        delay: TimeDelta,
+    },
+    /// The first attempt would have to wait so long.
+    #[error(
+        "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this begins \
+         with {} s", .0.num_seconds()
+    )]
+    FirstWaits(TimeDelta),
 }
 
 impl RetrySchedule {
@@ -38,12 +49,17 @@ impl RetrySchedule {
     /// [`RetryScheduleError`].
     pub fn new(delays: Vec<TimeDelta>) -> Result<Self, RetryScheduleError> {
         let range = TimeDelta::zero()..=LONGEST;
-        if delays.len() > MOST || !delays.iter().all(|it| range.contains(it)) {
-            return Err(RetryScheduleError::OutOfRange);
+        if delays.len() > MOST {
+            return Err(RetryScheduleError::Count(delays.len()));
+        }
+        for (place, &delay) in (1..).zip(&delays) {
+            if !range.contains(&delay) {
+                return Err(RetryScheduleError::OutOfRange { place, delay });
+            }
         }
         match delays.first() {
-            None => Err(RetryScheduleError::OutOfRange),
-            Some(first) if !first.is_zero() => Err(RetryScheduleError::FirstWaits),
+            None => Err(RetryScheduleError::Count(0)),
+            Some(first) if !first.is_zero() => Err(RetryScheduleError::FirstWaits(*first)),
             Some(_) => Ok(Self(delays)),
         }
     }

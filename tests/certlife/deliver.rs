@@ -526,11 +526,30 @@ fn what_cannot_be_done_is_told() {
     for (args, words) in [
         (
             &["deliver", "--retry-schedule", "1s,2s"][..],
-            "the first delay of a retry schedule is 0s, since the first attempt is made at once",
+            "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this \
+             begins with 1 s",
         ),
         (
             &["deliver", "--retry-schedule", "0s,40days"],
-            "a retry schedule has 1 to 100 delays of 0 s to 30 days",
+            "are 0 s to 30 days, but the one in place 2 is 3456000 s",
+        ),
+        (
+            &["deliver", "--retry-schedule", "0s 5s"],
+            "begins with 5 s; delays are separated by commas",
+        ),
+        (
+            &["deliver", "--timeout", "-5s"],
+            "'-5s' for '--timeout <DURATION>'",
+        ),
+        (
+            &[
+                "webhook",
+                "add",
+                "https://example.com/",
+                "--store",
+                "memory:",
+            ],
+            "memory: forgets at the end of the command what it was told: give --store sqlite:PATH",
         ),
         (
             &["deliver", "--retry-schedule", "0s,,1s"],

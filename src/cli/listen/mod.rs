@@ -48,11 +48,11 @@ pub(super) struct Args {
     secret: secret::Args,
 
     /// Answer this share of all deliveries with 500, such as 30%: always the same ones, evenly spread.
-    #[arg(long, value_name = "SHARE", value_parser = percent)]
+    #[arg(long, value_name = "SHARE", value_parser = percent, allow_hyphen_values = true)]
     fail: Option<u8>,
 
     /// Wait so long before each answer, such as 2s.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     delay: Option<TimeDelta>,
 
     /// Answer every delivery with this status, such as 503.

@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let webhook = Webhook::new(id, args.institution.clone(), endpoint, now);
     let url = webhook.endpoint.url.clone();
     let is_new = block_on(async {
-        let engine = args.store.open().await?;
+        let engine = args.store.open_lasting().await?;
         Ok(engine.store().add_webhook(webhook).await?)
     })?;
     if !is_new {
