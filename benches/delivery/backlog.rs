@@ -20,7 +20,7 @@ use crate::{add_webhook, median, options, transport};
 const FEW: u64 = 1000;
 const MANY: u64 = 1_000_000;
 const CLAIMS: u64 = 101;
-/// How many are sent of the million while memory is measured.
+/// How many are sent while memory and the rate are measured.
 const SENT: u64 = 50_000;
 
 /// What a process is called with that only sends from the store that is named next.
@@ -44,11 +44,20 @@ pub fn row<S: Outbox + Directory>(
     };
     upload(FEW);
     let few = runtime.block_on(claims(store, webhook));
-    let memory_few = memory_of_sender(place, receiver, FEW);
-    upload(FEW + MANY);
+    let first_of_few = send_some(place, receiver, FEW);
+    upload(2 * FEW + SENT);
+    let some_of_some = send_some(place, receiver, SENT);
+    upload(2 * FEW + SENT + MANY);
     let many = runtime.block_on(claims(store, webhook));
-    let memory_first = memory_of_sender(place, receiver, FEW);
-    let memory_many = memory_of_sender(place, receiver, SENT);
+    let first_of_many = send_some(place, receiver, FEW);
+    let some_of_many = send_some(place, receiver, SENT);
+    let memory = |what: &str, ours: &Sent, peer: &Sent| Row {
+        work: format!("{name}, peak memory of who sends {what} of a million pending"),
+        ours: format!("{:.0} MiB", ours.peak),
+        peer: format!("of as many: {:.0} MiB", peer.peak),
+        ratio: peer.peak / ours.peak,
+        goal: 0.9,
+    };
     vec![
         Row {
             work: format!("{name}, a claim of 64 among a million pending"),
@@ -58,19 +67,14 @@ pub fn row<S: Outbox + Directory>(
             goal: 0.8,
         },
         Row {
-            work: format!("{name}, peak memory of who sends a thousand of a million pending"),
-            ours: format!("{memory_first:.0} MiB"),
-            peer: format!("of a thousand: {memory_few:.0} MiB"),
-            ratio: memory_few / memory_first,
+            work: format!("{name}, sending 50,000 of a million pending"),
+            ours: format!("{:.0}/s", some_of_many.rate),
+            peer: format!("of as many: {:.0}/s", some_of_some.rate),
+            ratio: some_of_many.rate / some_of_some.rate,
             goal: 0.9,
         },
-        Row {
-            work: format!("{name}, peak memory of who sends 50,000 of a million pending"),
-            ours: format!("{memory_many:.0} MiB"),
-            peer: format!("a thousand of a thousand: {memory_few:.0} MiB"),
-            ratio: memory_few / memory_many,
-            goal: 0.5,
-        },
+        memory("a thousand", &first_of_many, &first_of_few),
+        memory("50,000", &some_of_many, &some_of_some),
     ]
 }
 
@@ -102,8 +106,16 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
     median(times)
 }
 
-/// The most that a process of its own has held while it sent so many, in MiB.
-fn memory_of_sender(place: &str, receiver: &Receiver, sent: u64) -> f64 {
+/// What a process of its own took to send.
+struct Sent {
+    /// The most that it has held, in MiB.
+    peak: f64,
+    /// How many a second, once the first has arrived.
+    rate: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are few")]
+fn send_some(place: &str, receiver: &Receiver, some: u64) -> Sent {
     let count = || receiver.counts[0].load(Ordering::Relaxed);
     let before = count();
     let mut sender = Command::new(std::env::current_exe().unwrap())
@@ -112,12 +124,19 @@ fn memory_of_sender(place: &str, receiver: &Receiver, sent: u64) -> f64 {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    while count() - before < sent {
-        assert!(sender.try_wait().unwrap().is_none(), "the sender has ended");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut wait_for = |number: u64| {
+        while count() - before < number {
+            assert!(sender.try_wait().unwrap().is_none(), "the sender has ended");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    wait_for(1);
+    let start = Instant::now();
+    wait_for(some);
+    let rate = (some - 1) as f64 / start.elapsed().as_secs_f64();
     let said = sender.wait_with_output().unwrap();
-    String::from_utf8(said.stdout).unwrap().parse().unwrap()
+    let peak = String::from_utf8(said.stdout).unwrap().parse().unwrap();
+    Sent { peak, rate }
 }
 
 /// What such a process does: it sends until its standard input ends, and then prints its peak memory.
