@@ -538,6 +538,10 @@ fn what_cannot_be_done_is_told() {
             "begins with 5 s; delays are separated by commas",
         ),
         (
+            &["deliver", "--retry-schedule", "500ms,1s"],
+            "but this begins with 0.5 s",
+        ),
+        (
             &["deliver", "--timeout", "-5s"],
             "'-5s' for '--timeout <DURATION>'",
         ),
