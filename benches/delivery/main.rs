@@ -109,7 +109,13 @@ fn main() -> ExitCode {
         if is_wanted("backlog") {
             let file = folder.path().join("backlog.db").display().to_string();
             let store = SqliteStore::open(&file).unwrap();
-            rows.extend(backlog::row("SQLite", &runtime, &receiver, (&file, &store)));
+            rows.extend(backlog::row(
+                "SQLite",
+                &runtime,
+                &receiver,
+                (&file, &store),
+                || {},
+            ));
             let url = runtime.block_on(server.url_of_new_schema());
             let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
             rows.extend(backlog::row(
@@ -117,6 +123,7 @@ fn main() -> ExitCode {
                 &runtime,
                 &receiver,
                 (&url, &store),
+                || runtime.block_on(vacuum(&server)),
             ));
         }
     }
@@ -130,6 +137,14 @@ fn send_from(runtime: &Runtime, place: &str) {
         backlog::send(runtime, store);
     } else {
         backlog::send(runtime, SqliteStore::open(place).unwrap());
+    }
+}
+
+/// What autovacuum and the checkpointer do by themselves some time after many were inserted.
+async fn vacuum(server: &postgres::Server) {
+    let client = server.client().await;
+    for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
+        client.batch_execute(statement).await.unwrap();
     }
 }
 
