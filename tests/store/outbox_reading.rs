@@ -229,6 +229,12 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
         (of_theirs.pending, of_theirs.oldest, of_theirs.dead),
         (0, None, 4)
     );
+    // A clock that was set back makes nobody the oldest.
+    post.clock.set(-5);
+    post.done(submit(51)).await;
+    let backlog = post.store.backlog().await.unwrap();
+    let of_ours = backlog.iter().find(|it| it.webhook == hook(1)).unwrap();
+    assert_eq!((of_ours.pending, of_ours.oldest), (16, Some(at(0))));
 }
 
 pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {

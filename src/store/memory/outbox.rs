@@ -404,10 +404,7 @@ impl Outbox {
                 continue;
             }
             entry.pending += 1;
-            let oldest = entry
-                .oldest
-                .map_or(row.created_at, |it| it.min(row.created_at));
-            entry.oldest = Some(oldest);
+            entry.oldest.get_or_insert(row.created_at);
         }
         backlog.into_values().collect()
     }

@@ -181,7 +181,7 @@ pub struct Backlog {
     pub webhook: Uuid,
     /// How many deliveries are pending.
     pub pending: u64,
-    /// When the event of the oldest of them was recorded.
+    /// When the event of the first made of them was recorded.
     pub oldest: Option<DateTime<Utc>>,
     /// How many are dead.
     pub dead: u64,

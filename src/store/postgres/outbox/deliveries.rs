@@ -41,14 +41,17 @@ const ATTEMPTS: &str = "\
     WHERE delivery = $1 ORDER BY number";
 
 const BACKLOG: &str = "\
-    SELECT w.id, new.count + later.count, least(new.oldest, later.oldest), dead.count \
+    SELECT w.id, new.count + later.count, \
+        (SELECT d.created_at FROM certlife_delivery d \
+         WHERE d.number = least(new.first, later.first)), \
+        dead.count \
     FROM certlife_webhook w \
     CROSS JOIN LATERAL ( \
-        SELECT count(*), min(d.created_at) AS oldest FROM certlife_delivery d \
+        SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
         WHERE d.webhook = w.id AND d.state = 0 \
     ) new \
     CROSS JOIN LATERAL ( \
-        SELECT count(*), min(d.created_at) AS oldest FROM certlife_delivery d \
+        SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
         WHERE d.webhook = w.id AND d.state = 1 \
     ) later \
     CROSS JOIN LATERAL ( \

@@ -13,6 +13,9 @@ use crate::store::sqlite::row::get;
 use crate::store::stored::{Problem, decode};
 use crate::store::{InstitutionId, StoreError};
 
+/// What the pages may take while deliveries are counted, in KiB.
+const COUNTING_CACHE: i64 = 64;
+
 /// The rows of a question, each with its checks.
 fn ask<T>(
     connection: &Connection,
@@ -70,10 +73,53 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
     })
 }
 
+/// The many pages of a long queue are read once and not kept, so that counting it takes as much memory as
+/// counting a short one.
 pub(super) fn backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
-    let sql = "SELECT w.id, sum(d.state < 2), min(iif(d.state < 2, d.created_at, NULL)), \
-               sum(d.state = 3) FROM webhook w CROSS JOIN delivery d INDEXED BY delivery_queue \
-               ON d.webhook = w.no AND d.state IN (0, 1, 3) WHERE w.id IS NOT NULL GROUP BY w.no";
+    const CACHE: &str = "cache_size";
+    let keep = |size| connection.pragma_update(None, CACHE, size);
+    let size: i64 = connection
+        .pragma_query_value(None, CACHE, |row| row.get(0))
+        .map_err(unavailable)?;
+    keep(-COUNTING_CACHE).map_err(unavailable)?;
+    let backlog = count_backlog(connection);
+    keep(size).map_err(unavailable)?;
+    backlog
+}
+
+/// A question about the deliveries of a webhook in one state, which the index of the queue answers alone.
+macro_rules! of_queue {
+    ($what:literal, $state:literal) => {
+        of_queue!($what, $state, "")
+    };
+    ($what:literal, $state:literal, $rest:literal) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM delivery d INDEXED BY delivery_queue WHERE d.webhook = w.no AND d.state = ",
+            $state,
+            $rest,
+            ")"
+        )
+    };
+}
+
+fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
+    let sql = concat!(
+        "SELECT id, new + later, (SELECT created_at FROM delivery WHERE no = first), dead FROM \
+         (SELECT id, new, later, dead, iif(new = 0 OR later_first < new_first, later_first, \
+         new_first) AS first FROM (SELECT w.id, ",
+        of_queue!("count(*)", "0"),
+        " AS new, ",
+        of_queue!("d.no", "0", " ORDER BY d.at, d.no LIMIT 1"),
+        " AS new_first, ",
+        of_queue!("count(*)", "1"),
+        " AS later, ",
+        of_queue!("min(d.no)", "1"),
+        " AS later_first, ",
+        of_queue!("count(*)", "3"),
+        " AS dead FROM webhook w WHERE w.id IS NOT NULL)) WHERE new + later + dead > 0"
+    );
     ask(connection, sql, &[], |row| {
         let count = |index, column| -> Result<u64, Problem> {
             get::<i64>(row, index, column).map(i64::cast_unsigned)
