@@ -173,7 +173,7 @@ async fn deliver(
 
 /// Says what is pending for webhooks that are disabled: it has not arrived, and nobody waits for it. How much
 /// that is.
-async fn tell_kept(store: &AnyStore) -> Result<u64, Failure> {
+pub(super) async fn tell_kept(store: &AnyStore) -> Result<u64, Failure> {
     let mut all = 0;
     for kept in store.backlog().await? {
         let webhook = store.webhook(kept.webhook).await?;

@@ -11,8 +11,9 @@ use super::arguments::{Form, hyphenated, time as read_time};
 use super::list::PAGE;
 use super::output::{Output, Reader};
 use super::show::time;
+use super::store::AnyStore;
 use super::table::{Column, Fact, Table, record};
-use super::{Failure, Outcome, block_on, say, store};
+use super::{Failure, Outcome, block_on, say, store, webhook};
 use certificate_lifecycle::store::{
     Attempted, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
 };
@@ -109,12 +110,23 @@ impl Filter {
     pub(super) fn is_given(&self) -> bool {
         self.get() != DeliveryFilter::default()
     }
+
+    /// The webhook that is asked for and is none.
+    pub(super) async fn stranger(&self, store: &AnyStore) -> Result<Option<Uuid>, Failure> {
+        let Some(id) = self.webhook else {
+            return Ok(None);
+        };
+        Ok(store.webhook(id).await?.is_none().then_some(id))
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = args.store.open_to_read().await?;
         let store = engine.store();
+        if let Some(id) = args.filter.stranger(store).await? {
+            return Ok(webhook::unknown(id));
+        }
         let mut view = View::new(args.form.json, args.attempts);
         let (mut left, mut after) = (args.limit.unwrap_or(u64::MAX), args.after);
         while left > 0 {

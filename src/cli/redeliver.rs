@@ -2,12 +2,13 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::deliver::tell_kept;
 use super::deliveries::{Filter, View, delivery_id};
 use super::list::PAGE;
 use super::output::Reader;
 use super::show::time;
 use super::store::AnyStore;
-use super::{Failure, Outcome, block_on, say, store};
+use super::{Failure, Outcome, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox};
 
@@ -48,7 +49,7 @@ const EXAMPLE: &str = "Example:
   certlife redeliver --all-dead --dry-run
   certlife redeliver --status delivered --since 2026-06-04T10:30:00Z
 
-Exit status: 0 they are pending, 1 some ids are none, 2 the run could not go on.";
+Exit status: 0 they are pending, 1 an id or the webhook is unknown, 2 the run could not go on.";
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.ids.is_empty() && !args.all_dead && !args.filter.is_given() {
@@ -72,6 +73,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         } else {
             args.store.open_existing().await?
         };
+        if let Some(id) = args.filter.stranger(engine.store()).await? {
+            return Ok(webhook::unknown(id));
+        }
         let mut run = Run::new(engine.store(), args.dry_run);
         let (outcome, reader) = if args.ids.is_empty() {
             (Outcome::Clean, run.all(&filter).await?)
@@ -81,6 +85,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         // Who has gone wants no count either, of which the rest would be missing.
         if reader == Reader::Listening {
             run.end();
+            if !args.dry_run && run.count > 0 {
+                tell_kept(engine.store()).await?;
+            }
         }
         Ok(outcome)
     })

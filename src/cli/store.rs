@@ -57,18 +57,12 @@ impl Args {
 
     /// The engine for commands whose only effect is on the store: in memory, it would be gone at once.
     pub(super) async fn open_lasting(&self) -> Result<Engine<AnyStore>, Failure> {
-        match self.place()? {
-            Place::Memory => Err(Failure::Address(format!(
-                "{MEMORY} forgets at the end of the command what it was told: give --store {SQLITE}PATH or \
-                 postgres://USER@HOST/DATABASE"
-            ))),
-            place => self.engine(place).await,
-        }
+        self.engine(lasting(self.place()?)?).await
     }
 
     /// The engine for commands that change what is there: a file that is not there is a mistake.
     pub(super) async fn open_existing(&self) -> Result<Engine<AnyStore>, Failure> {
-        self.engine(self.existing()?).await
+        self.engine(lasting(self.existing()?)?).await
     }
 
     /// The engine for commands that only read, also a file that they may not write.
@@ -137,6 +131,17 @@ impl Args {
                 found(address)
             ))),
         }
+    }
+}
+
+/// The place, unless all that is kept there ends with the command.
+fn lasting(place: Place) -> Result<Place, Failure> {
+    match place {
+        Place::Memory => Err(Failure::Address(format!(
+            "{MEMORY} forgets at the end of the command what it was told: give --store {SQLITE}PATH or \
+             postgres://USER@HOST/DATABASE"
+        ))),
+        place => Ok(place),
     }
 }
 

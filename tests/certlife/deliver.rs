@@ -546,16 +546,6 @@ fn what_cannot_be_done_is_told() {
             "'-5s' for '--timeout <DURATION>'",
         ),
         (
-            &[
-                "webhook",
-                "add",
-                "https://example.com/",
-                "--store",
-                "memory:",
-            ],
-            "memory: forgets at the end of the command what it was told: give --store sqlite:PATH",
-        ),
-        (
             &["deliver", "--retry-schedule", "0s,,1s"],
             "expected a duration such as 30m, 2h or 1day",
         ),
@@ -604,6 +594,24 @@ fn what_cannot_be_done_is_told() {
         assert!(run.stderr.contains(words), "{}", run.stderr);
         let ended = (run.code, run.stdout.as_str());
         assert_eq!(ended, (Some(2), ""), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_is_forgotten_at_once_is_neither_registered_nor_sent() {
+    for args in [
+        &["webhook", "add", "https://example.com/"][..],
+        &["webhook", "rotate", ID],
+        &["redeliver", "--all-dead"],
+        &["deliver"],
+    ] {
+        let run = run(&[args, &["--store", "memory:"]].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert_eq!(
+            run.stderr,
+            "certlife: memory: forgets at the end of the command what it was told: give --store sqlite:PATH or \
+             postgres://USER@HOST/DATABASE\n"
+        );
     }
 }
 

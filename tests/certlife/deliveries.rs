@@ -21,6 +21,7 @@ fn settle(store: &Scratch, count: u32, verdict: &Verdict) {
                 now,
                 lease: TimeDelta::seconds(30),
                 wanted: vec![(ID.parse().unwrap(), left.min(500))],
+                turn: 0,
             };
             let claimed = store.claim(claim).await.unwrap().deliveries;
             assert!(!claimed.is_empty(), "there is no more to settle");
@@ -121,7 +122,6 @@ fn deliveries_are_narrowed_and_cut() {
     let application = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
     assert_eq!(listed(&store, &["--application", application]).len(), 3);
     assert_eq!(listed(&store, &["--webhook", ID]), all);
-    assert!(listed(&store, &["--webhook", application]).is_empty());
     assert_eq!(listed(&store, &["--institution", "default"]), all);
     assert!(listed(&store, &["--institution", "other"]).is_empty());
     assert_eq!(listed(&store, &["--since", "2026-01-01T00:00:00Z"]), all);
@@ -286,6 +286,37 @@ fn a_filter_chooses_and_no_choice_is_a_mistake() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_webhook_that_is_none_is_told() {
+    let store = settled();
+    let nobody = "00000000-0000-4000-8000-000000000001";
+    for command in [
+        &["deliveries"][..],
+        &["deliveries", "--json"],
+        &["redeliver"],
+        &["redeliver", "--dry-run"],
+    ] {
+        let run = store.run(&[command, &["--webhook", nobody]].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert_eq!(
+            run.stderr,
+            format!("certlife: there is no webhook {nobody}\n")
+        );
+    }
+}
+
+#[test]
+fn whoever_redelivers_to_a_disabled_webhook_is_told() {
+    let store = settled();
+    assert_eq!(store.run(&["webhook", "disable", ID], "").code, Some(0));
+    let tried = store.run(&["redeliver", "--status", "delivered", "--dry-run"], "");
+    assert!(!tried.stderr.contains("is disabled"), "{}", tried.stderr);
+    let run = store.run(&["redeliver", "--status", "delivered"], "");
+    assert_eq!(run.code, Some(0));
+    let told = format!("webhook {ID} is disabled, and 20 pending");
+    assert!(run.stderr.contains(&told), "{}", run.stderr);
 }
 
 #[test]

@@ -353,6 +353,14 @@ fn a_rotation_says_until_when_which_secret_signs_what() {
     let again = store.run(&["webhook", "rotate", ID, "--secret", NEW], "");
     assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
     assert_eq!(webhook(&store, ID).endpoint.secrets, secrets);
+    // The one before comes back: it is the new one, and only what it replaced is old.
+    let back = store.run(&["webhook", "rotate", ID, "--secret", SECRET], "");
+    assert_eq!(back.code, Some(0));
+    assert!(
+        back.stdout.contains("by the new secret and by the old one"),
+        "{}",
+        back.stdout
+    );
 }
 
 #[test]
@@ -366,13 +374,13 @@ fn a_rotation_makes_a_secret_of_its_own_and_has_its_usual_times() {
         (secrets.old()[0].until - secrets.old()[0].switch_over).num_hours(),
         12
     );
-    // A secret that has become known signs nothing from then on; one before it does, for its time.
+    // One that has no time signs nothing from then on; one before it does, for its own.
     let first = secrets.old()[0].clone();
     let now = store
         .run(&["webhook", "rotate", ID, "--grace", "0s"], "")
         .stdout;
     assert!(
-        now.contains("by the new secret and by the old one until "),
+        now.contains("by the new secret and by an older one until "),
         "{now}"
     );
     let secrets = webhook(&store, ID).endpoint.secrets;
@@ -404,6 +412,8 @@ fn a_rotation_makes_a_secret_of_its_own_and_has_its_usual_times() {
             "--secret: a secret begins with whsec_",
         ),
         (&["--grace", "1000000years"], "beyond the year 9999"),
+        (&["--grace", "-1h"], "'-1h' for '--grace <DURATION>'"),
+        (&["--revoke", "--grace", "1h"], "cannot be used with"),
         (&["--grace", "9000years"], "beyond the year 9999"),
     ] {
         let run = store.run(&[&["webhook", "rotate", ID], args].concat(), "");
@@ -423,6 +433,32 @@ fn a_rotation_makes_a_secret_of_its_own_and_has_its_usual_times() {
         told[3].contains("the oldest of the secrets before it no longer signs"),
         "{told:?}"
     );
+}
+
+#[test]
+fn a_secret_that_has_become_known_signs_nothing_whenever_it_was_replaced() {
+    let store = example();
+    let rotate = |args: &[&str]| store.run(&[&["webhook", "rotate", ID], args].concat(), "");
+    // Rotated as usual, before anybody knew
+    assert_eq!(rotate(&["--secret", NEW]).code, Some(0));
+    let run = rotate(&["--revoke"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert!(
+        run.stdout.contains("signs   all, from now on"),
+        "{}",
+        run.stdout
+    );
+    let secrets = webhook(&store, ID).endpoint.secrets;
+    assert!(secrets.old().is_empty());
+    assert!(![SECRET, NEW].contains(&secrets.current().expose()));
+    // The newest stays, where one before it has become known
+    assert_eq!(rotate(&["--secret", NEW]).code, Some(0));
+    assert_eq!(rotate(&["--secret", NEW, "--revoke"]).code, Some(0));
+    let secrets = webhook(&store, ID).endpoint.secrets;
+    assert!(secrets.old().is_empty() && secrets.current().expose() == NEW);
+    // And then there is nothing left to revoke
+    let again = rotate(&["--secret", NEW, "--revoke"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
 }
 
 #[test]

@@ -68,7 +68,7 @@ struct Which {
 }
 
 /// Says that there is no such webhook.
-fn unknown(id: Uuid) -> Outcome {
+pub(super) fn unknown(id: Uuid) -> Outcome {
     say(&format!("there is no webhook {id}"));
     Outcome::Refused
 }

@@ -12,7 +12,7 @@ use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::webhook::{Secret, Secrets};
+use certificate_lifecycle::webhook::{OldSecret, Secret, Secrets};
 
 /// Give a webhook a new secret, and print it.
 ///
@@ -25,13 +25,17 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// How long the old secret stays valid; 0s where it has become known; 24h, if absent.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// How long the old secret stays valid; 24h, if absent. Those before it keep their own times.
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     grace: Option<TimeDelta>,
 
     /// When X-Webhook-Signature follows; after half of the grace, if absent.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     switch_over: Option<TimeDelta>,
+
+    /// Let no secret before the new one sign anything from now on: where one has become known.
+    #[arg(long, conflicts_with_all = ["grace", "switch_over"])]
+    revoke: bool,
 
     /// The new secret, whsec_ and base64; a random one, if absent.
     #[arg(long, value_name = "SECRET", value_parser = given())]
@@ -86,10 +90,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         let engine = args.store.open_existing().await?;
         change(engine.store(), id, |endpoint| {
             let secrets = &mut endpoint.secrets;
-            if *secrets.current() == secret {
+            let is_alone = !args.revoke || secrets.old().is_empty();
+            if *secrets.current() == secret && is_alone {
                 return Changed::Not;
             }
-            secrets.rotate(secret.clone(), now, switch_over, until);
+            if args.revoke {
+                *secrets = Secrets::new(secret.clone());
+            } else {
+                secrets.rotate(secret.clone(), now, switch_over, until);
+            }
             Changed::Settings
         })
         .await
@@ -102,7 +111,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         say(&format!("webhook {id} has this secret already"));
         return Ok(Outcome::Refused);
     }
-    let old: Vec<_> = after.old().iter().filter(|it| now < it.until).collect();
+    // One that came back is the new one, however long it would have signed as an old one.
+    let signs = |it: &&OldSecret| now < it.until && it.secret != secret;
+    let old: Vec<_> = after.old().iter().filter(signs).collect();
     let rotated = Rotated {
         id,
         secret: secret.expose(),
@@ -113,16 +124,17 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.form.json {
         let _ = output.object(&rotated)?;
     } else {
-        let text = record(rotated.facts(old.len()));
+        let text = record(rotated.facts(&old, before.current()));
         output.text().extend_from_slice(text.as_bytes());
     }
     show_secret(&mut output, id)?;
     // The store keeps a few: the oldest went.
     let is_kept = |old| after.old().contains(old);
-    if before
-        .old()
-        .iter()
-        .any(|old| now < old.until && !is_kept(old))
+    if !args.revoke
+        && before
+            .old()
+            .iter()
+            .any(|old| now < old.until && !is_kept(old))
     {
         say("the oldest of the secrets before it no longer signs: there were too many");
     }
@@ -130,8 +142,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 impl Rotated<'_> {
-    /// What people are told, where so many of the secrets before it still sign.
-    fn facts(&self, old: usize) -> Vec<Fact> {
+    /// What people are told, where these before it still sign, and this is the one that it replaced.
+    fn facts(&self, old: &[&OldSecret], replaced: &Secret) -> Vec<Fact> {
         let mut facts = vec![
             Fact::word("id", self.id.to_string()),
             Fact::word("secret", self.secret),
@@ -141,8 +153,9 @@ impl Rotated<'_> {
             return facts;
         };
         let (others, other) = match old {
-            1 => ("the old one".to_owned(), "the old secret"),
-            count => (format!("{count} older ones"), "an older secret"),
+            [one] if one.secret == *replaced => ("the old one".to_owned(), "the old secret"),
+            [_] => ("an older one".to_owned(), "an older secret"),
+            _ => (format!("{} older ones", old.len()), "an older secret"),
         };
         let both = format!("by the new secret and by {others} until {until}, then by the new one");
         let one = format!("by {other} until {switch_over}, then by the new one");
