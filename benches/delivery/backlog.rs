@@ -98,6 +98,7 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
             now,
             lease: TimeDelta::seconds(20),
             wanted: vec![(webhook, 64)],
+            turn: 0,
         });
         let claimed = claimed.await.unwrap().deliveries;
         times.push(start.elapsed().as_secs_f64() * 1000.0);

@@ -1,12 +1,18 @@
 //! For whom how much is claimed.
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
+use uuid::Uuid;
 
 use super::line::{Line, Readiness};
-use super::run::Run;
+use super::run::{Answer, Run};
 use super::share::shares;
 use super::transport::Transport;
-use crate::store::{Due, Outbox};
+use crate::store::{Claim, Due, Outbox};
+
+/// The golden ratio, as a part of 2⁶⁴: its multiples spread evenly, and so does every second, third, … of them. So each
+/// webhook has its turn, in whichever of the claims it is.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     /// Claims for these webhooks what there is room for, of what is due.
@@ -70,5 +76,21 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         if !claims.is_empty() {
             self.claim(claims);
         }
+    }
+
+    pub(super) fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
+        let it = self.dispatcher;
+        let claim = Claim {
+            now: it.now(),
+            lease: it.options.lease(),
+            wanted,
+            turn: self.claims.wrapping_mul(GOLDEN) >> 32,
+        };
+        self.claims = self.claims.wrapping_add(1);
+        let claiming = async move {
+            let answer = it.store.claim(claim.clone()).await;
+            Answer::Claimed(claim, answer)
+        };
+        self.asking = Some(claiming.boxed());
     }
 }

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use http::HeaderValue;
+
 use super::transport::Response;
 use crate::lifecycle::event::{Event, EventBody};
-use crate::webhook::{Endpoint, platform_signature};
+use crate::webhook::Endpoint;
 
 /// What stands for what was taken out.
 const REDACTED: &str = "[redacted]";
@@ -23,21 +25,21 @@ pub(super) fn excerpt(
     bytes: &[u8],
     event: &Event,
     endpoint: &Endpoint,
-    body: &[u8],
+    signatures: &[HeaderValue],
 ) -> Option<String> {
-    if bytes.is_empty() {
+    let text = String::from_utf8_lossy(whole(bytes));
+    if text.is_empty() {
         return None;
     }
-    let text = String::from_utf8_lossy(bytes);
     let mut told = Told::of(&text);
     let details = event.details();
     let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
     for secret in secrets.chain([endpoint.secrets.current()]) {
         told.find(secret.expose());
         told.find(secret.expose().trim_start_matches("whsec_"));
-        told.find(&platform_signature(secret, body));
     }
-    for (_, value) in endpoint.headers.iter() {
+    let custom = endpoint.headers.iter().map(|(_, value)| value);
+    for value in custom.chain(signatures) {
         let value = value.to_str().unwrap_or_default();
         told.find(value);
         // The token without its scheme, the password without its user.
@@ -54,6 +56,14 @@ pub(super) fn excerpt(
         _ => {}
     }
     Some(told.taken_out(&text))
+}
+
+/// The bytes without the part of a letter at their end: what stands before it may be the beginning of what is cut
+/// off there.
+fn whole(bytes: &[u8]) -> &[u8] {
+    let cut = bytes.utf8_chunks().last().map(|it| it.invalid().len());
+    let end = bytes.len().saturating_sub(cut.unwrap_or_default());
+    bytes.get(..end).unwrap_or_default()
 }
 
 /// Where a text has what it was told. All is found in the text as it came, so that nothing is looked for in
@@ -145,7 +155,7 @@ fn forms(what: &str) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, Told};
+    use super::{Response, Told, whole};
 
     fn without(text: &str, what: &str) -> String {
         without_all(text, &[what])
@@ -170,6 +180,20 @@ mod tests {
             without_all("abcd", &["b", "a", "d"]),
             "[redacted]c[redacted]"
         );
+    }
+
+    #[test]
+    fn what_is_cut_within_a_letter_is_taken_out_as_well() {
+        for title in ["Jos titlé", "文凭文凭文凭", "grad 🎓🎓"] {
+            for end in 5..title.len() {
+                let cut = whole(title.as_bytes().get(..end).unwrap_or_default());
+                let shown = without(&String::from_utf8_lossy(cut), title);
+                assert!(cut.len() < 4 || shown == "[redacted]", "{end}: {shown}");
+                assert!(end - cut.len() < 4);
+            }
+        }
+        assert_eq!(whole(b"whole"), b"whole");
+        assert_eq!(whole(b""), b"");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) enum Goal {
 }
 
 /// An answer of the store about what to do next.
-enum Answer {
+pub(super) enum Answer {
     /// With the time that it took.
     Due(Duration, Result<Vec<Due>, StoreError>),
     Claimed(Claim, Result<ClaimedBatch, StoreError>),
@@ -75,7 +75,7 @@ pub(super) struct Run<'d, S, T> {
     telling: Vec<Uuid>,
     /// The webhooks whose health was told while the store was asked: its answer may be older.
     told: Vec<Uuid>,
-    asking: Option<BoxFuture<'d, Answer>>,
+    pub(super) asking: Option<BoxFuture<'d, Answer>>,
     /// Claims to be made one by one, since one of them could not be read.
     alone: Vec<(Uuid, u32)>,
     pub(super) chores: FuturesUnordered<BoxFuture<'d, Result<(), StoreError>>>,
@@ -102,6 +102,8 @@ pub(super) struct Run<'d, S, T> {
     /// How many were under way or waiting after the last claim.
     pub(super) mark: u32,
     pub(super) turn: usize,
+    /// How many claims there were.
+    pub(super) claims: u64,
     /// How often in a row the store was asked in vain.
     pub(super) failures: u32,
     pub(super) summary: Summary,
@@ -138,6 +140,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             fresh: FRESH,
             mark: 0,
             turn: 0,
+            claims: 0,
             failures: 0,
             summary: Summary::default(),
         }
@@ -208,8 +211,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             || !self.finished.is_empty()
             || self.settling.is_some()
             || self.asking.is_some();
-        let is_done = self.goal == Goal::Idle && self.is_idle && self.chores.is_empty();
-        !is_busy && (self.goal == Goal::Finish || is_done)
+        let is_done = self.goal == Goal::Finish || (self.goal == Goal::Idle && self.is_idle);
+        !is_busy && is_done && self.chores.is_empty()
     }
 
     /// Something may be due.
@@ -333,20 +336,6 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             Answer::Due(now.elapsed(), answer)
         };
         self.asking = Some(asking.boxed());
-    }
-
-    pub(super) fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
-        let it = self.dispatcher;
-        let claim = Claim {
-            now: it.now(),
-            lease: it.options.lease(),
-            wanted,
-        };
-        let claiming = async move {
-            let answer = it.store.claim(claim.clone()).await;
-            Answer::Claimed(claim, answer)
-        };
-        self.asking = Some(claiming.boxed());
     }
 
     fn answered(&mut self, answer: Answer) -> Result<(), StoreError> {

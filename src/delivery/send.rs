@@ -14,7 +14,7 @@ use super::redact::excerpt;
 use super::transport::{Outgoing, Response, SendError, Transport};
 use crate::lifecycle::event::Event;
 use crate::store::{Attempted, Clock, DeliveryId, Webhook};
-use crate::webhook::{Attempt, WebhookUrl};
+use crate::webhook::{Attempt, WEBHOOK_SIGNATURE, WebhookUrl, X_WEBHOOK_SIGNATURE};
 
 /// What is told of an attempt when it is over.
 pub(super) struct Sent {
@@ -86,7 +86,10 @@ pub(super) async fn send<T: Transport>(
     );
     let at = clock.now();
     let request = request(&event, &webhook, at);
-    let body = request.body.clone();
+    let signatures = [WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE];
+    let is_signature = |(name, _): &&(HeaderName, _)| signatures.contains(&name.as_str());
+    let signatures = request.headers.iter().filter(is_signature);
+    let signatures: Vec<_> = signatures.map(|(_, value)| value.clone()).collect();
     let start = Instant::now();
     // The transport has a deadline of its own; this one holds whatever the transport does.
     let deadline = (options.timeout + options.margin / 2).to_std();
@@ -103,7 +106,10 @@ pub(super) async fn send<T: Transport>(
         milliseconds,
         status: response.map(|it| it.status),
         error: error(&answer),
-        excerpt: response.and_then(|it| excerpt(&it.excerpt, &event, &webhook.endpoint, &body)),
+        excerpt: response.and_then(|it| {
+            let endpoint = &webhook.endpoint;
+            excerpt(&it.excerpt, &event, endpoint, &signatures)
+        }),
     };
     span.in_scope(|| match &attempted.error {
         None => tracing::debug!(status = attempted.status, milliseconds, "delivered"),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::RetrySchedule;
+use chrono::TimeDelta;
 
 use crate::stage::{Stage, status};
 
@@ -145,6 +147,31 @@ async fn what_is_new_comes_before_what_failed_before() {
     let new = deliveries.iter().find(|it| it.application == new).unwrap();
     assert_eq!(new.status, DeliveryStatus::Delivered);
     drop(running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_before_a_backlog_ends_however_narrow_the_way() {
+    for concurrency in 1..=3 {
+        let stage = Stage::new(|_, count| status(if count == 0 { 500 } else { 204 }));
+        stage.webhook("/a").await;
+        for _ in 0..600 {
+            stage.submit().await;
+        }
+        let running = stage.start(DispatcherOptions {
+            concurrency,
+            schedule: RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(1)]).unwrap(),
+            ..DispatcherOptions::default()
+        });
+        tokio::time::sleep(60 * SECOND).await;
+        let came = stage.came_to("/a");
+        let first = came[0].header("webhook-id");
+        let again = came.iter().skip(1);
+        let between = again
+            .take_while(|it| it.header("webhook-id") != first)
+            .count();
+        assert!((2..400).contains(&between), "{concurrency}: {between}");
+        assert_eq!(running.stop().await.delivered, 600);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{
-    CustomHeaders, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret,
+    CustomHeaders, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret, Secrets,
 };
 use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
 use chrono::TimeDelta;
@@ -151,6 +151,58 @@ async fn a_410_of_the_old_url_does_not_disable_the_new_one() {
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(stage.disabled(webhook).await, None);
     assert_eq!(running.stop().await.delivered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_410_disables_even_as_the_last_word_before_a_shutdown() {
+    let stage = Stage::with_delay(|_, _| status(410), |_| 2 * SECOND);
+    let webhook = stage.webhook("/gone").await;
+    stage.submit().await;
+    let running = stage.start(DispatcherOptions::default());
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(running.stop().await.failed, 1);
+    assert_eq!(stage.disabled(webhook).await, Some(DisabledReason::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_is_sent_back_is_not_kept() {
+    let stage = Stage::new(|request, _| {
+        let values = request.headers.iter().map(|(_, value)| value.as_bytes());
+        Ok(Response {
+            status: 400,
+            retry_after: None,
+            excerpt: values.collect::<Vec<_>>().join(&b"\n"[..]),
+        })
+    });
+    let mut secrets = Secrets::new(Secret::from_key(&[7; 32]).unwrap());
+    let later = stage.now() + TimeDelta::days(1);
+    secrets.rotate(
+        Secret::from_key(&[8; 32]).unwrap(),
+        stage.now(),
+        later,
+        later,
+    );
+    let url = "https://example.com/a".parse().unwrap();
+    let mut endpoint = Endpoint::new(url, secrets.current().clone());
+    endpoint.secrets = secrets;
+    stage.register(endpoint).await;
+    stage.submit().await;
+    let dispatcher = stage.dispatcher(once());
+    let _ = dispatcher
+        .run_until_idle(std::future::pending())
+        .await
+        .unwrap();
+    let delivery = &stage.deliveries().await[0];
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let excerpt = attempts[0].excerpt.as_deref().unwrap();
+    let [came] = &stage.came()[..] else { panic!() };
+    assert!(excerpt.contains(came.header("webhook-id")), "{excerpt}");
+    let standard = came.header("webhook-signature");
+    assert_eq!(standard.split(' ').count(), 2);
+    let platform = came.header("x-webhook-signature");
+    for it in standard.split([' ', ',']).chain([platform]) {
+        assert!(it.len() < 8 || !excerpt.contains(it), "{it}: {excerpt}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

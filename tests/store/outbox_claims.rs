@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    PLENTY, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement,
-    told,
+    LEASE, PLENTY, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry,
+    settlement, told,
 };
 use crate::support::at;
 use crate::world::{ours, submit, whole_feed};
@@ -72,6 +72,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
             now,
             lease: TimeDelta::seconds(60),
             wanted: vec![(hook(1), PLENTY)],
+            turn: 0,
         };
         for store in [&post.store, &another] {
             let batch = store.claim(claim.clone()).await.unwrap();
@@ -130,14 +131,27 @@ pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox
         numbers.sort_unstable();
         numbers
     };
-    // Then a quarter of the room, rounded down, is for those that are due again, the rest for new ones
+    // Then a quarter of the room is for those that are due again, the rest for new ones
     assert_eq!(claimed(3).await, [10, 11, 12]);
     assert_eq!(claimed(7).await, [9, 13, 14, 15, 16, 17, 18]);
     assert_eq!(claimed(8).await, [7, 8, 19, 20, 21, 22, 23, 24]);
     assert_eq!(claimed(1).await, [25]);
+    // What a quarter of the room leaves goes by turns
+    let claim = |turn| Claim {
+        now: at(50),
+        lease: LEASE,
+        wanted: vec![(hook(1), 1)],
+        turn,
+    };
+    let mut turns = Vec::new();
+    for turn in 2..4 {
+        let batch = post.store.claim(claim(turn)).await.unwrap();
+        turns.extend(batch.deliveries.iter().map(|it| told(it).0));
+    }
+    assert_eq!(turns, [26, 6]);
     // And all of it, where there are no others
-    assert_eq!(claimed(8).await, [3, 4, 5, 6, 26, 27, 28, 29]);
-    assert_eq!(claimed(2).await, [1, 2]);
+    assert_eq!(claimed(7).await, [2, 3, 4, 5, 27, 28, 29]);
+    assert_eq!(claimed(1).await, [1]);
     assert_eq!(claimed(2).await, [0]);
     assert_eq!(claimed(2).await, Vec::<u64>::new());
 }

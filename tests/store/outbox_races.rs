@@ -56,6 +56,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
                 now: at(now),
                 lease: TimeDelta::days(1),
                 wanted,
+                turn: 0,
             };
             tokio::spawn(async move { store.claim(claim).await.unwrap().deliveries })
         });
@@ -128,6 +129,7 @@ async fn dispatch<S: Outbox>(store: S, traffic: Arc<Traffic>, mut random: Random
             now,
             lease: TimeDelta::days(1_000),
             wanted: vec![(hook(1), 1 + u32::try_from(random.below(8)).unwrap())],
+            turn: 0,
         };
         let claimed = store.claim(claim).await.unwrap().deliveries;
         let mut settlements = Vec::new();

@@ -213,6 +213,7 @@ impl<S: Outbox> Side<S> {
             now: at(now),
             lease: TimeDelta::seconds(lease),
             wanted: numbers.into_iter().map(|it| (it, PLENTY)).collect(),
+            turn: 0,
         };
         let batch = self.store.claim(claim).await.unwrap();
         let named = batch.deliveries.into_iter().map(|it| {

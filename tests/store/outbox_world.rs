@@ -199,6 +199,7 @@ impl<H: Harness<Store: Outbox>> Post<H> {
             now: at(seconds),
             lease: LEASE,
             wanted: wanted.collect(),
+            turn: 0,
         };
         self.store.claim(claim).await.unwrap()
     }

@@ -203,15 +203,16 @@ impl Outbox {
         for (webhook, room) in &claim.wanted {
             let enabled = self.webhooks.get(webhook);
             if enabled.is_some_and(|it| it.endpoint.is_enabled()) {
-                self.claim_for(*webhook, *room as usize, claim, &mut leased);
+                self.claim_for(*webhook, *room, claim, &mut leased);
             }
         }
         leased
     }
 
-    fn claim_for(&mut self, webhook: Uuid, room: usize, claim: &Claim, leased: &mut Vec<Leased>) {
-        let end = leased.len() + room;
-        for (is_new, until) in [(false, leased.len() + room / 4), (true, end), (false, end)] {
+    fn claim_for(&mut self, webhook: Uuid, room: u32, claim: &Claim, leased: &mut Vec<Leased>) {
+        let again = leased.len() + claim.again(room) as usize;
+        let end = leased.len() + room as usize;
+        for (is_new, until) in [(false, again), (true, end), (false, end)] {
             while leased.len() < until {
                 let next = self.queues.get(&webhook).and_then(|queue| {
                     if is_new {

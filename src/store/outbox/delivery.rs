@@ -99,6 +99,19 @@ pub struct Claim {
     pub lease: TimeDelta,
     /// The webhooks, each once, with the most deliveries for each.
     pub wanted: Vec<(Uuid, u32)>,
+    /// Whose turn it is where a quarter of the room is no whole number: another one each time, so that it is a quarter
+    /// in the long run.
+    pub turn: u64,
+}
+
+impl Claim {
+    /// How much of the room is, first of all, for deliveries that are due again: a quarter; of what is left of it, the
+    /// turn decides.
+    #[must_use]
+    pub fn again(&self, room: u32) -> u32 {
+        let rest = u32::from(u64::from(room % 4) + self.turn % 4 >= 4);
+        room / 4 + rest
+    }
 }
 
 /// What was claimed.

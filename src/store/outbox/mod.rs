@@ -86,7 +86,7 @@ pub trait Outbox: Store {
     /// Takes leases on deliveries that are due.
     ///
     /// Of one webhook, those that were never claimed come first, the oldest before the others; but a quarter
-    /// of the room, rounded down, is for those that are due again. A delivery that waits for an earlier one
+    /// of the room ([`Claim::again`]) is for those that are due again. A delivery that waits for an earlier one
     /// of its application is not claimed, and put off until the earlier one is settled.
     ///
     /// A claim looks at a limited number of deliveries, so it may bring less than there is room for, or nothing,

@@ -23,6 +23,7 @@ fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
         now: at(seconds),
         lease: LEASE,
         wanted: numbers.iter().map(|it| (hook(*it), PLENTY)).collect(),
+        turn: 0,
     }
 }
 
@@ -123,6 +124,7 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
         now: at(now),
         lease,
         wanted: wanted(),
+        turn: 0,
     };
     for (number, now) in (0..150_u64).zip((0..).step_by(2)) {
         // Given a first version under a long lease, and, every other time, a second one

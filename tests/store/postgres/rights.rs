@@ -137,6 +137,7 @@ async fn who_may_only_deliver_delivers() {
             now: at(0),
             lease: LEASE,
             wanted: vec![(hook(1), PLENTY)],
+            turn: 0,
         };
         let claimed = sender.claim(claim).await.unwrap().deliveries;
         assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);

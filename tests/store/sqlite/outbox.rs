@@ -98,6 +98,7 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
             now: at(0),
             lease: TimeDelta::seconds(60),
             wanted: numbers.iter().map(|it| (hook(*it), 5)).collect(),
+            turn: 0,
         };
         told_of(corrupt(post.store.claim(claim(&[1])).await));
         assert_eq!(dump(&path), before, "{sql}");
@@ -253,6 +254,7 @@ async fn changes(post: &Post<Sqlite>, held: &Claimed) -> Vec<Result<(), StoreErr
         now: at(100),
         lease: TimeDelta::seconds(60),
         wanted: vec![(hook(1), 5)],
+        turn: 0,
     };
     let settled = settlement(held, Verdict::Delivered);
     vec![
@@ -394,6 +396,7 @@ async fn an_outbox_that_is_only_read_says_so() {
         now: at(100),
         lease: TimeDelta::seconds(60),
         wanted: vec![(hook(1), 5)],
+        turn: 0,
     };
     let settled = settlement(&claimed, Verdict::Delivered);
     let ids = vec![claimed.id];
@@ -447,6 +450,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
         now: at(0),
         lease: TimeDelta::seconds(60),
         wanted: vec![(hook(1), 5)],
+        turn: 0,
     };
     let claimed = store.claim(claim).await.unwrap().deliveries;
     let settled = vec![settlement(&claimed[0], Verdict::Delivered)];

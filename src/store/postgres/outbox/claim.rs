@@ -67,7 +67,7 @@ pub(super) async fn claim(
     for (webhook, room) in &claim.wanted {
         if known.contains_key(webhook) {
             let all = i64::from(*room);
-            let again = all / 4;
+            let again = i64::from(claim.again(*room));
             rooms.insert(*webhook, Room { all, again });
         }
     }

@@ -74,7 +74,8 @@ pub(super) fn claim(
         match webhooks::with_number(connection, *id)? {
             Some((number, Ok(webhook))) if webhook.endpoint.is_enabled() => {
                 let before = leased.len();
-                queue.claim_for(number, &webhook, *room as usize, &mut leased)?;
+                let room = (*room as usize, claim.again(*room) as usize);
+                queue.claim_for(number, &webhook, room, &mut leased)?;
                 webhooks.extend((leased.len() > before).then_some(webhook));
             }
             Some((_, Err(error))) => corrupt = Some(error),
@@ -138,12 +139,12 @@ impl<'c> Queue<'c> {
         &mut self,
         number: i64,
         webhook: &Webhook,
-        room: usize,
+        (room, again): (usize, usize),
         leased: &mut Vec<Leased>,
     ) -> rusqlite::Result<()> {
         let start = leased.len();
         let turns = [
-            (state::LATER, room / 4),
+            (state::LATER, again),
             (state::NEW, room),
             (state::LATER, room),
         ];
