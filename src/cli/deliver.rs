@@ -1,6 +1,7 @@
 //! `certlife deliver`: send what is due.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
 use super::output::Output;
-use super::{Failure, Outcome, block_on, say, sending, store};
+use super::{Failure, Outcome, block_on, metrics, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
@@ -60,6 +61,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     sending: sending::Args,
+
+    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that.
+    #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
+    metrics: Option<SocketAddr>,
 
     /// How long attempts, and deliveries that have arrived, are kept.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
@@ -113,6 +118,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let (summary, kept) = block_on(async {
         let engine = args.store.open_existing().await?;
         let store = engine.store();
+        args.metrics.map(metrics::serve).transpose()?;
         let summary = deliver(args, store, transport, &bar).await?;
         let kept = if args.until_idle {
             tell_kept(store).await?

@@ -14,6 +14,7 @@ mod import;
 mod input;
 mod list;
 mod listen;
+mod metrics;
 mod outage;
 mod output;
 mod pipeline;

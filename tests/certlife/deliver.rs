@@ -411,6 +411,63 @@ fn the_log_tells_what_it_is_asked_for_and_nothing_personal() {
 }
 
 #[test]
+fn metrics_are_served_to_prometheus_and_have_nothing_personal() {
+    let receiver = Receiver::answering(204, Duration::ZERO);
+    let store = pending(Scratch::new(), &receiver.address, 3);
+    // Taken, so that the first try is told what is in the way.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap().to_string();
+    let taken = deliver_freely(&store, &["--metrics", &address]);
+    assert_eq!((taken.code, taken.stdout.as_str()), (Some(2), ""));
+    let words = format!("certlife: cannot serve metrics at {address}: ");
+    assert!(taken.stderr.starts_with(&words), "{}", taken.stderr);
+    assert_eq!(statuses(&store), [3, 0, 0], "nothing is sent unobserved");
+    drop(port);
+    let mut running = Running::start(&store, &["--metrics", &address]);
+    assert_eq!(
+        running.hears(),
+        format!("certlife: metrics at http://{address}/metrics\n")
+    );
+    let start = Instant::now();
+    let delivered = "certlife_delivery_attempts_total{outcome=\"delivered\"} 3";
+    let metrics = loop {
+        let metrics = get(&address, "/metrics");
+        if metrics.lines().any(|line| line == delivered) {
+            break metrics;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "{metrics}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    for line in [
+        "# TYPE certlife_delivery_attempts_total counter",
+        "# TYPE certlife_delivery_attempt_seconds histogram",
+        "certlife_delivery_attempt_seconds_count 3",
+        "certlife_delivery_latency_seconds_count 3",
+        "# TYPE certlife_delivery_pending gauge",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    for private in ["a@example.com", "Diploma", "hush", &SECRET[6..]] {
+        assert!(!metrics.contains(private), "{private}: {metrics}");
+    }
+    running.signal("TERM");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+/// What is answered to a GET.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
 fn a_webhook_that_is_gone_waits_until_somebody_resumes_it() {
     let receiver = Receiver::answering(410, Duration::ZERO);
     let store = pending(Scratch::new(), &receiver.address, 1);
@@ -567,6 +624,10 @@ fn what_cannot_be_done_is_told() {
         (
             &["deliver", "--authorities", "none.pem"],
             "cannot read none.pem: No such file",
+        ),
+        (
+            &["deliver", "--metrics", "9464"],
+            "expected an address with its port, such as 127.0.0.1:9464",
         ),
         (&["webhook", "test", "x"], "expected a hyphenated UUID"),
         (
