@@ -59,11 +59,13 @@ pub(super) fn excerpt(
 }
 
 /// The bytes without the part of a letter at their end: what stands before it may be the beginning of what is cut
-/// off there.
+/// off there. Bytes that begin no letter stay.
 fn whole(bytes: &[u8]) -> &[u8] {
-    let cut = bytes.utf8_chunks().last().map(|it| it.invalid().len());
-    let end = bytes.len().saturating_sub(cut.unwrap_or_default());
-    bytes.get(..end).unwrap_or_default()
+    let last = bytes.utf8_chunks().last();
+    let end = last.map(|it| it.invalid()).unwrap_or_default();
+    let is_cut = std::str::from_utf8(end).is_err_and(|it| it.error_len().is_none());
+    let cut = if is_cut { end.len() } else { 0 };
+    bytes.get(..bytes.len() - cut).unwrap_or_default()
 }
 
 /// Where a text has what it was told. All is found in the text as it came, so that nothing is looked for in
@@ -192,7 +194,9 @@ mod tests {
                 assert!(end - cut.len() < 4);
             }
         }
-        assert_eq!(whole(b"whole"), b"whole");
+        for all in [&b"whole"[..], b"no letter: \xff", b"nor this: \xe6\x96x"] {
+            assert_eq!(whole(all), all);
+        }
         assert_eq!(whole(b""), b"");
     }
 
