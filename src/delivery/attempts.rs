@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::chores::{Cause, disable};
@@ -102,6 +103,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
     fn start(&mut self, next: Waiting) {
         let line = self.lines.entry(next.webhook.id).or_default();
         line.under_way += 1;
+        line.tried_at = Some(Instant::now());
         self.under_way += 1;
         let it = self.dispatcher;
         let (transport, clock, options) = (&*it.transport, &*it.clock, &*it.options);
@@ -206,7 +208,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         let change = judgement.change;
         let health = line.health.after(change, sent.now);
         // What others have noted meanwhile is not known here: so it is told now and then, whatever is known.
-        let is_news = line.told_at.is_none_or(|at| sent.now - at > TELL_AGAIN);
+        let is_news = line
+            .told_at
+            .is_none_or(|at| (sent.now - at).abs() > TELL_AGAIN);
         if health != line.health || (change.delivered && is_news) {
             line.health = health;
             line.has_unsaved_health = true;

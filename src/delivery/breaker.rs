@@ -21,7 +21,21 @@ pub(super) struct Breaker {
     failures: u32,
     /// How often it was opened since something succeeded.
     opened: u32,
-    until: Option<DateTime<Utc>>,
+    open: Option<Open>,
+}
+
+/// The time in which nothing is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Open {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Open {
+    /// A clock that is set back to before it was opened does not keep it open for longer.
+    fn has(&self, now: DateTime<Utc>) -> bool {
+        self.since <= now && now < self.until
+    }
 }
 
 /// What may be sent to a webhook.
@@ -37,9 +51,9 @@ pub(super) enum Admission {
 
 impl Breaker {
     pub(super) fn admits(&self, now: DateTime<Utc>) -> Admission {
-        match self.until {
+        match self.open {
             None => Admission::All,
-            Some(until) if now < until => Admission::Nothing(until),
+            Some(open) if open.has(now) => Admission::Nothing(open.until),
             Some(_) => Admission::Probes,
         }
     }
@@ -53,12 +67,15 @@ impl Breaker {
     pub(super) fn fail(&mut self, now: DateTime<Utc>, longest: TimeDelta, is_silence: bool) {
         let weight = if is_silence { SILENCE } else { 1 };
         self.failures = self.failures.saturating_add(weight);
-        if self.failures < THRESHOLD || self.until.is_some_and(|until| now < until) {
+        if self.failures < THRESHOLD || self.open.is_some_and(|it| it.has(now)) {
             return;
         }
         let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
         self.opened = self.opened.saturating_add(1);
-        self.until = Some(now + (SHORTEST * doubled).min(longest));
+        self.open = Some(Open {
+            since: now,
+            until: now + (SHORTEST * doubled).min(longest),
+        });
     }
 
     /// Whether the last that was heard is a failure.
@@ -73,7 +90,7 @@ impl Breaker {
 
     /// Whether nothing has failed since something succeeded.
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.until.is_none() && self.failures == 0
+        self.open.is_none() && self.failures == 0
     }
 }
 
@@ -116,6 +133,15 @@ mod tests {
         assert_eq!(breaker.admits(at(300)), Admission::Probes);
         breaker.succeed();
         assert_eq!(breaker.admits(at(300)), Admission::All);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_it_open() {
+        let mut breaker = Breaker::default();
+        (0..THRESHOLD).for_each(|_| breaker.fail(at(3_600_000), LONGEST, false));
+        assert_eq!(breaker.admits(at(0)), Admission::Probes);
+        breaker.fail(at(0), LONGEST, false);
+        assert_eq!(breaker.admits(at(1)), Admission::Nothing(at(200)));
     }
 
     #[test]

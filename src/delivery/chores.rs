@@ -21,6 +21,7 @@ pub(super) enum Cause {
 }
 
 /// Disables a webhook, unless somebody has, or something was delivered meanwhile.
+#[tracing::instrument(level = "debug", skip_all, fields(webhook = %id))]
 pub(super) async fn disable<S: Outbox>(
     store: &S,
     id: Uuid,
@@ -67,6 +68,7 @@ pub(super) async fn disable<S: Outbox>(
 }
 
 /// Counts the backlog, and forgets what is past its retention.
+#[tracing::instrument(level = "debug", skip_all)]
 pub(super) async fn housekeeping<S: Outbox>(
     store: &S,
     clock: &dyn Clock,

@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
+use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::line::{Line, Readiness};
@@ -14,33 +16,52 @@ use crate::store::{Claim, Due, Outbox};
 /// webhook has its turn, in whichever of the claims it is.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// A webhook that has failed of late, among those that something may be claimed for.
+struct Suspect {
+    place: usize,
+    /// When a request to it was begun last.
+    tried_at: Option<Instant>,
+    under_way: u32,
+    most: u32,
+}
+
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     /// Claims for these webhooks what there is room for, of what is due.
     pub(super) fn claim_for(&mut self, due: &[Due]) {
         let now = self.dispatcher.now();
         let options = &self.dispatcher.options;
         let mut ready = Vec::new();
+        let mut suspects = Vec::new();
         let mut next = None;
-        // Those who have failed of late get at most half of the room together.
-        let suspicious = self.lines.values().filter(|it| it.breaker.is_suspicious());
-        let under_way: u32 = suspicious.map(|it| it.under_way).sum();
-        let mut left = (options.concurrency / 2).max(1).saturating_sub(under_way);
         let at_rest = Line::default();
         for due in due {
             let line = self.lines.get(&due.webhook).unwrap_or(&at_rest);
             let most = match line.readiness(due, now) {
                 Readiness::Now => u32::MAX,
-                Readiness::Suspicious => left,
-                Readiness::Probes => left.min(options.probes().saturating_sub(line.under_way)),
+                readiness @ (Readiness::Suspicious | Readiness::Probes) => {
+                    let most = match readiness {
+                        Readiness::Probes => options.probes().saturating_sub(line.under_way),
+                        _ => u32::MAX,
+                    };
+                    suspects.push(Suspect {
+                        place: ready.len(),
+                        tried_at: line.tried_at,
+                        under_way: line.under_way,
+                        most,
+                    });
+                    0
+                }
                 Readiness::At(at) => {
                     next = Some(next.map_or(at, |it: chrono::DateTime<_>| it.min(at)));
                     continue;
                 }
             };
-            if most < u32::MAX {
-                left -= most.min(options.probes()).min(left);
-            }
             ready.push((*due, line.under_way, most));
+        }
+        for (place, room) in self.rooms_of(suspects) {
+            if let Some((.., most)) = ready.get_mut(place) {
+                *most = room;
+            }
         }
         if let Some(at) = next {
             self.look_in((at - now).max(TimeDelta::milliseconds(1)));
@@ -78,6 +99,19 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
     }
 
+    /// What those may have at most who have failed of late: half of the room together, shared as the whole room is.
+    /// If they are too many for that, whoever has waited longest comes first: one that has recovered is
+    /// tried soon, however many others swallow their requests.
+    fn rooms_of(&self, mut suspects: Vec<Suspect>) -> impl Iterator<Item = (usize, u32)> {
+        let failing = self.lines.values().filter(|it| it.breaker.is_suspicious());
+        let under_way: u32 = failing.map(|it| it.under_way).sum();
+        let half = (self.dispatcher.options.concurrency / 2).max(1);
+        suspects.sort_by_key(|it| it.tried_at);
+        let wanted: Vec<_> = suspects.iter().map(|it| (it.under_way, it.most)).collect();
+        let rooms = shares(half.saturating_sub(under_way), 0, &wanted);
+        suspects.into_iter().map(|it| it.place).zip(rooms)
+    }
+
     pub(super) fn claim(&mut self, wanted: Vec<(Uuid, u32)>) {
         let it = self.dispatcher;
         let claim = Claim {
@@ -87,10 +121,12 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             turn: self.claims.wrapping_mul(GOLDEN) >> 32,
         };
         self.claims = self.claims.wrapping_add(1);
+        let room: u32 = claim.wanted.iter().map(|(_, room)| room).sum();
+        let span = tracing::debug_span!("claim", webhooks = claim.wanted.len(), room);
         let claiming = async move {
             let answer = it.store.claim(claim.clone()).await;
             Answer::Claimed(claim, answer)
         };
-        self.asking = Some(claiming.boxed());
+        self.asking = Some(claiming.instrument(span).boxed());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::breaker::{Admission, Breaker};
 use super::send::Leased;
@@ -21,6 +22,8 @@ pub(super) struct Line {
     pub(super) waiting: VecDeque<Waiting>,
     /// Whether its server answers so quickly that it is worth it to claim ahead.
     pub(super) is_quick: bool,
+    /// When a request was begun last.
+    pub(super) tried_at: Option<Instant>,
     pub(super) breaker: Breaker,
     /// As the store had it at the last claim, and as it changed since.
     pub(super) health: Health,

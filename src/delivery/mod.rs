@@ -16,6 +16,7 @@ mod patience;
 mod redact;
 mod run;
 mod send;
+mod settling;
 mod share;
 pub mod target;
 pub mod telemetry;

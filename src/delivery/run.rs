@@ -5,17 +5,19 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::chores::housekeeping;
 use super::dispatcher::{Dispatcher, Summary};
 use super::line::Line;
 use super::send::Sent;
+use super::settling::Settled;
 use super::telemetry;
 use super::transport::Transport;
 use crate::store::{Claim, ClaimedBatch, Due, HealthChange, Outbox, Settlement, StoreError, Wake};
@@ -51,13 +53,6 @@ pub(super) enum Answer {
     Claimed(Claim, Result<ClaimedBatch, StoreError>),
 }
 
-/// What was told to the store, and what it said.
-struct Settled {
-    settlements: Vec<Settlement>,
-    health: Vec<(Uuid, HealthChange)>,
-    counted: Result<Vec<bool>, StoreError>,
-}
-
 pub(super) struct Run<'d, S, T> {
     pub(super) dispatcher: &'d Dispatcher<S, T>,
     pub(super) goal: Goal,
@@ -70,11 +65,11 @@ pub(super) struct Run<'d, S, T> {
     pub(super) sending: FuturesUnordered<BoxFuture<'d, Sent>>,
     pub(super) finished: Vec<Settlement>,
     pub(super) health: BTreeMap<Uuid, HealthChange>,
-    settling: Option<BoxFuture<'d, Settled>>,
+    pub(super) settling: Option<BoxFuture<'d, Settled>>,
     /// The webhooks whose health is being told.
-    telling: Vec<Uuid>,
+    pub(super) telling: Vec<Uuid>,
     /// The webhooks whose health was told while the store was asked: its answer may be older.
-    told: Vec<Uuid>,
+    pub(super) told: Vec<Uuid>,
     pub(super) asking: Option<BoxFuture<'d, Answer>>,
     /// Claims to be made one by one, since one of them could not be read.
     alone: Vec<(Uuid, u32)>,
@@ -88,7 +83,9 @@ pub(super) struct Run<'d, S, T> {
     /// How many claims in a row came late.
     pub(super) late: u32,
     /// When to record outcomes again, where the store is away.
-    settle_at: Option<Instant>,
+    pub(super) settle_at: Option<Instant>,
+    /// Whether the last outcomes could not be recorded.
+    pub(super) is_cut_off: bool,
     /// Whether there was more to claim than there was room for.
     pub(super) has_more: bool,
     /// The webhooks that something was last claimed for.
@@ -133,6 +130,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             held_until: None,
             late: 0,
             settle_at: None,
+            is_cut_off: false,
             has_more: false,
             asked: Vec::new(),
             hot: Vec::new(),
@@ -188,7 +186,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                     self.look();
                 }
                 () = until(self.held_until.or(self.look_at)),
-                    if self.asking.is_none() && self.goal != Goal::Finish => {}
+                    if self.asking.is_none() && self.goal != Goal::Finish && !self.is_behind() => {}
                 () = until(self.settle_at) => self.settle_at = None,
                 () = tokio::time::sleep_until(housekeeping_at),
                     if self.keeping.is_none() && self.goal != Goal::Finish => {
@@ -216,7 +214,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     }
 
     /// Something may be due.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         self.look_at = Some(Instant::now());
     }
 
@@ -230,79 +228,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         housekeeping(&it.store, &*it.clock, &it.options).boxed()
     }
 
-    fn start_settling(&mut self) {
-        let is_waiting = self.settle_at.is_some() || self.settling.is_some();
-        if is_waiting || self.finished.is_empty() {
-            return;
-        }
-        let settlements = std::mem::take(&mut self.finished);
-        let health: Vec<_> = std::mem::take(&mut self.health).into_iter().collect();
-        self.telling = health.iter().map(|(id, _)| *id).collect();
-        let it = self.dispatcher;
-        self.settling = Some(
-            async move {
-                let (told, known) = (settlements.clone(), health.clone());
-                let counted = it.store.settle(it.now(), told, known).await;
-                Settled {
-                    settlements,
-                    health,
-                    counted,
-                }
-            }
-            .boxed(),
-        );
-    }
-
-    fn settled(&mut self, settled: Settled) -> Result<(), StoreError> {
-        let telling = std::mem::take(&mut self.telling);
-        match settled.counted {
-            Ok(counted) => {
-                self.failures = 0;
-                self.told.extend(telling);
-                if self.asking.is_none() {
-                    self.forget_told();
-                }
-                let lost = counted.iter().filter(|counts| !**counts).count();
-                if lost > 0 {
-                    metrics::counter!(telemetry::LOST_LEASES).increment(lost as u64);
-                    tracing::info!(
-                        lost,
-                        "outcomes do not count: somebody else has taken over, or the webhook is gone"
-                    );
-                }
-                // What comes after what is over may go.
-                if !self.has_more || self.under_way == 0 {
-                    self.look();
-                } else {
-                    self.look_in(GATHER);
-                }
-            }
-            Err(error) => {
-                let delay = self.failed(&error, "outcomes cannot be recorded")?;
-                self.settle_at = Some(Instant::now() + duration(delay));
-                let newer = std::mem::replace(&mut self.finished, settled.settlements);
-                self.finished.extend(newer);
-                for (id, earlier) in settled.health {
-                    let later = self.health.entry(id).or_default();
-                    *later = earlier.and(*later);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// From now on, what the store says of the health of these webhooks includes what it was told.
-    fn forget_told(&mut self) {
-        for id in std::mem::take(&mut self.told) {
-            if let Some(line) = self.lines.get_mut(&id) {
-                line.has_unsaved_health =
-                    self.health.contains_key(&id) || self.telling.contains(&id);
-            }
-        }
-    }
-
     fn start_asking(&mut self) {
-        if self.asking.is_some() || self.goal == Goal::Finish {
+        if self.asking.is_some() || self.goal == Goal::Finish || self.is_behind() {
             return;
         }
         let now = Instant::now();
@@ -335,6 +262,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             let answer = it.store.due().await;
             Answer::Due(now.elapsed(), answer)
         };
+        let asking = asking.instrument(tracing::debug_span!("due"));
         self.asking = Some(asking.boxed());
     }
 
@@ -387,7 +315,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             } else {
                 due.not_before
             };
-            line.unreadable_until = line.unreadable_until.filter(|until| now < *until);
+            // Also where the clock was set back meanwhile.
+            let is_yet = |until: &DateTime<Utc>| now < *until && *until - now <= UNREADABLE;
+            line.unreadable_until = line.unreadable_until.filter(is_yet);
         }
         self.claim_for(due);
         if self.asking.is_none() {

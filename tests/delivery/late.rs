@@ -220,3 +220,29 @@ async fn a_claim_in_time_ends_the_waiting_for_late_ones() {
     assert!(took < TimeDelta::milliseconds(100), "{took}");
     all_came_once(&stage, 2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_record_outcomes_claims_nothing_more() {
+    let stage = Stage::new(|_, _| status(204));
+    stage.webhook("/a").await;
+    for _ in 0..5000 {
+        stage.submit().await;
+    }
+    let (slow, dispatcher) = over(&stage, |_| Meanwhile::Nothing);
+    slow.forget(true);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        dispatcher.run(stopped).await
+    });
+    sleep(2 * MINUTE).await;
+    // What it had in hand when it heard of that, and nothing again and again
+    let sent = stage.came().len();
+    assert!((1..=256).contains(&sent), "{sent}");
+    slow.forget(false);
+    sleep(MINUTE).await;
+    drop(stop);
+    assert_eq!(running.await.unwrap().unwrap().delivered, 5000);
+    let lost = stage.came().len() - 5000;
+    assert!(lost <= 256, "{lost}");
+}

@@ -40,6 +40,8 @@ struct Seen {
     /// How far the clock has jumped.
     jumped: TimeDelta,
     claims: usize,
+    /// Whether no outcome can be recorded.
+    forgets: bool,
     /// When each event was claimed last, by the clock.
     claimed: BTreeMap<Uuid, Vec<DateTime<Utc>>>,
 }
@@ -66,6 +68,11 @@ impl Slow {
         self.seen.lock().unwrap().claims
     }
 
+    /// From now on, no outcome can be recorded; or it can again.
+    pub fn forget(&self, forgets: bool) {
+        self.seen.lock().unwrap().forgets = forgets;
+    }
+
     /// When an event was claimed.
     pub fn claimed(&self, event: Uuid) -> Vec<DateTime<Utc>> {
         let seen = self.seen.lock().unwrap();
@@ -78,8 +85,23 @@ impl Store for Slow {
 }
 
 impl Outbox for Slow {
-    delegate!(add_webhook put_webhook webhook webhooks remove_webhook due settle);
+    delegate!(add_webhook put_webhook webhook webhooks remove_webhook due);
     delegate!(deliveries attempts redeliver abandon prune backlog);
+
+    async fn settle(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, HealthChange)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        if self.seen.lock().unwrap().forgets {
+            return Err(StoreError::Unavailable {
+                reason: "a row is locked".to_owned(),
+                cause: None,
+            });
+        }
+        self.store.settle(now, settlements, health).await
+    }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
         let before = {

@@ -104,6 +104,46 @@ async fn many_silent_receivers_do_not_keep_one_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_has_recovered_is_tried_however_many_swallow_their_requests() {
+    for silent in [16, 20, 100] {
+        // Given one that fails until all of the others are known not to answer
+        let recovered = tokio::time::Instant::now() + 60 * SECOND;
+        let stage = Stage::with_delay(
+            move |request, _| match request.url.uri().path() {
+                "/well" => status(match tokio::time::Instant::now() {
+                    now if now < recovered => 500,
+                    _ => 204,
+                }),
+                _ => Err(SendError::Timeout("waiting for the response")),
+            },
+            |path| match path {
+                "/well" => SECOND / 100,
+                _ => 15 * SECOND,
+            },
+        );
+        for number in 0..silent {
+            stage.webhook(&format!("/silent{number}")).await;
+        }
+        stage.webhook("/well").await;
+        for _ in 0..100 {
+            stage.submit().await;
+        }
+        let running = stage.start(DispatcherOptions::default());
+        tokio::time::sleep(60 * SECOND).await;
+        let before = stage.came_to("/well").len();
+        tokio::time::sleep(60 * SECOND).await;
+        // Then something is sent to it soon, and when that has arrived, all that is due
+        let since = stage.came_to("/well").len() - before;
+        assert!(since >= 50, "{silent}: {since}");
+        // And none of the others is forgotten
+        for number in 0..silent {
+            assert!(!stage.came_to(&format!("/silent{number}")).is_empty());
+        }
+        drop(running);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn enabled_again_it_is_served_at_once() {
     let stage = Stage::new(|_, count| match count {
         0 => asks_for(503, 86_400),

@@ -1,0 +1,140 @@
+//! What a dispatcher tells of its work, in spans, logs and metrics. In a program of its own, one test at a time: whether
+//! something is to be logged is remembered for all threads.
+
+#[allow(
+    dead_code,
+    reason = "the tests of the dispatcher have more uses for it"
+)]
+#[path = "delivery/stage.rs"]
+mod stage;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use certificate_lifecycle::delivery::{Response, telemetry};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use stage::{Stage, status};
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Everything that is logged, in one text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
+    let _alone = ALONE.lock();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let run = || {
+        runtime.block_on(async {
+            let stage = Stage::new(|_, _| status(410));
+            stage.webhook("/gone").await;
+            stage.submit().await;
+            stage.deliver().await;
+        });
+    };
+    tracing::subscriber::with_default(subscriber, run);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for span in [
+        "due: ",
+        "claim{webhooks=1 room=64}: ",
+        "attempt{webhook=",
+        "settle{deliveries=1 webhooks=1}: ",
+        "disable{webhook=",
+        "housekeeping: ",
+    ] {
+        let is_told = |line: &str| line.contains(span) && line.contains("close time.busy");
+        assert!(log.lines().any(is_told), "{span}: {log}");
+    }
+}
+
+#[test]
+fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
+    let _alone = ALONE.lock();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let run = || {
+        runtime.block_on(async {
+            let stage = Stage::new(|request, count| match (request.url.uri().path(), count) {
+                ("/gone", _) => status(410),
+                ("/a", 0) => Ok(Response {
+                    status: 500,
+                    retry_after: None,
+                    excerpt: request.body.clone(),
+                }),
+                _ => status(204),
+            });
+            stage.webhook("/a").await;
+            stage.webhook("/gone").await;
+            stage.submit().await;
+            stage.deliver().await;
+        });
+    };
+    tracing::subscriber::with_default(subscriber, || metrics::with_local_recorder(&recorder, run));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let snapshot = snapshots.snapshot().into_vec();
+    let metrics = format!("{snapshot:?}");
+    for (name, text) in [("log", &log), ("metrics", &metrics)] {
+        for hidden in ["private.person", "Discretion", "whsec_", "BwcHBwcH", "john"] {
+            assert!(!text.contains(hidden), "{name}: {hidden}: {text}");
+        }
+    }
+    for told in [
+        "attempt{",
+        "status=500",
+        "status=204",
+        "webhook disabled",
+        "number=2",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+    for told in [
+        telemetry::ATTEMPTS,
+        telemetry::ATTEMPT_SECONDS,
+        telemetry::LATENCY_SECONDS,
+        telemetry::DISABLED,
+        telemetry::UNDER_WAY,
+        telemetry::PENDING,
+        telemetry::DEAD,
+        telemetry::OLDEST_SECONDS,
+    ] {
+        assert!(metrics.contains(told), "{told}: {metrics}");
+    }
+}
