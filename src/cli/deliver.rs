@@ -75,7 +75,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 
-    /// Print the numbers at the end as JSON: {"delivered":…,"failed_attempts":…,"dead":…}.
+    /// Print the numbers at the end as JSON: {"delivered":…,"failed_attempts":…,"dead":…}, with
+    /// --until-idle also "pending".
     #[arg(long)]
     json: bool,
 }
@@ -84,8 +85,9 @@ pub(super) struct Args {
 const EXAMPLE: &str = "Example:
   certlife deliver --until-idle --retry-schedule 0s,1s,2s
 
-Exit status: 0 ended as asked; 1 --until-idle is given, and deliveries have died or are kept for a
-webhook that is disabled; 2 the run could not go on; 130 ended at once, by a second Ctrl-C.";
+Exit status: 0 ended as asked; 1 --until-idle is given, and deliveries have died, or are pending since
+their webhook is disabled or it was told to stop; 2 the run could not go on; 130 ended at once, by a
+second Ctrl-C.";
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,26 +111,29 @@ struct Numbers {
     delivered: u64,
     failed_attempts: u64,
     dead: u64,
+    /// With `--until-idle` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<u64>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let bar = spinner();
     args.start_log(&bar);
     let transport = args.sending.transport(args.concurrency)?;
-    let (summary, kept) = block_on(async {
+    let (summary, pending) = block_on(async {
         let engine = args.store.open_existing().await?;
         let store = engine.store();
         args.metrics.map(metrics::serve).transpose()?;
         let summary = deliver(args, store, transport, &bar).await?;
-        let kept = if args.until_idle {
-            tell_kept(store).await?
+        let pending = if args.until_idle {
+            Some(tell_pending(store).await?)
         } else {
-            0
+            None
         };
-        Ok((summary, kept))
+        Ok((summary, pending))
     })?;
-    args.tell(summary)?;
-    let has_failed = args.until_idle && (summary.dead > 0 || kept > 0);
+    args.tell(summary, pending)?;
+    let has_failed = pending.is_some_and(|it| summary.dead > 0 || it > 0);
     Ok(if has_failed {
         Outcome::Refused
     } else {
@@ -177,22 +182,36 @@ async fn deliver(
     summary
 }
 
-/// Says what is pending for webhooks that are disabled: it has not arrived, and nobody waits for it. How much
-/// that is.
-pub(super) async fn tell_kept(store: &AnyStore) -> Result<u64, Failure> {
-    let mut all = 0;
-    for kept in store.backlog().await? {
-        let webhook = store.webhook(kept.webhook).await?;
-        if kept.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled()) {
-            let (id, pending) = (kept.webhook, kept.pending);
-            all += pending;
-            say(&format!(
-                "webhook {id} is disabled, and {pending} pending; certlife webhook show {id} tells why, \
-                 certlife webhook enable --resume {id} goes on"
-            ));
+/// Says what has not arrived: what is pending for webhooks that are disabled, which nobody waits for, and what
+/// is left where the run was told to stop before it was idle. How much that is.
+async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
+    let (mut all, mut left) = (0, 0);
+    for backlog in store.backlog().await? {
+        all += backlog.pending;
+        if !tell_kept(store, &backlog).await? {
+            left += backlog.pending;
         }
     }
+    if left > 0 {
+        say(&format!(
+            "{left} still pending: it was told to stop before nothing was"
+        ));
+    }
     Ok(all)
+}
+
+/// Says so where something is pending for a webhook that is disabled.
+pub(super) async fn tell_kept(store: &AnyStore, backlog: &Backlog) -> Result<bool, Failure> {
+    let webhook = store.webhook(backlog.webhook).await?;
+    let is_kept = backlog.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled());
+    if is_kept {
+        let (id, pending) = (backlog.webhook, backlog.pending);
+        say(&format!(
+            "webhook {id} is disabled, and {pending} pending; certlife webhook show {id} tells why, \
+             certlife webhook enable --resume {id} goes on"
+        ));
+    }
+    Ok(is_kept)
 }
 
 /// Ctrl-C, or what a service manager sends.
@@ -278,7 +297,7 @@ impl Args {
             .try_init();
     }
 
-    fn tell(&self, summary: Summary) -> Result<(), Failure> {
+    fn tell(&self, summary: Summary, pending: Option<u64>) -> Result<(), Failure> {
         let Summary {
             delivered,
             failed,
@@ -291,6 +310,7 @@ impl Args {
                 delivered,
                 failed_attempts: failed,
                 dead,
+                pending,
             })?;
             let _ = output.flush()?;
         } else {

@@ -1,6 +1,9 @@
 //! `certlife redeliver`: what was settled is sent again.
 
+use std::collections::BTreeSet;
+
 use indicatif::{ProgressBar, ProgressStyle};
+use uuid::Uuid;
 
 use super::deliver::tell_kept;
 use super::deliveries::{Filter, View, delivery_id};
@@ -85,9 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         // Who has gone wants no count either, of which the rest would be missing.
         if reader == Reader::Listening {
             run.end();
-            if !args.dry_run && run.count > 0 {
-                tell_kept(engine.store()).await?;
-            }
+            run.tell_kept().await?;
         }
         Ok(outcome)
     })
@@ -100,6 +101,8 @@ struct Run<'a> {
     view: Option<View>,
     bar: ProgressBar,
     count: u64,
+    /// The webhooks of what was redelivered.
+    webhooks: BTreeSet<Uuid>,
 }
 
 impl<'a> Run<'a> {
@@ -118,6 +121,7 @@ impl<'a> Run<'a> {
             view,
             bar,
             count: 0,
+            webhooks: BTreeSet::new(),
         }
     }
 
@@ -171,11 +175,25 @@ impl<'a> Run<'a> {
             return view.show(&page);
         }
         let ids: Vec<_> = deliveries.iter().map(|it| it.id).collect();
+        self.webhooks.extend(deliveries.iter().map(|it| it.webhook));
         if !ids.is_empty() {
             self.count += self.store.redeliver(SystemClock.now(), ids).await?;
             self.bar.set_position(self.count);
         }
         Ok(Reader::Listening)
+    }
+
+    /// Says which of it waits for somebody to enable its webhook.
+    async fn tell_kept(&self) -> Result<(), Failure> {
+        if self.webhooks.is_empty() {
+            return Ok(());
+        }
+        for backlog in self.store.backlog().await? {
+            if self.webhooks.contains(&backlog.webhook) {
+                tell_kept(self.store, &backlog).await?;
+            }
+        }
+        Ok(())
     }
 
     fn end(&self) {

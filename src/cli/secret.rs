@@ -52,6 +52,8 @@ impl Given {
     pub(super) fn read(&self) -> Result<Secret, String> {
         // What is no text begins otherwise, or is no base64: both errors say what would be right.
         let text = self.0.to_string_lossy();
+        // Blanks around the commas of a list.
+        let text = text.trim();
         if text.is_empty() {
             return Err("it is empty; a secret begins with whsec_".to_owned());
         }

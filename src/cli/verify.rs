@@ -13,7 +13,7 @@ use super::show::time;
 use super::table::{Fact, record};
 use super::{Failure, Outcome, say, secret};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::webhook::{Verified, Verifier};
+use certificate_lifecycle::webhook::{Verified, Verifier, VerifyError};
 
 /// Check the signature of a delivery that came, and say what it is.
 ///
@@ -80,15 +80,42 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })?;
     let (_, body) = read(&args.body, "body has")?;
     let now = args.at.unwrap_or_else(|| SystemClock.now());
-    match Verifier::new(secrets).verify(headers.iter(), &body, now) {
+    let verifier = Verifier::new(secrets);
+    match verifier.verify(headers.iter(), &body, now) {
         Ok(verified) => {
             print(&record(facts(&verified, &headers)))?;
             Ok(Outcome::Clean)
         }
         Err(error) => {
             say(&error.to_string());
+            if let Some(hint) = hint(
+                &error,
+                |body| verifier.verify(headers.iter(), body, now).is_ok(),
+                &body,
+            ) {
+                say(&hint);
+            }
             Ok(Outcome::Refused)
         }
+    }
+}
+
+/// What else there is to say of a delivery that does not verify.
+fn hint(error: &VerifyError, fits: impl Fn(&[u8]) -> bool, body: &[u8]) -> Option<String> {
+    match error {
+        VerifyError::TooOld { at, .. } => Some(format!(
+            "one that came long ago is checked as if it were then by --at {}",
+            time(*at)
+        )),
+        VerifyError::NoMatch { .. } => {
+            let line = body.strip_suffix(b"\n")?;
+            let ends = [Some(line), line.strip_suffix(b"\r")];
+            let without_end = ends.into_iter().flatten().any(fits);
+            without_end.then(|| {
+                "without the line break at its end, the body fits: an editor may have added that".to_owned()
+            })
+        }
+        _ => None,
     }
 }
 
@@ -111,13 +138,17 @@ fn read(path: &PathBuf, what: &str) -> Result<(String, Vec<u8>), Failure> {
 
 /// Reads lines of headers, or says what is wrong with one.
 fn parse(text: &[u8]) -> Result<Headers, String> {
+    // Some editors begin each file with a mark that nobody sees.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut headers = Headers::default();
-    let mut is_over = false;
+    let (mut has_begun, mut is_over) = (false, false);
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // As `curl -v` shows what it sends.
+        let line = line.strip_prefix(b"> ").unwrap_or(line);
         let number = at + 1;
-        if line.trim_ascii().is_empty() {
-            is_over = number > 1;
+        if line.trim_ascii().is_empty() || line == b">" {
+            is_over = has_begun;
             continue;
         }
         if is_over {
@@ -126,15 +157,27 @@ fn parse(text: &[u8]) -> Result<Headers, String> {
                  file of its own"
             ));
         }
-        if at == 0 && is_first_line(line) {
+        if !has_begun && is_first_line(line) {
+            has_begun = true;
             continue;
         }
+        has_begun = true;
         // HTTP/2 has the request line as headers of this form, which are no headers.
         if line.starts_with(b":") {
             continue;
         }
         let mut parts = line.splitn(2, |byte| *byte == b':');
         let name = parts.next().and_then(|name| str::from_utf8(name).ok());
+        if let Some(name) = name
+            && is_token(name.trim_end())
+            && name.ends_with([' ', '\t'])
+            && line.contains(&b':')
+        {
+            let name = name.trim_end();
+            return Err(format!(
+                "line {number} has a blank before its colon; expected {name}: and the value"
+            ));
+        }
         let name = name.filter(|name| is_token(name));
         let (Some(name), Some(value)) = (name, parts.next()) else {
             return Err(format!(

@@ -11,6 +11,7 @@ use super::sign::{
     X_WEBHOOK_SIGNATURE, platform_code, standard_code,
 };
 use crate::event::payload::{EventPayload, PayloadError};
+use crate::lifecycle::timestamp::Timestamp;
 
 /// How far an attempt's time may lie from the receiver's clock, either way.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -83,7 +84,8 @@ pub enum VerifyError {
     },
     /// The attempt was sent too long ago: somebody may be repeating it.
     #[error(
-        "the attempt was sent at {at}, more than five minutes before the receiver's clock ({now})"
+        "the attempt was sent at {}, more than five minutes before the receiver's clock ({})",
+        Timestamp::saturating(*.at), Timestamp::saturating(*.now)
     )]
     TooOld {
         /// When it was sent.
@@ -93,7 +95,8 @@ pub enum VerifyError {
     },
     /// The attempt is to be sent in the future.
     #[error(
-        "the attempt was sent at {at}, more than five minutes after the receiver's clock ({now})"
+        "the attempt was sent at {}, more than five minutes after the receiver's clock ({})",
+        Timestamp::saturating(*.at), Timestamp::saturating(*.now)
     )]
     TooNew {
         /// When it was sent.

@@ -125,7 +125,7 @@ fn what_is_pending_arrives_signed_and_in_order() {
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     assert_eq!(
         run.stdout,
-        "{\"delivered\":21,\"failed_attempts\":0,\"dead\":0}\n"
+        "{\"delivered\":21,\"failed_attempts\":0,\"dead\":0,\"pending\":0}\n"
     );
     let mut versions = std::collections::BTreeMap::<String, u64>::new();
     for _ in 0..21 {
@@ -180,7 +180,7 @@ fn a_receiver_that_is_not_well_gets_everything_once_it_takes_it() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert_eq!(
         run.stdout,
-        "{\"delivered\":0,\"failed_attempts\":4,\"dead\":2}\n"
+        "{\"delivered\":0,\"failed_attempts\":4,\"dead\":2,\"pending\":0}\n"
     );
     assert_eq!(listener.shown()["status"], 503);
 }
@@ -324,6 +324,28 @@ fn a_signal_ends_it_when_what_is_under_way_has_arrived() {
         assert_eq!(receiver.requests(), 1);
         assert_eq!(statuses(&store), [2, 1, 0]);
     }
+}
+
+#[test]
+fn who_waits_for_idle_is_told_of_what_is_left_when_it_is_ended_before() {
+    let receiver = Receiver::answering(204, Duration::from_millis(400));
+    let store = pending(Scratch::new(), &receiver.address, 3);
+    let mut running = Running::start(&store, &["--until-idle", "--concurrency", "1", "--json"]);
+    receiver.wait_for_a_request();
+    running.signal("TERM");
+    assert!(running.hears().contains("finishing"));
+    assert_eq!(
+        running.hears(),
+        "certlife: 2 still pending: it was told to stop before nothing was\n"
+    );
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+    let mut numbers = String::new();
+    let stdout = running.child.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut numbers).unwrap();
+    assert_eq!(
+        numbers,
+        "{\"delivered\":1,\"failed_attempts\":0,\"dead\":0,\"pending\":2}\n"
+    );
 }
 
 #[test]

@@ -317,6 +317,9 @@ fn whoever_redelivers_to_a_disabled_webhook_is_told() {
     assert_eq!(run.code, Some(0));
     let told = format!("webhook {ID} is disabled, and 20 pending");
     assert!(run.stderr.contains(&told), "{}", run.stderr);
+    // Of others nothing is said
+    let run = store.run(&["redeliver", "--status", "delivered"], "");
+    assert_eq!(run.stderr, "certlife: 0 redelivered\n");
 }
 
 #[test]

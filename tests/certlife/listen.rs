@@ -185,7 +185,7 @@ fn what_arrives_is_verified_followed_and_summed_up() {
     let (_, told) = listener.interrupt();
     assert_eq!(
         told,
-        "{\"received\":6,\"verified\":5,\"refused\":1,\"duplicates\":1}\n"
+        "{\"received\":6,\"verified\":5,\"refused\":1,\"duplicates\":1,\"as_asked\":0}\n"
     );
 }
 
@@ -258,7 +258,7 @@ fn without_a_secret_it_takes_deliveries_at_their_word_and_says_so() {
     let (_, told) = listener.interrupt();
     assert_eq!(
         told,
-        "{\"received\":2,\"verified\":0,\"refused\":1,\"duplicates\":0}\n"
+        "{\"received\":2,\"verified\":0,\"refused\":1,\"duplicates\":0,\"as_asked\":0}\n"
     );
     let mut listener = Listener::spawn(&[], |line| {
         let url = line.strip_prefix("certlife: listening on ").unwrap();
@@ -297,8 +297,9 @@ fn a_status_is_always_answered_after_the_delay() {
     assert_eq!(listener.deliver(&submitted(1)), 503);
     assert!(start.elapsed() >= std::time::Duration::from_millis(400));
     assert_eq!(listener.post(&[], ""), 503);
-    let (printed, _) = listener.interrupt();
+    let (printed, told) = listener.interrupt();
     assert_eq!(printed.matches("\"status\":503").count(), 2);
+    assert!(told.contains("\"as_asked\":2"), "{told}");
 }
 
 #[test]
@@ -345,6 +346,10 @@ fn nothing_that_is_sent_stops_it() {
     ] {
         listener.raw(nonsense);
     }
+    // Two were deliveries that broke off.
+    for _ in 0..2 {
+        assert!(listener.line().contains("the body broke off"));
+    }
     // Signed by bytes that are no text, and with a body that is none.
     let mut odd = request(
         &[
@@ -363,8 +368,55 @@ fn nothing_that_is_sent_stops_it() {
     assert_eq!(printed, "");
     assert_eq!(
         told,
-        "{\"received\":6,\"verified\":1,\"refused\":5,\"duplicates\":0}\n"
+        "{\"received\":8,\"verified\":1,\"refused\":7,\"duplicates\":0,\"as_asked\":0}\n"
     );
+}
+
+#[test]
+fn a_delivery_that_breaks_off_is_shown_and_counted() {
+    let mut listener = Listener::start(&["--secret", SECRET]);
+    for (rest, told) in [
+        (
+            "content-length: 10\r\n\r\nabc",
+            "the body broke off after 3 bytes: ",
+        ),
+        (
+            "transfer-encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n",
+            "the body broke off after 2 bytes: ",
+        ),
+    ] {
+        listener.raw(format!("POST / HTTP/1.1\r\nhost: x\r\n{rest}").as_bytes());
+        let shown = listener.shown();
+        assert!(
+            shown["error"].as_str().unwrap().starts_with(told),
+            "{shown}"
+        );
+        assert_eq!(
+            (&shown["verified"], &shown["status"]),
+            (&false.into(), &400.into())
+        );
+    }
+    let (_, told) = listener.interrupt();
+    assert!(
+        told.contains("\"received\":2,\"verified\":0,\"refused\":2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_unknown_to_its_application_says_why() {
+    let mut listener = Listener::start(&[]);
+    let (mut headers, body) = attempt(&submitted(7), now());
+    for (name, value) in &mut headers {
+        if *name == "webhook-id" {
+            *value = "a1b2c3d4-e5f6-7890-abcd-ef1234567890".to_owned();
+        }
+    }
+    assert_eq!(listener.post(&headers, &body), 204);
+    let shown = listener.shown();
+    assert!(shown["news"].is_null());
+    let why = shown["unknown"].as_str().unwrap();
+    assert!(why.contains("is not one of application"), "{why}");
 }
 
 #[test]

@@ -146,7 +146,8 @@ fn what_is_wrong_with_a_delivery_is_a_refusal_that_says_so() {
             &headers,
             &body,
             "2026-06-04T10:35:01Z",
-            "the attempt was sent at 2026-06-04 10:30:00 UTC, more than five minutes before",
+            "the attempt was sent at 2026-06-04T10:30:00Z, more than five minutes before the receiver's clock \
+             (2026-06-04T10:35:01Z)",
         ),
         (
             &headers,
@@ -200,6 +201,43 @@ fn what_is_wrong_with_a_delivery_is_a_refusal_that_says_so() {
         "{}",
         now.stderr
     );
+    let remedy = format!("checked as if it were then by --at {AT}\n");
+    assert!(now.stderr.ends_with(&remedy), "{}", now.stderr);
+}
+
+#[test]
+fn a_line_break_that_an_editor_has_added_is_told() {
+    let (headers, body) = Came::event();
+    for (end, is_told) in [("\n", true), ("\r\n", true), ("\n\n", false), (" ", false)] {
+        let run = Came::new(&headers, format!("{body}{end}")).verify_at(&[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert!(run.stderr.contains("fits none"), "{}", run.stderr);
+        let told = run
+            .stderr
+            .contains("without the line break at its end, the body fits");
+        assert_eq!(told, is_told, "{}", run.stderr);
+    }
+    let changed = body.replace("john", "jane");
+    let run = Came::new(&headers, format!("{changed}\n")).verify_at(&[]);
+    assert!(!run.stderr.contains("line break"), "{}", run.stderr);
+}
+
+#[test]
+fn headers_may_come_from_an_editor_or_from_curl() {
+    let (headers, body) = Came::event();
+    let as_sent = headers.lines().flat_map(|it| ["> ", it, "\r\n"]);
+    for headers in [
+        format!("\u{feff}{headers}"),
+        format!("\n\r\n{headers}"),
+        format!("\nPOST /hooks HTTP/1.1\n{headers}\n"),
+        format!(
+            "> POST /hooks HTTP/1.1\r\n{}>\r\n",
+            as_sent.collect::<String>()
+        ),
+    ] {
+        let run = Came::new(&headers, &body).verify_at(&[]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{headers}");
+    }
 }
 
 #[test]
@@ -216,6 +254,7 @@ fn one_of_several_secrets_is_enough_from_arguments_or_the_environment() {
     };
     assert_eq!(by_environment(SECRET).code, Some(0));
     assert_eq!(by_environment(&format!("{OTHER},{SECRET}")).code, Some(0));
+    assert_eq!(by_environment(&format!("{OTHER}, {SECRET} ")).code, Some(0));
     assert_eq!(by_environment(OTHER).code, Some(1));
     let none = came.verify(&["--at", AT]);
     assert_eq!(none.code, Some(2));
@@ -277,6 +316,10 @@ fn what_are_no_headers_is_told_with_its_line() {
         ),
         ("A: b\n: c\n\u{e9}: d\n", "line 3 is no header"),
         ("A b: c\n", "line 1 is no header"),
+        (
+            "A: b\nwebhook-id : c\n",
+            "line 2 has a blank before its colon; expected webhook-id: and the value",
+        ),
         ("HTTP/1.1 200 OK\nPOST / HTTP/1.1\n", "line 2 is no header"),
         (
             "A: b\n\n{}\n",

@@ -159,8 +159,9 @@ impl Args {
                 answer,
             } = arrival;
             let now = SystemClock.now();
-            let finding = receiver.take(&headers, body.as_deref(), now);
-            let text = view.text(now, &headers, body.as_deref(), &finding);
+            let body = body.as_deref();
+            let finding = receiver.take(&headers, body, now);
+            let text = view.text(now, &headers, body, &finding);
             output.text().extend_from_slice(&text);
             let reader = output.flush()?;
             // Whoever sent it may have gone.
@@ -181,10 +182,15 @@ impl Args {
             verified,
             refused,
             duplicates,
+            as_asked,
         } = tally;
         let plural = if duplicates == 1 { "" } else { "s" };
+        let asked = match as_asked {
+            0 => String::new(),
+            count => format!("; {count} answered as --status or --fail asks"),
+        };
         say(&format!(
-            "{received} received, {verified} verified, {refused} refused, {duplicates} duplicate{plural}"
+            "{received} received, {verified} verified, {refused} refused, {duplicates} duplicate{plural}{asked}"
         ));
     }
 }

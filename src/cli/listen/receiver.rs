@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::server::Answer;
-use crate::cli::received::{Headers, LARGEST, Signature};
+use super::server::{Answer, Unread};
+use crate::cli::received::{Headers, Signature};
 use certificate_lifecycle::EventPayload;
 use certificate_lifecycle::webhook::{
     News, Secret, Tracked, Tracker, Verified, Verifier, VerifyError, WEBHOOK_ID,
@@ -37,6 +37,8 @@ pub(super) struct Tally {
     /// What is not to be trusted, or no event.
     pub(super) refused: u64,
     pub(super) duplicates: u64,
+    /// What was answered as `--status` and `--fail` ask.
+    pub(super) as_asked: u64,
 }
 
 /// What a delivery was found to be.
@@ -92,17 +94,23 @@ impl Receiver {
         self.verifier.is_some()
     }
 
-    /// Looks at a delivery; without a body, it was too large.
+    /// Looks at a delivery.
     pub(super) fn take<'a>(
         &mut self,
         headers: &Headers,
-        body: Option<&'a [u8]>,
+        body: Result<&'a [u8], &Unread>,
         now: DateTime<Utc>,
     ) -> Finding<'a> {
         self.tally.received += 1;
         let (judged, would_be) = match body {
-            None => (Err(too_large()), StatusCode::PAYLOAD_TOO_LARGE),
-            Some(body) => match self.judge(headers, body, now) {
+            Err(unread) => (
+                Err(unread.to_string()),
+                match unread {
+                    Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                    Unread::Broken { .. } => StatusCode::BAD_REQUEST,
+                },
+            ),
+            Ok(body) => match self.judge(headers, body, now) {
                 Ok(verified) => (Ok(verified), StatusCode::NO_CONTENT),
                 Err((status, reason)) => (Err(reason), status),
             },
@@ -122,7 +130,7 @@ impl Receiver {
         let taken = judged.ok().filter(|_| answer.status.is_success());
         let news = taken.map(|verified| self.follow(&verified));
         Finding {
-            payload: body.and_then(|body| EventPayload::parse(body).ok()),
+            payload: body.ok().and_then(|it| EventPayload::parse(it).ok()),
             verdict,
             news,
             answer,
@@ -152,14 +160,18 @@ impl Receiver {
         })
     }
 
-    fn answer(&self, would_be: StatusCode, refused: Option<&String>) -> Answer {
-        let (status, reason) = if let Some(status) = self.nerves.status {
-            (status, "as --status asks".to_owned())
+    fn answer(&mut self, would_be: StatusCode, refused: Option<&String>) -> Answer {
+        let asked = if let Some(status) = self.nerves.status {
+            Some((status, "as --status asks"))
         } else if self.nerves.fails(self.tally.received) {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            (status, "as --fail asks".to_owned())
+            Some((StatusCode::INTERNAL_SERVER_ERROR, "as --fail asks"))
         } else {
-            (would_be, refused.cloned().unwrap_or_default())
+            None
+        };
+        self.tally.as_asked += u64::from(asked.is_some());
+        let (status, reason) = match asked {
+            Some((status, reason)) => (status, reason.to_owned()),
+            None => (would_be, refused.cloned().unwrap_or_default()),
         };
         Answer { status, reason }
     }
@@ -186,8 +198,4 @@ impl Nerves {
         let failed = |count: u64| u128::from(count) * u128::from(self.percent) / 100;
         failed(number) > failed(number.saturating_sub(1))
     }
-}
-
-fn too_large() -> String {
-    format!("the body has more than {LARGEST} bytes (1 MiB)")
 }

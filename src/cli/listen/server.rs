@@ -25,10 +25,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// One request that may be a delivery.
 pub(super) struct Arrival {
     pub(super) headers: Headers,
-    /// The body; none where it is larger than [`LARGEST`].
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Result<Vec<u8>, Unread>,
     /// Where the answer goes.
     pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// Why there is no body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unread {
+    #[error("the body has more than {LARGEST} bytes (1 MiB)")]
+    TooLarge,
+    #[error("the body broke off after {read} bytes: {problem}")]
+    Broken { read: usize, problem: String },
 }
 
 /// What is answered.
@@ -78,10 +86,7 @@ async fn respond(
         response.headers_mut().insert(ALLOW, allowed);
         return Ok(response);
     }
-    let body = match read(body).await {
-        Ok(body) => body,
-        Err(broken) => return Ok(text(StatusCode::BAD_REQUEST, &broken.to_string())),
-    };
+    let body = read(body).await;
     let mut headers = Headers::default();
     for (name, value) in &head.headers {
         headers.push(name.as_str(), value.as_bytes());
@@ -102,16 +107,20 @@ async fn respond(
     Ok(text(answer.status, &answer.reason))
 }
 
-/// The whole body; none where it is too large.
-async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
+/// The whole body.
+async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
     let announced = body.size_hint().lower();
     if usize::try_from(announced).map_or(true, |size| size > MOST_READ) {
-        return Ok(None);
+        return Err(Unread::TooLarge);
     }
     let mut bytes = Vec::new();
     let mut count = 0_usize;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
+        let frame = frame.map_err(|error| Unread::Broken {
+            read: count,
+            problem: error.to_string(),
+        })?;
+        let Ok(data) = frame.into_data() else {
             continue;
         };
         count = count.saturating_add(data.len());
@@ -122,7 +131,11 @@ async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
             bytes.extend_from_slice(&data);
         }
     }
-    Ok((count <= LARGEST).then_some(bytes))
+    if count <= LARGEST {
+        Ok(bytes)
+    } else {
+        Err(Unread::TooLarge)
+    }
 }
 
 fn text(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {

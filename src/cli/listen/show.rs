@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::receiver::{Finding, Told, Verdict};
-use super::server::Answer;
+use super::server::{Answer, Unread};
 use crate::cli::received::{Headers, Signature};
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
@@ -26,7 +26,7 @@ impl View {
         self,
         at: DateTime<Utc>,
         headers: &Headers,
-        body: Option<&[u8]>,
+        body: Result<&[u8], &Unread>,
         finding: &Finding<'_>,
     ) -> Vec<u8> {
         if self.json {
@@ -42,7 +42,7 @@ impl View {
         self,
         at: DateTime<Utc>,
         headers: &Headers,
-        body: Option<&[u8]>,
+        body: Result<&[u8], &Unread>,
         finding: &Finding<'_>,
     ) -> Vec<Fact> {
         let mut facts = vec![Fact::word("received at", time(at))];
@@ -52,16 +52,20 @@ impl View {
                 Fact::word("application", payload.uuid().to_string()),
                 Fact::text("title", payload.certificate_title()),
             ]),
-            (None, Some(body)) => facts.push(Fact::word(
+            (None, Ok(body)) => facts.push(Fact::word(
                 "event",
                 format!("none, but {} bytes", body.len()),
             )),
-            (None, None) => {}
+            (None, Err(_)) => {}
         }
         if let Some(at) = headers.sent_at() {
             facts.push(Fact::word("sent at", time(at)));
         }
-        facts.push(Fact::text("verified", in_words(&finding.verdict)));
+        facts.push(match &finding.verdict {
+            // What cannot be read is nothing to verify.
+            Verdict::Refused(why) if body.is_err() => Fact::text("refused", why.clone()),
+            verdict => Fact::text("verified", in_words(verdict)),
+        });
         if let Some(told) = &finding.news {
             facts.push(Fact::text("news", told.in_words()));
         }
@@ -84,7 +88,7 @@ impl View {
         self,
         at: DateTime<Utc>,
         headers: &Headers,
-        body: Option<&[u8]>,
+        body: Result<&[u8], &Unread>,
         finding: &Finding<'_>,
     ) -> Vec<u8> {
         let payload = finding.payload.as_ref();
@@ -101,6 +105,10 @@ impl View {
             }) => (Some(name_of(*news)), Some(*version), missing.as_slice()),
             _ => (None, None, &[][..]),
         };
+        let unknown = match &finding.news {
+            Some(Told::Nothing(why)) => Some(why.as_str()),
+            _ => None,
+        };
         let object = Object {
             at: time(at),
             event: payload.map(|it| it.kind().name()),
@@ -111,6 +119,7 @@ impl View {
             signature,
             error,
             news,
+            unknown,
             version,
             missing,
             status: finding.answer.status.as_u16(),
@@ -121,7 +130,7 @@ impl View {
         };
         // It has no maps with keys that are no strings, and nothing that fails to serialise.
         let mut line = serde_json::to_vec(&object).unwrap_or_default();
-        if let (Some(_), Some(body)) = (payload, body) {
+        if let (Some(_), Ok(body)) = (payload, body) {
             line.pop();
             line.extend_from_slice(b",\"payload\":");
             // A line end that JSON allows is white space between its tokens.
@@ -150,6 +159,9 @@ struct Object<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     news: Option<&'static str>,
+    /// Why nobody can say what it is to its application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
