@@ -51,10 +51,7 @@ pub async fn verify(url: &str, acknowledged: &HashMap<Uuid, Acknowledged>) {
     }
 }
 
-async fn all_is_there(
-    store: impl Directory + Outbox,
-    acknowledged: &HashMap<Uuid, Acknowledged>,
-) {
+async fn all_is_there(store: impl Directory + Outbox, acknowledged: &HashMap<Uuid, Acknowledged>) {
     let engine = Engine::new(store.clone());
     let applications = applications(&engine).await;
     let events: u64 = applications.values().map(AnyApplication::version).sum();
