@@ -241,7 +241,9 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
             stage.deliver().await;
         });
     };
-    tracing::subscriber::with_default(subscriber, || metrics::with_local_recorder(&recorder, run));
+    tracing::subscriber::with_default(subscriber, || {
+        ::metrics::with_local_recorder(&recorder, run)
+    });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let snapshot = snapshots.snapshot().into_vec();
     let metrics = format!("{snapshot:?}");
