@@ -17,6 +17,7 @@ mod guard;
 mod hostile;
 mod http2;
 mod late;
+mod limits;
 mod metrics;
 mod pauses;
 mod requests;
