@@ -12,6 +12,7 @@ mod stage;
 
 mod addresses;
 mod connections;
+mod debug;
 mod fairness;
 mod guard;
 mod hostile;
