@@ -1,7 +1,7 @@
 //! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
 //! `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
 //!
-//! `tests/interop/install` fetches the verifiers once, into target/interop.
+//! `tests/interop/install` fetches the verifiers once, into CARGO_TARGET_TMPDIR/interop.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::*;
-use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret};
+use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret, Secrets};
 use certificate_lifecycle::*;
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -116,22 +116,17 @@ async fn events(store: &MemoryStore, institution: &InstitutionId) -> usize {
     7 * titles.len()
 }
 
-/// What is sent to a receiver with the secret, and with which it is signed.
-async fn deliver(program: &Path, script: &Path, is_same: bool) {
-    let secret = Secret::generate().unwrap();
-    let receiver = Receiver::start(program, script, &secret);
-    let signing = if is_same {
-        secret
-    } else {
-        Secret::generate().unwrap()
-    };
+/// With which status a receiver that knows one secret answers what is signed with these.
+async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets, status: u16) {
+    let receiver = Receiver::start(program, script, known);
     let store = MemoryStore::new();
     let institution = InstitutionId::new("example-university").unwrap();
     let url = format!("http://127.0.0.1:{}/hooks", receiver.port)
         .parse()
         .unwrap();
     let id = Uuid::new_v4();
-    let endpoint = Endpoint::new(url, signing);
+    let mut endpoint = Endpoint::new(url, known.clone());
+    endpoint.secrets = signing;
     let webhook = Webhook::new(id, institution.clone(), endpoint, SystemClock.now());
     assert!(store.add_webhook(webhook).await.unwrap());
     let sent = events(&store, &institution).await;
@@ -156,7 +151,6 @@ async fn deliver(program: &Path, script: &Path, is_same: bool) {
     assert_eq!(deliveries.len(), sent);
     for it in deliveries {
         let attempts = store.attempts(it.id).await.unwrap();
-        let status = if is_same { 204 } else { 401 };
         assert_eq!(
             attempts[0].status,
             Some(status),
@@ -191,6 +185,26 @@ fn refuses_strangers(program: &Path, script: &Path) {
     }
 }
 
+/// It takes what is signed with the secret that it knows, and nothing else.
+async fn accepts(program: &Path, script: &Path) {
+    let (known, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
+    let signing = Secrets::new(known.clone());
+    deliver(program, script, &known, signing, 204).await;
+    deliver(program, script, &known, Secrets::new(other), 401).await;
+}
+
+/// While a secret is replaced, requests carry the signatures of both: whoever knows one of them takes it.
+async fn accepts_while_secrets_rotate(program: &Path, script: &Path) {
+    let [old, new, other] = [(); 3].map(|()| Secret::generate().unwrap());
+    let mut signing = Secrets::new(old.clone());
+    let now = SystemClock.now();
+    let until = now + Secrets::GRACE;
+    signing.rotate(new.clone(), now, until, until);
+    deliver(program, script, &old, signing.clone(), 204).await;
+    deliver(program, script, &new, signing.clone(), 204).await;
+    deliver(program, script, &other, signing, 401).await;
+}
+
 #[test]
 fn the_ten_lines_survive_what_strangers_send() {
     refuses_strangers(Path::new("python3"), &folder().join("platform.py"));
@@ -200,29 +214,27 @@ fn the_ten_lines_survive_what_strangers_send() {
 #[tokio::test]
 async fn ten_lines_of_python_by_the_platforms_guide_accept_it() {
     let script = folder().join("platform.py");
-    deliver(Path::new("python3"), &script, true).await;
-    deliver(Path::new("python3"), &script, false).await;
+    accepts(Path::new("python3"), &script).await;
 }
 
 #[tokio::test]
 async fn ten_lines_of_node_by_the_platforms_guide_accept_it() {
     let script = folder().join("platform.mjs");
-    deliver(Path::new("node"), &script, true).await;
-    deliver(Path::new("node"), &script, false).await;
+    accepts(Path::new("node"), &script).await;
 }
 
 #[tokio::test]
 async fn the_stock_verifier_from_pypi_accepts_it() {
     let python = installed().join("venv/bin/python");
     let script = folder().join("standard.py");
-    deliver(&python, &script, true).await;
-    deliver(&python, &script, false).await;
+    accepts(&python, &script).await;
+    accepts_while_secrets_rotate(&python, &script).await;
 }
 
 #[tokio::test]
 async fn the_stock_verifier_from_npm_accepts_it() {
     // Beside the packages, where Node looks for them.
     let script = installed().join("standard.mjs");
-    deliver(Path::new("node"), &script, true).await;
-    deliver(Path::new("node"), &script, false).await;
+    accepts(Path::new("node"), &script).await;
+    accepts_while_secrets_rotate(Path::new("node"), &script).await;
 }

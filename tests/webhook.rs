@@ -118,6 +118,117 @@ fn the_published_vector_of_standard_webhooks() {
     );
 }
 
+/// The cases of the specification's own test files (`libraries/*/…/webhook_test*`), with their secret, id and body.
+#[test]
+fn the_published_cases_of_standard_webhooks() {
+    const TIME: i64 = 1_614_265_330;
+    const TOLERANCE: i64 = 5 * 60;
+    let verifier = Verifier::new(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap()]);
+    let valid = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    let good = Request {
+        headers: Vec::new(),
+        body: br#"{"test": 2432232314}"#.into(),
+    }
+    .with("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek")
+    .with("webhook-timestamp", "1614265330")
+    .with("webhook-signature", valid);
+    let signed = |signature: &str| good.clone().with("webhook-signature", signature);
+    let wrong = "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=";
+    let with_others = format!("v1,{wrong} v2,{wrong} {valid} v1,{wrong}");
+    let only_others = format!("v1,{wrong} v2,{wrong} v1,{wrong}");
+    // Their id and body are none of ours, which is looked at after the signature.
+    let fits = VerifyError::MalformedHeader {
+        header: "webhook-id",
+        expected: "the id of an event",
+    };
+    let fits_none = VerifyError::NoMatch {
+        header: "webhook-signature",
+    };
+    let no_time = VerifyError::MalformedHeader {
+        header: "webhook-timestamp",
+        expected: "a time in Unix seconds",
+    };
+    let missing = |header| VerifyError::MissingHeader { header };
+    let cases = [
+        ("valid", good.clone(), &fits),
+        ("several signatures", signed(&with_others), &fits),
+        ("several wrong ones", signed(&only_others), &fits_none),
+        (
+            "no id",
+            good.clone().without("webhook-id"),
+            &missing("webhook-id"),
+        ),
+        (
+            "no time",
+            good.clone().without("webhook-timestamp"),
+            &missing("webhook-timestamp"),
+        ),
+        (
+            "a time that is none",
+            good.clone().with("webhook-timestamp", "hello"),
+            &no_time,
+        ),
+        (
+            "no signature",
+            good.clone().without("webhook-signature"),
+            &VerifyError::NoSignature,
+        ),
+        (
+            "an invalid signature",
+            signed("v1,dawfeoifkpqwoekfpqoekf"),
+            &fits_none,
+        ),
+        (
+            "one letter is wrong",
+            signed("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="),
+            &fits_none,
+        ),
+        ("a part of a signature", signed(&valid[..8]), &fits_none),
+        ("no more than its version", signed("v1,"), &fits_none),
+        (
+            "the right one as another version",
+            signed(&valid.replace("v1", "v2")),
+            &fits_none,
+        ),
+        ("without its version", signed(&valid[3..]), &fits_none),
+    ];
+    let now = |seconds| DateTime::from_timestamp(TIME + seconds, 0).unwrap();
+    for (case, request, expected) in cases {
+        let error = request.verify_at(&verifier, now(0)).unwrap_err();
+        assert_eq!(&error, expected, "{case}");
+    }
+    let (at, late, early) = (now(0), now(TOLERANCE + 1), now(-TOLERANCE - 1));
+    let too_old = VerifyError::TooOld { at, now: late };
+    assert_eq!(good.verify_at(&verifier, late).unwrap_err(), too_old);
+    let too_new = VerifyError::TooNew { at, now: early };
+    assert_eq!(good.verify_at(&verifier, early).unwrap_err(), too_new);
+}
+
+#[test]
+fn one_right_signature_among_wrong_ones_is_enough() {
+    let event = &life()[0];
+    let verifier = Verifier::new([secret(1)]);
+    let request = Request::of(event, &[secret(1)]);
+    let signature = |request: &Request| {
+        let found = request.headers.iter();
+        let mut found = found.filter(|(name, _)| name == "webhook-signature");
+        found.next().unwrap().1.clone()
+    };
+    let right = signature(&request);
+    let wrong = signature(&Request::of(event, &[secret(2)]));
+    let other = wrong.replace("v1,", "v2,");
+    let several = format!("{wrong} {other} {right} {wrong}");
+    let request = request.with("webhook-signature", &several);
+    let verified = request.verify(&verifier).unwrap();
+    assert_eq!(verified.event_id, Some(event.id()));
+    let without = request.with("webhook-signature", &format!("{wrong} {other} {wrong}"));
+    let header = "webhook-signature";
+    assert_eq!(
+        without.verify(&verifier),
+        Err(VerifyError::NoMatch { header })
+    );
+}
+
 #[test]
 fn the_platforms_signature_is_keyed_by_the_text_of_the_secret() {
     // As `printf '{"a":1}' | openssl dgst -sha256 -hmac "$SECRET"` prints it.

@@ -19,14 +19,14 @@ const OTHER: &str = "00000000-0000-0000-0000-000000000001";
 const FREELY: [&str; 3] = ["--allow-http", "--allow-target", "127.0.0.1/32"];
 
 /// A receiver that answers what it is told to, and counts.
-struct Receiver {
-    address: String,
+pub(crate) struct Receiver {
+    pub(crate) address: String,
     status: Arc<AtomicU16>,
     requests: Arc<AtomicUsize>,
 }
 
 impl Receiver {
-    fn answering(status: u16, delay: Duration) -> Self {
+    pub(crate) fn answering(status: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let receiver = Self {
             address: listener.local_addr().unwrap().to_string(),
@@ -56,11 +56,11 @@ impl Receiver {
         receiver
     }
 
-    fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    fn wait_for_a_request(&self) {
+    pub(crate) fn wait_for_a_request(&self) {
         while self.requests() == 0 {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -68,7 +68,7 @@ impl Receiver {
 }
 
 /// The body of a request.
-fn read(stream: &mut TcpStream) -> String {
+pub(crate) fn read(stream: &mut TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
@@ -87,29 +87,29 @@ fn read(stream: &mut TcpStream) -> String {
 }
 
 /// A store with a webhook that leads to this address, and so many events for it.
-fn pending(store: Scratch, address: &str, events: u32) -> Scratch {
+pub(crate) fn pending(store: Scratch, address: &str, events: u32) -> Scratch {
     register(&store, &format!("http://{address}/"));
     assert_eq!(store.run(&["apply"], &submits(1..=events)).code, Some(0));
     store
 }
 
-fn register(store: &Scratch, url: &str) {
+pub(crate) fn register(store: &Scratch, url: &str) {
     let header = "Authorization: Bearer hush";
     let add = ["webhook", "add", url, "--id", ID, "--secret", SECRET];
     let added = store.run(&[&add, &FREELY[..], &["--header", header]].concat(), "");
     assert_eq!(added.code, Some(0), "{}", added.stderr);
 }
 
-fn deliver(store: &Scratch, more: &[&str]) -> Run {
+pub(crate) fn deliver(store: &Scratch, more: &[&str]) -> Run {
     store.run(&[&["deliver", "--until-idle"], more].concat(), "")
 }
 
-fn deliver_freely(store: &Scratch, more: &[&str]) -> Run {
+pub(crate) fn deliver_freely(store: &Scratch, more: &[&str]) -> Run {
     deliver(store, &[&FREELY, more].concat())
 }
 
 /// How many deliveries are pending, delivered and dead.
-fn statuses(store: &Scratch) -> [usize; 3] {
+pub(crate) fn statuses(store: &Scratch) -> [usize; 3] {
     let lines = store.run(&["deliveries", "--json"], "").events();
     ["pending", "delivered", "dead"]
         .map(|status| lines.iter().filter(|it| it["status"] == status).count())
@@ -274,13 +274,13 @@ fn a_target_that_is_not_allowed_is_told_with_what_allows_it() {
 }
 
 /// A dispatcher that runs until it is told to end.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Running {
-    fn start(store: &Scratch, more: &[&str]) -> Self {
+    pub(crate) fn start(store: &Scratch, more: &[&str]) -> Self {
         let args = [&["deliver"], &FREELY[..], more].concat();
         let mut child = store
             .certlife(&args)
@@ -290,6 +290,11 @@ impl Running {
             .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self { child, stderr }
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn signal(&self, signal: &str) {

@@ -3,6 +3,12 @@
 //! Renew the golden files after a change with
 //! `SNAPSHOTS=overwrite cargo test --features cli --test certlife`, and read the difference.
 
+#[expect(
+    dead_code,
+    reason = "the dispatcher's tests have other identities as well"
+)]
+#[path = "../delivery/certificates.rs"]
+mod certificates;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
@@ -15,11 +21,14 @@ mod follow;
 mod help;
 mod import;
 mod listen;
+mod minute;
+mod patience;
 mod read;
 #[cfg(unix)]
 mod read_only;
 mod streams;
 mod terminal;
+mod under_way;
 mod validate;
 mod verify;
 mod webhook;

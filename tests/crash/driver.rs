@@ -43,6 +43,8 @@ pub struct Campaign<'s> {
 
 impl<'s> Campaign<'s> {
     pub fn new(url: String, server: Option<&'s Server>) -> Self {
+        // Before the first event, so that there is none that it misses.
+        runtime().block_on(verify::register(&url));
         Self {
             url,
             server,

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, Directory, Filter, ListQuery, Order, PostgresStore, Recorded, SqliteStore,
+    Cursor, DeliveryFilter, DeliveryStatus, Directory, Filter, ListQuery, Order, Outbox,
+    PostgresStore, Recorded, SqliteStore, Webhook,
 };
+use certificate_lifecycle::webhook::{Endpoint, Secret};
 use certificate_lifecycle::{AnyApplication, EventPayload};
+use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::driver::Acknowledged;
@@ -19,6 +22,28 @@ const SAMPLES: usize = 50;
 /// How long the feed may stay behind what is there.
 const BEHIND: Duration = Duration::from_mins(1);
 
+/// Registers the webhook that every event is for.
+pub async fn register(url: &str) {
+    let endpoint = Endpoint::new(
+        "https://hooks.example.com/".parse().unwrap(),
+        Secret::from_key(&[7; 32]).unwrap(),
+    );
+    let webhook = Webhook::new(
+        Uuid::from_u128(7),
+        institution(),
+        endpoint,
+        DateTime::UNIX_EPOCH,
+    );
+    let is_new = match url.strip_prefix("sqlite:") {
+        Some(path) => SqliteStore::open(path).unwrap().add_webhook(webhook).await,
+        None => {
+            let store = PostgresStore::connect(url).await.unwrap();
+            store.add_webhook(webhook).await
+        }
+    };
+    assert!(is_new.unwrap());
+}
+
 pub async fn verify(url: &str, acknowledged: &HashMap<Uuid, Acknowledged>) {
     match url.strip_prefix("sqlite:") {
         Some(path) => all_is_there(SqliteStore::open(path).unwrap(), acknowledged).await,
@@ -26,8 +51,8 @@ pub async fn verify(url: &str, acknowledged: &HashMap<Uuid, Acknowledged>) {
     }
 }
 
-async fn all_is_there(store: impl Directory, acknowledged: &HashMap<Uuid, Acknowledged>) {
-    let engine = Engine::new(store);
+async fn all_is_there(store: impl Directory + Outbox, acknowledged: &HashMap<Uuid, Acknowledged>) {
+    let engine = Engine::new(store.clone());
     let applications = applications(&engine).await;
     let events: u64 = applications.values().map(AnyApplication::version).sum();
     let feed = feed(&engine, events).await;
@@ -76,6 +101,21 @@ async fn all_is_there(store: impl Directory, acknowledged: &HashMap<Uuid, Acknow
             *together.entry(title).or_default() += 1;
         }
     }
+
+    // Each event is delivered once, and nothing that is no event.
+    let mut made = deliveries(&store).await;
+    made.sort_unstable();
+    let mut recorded: Vec<_> = feed
+        .iter()
+        .map(|it| (it.event.uuid(), it.event.version()))
+        .collect();
+    recorded.sort_unstable();
+    assert!(
+        made == recorded,
+        "{} deliveries of {} events, or not the same",
+        made.len(),
+        recorded.len()
+    );
     for (uuid, history) in histories.iter().take(SAMPLES) {
         let read = engine.history(&institution(), *uuid).await.unwrap();
         assert!(read.iter().eq(history.iter().copied()));
@@ -95,6 +135,27 @@ async fn all_is_there(store: impl Directory, acknowledged: &HashMap<Uuid, Acknow
         keys.is_sorted_by(|one, next| one < next),
         "a key was used twice"
     );
+}
+
+/// The application and the version that each delivery tells of; nobody has sent any.
+async fn deliveries(store: &impl Outbox) -> Vec<(Uuid, u64)> {
+    let (mut made, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.deliveries(DeliveryFilter::default(), after, 1000);
+        let page = page.await.unwrap();
+        let Some(last) = page.last() else {
+            return made;
+        };
+        after = Some(last.id);
+        for it in &page {
+            let (webhook, status) = (it.webhook, it.status);
+            assert_eq!(
+                (webhook, status),
+                (Uuid::from_u128(7), DeliveryStatus::Pending)
+            );
+            made.push((it.application, it.version));
+        }
+    }
 }
 
 async fn applications(engine: &Engine<impl Directory>) -> HashMap<Uuid, AnyApplication> {

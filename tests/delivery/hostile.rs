@@ -131,6 +131,26 @@ async fn headers_are_read_up_to_a_limit() {
     }
 }
 
+/// A head with so many headers.
+fn head_with(headers: usize) -> Vec<u8> {
+    let mut head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".to_vec();
+    for number in 1..headers {
+        head.extend_from_slice(format!("X-{number}: a\r\n").as_bytes());
+    }
+    [head, b"\r\n".to_vec()].concat()
+}
+
+#[tokio::test]
+async fn a_hundred_headers_are_read_and_one_more_is_no_response() {
+    let transport = transport();
+    let server = Receiver::answering(head_with(100)).await;
+    let response = answered(&transport, &server.url()).await;
+    assert_eq!(response.status, 200);
+    let server = saying(&head_with(101), Then::Waits).await;
+    broken(&transport, &server.url()).await;
+    server.all_ended().await;
+}
+
 #[tokio::test]
 async fn ordinary_headers_are_within_the_limit() {
     let mut head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".to_vec();
@@ -152,6 +172,32 @@ async fn a_body_that_never_ends_is_read_to_the_limit_and_its_connection_is_given
         let response = answered(&transport, &server.url()).await;
         assert_eq!(response.status, 200);
         assert_eq!(response.excerpt, b"abcd".repeat(Response::EXCERPT / 4));
+        server.all_ended().await;
+    }
+}
+
+#[tokio::test]
+async fn of_a_body_that_stops_on_its_way_16_kib_are_waited_for_and_no_more() {
+    const LIMIT: usize = 16 << 10;
+    let one_of = |bytes: usize| format!("{bytes:x}\r\n{}\r\n", "a".repeat(bytes));
+    let framed = |first: &[u8], second: Option<usize>| -> Vec<u8> {
+        let chunk = |bytes: usize| match first {
+            CHUNKED => one_of(bytes),
+            _ => "a".repeat(bytes),
+        };
+        let more = second.map(chunk).unwrap_or_default();
+        [first, chunk(LIMIT).as_bytes(), more.as_bytes()].concat()
+    };
+    for (head, _) in ENDLESS {
+        // One byte more than is read, and then nothing: nobody waits for what is left.
+        let server = saying(&framed(head, Some(1)), Then::Waits).await;
+        let response = answered(&transport(), &server.url()).await;
+        assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+        server.all_ended().await;
+        // One byte less, and it might be the end.
+        let server = saying(&framed(head, None), Then::Waits).await;
+        let error = send(&hasty(), &server.url()).await.unwrap_err();
+        assert_eq!(error, SendError::Timeout("reading the response"));
         server.all_ended().await;
     }
 }
@@ -236,7 +282,7 @@ fn a_gzip_bomb_is_not_unpacked_and_takes_no_memory() {
     assert_eq!(response.excerpt.len(), Response::EXCERPT);
     assert_eq!(response.excerpt[..2], [0x1f, 0x8b]);
     assert!(memory.bytes_max < 512 << 10, "{memory:?}");
-    // What was not read stayed in the buffers of the system.
+    // What was not read stayed in the buffers of the system. (How much is read, other tests tell to the byte.)
     let written = written.load(Ordering::SeqCst);
     assert!(written < 64 << 20, "{written}");
 }

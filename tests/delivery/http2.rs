@@ -26,6 +26,8 @@ type Answer = http::Response<Either<Full<Bytes>, Endless>>;
 enum Endless {
     Fast,
     Silent,
+    /// After so many bytes.
+    SilentAfter(usize),
 }
 
 impl Body for Endless {
@@ -33,12 +35,16 @@ impl Body for Endless {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match *self {
             Self::Fast => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'a'; 1024]))))),
-            Self::Silent => Poll::Pending,
+            Self::Silent | Self::SilentAfter(0) => Poll::Pending,
+            Self::SilentAfter(bytes) => {
+                *self = Self::Silent;
+                Poll::Ready(Some(Ok(Frame::data(vec![b'a'; bytes].into()))))
+            }
         }
     }
 }
@@ -122,6 +128,40 @@ async fn a_body_that_does_not_come_ends_with_the_deadline() {
     });
     let error = send(&transport, &url_of(&server)).await.unwrap_err();
     assert_eq!(error, SendError::Timeout("reading the response"));
+}
+
+#[tokio::test]
+async fn of_a_body_that_stops_on_its_way_16_kib_are_waited_for_and_no_more() {
+    const LIMIT: usize = 16 << 10;
+    fn stopping(after: usize) -> Answer {
+        http::Response::new(Either::Right(Endless::SilentAfter(after)))
+    }
+    let server_of_more = server(|_, _| stopping(LIMIT + 1)).await;
+    let transport = transport_with(options());
+    let response = answered(&transport, &url_of(&server_of_more)).await;
+    assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+    let server_of_less = server(|_, _| stopping(LIMIT)).await;
+    let hasty = transport_with(HttpOptions {
+        timeout: SHORT,
+        ..options()
+    });
+    let error = send(&hasty, &url_of(&server_of_less)).await.unwrap_err();
+    assert_eq!(error, SendError::Timeout("reading the response"));
+}
+
+#[tokio::test]
+async fn many_short_headers_are_as_many_bytes() {
+    let server = server(|_, _| {
+        let mut response = with("");
+        let short = http::HeaderValue::from_static("a");
+        for _ in 0..101 {
+            response.headers_mut().append("x-short", short.clone());
+        }
+        response
+    })
+    .await;
+    let response = answered(&transport_with(options()), &url_of(&server)).await;
+    assert_eq!(response.status, 200);
 }
 
 #[tokio::test]

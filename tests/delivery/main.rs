@@ -12,13 +12,18 @@ mod stage;
 
 mod addresses;
 mod connections;
+mod debug;
 mod fairness;
 mod guard;
 mod hostile;
 mod http2;
 mod late;
+mod limits;
+mod metrics;
+mod pauses;
 mod requests;
 mod responses;
+mod retention;
 mod schedule;
 mod stalled;
 mod target;

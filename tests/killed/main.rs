@@ -1,7 +1,7 @@
 //! Dispatchers that are killed while they send: two processes of `certlife deliver` on one store, under load.
 //!
-//! Every event arrives, in order for each application, however often one of them is killed with SIGKILL and
-//! started again. `KILLS` says how often, `SEED` repeats the chance of a run as far as it can be repeated.
+//! Every event arrives, in order for each application, however often one of them, or both while a request is under
+//! way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED` repeats the chance of a run as far as it can be repeated.
 
 #[path = "../support/random.rs"]
 mod random;
@@ -20,7 +20,7 @@ use certificate_lifecycle::*;
 use uuid::Uuid;
 
 use random::Random;
-use receiver::Receiver;
+use receiver::{Arrival, Receiver};
 
 /// How often a dispatcher is killed, unless KILLS says otherwise.
 const KILLS: u32 = 12;
@@ -58,7 +58,7 @@ impl Dispatcher {
     }
 
     /// SIGKILL, of a process that is at work.
-    fn kill(mut self) {
+    fn kill(&mut self) {
         assert!(
             self.0.try_wait().unwrap().is_none(),
             "it has ended by itself"
@@ -91,30 +91,38 @@ async fn every_event_arrives_though_dispatchers_on_one_postgresql_are_killed() {
     campaign(store, &address, &mut Random::new("postgres")).await;
 }
 
+/// The paths of the webhooks, and whose they are.
+const WEBHOOKS: [(&str, &str); 3] = [("/one", OURS), ("/two", OURS), ("/three", THEIRS)];
+const OURS: &str = "example-university";
+const THEIRS: &str = "another-university";
+
 async fn campaign<S: Outbox>(store: S, address: &str, random: &mut Random) {
     let kills = std::env::var("KILLS").map_or(KILLS, |it| it.parse().unwrap());
-    let receiver = Receiver::start();
-    let institution = InstitutionId::new("example-university").unwrap();
-    for path in ["one", "two"] {
-        let url = format!("http://127.0.0.1:{}/{path}", receiver.port)
-            .parse()
-            .unwrap();
-        let endpoint = Endpoint::new(url, Secret::generate().unwrap());
-        let webhook = Webhook::new(
-            Uuid::new_v4(),
-            institution.clone(),
-            endpoint,
-            SystemClock.now(),
-        );
+    let secrets = WEBHOOKS.map(|(path, _)| (path, Secret::generate().unwrap()));
+    let receiver = Receiver::start(secrets.clone());
+    for ((path, institution), (_, secret)) in WEBHOOKS.into_iter().zip(secrets) {
+        let url = format!("http://127.0.0.1:{}{path}", receiver.port);
+        let endpoint = Endpoint::new(url.parse().unwrap(), secret);
+        let institution = InstitutionId::new(institution).unwrap();
+        let webhook = Webhook::new(Uuid::new_v4(), institution, endpoint, SystemClock.now());
         assert!(store.add_webhook(webhook).await.unwrap());
     }
     let mut running = [Dispatcher::start(address), Dispatcher::start(address)];
-    let load = tokio::spawn(load(Engine::new(store.clone()), institution));
+    let load = tokio::spawn(load(Engine::new(store.clone())));
+    let mut cut_off = Vec::new();
     for kill in 0..kills {
         let pause = Duration::from_millis(100 + random.below(500));
         tokio::time::sleep(pause).await;
         let which = &mut running[kill as usize % 2];
-        std::mem::replace(which, Dispatcher::start(address)).kill();
+        which.kill();
+        *which = Dispatcher::start(address);
+        if kill % 3 == 0 {
+            // And both, while there is a request that one of them waits for.
+            receiver.hold();
+            running.iter_mut().for_each(Dispatcher::kill);
+            cut_off.extend(receiver.release());
+            running = [Dispatcher::start(address), Dispatcher::start(address)];
+        }
     }
     load.abort();
     assert!(
@@ -134,11 +142,11 @@ async fn campaign<S: Outbox>(store: S, address: &str, random: &mut Random) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     drop(running);
-    check(&store, &receiver).await;
+    check(&store, &receiver, &cut_off).await;
 }
 
 /// Applications that are submitted, taken into processing, and approved.
-async fn load<S: Store>(engine: Engine<S>, institution: InstitutionId) {
+async fn load<S: Store>(engine: Engine<S>) {
     let (john, jane) = (
         Actor::customer("john").unwrap(),
         Actor::administrator("jane").unwrap(),
@@ -146,7 +154,9 @@ async fn load<S: Store>(engine: Engine<S>, institution: InstitutionId) {
     let worker = Actor::system("worker").unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..8_u64 {
-        let (engine, institution) = (engine.clone(), institution.clone());
+        let engine = engine.clone();
+        let institution = if task % 4 == 3 { THEIRS } else { OURS };
+        let institution = InstitutionId::new(institution).unwrap();
         let (john, jane, worker) = (john.clone(), jane.clone(), worker.clone());
         tasks.spawn(async move {
             for number in 1.. {
@@ -170,23 +180,29 @@ async fn load<S: Store>(engine: Engine<S>, institution: InstitutionId) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// All that was recorded has arrived at both webhooks, in order.
-async fn check<S: Outbox>(store: &S, receiver: &Receiver) {
+/// All that was recorded has arrived at the webhooks of its institution, in order and signed; and what a kill
+/// has cut off has arrived again.
+async fn check<S: Outbox>(store: &S, receiver: &Receiver, cut_off: &[Arrival]) {
     let mut events = BTreeMap::new();
     let mut cursor = Cursor::START;
     loop {
         let page = store.feed(cursor, 1000).await.unwrap();
         let Some(last) = page.last() else { break };
         cursor = last.cursor;
-        events.extend(
-            page.iter()
-                .map(|it| (it.event.id(), (it.event.uuid(), it.event.version()))),
-        );
+        events.extend(page.into_iter().map(|it| (it.event.id(), it)));
     }
     assert!(events.len() > 100, "{} events are no load", events.len());
+    assert_eq!(receiver.forged(), [""; 0]);
     let (mut again, mut last) = (0, BTreeMap::<(String, Uuid), u64>::new());
+    let mut times = BTreeMap::<Arrival, u64>::new();
     for (path, event) in receiver.taken() {
-        let (uuid, version) = events[&event];
+        let Recorded {
+            institution, event, ..
+        } = &events[&event];
+        let is_its = WEBHOOKS.contains(&(path.as_str(), institution.as_str()));
+        assert!(is_its, "{institution:?} at {path}");
+        *times.entry((path.clone(), event.id())).or_default() += 1;
+        let (uuid, version) = (event.uuid(), event.version());
         let last = last.entry((path, uuid)).or_default();
         assert!(
             version <= *last + 1,
@@ -196,11 +212,20 @@ async fn check<S: Outbox>(store: &S, receiver: &Receiver) {
         *last = version.max(*last);
     }
     let arrived: u64 = last.values().sum();
-    assert_eq!(arrived, 2 * u64::try_from(events.len()).unwrap());
+    let expected = events.values().map(|it| match it.institution.as_str() {
+        OURS => 2,
+        _ => 1,
+    });
+    assert_eq!(arrived, expected.sum::<u64>());
+    assert!(!cut_off.is_empty() && again > 0);
+    for arrival in cut_off {
+        assert!(times[arrival] > 1, "{arrival:?} has arrived once");
+    }
     let dead = store.backlog().await.unwrap();
     assert!(dead.iter().all(|it| it.dead == 0), "{dead:?}");
     println!(
-        "{} events, {arrived} arrived, {again} of them again",
-        events.len()
+        "{} events, {arrived} arrived, {again} of them again, {} of them surely cut off",
+        events.len(),
+        cut_off.len()
     );
 }

@@ -1,31 +1,55 @@
-//! A receiver that notes what it takes, and refuses some of it at first.
+//! A receiver that verifies and notes what it takes, and refuses some of it at first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
+use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::webhook::{Secret, Verifier};
 use uuid::Uuid;
+
+/// How long a request may be held, and be waited for. Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The path of a webhook and an event that was sent there.
+pub type Arrival = (String, Uuid);
 
 #[derive(Clone)]
 pub struct Receiver {
     pub port: u16,
+    /// By the path of the webhook.
+    verifiers: Arc<HashMap<&'static str, Verifier>>,
     noted: Arc<Mutex<Noted>>,
+    changed: Arc<Condvar>,
 }
 
 #[derive(Default)]
 struct Noted {
-    /// The path and the event, in the order in which they were taken.
-    taken: Vec<(String, Uuid)>,
-    refused: HashSet<(String, Uuid)>,
+    /// In the order in which they were taken.
+    taken: Vec<Arrival>,
+    refused: HashSet<Arrival>,
+    /// What did not verify, and why.
+    forged: Vec<String>,
+    /// Whether what is taken gets no answer for now.
+    is_holding: bool,
+    /// Taken, and not answered yet.
+    held: Vec<Arrival>,
 }
 
 impl Receiver {
-    pub fn start() -> Self {
+    /// For webhooks with these paths and secrets.
+    pub fn start(webhooks: impl IntoIterator<Item = (&'static str, Secret)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let verifiers = webhooks
+            .into_iter()
+            .map(|(path, secret)| (path, Verifier::new([secret])));
         let receiver = Self {
             port: listener.local_addr().unwrap().port(),
+            verifiers: Arc::new(verifiers.collect()),
             noted: Arc::default(),
+            changed: Arc::default(),
         };
         let serving = receiver.clone();
         std::thread::spawn(move || {
@@ -38,8 +62,30 @@ impl Receiver {
         receiver
     }
 
-    pub fn taken(&self) -> Vec<(String, Uuid)> {
+    pub fn taken(&self) -> Vec<Arrival> {
         self.noted.lock().unwrap().taken.clone()
+    }
+
+    pub fn forged(&self) -> Vec<String> {
+        self.noted.lock().unwrap().forged.clone()
+    }
+
+    /// Answers nothing any more, and returns as soon as there is a request that waits for its answer.
+    pub fn hold(&self) {
+        let mut noted = self.noted.lock().unwrap();
+        noted.is_holding = true;
+        let waiting = self
+            .changed
+            .wait_timeout_while(noted, PATIENCE, |noted| noted.held.is_empty());
+        assert!(!waiting.unwrap().1.timed_out(), "nothing is sent any more");
+    }
+
+    /// Answers again; what has waited for its answer until now.
+    pub fn release(&self) -> Vec<Arrival> {
+        let mut noted = self.noted.lock().unwrap();
+        noted.is_holding = false;
+        self.changed.notify_all();
+        std::mem::take(&mut noted.held)
     }
 
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -50,7 +96,7 @@ impl Receiver {
                 return Ok(());
             }
             let path = line.split(' ').nth(1).unwrap().to_owned();
-            let (mut event, mut length) = (None, 0);
+            let (mut headers, mut length) = (Vec::new(), 0);
             loop {
                 line.clear();
                 if reader.read_line(&mut line)? == 0 {
@@ -59,28 +105,44 @@ impl Receiver {
                 let Some((name, value)) = line.trim_end().split_once(':') else {
                     break;
                 };
-                match name.to_ascii_lowercase().as_str() {
-                    "content-length" => length = value.trim().parse().unwrap(),
-                    "webhook-id" => event = value.trim().parse().ok(),
-                    _ => {}
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.trim().parse().unwrap();
                 }
+                headers.push((name.to_owned(), value.to_owned()));
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body)?;
-            let status = self.note(path, event.unwrap());
+            let status = self.take(path, &headers, &body);
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
             reader.get_mut().write_all(answer.as_bytes())?;
         }
     }
 
-    fn note(&self, path: String, event: Uuid) -> &'static str {
+    fn take(&self, path: String, headers: &[(String, String)], body: &[u8]) -> &'static str {
+        let lines = headers.iter().map(|(name, value)| (name, value));
+        let verified = self.verifiers[path.as_str()].verify(lines, body, SystemClock.now());
         let mut noted = self.noted.lock().unwrap();
-        let place = (path, event);
+        let event = match verified.map(|it| it.event_id) {
+            Ok(Some(event)) => event,
+            other => {
+                noted.forged.push(format!("{path}: {other:?}"));
+                return "401 Unauthorized";
+            }
+        };
+        let arrival = (path, event);
         // One in sixteen is refused the first time.
-        if event.as_bytes()[0] < 16 && noted.refused.insert(place.clone()) {
+        if event.as_bytes()[0] < 16 && noted.refused.insert(arrival.clone()) {
             return "500 Internal Server Error";
         }
-        noted.taken.push(place);
+        noted.taken.push(arrival.clone());
+        if noted.is_holding {
+            noted.held.push(arrival);
+            self.changed.notify_all();
+            let released = self
+                .changed
+                .wait_timeout_while(noted, PATIENCE, |it| it.is_holding);
+            drop(released.unwrap());
+        }
         "204 No Content"
     }
 }

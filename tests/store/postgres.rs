@@ -61,6 +61,7 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_application",
         "certlife_event",
         "certlife_idempotency",
+        "certlife_delivery",
     ] {
         let sql = format!("SELECT row_to_json({table})::text FROM {table} ORDER BY 1");
         let found = client.query(&sql, &[]).await.unwrap();

@@ -99,6 +99,11 @@ macro_rules! delegate {
             self.store.due().await
         }
     };
+    (@claim) => {
+        async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+            self.store.claim(claim).await
+        }
+    };
     (@settle) => {
         async fn settle(
             &self,

@@ -8,6 +8,8 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::{Action, Command, Source};
 
 use super::{dump, edit, fresh};
+use crate::harness::Postgres;
+use crate::outbox_world::{Post, hook, in_theirs, of_ours, of_theirs};
 use crate::server::client;
 use crate::world::{act, check, create, id, key, ours, submit, upload};
 
@@ -88,6 +90,42 @@ async fn an_error_at_any_step_leaves_all_or_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_cannot_be_written_takes_its_event_along() {
+    for when in ["BEFORE", "AFTER", "COMMIT"] {
+        // Given a store in which the delivery to one of two webhooks fails
+        let post = Post::<Postgres>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
+        post.done(upload(0)).await;
+        let to_one = format!("NEW.webhook = '{}'", hook(2));
+        let step = "INSERT ON certlife_delivery";
+        let trigger = trigger(when, step, &to_one, "RAISE EXCEPTION 'injected'");
+        edit(&post.harness, &trigger).await;
+        let before = dump(&post.harness).await;
+        // Then nothing happened at all
+        for request in [submit(1), act(0, Action::Fail)] {
+            let answer = post.engine.execute(request).await;
+            assert!(is_injected(&answer), "{trigger}: {answer:?}");
+            assert_eq!(dump(&post.harness).await, before, "{trigger}");
+        }
+        let together = vec![submit(1), act(0, Action::Fail), in_theirs(submit(2))];
+        let answers = post.engine.execute_all(together).await;
+        assert!(answers.iter().all(Result::is_err), "{trigger}: {answers:?}");
+        assert_eq!(dump(&post.harness).await, before, "{trigger}");
+        // And others go on, beside it and after it
+        let beside = vec![submit(4), in_theirs(submit(5))];
+        let answers = post.engine.execute_many(beside).await;
+        assert!(is_injected(&answers[0]), "{trigger}: {answers:?}");
+        assert!(answers[1].is_ok(), "{trigger}: {answers:?}");
+        edit(&post.harness, "DROP TRIGGER fault ON certlife_delivery").await;
+        post.done(submit(1)).await;
+        post.done(act(0, Action::Fail)).await;
+        for number in [1, 2] {
+            assert_eq!(post.made(number).await, [(0, 1), (0, 2), (1, 1)], "{when}");
+        }
+        assert_eq!(post.made(3).await, [(5, 1)], "{when}");
+    }
+}
+
 /// Twenty commands at once beside the doomed one: all of them are carried out.
 async fn neighbours_go_on(engine: &Engine<PostgresStore>, step: &str) {
     let mut calls = Vec::new();
@@ -146,7 +184,7 @@ async fn a_hang_at_any_step_leaves_all_or_nothing() {
 }
 
 /// Waits until nothing is under way in the schema.
-async fn quiet(schema: &crate::harness::Postgres) {
+async fn quiet(schema: &Postgres) {
     let client = client(schema.url()).await;
     // Whoever writes holds a lock on the table that this one does not get beside it.
     let sql = "BEGIN; LOCK TABLE certlife_application, certlife_event IN EXCLUSIVE MODE; COMMIT";

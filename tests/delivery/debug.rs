@@ -1,0 +1,95 @@
+//! What `{:?}` shows of webhooks and of who serves them: neither secrets nor the values of their headers.
+
+use std::fmt::Debug;
+
+use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::store::*;
+use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Secrets};
+use chrono::TimeDelta;
+
+use crate::sending;
+use crate::stage::{Stage, status};
+
+const HEADER: &str = "Bearer t0ken";
+
+fn secret(byte: u8) -> Secret {
+    Secret::from_key(&[byte; 32]).unwrap()
+}
+
+/// Shows nothing that is secret, however it is printed; what it shows.
+#[track_caller]
+fn discreet(shown: &dyn Debug) -> String {
+    let texts = [format!("{shown:?}"), format!("{shown:#?}")];
+    for text in &texts {
+        for secret in [secret(7), secret(8)] {
+            let hidden = secret.expose().strip_prefix("whsec_").unwrap();
+            assert!(!text.contains(hidden), "{text}");
+        }
+        assert!(!text.contains("t0ken"), "{text}");
+        // As numbers, on one line or on many.
+        let joined: String = text.split_whitespace().collect();
+        for hidden in ["7,7,7,7", "8,8,8,8"] {
+            assert!(!joined.contains(hidden), "{text}");
+        }
+    }
+    texts.concat()
+}
+
+/// One with a header of its own, whose secret is being replaced.
+fn endpoint(stage: &Stage) -> Endpoint {
+    let url = "https://example.com/hooks".parse().unwrap();
+    let mut endpoint = Endpoint::new(url, secret(7));
+    let until = stage.now() + Secrets::GRACE;
+    endpoint
+        .secrets
+        .rotate(secret(8), stage.now(), until, until);
+    endpoint.headers = CustomHeaders::new([("Authorization", HEADER)]).unwrap();
+    endpoint
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_secrets_nor_headers_are_shown() {
+    let stage = Stage::new(|_, _| status(204));
+    let endpoint = endpoint(&stage);
+    let id = stage.register(endpoint.clone()).await;
+    let webhook = stage.store.webhook(id).await.unwrap().unwrap();
+    stage.submit().await;
+    // What it shows is what somebody would look for.
+    assert!(discreet(&endpoint.headers).contains("authorization"));
+    assert!(discreet(&endpoint.secrets).contains("whsec_…"));
+    assert!(discreet(&endpoint).contains("https://example.com/hooks"));
+    assert!(discreet(&webhook).contains(&id.to_string()));
+    discreet(&secret(7));
+    let claim = Claim {
+        now: stage.now(),
+        lease: TimeDelta::seconds(20),
+        wanted: vec![(id, 1)],
+        turn: 0,
+    };
+    let claimed = stage.store.claim(claim).await.unwrap();
+    assert!(discreet(&claimed).contains("deliveries"));
+    // And so do those that hold it
+    let options = DispatcherOptions::default();
+    assert!(discreet(&options).contains("concurrency"));
+    assert!(discreet(&stage.store).contains(&id.to_string()));
+    let dispatcher = stage.dispatcher(options.clone());
+    assert!(discreet(&dispatcher).contains("concurrency"));
+    let dispatcher = stage.dispatcher_with(options, sending::transport());
+    assert!(discreet(&dispatcher).contains("concurrency"));
+    // And what is sent
+    let _ = stage.deliver().await;
+    let came = stage.came().pop().unwrap();
+    assert_eq!(came.header("authorization"), HEADER);
+    assert!(discreet(&came.request).contains("authorization"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_about_headers_and_secrets_do_not_repeat_them() {
+    let wrong = CustomHeaders::new([("Authorization", "Bearer t0ken\n")]).unwrap_err();
+    discreet(&wrong);
+    assert!(!wrong.to_string().contains("t0ken"), "{wrong}");
+    let text = secret(7).expose().replace("whsec_", "whsec-");
+    let wrong = text.parse::<Secret>().unwrap_err();
+    discreet(&wrong);
+    assert!(!wrong.to_string().contains(&text[6..]), "{wrong}");
+}
