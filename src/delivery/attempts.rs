@@ -182,6 +182,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             event_id: sent.event_id,
             attempts: sent.attempts,
             answer: &sent.answer,
+            error: sent.attempted.error.as_deref(),
             now: sent.now,
             health: line.health,
             opened: line.breaker.opened(),

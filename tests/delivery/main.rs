@@ -5,6 +5,7 @@
 mod delegate;
 
 mod certificates;
+mod log;
 mod receiver;
 mod sending;
 mod slow;
@@ -13,6 +14,7 @@ mod stage;
 mod addresses;
 mod connections;
 mod fairness;
+mod farewell;
 mod guard;
 mod hostile;
 mod http2;

@@ -1,7 +1,5 @@
 //! What is sent, and what is kept of it.
 
-use std::sync::{Arc, Mutex};
-
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
@@ -9,6 +7,7 @@ use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Verifier};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use crate::log::Log;
 use crate::stage::{Came, Stage, status};
 
 fn secret(byte: u8) -> Secret {
@@ -171,6 +170,36 @@ async fn errors_are_kept_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_is_kept_short_and_without_what_is_secret_or_personal() {
+    let stage = Stage::new(|request, _| {
+        let mut said = String::from_utf8(request.body.clone()).unwrap();
+        said.push_str(" Bearer t0ken-t0ken ");
+        said.push_str(&"é".repeat(3000));
+        Err(SendError::Broken(said))
+    });
+    let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
+    endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken-t0ken")]).unwrap();
+    stage.register(endpoint).await;
+    stage.submit().await;
+    stage.deliver().await;
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let errors = attempts.iter().map(|it| it.error.clone().unwrap());
+    let all: Vec<_> = errors.chain(delivery.reason.clone()).collect();
+    assert_eq!(all.len(), 11);
+    for error in all {
+        assert!(error.contains("the connection failed: {"), "{error}");
+        assert!(error.ends_with("éé…"), "{error}");
+        assert!(error.len() <= 600, "{error}");
+        for hidden in ["private.person", "Discretion", "t0ken"] {
+            assert!(!error.contains(hidden), "{hidden}: {error}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_test_event_is_sent_once_also_to_a_webhook_that_is_disabled() {
     let stage = Stage::new(|_, _| status(500));
     let webhook = stage.webhook("/a").await;
@@ -192,30 +221,9 @@ async fn a_test_event_is_sent_once_also_to_a_webhook_that_is_disabled() {
     );
 }
 
-/// Everything that is logged, in one text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
     let recorder = metrics_util::debugging::DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -241,8 +249,10 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
             stage.deliver().await;
         });
     };
-    tracing::subscriber::with_default(subscriber, || metrics::with_local_recorder(&recorder, run));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    tracing::subscriber::with_default(log.subscriber(), || {
+        metrics::with_local_recorder(&recorder, run)
+    });
+    let log = log.text();
     let snapshot = snapshots.snapshot().into_vec();
     let metrics = format!("{snapshot:?}");
     for (name, text) in [("log", &log), ("metrics", &metrics)] {

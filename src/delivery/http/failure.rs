@@ -46,6 +46,10 @@ impl ConnectFailure {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                 "no authority that is trusted here has issued its certificate".to_owned()
             }
+            // What names it has instead is the server's to say, at any length.
+            Some(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => "its certificate is for other names".to_owned(),
             Some(rustls::Error::InvalidCertificate(error)) => {
                 format!("its certificate is refused: {error}")
             }
@@ -99,12 +103,33 @@ pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
 }
 
 fn message(host: &str, error: &(dyn Error + 'static)) -> String {
-    let mut message = format!("{host}: {error}");
-    for cause in causes(error) {
+    let mut message = host.to_owned();
+    for error in std::iter::once(error).chain(causes(error)) {
         message.push_str(": ");
-        message.push_str(&cause.to_string());
+        message.push_str(&words(error));
     }
     message
+}
+
+/// What an error says, without what the server says: the farewell of an HTTP/2 server has room for a text, and
+/// h2 repeats it.
+fn words(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<h2::Error>() {
+        Some(error) if let Some(reason) = error.reason() => {
+            let what = if error.is_go_away() {
+                "connection"
+            } else {
+                "request"
+            };
+            let who = if error.is_remote() {
+                "by the server"
+            } else {
+                "here"
+            };
+            format!("the {what} was ended {who}: {reason}")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What caused an error, and what caused that.
