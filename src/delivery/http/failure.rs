@@ -97,6 +97,18 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     }
 }
 
+/// Whether the server says that it has done nothing about the request, which so may be repeated (RFC 9113, section
+/// 8.7): it has refused it, or has ended its connection in good order before it came to it. h2 tells the latter
+/// only to requests that are newer than the last one that the server has looked at.
+pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
+    let mut said = causes(error).filter_map(|it| it.downcast_ref::<h2::Error>());
+    said.any(|it| {
+        let is_farewell = it.is_go_away() && it.reason() == Some(h2::Reason::NO_ERROR);
+        let is_refusal = it.is_reset() && it.reason() == Some(h2::Reason::REFUSED_STREAM);
+        it.is_remote() && (is_farewell || is_refusal)
+    })
+}
+
 /// Why a response was not read to its end.
 pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
     SendError::Broken(message(host, error))
