@@ -18,6 +18,9 @@ use super::telemetry;
 use super::transport::{SendError, Transport};
 use crate::store::{Claim, ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
 
+/// Why a delivery is dead of which no request can be made.
+const UNSENDABLE: &str = "what is stored cannot be sent";
+
 /// How often the store is told that a webhook is well.
 const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
@@ -55,8 +58,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                     continue;
                 }
                 (_, Err(problem)) => {
-                    let reason = format!("what is stored cannot be sent: {problem}");
-                    tracing::error!(delivery = %claimed.id, reason, "dead");
+                    // Stores are to quote nothing; the log does not rely on it.
+                    tracing::error!(delivery = %claimed.id, reason = UNSENDABLE, "dead");
+                    let reason = format!("{UNSENDABLE}: {problem}");
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
                     self.summary.dead += 1;
                     self.finished.push(settlement(Verdict::Dead { reason }));
@@ -180,6 +184,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             event_id: sent.event_id,
             attempts: sent.attempts,
             answer: &sent.answer,
+            error: sent.attempted.error.as_deref(),
             now: sent.now,
             health: line.health,
             opened: line.breaker.opened(),

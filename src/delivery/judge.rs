@@ -24,6 +24,8 @@ pub(super) struct Tried<'a> {
     /// How many attempts there were before.
     pub(super) attempts: u32,
     pub(super) answer: &'a Result<Response, SendError>,
+    /// What went wrong, as it is kept.
+    pub(super) error: Option<&'a str>,
     /// When the answer came.
     pub(super) now: DateTime<Utc>,
     /// How the webhook was until then.
@@ -67,7 +69,7 @@ pub(super) fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// What went wrong, if something did.
+/// What went wrong, if something did; to be kept only without what is private.
 pub(super) fn error(answer: &Result<Response, SendError>) -> Option<String> {
     match answer {
         Ok(response) if is_success(response.status) => None,
@@ -130,7 +132,7 @@ impl Tried<'_> {
             None => Verdict::Dead {
                 reason: format!(
                     "all {failed} attempts failed; the last one: {}",
-                    error(self.answer).unwrap_or_default()
+                    self.error.unwrap_or_default()
                 ),
             },
         }

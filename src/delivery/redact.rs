@@ -1,4 +1,4 @@
-//! What is kept of a response: nothing secret, nothing personal.
+//! What is kept of an attempt: nothing secret, nothing personal.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -12,6 +12,9 @@ use crate::webhook::Endpoint;
 /// What stands for what was taken out.
 const REDACTED: &str = "[redacted]";
 
+/// What stands for the rest of an error.
+const ELLIPSIS: &str = "…";
+
 /// How much of it must stand at the end for it to be taken for the beginning of what is cut off there, in
 /// bytes.
 const SHORTEST_CUT: usize = 4;
@@ -19,43 +22,75 @@ const SHORTEST_CUT: usize = 4;
 /// The shortest part of a header's value that is taken out by itself, in bytes.
 const SHORTEST_PART: usize = 8;
 
-/// The beginning of a response's body as text, without what the request told it: a server may well send that
-/// back. None where there is nothing.
-pub(super) fn excerpt(
-    bytes: &[u8],
-    event: &Event,
-    endpoint: &Endpoint,
-    signatures: &[HeaderValue],
-) -> Option<String> {
-    let text = String::from_utf8_lossy(whole(bytes));
-    if text.is_empty() {
-        return None;
-    }
-    let mut told = Told::of(&text);
-    let details = event.details();
-    let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
-    for secret in secrets.chain([endpoint.secrets.current()]) {
-        told.find(secret.expose());
-        told.find(secret.expose().trim_start_matches("whsec_"));
-    }
-    let custom = endpoint.headers.iter().map(|(_, value)| value);
-    for value in custom.chain(signatures) {
-        let value = value.to_str().unwrap_or_default();
-        told.find(value);
-        // The token without its scheme, the password without its user.
-        let parts = value.split([' ', ',', ';', ':', '=']);
-        for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
-            told.find(part);
+/// How long an error is that is kept, in bytes.
+const LONGEST_ERROR: usize = 512;
+
+/// What an attempt tells its server, and what nothing that is kept of the attempt repeats: a server may well send
+/// it back.
+pub(super) struct Private<'a> {
+    pub(super) event: &'a Event,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) signatures: &'a [HeaderValue],
+}
+
+impl Private<'_> {
+    /// The beginning of a response's body as text, without what is private. None where there is nothing.
+    pub(super) fn excerpt(&self, bytes: &[u8]) -> Option<String> {
+        let text = String::from_utf8_lossy(whole(bytes));
+        if text.is_empty() {
+            return None;
         }
+        let rest = self.find_in(&text).taken_out(&text);
+        Some(shortened(rest, Response::EXCERPT, ""))
     }
-    told.find(details.applicant_email().as_str());
-    told.find(details.certificate_title().as_str());
-    match event.body() {
-        EventBody::Rejected { rejection_reason } => told.find(rejection_reason.as_str()),
-        EventBody::Failed { error, .. } => told.find(error.as_str()),
-        _ => {}
+
+    /// What went wrong, without what is private: words of ours, and who knows whose.
+    pub(super) fn error(&self, text: &str) -> String {
+        // What is far beyond its end need not be looked at.
+        let text = text.get(..text.floor_char_boundary(Response::EXCERPT));
+        let text = text.unwrap_or_default();
+        let rest = self.find_in(text).taken_out(text);
+        shortened(rest, LONGEST_ERROR, ELLIPSIS)
     }
-    Some(told.taken_out(&text))
+
+    /// Where it stands in a text.
+    fn find_in(&self, text: &str) -> Told {
+        let mut told = Told::of(text);
+        let endpoint = self.endpoint;
+        let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
+        for secret in secrets.chain([endpoint.secrets.current()]) {
+            told.find(secret.expose());
+            told.find(secret.expose().trim_start_matches("whsec_"));
+        }
+        let custom = endpoint.headers.iter().map(|(_, value)| value);
+        for value in custom.chain(self.signatures) {
+            let value = value.to_str().unwrap_or_default();
+            told.find(value);
+            // The token without its scheme, the password without its user.
+            let parts = value.split([' ', ',', ';', ':', '=']);
+            for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
+                told.find(part);
+            }
+        }
+        let details = self.event.details();
+        told.find(details.applicant_email().as_str());
+        told.find(details.certificate_title().as_str());
+        match self.event.body() {
+            EventBody::Rejected { rejection_reason } => told.find(rejection_reason.as_str()),
+            EventBody::Failed { error, .. } => told.find(error.as_str()),
+            _ => {}
+        }
+        told
+    }
+}
+
+/// The text, or so many bytes of it at most, with that for the rest.
+fn shortened(mut text: String, most: usize, rest: &str) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most - rest.len()));
+        text.push_str(rest);
+    }
+    text
 }
 
 /// The bytes without the part of a letter at their end: what stands before it may be the beginning of what is cut
@@ -105,7 +140,7 @@ impl Told {
         }
     }
 
-    /// The text without all that, no longer than an excerpt may be.
+    /// The text without all that.
     fn taken_out(mut self, text: &str) -> String {
         self.places.sort_by_key(|it| it.start);
         let mut rest = String::with_capacity(text.len());
@@ -118,11 +153,6 @@ impl Told {
             from = from.max(place.end);
         }
         rest.push_str(text.get(from..).unwrap_or_default());
-        let end = (0..=Response::EXCERPT).rev();
-        let end = { end }.find(|it| rest.is_char_boundary(*it));
-        if rest.len() > Response::EXCERPT {
-            rest.truncate(end.unwrap_or_default());
-        }
         rest
     }
 }
@@ -157,7 +187,7 @@ fn forms(what: &str) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, Told, whole};
+    use super::{ELLIPSIS, LONGEST_ERROR, Response, Told, shortened, whole};
 
     fn without(text: &str, what: &str) -> String {
         without_all(text, &[what])
@@ -168,7 +198,19 @@ mod tests {
         for what in what {
             told.find(what);
         }
-        told.taken_out(text)
+        shortened(told.taken_out(text), Response::EXCERPT, "")
+    }
+
+    #[test]
+    fn an_error_is_cut_between_letters_and_says_so() {
+        for (length, text) in [(512, "é".repeat(256)), (512, "e".repeat(512))] {
+            assert_eq!(shortened(text.clone(), LONGEST_ERROR, ELLIPSIS), text);
+            assert_eq!(text.len(), length);
+        }
+        let cut = shortened("é".repeat(257), LONGEST_ERROR, ELLIPSIS);
+        assert_eq!(cut, format!("{}…", "é".repeat(254)));
+        let cut = shortened("e".repeat(5000), LONGEST_ERROR, ELLIPSIS);
+        assert_eq!(cut, format!("{}…", "e".repeat(509)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::judge::error;
 use super::options::DispatcherOptions;
-use super::redact::excerpt;
+use super::redact::Private;
 use super::transport::{Outgoing, Response, SendError, Transport};
 use crate::lifecycle::event::Event;
 use crate::store::{Attempted, Clock, DeliveryId, Webhook};
@@ -101,15 +101,17 @@ pub(super) async fn send<T: Transport>(
     let answer = answer.unwrap_or(Err(SendError::Timeout("sending")));
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let response = answer.as_ref().ok();
+    let private = Private {
+        event: &event,
+        endpoint: &webhook.endpoint,
+        signatures: &signatures,
+    };
     let attempted = Attempted {
         at,
         milliseconds,
         status: response.map(|it| it.status),
-        error: error(&answer),
-        excerpt: response.and_then(|it| {
-            let endpoint = &webhook.endpoint;
-            excerpt(&it.excerpt, &event, endpoint, &signatures)
-        }),
+        error: error(&answer).map(|it| private.error(&it)),
+        excerpt: response.and_then(|it| private.excerpt(&it.excerpt)),
     };
     span.in_scope(|| match &attempted.error {
         None => tracing::debug!(status = attempted.status, milliseconds, "delivered"),

@@ -83,13 +83,15 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 /// The one part of IPv6 that is given out as global unicast.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// What is not the public Internet; the first that fits gives the name.
+/// What is not the public Internet; the first that fits gives the name. One address is of the public Internet by the
+/// registries, but not on the machines of a cloud: Azure answers it on every one of them, with what it tells them alone.
 #[rustfmt::skip]
-const SPECIAL_V4: [(Ipv4Net, &str); 20] = [
+const SPECIAL_V4: [(Ipv4Net, &str); 21] = [
     (v4([0, 0, 0, 0], 8), "this network (RFC 791)"),
     (v4([10, 0, 0, 0], 8), "private (RFC 1918)"),
     (v4([100, 64, 0, 0], 10), "shared by a carrier's customers (RFC 6598)"),
     (v4([127, 0, 0, 0], 8), "loopback (RFC 1122)"),
+    (v4([168, 63, 129, 16], 32), "a cloud's own (Azure WireServer), which serves metadata"),
     (v4([169, 254, 169, 254], 32), "link-local (RFC 3927), where clouds serve metadata"),
     (v4([169, 254, 0, 0], 16), "link-local (RFC 3927)"),
     (v4([172, 16, 0, 0], 12), "private (RFC 1918)"),

@@ -2,6 +2,7 @@
 //!
 //! Each has one fallible constructor; serde goes through it too.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -22,6 +23,11 @@ impl InvalidValue {
     pub(crate) const fn new(field: &'static str, violation: Violation) -> Self {
         Self { field, violation }
     }
+
+    /// The field and the rule that it breaks, without what was found: for what keeps nothing personal.
+    pub(crate) fn without_value(&self) -> String {
+        format!("{} {}", self.field, self.violation.rule())
+    }
 }
 
 /// The rule of the contract that a value breaks. Values are shortened where they are long.
@@ -29,7 +35,7 @@ impl InvalidValue {
 #[non_exhaustive]
 pub enum Violation {
     /// Fewer than 1 or more than `max` characters (Unicode scalar values).
-    #[error("must have 1 to {max} characters, but has {length}")]
+    #[error("{}, but has {length}", self.rule())]
     Length {
         /// The most characters that the field may have.
         max: usize,
@@ -37,19 +43,19 @@ pub enum Violation {
         length: usize,
     },
     /// Nothing but white space.
-    #[error("must not be only white space, but is {value:?}")]
+    #[error("{}, but is {value:?}", self.rule())]
     Blank {
         /// What was found.
         value: String,
     },
     /// A control character (Unicode category Cc) where none may stand.
-    #[error("must not contain control characters, but is {value:?}")]
+    #[error("{}, but is {value:?}", self.rule())]
     ControlCharacter {
         /// What was found.
         value: String,
     },
     /// Not an e-mail address.
-    #[error("must be a valid e-mail address such as john@example.com, but is {value:?} ({reason})")]
+    #[error("{}, but is {value:?} ({reason})", self.rule())]
     NotAnAddress {
         /// What was found.
         value: String,
@@ -57,31 +63,49 @@ pub enum Violation {
         reason: String,
     },
     /// A number outside 1 to 2⁵³ − 1.
-    #[error("must be {}, but is {value}", ApplicationId::RULE)]
+    #[error("{}, but is {value}", self.rule())]
     OutOfRange {
         /// What was found.
         value: u64,
     },
     /// Not the contract's form of a moment.
-    #[error("must be a UTC time in whole seconds such as 2026-06-04T10:30:00Z, but is {value:?}")]
+    #[error("{}, but is {value:?}", self.rule())]
     NotATimestamp {
         /// What was found.
         value: String,
     },
     /// A moment that RFC 3339 cannot write.
-    #[error("must lie in the years 0000 to 9999 in UTC, but lies in the year {year}")]
+    #[error("{}, but lies in the year {year}", self.rule())]
     YearOutOfRange {
         /// The year in UTC.
         year: i64,
     },
     /// Not the contract's form of a UUID.
-    #[error(
-        "must be a lower-case, hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15, but is {value:?}"
-    )]
+    #[error("{}, but is {value:?}", self.rule())]
     NotAUuid {
         /// What was found.
         value: String,
     },
+}
+
+impl Violation {
+    /// The rule alone.
+    fn rule(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Length { max, .. } => return format!("must have 1 to {max} characters").into(),
+            Self::Blank { .. } => "must not be only white space",
+            Self::ControlCharacter { .. } => "must not contain control characters",
+            Self::NotAnAddress { .. } => "must be a valid e-mail address such as john@example.com",
+            Self::OutOfRange { .. } => return format!("must be {}", ApplicationId::RULE).into(),
+            Self::NotATimestamp { .. } => {
+                "must be a UTC time in whole seconds such as 2026-06-04T10:30:00Z"
+            }
+            Self::YearOutOfRange { .. } => "must lie in the years 0000 to 9999 in UTC",
+            Self::NotAUuid { .. } => {
+                "must be a lower-case, hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"
+            }
+        })
+    }
 }
 
 /// How many characters of a refused value an error quotes.

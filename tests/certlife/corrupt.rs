@@ -90,3 +90,43 @@ fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
         assert_eq!(numbers(&run.stdout), found);
     }
 }
+
+#[test]
+fn what_cannot_be_sent_is_dead_and_neither_log_nor_reason_quotes_it() {
+    for (sql, field) in [
+        (
+            "UPDATE application SET applicant_email = 'jane doe' WHERE no = 1",
+            "applicant_email must be a valid e-mail address",
+        ),
+        (
+            "UPDATE application SET certificate_title = printf('Jane Doe%.*c', 300, 'x') WHERE no = 1",
+            "certificate_title must have 1 to 255 characters",
+        ),
+        (
+            "UPDATE event SET text = 'jane doe failed' WHERE seq = 1",
+            "must not have a text",
+        ),
+        (
+            "UPDATE event SET actor = char(7) || 'jane doe' WHERE seq = 1",
+            "actor",
+        ),
+    ] {
+        let store = Scratch::new();
+        let url = "https://hooks.example.com/";
+        let add = ["webhook", "add", url, "--events", "created"];
+        assert_eq!(store.run(&add, "").code, Some(0));
+        let upload = r#"{"command":"upload","application_id":1,"uuid":"00000000-0000-0000-0000-000000000001","certificate_title":"Diploma","applicant_email":"a@example.com","trigger_context":"bulk_upload"}"#;
+        assert_eq!(store.run(&["apply"], upload).code, Some(0));
+        let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+        connection.execute_batch(sql).unwrap();
+        let run = store.run(&["deliver", "--until-idle", "--log", "debug"], "");
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains("what is stored cannot be sent"));
+        let kept = store.run(&["deliveries", "--json"], "");
+        assert!(kept.stdout.contains(field), "{}", kept.stdout);
+        for told in [run.stderr, kept.stdout] {
+            let lower = told.to_lowercase();
+            assert!(!lower.contains("jane") && !lower.contains("doe"), "{told}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 mod delegate;
 
 mod certificates;
+mod log;
 mod receiver;
 mod sending;
 mod slow;
@@ -14,6 +15,7 @@ mod addresses;
 mod connections;
 mod debug;
 mod fairness;
+mod farewell;
 mod guard;
 mod hostile;
 mod http2;
@@ -27,5 +29,6 @@ mod retention;
 mod schedule;
 mod stalled;
 mod target;
+mod telling;
 mod tls;
 mod trouble;

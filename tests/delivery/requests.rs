@@ -169,6 +169,36 @@ async fn errors_are_kept_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_is_kept_short_and_without_what_is_secret_or_personal() {
+    let stage = Stage::new(|request, _| {
+        let mut said = String::from_utf8(request.body.clone()).unwrap();
+        said.push_str(" Bearer t0ken-t0ken ");
+        said.push_str(&"é".repeat(3000));
+        Err(SendError::Broken(said))
+    });
+    let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
+    endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken-t0ken")]).unwrap();
+    stage.register(endpoint).await;
+    stage.submit().await;
+    stage.deliver().await;
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let errors = attempts.iter().map(|it| it.error.clone().unwrap());
+    let all: Vec<_> = errors.chain(delivery.reason.clone()).collect();
+    assert_eq!(all.len(), 11);
+    for error in all {
+        assert!(error.contains("the connection failed: {"), "{error}");
+        assert!(error.ends_with("éé…"), "{error}");
+        assert!(error.len() <= 600, "{error}");
+        for hidden in ["private.person", "Discretion", "t0ken"] {
+            assert!(!error.contains(hidden), "{hidden}: {error}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_test_event_is_sent_once_also_to_a_webhook_that_is_disabled() {
     let stage = Stage::new(|_, _| status(500));
     let webhook = stage.webhook("/a").await;

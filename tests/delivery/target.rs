@@ -7,11 +7,12 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 /// Every range that is refused: its first address, its last, and a word of its name.
-const REFUSED: [(&str, &str, &str); 45] = [
+const REFUSED: [(&str, &str, &str); 46] = [
     ("0.0.0.0", "0.255.255.255", "this network"),
     ("10.0.0.0", "10.255.255.255", "private"),
     ("100.64.0.0", "100.127.255.255", "carrier"),
     ("127.0.0.0", "127.255.255.255", "loopback"),
+    ("168.63.129.16", "168.63.129.16", "Azure WireServer"),
     ("169.254.0.0", "169.254.255.255", "link-local"),
     ("169.254.169.254", "169.254.169.254", "metadata"),
     ("172.16.0.0", "172.31.255.255", "private"),
@@ -112,7 +113,7 @@ const REFUSED: [(&str, &str, &str); 45] = [
 ];
 
 /// The neighbours of what is refused, and a few that everybody knows.
-const PUBLIC: [&str; 54] = [
+const PUBLIC: [&str; 56] = [
     "1.0.0.0",
     "1.1.1.1",
     "8.8.8.8",
@@ -123,6 +124,8 @@ const PUBLIC: [&str; 54] = [
     "100.128.0.0",
     "126.255.255.255",
     "128.0.0.0",
+    "168.63.129.15",
+    "168.63.129.17",
     "169.253.255.255",
     "169.255.0.0",
     "172.15.255.255",
@@ -293,7 +296,7 @@ proptest! {
         prop_assert!(!special || check(it.into(), &[]).is_err());
         // And nothing is refused where nothing is special.
         let first = it.octets()[0];
-        let refuses = [0, 10, 100, 127, 169, 172, 192, 198, 203];
+        let refuses = [0, 10, 100, 127, 168, 169, 172, 192, 198, 203];
         prop_assert!(check(it.into(), &[]).is_ok() || first >= 224 || refuses.contains(&first));
     }
 

@@ -46,6 +46,10 @@ impl ConnectFailure {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                 "no authority that is trusted here has issued its certificate".to_owned()
             }
+            // What names it has instead is the server's to say, at any length.
+            Some(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => "its certificate is for other names".to_owned(),
             Some(rustls::Error::InvalidCertificate(error)) => {
                 format!("its certificate is refused: {error}")
             }
@@ -93,18 +97,51 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     }
 }
 
+/// Whether the server says that it has done nothing about the request, which so may be repeated (RFC 9113, section
+/// 8.7): it has refused it, or has ended its connection in good order before it came to it. h2 tells the latter
+/// only to requests that are newer than the last one that the server has looked at.
+pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
+    let mut said = causes(error).filter_map(|it| it.downcast_ref::<h2::Error>());
+    said.any(|it| {
+        let is_farewell = it.is_go_away() && it.reason() == Some(h2::Reason::NO_ERROR);
+        let is_refusal = it.is_reset() && it.reason() == Some(h2::Reason::REFUSED_STREAM);
+        it.is_remote() && (is_farewell || is_refusal)
+    })
+}
+
 /// Why a response was not read to its end.
 pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
     SendError::Broken(message(host, error))
 }
 
 fn message(host: &str, error: &(dyn Error + 'static)) -> String {
-    let mut message = format!("{host}: {error}");
-    for cause in causes(error) {
+    let mut message = host.to_owned();
+    for error in std::iter::once(error).chain(causes(error)) {
         message.push_str(": ");
-        message.push_str(&cause.to_string());
+        message.push_str(&words(error));
     }
     message
+}
+
+/// What an error says, without what the server says: the farewell of an HTTP/2 server has room for a text, and
+/// h2 repeats it.
+fn words(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<h2::Error>() {
+        Some(error) if let Some(reason) = error.reason() => {
+            let what = if error.is_go_away() {
+                "connection"
+            } else {
+                "request"
+            };
+            let who = if error.is_remote() {
+                "by the server"
+            } else {
+                "here"
+            };
+            format!("the {what} was ended {who}: {reason}")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What caused an error, and what caused that.

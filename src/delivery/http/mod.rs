@@ -38,6 +38,11 @@ const HEADERS: u32 = 32 << 10;
 /// connection.
 const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 
+/// How often a request is sent again of which an HTTP/2 server says that it has not processed it. What was under way
+/// when a connection ended may meet the end of the next one too, where many are as busy; but a server that refuses
+/// everything is not to be asked without end.
+const REPEATS: u32 = 3;
+
 const CONTENT: HeaderValue = HeaderValue::from_static("application/json");
 
 const AGENT: HeaderValue =
@@ -46,7 +51,8 @@ const AGENT: HeaderValue =
 /// Sends requests over HTTP. Clones share their connections.
 ///
 /// It must be used inside of a tokio runtime. Connections are kept alive between requests; a request is
-/// repeated only when not a byte of it was sent, because its connection had been closed meanwhile.
+/// repeated only when not a byte of it was sent, because its connection had been closed meanwhile, or when an
+/// HTTP/2 server says that it has not processed it.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     shared: Arc<Shared>,
@@ -123,8 +129,16 @@ impl Transport for HttpTransport {
         *request.headers_mut() = all_headers(headers);
         let mut waiting_for = "waiting for the response";
         let exchange = async {
-            let response = client.request(request).await;
-            let response = response.map_err(|error| failure::of_request(url.host(), &error))?;
+            let mut repeats = 0;
+            let response = loop {
+                match client.request(request.clone()).await {
+                    Ok(response) => break response,
+                    Err(error) if repeats < REPEATS && failure::is_unprocessed(&error) => {
+                        repeats += 1;
+                    }
+                    Err(error) => return Err(failure::of_request(url.host(), &error)),
+                }
+            };
             waiting_for = "reading the response";
             response::read(response)
                 .await

@@ -136,7 +136,8 @@ pub struct Claimed {
     pub attempts: u32,
     /// When the event was recorded.
     pub created_at: DateTime<Utc>,
-    /// What is to be sent; or why it cannot be, because what is stored is no event.
+    /// What is to be sent; or why it cannot be, because what is stored is no event. The reason is kept and shown,
+    /// so it quotes nothing that is personal.
     pub event: Result<Event, String>,
 }
 

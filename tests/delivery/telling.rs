@@ -1,64 +1,18 @@
-//! What a dispatcher tells of its work, in spans, logs and metrics. In a program of its own, one test at a time: whether
-//! something is to be logged is remembered for all threads.
-
-#[allow(
-    dead_code,
-    reason = "the tests of the dispatcher have more uses for it"
-)]
-#[path = "delivery/stage.rs"]
-mod stage;
-
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+//! What a dispatcher tells of its work, in spans, logs and metrics.
 
 use certificate_lifecycle::delivery::{Response, telemetry};
-use tracing_subscriber::fmt::format::FmtSpan;
 
-use stage::{Stage, status};
+use crate::log::Log;
+use crate::stage::{Stage, status};
 
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Everything that is logged, in one text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
-    let _alone = ALONE.lock();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let run = || {
-        runtime.block_on(async {
-            let stage = Stage::new(|_, _| status(410));
-            stage.webhook("/gone").await;
-            stage.submit().await;
-            stage.deliver().await;
-        });
-    };
-    tracing::subscriber::with_default(subscriber, run);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+#[tokio::test(start_paused = true)]
+async fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
+    let log = Log::start();
+    let stage = Stage::new(|_, _| status(410));
+    stage.webhook("/gone").await;
+    stage.submit().await;
+    stage.deliver().await;
+    let log = log.end();
     for span in [
         "due: ",
         "claim{webhooks=1 room=64}: ",
@@ -74,14 +28,7 @@ fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
 
 #[test]
 fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
-    let _alone = ALONE.lock();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let log = Log::start();
     let recorder = metrics_util::debugging::DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -107,8 +54,8 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
             stage.deliver().await;
         });
     };
-    tracing::subscriber::with_default(subscriber, || metrics::with_local_recorder(&recorder, run));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    ::metrics::with_local_recorder(&recorder, run);
+    let log = log.end();
     let snapshot = snapshots.snapshot().into_vec();
     let metrics = format!("{snapshot:?}");
     for (name, text) in [("log", &log), ("metrics", &metrics)] {
