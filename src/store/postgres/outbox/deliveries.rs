@@ -14,8 +14,8 @@ use super::time::{milliseconds, time, time_or_none};
 use crate::lifecycle::event::EventKind;
 use crate::store::stored::{Problem, decode};
 use crate::store::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId,
-    StoreError,
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
+    InstitutionId, StoreError,
 };
 
 const LIST: &str = "\
@@ -74,7 +74,10 @@ pub(super) async fn list(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<DeliveryPage, StoreError> {
+    let size = DeliveryPage::size(limit);
+    // One more tells whether there is a next page.
+    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let (first, last) = states(filter.status);
     let institution = filter.institution.as_ref().map(InstitutionId::as_str);
     // A fraction of a millisecond is none of a time that is kept.
@@ -91,17 +94,18 @@ pub(super) async fn list(
         (&filter.application, Type::UUID),
         (&filter.since.map(bound), Type::INT8),
         (&filter.until.map(bound), Type::INT8),
-        (&i64::from(limit), Type::INT8),
+        (&limit, Type::INT8),
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client.query_typed(LIST, &parameters).await;
-    rows.map_err(unavailable)?.iter().map(delivery).collect()
+    DeliveryPage::of(size, rows.map_err(unavailable)?.iter().map(delivery))
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
-    let number: i64 = row.try_get(0).map_err(unavailable)?;
-    let restored = restore(row, DeliveryId(number));
-    restored.map_err(|problem| StoreError::corrupt(format!("delivery {number}"), problem))
+/// The number of a row, and what it says.
+fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery, StoreError>), StoreError> {
+    let id = DeliveryId(row.try_get(0).map_err(unavailable)?);
+    let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
+    Ok((id, restore(row, id).map_err(corrupt)))
 }
 
 fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{restore_time, state};
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due,
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
 };
 use crate::store::sqlite::connection::unavailable;
 use crate::store::sqlite::row::get;
@@ -16,7 +16,7 @@ use crate::store::{InstitutionId, StoreError};
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
 
-/// The rows of a question, each with its checks.
+/// The answers that the rows of a question give, in their order.
 fn ask<T>(
     connection: &Connection,
     sql: &str,
@@ -27,12 +27,7 @@ fn ask<T>(
     let mut rows = statement.query(parameters).map_err(unavailable)?;
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
-        match read(row) {
-            Ok(it) => all.push(it),
-            // What comes before it is told first.
-            Err(_) if !all.is_empty() => break,
-            Err(corrupt) => return Err(corrupt),
-        }
+        all.push(read(row)?);
     }
     Ok(all)
 }
@@ -169,7 +164,10 @@ pub(super) fn deliveries(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<DeliveryPage, StoreError> {
+    let size = DeliveryPage::size(limit);
+    // One more tells whether there is a next page.
+    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let after = after.map_or(i64::MIN, |it| it.0);
     let application = filter.application.map(|it| it.as_bytes().to_vec());
     let webhook = filter.webhook.map(|it| it.as_bytes().to_vec());
@@ -232,15 +230,15 @@ pub(super) fn deliveries(
         &since,
         &until,
     ];
-    ask(connection, &sql, &parameters, |row| {
-        delivery(row).map_err(|problem| {
-            let number: i64 = row.get(0).unwrap_or_default();
-            StoreError::corrupt(format!("delivery {number}"), problem)
-        })
-    })
+    let rows = ask(connection, &sql, &parameters, |row| {
+        let id = DeliveryId(row.get(0).map_err(unavailable)?);
+        let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
+        Ok((id, delivery(row, id).map_err(corrupt)))
+    })?;
+    DeliveryPage::of(size, rows.into_iter().map(Ok))
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
+fn delivery(row: &Row<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
     let institution: String = get(row, 2, "institution.id")?;
     let version: i64 = get(row, 4, "event.version")?;
     let version = u64::try_from(version)
@@ -261,7 +259,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
         _ => restore_time(get(row, 9, "delivery.at")?)?,
     };
     Ok(Delivery {
-        id: DeliveryId(get(row, 0, "delivery.no")?),
+        id,
         webhook: uuid(row, 1, "webhook.id")?,
         institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
         application: uuid(row, 3, "application.uuid")?,
