@@ -182,8 +182,7 @@ async fn deliver(
 pub(super) async fn tell_kept(store: &AnyStore) -> Result<u64, Failure> {
     let mut all = 0;
     for kept in store.backlog().await? {
-        let webhook = store.webhook(kept.webhook).await?;
-        if kept.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled()) {
+        if kept.pending > 0 && !kept.is_enabled {
             let (id, pending) = (kept.webhook, kept.pending);
             all += pending;
             say(&format!(

@@ -17,6 +17,7 @@ mod guard;
 mod hostile;
 mod http2;
 mod late;
+mod measured;
 mod requests;
 mod responses;
 mod schedule;

@@ -7,7 +7,8 @@ use certificate_lifecycle::store::{
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement, told,
+    LEASE, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement,
+    told,
 };
 use crate::support::at;
 use crate::world::{id, ours, submit, theirs};
@@ -218,14 +219,22 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     post.disable(2).await;
     let mut backlog = post.store.backlog().await.unwrap();
     backlog.sort_by_key(|it| std::cmp::Reverse(it.webhook));
-    let of = |number, pending, oldest: i64, dead| Backlog {
+    let of = |number, pending, oldest, first_due, dead| Backlog {
         webhook: hook(number),
+        is_enabled: number != 2,
         pending,
         oldest: Some(at(oldest)),
+        first_due: Some(at(first_due)),
         dead,
     };
-    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead
-    let expected = [of(1, 19 - 4, 0, 2), of(2, 19, 0, 0), of(3, 2, 10, 2)];
+    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes. What was claimed is
+    // due when its lease ends, and what waits behind it a second later.
+    let lease = 60 + LEASE.num_seconds();
+    let expected = [
+        of(1, 19 - 4, 0, 61, 2),
+        of(2, 19, 0, 0, 0),
+        of(3, 2, 10, lease, 2),
+    ];
     assert_eq!(backlog, expected);
     // Where all is dead, none is the oldest
     for claimed in post.claim(3, 1_000).await {

@@ -233,10 +233,15 @@ pub struct Attempted {
 pub struct Backlog {
     /// The webhook.
     pub webhook: Uuid,
+    /// Whether it is enabled: otherwise what is pending is kept, and not sent.
+    pub is_enabled: bool,
     /// How many deliveries are pending.
     pub pending: u64,
     /// When the event of the first made of them was recorded.
     pub oldest: Option<DateTime<Utc>>,
+    /// Since when the first of them is due, or when it will be: of those that were never claimed, when the event of
+    /// the first was recorded; of the others, the first time that one is due again, or its lease ends.
+    pub first_due: Option<DateTime<Utc>>,
     /// How many are dead.
     pub dead: u64,
 }
