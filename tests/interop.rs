@@ -147,7 +147,8 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
     let deliveries = store
         .deliveries(DeliveryFilter::default(), None, 1000)
         .await
-        .unwrap();
+        .unwrap()
+        .deliveries;
     assert_eq!(deliveries.len(), sent);
     for it in deliveries {
         let attempts = store.attempts(it.id).await.unwrap();

@@ -188,7 +188,7 @@ async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
     let (mut all, mut left) = (0, 0);
     for backlog in store.backlog().await? {
         all += backlog.pending;
-        if !tell_kept(store, &backlog).await? {
+        if !tell_kept(&backlog) {
             left += backlog.pending;
         }
     }
@@ -201,9 +201,8 @@ async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
 }
 
 /// Says so where something is pending for a webhook that is disabled.
-pub(super) async fn tell_kept(store: &AnyStore, backlog: &Backlog) -> Result<bool, Failure> {
-    let webhook = store.webhook(backlog.webhook).await?;
-    let is_kept = backlog.pending > 0 && webhook.is_some_and(|it| !it.endpoint.is_enabled());
+pub(super) fn tell_kept(backlog: &Backlog) -> bool {
+    let is_kept = backlog.pending > 0 && !backlog.is_enabled;
     if is_kept {
         let (id, pending) = (backlog.webhook, backlog.pending);
         say(&format!(
@@ -211,7 +210,7 @@ pub(super) async fn tell_kept(store: &AnyStore, backlog: &Backlog) -> Result<boo
              certlife webhook enable --resume {id} goes on"
         ));
     }
-    Ok(is_kept)
+    is_kept
 }
 
 /// Ctrl-C, or what a service manager sends.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::arguments::{Form, hyphenated, time as read_time};
-use super::list::PAGE;
+use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
@@ -16,6 +16,7 @@ use super::table::{Column, Fact, Table, record};
 use super::{Failure, Outcome, block_on, say, store, webhook};
 use certificate_lifecycle::store::{
     Attempted, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    StoreError,
 };
 
 /// List deliveries, in the order in which they were made.
@@ -132,31 +133,32 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = store.deliveries(args.filter.get(), after, limit).await?;
-            left = left.saturating_sub(page.len() as u64);
-            after = page.last().map(|it| it.id).or(after);
-            let is_end = page.len() < limit as usize;
-            let mut shown = Vec::with_capacity(page.len());
-            for delivery in page {
+            after = page.next;
+            let mut shown = Vec::with_capacity(page.deliveries.len());
+            let mut corrupt: Vec<_> = page.corrupt.into_iter().map(|(_, it)| it).collect();
+            for delivery in page.deliveries {
                 let attempts = if args.attempts {
-                    store.attempts(delivery.id).await?
+                    store.attempts(delivery.id).await
                 } else {
-                    Vec::new()
+                    Ok(Vec::new())
                 };
-                shown.push((delivery, attempts));
+                match attempts {
+                    Ok(attempts) => shown.push((delivery, attempts)),
+                    Err(error @ StoreError::Corrupt { .. }) => corrupt.push(error),
+                    Err(error) => return Err(error.into()),
+                }
             }
-            if view.show(&shown)? == Reader::Gone {
-                return Ok(Outcome::Clean);
-            }
-            if is_end {
-                view.end(|| args.nothing());
-                return Ok(Outcome::Clean);
+            left = left.saturating_sub(shown.len() as u64);
+            let reader = view.show(&shown)?;
+            view.tell(&corrupt);
+            if reader == Reader::Gone || after.is_none() {
+                return view.end(|| args.nothing());
             }
         }
-        let more = store.deliveries(args.filter.get(), after, 1).await?;
-        if let (Some(last), false) = (after, more.is_empty()) {
+        if let Some(last) = after {
             say_more(last, &args.form);
         }
-        Ok(Outcome::Clean)
+        view.end(|| args.nothing())
     })
 }
 
@@ -196,6 +198,7 @@ pub(super) struct View {
     output: Output,
     form: Shown,
     is_empty: bool,
+    corrupt: usize,
 }
 
 /// How deliveries are shown.
@@ -219,6 +222,7 @@ impl View {
             output: Output::plain(),
             form,
             is_empty: true,
+            corrupt: 0,
         }
     }
 
@@ -252,11 +256,27 @@ impl View {
         self.output.flush()
     }
 
-    /// After the last: where there was nothing, people are told so. Programs see it.
-    pub(super) fn end(&self, nothing: impl FnOnce() -> String) {
+    /// Tells what is corrupt, beside the list.
+    fn tell(&mut self, corrupt: &[StoreError]) {
+        for error in corrupt {
+            say(&error.to_string());
+        }
+        self.corrupt += corrupt.len();
+    }
+
+    /// After the last: how it went. Not well, where something could not be shown; and where there was
+    /// nothing, people are told so. Programs see it.
+    fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
+        if self.corrupt > 0 {
+            return Err(Failure::Corrupt {
+                left_out: LISTED,
+                count: self.corrupt,
+            });
+        }
         if self.is_empty && !matches!(self.form, Shown::Lines { .. }) {
             say(&nothing());
         }
+        Ok(Outcome::Clean)
     }
 }
 

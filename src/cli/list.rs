@@ -14,6 +14,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 /// How many applications are read at once.
 pub(super) const PAGE: u32 = 512;
 
+/// What is corrupt is not this.
+pub(super) const LISTED: &str = "on the list";
+
 /// List an institution's applications, in the order in which they were created.
 ///
 /// With --json, a line is the record of an application. A list that --limit cuts off ends with a line
@@ -191,7 +194,10 @@ impl View {
     /// nothing, people are told so. Programs see it.
     pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
         if self.corrupt > 0 {
-            return Err(Failure::Corrupt(self.corrupt));
+            return Err(Failure::Corrupt {
+                left_out: LISTED,
+                count: self.corrupt,
+            });
         }
         if self.is_empty && self.table.is_some() {
             say(&nothing());

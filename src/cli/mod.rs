@@ -162,9 +162,12 @@ enum Failure {
     /// The store gave up on commands; which of them, their lines have been told.
     #[error("{error}; line {line} was the last that the store was given")]
     StoreAfter { error: StoreError, line: u64 },
-    /// A list has gaps; what stands there has been told.
-    #[error("corrupt, and therefore not on the list: {0}")]
-    Corrupt(usize),
+    /// Something was left out; what stands there has been told.
+    #[error("corrupt, and therefore not {left_out}: {count}")]
+    Corrupt {
+        left_out: &'static str,
+        count: usize,
+    },
     #[error(transparent)]
     Refused(ExecuteError),
     #[error(transparent)]

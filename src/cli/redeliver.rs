@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use super::deliver::tell_kept;
 use super::deliveries::{Filter, View, delivery_id};
-use super::list::PAGE;
+use super::list::{LISTED, PAGE};
 use super::output::Reader;
 use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox};
+use certificate_lifecycle::store::{
+    Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox, StoreError,
+};
 
 /// Send deliveries again that are dead, or delivered already.
 ///
@@ -52,7 +54,8 @@ const EXAMPLE: &str = "Example:
   certlife redeliver --all-dead --dry-run
   certlife redeliver --status delivered --since 2026-06-04T10:30:00Z
 
-Exit status: 0 they are pending, 1 an id or the webhook is unknown, 2 the run could not go on.";
+Exit status: 0 they are pending, 1 an id or the webhook is unknown, 2 some are corrupt and left out, or the
+run could not go on.";
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.ids.is_empty() && !args.all_dead && !args.filter.is_given() {
@@ -87,8 +90,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         };
         // Who has gone wants no count either, of which the rest would be missing.
         if reader == Reader::Listening {
-            run.end();
+            let ended = run.end();
             run.tell_kept().await?;
+            ended?;
         }
         Ok(outcome)
     })
@@ -103,6 +107,7 @@ struct Run<'a> {
     count: u64,
     /// The webhooks of what was redelivered.
     webhooks: BTreeSet<Uuid>,
+    corrupt: usize,
 }
 
 impl<'a> Run<'a> {
@@ -122,6 +127,7 @@ impl<'a> Run<'a> {
             bar,
             count: 0,
             webhooks: BTreeSet::new(),
+            corrupt: 0,
         }
     }
 
@@ -130,11 +136,13 @@ impl<'a> Run<'a> {
         let mut after = None;
         loop {
             let page = self.store.deliveries(filter.clone(), after, PAGE).await?;
-            let is_end = page.len() < PAGE as usize;
-            after = page.last().map(|it| it.id);
-            let settled = page.into_iter().filter(is_settled).collect();
+            after = page.next;
+            for (_, corrupt) in &page.corrupt {
+                self.tell(corrupt);
+            }
+            let settled = page.deliveries.into_iter().filter(is_settled).collect();
             let reader = self.redeliver(settled).await?;
-            if reader == Reader::Gone || is_end {
+            if reader == Reader::Gone || after.is_none() {
                 return Ok(reader);
             }
         }
@@ -148,8 +156,12 @@ impl<'a> Run<'a> {
             for id in ids {
                 let before = DeliveryId(id.0.saturating_sub(1));
                 let filter = DeliveryFilter::default();
-                let next = self.store.deliveries(filter, Some(before), 1).await?;
-                match next.into_iter().find(|it| it.id == *id) {
+                let page = self.store.deliveries(filter, Some(before), 1).await?;
+                if let Some((_, corrupt)) = page.corrupt.iter().find(|(it, _)| it == id) {
+                    self.tell(corrupt);
+                    continue;
+                }
+                match page.deliveries.into_iter().find(|it| it.id == *id) {
                     None => {
                         say(&format!("there is no delivery {id}"));
                         outcome = Outcome::Refused;
@@ -190,16 +202,29 @@ impl<'a> Run<'a> {
         }
         for backlog in self.store.backlog().await? {
             if self.webhooks.contains(&backlog.webhook) {
-                tell_kept(self.store, &backlog).await?;
+                tell_kept(&backlog);
             }
         }
         Ok(())
     }
 
-    fn end(&self) {
+    fn tell(&mut self, corrupt: &StoreError) {
+        self.bar.suspend(|| say(&corrupt.to_string()));
+        self.corrupt += 1;
+    }
+
+    /// Says how many there were, and whether some were left out.
+    fn end(&self) -> Result<(), Failure> {
         self.bar.finish_and_clear();
-        let would_be = if self.view.is_some() { " would be" } else { "" };
+        let (would_be, left_out) = match self.view {
+            Some(_) => (" would be", LISTED),
+            None => ("", "redelivered"),
+        };
         say(&format!("{}{would_be} redelivered", self.count));
+        match self.corrupt {
+            0 => Ok(()),
+            count => Err(Failure::Corrupt { left_out, count }),
+        }
     }
 }
 

@@ -12,10 +12,10 @@ use super::Failure;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
-    DeliveryFilter, DeliveryId, Directory, Due, ExecuteError, HealthChange, InstitutionId,
-    ListQuery, MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement,
-    SqliteStore, Store, StoreError, Wake, Webhook,
+    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, DeliveryFilter,
+    DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange, InstitutionId, ListQuery,
+    MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement, SqliteStore, Store,
+    StoreError, Wake, Webhook,
 };
 
 const MEMORY: &str = "memory:";
@@ -307,7 +307,7 @@ impl Outbox for AnyStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<DeliveryPage, StoreError> {
         ask!(self, it => it.deliveries(filter, after, limit).await)
     }
 

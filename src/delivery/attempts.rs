@@ -14,7 +14,7 @@ use super::line::Waiting;
 use super::patience::RACE;
 use super::run::{GATHER, Goal, Run};
 use super::send::{Leased, Sent, send};
-use super::telemetry;
+use super::telemetry::{self, UnderWay};
 use super::transport::{SendError, Transport};
 use crate::store::{Claim, ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
 
@@ -89,7 +89,6 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 line.waiting.push_back(next);
             }
         }
-        telemetry::under_way(self.under_way);
         self.mark = self.under_way + self.waiting;
         let filled = |(id, room): &(Uuid, u32)| got.get(id).is_some_and(|got| got >= room);
         self.has_more |= wanted.iter().any(filled);
@@ -119,7 +118,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             next.event,
             next.leased,
         );
-        self.sending.push(sending.boxed());
+        let under_way = UnderWay::begin();
+        let counted = sending.inspect(move |_| drop(under_way));
+        self.sending.push(counted.boxed());
     }
 
     /// In place of a request that has ended, the next one to the same webhook.
@@ -134,7 +135,6 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             return self.release(webhook);
         }
         self.start(next);
-        telemetry::under_way(self.under_way);
     }
 
     /// Gives back what was claimed ahead for a webhook.
@@ -177,7 +177,6 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         let line = self.lines.entry(sent.webhook).or_default();
         line.under_way = line.under_way.saturating_sub(1);
         self.under_way = self.under_way.saturating_sub(1);
-        telemetry::under_way(self.under_way);
         telemetry::attempted(&sent);
         let tried = Tried {
             webhook: sent.webhook,

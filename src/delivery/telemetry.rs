@@ -18,14 +18,16 @@ pub const DEAD_TOTAL: &str = "certlife_delivery_dead_total";
 pub const LOST_LEASES: &str = "certlife_delivery_lost_leases_total";
 /// Webhooks that were disabled, by `reason`: `gone`, `failing`.
 pub const DISABLED: &str = "certlife_delivery_webhooks_disabled_total";
-/// Requests under way in this dispatcher.
+/// Requests under way in this process.
 pub const UNDER_WAY: &str = "certlife_delivery_requests_under_way";
-/// Deliveries that are pending, in the store.
+/// Deliveries that are pending for enabled webhooks, in the store.
 pub const PENDING: &str = "certlife_delivery_pending";
+/// Deliveries that are kept for disabled webhooks, in the store.
+pub const KEPT: &str = "certlife_delivery_kept_for_disabled";
 /// Deliveries that are dead, in the store.
 pub const DEAD: &str = "certlife_delivery_dead";
-/// The age of the oldest pending delivery, in seconds.
-pub const OLDEST_SECONDS: &str = "certlife_delivery_oldest_pending_seconds";
+/// For how long something has been due to an enabled webhook, in seconds; 0 where nothing is.
+pub const OLDEST_DUE_SECONDS: &str = "certlife_delivery_oldest_due_seconds";
 
 /// Says what the metrics mean to whatever records them.
 pub(super) fn describe() {
@@ -37,12 +39,13 @@ pub(super) fn describe() {
     describe_counter!(LOST_LEASES, Unit::Count, "outcomes that came too late");
     describe_counter!(DISABLED, Unit::Count, "webhooks disabled, by reason");
     describe_gauge!(UNDER_WAY, Unit::Count, "requests under way");
-    describe_gauge!(PENDING, Unit::Count, "pending deliveries");
+    describe_gauge!(PENDING, Unit::Count, "pending, for enabled webhooks");
+    describe_gauge!(KEPT, Unit::Count, "pending, for disabled webhooks");
     describe_gauge!(DEAD, Unit::Count, "dead deliveries");
     describe_gauge!(
-        OLDEST_SECONDS,
+        OLDEST_DUE_SECONDS,
         Unit::Seconds,
-        "age of the oldest pending delivery"
+        "for how long something has been due"
     );
 }
 
@@ -62,17 +65,34 @@ pub(super) fn delivered(created_at: DateTime<Utc>, now: DateTime<Utc>) {
 
 /// The backlog was counted.
 pub(super) fn backlog(backlog: &[Backlog], now: DateTime<Utc>) {
-    let sum = |of: fn(&Backlog) -> u64| number(backlog.iter().map(of).sum());
-    metrics::gauge!(PENDING).set(sum(|it| it.pending));
-    metrics::gauge!(DEAD).set(sum(|it| it.dead));
-    let oldest = backlog.iter().filter_map(|it| it.oldest).min();
-    let age = oldest.map_or(0, |it| (now - it).num_milliseconds());
-    metrics::gauge!(OLDEST_SECONDS).set(seconds(u64::try_from(age).unwrap_or_default()));
+    let pending = |is_enabled| {
+        let of = backlog.iter().filter(|it| it.is_enabled == is_enabled);
+        number(of.map(|it| it.pending).sum())
+    };
+    metrics::gauge!(PENDING).set(pending(true));
+    metrics::gauge!(KEPT).set(pending(false));
+    metrics::gauge!(DEAD).set(number(backlog.iter().map(|it| it.dead).sum()));
+    let enabled = backlog.iter().filter(|it| it.is_enabled);
+    let first = enabled.filter_map(|it| it.first_due).min();
+    // What lies ahead is not due yet.
+    let since = first.map_or(0, |it| (now - it).num_milliseconds());
+    metrics::gauge!(OLDEST_DUE_SECONDS).set(seconds(u64::try_from(since).unwrap_or_default()));
 }
 
-/// How many requests are under way.
-pub(super) fn under_way(requests: u32) {
-    metrics::gauge!(UNDER_WAY).set(f64::from(requests));
+/// A request that is under way, until this is dropped. It is counted, so that the dispatchers of a process add up.
+pub(super) struct UnderWay(());
+
+impl UnderWay {
+    pub(super) fn begin() -> Self {
+        metrics::gauge!(UNDER_WAY).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        metrics::gauge!(UNDER_WAY).decrement(1.0);
+    }
 }
 
 fn seconds(milliseconds: u64) -> f64 {
@@ -85,4 +105,70 @@ fn seconds(milliseconds: u64) -> f64 {
 )]
 fn number(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// What is pending for a webhook, and since when the first of it is due.
+    fn pending(is_enabled: bool, pending: u64, since: Option<DateTime<Utc>>) -> Backlog {
+        Backlog {
+            webhook: Uuid::nil(),
+            is_enabled,
+            pending,
+            oldest: Some(DateTime::UNIX_EPOCH),
+            first_due: since,
+            dead: 1,
+        }
+    }
+
+    /// What the gauges say of it: pending, kept, dead, and for how long something has been due.
+    fn told(all: &[Backlog], now: DateTime<Utc>) -> [f64; 4] {
+        let recorder = DebuggingRecorder::new();
+        let snapshots = recorder.snapshotter();
+        metrics::with_local_recorder(&recorder, || backlog(all, now));
+        let all = snapshots.snapshot().into_vec();
+        [PENDING, KEPT, DEAD, OLDEST_DUE_SECONDS].map(|name| {
+            let mut of = all.iter().filter(|(key, ..)| key.key().name() == name);
+            match of.next() {
+                Some((.., DebugValue::Gauge(value))) => value.into_inner(),
+                other => panic!("{name}: {other:?}"),
+            }
+        })
+    }
+
+    #[test]
+    fn what_is_kept_for_disabled_webhooks_is_not_due_and_counted_apart() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
+        let ago = |seconds| now.checked_sub_signed(TimeDelta::seconds(seconds));
+        let far = Some(DateTime::<Utc>::MAX_UTC);
+        for (all, expected) in [
+            (vec![], [0.0, 0.0, 0.0, 0.0]),
+            (vec![pending(true, 3, ago(7))], [3.0, 0.0, 1.0, 7.0]),
+            // The longest counts, but what is kept has no age
+            (
+                vec![
+                    pending(true, 3, ago(7)),
+                    pending(false, 10, ago(80_000_000)),
+                    pending(true, 4, ago(9)),
+                    pending(true, 0, None),
+                ],
+                [7.0, 10.0, 4.0, 9.0],
+            ),
+            (vec![pending(false, 10, ago(9))], [0.0, 10.0, 1.0, 0.0]),
+            // Nor has what is not due yet
+            (vec![pending(true, 2, ago(-5))], [2.0, 0.0, 1.0, 0.0]),
+            (vec![pending(true, 2, far)], [2.0, 0.0, 1.0, 0.0]),
+            (vec![pending(true, 2, ago(0))], [2.0, 0.0, 1.0, 0.0]),
+        ] {
+            #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
+            let is_told = told(&all, now) == expected;
+            assert!(is_told, "{all:?}: {:?}", told(&all, now));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::actor::{Actor, ActorKind};
@@ -125,6 +125,17 @@ fn restore_time(seconds: i64) -> Result<Timestamp, Problem> {
     let time = DateTime::from_timestamp(seconds, 0)
         .ok_or_else(|| format!("there is no time {seconds} seconds after 1970"))?;
     Timestamp::new(time).map_err(|error| error.to_string())
+}
+
+/// The moment with this many milliseconds since 1970; the nearest that there is, where somebody's hand has written one
+/// that there is not.
+pub(super) fn nearest_time(milliseconds: i64) -> DateTime<Utc> {
+    let end = if milliseconds < 0 {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        DateTime::<Utc>::MAX_UTC
+    };
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or(end)
 }
 
 fn body(

@@ -288,6 +288,104 @@ fn a_filter_chooses_and_no_choice_is_a_mistake() {
     }
 }
 
+/// Deliveries that are dead, of which somebody has edited these by hand.
+fn corrupt(corrupt: &[i64]) -> Scratch {
+    let store = Scratch::new();
+    let add = ["webhook", "add", "https://example.com/", "--id", ID];
+    assert_eq!(store.run(&add, "").code, Some(0));
+    store.run(&["apply"], &submits(1..=1300));
+    settle(&store, 1300, &dead());
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    for id in corrupt {
+        let sql = "UPDATE delivery SET event = 1 WHERE no = ?1";
+        assert_eq!(connection.execute(sql, [id]).unwrap(), 1);
+    }
+    store
+}
+
+/// That these are told, and that so many were left out.
+fn assert_told(stderr: &str, corrupt: &[i64], end: &str) {
+    for id in corrupt {
+        let told = stderr.lines().filter(|line| {
+            line.starts_with("certlife: ") && line.contains(&format!("delivery {id} "))
+        });
+        assert_eq!(told.count(), 1, "{id}: {stderr}");
+    }
+    assert!(stderr.ends_with(end), "{stderr}");
+}
+
+#[test]
+fn what_is_corrupt_is_told_and_the_others_are_listed_and_redelivered() {
+    // The first, two in the middle of a page, one at its end, and the last
+    let edited = [2, 3, 100, 512, 1300];
+    let store = corrupt(&edited);
+    let listed = "certlife: corrupt, and therefore not on the list: 5\n";
+    for args in [
+        &["deliveries"][..],
+        &["deliveries", "--json"],
+        &["deliveries", "--json", "--attempts", "--status", "dead"],
+        &["redeliver", "--all-dead", "--dry-run"],
+    ] {
+        let run = store.run(args, "");
+        assert_eq!(run.code, Some(2), "{args:?}");
+        let lines = run
+            .stdout
+            .lines()
+            .filter(|it| it.contains("9e7860f0") || it.contains(ID));
+        assert_eq!(lines.count(), 1295, "{args:?}");
+        assert_told(&run.stderr, &edited, listed);
+    }
+    // What --limit counts is what is printed, and it says where to go on
+    let run = store.run(&["deliveries", "--json", "--limit", "3"], "");
+    let ids: Vec<_> = run.events().iter().map(|it| it["id"].as_i64()).collect();
+    assert_eq!(ids, [Some(1), Some(4), Some(5)]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains(r#"{"after":5}"#), "{}", run.stderr);
+    // One by its id as all
+    let run = store.run(&["redeliver", "1", "2", "1299", "1300"], "");
+    assert_eq!(run.code, Some(2));
+    let end = "certlife: 2 redelivered\n\
+               certlife: corrupt, and therefore not redelivered: 2\n";
+    assert_told(&run.stderr, &[2, 1300], end);
+    let run = store.run(&["redeliver", "--all-dead"], "");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    let end = "certlife: 1293 redelivered\n\
+               certlife: corrupt, and therefore not redelivered: 5\n";
+    assert_told(&run.stderr, &edited, end);
+    assert_eq!(shown(&store, ID, &[])["pending"], 1295);
+}
+
+#[test]
+fn an_attempt_that_is_corrupt_is_told_and_the_other_deliveries_are_listed() {
+    let store = settled();
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    let sql = "UPDATE attempt SET status = -1 WHERE delivery = 2";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    let run = store.run(&["deliveries", "--json", "--attempts"], "");
+    assert_eq!((run.code, run.events().len()), (Some(2), 20));
+    assert!(
+        run.stderr.contains("delivery 2, attempt row 2"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(listed(&store, &[]).len(), 21);
+}
+
+#[test]
+fn what_cannot_be_read_is_dropped_with_the_others() {
+    let store = corrupt(&[2, 700]);
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    connection
+        .execute("UPDATE delivery SET state = 1", [])
+        .unwrap();
+    for args in [&["disable", ID][..], &["enable", ID, "--drop"]] {
+        let run = store.run(&[&["webhook"], args].concat(), "");
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+    assert_eq!(shown(&store, ID, &[])["pending"], 0);
+    assert_eq!(shown(&store, ID, &[])["dead"], 1300);
+}
+
 #[test]
 fn a_webhook_that_is_none_is_told() {
     let store = settled();

@@ -21,6 +21,7 @@ mod hostile;
 mod http2;
 mod late;
 mod limits;
+mod measured;
 mod metrics;
 mod pauses;
 mod requests;

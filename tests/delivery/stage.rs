@@ -277,6 +277,7 @@ impl Stage {
             .deliveries(DeliveryFilter::default(), None, 100_000)
             .await
             .unwrap()
+            .deliveries
     }
 
     pub async fn disabled(&self, webhook: Uuid) -> Option<webhook::DisabledReason> {

@@ -80,7 +80,8 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         telemetry::UNDER_WAY,
         telemetry::PENDING,
         telemetry::DEAD,
-        telemetry::OLDEST_SECONDS,
+        telemetry::KEPT,
+        telemetry::OLDEST_DUE_SECONDS,
     ] {
         assert!(metrics.contains(told), "{told}: {metrics}");
     }

@@ -65,7 +65,8 @@ impl Faulty {
     /// All deliveries.
     async fn rows(&self) -> Vec<Delivery> {
         let all = DeliveryFilter::default();
-        self.store.deliveries(all, None, u32::MAX).await.unwrap()
+        let page = self.store.deliveries(all, None, u32::MAX).await;
+        page.unwrap().deliveries
     }
 }
 

@@ -113,7 +113,8 @@ impl Actors {
             webhook: Some(webhook),
             ..DeliveryFilter::default()
         };
-        self.store.deliveries(filter, None, 10_000).await.unwrap()
+        let page = self.store.deliveries(filter, None, 10_000).await;
+        page.unwrap().deliveries
     }
 
     /// What is pending is abandoned.
@@ -185,6 +186,7 @@ impl Actors {
 
     pub async fn all_deliveries(&self) -> Vec<Delivery> {
         let all = DeliveryFilter::default();
-        self.store.deliveries(all, None, u32::MAX).await.unwrap()
+        let page = self.store.deliveries(all, None, u32::MAX).await;
+        page.unwrap().deliveries
     }
 }

@@ -7,7 +7,8 @@ use certificate_lifecycle::store::{
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement, told,
+    LEASE, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement,
+    told,
 };
 use crate::support::at;
 use crate::world::{id, ours, submit, theirs};
@@ -122,20 +123,28 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
                     .deliveries(filter.clone(), after, limit)
                     .await
                     .unwrap();
-                assert!(page.len() <= limit as usize);
-                let Some(last) = page.last() else { break };
-                after = Some(last.id);
-                pages.extend(page);
+                assert!(page.corrupt.is_empty());
+                let (last, found) = (page.deliveries.last(), page.deliveries.len());
+                if page.next.is_some() {
+                    assert_eq!((page.next, found), (last.map(|it| it.id), limit as usize));
+                }
+                after = page.next;
+                pages.extend(page.deliveries);
+                if after.is_none() {
+                    break;
+                }
             }
             assert_eq!(pages, all, "{limit}");
         }
-        let none = post.store.deliveries(filter.clone(), None, 0).await;
-        assert_eq!(none.unwrap(), []);
+        // Whoever asks for none gets one, and is not told that there are no more
+        let one = post.store.deliveries(filter.clone(), None, 0);
+        let one = one.await.unwrap();
+        assert_eq!((one.deliveries.len(), one.next), (1, Some(all[0].id)));
         for (after, count) in [(i64::MIN, all.len()), (i64::MAX, 0), (-1, all.len())] {
             let page = post
                 .store
                 .deliveries(filter.clone(), Some(DeliveryId(after)), 1_000);
-            assert_eq!(page.await.unwrap().len(), count);
+            assert_eq!(page.await.unwrap().deliveries.len(), count);
         }
     }
 }
@@ -210,14 +219,22 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     post.disable(2).await;
     let mut backlog = post.store.backlog().await.unwrap();
     backlog.sort_by_key(|it| std::cmp::Reverse(it.webhook));
-    let of = |number, pending, oldest: i64, dead| Backlog {
+    let of = |number, pending, oldest, first_due, dead| Backlog {
         webhook: hook(number),
+        is_enabled: number != 2,
         pending,
         oldest: Some(at(oldest)),
+        first_due: Some(at(first_due)),
         dead,
     };
-    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead
-    let expected = [of(1, 19 - 4, 0, 2), of(2, 19, 0, 0), of(3, 2, 10, 2)];
+    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes. What was claimed is
+    // due when its lease ends, and what waits behind it a second later.
+    let lease = 60 + LEASE.num_seconds();
+    let expected = [
+        of(1, 19 - 4, 0, 61, 2),
+        of(2, 19, 0, 0, 0),
+        of(3, 2, 10, lease, 2),
+    ];
     assert_eq!(backlog, expected);
     // Where all is dead, none is the oldest
     for claimed in post.claim(3, 1_000).await {

@@ -133,7 +133,7 @@ impl<S: Outbox> Side<S> {
         let all = self
             .store
             .deliveries(DeliveryFilter::default(), None, 100_000);
-        let all = all.await.unwrap().into_iter();
+        let all = all.await.unwrap().deliveries.into_iter();
         all.map(|it| (name_of(&it), it)).collect()
     }
 

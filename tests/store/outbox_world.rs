@@ -265,7 +265,9 @@ impl<H: Harness<Store: Outbox>> Post<H> {
 
     pub async fn filtered(&self, filter: DeliveryFilter) -> Vec<Delivery> {
         let found = self.store.deliveries(filter, None, 100_000);
-        let found = found.await.unwrap();
+        let page = found.await.unwrap();
+        assert!(page.corrupt.is_empty() && page.next.is_none(), "{page:?}");
+        let found = page.deliveries;
         assert!(found.is_sorted_by(|one, next| one.id < next.id));
         found
     }

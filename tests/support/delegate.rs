@@ -120,7 +120,7 @@ macro_rules! delegate {
             filter: DeliveryFilter,
             after: Option<DeliveryId>,
             limit: u32,
-        ) -> Result<Vec<Delivery>, StoreError> {
+        ) -> Result<DeliveryPage, StoreError> {
             self.store.deliveries(filter, after, limit).await
         }
     };

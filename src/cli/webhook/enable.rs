@@ -120,12 +120,14 @@ async fn drop_all(store: &AnyStore, webhook: Uuid) -> Result<u64, Failure> {
     let (mut dropped, mut after) = (0, None);
     loop {
         let page = store.deliveries(filter.clone(), after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(dropped);
-        };
-        after = Some(last.id);
-        let ids = page.iter().map(|it| it.id).collect();
-        let now = SystemClock.now();
+        // What cannot be read is given up as well.
+        let readable = page.deliveries.iter().map(|it| it.id);
+        let ids = readable.chain(page.corrupt.iter().map(|(id, _)| *id));
+        let (ids, now) = (ids.collect(), SystemClock.now());
         dropped += store.abandon(now, ids, DROPPED.to_owned()).await?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(dropped);
+        }
     }
 }

@@ -63,8 +63,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let backlog = backlog.unwrap_or(Backlog {
         webhook: id,
+        is_enabled: webhook.endpoint.is_enabled(),
         pending: 0,
         oldest: None,
+        first_due: None,
         dead: 0,
     });
     let mut output = Output::plain();

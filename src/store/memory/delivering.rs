@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
-    HealthChange, Outbox, Settlement, Webhook,
+    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
+    DeliveryPage, Due, HealthChange, Outbox, Settlement, Webhook,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -122,17 +122,20 @@ impl Outbox for MemoryStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<DeliveryPage, StoreError> {
         let tables = self.tables();
         let application = filter.application;
         let number = application.and_then(|uuid| tables.by_uuid.get(&uuid).copied());
         if application.is_some() && number.is_none() {
-            return Ok(Vec::new());
+            return Ok(DeliveryPage::default());
         }
         let rows = tables.outbox.matching(after, &filter);
         let rows = rows.filter(|(_, row)| number.is_none_or(|it| it == row.application));
-        let found = rows.filter_map(|(no, row)| tables.delivery(no, row));
-        Ok(found.take(limit as usize).collect())
+        let found = rows.filter_map(|(no, row)| {
+            let delivery = tables.delivery(no, row)?;
+            Some(Ok((delivery.id, Ok(delivery))))
+        });
+        DeliveryPage::of(DeliveryPage::size(limit), found)
     }
 
     async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {

@@ -198,11 +198,23 @@ impl Outbox {
             .collect()
     }
 
+    fn is_enabled(&self, webhook: Uuid) -> bool {
+        let webhook = self.webhooks.get(&webhook);
+        webhook.is_some_and(|it| it.endpoint.is_enabled())
+    }
+
+    /// When the first of what is pending for a webhook is due.
+    fn first_due(&self, webhook: Uuid) -> Option<DateTime<Utc>> {
+        let queue = self.queues.get(&webhook)?;
+        let new = queue.new.first().and_then(|no| self.deliveries.get(no));
+        let later = queue.later.first().map(|(at, _)| *at);
+        new.map(|row| row.created_at).into_iter().chain(later).min()
+    }
+
     pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Leased> {
         let mut leased = Vec::new();
         for (webhook, room) in &claim.wanted {
-            let enabled = self.webhooks.get(webhook);
-            if enabled.is_some_and(|it| it.endpoint.is_enabled()) {
+            if self.is_enabled(*webhook) {
                 self.claim_for(*webhook, *room, claim, &mut leased);
             }
         }
@@ -388,18 +400,17 @@ impl Outbox {
     pub(super) fn backlog(&self) -> Vec<Backlog> {
         let mut backlog: BTreeMap<Uuid, Backlog> = BTreeMap::new();
         for row in self.deliveries.values() {
-            let of = |webhook| Backlog {
-                webhook,
-                pending: 0,
-                oldest: None,
-                dead: 0,
-            };
             if row.status == DeliveryStatus::Delivered {
                 continue;
             }
-            let entry = backlog
-                .entry(row.webhook)
-                .or_insert_with(|| of(row.webhook));
+            let entry = backlog.entry(row.webhook).or_insert_with(|| Backlog {
+                webhook: row.webhook,
+                is_enabled: self.is_enabled(row.webhook),
+                pending: 0,
+                oldest: None,
+                first_due: self.first_due(row.webhook),
+                dead: 0,
+            });
             if row.status == DeliveryStatus::Dead {
                 entry.dead += 1;
                 continue;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::webhook::Webhook;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
-use crate::store::InstitutionId;
+use crate::store::{InstitutionId, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
 pub(in crate::store) const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
@@ -75,6 +75,47 @@ pub struct DeliveryFilter {
     pub since: Option<DateTime<Utc>>,
     /// Whose event was recorded before.
     pub until: Option<DateTime<Utc>>,
+}
+
+/// One page of a list of deliveries.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryPage {
+    /// The deliveries, in order.
+    pub deliveries: Vec<Delivery>,
+    /// What stands on this page and cannot be read: the number of each, and a [`StoreError::Corrupt`] that says
+    /// why. It does not keep the others from being listed.
+    pub corrupt: Vec<(DeliveryId, StoreError)>,
+    /// What the next page begins after; none after the last.
+    pub next: Option<DeliveryId>,
+}
+
+impl DeliveryPage {
+    /// How many rows a page has at most: an empty one would be no page.
+    pub(in crate::store) const fn size(limit: u32) -> usize {
+        if limit == 0 { 1 } else { limit as usize }
+    }
+
+    /// The page of these rows. One more than it has room for tells that there is a next page.
+    pub(in crate::store) fn of(
+        size: usize,
+        rows: impl IntoIterator<Item = Result<(DeliveryId, Result<Delivery, StoreError>), StoreError>>,
+    ) -> Result<Self, StoreError> {
+        let mut page = Self::default();
+        let mut last = None;
+        for row in rows {
+            let (id, delivery) = row?;
+            if page.deliveries.len() + page.corrupt.len() == size {
+                page.next = last;
+                break;
+            }
+            match delivery {
+                Ok(delivery) => page.deliveries.push(delivery),
+                Err(corrupt) => page.corrupt.push((id, corrupt)),
+            }
+            last = Some(id);
+        }
+        Ok(page)
+    }
 }
 
 /// A webhook that has something pending.
@@ -193,10 +234,15 @@ pub struct Attempted {
 pub struct Backlog {
     /// The webhook.
     pub webhook: Uuid,
+    /// Whether it is enabled: otherwise what is pending is kept, and not sent.
+    pub is_enabled: bool,
     /// How many deliveries are pending.
     pub pending: u64,
     /// When the event of the first made of them was recorded.
     pub oldest: Option<DateTime<Utc>>,
+    /// Since when the first of them is due, or when it will be: of those that were never claimed, when the event of
+    /// the first was recorded; of the others, the first time that one is due again, or its lease ends.
+    pub first_due: Option<DateTime<Utc>>,
     /// How many are dead.
     pub dead: u64,
 }

@@ -14,7 +14,7 @@ use super::name::InstitutionId;
 pub(in crate::store) use delivery::LOOK_AGAIN;
 pub use delivery::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryStatus, Due, Settlement, Verdict,
+    DeliveryPage, DeliveryStatus, Due, Settlement, Verdict,
 };
 pub use webhook::{Health, HealthChange, Webhook};
 
@@ -115,7 +115,7 @@ pub trait Outbox: Store {
     ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
     /// The first `limit` deliveries after the one given that the filter lets through, in the order in which
-    /// they were made.
+    /// they were made; a limit of 0 is taken for 1. What is corrupt is told beside the others.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -124,7 +124,7 @@ pub trait Outbox: Store {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<DeliveryPage, StoreError>> + Send;
 
     /// The attempts of a delivery that are still kept, in the order in which they were made.
     ///

@@ -12,7 +12,9 @@ use chrono::TimeDelta;
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
-use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, settlement, told};
+use crate::outbox_world::{
+    LEASE, PLENTY, Post, dead, hook, in_theirs, of_ours, of_theirs, settlement, told,
+};
 use crate::random::Random;
 use crate::server::{client, server};
 use crate::support::at;
@@ -111,6 +113,59 @@ async fn what_is_no_event_is_told_and_the_others_are_sent() {
         assert_eq!((told(&claimed[0]), told(&claimed[2])), ((0, 1), (2, 1)));
         // And it can be given up
         post.settle(0, &claimed[1], dead()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_that_are_corrupt_are_told_beside_the_others() {
+    for (sql, problem) in [
+        ("delivery SET state = 4", "state must be 0 to 3"),
+        ("delivery SET version = 9", "its event at version 9"),
+        ("delivery SET application = -1", "its event at version 1"),
+        (
+            "delivery SET created_at = 9223372036854775807",
+            "there is no time",
+        ),
+        ("delivery SET attempts = -1", "attempts must not be"),
+        ("webhook SET institution = ''", "institution"),
+    ] {
+        // Given three deliveries, the middle one edited by hand
+        let post = Post::<Postgres>::with([of_ours(1), of_theirs(2)]).await;
+        post.done(submit(0)).await;
+        post.done(in_theirs(submit(1))).await;
+        post.done(submit(2)).await;
+        let key = if sql.starts_with("webhook") {
+            "id"
+        } else {
+            "webhook"
+        };
+        let sql = format!("UPDATE certlife_{sql} WHERE {key} = '{}'", hook(2));
+        edit(&post.harness, &sql).await;
+        // Then it is told beside the others, on a page with them and on one of its own
+        for limit in [10, 3, 2, 1] {
+            let (mut found, mut corrupt, mut after) = (Vec::new(), Vec::new(), None);
+            loop {
+                let page = post
+                    .store
+                    .deliveries(DeliveryFilter::default(), after, limit)
+                    .await
+                    .unwrap();
+                found.extend(page.deliveries.iter().map(|it| it.id.0));
+                corrupt.extend(page.corrupt);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, [1, 3], "{sql}");
+            assert_eq!(corrupt.len(), 1, "{sql}: {corrupt:?}");
+            let (id, error) = &corrupt[0];
+            assert!(is_told_of(error, "delivery 2"), "{sql}: {error}");
+            assert!(
+                id.0 == 2 && error.to_string().contains(problem),
+                "{sql}: {error}"
+            );
+        }
     }
 }
 
@@ -298,7 +353,10 @@ async fn an_outbox_is_restored_from_a_dump() {
     let store = PostgresStore::connect(restored.url()).await.unwrap();
     let found = store.deliveries(DeliveryFilter::default(), None, 100).await;
     assert_eq!(
-        (found.unwrap(), store.webhooks(None).await.unwrap()),
+        (
+            found.unwrap().deliveries,
+            store.webhooks(None).await.unwrap()
+        ),
         expected
     );
     // A lease is still somebody's, and what comes is new

@@ -5,8 +5,8 @@ use std::path::Path;
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, ExecuteError, Outbox,
-    SqliteStore, StoreError, Verdict,
+    Claim, Claimed, Delivery, DeliveryFilter, DeliveryStatus, ExecuteError, Outbox, SqliteStore,
+    StoreError, Verdict,
 };
 use chrono::TimeDelta;
 
@@ -31,7 +31,24 @@ fn is_injected<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
 
 async fn all(store: &SqliteStore) -> Vec<Delivery> {
     let all = store.deliveries(DeliveryFilter::default(), None, 10_000);
-    all.await.unwrap()
+    all.await.unwrap().deliveries
+}
+
+/// The numbers of all deliveries, page by page, and what is told beside them.
+async fn pages(store: &SqliteStore, limit: u32) -> (Vec<i64>, Vec<(i64, String)>) {
+    let (mut found, mut told, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = store.deliveries(DeliveryFilter::default(), after, limit);
+        let page = page.await.unwrap();
+        found.extend(page.deliveries.iter().map(|it| it.id.0));
+        for (id, error) in page.corrupt {
+            told.push((id.0, corrupt::<()>(Err(error))));
+        }
+        after = page.next;
+        if after.is_none() {
+            return (found, told);
+        }
+    }
 }
 
 /// What is where, in rows of the table of deliveries.
@@ -158,20 +175,18 @@ async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
         let path = post.harness.path();
         edit(&path, sql);
         let before = dump(&path);
-        // Then what comes before it is told first, and then which it is
-        let filter = DeliveryFilter::default;
-        let page = post.store.deliveries(filter(), None, 10).await.unwrap();
-        assert_eq!(page.len(), 1, "{sql}");
-        let text = corrupt(post.store.deliveries(filter(), Some(page[0].id), 10).await);
-        assert!(
-            text.starts_with("delivery 2: ") && text.contains(problem),
-            "{sql}: {text}"
-        );
-        let page = post
-            .store
-            .deliveries(filter(), Some(DeliveryId(2)), 10)
-            .await;
-        assert_eq!(page.unwrap().len(), 1, "{sql}");
+        // Then it is told beside the others, on a page with them and on one of its own
+        for limit in [10, 3, 2, 1] {
+            let (found, told) = pages(&post.store, limit).await;
+            assert_eq!(found, [1, 3], "{sql}");
+            let [(2, text)] = &told[..] else {
+                panic!("{sql}: {told:?}");
+            };
+            assert!(
+                text.starts_with("delivery 2: ") && text.contains(problem),
+                "{sql}: {text}"
+            );
+        }
         assert_eq!(dump(&path), before, "{sql}");
     }
 }

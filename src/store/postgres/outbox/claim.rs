@@ -14,7 +14,7 @@ use super::super::read;
 use super::super::row::{Joined, columns, get, get_or_null};
 use super::front::{Found, Front, Fronts};
 use super::query;
-use super::time::{milliseconds, time};
+use super::time::{milliseconds, time, time_if_any};
 use super::webhooks;
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::stored::Problem;
@@ -38,13 +38,13 @@ const CLAIM: &str = concat!(
 pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
-        // A time that is none, by somebody's hand, keeps nobody from being served.
-        let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
+        let not_before: Option<i64> = row.try_get(1).map_err(unavailable)?;
         Ok(Due {
             webhook: row.try_get(0).map_err(unavailable)?,
             has_new: row.try_get(2).map_err(unavailable)?,
-            at: time(row.try_get(3).map_err(unavailable)?),
-            not_before: time(row.try_get(1).map_err(unavailable)?),
+            at: time_if_any(row, 3)?,
+            // Where it is none, the webhook is corrupt, as the claim tells.
+            not_before: not_before.and_then(DateTime::from_timestamp_millis),
         })
     };
     rows.iter().map(due).collect()

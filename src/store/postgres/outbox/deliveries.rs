@@ -10,12 +10,12 @@ use super::super::failure::unavailable;
 use super::super::read;
 use super::super::row::{get, get_or_null};
 use super::super::text::decode as decode_text;
-use super::time::{milliseconds, time, time_or_none};
+use super::time::{milliseconds, time, time_if_any};
 use crate::lifecycle::event::EventKind;
 use crate::store::stored::{Problem, decode};
 use crate::store::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId,
-    StoreError,
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
+    InstitutionId, StoreError,
 };
 
 const LIST: &str = "\
@@ -41,9 +41,10 @@ const ATTEMPTS: &str = "\
     WHERE delivery = $1 ORDER BY number";
 
 const BACKLOG: &str = "\
-    SELECT w.id, new.count + later.count, \
+    SELECT w.id, w.enabled, new.count + later.count, \
         (SELECT d.created_at FROM certlife_delivery d \
          WHERE d.number = least(new.first, later.first)), \
+        least((SELECT d.created_at FROM certlife_delivery d WHERE d.number = new.first), later.at), \
         dead.count \
     FROM certlife_webhook w \
     CROSS JOIN LATERAL ( \
@@ -51,7 +52,7 @@ const BACKLOG: &str = "\
         WHERE d.webhook = w.id AND d.state = 0 \
     ) new \
     CROSS JOIN LATERAL ( \
-        SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
+        SELECT count(*), min(d.number) AS first, min(d.at) AS at FROM certlife_delivery d \
         WHERE d.webhook = w.id AND d.state = 1 \
     ) later \
     CROSS JOIN LATERAL ( \
@@ -74,7 +75,10 @@ pub(super) async fn list(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<DeliveryPage, StoreError> {
+    let size = DeliveryPage::size(limit);
+    // One more tells whether there is a next page.
+    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let (first, last) = states(filter.status);
     let institution = filter.institution.as_ref().map(InstitutionId::as_str);
     // A fraction of a millisecond is none of a time that is kept.
@@ -91,17 +95,18 @@ pub(super) async fn list(
         (&filter.application, Type::UUID),
         (&filter.since.map(bound), Type::INT8),
         (&filter.until.map(bound), Type::INT8),
-        (&i64::from(limit), Type::INT8),
+        (&limit, Type::INT8),
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client.query_typed(LIST, &parameters).await;
-    rows.map_err(unavailable)?.iter().map(delivery).collect()
+    DeliveryPage::of(size, rows.map_err(unavailable)?.iter().map(delivery))
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
-    let number: i64 = row.try_get(0).map_err(unavailable)?;
-    let restored = restore(row, DeliveryId(number));
-    restored.map_err(|problem| StoreError::corrupt(format!("delivery {number}"), problem))
+/// The number of a row, and what it says.
+fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery, StoreError>), StoreError> {
+    let id = DeliveryId(row.try_get(0).map_err(unavailable)?);
+    let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
+    Ok((id, restore(row, id).map_err(corrupt)))
 }
 
 fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
@@ -171,14 +176,13 @@ pub(super) async fn backlog(client: &Object) -> Result<Vec<Backlog>, StoreError>
             let count: i64 = row.try_get(index).map_err(unavailable)?;
             Ok::<_, StoreError>(u64::try_from(count).unwrap_or_default())
         };
-        let oldest = time_or_none("created_at", row.try_get(2).map_err(unavailable)?);
         Ok(Backlog {
             webhook,
-            pending: count(1)?,
-            oldest: oldest.map_err(|problem| {
-                StoreError::corrupt(format!("a delivery to webhook {webhook}"), problem)
-            })?,
-            dead: count(3)?,
+            is_enabled: row.try_get(1).map_err(unavailable)?,
+            pending: count(2)?,
+            oldest: time_if_any(row, 3)?,
+            first_due: time_if_any(row, 4)?,
+            dead: count(5)?,
         })
     };
     rows.iter().map(of_webhook).collect()

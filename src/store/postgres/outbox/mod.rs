@@ -24,7 +24,7 @@ use super::home::Home;
 use super::pool::{Purpose, Target};
 use super::{PostgresOptions, PostgresStore, keep_or_give_up};
 use crate::store::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
+    Attempted, Backlog, Claim, ClaimedBatch, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, Outbox, Settlement, StoreError, Verdict, Webhook,
 };
 
@@ -220,7 +220,7 @@ impl Outbox for PostgresStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<DeliveryPage, StoreError> {
         let reader = self.reader().await?;
         let listed = deliveries::list(&reader, &filter, after, limit);
         let answer = self.in_time(listed).await;

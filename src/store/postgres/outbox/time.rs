@@ -1,8 +1,11 @@
 //! Times as the outbox's tables keep them: milliseconds since 1970.
 
 use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
 
-use crate::store::stored::Problem;
+use super::super::failure::unavailable;
+use crate::store::StoreError;
+use crate::store::stored::{Problem, nearest_time};
 
 pub(super) const fn milliseconds(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
@@ -20,4 +23,10 @@ pub(super) fn time_or_none(
     milliseconds: Option<i64>,
 ) -> Result<Option<DateTime<Utc>>, Problem> {
     milliseconds.map(|it| time(column, it)).transpose()
+}
+
+/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand has written.
+pub(super) fn time_if_any(row: &Row, index: usize) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let milliseconds: Option<i64> = row.try_get(index).map_err(unavailable)?;
+    Ok(milliseconds.map(nearest_time))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Due,
+    Attempted, Backlog, Claim, ClaimedBatch, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, Outbox, Settlement, Webhook,
 };
 use crate::store::stored::Problem;
@@ -128,7 +128,7 @@ impl Outbox for SqliteStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<DeliveryPage, StoreError> {
         self.shared
             .readers
             .ask(move |reader| read::deliveries(reader, &filter, after, limit))

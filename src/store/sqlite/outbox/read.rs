@@ -1,22 +1,23 @@
 //! Questions about deliveries.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
 
 use super::{restore_time, state};
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due,
+    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
 };
 use crate::store::sqlite::connection::unavailable;
 use crate::store::sqlite::row::get;
-use crate::store::stored::{Problem, decode};
+use crate::store::stored::{Problem, decode, nearest_time};
 use crate::store::{InstitutionId, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
 
-/// The rows of a question, each with its checks.
+/// The answers that the rows of a question give, in their order.
 fn ask<T>(
     connection: &Connection,
     sql: &str,
@@ -27,12 +28,7 @@ fn ask<T>(
     let mut rows = statement.query(parameters).map_err(unavailable)?;
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
-        match read(row) {
-            Ok(it) => all.push(it),
-            // What comes before it is told first.
-            Err(_) if !all.is_empty() => break,
-            Err(corrupt) => return Err(corrupt),
-        }
+        all.push(read(row)?);
     }
     Ok(all)
 }
@@ -42,13 +38,10 @@ fn uuid(row: &Row<'_>, index: usize, column: &str) -> Result<Uuid, Problem> {
     Uuid::from_slice(&bytes).map_err(|error| format!("{column}: {error}"))
 }
 
-fn time(
-    row: &Row<'_>,
-    index: usize,
-    column: &str,
-) -> Result<Option<chrono::DateTime<chrono::Utc>>, Problem> {
+/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand has written.
+fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Option<DateTime<Utc>>, Problem> {
     let milliseconds: Option<i64> = get(row, index, column)?;
-    milliseconds.map(restore_time).transpose()
+    Ok(milliseconds.map(nearest_time))
 }
 
 pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
@@ -61,12 +54,13 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
                WHERE has_new OR at IS NOT NULL";
     ask(connection, sql, &[], |row| {
         let due = || -> Result<Due, Problem> {
+            let not_before: Option<i64> = get(row, 3, "webhook.not_before")?;
             Ok(Due {
                 webhook: uuid(row, 0, "webhook.id")?,
                 has_new: get(row, 1, "has_new")?,
-                // A time that is none, by somebody's hand, keeps nobody from being served.
-                at: time(row, 2, "delivery.at").unwrap_or_default(),
-                not_before: time(row, 3, "webhook.not_before").unwrap_or_default(),
+                at: time(row, 2, "delivery.at")?,
+                // Where it is none, the webhook is corrupt, as the claim tells.
+                not_before: not_before.and_then(DateTime::from_timestamp_millis),
             })
         };
         due().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
@@ -106,9 +100,10 @@ macro_rules! of_queue {
 
 fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
     let sql = concat!(
-        "SELECT id, new + later, (SELECT created_at FROM delivery WHERE no = first), dead FROM \
-         (SELECT id, new, later, dead, iif(new = 0 OR later_first < new_first, later_first, \
-         new_first) AS first FROM (SELECT w.id, ",
+        "SELECT id, enabled, new + later, (SELECT created_at FROM delivery WHERE no = first), \
+         (SELECT created_at FROM delivery WHERE no = new_first), later_at, dead FROM \
+         (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first \
+         FROM (SELECT w.id, w.enabled, ",
         of_queue!("count(*)", "0"),
         " AS new, ",
         of_queue!("d.no", "0", " ORDER BY d.at, d.no LIMIT 1"),
@@ -117,6 +112,8 @@ fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
         " AS later, ",
         of_queue!("min(d.no)", "1"),
         " AS later_first, ",
+        of_queue!("d.at", "1", " ORDER BY d.at LIMIT 1"),
+        " AS later_at, ",
         of_queue!("count(*)", "3"),
         " AS dead FROM webhook w WHERE w.id IS NOT NULL)) WHERE new + later + dead > 0"
     );
@@ -125,11 +122,15 @@ fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
             get::<i64>(row, index, column).map(i64::cast_unsigned)
         };
         let backlog = || -> Result<Backlog, Problem> {
+            let new = time(row, 4, "delivery.created_at")?;
+            let later = time(row, 5, "delivery.at")?;
             Ok(Backlog {
                 webhook: uuid(row, 0, "webhook.id")?,
-                pending: count(1, "pending")?,
-                oldest: time(row, 2, "delivery.created_at")?,
-                dead: count(3, "dead")?,
+                is_enabled: get(row, 1, "webhook.enabled")?,
+                pending: count(2, "pending")?,
+                oldest: time(row, 3, "delivery.created_at")?,
+                first_due: new.into_iter().chain(later).min(),
+                dead: count(6, "dead")?,
             })
         };
         backlog().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
@@ -169,7 +170,10 @@ pub(super) fn deliveries(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
+) -> Result<DeliveryPage, StoreError> {
+    let size = DeliveryPage::size(limit);
+    // One more tells whether there is a next page.
+    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let after = after.map_or(i64::MIN, |it| it.0);
     let application = filter.application.map(|it| it.as_bytes().to_vec());
     let webhook = filter.webhook.map(|it| it.as_bytes().to_vec());
@@ -232,15 +236,15 @@ pub(super) fn deliveries(
         &since,
         &until,
     ];
-    ask(connection, &sql, &parameters, |row| {
-        delivery(row).map_err(|problem| {
-            let number: i64 = row.get(0).unwrap_or_default();
-            StoreError::corrupt(format!("delivery {number}"), problem)
-        })
-    })
+    let rows = ask(connection, &sql, &parameters, |row| {
+        let id = DeliveryId(row.get(0).map_err(unavailable)?);
+        let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
+        Ok((id, delivery(row, id).map_err(corrupt)))
+    })?;
+    DeliveryPage::of(size, rows.into_iter().map(Ok))
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
+fn delivery(row: &Row<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
     let institution: String = get(row, 2, "institution.id")?;
     let version: i64 = get(row, 4, "event.version")?;
     let version = u64::try_from(version)
@@ -261,7 +265,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
         _ => restore_time(get(row, 9, "delivery.at")?)?,
     };
     Ok(Delivery {
-        id: DeliveryId(get(row, 0, "delivery.no")?),
+        id,
         webhook: uuid(row, 1, "webhook.id")?,
         institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
         application: uuid(row, 3, "application.uuid")?,
