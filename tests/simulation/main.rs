@@ -22,9 +22,8 @@ mod operators;
 mod random;
 mod receivers;
 mod record;
+mod replay;
 mod world;
-
-use world::REPLAY;
 
 /// How many steps a test run takes, unless `SIMULATION_STEPS` says otherwise.
 const STEPS: u64 = 1_000_000;
@@ -37,23 +36,15 @@ fn environment(name: &str) -> Option<u64> {
     )
 }
 
-/// One world; how many steps it took, and the number for all that happened.
-fn simulate(seed: u64) -> driver::Outcome {
-    REPLAY.set(format!(
-        "seed {seed}; again: SIMULATION_SEED={seed} cargo test --features delivery --test simulation"
-    ));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(driver::run(seed))
+/// One world: what became of it, or how it failed.
+fn simulate(seed: u64) -> Result<driver::Outcome, String> {
+    replay::world_of(seed, driver::run(seed))
 }
 
 #[test]
 fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead() {
     if let Some(seed) = environment("SIMULATION_SEED") {
-        let outcome = simulate(seed);
+        let outcome = simulate(seed).unwrap_or_else(|failed| panic!("{failed}"));
         println!("seed {seed}: {outcome:#?}");
         return;
     }
@@ -61,7 +52,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
     let (mut taken, mut seed) = (0, 0);
     let mut counts = std::collections::BTreeMap::<&str, u64>::new();
     while taken < steps {
-        let outcome = simulate(seed);
+        let outcome = simulate(seed).unwrap_or_else(|failed| panic!("{failed}"));
         taken += outcome.steps;
         for (what, count) in outcome.counts {
             *counts.entry(what).or_default() += count;
@@ -116,7 +107,8 @@ fn the_same_seed_is_the_same_world() {
     let mut met = std::collections::BTreeSet::new();
     for seed in 0..16 {
         let [first, second] = [simulate(seed), simulate(seed)];
-        assert_eq!(first, second);
+        assert_eq!(first, second, "seed {seed}");
+        let first = first.unwrap_or_else(|failed| panic!("{failed}"));
         assert!(first.steps > 1000);
         met.extend(first.counts.into_keys());
     }

@@ -1,6 +1,5 @@
 //! What all that is simulated shares: time, chance, and the record of what happened.
 
-use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,11 +54,6 @@ pub struct World {
     record: Mutex<Record>,
     /// What tells dispatchers of commits: one each, so that they hear of them in the same order every time.
     bells: Mutex<Vec<MemoryStore>>,
-}
-
-thread_local! {
-    /// What every failed check of this thread's simulation ends with.
-    pub static REPLAY: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 impl World {
@@ -159,10 +153,9 @@ impl World {
     }
 }
 
-/// Fails with what was violated, and how to see it again.
+/// Fails with what was violated.
 pub fn check(holds: bool, violated: impl FnOnce() -> String) {
     if !holds {
-        let replay = REPLAY.with_borrow(Clone::clone);
-        panic!("{}\n{replay}", violated());
+        panic!("{}", violated());
     }
 }
