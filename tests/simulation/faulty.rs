@@ -132,6 +132,7 @@ impl Outbox for Faulty {
         self.world
             .record()
             .claimed(self.life.number, &claim, &batch, now);
+        self.world.claims.notify_waiters();
         if self.world.is_faulty() && self.world.percent(1) {
             // Longer than a lease.
             self.world.count("slow claims");

@@ -175,12 +175,12 @@ impl Actors {
     /// Until something was claimed for it, for some seconds at most.
     async fn wait_for_a_claim(&self, webhook: Uuid) {
         let start = self.world.now();
-        while self.world.now() - start < TimeDelta::seconds(5) {
-            if self.world.record().has_claims_since(webhook, start) {
-                return;
+        let claimed = async {
+            while !self.world.record().has_claims_since(webhook, start) {
+                self.world.claims.notified().await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), claimed).await;
     }
 
     pub async fn all_deliveries(&self) -> Vec<Delivery> {

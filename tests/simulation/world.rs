@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use certificate_lifecycle::store::{MemoryStore, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::random::Random;
@@ -47,13 +48,17 @@ pub struct World {
     pub circumstances: Circumstances,
     random: Mutex<Random>,
     start: Instant,
-    /// Reads, writes, requests, commands, crashes.
+    /// What the time was then.
+    started_at: DateTime<Utc>,
+    /// Reads, writes, requests, commands, crashes: each once, however often it waits.
     steps: AtomicU64,
     /// Whether anything goes wrong.
     is_faulty: Mutex<bool>,
     record: Mutex<Record>,
     /// What tells dispatchers of commits: one each, so that they hear of them in the same order every time.
     bells: Mutex<Vec<MemoryStore>>,
+    /// Tells of claims.
+    pub claims: Notify,
 }
 
 impl World {
@@ -67,10 +72,12 @@ impl World {
             },
             random: Mutex::new(random),
             start: Instant::now(),
+            started_at: "2026-06-04T10:30:00Z".parse().unwrap(),
             steps: AtomicU64::new(0),
             is_faulty: Mutex::new(true),
             record: Mutex::default(),
             bells: Mutex::default(),
+            claims: Notify::new(),
         })
     }
 
@@ -120,8 +127,7 @@ impl World {
 
     /// The true time.
     pub fn now(&self) -> DateTime<Utc> {
-        let base: DateTime<Utc> = "2026-06-04T10:30:00Z".parse().unwrap();
-        base + TimeDelta::from_std(self.start.elapsed()).unwrap()
+        self.started_at + TimeDelta::from_std(self.start.elapsed()).unwrap()
     }
 
     /// Something takes its time, up to so many milliseconds; often none. Whoever else is ready goes first.
@@ -133,7 +139,7 @@ impl World {
                 it.below(most + 1)
             }
         });
-        self.step(&("pause", milliseconds));
+        self.trace(&("pause", milliseconds));
         if milliseconds == 0 {
             tokio::task::yield_now().await;
         } else {
@@ -141,9 +147,14 @@ impl World {
         }
     }
 
-    /// Something happened.
+    /// Something was done: a read, a write, a request, a command, a crash.
     pub fn step(&self, what: &impl Hash) {
         self.steps.fetch_add(1, Ordering::Relaxed);
+        self.trace(what);
+    }
+
+    /// Something happened that is no step of its own.
+    pub fn trace(&self, what: &impl Hash) {
         let at = self.start.elapsed().as_millis();
         self.record().trace(&(at, what));
     }
