@@ -19,6 +19,7 @@ mod faulty;
 mod health;
 mod life;
 mod operators;
+mod progress;
 mod random;
 mod receivers;
 mod record;
@@ -100,6 +101,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "disabled as gone",
         "hopeless webhooks disabled",
         "leases taken over",
+        "leases taken over early, by the clocks",
         "leases taken over from the suspended",
         "looks at pauses",
         "old and dead, not pruned",
@@ -113,6 +115,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "removed while pending",
         "requests begun after a removal",
         "responses lost",
+        "settlements of what was abandoned",
         "settlements of what was removed",
         "settlements that came too late",
         "settlements too late after a suspension",

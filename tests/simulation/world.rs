@@ -20,6 +20,12 @@ pub const TIMEOUT: TimeDelta = TimeDelta::seconds(2);
 /// How much longer a delivery is leased.
 pub const MARGIN: TimeDelta = TimeDelta::seconds(3);
 
+/// How long that is.
+pub const LEASE: TimeDelta = TimeDelta::seconds(5);
+
+/// The delays before the attempts of a delivery, in seconds.
+pub const DELAYS: [i64; 5] = [0, 1, 2, 4, 8];
+
 /// For how long everything must have failed before a webhook is disabled.
 pub const DISABLE_AFTER: TimeDelta = TimeDelta::seconds(40);
 
