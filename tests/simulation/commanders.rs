@@ -88,7 +88,9 @@ impl Actors {
         record.institutions.insert(event.uuid(), institution);
         for it in webhooks {
             if it.endpoint.is_enabled() && it.endpoint.kinds.contains(event.kind()) {
-                record.expected.insert((it.id, place.0, place.1));
+                let place = (it.id, place.0, place.1);
+                record.expected.insert(place);
+                record.progress.made(place);
             }
         }
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::faulty::Faulty;
 use crate::life::Life;
 use crate::receivers::{MOODS, Moods, Wire};
-use crate::world::{CHORES_EVERY, DISABLE_AFTER, MARGIN, SKEW, TIMEOUT, World, check};
+use crate::world::{CHORES_EVERY, DELAYS, DISABLE_AFTER, MARGIN, SKEW, TIMEOUT, World, check};
 
 pub const INSTITUTIONS: [&str; 3] = ["north", "south", "west"];
 
@@ -107,7 +107,7 @@ impl Actors {
     pub fn dispatcher(&self, skew: TimeDelta) -> (Dispatcher<Faulty, Wire>, Arc<Life>) {
         let number = self.lives.fetch_add(1, Ordering::Relaxed);
         let life = Life::new(&self.world, number, skew);
-        let delays = [0, 1, 2, 4, 8].map(TimeDelta::seconds).to_vec();
+        let delays = DELAYS.map(TimeDelta::seconds).to_vec();
         let options = DispatcherOptions {
             concurrency: self
                 .world

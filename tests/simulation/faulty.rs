@@ -90,11 +90,12 @@ impl Outbox for Faulty {
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
         self.there("put_webhook").await?;
-        let (id, disabled) = (webhook.id, webhook.endpoint.disabled.clone());
+        let (id, endpoint) = (webhook.id, webhook.endpoint.clone());
         let is_put = self.store.put_webhook(webhook).await?;
-        if let Some(disabled) = disabled.filter(|_| is_put) {
+        if let Some(disabled) = endpoint.disabled.clone().filter(|_| is_put) {
             let (now, circumstances) = (self.world.now(), self.world.circumstances);
             let mut record = self.world.record();
+            record.receivers.insert(id, endpoint);
             record
                 .health
                 .disabled(self.life.number, id, &disabled, &circumstances, now);
@@ -130,9 +131,8 @@ impl Outbox for Faulty {
         self.there("claim").await?;
         let batch = self.store.claim(claim.clone()).await?;
         let now = self.world.now();
-        self.world
-            .record()
-            .claimed(self.life.number, &claim, &batch, now);
+        self.world.record().claimed(&self.life, &claim, &batch, now);
+        self.world.claims.notify_waiters();
         if self.world.is_faulty() && self.world.percent(1) {
             // Longer than a lease.
             self.world.count("slow claims");
@@ -167,6 +167,7 @@ impl Outbox for Faulty {
             format!("what was delivered since {before} is forgotten too early")
         });
         let rows = self.rows().await;
+        self.world.record().progress.is_that_of(&rows);
         let pruned = self.store.prune(before, limit).await?;
         let left = self.rows().await;
         let ids: BTreeSet<_> = left.iter().map(|it| it.id).collect();

@@ -70,7 +70,7 @@ impl<F: Future> Future for Living<F> {
             if let Some(stopped) = &mut self.stopped {
                 std::task::ready!(stopped.as_mut().poll(context));
                 self.stopped = None;
-                self.life.world.step(&"goes on");
+                self.life.world.trace(&"goes on");
                 self.goes_on();
             }
             if let Poll::Ready(output) = self.future.as_mut().poll(context) {
@@ -80,7 +80,7 @@ impl<F: Future> Future for Living<F> {
                 return Poll::Pending;
             };
             self.stopped = Some(Box::pin(sleep(pause)));
-            self.life.world.step(&("suspended", pause));
+            self.life.world.trace(&("suspended", pause));
             let mut record = self.life.world.record();
             record.count("suspensions");
             record.suspended.insert(self.life.number);

@@ -38,6 +38,7 @@ impl Actors {
         endpoint.kinds = kinds;
         let institution = InstitutionId::new(institution).unwrap();
         let of = institution.as_str().to_owned();
+        self.world.step(&("add", id));
         let now = self.world.now();
         let webhook = Webhook::new(id, institution, endpoint.clone(), now);
         assert!(self.store.add_webhook(webhook).await.unwrap());
@@ -117,12 +118,13 @@ impl Actors {
         page.unwrap().deliveries
     }
 
-    /// What is pending is abandoned.
+    /// What is pending is abandoned; now and then, somebody is sorry soon.
     async fn drop_pending(&self, webhook: Uuid) {
         let pending = self.deliveries(webhook).await.into_iter();
         let pending: Vec<_> = pending
             .filter(|it| it.status == DeliveryStatus::Pending)
             .collect();
+        self.world.step(&"abandon");
         let ids = pending.iter().map(|it| it.id).collect();
         let reason = "dropped".to_owned();
         self.store
@@ -130,17 +132,24 @@ impl Actors {
             .await
             .unwrap();
         self.world.record().abandoned(&pending, &reason);
+        if self.world.percent(30) {
+            self.world.pause(1000).await;
+            self.redeliver_these(&pending).await;
+        }
     }
 
     /// The oldest are sent again.
     async fn redeliver(&self, webhook: Uuid) {
-        let oldest = self.deliveries(webhook).await.into_iter().take(3);
-        let ids: Vec<_> = oldest.map(|it| it.id).collect();
-        self.store
-            .redeliver(self.world.now(), ids.clone())
-            .await
-            .unwrap();
-        self.world.record().redelivered(&ids);
+        let mut oldest = self.deliveries(webhook).await;
+        oldest.truncate(3);
+        self.redeliver_these(&oldest).await;
+    }
+
+    async fn redeliver_these(&self, deliveries: &[Delivery]) {
+        self.world.step(&"redeliver");
+        let ids = deliveries.iter().map(|it| it.id).collect();
+        self.store.redeliver(self.world.now(), ids).await.unwrap();
+        self.world.record().redelivered(deliveries);
     }
 
     /// A webhook goes, with all that belongs to it; what belongs to others stays as it is.
@@ -176,12 +185,12 @@ impl Actors {
     /// Until something was claimed for it, for some seconds at most.
     async fn wait_for_a_claim(&self, webhook: Uuid) {
         let start = self.world.now();
-        while self.world.now() - start < TimeDelta::seconds(5) {
-            if self.world.record().has_claims_since(webhook, start) {
-                return;
+        let claimed = async {
+            while !self.world.record().has_claims_since(webhook, start) {
+                self.world.claims.notified().await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), claimed).await;
     }
 
     pub async fn all_deliveries(&self) -> Vec<Delivery> {

@@ -125,7 +125,7 @@ impl Wire {
             // The first time: whatever comes before it has been taken, or is dead.
             let earlier = (id, uuid, 0)..place;
             let is_over =
-                |it: &&Place| record.accepted.contains_key(*it) || record.dead.contains_key(*it);
+                |it: &&Place| record.accepted.contains_key(*it) || record.progress.was_dead(it);
             let open = record
                 .expected
                 .range(earlier)
@@ -193,14 +193,14 @@ impl Transport for Wire {
     async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
         let place = self.begin(&request);
         let answer = self.carry(place, request.body).await;
+        let by = self.life.number;
+        self.world.record().progress.ends(by, place, &answer);
         if let Ok(response) = &answer
             && response.status == 503
         {
             let asked = response.retry_after.map(|_| ASKED);
             let mut record = self.world.record();
-            record
-                .health
-                .asks(self.life.number, place, asked, self.life.now());
+            record.health.asks(by, place, asked, self.life.now());
         }
         answer
     }

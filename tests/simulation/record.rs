@@ -7,11 +7,13 @@ use certificate_lifecycle::store::{
     Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, Settlement, Verdict,
 };
 use certificate_lifecycle::webhook::Endpoint;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::health::Healths;
-use crate::world::{MARGIN, check};
+use crate::life::Life;
+use crate::progress::Progress;
+use crate::world::{LEASE, MARGIN, check};
 
 /// An event's place at a webhook: webhook, application, version.
 pub type Place = (Uuid, Uuid, u64);
@@ -36,8 +38,7 @@ pub struct Record {
     pub accepted: BTreeMap<Place, Vec<u8>>,
     /// What has arrived at all.
     pub arrived: BTreeMap<Place, Vec<u8>>,
-    /// What the store has settled as dead.
-    pub dead: BTreeMap<Place, String>,
+    pub progress: Progress,
     /// What was delivered and is so still, and when by the clock of whoever settled it.
     delivered: BTreeMap<DeliveryId, DateTime<Utc>>,
     /// What was delivered and is kept no longer.
@@ -61,7 +62,9 @@ pub struct Record {
 struct Lease {
     token: i64,
     holder: Number,
-    /// By the clock of its holder.
+    /// How wrong the clock of its holder is.
+    skew: TimeDelta,
+    /// By that clock.
     until: DateTime<Utc>,
     state: LeaseState,
 }
@@ -99,54 +102,83 @@ impl Record {
         self.trace.finish()
     }
 
-    /// A claim was carried out now: no lease on any of it was alive, by the clocks of those who claim.
-    pub fn claimed(&mut self, by: Number, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
-        self.health.claimed(by, claim, batch);
+    /// A claim was carried out now: it was the turn of all of it, and no lease on any of it was alive.
+    pub fn claimed(&mut self, by: &Life, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
+        self.health.claimed(by.number, claim, batch);
+        check(claim.lease == LEASE && claim.now <= by.now(), || {
+            format!("a lease of {} from {} on", claim.lease, claim.now)
+        });
         for it in &batch.deliveries {
             let event = it.event.as_ref().unwrap();
             let place = (it.webhook, event.uuid(), event.version());
             check(!self.removed.contains_key(&it.webhook), || {
                 format!("{place:?} was claimed for a webhook that is removed")
             });
+            check(self.receivers[&it.webhook].is_enabled(), || {
+                format!("{place:?} was claimed for a webhook that is disabled")
+            });
             let known = *self.places.entry(it.id).or_insert(place);
             check(known == place, || {
                 format!("{}: {place:?} has the number of {known:?}", it.id)
             });
-            if let Some(lease) = self.leases.get(&it.id) {
-                check(it.token > lease.token, || {
-                    format!("{}: token {} again", it.id, lease.token)
-                });
-                let is_held = lease.state == LeaseState::Held;
-                check(!is_held || lease.until <= claim.now, || {
-                    format!("{}: two live leases", it.id)
-                });
-                let holder = lease.holder;
-                if is_held {
-                    self.count("leases taken over");
-                }
-                if is_held && self.suspended.contains(&holder) {
-                    self.count("leases taken over from the suspended");
-                }
-            }
+            self.progress.claimed(place, it);
             let lease = Lease {
                 token: it.token,
-                holder: by,
+                holder: by.number,
+                skew: by.skew,
                 until: claim.now + claim.lease,
                 state: LeaseState::Held,
             };
-            self.leases.insert(it.id, lease);
+            if let Some(before) = self.leases.insert(it.id, lease) {
+                check(it.token > before.token, || {
+                    format!("{}: token {} again", it.id, before.token)
+                });
+                if before.state == LeaseState::Held {
+                    self.taken_over(&before, by, claim.now, now);
+                }
+            }
             let taken = Taken {
                 asked_at: claim.now,
                 at: now,
             };
-            self.claims.insert((by, place), taken);
+            self.claims.insert((by.number, place), taken);
             self.last_claims.insert(it.webhook, now);
+        }
+    }
+
+    /// A lease was taken over that nobody has settled: it was over by the clock of whoever did, and in truth as well,
+    /// but for what the two clocks differ.
+    fn taken_over(
+        &mut self,
+        lease: &Lease,
+        by: &Life,
+        asked_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        check(lease.until <= asked_at, || {
+            format!("two live leases, of {} and {}", lease.holder, by.number)
+        });
+        let overlap = lease.until - lease.skew - now;
+        let differ = (by.skew - lease.skew).max(TimeDelta::zero());
+        check(overlap <= differ, || {
+            format!(
+                "the leases of {} and {} overlap by {overlap}, but their clocks differ by {differ}",
+                lease.holder, by.number
+            )
+        });
+        self.count("leases taken over");
+        if overlap > TimeDelta::zero() {
+            self.count("leases taken over early, by the clocks");
+        }
+        if self.suspended.contains(&lease.holder) {
+            self.count("leases taken over from the suspended");
         }
     }
 
     /// A request begins: so early in its lease that its answer can come before the end, by the clock of
     /// whoever sends it. So whatever ends a webhook ends its requests as soon.
     pub fn begins(&mut self, by: Number, place: Place, clock: DateTime<Utc>, now: DateTime<Utc>) {
+        self.progress.begins(by, place);
         let taken = self.claims.get(&(by, place));
         let Some(taken) = taken.copied() else {
             panic!("{place:?} is sent by {by}, who has no lease");
@@ -179,17 +211,17 @@ impl Record {
         };
         let (id, state) = (settlement.id, lease.state);
         let is_newest = lease.token == settlement.token;
-        let may_count = matches!(state, LeaseState::Held | LeaseState::Withdrawn);
-        check(!counted || (is_newest && may_count), || {
-            format!("{id}: an old lease counted")
-        });
-        check(counted || !is_newest || state != LeaseState::Held, || {
-            format!("{id}: the newest lease did not count")
+        let is_alive = is_newest && state == LeaseState::Held;
+        check(counted == is_alive, || {
+            format!("{id}: a lease that is {state:?} (the newest: {is_newest}) counted: {counted}")
         });
         if !counted {
             self.count("settlements that came too late");
             if self.once_suspended.contains(&by) && !is_newest {
                 self.count("settlements too late after a suspension");
+            }
+            if is_newest && state == LeaseState::Withdrawn {
+                self.count("settlements of what was abandoned");
             }
             if state == LeaseState::Gone {
                 self.count("settlements of what was removed");
@@ -198,16 +230,14 @@ impl Record {
         }
         lease.state = LeaseState::Settled;
         let place = self.places[&id];
+        self.progress.settled(by, place, settlement);
         match &settlement.verdict {
             Verdict::Delivered => {
                 self.delivered.insert(id, at);
                 self.health
                     .delivered(place.0, self.claims[&(by, place)], now);
             }
-            Verdict::Dead { reason } => {
-                self.dead.insert(place, reason.clone());
-            }
-            Verdict::Retry { .. } | Verdict::Released => {}
+            Verdict::Dead { .. } | Verdict::Retry { .. } | Verdict::Released => {}
         }
     }
 
@@ -228,7 +258,7 @@ impl Record {
     /// These were made dead by hand, whoever had them in hand.
     pub fn abandoned(&mut self, pending: &[Delivery], reason: &str) {
         for it in pending {
-            self.dead.insert(place_of(it), reason.to_owned());
+            self.progress.abandoned(place_of(it), reason);
             if let Some(lease) = self.leases.get_mut(&it.id)
                 && lease.state == LeaseState::Held
             {
@@ -238,15 +268,17 @@ impl Record {
     }
 
     /// These are pending again, as far as they were not.
-    pub fn redelivered(&mut self, ids: &[DeliveryId]) {
-        for id in ids {
-            self.delivered.remove(id);
+    pub fn redelivered(&mut self, deliveries: &[Delivery]) {
+        for it in deliveries {
+            self.progress.redelivered(place_of(it));
+            self.delivered.remove(&it.id);
         }
     }
 
     /// A webhook was removed, with these deliveries.
     pub fn removed(&mut self, webhook: Uuid, deliveries: &[Delivery], now: DateTime<Utc>) {
         self.removed.insert(webhook, now);
+        self.progress.removed(webhook);
         for it in deliveries {
             self.delivered.remove(&it.id);
             let lease = self.leases.get_mut(&it.id);

@@ -1,6 +1,5 @@
 //! What all that is simulated shares: time, chance, and the record of what happened.
 
-use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use certificate_lifecycle::store::{MemoryStore, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::random::Random;
@@ -19,6 +19,12 @@ pub const TIMEOUT: TimeDelta = TimeDelta::seconds(2);
 
 /// How much longer a delivery is leased.
 pub const MARGIN: TimeDelta = TimeDelta::seconds(3);
+
+/// How long that is.
+pub const LEASE: TimeDelta = TimeDelta::seconds(5);
+
+/// The delays before the attempts of a delivery, in seconds.
+pub const DELAYS: [i64; 5] = [0, 1, 2, 4, 8];
 
 /// For how long everything must have failed before a webhook is disabled.
 pub const DISABLE_AFTER: TimeDelta = TimeDelta::seconds(40);
@@ -48,18 +54,17 @@ pub struct World {
     pub circumstances: Circumstances,
     random: Mutex<Random>,
     start: Instant,
-    /// Reads, writes, requests, commands, crashes.
+    /// What the time was then.
+    started_at: DateTime<Utc>,
+    /// Reads, writes, requests, commands, crashes: each once, however often it waits.
     steps: AtomicU64,
     /// Whether anything goes wrong.
     is_faulty: Mutex<bool>,
     record: Mutex<Record>,
     /// What tells dispatchers of commits: one each, so that they hear of them in the same order every time.
     bells: Mutex<Vec<MemoryStore>>,
-}
-
-thread_local! {
-    /// What every failed check of this thread's simulation ends with.
-    pub static REPLAY: RefCell<String> = const { RefCell::new(String::new()) };
+    /// Tells of claims.
+    pub claims: Notify,
 }
 
 impl World {
@@ -73,10 +78,12 @@ impl World {
             },
             random: Mutex::new(random),
             start: Instant::now(),
+            started_at: "2026-06-04T10:30:00Z".parse().unwrap(),
             steps: AtomicU64::new(0),
             is_faulty: Mutex::new(true),
             record: Mutex::default(),
             bells: Mutex::default(),
+            claims: Notify::new(),
         })
     }
 
@@ -126,8 +133,7 @@ impl World {
 
     /// The true time.
     pub fn now(&self) -> DateTime<Utc> {
-        let base: DateTime<Utc> = "2026-06-04T10:30:00Z".parse().unwrap();
-        base + TimeDelta::from_std(self.start.elapsed()).unwrap()
+        self.started_at + TimeDelta::from_std(self.start.elapsed()).unwrap()
     }
 
     /// Something takes its time, up to so many milliseconds; often none. Whoever else is ready goes first.
@@ -139,7 +145,7 @@ impl World {
                 it.below(most + 1)
             }
         });
-        self.step(&("pause", milliseconds));
+        self.trace(&("pause", milliseconds));
         if milliseconds == 0 {
             tokio::task::yield_now().await;
         } else {
@@ -147,9 +153,14 @@ impl World {
         }
     }
 
-    /// Something happened.
+    /// Something was done: a read, a write, a request, a command, a crash.
     pub fn step(&self, what: &impl Hash) {
         self.steps.fetch_add(1, Ordering::Relaxed);
+        self.trace(what);
+    }
+
+    /// Something happened that is no step of its own.
+    pub fn trace(&self, what: &impl Hash) {
         let at = self.start.elapsed().as_millis();
         self.record().trace(&(at, what));
     }
@@ -159,10 +170,9 @@ impl World {
     }
 }
 
-/// Fails with what was violated, and how to see it again.
+/// Fails with what was violated.
 pub fn check(holds: bool, violated: impl FnOnce() -> String) {
     if !holds {
-        let replay = REPLAY.with_borrow(Clone::clone);
-        panic!("{}\n{replay}", violated());
+        panic!("{}", violated());
     }
 }

@@ -251,6 +251,7 @@ macro_rules! outbox_conformance {
                     health_is_recorded_with_what_is_settled,
                     what_is_over_can_be_redelivered,
                     what_is_pending_can_be_abandoned,
+                    what_is_redelivered_is_not_ended_by_who_had_it_before,
                     a_token_is_good_for_one_settlement
                 }
                 outbox_reading::{

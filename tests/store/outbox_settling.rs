@@ -267,6 +267,27 @@ pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
     assert_eq!(due, []);
 }
 
+pub async fn what_is_redelivered_is_not_ended_by_who_had_it_before<H: Harness<Store: Outbox>>() {
+    for verdict in [dead(), retry(1_000), Verdict::Delivered] {
+        let post = Post::<H>::with([of_ours(1)]).await;
+        post.done(submit(0)).await;
+        // Given a delivery that is abandoned while somebody has it in hand, and redelivered soon
+        let before = post.claim_next(1, 0).await;
+        let abandoned = post.store.abandon(at(1), vec![before.id], TEXT.to_owned());
+        assert_eq!(abandoned.await.unwrap(), 1);
+        let redelivered = post.store.redeliver(at(2), vec![before.id]);
+        assert_eq!(redelivered.await.unwrap(), 1);
+        // Then the attempt from before does not end it: it has all attempts before it
+        assert!(!post.settled(3, &before, verdict).await);
+        let delivery = post.delivery(before.id).await;
+        assert_eq!(delivery.status, DeliveryStatus::Pending);
+        assert_eq!((delivery.attempts, delivery.at), (0, at(2)));
+        let again = post.claim_next(1, 3).await;
+        assert_eq!((again.id, again.attempts), (before.id, 0));
+        assert!(post.settled(4, &again, Verdict::Delivered).await);
+    }
+}
+
 pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1)]).await;
     post.done(submit(0)).await;

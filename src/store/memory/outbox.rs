@@ -364,10 +364,12 @@ impl Outbox {
         delivery: DeliveryId,
         reason: &str,
     ) -> bool {
-        let is_pending = |row: &Row| row.status == DeliveryStatus::Pending;
-        if !self.deliveries.get(&delivery.0).is_some_and(is_pending) {
+        let row = self.deliveries.get_mut(&delivery.0);
+        let Some(row) = row.filter(|row| row.status == DeliveryStatus::Pending) else {
             return false;
-        }
+        };
+        // Should it be redelivered, whoever has it in hand does not end that.
+        row.token += i64::from(row.token != 0);
         self.end(
             delivery.0,
             now,

@@ -33,8 +33,10 @@ const HEALTH: &str = "\
         AND (input.failed_at IS NOT NULL OR input.not_before IS NOT NULL \
             OR w.failing_since IS NOT NULL OR w.not_before IS NOT NULL)";
 
+/// The token goes: should a delivery be redelivered, whoever has it in hand does not end that.
 const ABANDON: &str = "\
-    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3 \
+    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, \
+        token = d.token + CASE WHEN d.token <> 0 THEN 1 ELSE 0 END \
     FROM unnest($1::bigint[]) AS input (number) \
     WHERE d.number = input.number AND d.state < 2 RETURNING d.application, d.webhook";
 

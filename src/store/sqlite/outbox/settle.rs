@@ -72,7 +72,9 @@ pub(super) fn abandon(
         if let Some(standing) = moves.standing(*id)?
             && standing.is_pending()
         {
-            let close = params![id.0, state::DEAD, moves.now, reason, 0, 0];
+            // Should it be redelivered, whoever has it in hand does not end that.
+            let is_claimed = standing.token != 0;
+            let close = params![id.0, state::DEAD, moves.now, reason, 0, is_claimed];
             moves.close.execute(close)?;
             moves.pull_next(&standing)?;
             abandoned += 1;
