@@ -59,7 +59,12 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 }
                 (_, Err(problem)) => {
                     // Stores are to quote nothing; the log does not rely on it.
-                    tracing::error!(delivery = %claimed.id, reason = UNSENDABLE, "dead");
+                    tracing::error!(
+                        delivery = %claimed.id,
+                        webhook = %claimed.webhook,
+                        reason = UNSENDABLE,
+                        "dead"
+                    );
                     let reason = format!("{UNSENDABLE}: {problem}");
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
                     self.summary.dead += 1;
@@ -193,6 +198,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         line.is_quick = sent.attempted.milliseconds < QUICK;
         match &judgement.verdict {
             Verdict::Delivered => {
+                if line.breaker.opened() > 0 {
+                    tracing::info!(webhook = %sent.webhook, "circuit closed: something was delivered");
+                }
                 line.breaker.succeed();
                 telemetry::delivered(sent.created_at, sent.now);
                 self.summary.delivered += 1;
@@ -200,11 +208,24 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             verdict => {
                 let is_silence = matches!(sent.answer, Err(SendError::Timeout(_)));
                 let longest = it.options.longest_break();
+                let was_closed = line.breaker.opened() == 0;
                 line.breaker.fail(sent.now, longest, is_silence);
+                if was_closed && line.breaker.opened() > 0 {
+                    tracing::warn!(
+                        webhook = %sent.webhook,
+                        "circuit opened: attempts fail in a row; until one succeeds, only a few are made now and then"
+                    );
+                }
                 self.summary.failed += 1;
                 if let Verdict::Dead { reason } = verdict {
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
-                    tracing::error!(delivery = %sent.id, reason, "dead");
+                    tracing::error!(
+                        delivery = %sent.id,
+                        webhook = %sent.webhook,
+                        event = %sent.event_id,
+                        reason,
+                        "dead"
+                    );
                     self.summary.dead += 1;
                 }
             }

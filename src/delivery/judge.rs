@@ -129,12 +129,14 @@ impl Tried<'_> {
             Some(delay) => Verdict::Retry {
                 at: self.now + delay,
             },
-            None => Verdict::Dead {
-                reason: format!(
-                    "all {failed} attempts failed; the last one: {}",
-                    self.error.unwrap_or_default()
-                ),
-            },
+            None => {
+                let error = self.error.unwrap_or_default();
+                let reason = match failed {
+                    1 => format!("the only attempt failed: {error}"),
+                    _ => format!("all {failed} attempts failed; the last one: {error}"),
+                };
+                Verdict::Dead { reason }
+            }
         }
     }
 }

@@ -64,8 +64,8 @@ impl DispatcherOptions {
         second.unwrap_or(most).clamp(least, most)
     }
 
-    /// How many requests at once try whether a failing webhook has recovered.
+    /// How many requests at once try whether a failing webhook has recovered, where there is room for them.
     pub(super) fn probes(&self) -> u32 {
-        (self.concurrency / 16).max(1)
+        (self.concurrency / 16).max(4)
     }
 }

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::certificates::{self, Identity};
-use crate::log::{Log, own_lines};
+use crate::log;
 use crate::receiver::Receiver;
 use crate::sending::{Answers, answered, broken, options, outgoing, send_all_of};
 use crate::stage::{Stage, status};
@@ -145,7 +145,7 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
             }
         })
         .await;
-        let log = Log::start();
+        log::start();
         let stage = Stage::new(|_, _| status(500));
         let url = url_of(&server).parse().unwrap();
         let mut endpoint = Endpoint::new(url, Secret::from_key(&[7; 32]).unwrap());
@@ -159,7 +159,7 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
         let dispatcher = stage.dispatcher_with(once, transport());
         let summary = dispatcher.run_until_idle(std::future::pending()).await;
         assert_eq!(summary.unwrap().dead, 1);
-        let log = own_lines(&log.end());
+        let log = log::own_lines(&log::end());
         let [delivery] = &stage.deliveries().await[..] else {
             panic!()
         };

@@ -13,29 +13,25 @@ thread_local! {
     static TEXT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// What is logged on this thread, from now on.
-pub struct Log(());
+/// What is logged on this thread is kept from now on.
+pub fn start() {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .with_writer(|| ToThread)
+            .init();
+        // What was come to before.
+        tracing::callsite::rebuild_interest_cache();
+    });
+    TEXT.set(Some(Vec::new()));
+}
 
-impl Log {
-    pub fn start() -> Self {
-        static SUBSCRIBER: Once = Once::new();
-        SUBSCRIBER.call_once(|| {
-            tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_span_events(FmtSpan::CLOSE)
-                .with_ansi(false)
-                .with_writer(|| ToThread)
-                .init();
-            // What was come to before.
-            tracing::callsite::rebuild_interest_cache();
-        });
-        TEXT.set(Some(Vec::new()));
-        Self(())
-    }
-
-    pub fn end(self) -> String {
-        String::from_utf8(TEXT.take().unwrap()).unwrap()
-    }
+/// What was logged since.
+pub fn end() -> String {
+    String::from_utf8(TEXT.take().unwrap()).unwrap()
 }
 
 /// Without what libraries say.

@@ -2,17 +2,17 @@
 
 use certificate_lifecycle::delivery::{Response, telemetry};
 
-use crate::log::Log;
+use crate::log;
 use crate::stage::{Stage, status};
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
-    let log = Log::start();
+    log::start();
     let stage = Stage::new(|_, _| status(410));
     stage.webhook("/gone").await;
     stage.submit().await;
     stage.deliver().await;
-    let log = log.end();
+    let log = log::end();
     for span in [
         "due: ",
         "claim{webhooks=1 room=64}: ",
@@ -28,7 +28,7 @@ async fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
 
 #[test]
 fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
-    let log = Log::start();
+    log::start();
     let recorder = metrics_util::debugging::DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -55,7 +55,7 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         });
     };
     ::metrics::with_local_recorder(&recorder, run);
-    let log = log.end();
+    let log = log::end();
     let snapshot = snapshots.snapshot().into_vec();
     let metrics = format!("{snapshot:?}");
     for (name, text) in [("log", &log), ("metrics", &metrics)] {
