@@ -105,7 +105,11 @@ impl std::str::FromStr for WebhookUrl {
 
     fn from_str(text: &str) -> Result<Self, WebhookUrlError> {
         let refused = |problem| WebhookUrlError {
-            found: shorten(text.rsplit_once('@').map_or(text, |(_, rest)| rest)),
+            // What stands before it may be a password.
+            found: match text.rsplit_once('@') {
+                Some((_, rest)) => shorten(&format!("…@{rest}")),
+                None => shorten(text),
+            },
             problem,
         };
         if text.len() > LONGEST {

@@ -401,6 +401,14 @@ fn a_rotation_makes_a_secret_of_its_own_and_has_its_usual_times() {
     let json = store.run(&["webhook", "rotate", ID, "--grace", "0s", "--json"], "");
     let keys = &json.events()[0];
     assert!(keys["until"].is_null() && keys["switch_over"].is_null());
+    // A switch-over at once
+    let at_once = store
+        .run(&["webhook", "rotate", ID, "--switch-over", "0s"], "")
+        .stdout;
+    assert!(
+        at_once.contains("X-Webhook-Signature  by the new secret\n"),
+        "{at_once}"
+    );
     let secrets = webhook(&store, ID).endpoint.secrets;
     for (args, words) in [
         (

@@ -117,7 +117,12 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let rotated = Rotated {
         id,
         secret: secret.expose(),
-        switch_over: old.iter().map(|it| it.switch_over).max().map(time),
+        switch_over: old
+            .iter()
+            .map(|it| it.switch_over)
+            .filter(|at| now < *at)
+            .max()
+            .map(time),
         until: old.iter().map(|it| it.until).max().map(time),
     };
     let mut output = Output::plain();
@@ -148,7 +153,7 @@ impl Rotated<'_> {
             Fact::word("id", self.id.to_string()),
             Fact::word("secret", self.secret),
         ];
-        let (Some(switch_over), Some(until)) = (&self.switch_over, &self.until) else {
+        let Some(until) = &self.until else {
             facts.push(Fact::text("signs", "all, from now on"));
             return facts;
         };
@@ -158,7 +163,10 @@ impl Rotated<'_> {
             _ => (format!("{} older ones", old.len()), "an older secret"),
         };
         let both = format!("by the new secret and by {others} until {until}, then by the new one");
-        let one = format!("by {other} until {switch_over}, then by the new one");
+        let one = match &self.switch_over {
+            Some(switch_over) => format!("by {other} until {switch_over}, then by the new one"),
+            None => "by the new secret".to_owned(),
+        };
         facts.push(Fact::text("webhook-signature", both));
         facts.push(Fact::text("X-Webhook-Signature", one));
         facts
