@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, SendError};
+use std::io;
+
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, Resolve, Resolving, SendError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
@@ -100,4 +102,26 @@ async fn of_addresses_that_all_refuse_the_last_one_is_told() {
     let expected = format!("hooks.example.com at 127.0.0.8:{port}: ");
     assert!(message.starts_with(&expected), "{message}");
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A resolver on a machine that may open no more files.
+#[derive(Debug)]
+struct Exhausted;
+
+impl Resolve for Exhausted {
+    fn resolve(&self, _: &str) -> Resolving {
+        Box::pin(async { Err(io::Error::from_raw_os_error(24)) })
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_lacking_here_is_no_failure_of_the_receiver() {
+    let transport = HttpTransport::with_resolver(options(), Exhausted).unwrap();
+    let error = send(&transport, "http://hooks.example.com/").await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, SendError::Local(_)), "{error}");
+    let told = error.to_string();
+    let expected = "this machine has run out of files that this process may open (";
+    assert!(told.starts_with(expected), "{told}");
 }

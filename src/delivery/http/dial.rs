@@ -1,7 +1,7 @@
 //! Connects, past the target guard.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::failure::ConnectFailure;
+use super::kept::Kept;
 use super::race::{Lost, race};
 use super::resolve::Resolve;
 use super::stream::Stream;
@@ -31,21 +32,25 @@ struct Rules {
     allowed: Vec<IpNet>,
     timeout: Duration,
     patience: Duration,
+    kept: Arc<Kept>,
 }
 
 impl Dialer {
-    /// Connects within a timeout, to streams that wait for so long to be written to.
+    /// Connects within a timeout, to streams that wait for so long to be written to, and are kept while there are
+    /// not too many.
     pub(super) fn new(
         resolver: Arc<dyn Resolve>,
         allowed: Vec<IpNet>,
         timeout: Duration,
         patience: Duration,
+        kept: Kept,
     ) -> Self {
         Self(Arc::new(Rules {
             resolver,
             allowed,
             timeout,
             patience,
+            kept: Arc::new(kept),
         }))
     }
 }
@@ -79,10 +84,7 @@ impl Rules {
             vec![address]
         } else {
             let found = self.resolver.resolve(host).await;
-            found.map_err(|error| ConnectFailure::Unknown {
-                host: host.to_owned(),
-                reason: error.to_string(),
-            })?
+            found.map_err(|error| ConnectFailure::unknown(host, &error))?
         };
         for address in &addresses {
             check(*address, &self.allowed).map_err(|refused| ConnectFailure::Refused {
@@ -101,18 +103,15 @@ impl Rules {
         port: u16,
     ) -> Result<Stream, ConnectFailure> {
         let connect = |address| TcpStream::connect((address, port));
-        let host = || host.to_owned();
         match race(addresses, self.timeout, connect).await {
-            Ok(stream) => Ok(Stream::new(stream, self.patience)),
-            Err(Lost::Failed(address, error)) => Err(ConnectFailure::Unreachable {
-                host: host(),
-                address,
-                port,
-                reason: error.to_string(),
-            }),
+            Ok(stream) => Ok(Stream::new(stream, self.patience, self.kept.link())),
+            Err(Lost::Failed(address, error)) => {
+                let address = SocketAddr::new(address, port);
+                Err(ConnectFailure::unreachable(host, address, &error))
+            }
             Err(Lost::Silent) => Err(ConnectFailure::TimedOut),
             Err(Lost::Empty) => Err(ConnectFailure::Unknown {
-                host: host(),
+                host: host.to_owned(),
                 reason: "the name has no addresses".to_owned(),
             }),
         }
