@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::dial::Dialer;
 use super::failure::ConnectFailure;
 use super::kept::Kept;
+use super::lookups::Lookups;
 use super::options::{HttpOptions, HttpTransportError};
 use super::resolve::Resolve;
 use super::stream::Stream;
@@ -36,7 +37,8 @@ impl Connector {
         let timeout = options.connect_timeout;
         let kept = Kept::new(options.idle_total);
         let allowed = options.allow_targets;
-        let dialer = Dialer::new(resolver, allowed, timeout, options.timeout, kept);
+        let lookups = Lookups::new(resolver);
+        let dialer = Dialer::new(lookups, allowed, timeout, options.timeout, kept);
         let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = if options.allow_http {
             https.https_or_http()

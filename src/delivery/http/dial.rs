@@ -14,8 +14,8 @@ use tower_service::Service;
 
 use super::failure::ConnectFailure;
 use super::kept::Kept;
+use super::lookups::Lookups;
 use super::race::{Lost, race};
-use super::resolve::Resolve;
 use super::stream::Stream;
 use crate::delivery::target::check;
 
@@ -28,7 +28,7 @@ pub(super) struct Dialer(Arc<Rules>);
 
 #[derive(Debug)]
 struct Rules {
-    resolver: Arc<dyn Resolve>,
+    lookups: Lookups,
     allowed: Vec<IpNet>,
     timeout: Duration,
     patience: Duration,
@@ -39,14 +39,14 @@ impl Dialer {
     /// Connects within a timeout, to streams that wait for so long to be written to, and are kept while there are
     /// not too many.
     pub(super) fn new(
-        resolver: Arc<dyn Resolve>,
+        lookups: Lookups,
         allowed: Vec<IpNet>,
         timeout: Duration,
         patience: Duration,
         kept: Kept,
     ) -> Self {
         Self(Arc::new(Rules {
-            resolver,
+            lookups,
             allowed,
             timeout,
             patience,
@@ -78,15 +78,15 @@ impl Service<Uri> for Dialer {
 
 impl Rules {
     /// The addresses of a host, if every one may be sent to.
-    async fn permitted(&self, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+    async fn permitted(&self, host: &str) -> Result<Arc<[IpAddr]>, ConnectFailure> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = if let Ok(address) = literal.parse() {
-            vec![address]
+            Arc::from([address])
         } else {
-            let found = self.resolver.resolve(host).await;
+            let found = self.lookups.addresses(host).await;
             found.map_err(|error| ConnectFailure::unknown(host, &error))?
         };
-        for address in &addresses {
+        for address in &*addresses {
             check(*address, &self.allowed).map_err(|refused| ConnectFailure::Refused {
                 host: host.to_owned(),
                 refused,

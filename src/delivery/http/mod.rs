@@ -9,6 +9,7 @@ mod connector;
 mod dial;
 mod failure;
 mod kept;
+mod lookups;
 mod options;
 mod race;
 mod resolve;
