@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
 use super::output::Output;
-use super::{Failure, Outcome, block_on, metrics, say, sending, store};
+use super::{Failure, Outcome, block_on, metrics, open_files, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
@@ -119,6 +119,7 @@ struct Numbers {
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let bar = spinner();
     args.start_log(&bar);
+    open_files::raise();
     let transport = args.sending.transport(args.concurrency)?;
     let (summary, pending) = block_on(async {
         let engine = args.store.open_existing().await?;

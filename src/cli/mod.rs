@@ -15,6 +15,7 @@ mod input;
 mod list;
 mod listen;
 mod metrics;
+mod open_files;
 mod outage;
 mod output;
 mod pipeline;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::Failure;
 use super::arguments::{duration, network};
+use super::{Failure, open_files};
 use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError};
 
 /// Where requests may go, and how long they may take.
@@ -66,6 +66,8 @@ impl Args {
             allow_targets: self.allowed.clone(),
             authorities,
             idle_per_host: usize::try_from(concurrency).unwrap_or(usize::MAX),
+            // The other half is for the requests that are under way, and for the store.
+            idle_total: open_files::most() / 2,
             ..defaults
         };
         HttpTransport::new(options).map_err(|error| match (&error, &self.authorities) {

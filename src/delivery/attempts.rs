@@ -24,6 +24,9 @@ const UNSENDABLE: &str = "what is stored cannot be sent";
 /// How often the store is told that a webhook is well.
 const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
+/// For how long nothing is claimed when this machine has run out of what requests need.
+const SHORTAGE: TimeDelta = TimeDelta::seconds(1);
+
 /// A server that answers within so many milliseconds is quick: what is claimed ahead for it is sent soon.
 const QUICK: u64 = 100;
 
@@ -158,6 +161,10 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
 
     pub(super) fn sent(&mut self, sent: Sent) {
         let webhook = sent.webhook;
+        self.ended(&sent);
+        if let Err(SendError::Local(_)) = &sent.answer {
+            return self.put_off(&sent);
+        }
         let is_delivered = self.judge(sent);
         if is_delivered && self.goal != Goal::Finish {
             self.start_next(webhook);
@@ -176,13 +183,31 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
     }
 
+    /// A request is no longer under way.
+    fn ended(&mut self, sent: &Sent) {
+        let line = self.lines.entry(sent.webhook).or_default();
+        line.under_way = line.under_way.saturating_sub(1);
+        self.under_way = self.under_way.saturating_sub(1);
+        telemetry::attempted(sent);
+    }
+
+    /// Gives back what this machine could not send: that is no attempt, and nobody is to blame. It would fail again
+    /// at once, and so would others: nothing is claimed for a while.
+    fn put_off(&mut self, sent: &Sent) {
+        self.finished.push(Settlement {
+            id: sent.id,
+            token: sent.token,
+            verdict: Verdict::Released,
+            attempt: None,
+        });
+        self.release(sent.webhook);
+        self.hold(SHORTAGE);
+    }
+
     /// Judges an attempt; whether it was a success.
     fn judge(&mut self, sent: Sent) -> bool {
         let it = self.dispatcher;
         let line = self.lines.entry(sent.webhook).or_default();
-        line.under_way = line.under_way.saturating_sub(1);
-        self.under_way = self.under_way.saturating_sub(1);
-        telemetry::attempted(&sent);
         let tried = Tried {
             webhook: sent.webhook,
             event_id: sent.event_id,

@@ -61,6 +61,7 @@ pub(super) fn outcome(answer: &Result<Response, SendError>) -> &'static str {
         Err(SendError::Refused(_)) => "target_refused",
         Err(SendError::Connect(_)) => "connect_failed",
         Err(SendError::Timeout(_)) => "timeout",
+        Err(SendError::Local(_)) => "local",
         Err(SendError::Broken(_)) => "broken",
     }
 }

@@ -8,6 +8,7 @@ mod breaker;
 mod chores;
 mod claims;
 mod dispatcher;
+mod escapes;
 mod http;
 mod judge;
 mod line;

@@ -1,10 +1,10 @@
 //! What is kept of an attempt: nothing secret, nothing personal.
 
-use std::fmt::Write;
 use std::ops::Range;
 
 use http::HeaderValue;
 
+use super::escapes::Plain;
 use super::transport::Response;
 use crate::lifecycle::event::{Event, EventBody};
 use crate::webhook::Endpoint;
@@ -19,7 +19,7 @@ const ELLIPSIS: &str = "…";
 /// bytes.
 const SHORTEST_CUT: usize = 4;
 
-/// The shortest part of a header's value that is taken out by itself, in bytes.
+/// The shortest part of a header's value or of a URL's path that is taken out by itself, in bytes.
 const SHORTEST_PART: usize = 8;
 
 /// How long an error is that is kept, in bytes.
@@ -72,6 +72,15 @@ impl Private<'_> {
                 told.find(part);
             }
         }
+        let uri = endpoint.url.uri();
+        let segments = uri.path().split('/').filter(|it| it.len() >= SHORTEST_PART);
+        let query = uri.query().unwrap_or_default().split('&');
+        let values = query.map(|it| it.split_once('=').map_or(it, |(_, value)| value));
+        for part in segments.chain(values.filter(|it| it.len() >= SHORTEST_CUT)) {
+            told.find(part);
+            // A server may tell what it has understood.
+            told.find(&Plain::of(part, true).text);
+        }
         let details = self.event.details();
         told.find(details.applicant_email().as_str());
         told.find(details.certificate_title().as_str());
@@ -106,36 +115,45 @@ fn whole(bytes: &[u8]) -> &[u8] {
 /// Where a text has what it was told. All is found in the text as it came, so that nothing is looked for in
 /// what stands for something else.
 struct Told {
-    /// In another case, every byte stands where it stood.
-    lower: String,
+    /// As it is, and without its escapes, if it has any.
+    readings: Vec<Plain>,
+    end: usize,
     places: Vec<Range<usize>>,
 }
 
 impl Told {
     fn of(text: &str) -> Self {
+        let mut readings = vec![Plain::unescaped(text)];
+        if text.contains(['\\', '&', '%']) {
+            readings.push(Plain::of(text, false));
+        }
+        if text.contains('+') {
+            readings.push(Plain::of(text, true));
+        }
         Self {
-            lower: text.to_ascii_lowercase(),
+            readings,
+            end: text.len(),
             places: Vec::new(),
         }
     }
 
-    /// In whatever case, also as JSON and URLs write it, and where the end of the excerpt cuts it short.
+    /// In whatever case and whatever it is escaped for, and where the end of the excerpt cuts it short.
     fn find(&mut self, what: &str) {
-        for form in forms(what) {
-            if form.is_empty() {
-                continue;
-            }
-            let form = form.to_ascii_lowercase();
-            let found = self.lower.match_indices(&form);
-            self.places.extend(found.map(|(at, _)| at..at + form.len()));
-            let starts = form.char_indices().map(|(at, _)| at).rev();
+        if what.is_empty() {
+            return;
+        }
+        let what = what.to_ascii_lowercase();
+        for reading in &self.readings {
+            let text = &reading.text;
+            let found = text.match_indices(&what);
+            let found = found.map(|(at, _)| reading.place(at)..reading.place(at + what.len()));
+            self.places.extend(found);
+            let starts = what.char_indices().map(|(at, _)| at).rev();
             let mut starts = starts.filter(|at| *at >= SHORTEST_CUT);
-            let cut = starts.find_map(|at| {
-                let start = form.get(..at)?;
-                self.lower.ends_with(start).then_some(start.len())
-            });
-            if let Some(cut) = cut {
-                self.places.push(self.lower.len() - cut..self.lower.len());
+            let is_cut = |at: &usize| what.get(..*at).is_some_and(|it| text.ends_with(it));
+            if let Some(cut) = starts.find(is_cut) {
+                let from = reading.place(text.len() - cut);
+                self.places.push(from..self.end);
             }
         }
     }
@@ -155,34 +173,6 @@ impl Told {
         rest.push_str(text.get(from..).unwrap_or_default());
         rest
     }
-}
-
-/// A text as it may be sent back: as it is, as JSON has it with few escapes and with many, and as URLs have it.
-fn forms(what: &str) -> [String; 5] {
-    let quoted = serde_json::to_string(what).unwrap_or_default();
-    let json = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    let json = json.unwrap_or_default().to_owned();
-    let mut ascii = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if letter.is_ascii() {
-            ascii.push(letter);
-            continue;
-        }
-        for unit in letter.encode_utf16(&mut [0; 2]) {
-            // A text takes all that is written to it.
-            let _ = write!(ascii, "\\u{unit:04x}");
-        }
-    }
-    let slashed = ascii.replace('/', "\\/");
-    let mut url = String::with_capacity(what.len());
-    for byte in what.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            url.push(byte.into());
-        } else {
-            let _ = write!(url, "%{byte:02x}");
-        }
-    }
-    [what.to_owned(), json, ascii, slashed, url]
 }
 
 #[cfg(test)]
@@ -263,7 +253,45 @@ mod tests {
             without(r"J\u00f6rg, J\u00F6rg", "Jörg"),
             "[redacted], [redacted]"
         );
-        assert_eq!(without(r"a\/b/c", "a/b/c"), r"a\/b/c");
         assert_eq!(without(r"a\/b\/c", "a/b/c"), "[redacted]");
+    }
+
+    #[test]
+    fn nothing_of_it_is_left_whatever_it_is_escaped_for() {
+        let title = r#"R&D <"Jörg's" 1+1> 🎓"#;
+        for escaped in [
+            "R&amp;D &lt;&quot;Jörg&#39;s&quot; 1+1&gt; 🎓",
+            "R&#38;D &#x3C;&#34;J&#246;rg&#x27;s&quot; 1&#43;1&#x3e; &#x1f393;",
+            "R&amp;D &lt;&quot;Jörg&apos;s&quot; 1+1&gt; &#127891;",
+            r#"R&D <\"Jörg's\" 1+1> 🎓"#,
+            r"R\u0026D \u003C\u0022J\u00F6rg\u0027s\u0022 1\u002B1\u003E \uD83C\uDF93",
+            r"r\u0026d \u003c\u0022j\u00f6rg\u0027s\u0022 1\u002b1\u003e \ud83c\udf93",
+            r#"R\x26D <\"J\xf6rg\'s\" 1+1> 🎓"#,
+            "R%26D%20%3C%22J%C3%B6rg%27s%22%201%2B1%3E%20%F0%9F%8E%93",
+            "R%26D+%3C%22J%c3%b6rg's%22+1%2b1%3e+%f0%9f%8e%93",
+            // By more than one hand.
+            r#"R&amp;D \u003c\"J%C3%B6rg&#39;s\" 1+1> 🎓"#,
+        ] {
+            let text = without(&format!("<{escaped}>"), title);
+            assert_eq!(text, "<[redacted]>", "{escaped}");
+            // Also where it is cut short, even within an escape.
+            for end in (0..escaped.len()).filter(|it| escaped.is_char_boundary(*it)) {
+                let cut = escaped.get(..end).unwrap_or_default();
+                let text = without(&format!("<{cut}"), title);
+                let is_told = cut.contains("rg") || cut.contains("RG");
+                assert!(!is_told || text == "<[redacted]", "{cut}: {text}");
+            }
+        }
+        // What is no escape stays what it is.
+        for harmless in [
+            r"100 % & \ more",
+            "&bogus; %zz \\u12",
+            "1 + 1",
+            "&#xffffff;",
+            "%ff%fe",
+        ] {
+            assert_eq!(without(harmless, title), harmless);
+            assert_eq!(without(harmless, harmless), "[redacted]");
+        }
     }
 }

@@ -6,7 +6,8 @@ use super::judge::outcome;
 use super::send::Sent;
 use crate::store::Backlog;
 
-/// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`, `broken`.
+/// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`, `broken`;
+/// and `local`, which are none: this machine has run out of something.
 pub const ATTEMPTS: &str = "certlife_delivery_attempts_total";
 /// How long an attempt took, in seconds.
 pub const ATTEMPT_SECONDS: &str = "certlife_delivery_attempt_seconds";

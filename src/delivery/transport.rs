@@ -71,6 +71,10 @@ pub enum SendError {
     /// The deadline passed.
     #[error("no complete response within the deadline, while {0}")]
     Timeout(&'static str),
+    /// This machine has run out of what requests need, such as file descriptors. It says nothing of the receiver, and
+    /// does not count as an attempt.
+    #[error("this machine has run out of {0}")]
+    Local(String),
     /// The connection broke, or what came was no HTTP.
     #[error("the connection failed: {0}")]
     Broken(String),

@@ -754,3 +754,38 @@ fn on_a_database_it_is_the_same() {
     let test = store.run(&[&["webhook", "test", ID], &FREELY[..]].concat(), "");
     assert!(test.code < Some(2), "{}", test.stderr);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_opens_as_many_files_as_it_may() {
+    let store = Scratch::new();
+    register(&store, "http://127.0.0.1:9/");
+    let certlife = store.certlife(&["deliver"]);
+    let mut limited = Command::new("bash");
+    limited
+        .args(["-c", r#"ulimit -Sn 64; exec "$0" "$@""#])
+        .arg(certlife.get_program())
+        .args(certlife.get_args())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    for (name, value) in certlife.get_envs() {
+        limited.env(name, value.unwrap_or_default());
+    }
+    limited.current_dir(certlife.get_current_dir().unwrap());
+    let mut running = limited.spawn().unwrap();
+    let limits = format!("/proc/{}/limits", running.id());
+    let is_raised = || {
+        let limits = std::fs::read_to_string(&limits).unwrap();
+        let files = limits.lines().find(|it| it.starts_with("Max open files"));
+        let mut numbers = files.unwrap().split_whitespace().skip(3);
+        let (soft, hard) = (numbers.next(), numbers.next());
+        soft == hard && soft != Some("64")
+    };
+    let start = Instant::now();
+    while !is_raised() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+}

@@ -1,10 +1,15 @@
 //! Names with several addresses, some of which are silent.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, SendError};
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, Resolve, Resolving, SendError};
+use futures_util::future::join_all;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::receiver::Receiver;
@@ -100,4 +105,126 @@ async fn of_addresses_that_all_refuse_the_last_one_is_told() {
     let expected = format!("hooks.example.com at 127.0.0.8:{port}: ");
     assert!(message.starts_with(&expected), "{message}");
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A resolver on a machine that may open no more files.
+#[derive(Debug)]
+struct Exhausted;
+
+impl Resolve for Exhausted {
+    fn resolve(&self, _: &str) -> Resolving {
+        Box::pin(async { Err(io::Error::from_raw_os_error(24)) })
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_lacking_here_is_no_failure_of_the_receiver() {
+    let transport = HttpTransport::with_resolver(options(), Exhausted).unwrap();
+    let error = send(&transport, "http://hooks.example.com/").await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, SendError::Local(_)), "{error}");
+    let told = error.to_string();
+    let expected = "this machine has run out of files that this process may open (";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+/// A resolver that answers only when it may.
+#[derive(Debug, Clone)]
+struct Held {
+    asked: Arc<AtomicUsize>,
+    may_answer: Arc<Semaphore>,
+}
+
+impl Held {
+    fn new() -> Self {
+        Self {
+            asked: Arc::default(),
+            may_answer: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Resolve for Held {
+    fn resolve(&self, _: &str) -> Resolving {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let may_answer = Arc::clone(&self.may_answer);
+        Box::pin(async move {
+            let _turn = may_answer.acquire().await;
+            Ok(vec!["127.0.0.1".parse().unwrap()])
+        })
+    }
+}
+
+/// One that gives up soon where nobody answers.
+fn held() -> (Held, HttpTransport) {
+    let held = Held::new();
+    let options = HttpOptions {
+        connect_timeout: SHORT,
+        ..options()
+    };
+    let transport = HttpTransport::with_resolver(options, held.clone());
+    (held, transport.unwrap())
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_once_at_a_time_however_many_wait() {
+    let server = Receiver::answering("HTTP/1.1 204 x\r\n\r\n").await;
+    let held = Held::new();
+    let transport = HttpTransport::with_resolver(options(), held.clone()).unwrap();
+    let url = server.url_of("http", "hooks.example.com");
+    let sending = join_all((0..50).map(|_| send(&transport, &url)));
+    let answering = async {
+        while held.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+        held.may_answer.add_permits(1);
+    };
+    let (answers, ()) = tokio::join!(sending, answering);
+    for answer in answers {
+        assert_eq!(answer.unwrap().status, 204);
+    }
+    assert_eq!(held.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_answers_for_is_asked_for_once_and_again_when_it_was_answered() {
+    let server = Receiver::answering("HTTP/1.1 204 x\r\nConnection: close\r\n\r\n").await;
+    let (held, transport) = held();
+    let url = server.url_of("http", "hooks.example.com");
+    for _ in 0..3 {
+        let error = send(&transport, &url).await.unwrap_err();
+        assert_eq!(error, SendError::Timeout("connecting"));
+    }
+    assert_eq!(held.asked(), 1);
+    held.may_answer.add_permits(1);
+    // Those who come next may wait for the first lookup still, and only those.
+    for _ in 0..2 {
+        assert_eq!(answered(&transport, &url).await.status, 204);
+    }
+    assert!((2..=3).contains(&held.asked()), "{}", held.asked());
+}
+
+#[tokio::test]
+async fn a_silent_name_server_is_not_asked_for_all_names_at_once() {
+    let server = Receiver::answering("HTTP/1.1 204 x\r\n\r\n").await;
+    let (held, transport) = held();
+    let urls = (0..100).map(|number| server.url_of("http", &format!("{number}.example.com")));
+    let sending = urls.map(|url| {
+        let transport = transport.clone();
+        async move { send(&transport, &url).await }
+    });
+    for answer in join_all(sending).await {
+        assert_eq!(answer.unwrap_err(), SendError::Timeout("connecting"));
+    }
+    assert_eq!(held.asked(), 64);
+    held.may_answer.add_permits(1);
+    let url = server.url_of("http", "hooks.example.com");
+    assert_eq!(answered(&transport, &url).await.status, 204);
+    // Nobody waits any more for those that had no place.
+    assert_eq!(held.asked(), 65);
 }

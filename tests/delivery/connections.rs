@@ -114,6 +114,48 @@ async fn idle_connections_are_closed_after_their_time() {
 }
 
 #[tokio::test]
+async fn no_more_connections_are_kept_than_are_allowed_in_all() {
+    const KEPT: usize = 3;
+    let transport = HttpTransport::new(HttpOptions {
+        idle_total: KEPT,
+        ..options()
+    });
+    let transport = transport.unwrap();
+    let mut servers = Vec::new();
+    for number in 1..=10 {
+        let server = Receiver::answering(OK).await;
+        answered(&transport, &server.url()).await;
+        if number > KEPT {
+            // Not because it has been idle for long: that takes longer than is waited for.
+            server.all_ended().await;
+        }
+        servers.push(server);
+    }
+    for server in &servers[..KEPT] {
+        answered(&transport, &server.url()).await;
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_has_ended_makes_room_for_another() {
+    let transport = HttpTransport::new(HttpOptions {
+        idle_total: 1,
+        idle_timeout: Duration::from_millis(200),
+        ..options()
+    });
+    let transport = transport.unwrap();
+    for _ in 0..3 {
+        let server = Receiver::answering(OK).await;
+        for _ in 0..3 {
+            answered(&transport, &server.url()).await;
+        }
+        assert_eq!(server.connections(), 1);
+        server.all_ended().await;
+    }
+}
+
+#[tokio::test]
 async fn a_response_that_nobody_asked_for_is_not_taken_for_the_next() {
     let server = Receiver::start(|mut connection, number| async move {
         read_request(&mut connection).await;

@@ -109,6 +109,23 @@ async fn many_requests_share_one_connection() {
 }
 
 #[tokio::test]
+async fn no_connection_is_kept_where_none_may_be_and_none_ends_while_it_is_used() {
+    let transport = transport_with(HttpOptions {
+        idle_total: 0,
+        ..options()
+    });
+    let server = server(|_, body| with(body)).await;
+    let request = outgoing(&url_of(&server));
+    for _ in 0..3 {
+        let sending = (0..20).map(|_| send_all_of(&transport, request.clone()));
+        for response in futures_util::future::join_all(sending).await {
+            assert_eq!(response.unwrap().excerpt, request.body);
+        }
+        server.all_ended().await;
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_never_ends_is_read_to_the_limit_and_the_others_go_on() {
     let server = server(|_, _| http::Response::new(Either::Right(Endless::Fast))).await;
     let transport = transport_with(options());

@@ -140,6 +140,31 @@ async fn what_a_receiver_sends_back_is_kept_without_what_is_secret_or_personal()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_secret_in_a_url_is_not_kept_of_a_page_that_shows_it() {
+    let stage = Stage::new(|request, _| {
+        let shown = request.url.uri().path_and_query().unwrap();
+        Ok(Response {
+            status: 200,
+            retry_after: None,
+            excerpt: format!("<pre>Cannot POST {shown} (k3y k3y)</pre>").into_bytes(),
+        })
+    });
+    let url = "https://example.com/hooks/t0ken-of-7?key=k3y+k3y&n=1";
+    let endpoint = Endpoint::new(url.parse().unwrap(), secret(7));
+    stage.register(endpoint).await;
+    stage.submit().await;
+    stage.deliver().await;
+    let [delivery] = &stage.deliveries().await[..] else {
+        panic!()
+    };
+    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    assert_eq!(
+        attempts[0].excerpt.as_deref(),
+        Some("<pre>Cannot POST /hooks/[redacted]?key=[redacted]&n=1 ([redacted])</pre>")
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_are_kept_in_words() {
     let stage = Stage::new(|_, count| match count {
         0 => Err(SendError::Connect("connection refused".to_owned())),

@@ -307,3 +307,44 @@ async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
         assert!(!excerpt.contains(hidden), "{hidden}: {excerpt}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_machine_lacks_is_no_attempt_and_nobodys_fault() {
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let recording = metrics::set_default_local_recorder(&recorder);
+    let stage = Stage::new(|request, count| match request.url.uri().path() {
+        "/a" if count < 200 => Err(SendError::Local("local ports".to_owned())),
+        _ => status(204),
+    });
+    let (webhook, other) = (stage.webhook("/a").await, stage.webhook("/b").await);
+    let running = stage.start(DispatcherOptions::default());
+    for _ in 0..20 {
+        stage.submit().await;
+    }
+    let start = stage.now();
+    tokio::time::sleep(5 * SECOND).await;
+    // It goes on trying, about once a second with everything that is due, and not all the time.
+    let tried = stage.came_to("/a").len();
+    assert!((40..=140).contains(&tried), "{tried}");
+    let known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    assert_eq!(known.health, Health::default());
+    // Others are served in between.
+    assert_eq!(stage.came_to("/b").len(), 20);
+    tokio::time::sleep(60 * SECOND).await;
+    let summary = running.stop().await;
+    assert_eq!(
+        (summary.delivered, summary.failed, summary.dead),
+        (40, 0, 0)
+    );
+    for delivery in stage.deliveries().await {
+        assert_eq!(delivery.attempts, 1);
+        assert_eq!(stage.store.attempts(delivery.id).await.unwrap().len(), 1);
+    }
+    let last = stage.came_to("/a").last().unwrap().at;
+    assert!(last - start < TimeDelta::seconds(30), "{last}");
+    assert!(stage.disabled(other).await.is_none());
+    drop(recording);
+    let metrics = format!("{:?}", snapshots.snapshot().into_vec());
+    assert!(metrics.contains("\"local\""), "{metrics}");
+}

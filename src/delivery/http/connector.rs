@@ -14,6 +14,8 @@ use tower_service::Service;
 
 use super::dial::Dialer;
 use super::failure::ConnectFailure;
+use super::kept::Kept;
+use super::lookups::Lookups;
 use super::options::{HttpOptions, HttpTransportError};
 use super::resolve::Resolve;
 use super::stream::Stream;
@@ -33,7 +35,10 @@ impl Connector {
         let config = crate::tls::client(options.all_authorities()?);
         let config = config.map_err(|error| HttpTransportError::Tls(error.to_string()))?;
         let timeout = options.connect_timeout;
-        let dialer = Dialer::new(resolver, options.allow_targets, timeout, options.timeout);
+        let kept = Kept::new(options.idle_total);
+        let allowed = options.allow_targets;
+        let lookups = Lookups::new(resolver);
+        let dialer = Dialer::new(lookups, allowed, timeout, options.timeout, kept);
         let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = if options.allow_http {
             https.https_or_http()

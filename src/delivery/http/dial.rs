@@ -1,7 +1,7 @@
 //! Connects, past the target guard.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,8 +13,9 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::failure::ConnectFailure;
+use super::kept::Kept;
+use super::lookups::Lookups;
 use super::race::{Lost, race};
-use super::resolve::Resolve;
 use super::stream::Stream;
 use crate::delivery::target::check;
 
@@ -27,25 +28,29 @@ pub(super) struct Dialer(Arc<Rules>);
 
 #[derive(Debug)]
 struct Rules {
-    resolver: Arc<dyn Resolve>,
+    lookups: Lookups,
     allowed: Vec<IpNet>,
     timeout: Duration,
     patience: Duration,
+    kept: Arc<Kept>,
 }
 
 impl Dialer {
-    /// Connects within a timeout, to streams that wait for so long to be written to.
+    /// Connects within a timeout, to streams that wait for so long to be written to, and are kept while there are
+    /// not too many.
     pub(super) fn new(
-        resolver: Arc<dyn Resolve>,
+        lookups: Lookups,
         allowed: Vec<IpNet>,
         timeout: Duration,
         patience: Duration,
+        kept: Kept,
     ) -> Self {
         Self(Arc::new(Rules {
-            resolver,
+            lookups,
             allowed,
             timeout,
             patience,
+            kept: Arc::new(kept),
         }))
     }
 }
@@ -73,18 +78,15 @@ impl Service<Uri> for Dialer {
 
 impl Rules {
     /// The addresses of a host, if every one may be sent to.
-    async fn permitted(&self, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+    async fn permitted(&self, host: &str) -> Result<Arc<[IpAddr]>, ConnectFailure> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = if let Ok(address) = literal.parse() {
-            vec![address]
+            Arc::from([address])
         } else {
-            let found = self.resolver.resolve(host).await;
-            found.map_err(|error| ConnectFailure::Unknown {
-                host: host.to_owned(),
-                reason: error.to_string(),
-            })?
+            let found = self.lookups.addresses(host).await;
+            found.map_err(|error| ConnectFailure::unknown(host, &error))?
         };
-        for address in &addresses {
+        for address in &*addresses {
             check(*address, &self.allowed).map_err(|refused| ConnectFailure::Refused {
                 host: host.to_owned(),
                 refused,
@@ -101,18 +103,15 @@ impl Rules {
         port: u16,
     ) -> Result<Stream, ConnectFailure> {
         let connect = |address| TcpStream::connect((address, port));
-        let host = || host.to_owned();
         match race(addresses, self.timeout, connect).await {
-            Ok(stream) => Ok(Stream::new(stream, self.patience)),
-            Err(Lost::Failed(address, error)) => Err(ConnectFailure::Unreachable {
-                host: host(),
-                address,
-                port,
-                reason: error.to_string(),
-            }),
+            Ok(stream) => Ok(Stream::new(stream, self.patience, self.kept.link())),
+            Err(Lost::Failed(address, error)) => {
+                let address = SocketAddr::new(address, port);
+                Err(ConnectFailure::unreachable(host, address, &error))
+            }
             Err(Lost::Silent) => Err(ConnectFailure::TimedOut),
             Err(Lost::Empty) => Err(ConnectFailure::Unknown {
-                host: host(),
+                host: host.to_owned(),
                 reason: "the name has no addresses".to_owned(),
             }),
         }

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use hyper_util::client::legacy;
 use ipnet::IpNet;
 use rustls::CertificateError;
 
+use super::shortage::{lacking, lacking_to};
 use crate::delivery::target::RefusedAddress;
 use crate::delivery::transport::SendError;
 
@@ -26,13 +27,14 @@ pub(super) enum ConnectFailure {
     },
     #[error("{host} has no address: {reason}")]
     Unknown { host: String, reason: String },
-    #[error("{host} at {}: {reason}", SocketAddr::new(*address, *port))]
+    #[error("{host} at {address}: {reason}")]
     Unreachable {
         host: String,
-        address: IpAddr,
-        port: u16,
+        address: SocketAddr,
         reason: String,
     },
+    #[error("{0}")]
+    Local(String),
     #[error("{host}: {reason}")]
     Tls { host: String, reason: String },
     #[error("no connection in time")]
@@ -40,6 +42,29 @@ pub(super) enum ConnectFailure {
 }
 
 impl ConnectFailure {
+    /// A name that could not be looked up.
+    pub(super) fn unknown(host: &str, error: &io::Error) -> Self {
+        lacking(error).map_or_else(
+            || Self::Unknown {
+                host: host.to_owned(),
+                reason: error.to_string(),
+            },
+            Self::Local,
+        )
+    }
+
+    /// An address that could not be connected to.
+    pub(super) fn unreachable(host: &str, address: SocketAddr, error: &io::Error) -> Self {
+        lacking_to(address.ip(), error).map_or_else(
+            || Self::Unreachable {
+                host: host.to_owned(),
+                address,
+                reason: error.to_string(),
+            },
+            Self::Local,
+        )
+    }
+
     /// What hyper-rustls could not do with a connection.
     pub(super) fn of_tls(host: &str, error: &(dyn Error + 'static)) -> Self {
         let reason = match tls_error(error) {
@@ -66,6 +91,7 @@ impl ConnectFailure {
         match self {
             Self::Refused { .. } => SendError::Refused(self.to_string()),
             Self::TimedOut => SendError::Timeout("connecting"),
+            Self::Local(what) => SendError::Local(what.clone()),
             Self::Unknown { .. } | Self::Unreachable { .. } | Self::Tls { .. } => {
                 SendError::Connect(self.to_string())
             }
@@ -88,6 +114,9 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     let failure = causes(error).find_map(|it| it.downcast_ref::<ConnectFailure>());
     if let Some(failure) = failure {
         return failure.to_send_error();
+    }
+    if let Some(what) = lacking(error) {
+        return SendError::Local(what);
     }
     let message = message(host, error.source().unwrap_or(error));
     if error.is_connect() {

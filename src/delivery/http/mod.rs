@@ -8,10 +8,13 @@
 mod connector;
 mod dial;
 mod failure;
+mod kept;
+mod lookups;
 mod options;
 mod race;
 mod resolve;
 mod response;
+mod shortage;
 mod stream;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use connector::Connector;
+use kept::Use;
 
 pub use options::{HttpOptions, HttpTransportError};
 pub use resolve::{Resolve, Resolving};
@@ -130,9 +134,12 @@ impl Transport for HttpTransport {
         let mut waiting_for = "waiting for the response";
         let exchange = async {
             let mut repeats = 0;
-            let response = loop {
-                match client.request(request.clone()).await {
-                    Ok(response) => break response,
+            // The connection is in use until the response has been read.
+            let (response, _in_use) = loop {
+                let mut request = request.clone();
+                let mut connection = Use::of(&mut request);
+                match connection.during(client.request(request)).await {
+                    Ok(response) => break (response, connection),
                     Err(error) if repeats < REPEATS && failure::is_unprocessed(&error) => {
                         repeats += 1;
                     }

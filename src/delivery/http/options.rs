@@ -23,6 +23,9 @@ pub struct HttpOptions {
     pub authorities: Vec<u8>,
     /// How many connections to one server are kept while nothing is to be sent: 64.
     pub idle_per_host: usize,
+    /// How many connections are kept in all while nothing is to be sent, to whatever servers: 512, half of the files
+    /// that a process may open on many systems.
+    pub idle_total: usize,
     /// How long a connection is kept while nothing is to be sent: 30 seconds.
     pub idle_timeout: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for HttpOptions {
             allow_targets: Vec::new(),
             authorities: Vec::new(),
             idle_per_host: 64,
+            idle_total: 512,
             idle_timeout: Duration::from_secs(30),
         }
     }

@@ -11,8 +11,8 @@ use crate::delivery::transport::{Response, RetryAfter};
 /// The longest delay that anybody can mean: ten years. Longer ones are taken for it.
 const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
 
-/// Reads a response: of its body [`Response::READ`] bytes, and if there are more, no more of its
-/// connection.
+/// Reads a response: of its body [`Response::READ`] bytes and the rest of the frame that crosses them, and if there
+/// is more, no more of its connection. Of that, [`Response::EXCERPT`] bytes are passed on.
 pub(super) async fn read(response: Head<Incoming>) -> Result<Response, hyper::Error> {
     let (head, mut body) = response.into_parts();
     let mut excerpt = Vec::new();

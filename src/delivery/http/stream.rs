@@ -13,25 +13,29 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::kept::{self, Link};
+
 /// A TCP connection that fails when nothing can be written for as long as a request may take.
 ///
 /// A server that never reads would otherwise keep its connection, and with it a file descriptor, long after
 /// the request has been given up or even answered: what is left of a request is still to be written, and so
-/// is the farewell of TLS.
+/// is the farewell of TLS. It also ends when it is one too many of those that are idle.
 pub(super) struct Stream {
     tcp: TokioIo<TcpStream>,
     patience: Duration,
+    link: Link,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stream {
-    pub(super) fn new(tcp: TcpStream, patience: Duration) -> Self {
+    pub(super) fn new(tcp: TcpStream, patience: Duration, link: Link) -> Self {
         // Where it fails, small requests are slower, and that is all.
         let _ = tcp.set_nodelay(true);
         Self {
             tcp: TokioIo::new(tcp),
             patience,
+            link,
             stalled: None,
         }
     }
@@ -59,9 +63,15 @@ impl fmt::Debug for Stream {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.link.closed();
+    }
+}
+
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        kept::connected(&self.link)
     }
 }
 
@@ -71,6 +81,9 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<Result<()>> {
+        if self.link.is_ended(cx) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.tcp).poll_read(cx, buffer)
     }
 }

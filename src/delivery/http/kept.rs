@@ -1,0 +1,187 @@
+//! How many connections are kept while nothing is sent over them.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+
+use futures_util::task::AtomicWaker;
+use http::{Extensions, Request};
+use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_connection};
+
+/// How many connections are idle, and how many may be.
+///
+/// hyper's pool has a limit for each server and none for all: one connection to each of thousands of servers would
+/// take all file descriptors that there are. Nor can it be told to let go of one. So, where enough are idle, the
+/// connection of a request that ends is closed from below: hyper reads its end, as if its server had closed it. It is
+/// the newest that goes, since the others end by themselves soon, and a server that is sent to all the time has one
+/// of them.
+#[derive(Debug)]
+pub(super) struct Kept {
+    idle: AtomicUsize,
+    most: usize,
+}
+
+/// One connection: what its stream and its requests know of each other.
+#[derive(Clone)]
+pub(super) struct Link(Arc<Shared>);
+
+struct Shared {
+    kept: Arc<Kept>,
+    usage: Mutex<Usage>,
+    is_ended: AtomicBool,
+    reader: AtomicWaker,
+}
+
+struct Usage {
+    requests: usize,
+    is_open: bool,
+}
+
+impl Kept {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            idle: AtomicUsize::new(0),
+            most,
+        }
+    }
+
+    /// A new connection: idle, for no request may wait for it any more. It has its chance, however many are.
+    pub(super) fn link(self: &Arc<Self>) -> Link {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        Link(Arc::new(Shared {
+            kept: Arc::clone(self),
+            usage: Mutex::new(Usage {
+                requests: 0,
+                is_open: true,
+            }),
+            is_ended: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+        }))
+    }
+}
+
+impl Link {
+    /// Whether the stream is to read its end; if not yet, it is woken up then.
+    pub(super) fn is_ended(&self, cx: &Context<'_>) -> bool {
+        self.0.reader.register(cx.waker());
+        self.0.is_ended.load(Ordering::Acquire)
+    }
+
+    /// The stream is closed.
+    pub(super) fn closed(&self) {
+        let mut usage = self.usage();
+        usage.is_open = false;
+        if usage.requests == 0 {
+            self.0.kept.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        let usage = self.0.usage.lock();
+        usage.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn request_begins(&self) {
+        let mut usage = self.usage();
+        if usage.requests == 0 && usage.is_open {
+            self.0.kept.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        usage.requests += 1;
+    }
+
+    /// Whether the connection is idle now, and one too many.
+    fn request_ends(&self) -> bool {
+        let mut usage = self.usage();
+        usage.requests -= 1;
+        if usage.requests > 0 || !usage.is_open {
+            return false;
+        }
+        let kept = &self.0.kept;
+        kept.idle.fetch_add(1, Ordering::Relaxed) >= kept.most
+    }
+
+    fn end(&self) {
+        self.0.is_ended.store(true, Ordering::Release);
+        self.0.reader.wake();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+/// A request's use of a connection, until it is dropped.
+pub(super) struct Use {
+    connection: CaptureConnection,
+    link: Option<Link>,
+}
+
+impl Use {
+    /// What this request is going to use.
+    pub(super) fn of<B>(request: &mut Request<B>) -> Self {
+        Self {
+            connection: capture_connection(request),
+            link: None,
+        }
+    }
+
+    /// Awaits the head of the response, and notes meanwhile what connection it comes by.
+    pub(super) async fn during<T>(&mut self, responding: impl Future<Output = T>) -> T {
+        let mut responding = pin!(responding);
+        let response = tokio::select! {
+            biased;
+            response = &mut responding => Some(response),
+            _ = self.connection.wait_for_connection_metadata() => None,
+        };
+        self.note();
+        let Some(response) = response else {
+            let response = responding.await;
+            // Where the first had been closed by its server, it came by another one.
+            self.note();
+            return response;
+        };
+        response
+    }
+
+    fn note(&mut self) {
+        let mut found = Extensions::new();
+        if let Some(connected) = &*self.connection.connection_metadata() {
+            connected.get_extras(&mut found);
+        }
+        let link = found.remove::<Link>();
+        if let Some(link) = &link {
+            link.request_begins();
+        }
+        self.leave();
+        self.link = link;
+    }
+
+    fn leave(&mut self) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        if link.request_ends() {
+            // First, so that no other request takes it. One of HTTP/2 that has just done so fares as with a server
+            // that closes what is idle.
+            let connected = self.connection.connection_metadata();
+            connected.as_ref().inspect(|it| it.poison());
+            link.end();
+        }
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// What hyper is told of the connection.
+pub(super) fn connected(link: &Link) -> Connected {
+    Connected::new().extra(link.clone())
+}
