@@ -6,9 +6,10 @@ use std::process::Command;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Claim, DeliveryFilter, DeliveryStatus, HealthChange, Outbox, PostgresStore, StoreError, Verdict,
+    Claim, DeliveryFilter, DeliveryStatus, Due, HealthChange, Outbox, PostgresStore, StoreError,
+    Verdict,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -127,7 +128,7 @@ async fn deliveries_that_are_corrupt_are_told_beside_the_others() {
             "there is no time",
         ),
         ("delivery SET attempts = -1", "attempts must not be"),
-        ("webhook SET institution = ''", "institution"),
+        ("webhook SET institution = ''", "its event at version 1"),
     ] {
         // Given three deliveries, the middle one edited by hand
         let post = Post::<Postgres>::with([of_ours(1), of_theirs(2)]).await;
@@ -372,6 +373,28 @@ async fn an_outbox_is_restored_from_a_dump() {
     );
     let ids: HashSet<_> = expected.0.iter().map(|it| it.id).collect();
     assert!(!ids.contains(&claimed[1].id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
+    for (written, time) in [
+        (i64::MAX, DateTime::<Utc>::MAX_UTC),
+        (i64::MIN, DateTime::<Utc>::MIN_UTC),
+    ] {
+        let post = Post::<Postgres>::with([of_ours(1)]).await;
+        post.done(submit(0)).await;
+        let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
+        edit(&post.harness, &sql).await;
+        let due = Due {
+            webhook: hook(1),
+            has_new: false,
+            at: Some(time),
+            not_before: None,
+        };
+        assert_eq!(post.store.due().await.unwrap(), [due]);
+        let backlog = post.store.backlog().await.unwrap();
+        assert_eq!(backlog[0].first_due, Some(time));
+    }
 }
 
 /// As the store's connections are set up.

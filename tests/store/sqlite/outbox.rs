@@ -1,14 +1,16 @@
 //! Webhooks and deliveries in a file: edited by hand, failing halfway, written by others, only read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Claimed, Delivery, DeliveryFilter, DeliveryStatus, ExecuteError, Outbox, SqliteStore,
-    StoreError, Verdict,
+    Claim, Claimed, Delivery, DeliveryFilter, DeliveryStatus, Due, ExecuteError, Outbox,
+    SqliteStore, StoreError, Verdict,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::{dump, edit, engine, file_with_every_kind, no_file};
 use crate::harness::Sqlite;
@@ -500,4 +502,106 @@ async fn a_time_that_is_none_keeps_nobody_from_being_served() {
         let told = batch.deliveries.iter().filter(|it| it.event.is_err());
         assert_eq!(told.count(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
+    for (written, time) in [
+        (i64::MAX, DateTime::<Utc>::MAX_UTC),
+        (i64::MIN, DateTime::<Utc>::MIN_UTC),
+    ] {
+        let post = Post::<Sqlite>::with([of_ours(1)]).await;
+        post.done(submit(0)).await;
+        let sql = format!("UPDATE delivery SET state = 1, at = {written}");
+        edit(&post.harness.path(), &sql);
+        let due = Due {
+            webhook: hook(1),
+            has_new: false,
+            at: Some(time),
+            not_before: None,
+        };
+        assert_eq!(post.store.due().await.unwrap(), [due]);
+        let backlog = post.store.backlog().await.unwrap();
+        assert_eq!(backlog[0].first_due, Some(time));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
+    for number in 1..=3 {
+        // Given three webhooks, one of which nobody can name
+        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
+        post.done(submit(0)).await;
+        let path = post.harness.path();
+        edit(
+            &path,
+            &format!("UPDATE webhook SET id = X'00' WHERE no = {number}"),
+        );
+        // Then the others are due and counted
+        let others: BTreeSet<_> = (1..=3).filter(|it| *it != number).map(hook).collect();
+        let due = post.store.due().await.unwrap();
+        assert_eq!(
+            due.iter().map(|it| it.webhook).collect::<BTreeSet<_>>(),
+            others
+        );
+        let backlog = post.store.backlog().await.unwrap();
+        let counted = backlog.iter().map(|it| it.webhook);
+        assert_eq!(counted.collect::<BTreeSet<_>>(), others);
+        // And where there is nothing else, it is told
+        edit(
+            &path,
+            &format!("DELETE FROM delivery WHERE webhook <> {number}"),
+        );
+        let row = format!("webhook row {number}: ");
+        for text in [
+            corrupt(post.store.due().await),
+            corrupt(post.store.backlog().await),
+        ] {
+            assert!(text.starts_with(&row), "{text}");
+        }
+    }
+}
+
+/// How many steps SQLite takes for a question, and how many rows it finds.
+fn steps(connection: &Connection, sql: &str, parameters: &[i64]) -> (i32, usize) {
+    let mut statement = connection.prepare(sql).unwrap();
+    let mut rows = statement.query(params_from_iter(parameters)).unwrap();
+    let mut found = 0;
+    while rows.next().unwrap().is_some() {
+        found += 1;
+    }
+    drop(rows);
+    (statement.get_status(StatementStatus::VmStep), found)
+}
+
+#[tokio::test]
+async fn webhooks_for_which_there_is_nothing_cost_nothing() {
+    const DUE: &str = include_str!("../../../src/store/sqlite/outbox/due.sql");
+    const OLD: &str = include_str!("../../../src/store/sqlite/outbox/old.sql");
+    let asked = async |webhooks: usize| {
+        // Given one webhook with something pending and something that was delivered, and many others. Half of these have
+        // had something, which is dead.
+        let file = no_file().await;
+        drop(SqliteStore::open(file.path()).unwrap());
+        let connection = Connection::open(file.path()).unwrap();
+        connection
+            .execute_batch(&format!(
+                "WITH RECURSIVE n (no) AS (SELECT 1 UNION ALL SELECT no + 1 FROM n WHERE no < {webhooks}) \
+                 INSERT INTO webhook SELECT no, randomblob(16), 1, 63, 1, '', 0, 0, NULL, NULL FROM n; \
+                 INSERT INTO delivery (webhook, application, event, state, attempts, at, created_at, token) \
+                 SELECT no, no, no, 3, 1, 5, 0, 2 FROM webhook WHERE no % 2 = 0; \
+                 INSERT INTO delivery (webhook, application, event, state, attempts, at, created_at, token) \
+                 VALUES (5, 1, 100001, 0, 0, 0, 0, 0), (5, 1, 100002, 1, 0, 5, 0, 0), \
+                     (5, 1, 100003, 2, 1, 5, 0, 2)"
+            ))
+            .unwrap();
+        (
+            steps(&connection, DUE, &[]),
+            steps(&connection, OLD, &[10, 500]),
+        )
+    };
+    // Then it costs as much as with a few others
+    let ((due, found), (old, deleted)) = asked(10).await;
+    assert_eq!((found, deleted), (2, 1));
+    assert_eq!(asked(2_000).await, ((due, 2), (old, 1)));
 }

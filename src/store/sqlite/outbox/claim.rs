@@ -102,14 +102,15 @@ struct Queue<'c> {
 }
 
 macro_rules! candidates {
-    ($state:literal, $time:literal) => {
+    ($index:literal, $which:literal, $order:literal) => {
         concat!(
-            "SELECT no, application, event, attempts, created_at, token FROM delivery \
-             INDEXED BY delivery_queue WHERE webhook = ?1 AND state = ",
-            $state,
-            " AND ",
-            $time,
-            " ORDER BY at, no LIMIT ?3"
+            "SELECT no, application, event, attempts, created_at, token FROM delivery INDEXED BY ",
+            $index,
+            " WHERE webhook = ?1 AND ",
+            $which,
+            " ORDER BY ",
+            $order,
+            " LIMIT ?3"
         )
     };
 }
@@ -123,8 +124,12 @@ impl<'c> Queue<'c> {
             now,
             end_of_lease: after(claim.lease),
             soon: after(LOOK_AGAIN),
-            new: prepare(candidates!("0", "?2 = ?2"))?,
-            later: prepare(candidates!("1", "at <= ?2"))?,
+            new: prepare(candidates!("delivery_new", "state = 0 AND ?2 = ?2", "no"))?,
+            later: prepare(candidates!(
+                "delivery_later",
+                "state = 1 AND at <= ?2",
+                "at, no"
+            ))?,
             earlier: prepare(
                 "SELECT iif(state = 0, created_at, at) FROM delivery INDEXED BY delivery_lane \
                  WHERE application = ?1 AND webhook = ?2 AND event < ?3 AND state < 2 \

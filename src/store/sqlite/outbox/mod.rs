@@ -7,6 +7,7 @@ mod settle;
 mod webhooks;
 
 use chrono::{DateTime, Utc};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::SqliteStore;
@@ -170,8 +171,11 @@ impl Outbox for SqliteStore {
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         self.clear_removed().await?;
+        let before = before.timestamp_millis();
+        let find = move |reader: &mut Connection| read::old(reader, before, limit);
+        let found = self.shared.readers.ask(find).await?;
         self.passing_change(limit as usize, move |write| {
-            clear::old(write.connection(), before, limit).map(Ok)
+            clear::old(write.connection(), before, limit, &found).map(Ok)
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! Questions about deliveries.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
@@ -33,6 +35,25 @@ fn ask<T>(
     Ok(all)
 }
 
+/// The same, past what is corrupt; that is told where there is nothing else.
+fn ask_past_corrupt<T>(
+    connection: &Connection,
+    sql: &str,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut sound, mut corrupt) = (Vec::new(), None);
+    for answer in ask(connection, sql, &[], |row| Ok(read(row)))? {
+        match answer {
+            Ok(it) => sound.push(it),
+            Err(error) => corrupt = Some(error),
+        }
+    }
+    match corrupt {
+        Some(error) if sound.is_empty() => Err(error),
+        _ => Ok(sound),
+    }
+}
+
 fn uuid(row: &Row<'_>, index: usize, column: &str) -> Result<Uuid, Problem> {
     let bytes: Vec<u8> = get(row, index, column)?;
     Uuid::from_slice(&bytes).map_err(|error| format!("{column}: {error}"))
@@ -45,26 +66,46 @@ fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Option<DateTime<Utc
 }
 
 pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
-    let sql = "SELECT id, has_new, at, not_before FROM (SELECT w.id, w.not_before, \
-               EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_queue \
-                       WHERE d.webhook = w.no AND d.state = 0) AS has_new, \
-               (SELECT d.at FROM delivery d INDEXED BY delivery_queue \
-                WHERE d.webhook = w.no AND d.state = 1 ORDER BY d.at LIMIT 1) AS at \
-               FROM webhook w WHERE w.enabled = 1 AND w.id IS NOT NULL) \
-               WHERE has_new OR at IS NOT NULL";
-    ask(connection, sql, &[], |row| {
+    let rows = ask_past_corrupt(connection, include_str!("due.sql"), |row| {
         let due = || -> Result<Due, Problem> {
-            let not_before: Option<i64> = get(row, 3, "webhook.not_before")?;
+            let not_before: Option<i64> = get(row, 2, "webhook.not_before")?;
             Ok(Due {
-                webhook: uuid(row, 0, "webhook.id")?,
-                has_new: get(row, 1, "has_new")?,
-                at: time(row, 2, "delivery.at")?,
+                webhook: uuid(row, 1, "webhook.id")?,
+                has_new: get(row, 3, "has_new")?,
+                at: time(row, 4, "delivery.at")?,
                 // Where it is none, the webhook is corrupt, as the claim tells.
                 not_before: not_before.and_then(DateTime::from_timestamp_millis),
             })
         };
-        due().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
-    })
+        due().map_err(|problem| StoreError::corrupt(webhook_row(row), problem))
+    })?;
+    let mut all: BTreeMap<Uuid, Due> = BTreeMap::new();
+    for due in rows {
+        let of = all.entry(due.webhook).or_insert(due);
+        of.has_new |= due.has_new;
+        of.at = of.at.or(due.at);
+    }
+    Ok(all.into_values().collect())
+}
+
+/// The key of a webhook whose number comes first.
+fn webhook_row(row: &Row<'_>) -> String {
+    let number: i64 = row.get(0).unwrap_or_default();
+    format!("webhook row {number}")
+}
+
+/// Deliveries that were delivered before this time, at most so many.
+pub(super) fn old(
+    connection: &Connection,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<i64>, StoreError> {
+    ask(
+        connection,
+        include_str!("old.sql"),
+        &[&before, &limit],
+        |row| row.get(0).map_err(unavailable),
+    )
 }
 
 /// The many pages of a long queue are read once and not kept, so that counting it takes as much memory as
@@ -81,18 +122,16 @@ pub(super) fn backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreErro
     backlog
 }
 
-/// A question about the deliveries of a webhook in one state, which the index of the queue answers alone.
-macro_rules! of_queue {
-    ($what:literal, $state:literal) => {
-        of_queue!($what, $state, "")
-    };
-    ($what:literal, $state:literal, $rest:literal) => {
+/// A question about the deliveries of a webhook in one state, which an index answers alone.
+macro_rules! of_index {
+    ($what:literal, $index:literal, $state:literal) => {
         concat!(
             "(SELECT ",
             $what,
-            " FROM delivery d INDEXED BY delivery_queue WHERE d.webhook = w.no AND d.state = ",
+            " FROM delivery d INDEXED BY ",
+            $index,
+            " WHERE d.webhook = w.no AND d.state ",
             $state,
-            $rest,
             ")"
         )
     };
@@ -100,40 +139,44 @@ macro_rules! of_queue {
 
 fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
     let sql = concat!(
-        "SELECT id, enabled, new + later, (SELECT created_at FROM delivery WHERE no = first), \
+        "SELECT no, id, enabled, new + later, (SELECT created_at FROM delivery WHERE no = first), \
          (SELECT created_at FROM delivery WHERE no = new_first), later_at, dead FROM \
          (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first \
-         FROM (SELECT w.id, w.enabled, ",
-        of_queue!("count(*)", "0"),
+         FROM (SELECT w.id, w.no, w.enabled, ",
+        of_index!("count(*)", "delivery_new", "= 0"),
         " AS new, ",
-        of_queue!("d.no", "0", " ORDER BY d.at, d.no LIMIT 1"),
+        of_index!("min(d.no)", "delivery_new", "= 0"),
         " AS new_first, ",
-        of_queue!("count(*)", "1"),
+        of_index!("count(*)", "delivery_later", "= 1"),
         " AS later, ",
-        of_queue!("min(d.no)", "1"),
+        of_index!("min(d.no)", "delivery_later", "= 1"),
         " AS later_first, ",
-        of_queue!("d.at", "1", " ORDER BY d.at LIMIT 1"),
+        of_index!("min(d.at)", "delivery_later", "= 1"),
         " AS later_at, ",
-        of_queue!("count(*)", "3"),
+        of_index!(
+            "count(*)",
+            "delivery_dead",
+            "NOT BETWEEN 0 AND 2 AND +d.state = 3"
+        ),
         " AS dead FROM webhook w WHERE w.id IS NOT NULL)) WHERE new + later + dead > 0"
     );
-    ask(connection, sql, &[], |row| {
+    ask_past_corrupt(connection, sql, |row| {
         let count = |index, column| -> Result<u64, Problem> {
             get::<i64>(row, index, column).map(i64::cast_unsigned)
         };
         let backlog = || -> Result<Backlog, Problem> {
-            let new = time(row, 4, "delivery.created_at")?;
-            let later = time(row, 5, "delivery.at")?;
+            let new = time(row, 5, "delivery.created_at")?;
+            let later = time(row, 6, "delivery.at")?;
             Ok(Backlog {
-                webhook: uuid(row, 0, "webhook.id")?,
-                is_enabled: get(row, 1, "webhook.enabled")?,
-                pending: count(2, "pending")?,
-                oldest: time(row, 3, "delivery.created_at")?,
+                webhook: uuid(row, 1, "webhook.id")?,
+                is_enabled: get(row, 2, "webhook.enabled")?,
+                pending: count(3, "pending")?,
+                oldest: time(row, 4, "delivery.created_at")?,
                 first_due: new.into_iter().chain(later).min(),
-                dead: count(6, "dead")?,
+                dead: count(7, "dead")?,
             })
         };
-        backlog().map_err(|problem| StoreError::corrupt("a row of table webhook", problem))
+        backlog().map_err(|problem| StoreError::corrupt(webhook_row(row), problem))
     })
 }
 
@@ -164,6 +207,16 @@ pub(super) fn attempts(
     })
 }
 
+/// The indexes that lead to the deliveries of a webhook, and which of these each has.
+const NEW: (&str, &str) = ("delivery_new", "d.state = 0");
+const LATER: (&str, &str) = ("delivery_later", "d.state = 1");
+const DELIVERED: (&str, &str) = ("delivery_delivered", "d.state = 2");
+const REST: (&str, &str) = ("delivery_dead", "d.state NOT BETWEEN 0 AND 2");
+const DEAD: (&str, &str) = (
+    "delivery_dead",
+    "d.state NOT BETWEEN 0 AND 2 AND +d.state = 3",
+);
+
 /// Those that the filter lets through, found by the index that serves it best.
 pub(super) fn deliveries(
     connection: &Connection,
@@ -180,24 +233,16 @@ pub(super) fn deliveries(
     let institution = filter.institution.as_ref().map(InstitutionId::as_str);
     let since = filter.since.map(|it| it.timestamp_micros());
     let until = filter.until.map(|it| it.timestamp_micros());
-    let states = match filter.status {
-        None => "TRUE",
-        Some(DeliveryStatus::Pending) => "d.state IN (0, 1)",
-        Some(DeliveryStatus::Delivered) => "d.state = 2",
-        Some(DeliveryStatus::Dead) => "d.state = 3",
+    let indexes: &[(&str, &str)] = match filter.status {
+        None => &[NEW, LATER, DELIVERED, REST],
+        Some(DeliveryStatus::Pending) => &[NEW, LATER],
+        Some(DeliveryStatus::Delivered) => &[DELIVERED],
+        Some(DeliveryStatus::Dead) => &[DEAD],
     };
     let is_narrow = matches!(
         filter.status,
         Some(DeliveryStatus::Pending | DeliveryStatus::Dead)
     );
-    // Who asks for everything, or for most of it, reads the table in its order.
-    let (index, place, visible) = if application.is_some() {
-        ("INDEXED BY delivery_lane", "+d.no", "+d.webhook")
-    } else if webhook.is_some() || institution.is_some() || is_narrow {
-        ("INDEXED BY delivery_queue", "+d.no", "d.webhook")
-    } else {
-        ("NOT INDEXED", "d.no", "+d.webhook")
-    };
     let asked = [
         (
             application.is_some(),
@@ -213,15 +258,34 @@ pub(super) fn deliveries(
     if institution.is_some() {
         webhooks.push_str(" AND w.institution = (SELECT no FROM institution WHERE id = ?5)");
     }
-    let mut conditions = format!("{place} > ?1 AND {states} AND {visible} IN ({webhooks})");
+    let mut conditions = String::new();
     for (_, condition) in asked.iter().filter(|(is_asked, _)| *is_asked) {
         conditions.push_str(" AND ");
         conditions.push_str(condition);
     }
+    let states: Vec<_> = indexes.iter().map(|(_, states)| *states).collect();
+    let states = states.join(" OR ");
+    let rows = |index: &str, states: &str, place: &str, visible: &str| {
+        format!(
+            "SELECT d.no FROM delivery d {index} WHERE ({states}) AND {place} > ?1 \
+             AND {visible} IN ({webhooks}){conditions}"
+        )
+    };
+    // Who asks for everything, or for most of it, reads the table in its order.
+    let rows = if application.is_some() {
+        rows("INDEXED BY delivery_lane", &states, "+d.no", "+d.webhook")
+    } else if webhook.is_some() || institution.is_some() || is_narrow {
+        let of_each = indexes.iter().map(|(index, states)| {
+            rows(&format!("INDEXED BY {index}"), states, "+d.no", "d.webhook")
+        });
+        of_each.collect::<Vec<_>>().join(" UNION ALL ")
+    } else {
+        rows("NOT INDEXED", &states, "d.no", "+d.webhook")
+    };
     let sql = format!(
         "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
          d.at, d.reason, e.application = d.application FROM \
-         (SELECT d.no FROM delivery d {index} WHERE {conditions} ORDER BY {place} LIMIT ?2) page \
+         ({rows} ORDER BY no LIMIT ?2) page \
          CROSS JOIN delivery d ON d.no = page.no LEFT JOIN webhook w ON w.no = d.webhook \
          LEFT JOIN institution i ON i.no = w.institution \
          LEFT JOIN application a ON a.no = d.application LEFT JOIN event e ON e.seq = d.event \

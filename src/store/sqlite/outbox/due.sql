@@ -1,0 +1,30 @@
+-- The enabled webhooks that something is pending for: a row where some of it is new, and a row for the rest, with the
+-- time when the first of it is due. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
+-- cost nothing.
+WITH RECURSIVE new (webhook) AS (
+    SELECT min(webhook) FROM delivery INDEXED BY delivery_new WHERE state = 0
+    UNION ALL
+    SELECT (
+        SELECT min(d.webhook) FROM delivery d INDEXED BY delivery_new
+        WHERE d.state = 0 AND d.webhook > new.webhook
+    ) FROM new WHERE new.webhook IS NOT NULL
+),
+later (webhook) AS (
+    SELECT min(webhook) FROM delivery INDEXED BY delivery_later WHERE state = 1
+    UNION ALL
+    SELECT (
+        SELECT min(d.webhook) FROM delivery d INDEXED BY delivery_later
+        WHERE d.state = 1 AND d.webhook > later.webhook
+    ) FROM later WHERE later.webhook IS NOT NULL
+)
+SELECT w.no, w.id, w.not_before, pending.is_new, pending.at
+FROM (
+    SELECT webhook, 1 AS is_new, NULL AS at FROM new
+    UNION ALL
+    SELECT webhook, 0, (
+        SELECT min(d.at) FROM delivery d INDEXED BY delivery_later
+        WHERE d.webhook = later.webhook AND d.state = 1
+    ) FROM later
+) pending
+CROSS JOIN webhook w ON w.no = pending.webhook
+WHERE w.enabled = 1 AND w.id IS NOT NULL
