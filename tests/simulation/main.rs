@@ -12,6 +12,7 @@
 #[path = "../support/delegate.rs"]
 mod delegate;
 
+mod backend;
 mod commanders;
 mod driver;
 mod ending;
@@ -19,6 +20,7 @@ mod faulty;
 mod health;
 mod life;
 mod operators;
+mod outcomes;
 mod progress;
 mod random;
 mod receivers;
@@ -94,7 +96,12 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "answers lost",
         "arrived after a removal",
         "arrived again",
+        "commands given up",
+        "commands lost",
+        "commands that came again",
+        "commands told again",
         "crashes",
+        "crashes of backends",
         "dead",
         "delivered",
         "disabled as failing",
@@ -108,6 +115,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "old and pending, not pruned",
         "pruned",
         "questions lost",
+        "receipts lost",
         "refused commands",
         "removed when dead",
         "removed when delivered",
