@@ -1,9 +1,10 @@
 //! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
 //!
-//! Crashes of dispatchers, dispatchers that stand still and go on when others have taken over, leases that end
-//! while their requests are still under way, several dispatchers at once, clocks that differ, questions and
-//! answers that are lost, webhooks that are removed in the middle of everything, deliveries that are pruned,
-//! receivers in every mood. What must hold is checked at every step, and the rest at the end of each world.
+//! Backends that crash in the middle of commands, which are told again; crashes of dispatchers, dispatchers that
+//! stand still and go on when others have taken over, leases that end while their requests are still under way,
+//! several dispatchers at once, clocks that differ, questions and answers that are lost, webhooks that are removed
+//! in the middle of everything, deliveries that are dropped and redelivered, or pruned, receivers in every mood.
+//! What must hold is checked at every step, and the rest at the end of each world.
 //!
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
 //! `SIMULATION_SEED=…` replays one world.
