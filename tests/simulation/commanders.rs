@@ -1,9 +1,14 @@
 //! Customers and administrators: those who command.
 
+use std::time::Duration;
+
+use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::*;
 
+use crate::backend::Backend;
 use crate::driver::{Actors, INSTITUTIONS};
+use crate::random::Random;
 
 impl Actors {
     /// Commands, legal and illegal, one after the other.
@@ -13,18 +18,49 @@ impl Actors {
         } else {
             700
         };
+        let engine = self.engine(self.skew());
         for _ in 0..60 {
             self.world.pause(pause).await;
             let request = self.request();
-            self.command(request).await;
+            self.command(&engine, request).await;
         }
     }
 
-    pub async fn command(&self, request: Request) {
-        let Ok(receipt) = self.engine.execute(request.clone()).await else {
-            return self.world.count("refused commands");
-        };
-        self.committed(&request, &receipt.event).await;
+    /// One command. As long as it is unknown what became of it, it is told again under the same key; now and then,
+    /// nobody does.
+    pub async fn command(&self, engine: &Engine<Backend>, request: Request) {
+        let key = self.world.random(Random::uuid).to_string();
+        let request = request.with_key(IdempotencyKey::new(key).unwrap());
+        loop {
+            let answer = self.try_once(engine, &request).await;
+            if let Some(answer @ (Ok(_) | Err(ExecuteError::Refused(_)))) = answer {
+                return self.world.record().outcomes.answered(&request, &answer);
+            }
+            if self.world.is_faulty() && self.world.percent(10) {
+                return self.world.count("commands given up");
+            }
+            self.world.count("commands told again");
+            self.world.pause(200).await;
+        }
+    }
+
+    /// The answer; none where the backend crashes before there is one.
+    async fn try_once(
+        &self,
+        engine: &Engine<Backend>,
+        request: &Request,
+    ) -> Option<Result<Receipt, ExecuteError>> {
+        let answer = engine.execute(request.clone());
+        if !self.world.is_faulty() || self.world.percent(90) {
+            return Some(answer.await);
+        }
+        let life = self.world.random(|it| it.below(60));
+        let answer = tokio::time::timeout(Duration::from_millis(life), answer).await;
+        if answer.is_err() {
+            self.world.count("crashes of backends");
+            self.world.step(&"crash of a backend");
+        }
+        answer.ok()
     }
 
     fn request(&self) -> Request {
@@ -66,32 +102,5 @@ impl Actors {
             };
             Request::transition(institution, actor, uuid, command)
         })
-    }
-
-    /// A transition was committed: who must hear of it?
-    async fn committed(&self, request: &Request, event: &Event) {
-        self.world.step(&event.id());
-        let webhooks = self
-            .store
-            .webhooks(Some(&request.institution))
-            .await
-            .unwrap();
-        self.expect(request, event, &webhooks);
-        self.world.ring().await;
-    }
-
-    fn expect(&self, request: &Request, event: &Event, webhooks: &[Webhook]) {
-        let mut record = self.world.record();
-        let place = (event.uuid(), event.version());
-        record.events.insert(event.id(), place);
-        let institution = request.institution.as_str().to_owned();
-        record.institutions.insert(event.uuid(), institution);
-        for it in webhooks {
-            if it.endpoint.is_enabled() && it.endpoint.kinds.contains(event.kind()) {
-                let place = (it.id, place.0, place.1);
-                record.expected.insert(place);
-                record.progress.made(place);
-            }
-        }
     }
 }

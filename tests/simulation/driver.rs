@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::backend::Backend;
 use crate::faulty::Faulty;
 use crate::life::Life;
 use crate::receivers::{MOODS, Moods, Wire};
@@ -32,7 +33,6 @@ pub struct Outcome {
 pub struct Actors {
     pub world: Arc<World>,
     pub store: MemoryStore,
-    pub engine: Engine<MemoryStore>,
     pub moods: Moods,
     pub applications: Arc<Mutex<Vec<(InstitutionId, Uuid)>>>,
     /// How many dispatchers there were.
@@ -41,12 +41,9 @@ pub struct Actors {
 
 pub async fn run(seed: u64) -> Outcome {
     let world = World::new(seed);
-    let store = MemoryStore::new();
-    let clock = Arc::clone(&world);
     let actors = Actors {
-        engine: Engine::with_clock(store.clone(), move || clock.now()),
         world,
-        store,
+        store: MemoryStore::new(),
         moods: Moods::default(),
         applications: Arc::default(),
         lives: Arc::default(),
@@ -101,6 +98,13 @@ impl Actors {
                 .random(|it| (it.pick(&webhooks).id, *it.pick(&MOODS)));
             self.moods.set(id, mood);
         }
+    }
+
+    /// The engine of a backend whose clock is so wrong.
+    pub fn engine(&self, skew: TimeDelta) -> Engine<Backend> {
+        let (store, world) = (self.store.clone(), Arc::clone(&self.world));
+        let clock = Arc::clone(&world);
+        Engine::with_clock(Backend { store, world }, move || clock.now() + skew)
     }
 
     /// A dispatcher, and its life.

@@ -1,13 +1,14 @@
 //! The end of a world: nothing goes wrong any more, and all is checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{DisabledReason, EventKinds};
 use certificate_lifecycle::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::driver::{Actors, Outcome, join};
 use crate::receivers::Mood;
@@ -20,6 +21,8 @@ const HOPELESS: [Mood; 4] = [Mood::Ill, Mood::Overloaded, Mood::Silent, Mood::Aw
 impl Actors {
     /// What is left is delivered, and all is checked.
     pub async fn end(self) -> Outcome {
+        // Whoever sent what is still on its way to the store has crashed, or given up.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         self.world.heal();
         self.moods.recover();
         for webhook in self.store.webhooks(None).await.unwrap() {
@@ -36,6 +39,7 @@ impl Actors {
         });
         // What is still on the wire.
         tokio::time::sleep(Duration::from_secs(20)).await;
+        self.each_command_had_its_effect_once().await;
         self.all_is_delivered_or_dead().await;
         self.only_the_dead_are_kept().await;
         let (steps, trace) = (self.world.steps(), self.world.record().traced());
@@ -136,8 +140,34 @@ impl Actors {
             ApplicantEmail::new("john@example.com").unwrap(),
         );
         let actor = Actor::customer("john").unwrap();
-        self.command(Request::submit(institution.clone(), actor, details))
-            .await;
+        let request = Request::submit(institution.clone(), actor, details);
+        let engine = self.engine(TimeDelta::zero());
+        self.command(&engine, request).await;
+    }
+
+    /// The events are those of the commands that were carried out, and each history runs forwards.
+    async fn each_command_had_its_effect_once(&self) {
+        let events = self.store.feed(Cursor::START, u32::MAX).await.unwrap();
+        let record = self.world.record();
+        record.outcomes.made(&events);
+        let mut last: BTreeMap<Uuid, (u64, DateTime<Utc>)> = BTreeMap::new();
+        for Recorded {
+            event, institution, ..
+        } in &events
+        {
+            let (uuid, version) = (event.uuid(), event.version());
+            let is_known = record.events.get(&event.id()) == Some(&(uuid, version));
+            let is_of = record.institutions.get(&uuid);
+            check(
+                is_known && is_of.is_some_and(|it| it == institution.as_str()),
+                || format!("nobody has caused {event:?} of {institution}"),
+            );
+            let before = last.insert(uuid, (version, event.timestamp()));
+            let (before, then) = before.unwrap_or_default();
+            check(version == before + 1 && then <= event.timestamp(), || {
+                format!("{event:?} comes after version {before}, of {then}")
+            });
+        }
     }
 
     /// Each event was delivered to each subscriber that is still there, or is dead with a reason.

@@ -1,9 +1,10 @@
 //! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
 //!
-//! Crashes of dispatchers, dispatchers that stand still and go on when others have taken over, leases that end
-//! while their requests are still under way, several dispatchers at once, clocks that differ, questions and
-//! answers that are lost, webhooks that are removed in the middle of everything, deliveries that are pruned,
-//! receivers in every mood. What must hold is checked at every step, and the rest at the end of each world.
+//! Backends that crash in the middle of commands, which are told again; crashes of dispatchers, dispatchers that
+//! stand still and go on when others have taken over, leases that end while their requests are still under way,
+//! several dispatchers at once, clocks that differ, questions and answers that are lost, webhooks that are removed
+//! in the middle of everything, deliveries that are dropped and redelivered, or pruned, receivers in every mood.
+//! What must hold is checked at every step, and the rest at the end of each world.
 //!
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
 //! `SIMULATION_SEED=…` replays one world.
@@ -12,6 +13,7 @@
 #[path = "../support/delegate.rs"]
 mod delegate;
 
+mod backend;
 mod commanders;
 mod driver;
 mod ending;
@@ -19,6 +21,7 @@ mod faulty;
 mod health;
 mod life;
 mod operators;
+mod outcomes;
 mod progress;
 mod random;
 mod receivers;
@@ -94,7 +97,12 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "answers lost",
         "arrived after a removal",
         "arrived again",
+        "commands given up",
+        "commands lost",
+        "commands that came again",
+        "commands told again",
         "crashes",
+        "crashes of backends",
         "dead",
         "delivered",
         "disabled as failing",
@@ -108,6 +116,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "old and pending, not pruned",
         "pruned",
         "questions lost",
+        "receipts lost",
         "refused commands",
         "removed when dead",
         "removed when delivered",

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use certificate_lifecycle::store::{
-    Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, Settlement, Verdict,
+    Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, ExecuteError, Receipt, Request,
+    Settlement, Verdict, Webhook,
 };
 use certificate_lifecycle::webhook::Endpoint;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::health::Healths;
 use crate::life::Life;
+use crate::outcomes::Outcomes;
 use crate::progress::Progress;
 use crate::world::{LEASE, MARGIN, check};
 
@@ -39,6 +41,7 @@ pub struct Record {
     /// What has arrived at all.
     pub arrived: BTreeMap<Place, Vec<u8>>,
     pub progress: Progress,
+    pub outcomes: Outcomes,
     /// What was delivered and is so still, and when by the clock of whoever settled it.
     delivered: BTreeMap<DeliveryId, DateTime<Utc>>,
     /// What was delivered and is kept no longer.
@@ -100,6 +103,33 @@ impl Record {
     /// A number for all that happened, in its order.
     pub fn traced(&self) -> u64 {
         self.trace.finish()
+    }
+
+    /// A command was carried out now, or refused; these are the webhooks that there are. Who must hear of it?
+    pub fn commanded(
+        &mut self,
+        request: &Request,
+        answer: &Result<Receipt, ExecuteError>,
+        webhooks: &[Webhook],
+    ) {
+        if !self.outcomes.told(request, answer) {
+            return self.count("commands that came again");
+        }
+        let Ok(Receipt { event, .. }) = answer else {
+            return self.count("refused commands");
+        };
+        let (uuid, version) = (event.uuid(), event.version());
+        self.events.insert(event.id(), (uuid, version));
+        let institution = request.institution.as_str().to_owned();
+        self.institutions.insert(uuid, institution);
+        for it in webhooks {
+            let wants = it.endpoint.is_enabled() && it.endpoint.kinds.contains(event.kind());
+            if wants && it.institution == request.institution {
+                let place = (it.id, uuid, version);
+                self.expected.insert(place);
+                self.progress.made(place);
+            }
+        }
     }
 
     /// A claim was carried out now: it was the turn of all of it, and no lease on any of it was alive.

@@ -172,7 +172,5 @@ impl World {
 
 /// Fails with what was violated.
 pub fn check(holds: bool, violated: impl FnOnce() -> String) {
-    if !holds {
-        panic!("{}", violated());
-    }
+    assert!(holds, "{}", violated());
 }
