@@ -1,7 +1,7 @@
 //! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
 //! `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
 //!
-//! `tests/interop/install` fetches the verifiers once, into CARGO_TARGET_TMPDIR/interop.
+//! `tests/interop/install` fetches the verifiers once, into `CARGO_TARGET_TMPDIR/interop`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

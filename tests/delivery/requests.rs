@@ -242,7 +242,7 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         });
     };
     tracing::subscriber::with_default(subscriber, || {
-        ::metrics::with_local_recorder(&recorder, run)
+        ::metrics::with_local_recorder(&recorder, run);
     });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let snapshot = snapshots.snapshot().into_vec();
