@@ -1,7 +1,7 @@
 //! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
 //! `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
 //!
-//! `tests/interop/install` fetches the verifiers once, into CARGO_TARGET_TMPDIR/interop.
+//! `tests/interop/install` fetches the verifiers once, into `CARGO_TARGET_TMPDIR/interop`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -207,20 +207,31 @@ async fn accepts_while_secrets_rotate(program: &Path, script: &Path) {
 }
 
 #[test]
+fn ten_lines_are_ten_lines() {
+    for script in ["guide.py", "guide.mjs"] {
+        let text = std::fs::read_to_string(folder().join(script)).unwrap();
+        assert_eq!(text.lines().count(), 10, "{script}");
+        // And none of them is two.
+        let longest = text.lines().map(str::len).max();
+        assert!(longest <= Some(100) && !text.contains("; "), "{script}");
+    }
+}
+
+#[test]
 fn the_ten_lines_survive_what_strangers_send() {
-    refuses_strangers(Path::new("python3"), &folder().join("platform.py"));
-    refuses_strangers(Path::new("node"), &folder().join("platform.mjs"));
+    refuses_strangers(Path::new("python3"), &folder().join("guide.py"));
+    refuses_strangers(Path::new("node"), &folder().join("guide.mjs"));
 }
 
 #[tokio::test]
 async fn ten_lines_of_python_by_the_platforms_guide_accept_it() {
-    let script = folder().join("platform.py");
+    let script = folder().join("guide.py");
     accepts(Path::new("python3"), &script).await;
 }
 
 #[tokio::test]
 async fn ten_lines_of_node_by_the_platforms_guide_accept_it() {
-    let script = folder().join("platform.mjs");
+    let script = folder().join("guide.mjs");
     accepts(Path::new("node"), &script).await;
 }
 

@@ -33,45 +33,112 @@ fn module_of(file: &Path) -> String {
     name.trim_end_matches(".rs").to_owned()
 }
 
-/// The first segment of every `crate::` path in the file, comments aside.
-fn used_modules(code: &str) -> Vec<String> {
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split("crate::").skip(1))
-        .map(|path| {
-            path.chars()
-                .take_while(|it| it.is_alphanumeric() || *it == '_')
-                .collect()
-        })
+/// Where a file stands among the modules.
+fn module_path(file: &Path) -> Vec<String> {
+    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let inside = inside.unwrap().with_extension("");
+    let names = inside.iter().map(|it| it.to_str().unwrap().to_owned());
+    names
+        .filter(|it| !["lib", "main", "mod"].contains(&it.as_str()))
         .collect()
+}
+
+/// Every path in the code that begins with `crate` or `super`, from the root of the crate.
+fn paths(module: &[String], code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (place, _) in code.match_indices(start) {
+            let before = &code[..place];
+            // `pub(in crate::store)` says who may use it.
+            if before.ends_with("(in ") {
+                continue;
+            }
+            let before = before.chars().next_back();
+            let goes_on = before.is_some_and(|it| it.is_alphanumeric() || "_:".contains(it));
+            if !goes_on {
+                branches(&code[place..], module.to_vec(), &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Adds the paths of a tree as `use` has it, that begins in this module; what follows it.
+fn branches<'c>(tree: &'c str, module: Vec<String>, found: &mut Vec<Vec<String>>) -> &'c str {
+    let tree = tree.trim_start();
+    if let Some(mut rest) = tree.strip_prefix('{') {
+        while !rest.is_empty() && !rest.starts_with('}') {
+            rest = branches(rest, module.clone(), found);
+            rest = rest.trim_start_matches(|it: char| it != ',' && it != '}');
+            rest = rest.trim_start_matches(',').trim_start();
+        }
+        return rest.trim_start_matches('}');
+    }
+    let end = tree.find(|it: char| !it.is_alphanumeric() && it != '_');
+    let (name, rest) = tree.split_at(end.unwrap_or(tree.len()));
+    let mut path = module;
+    match name {
+        "crate" => path.clear(),
+        "super" => drop(path.pop()),
+        "self" | "" => {}
+        name => path.push(name.to_owned()),
+    }
+    if let Some(rest) = rest.strip_prefix("::") {
+        return branches(rest, path, found);
+    }
+    found.push(path);
+    rest
+}
+
+#[test]
+fn a_path_is_followed_wherever_it_begins() {
+    let module = ["store", "sqlite", "outbox"].map(str::to_owned);
+    let of = |code: &str| {
+        let paths = paths(&module, code).into_iter();
+        paths.map(|it| it.join("::")).collect::<Vec<_>>()
+    };
+    assert_eq!(of("use crate::engine::Engine;"), ["engine::Engine"]);
+    assert_eq!(of("super::super::super::engine::x()"), ["engine::x"]);
+    assert_eq!(
+        of("use super::row::{get, set as put};"),
+        ["store::sqlite::row::get", "store::sqlite::row::set"]
+    );
+    assert_eq!(
+        of("use super::super::{memory, X, self};"),
+        ["store::memory", "store::X", "store"]
+    );
+    assert_eq!(
+        of("use crate::{engine, store::{self, A}};"),
+        ["engine", "store", "store::A"]
+    );
+    assert_eq!(of("supercrate::x"), [""; 0]);
 }
 
 #[test]
 fn modules_depend_on_each_other_one_way() {
     for file in files_below("src", "rs") {
         let module = module_of(&file);
-        let code = fs::read_to_string(&file).unwrap();
-        for used in used_modules(&code) {
+        let code = code_of(&file);
+        for path in paths(&module_path(&file), &code) {
+            let used = path.first().map_or("", String::as_str);
             let allowed = match module.as_str() {
                 // What its macros write into other modules goes by the name at the root.
                 "lifecycle" if used == "InvalidValue" => code.contains("macro_rules! text_value"),
+                _ if used == module => true,
                 "lifecycle" | "diagram" => used == "lifecycle",
                 // For shortening what an error quotes.
-                "json" => code.contains("crate::lifecycle::value::shorten") && used == "lifecycle",
-                "event" => ["event", "lifecycle", "json"].contains(&used.as_str()),
-                "webhook" => ["webhook", "event", "lifecycle"].contains(&used.as_str()),
-                "store" => {
-                    ["store", "webhook", "lifecycle", "event", "tls"].contains(&used.as_str())
-                }
-                "delivery" => ["delivery", "webhook", "store", "lifecycle", "event", "tls"]
-                    .contains(&used.as_str()),
-                "engine" => ["engine", "store", "lifecycle", "event"].contains(&used.as_str()),
+                "json" => path == ["lifecycle", "value", "shorten"],
+                "event" => ["lifecycle", "json"].contains(&used),
+                "webhook" => ["event", "lifecycle"].contains(&used),
+                "store" => ["webhook", "lifecycle", "event", "tls"].contains(&used),
+                "delivery" => ["webhook", "store", "lifecycle", "event", "tls"].contains(&used),
+                "engine" => ["store", "lifecycle", "event"].contains(&used),
                 // The program uses the library from outside: the compiler sees to that.
-                "cli" => used == "cli",
                 "lib" | "main" => true,
                 _ => false,
             };
-            assert!(allowed, "{}: `{module}` uses `{used}`", file.display());
+            let path = path.join("::");
+            assert!(allowed, "{}: `{module}` uses `{path}`", file.display());
         }
     }
 }
@@ -85,20 +152,37 @@ fn code_of(file: &Path) -> String {
     code.flat_map(|line| [line, "\n"]).collect()
 }
 
+/// What the stores show of a backend.
+fn shown_of(backend: &str) -> Vec<String> {
+    let stores = code_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/mod.rs"));
+    let mut shown = Vec::new();
+    for (place, start) in stores.match_indices(&format!("pub use {backend}::")) {
+        branches(&stores[place + start.len()..], Vec::new(), &mut shown);
+    }
+    assert!(!shown.is_empty(), "{backend}");
+    shown.concat()
+}
+
 #[test]
 fn no_store_knows_another() {
-    let backends = ["memory", "sqlite", "postgres"];
-    for file in files_below("src/store", "rs") {
-        let path = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
-        let path = path.to_str().unwrap();
-        if path == "src/store/mod.rs" {
-            continue;
-        }
-        let code = code_of(&file);
-        for other in backends {
-            let its_own = path.starts_with(&format!("src/store/{other}"));
-            let mentions = code.contains(&format!("{other}::"));
-            assert!(its_own || !mentions, "{path} uses {other}");
+    for backend in ["memory", "sqlite", "postgres"] {
+        let shown = shown_of(backend);
+        for file in files_below("src", "rs") {
+            let module = module_path(&file);
+            let is_its_own = module.starts_with(&["store".to_owned(), backend.to_owned()]);
+            // The program chooses one.
+            if is_its_own || module == ["store"] || ["cli", "lib"].contains(&&*module_of(&file)) {
+                continue;
+            }
+            for path in paths(&module, &code_of(&file)) {
+                let [first, rest @ ..] = &path[..] else {
+                    continue;
+                };
+                // All of it, as `use crate::store::*` has it, is all that it shows.
+                let is_of_it = |it: &String| it == backend || shown.contains(it);
+                let knows = first == "store" && rest.first().is_none_or(is_of_it);
+                assert!(!knows, "{} uses {}", file.display(), path.join("::"));
+            }
         }
     }
 }
@@ -179,6 +263,10 @@ fn the_core_depends_on_six_crates_and_the_rest_is_optional() {
             "uuid"
         ]
     );
+    // The receiving side adds no more than what signs.
+    let features = manifest.split("\n[features]\n").nth(1).unwrap();
+    let verify = features.lines().find(|line| line.starts_with("verify = "));
+    assert_eq!(verify, Some(r#"verify = ["dep:hmac", "dep:sha2"]"#));
     // Every dependency says why it is there.
     let decision = fs::read_to_string("docs/decisions/0003-dependencies.md").unwrap();
     for name in names(optional) {

@@ -219,8 +219,8 @@ fn one_right_signature_among_wrong_ones_is_enough() {
     let other = wrong.replace("v1,", "v2,");
     let several = format!("{wrong} {other} {right} {wrong}");
     let request = request.with("webhook-signature", &several);
-    let verified = request.verify(&verifier).unwrap();
-    assert_eq!(verified.event_id, Some(event.id()));
+    let delivery = request.verify(&verifier).unwrap();
+    assert_eq!(delivery.event_id, Some(event.id()));
     let without = request.with("webhook-signature", &format!("{wrong} {other} {wrong}"));
     let header = "webhook-signature";
     assert_eq!(

@@ -292,11 +292,6 @@ impl Running {
         Self { child, stderr }
     }
 
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     fn signal(&self, signal: &str) {
         let kill = ["-c", "kill -$1 $0", &self.child.id().to_string(), signal];
         assert!(Command::new("bash").args(kill).status().unwrap().success());
@@ -306,6 +301,14 @@ impl Running {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
         line
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Most have ended by then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

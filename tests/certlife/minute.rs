@@ -68,9 +68,9 @@ fn the_first_minute_shows_an_event_that_is_verified() {
     let port = port.unwrap_or_else(|| panic!("{line}"));
 
     assert!(send.contains(PORT), "{send}");
-    let sent = shell(&folder, &send.replace(PORT, port)).output().unwrap();
-    let words = String::from_utf8_lossy(&sent.stderr);
-    assert!(sent.status.success(), "{words}");
+    let run = shell(&folder, &send.replace(PORT, port)).output().unwrap();
+    let words = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{words}");
     let all = "certlife: 1 delivered, 0 failed attempts, 0 dead\n";
     assert!(words.ends_with(all), "{words}");
 

@@ -171,7 +171,7 @@ fn what_has_arrived_is_kept_for_as_long_as_it_is_told() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    running.kill();
+    drop(running);
     let events = store.run(&["events", "--json"], "").events();
     assert_eq!(events.len(), 3, "what has happened stays");
 }

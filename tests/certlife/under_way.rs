@@ -37,7 +37,7 @@ fn comes(mut is_so: impl FnMut() -> bool) -> bool {
 /// It still waits for its first answer.
 fn ends(store: &Scratch, receiver: &Receiver, running: Running) {
     assert_eq!((receiver.requests(), statuses(store)), (1, [1, 0, 0]));
-    running.kill();
+    drop(running);
 }
 
 #[test]

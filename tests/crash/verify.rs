@@ -34,12 +34,11 @@ pub async fn register(url: &str) {
         endpoint,
         DateTime::UNIX_EPOCH,
     );
-    let is_new = match url.strip_prefix("sqlite:") {
-        Some(path) => SqliteStore::open(path).unwrap().add_webhook(webhook).await,
-        None => {
-            let store = PostgresStore::connect(url).await.unwrap();
-            store.add_webhook(webhook).await
-        }
+    let is_new = if let Some(path) = url.strip_prefix("sqlite:") {
+        SqliteStore::open(path).unwrap().add_webhook(webhook).await
+    } else {
+        let store = PostgresStore::connect(url).await.unwrap();
+        store.add_webhook(webhook).await
     };
     assert!(is_new.unwrap());
 }

@@ -1,5 +1,7 @@
 //! What the metrics count.
 
+#![expect(clippy::float_cmp, reason = "what is counted is a whole number")]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;

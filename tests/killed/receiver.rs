@@ -77,7 +77,12 @@ impl Receiver {
         let waiting = self
             .changed
             .wait_timeout_while(noted, PATIENCE, |noted| noted.held.is_empty());
-        assert!(!waiting.unwrap().1.timed_out(), "nothing is sent any more");
+        let (noted, waiting) = waiting.unwrap();
+        let forged = noted.forged.first();
+        assert!(
+            !waiting.timed_out(),
+            "nothing is taken any more: {forged:?}"
+        );
     }
 
     /// Answers again; what has waited for its answer until now.
