@@ -150,7 +150,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     ) -> Result<Summary, StoreError> {
         let mut shutdown = pin!(shutdown);
         let mut waking = wait(self.dispatcher.store.wake());
-        let mut housekeeping_at = Instant::now();
+        // Also by a run that ends as soon as nothing is pending: there may be no other.
+        self.keeping = Some(self.housekeeping());
+        let mut housekeeping_at = self.next_housekeeping();
         let mut give_up_at = None;
         loop {
             self.start_settling();
@@ -190,8 +192,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 () = until(self.settle_at) => self.settle_at = None,
                 () = tokio::time::sleep_until(housekeeping_at),
                     if self.keeping.is_none() && self.goal != Goal::Finish => {
-                    let every = duration(self.dispatcher.options.chores_every);
-                    housekeeping_at = Instant::now() + every;
+                    housekeeping_at = self.next_housekeeping();
                     self.keeping = Some(self.housekeeping());
                 }
                 () = until(give_up_at) => return Err(StoreError::Unavailable {
@@ -209,7 +210,11 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             || !self.finished.is_empty()
             || self.settling.is_some()
             || self.asking.is_some();
-        let is_done = self.goal == Goal::Finish || (self.goal == Goal::Idle && self.is_idle);
+        let is_done = match self.goal {
+            Goal::Stop => false,
+            Goal::Idle => self.is_idle && self.keeping.is_none(),
+            Goal::Finish => true,
+        };
         !is_busy && is_done && self.chores.is_empty()
     }
 
@@ -221,6 +226,10 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     pub(super) fn look_in(&mut self, delay: TimeDelta) {
         let at = Instant::now() + duration(delay);
         self.look_at = Some(self.look_at.map_or(at, |it| it.min(at)));
+    }
+
+    fn next_housekeeping(&self) -> Instant {
+        Instant::now() + duration(self.dispatcher.options.chores_every)
     }
 
     fn housekeeping(&self) -> BoxFuture<'d, Result<(), StoreError>> {

@@ -1,5 +1,6 @@
 //! What sends one request.
 
+use std::fmt;
 use std::future::Future;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 use crate::webhook::WebhookUrl;
 
 /// One request: a POST with these headers and this body.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Outgoing {
     /// Where it goes.
     pub url: WebhookUrl,
@@ -16,6 +17,18 @@ pub struct Outgoing {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The event, to the byte.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Outgoing {
+    /// Neither values of headers nor the event.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Outgoing")
+            .field("url", &self.url)
+            .field("headers", &names)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
 }
 
 /// What a server answered.

@@ -80,7 +80,16 @@ async fn neither_secrets_nor_headers_are_shown() {
     let _ = stage.deliver().await;
     let came = stage.came().pop().unwrap();
     assert_eq!(came.header("authorization"), HEADER);
-    assert!(discreet(&came.request).contains("authorization"));
+    let shown = discreet(&came.request);
+    assert!(shown.contains("authorization"));
+    // Nor what is personal
+    for shown in [shown, discreet(&dispatcher)] {
+        assert!(!shown.contains("private.person"), "{shown}");
+        assert!(
+            !shown.contains("112, 114, 105, 118, 97, 116, 101"),
+            "{shown}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,6 +95,21 @@ async fn what_is_past_its_retention_goes_in_small_batches_and_nothing_else() {
     running.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_when_nothing_is_pending_forgets_what_is_old_as_well() {
+    let stage = Stage::new(|_, _| status(204));
+    stage.webhook("/a").await;
+    for _ in 0..1_234 {
+        stage.submit().await;
+    }
+    stage.deliver().await;
+    tokio::time::sleep(31 * 24 * HOUR).await;
+    assert_eq!(stage.deliveries().await.len(), 1_234);
+    // Started by cron, each time for as long as something is pending
+    stage.deliver().await;
+    assert!(stage.deliveries().await.is_empty());
+}
+
 async fn attempts(stage: &Stage, delivery: DeliveryId) -> usize {
     stage.store.attempts(delivery).await.unwrap().len()
 }
