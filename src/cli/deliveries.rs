@@ -23,7 +23,8 @@ use certificate_lifecycle::store::{
 ///
 /// A delivery is one event on its way to one webhook: pending until it is delivered or, after the last
 /// attempt, dead. A list that --limit cuts off ends with a line on standard error that says which
-/// delivery to go on --after; with --json, the object {"after":ID}.
+/// delivery to go on --after; with --json, the object {"after":ID}. Instead of a list, some may be named by
+/// their ids.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -47,11 +48,22 @@ pub(super) struct Args {
 
     #[command(flatten)]
     form: Form,
+
+    /// These deliveries.
+    #[arg(
+        value_name = "ID",
+        value_parser = delivery_id,
+        conflicts_with_all = ["status", "webhook", "application", "institution", "since", "until", "limit", "after"]
+    )]
+    ids: Vec<DeliveryId>,
 }
 
 const EXAMPLE: &str = "Example:
   certlife deliveries --status dead --attempts
-  certlife deliveries --since 2026-06-04T10:30:00Z --limit 20";
+  certlife deliveries --since 2026-06-04T10:30:00Z --limit 20
+
+Exit status: 0 listed, 1 an id or the webhook is unknown, 2 the run could not go on or something is
+corrupt.";
 
 /// Which deliveries.
 #[derive(Debug, clap::Args)]
@@ -129,28 +141,17 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             return Ok(webhook::unknown(id));
         }
         let mut view = View::new(args.form.json, args.attempts);
+        if !args.ids.is_empty() {
+            return view.named(store, &args.ids).await;
+        }
         let (mut left, mut after) = (args.limit.unwrap_or(u64::MAX), args.after);
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
             let page = store.deliveries(args.filter.get(), after, limit).await?;
             after = page.next;
-            let mut shown = Vec::with_capacity(page.deliveries.len());
-            let mut corrupt: Vec<_> = page.corrupt.into_iter().map(|(_, it)| it).collect();
-            for delivery in page.deliveries {
-                let attempts = if args.attempts {
-                    store.attempts(delivery.id).await
-                } else {
-                    Ok(Vec::new())
-                };
-                match attempts {
-                    Ok(attempts) => shown.push((delivery, attempts)),
-                    Err(error @ StoreError::Corrupt { .. }) => corrupt.push(error),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            left = left.saturating_sub(shown.len() as u64);
-            let reader = view.show(&shown)?;
-            view.tell(&corrupt);
+            left = left.saturating_sub(page.deliveries.len() as u64);
+            let corrupt = page.corrupt.into_iter().map(|(_, it)| it).collect();
+            let reader = view.show_all(store, page.deliveries, corrupt).await?;
             if reader == Reader::Gone || after.is_none() {
                 return view.end(|| args.nothing());
             }
@@ -170,6 +171,21 @@ impl Args {
             (None, false) => "no deliveries".to_owned(),
         }
     }
+}
+
+/// One delivery, or why it cannot be read.
+pub(super) async fn find(
+    store: &AnyStore,
+    id: DeliveryId,
+) -> Result<Option<Result<Delivery, StoreError>>, Failure> {
+    let before = DeliveryId(id.0.saturating_sub(1));
+    let page = store.deliveries(DeliveryFilter::default(), Some(before), 1);
+    let page = page.await?;
+    let corrupt = page.corrupt.into_iter().find(|(it, _)| *it == id);
+    Ok(match corrupt {
+        Some((_, error)) => Some(Err(error)),
+        None => page.deliveries.into_iter().find(|it| it.id == id).map(Ok),
+    })
 }
 
 /// Tells where the list goes on, beside the list.
@@ -254,6 +270,58 @@ impl View {
             }
         }
         self.output.flush()
+    }
+
+    /// Whether attempts are shown.
+    const fn has_attempts(&self) -> bool {
+        matches!(self.form, Shown::Lines { attempts: true } | Shown::Blocks)
+    }
+
+    /// Shows the next page, with the attempts that are to be shown, and tells what of it is corrupt.
+    async fn show_all(
+        &mut self,
+        store: &AnyStore,
+        deliveries: Vec<Delivery>,
+        mut corrupt: Vec<StoreError>,
+    ) -> Result<Reader, Failure> {
+        let mut shown = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            let attempts = if self.has_attempts() {
+                store.attempts(delivery.id).await
+            } else {
+                Ok(Vec::new())
+            };
+            match attempts {
+                Ok(attempts) => shown.push((delivery, attempts)),
+                Err(error @ StoreError::Corrupt { .. }) => corrupt.push(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let reader = self.show(&shown)?;
+        self.tell(&corrupt);
+        Ok(reader)
+    }
+
+    /// Shows these; what is none is told.
+    async fn named(&mut self, store: &AnyStore, ids: &[DeliveryId]) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::Clean;
+        for id in ids {
+            let (mut found, mut corrupt) = (Vec::new(), Vec::new());
+            match find(store, *id).await? {
+                Some(Ok(delivery)) => found.push(delivery),
+                Some(Err(error)) => corrupt.push(error),
+                None => {
+                    say(&format!("there is no delivery {id}"));
+                    outcome = Outcome::Refused;
+                }
+            }
+            if self.show_all(store, found, corrupt).await? == Reader::Gone {
+                return Ok(outcome);
+            }
+        }
+        // What is not there has been told.
+        self.is_empty = false;
+        self.end(String::new).map(|_| outcome)
     }
 
     /// Tells what is corrupt, beside the list.

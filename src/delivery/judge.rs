@@ -126,18 +126,16 @@ impl Tried<'_> {
     fn next(&self, options: &DispatcherOptions, retry_after: Option<TimeDelta>) -> Verdict {
         let failed = self.attempts.saturating_add(1);
         let schedule = &options.schedule;
-        match schedule.delay(failed, self.event_id, self.webhook, retry_after) {
-            Some(delay) => Verdict::Retry {
+        if let Some(delay) = schedule.delay(failed, self.event_id, self.webhook, retry_after) {
+            return Verdict::Retry {
                 at: self.now + delay,
-            },
-            None => {
-                let error = self.error.unwrap_or_default();
-                let reason = match failed {
-                    1 => format!("the only attempt failed: {error}"),
-                    _ => format!("all {failed} attempts failed; the last one: {error}"),
-                };
-                Verdict::Dead { reason }
-            }
+            };
         }
+        let error = self.error.unwrap_or_default();
+        let reason = match failed {
+            1 => format!("the only attempt failed: {error}"),
+            _ => format!("all {failed} attempts failed; the last one: {error}"),
+        };
+        Verdict::Dead { reason }
     }
 }

@@ -387,6 +387,29 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
 }
 
 #[test]
+fn deliveries_are_shown_by_their_ids() {
+    let store = settled();
+    let all = listed(&store, &[]);
+    let (first, last) = (all[0].to_string(), all[all.len() - 1].to_string());
+    assert_eq!(
+        listed(&store, &[&last, &first]),
+        [all[all.len() - 1], all[0]]
+    );
+    let run = store.run(&["deliveries", "--attempts", &first, "99999"], "");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stdout
+            .contains(&format!("id                    {first}\n")),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stderr, "certlife: there is no delivery 99999\n");
+    let run = store.run(&["deliveries", "--status", "dead", &first], "");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
+}
+
+#[test]
 fn a_webhook_that_is_none_is_told() {
     let store = settled();
     let nobody = "00000000-0000-4000-8000-000000000001";
