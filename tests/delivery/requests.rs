@@ -275,7 +275,7 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         });
     };
     tracing::subscriber::with_default(log.subscriber(), || {
-        metrics::with_local_recorder(&recorder, run)
+        metrics::with_local_recorder(&recorder, run);
     });
     let log = log.text();
     let snapshot = snapshots.snapshot().into_vec();
