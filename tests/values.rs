@@ -163,6 +163,10 @@ fn addresses_are_addresses_and_nothing_else() {
         "applicant_email must be a valid e-mail address such as john@example.com, \
          but is \"john\" (Missing separator character '@')"
     );
+    assert_eq!(
+        ApplicantEmail::new("john").unwrap_err().without_value(),
+        "applicant_email must be a valid e-mail address such as john@example.com"
+    );
 }
 
 #[test]

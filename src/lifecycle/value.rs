@@ -25,7 +25,8 @@ impl InvalidValue {
     }
 
     /// The field and the rule that it breaks, without what was found: for what keeps nothing personal.
-    pub(crate) fn without_value(&self) -> String {
+    #[must_use]
+    pub fn without_value(&self) -> String {
         format!("{} {}", self.field, self.violation.rule())
     }
 }
