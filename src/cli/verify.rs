@@ -82,8 +82,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let now = args.at.unwrap_or_else(|| SystemClock.now());
     let verifier = Verifier::new(secrets);
     match verifier.verify(headers.iter(), &body, now) {
-        Ok(verified) => {
-            print(&record(facts(&verified, &headers)))?;
+        Ok(delivery) => {
+            print(&record(facts(&delivery, &headers)))?;
             Ok(Outcome::Clean)
         }
         Err(error) => {

@@ -292,10 +292,11 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 self.failures = 0;
                 self.claimed(&claim, batch);
             }
-            Answer::Claimed(claim, Err(StoreError::Corrupt { row, problem })) => {
+            Answer::Claimed(claim, Err(StoreError::Corrupt { row, .. })) => {
                 // The others need not suffer.
                 if let [(id, _)] = *claim.wanted {
-                    tracing::error!(webhook = %id, row, problem, "webhook cannot be served");
+                    // What is wrong with it may quote its URL, and is told to whoever asks for the webhook.
+                    tracing::error!(webhook = %id, row, "webhook cannot be served: it is corrupt");
                     let until = self.dispatcher.now() + UNREADABLE;
                     self.lines.entry(id).or_default().unreadable_until = Some(until);
                 } else {
