@@ -1,7 +1,8 @@
-//! `certlife redeliver`: what was settled is sent again.
+//! `certlife redeliver`: what was settled is sent again, and what waits is sent now.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
@@ -17,11 +18,12 @@ use certificate_lifecycle::store::{
     Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox, StoreError,
 };
 
-/// Send deliveries again that are dead, or delivered already.
+/// Send again what is dead or delivered, and now what waits for its next attempt.
 ///
 /// Say which: by their ids, all that are dead, or by what deliveries takes as well; without --status,
-/// that is both the dead and the delivered ones. They become pending, with all of their attempts before
-/// them. What is pending is left alone. With --dry-run, they are listed and counted, and nothing changes.
+/// that is both the dead and the delivered ones. They become due, with all of their attempts before
+/// them. What is being sent, or due already, is left alone. With --dry-run, they are listed and counted,
+/// and nothing changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -54,8 +56,8 @@ const EXAMPLE: &str = "Example:
   certlife redeliver --all-dead --dry-run
   certlife redeliver --status delivered --since 2026-06-04T10:30:00Z
 
-Exit status: 0 they are pending, 1 an id or the webhook is unknown, 2 some are corrupt and left out, or the
-run could not go on.";
+Exit status: 0 they are due, 1 an id or the webhook is unknown, 2 some are corrupt and left out, or
+the run could not go on.";
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.ids.is_empty() && !args.all_dead && !args.filter.is_given() {
@@ -67,11 +69,6 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut filter = args.filter.get();
     if args.all_dead {
         filter.status = Some(DeliveryStatus::Dead);
-    }
-    if filter.status == Some(DeliveryStatus::Pending) {
-        return Err(Failure::Argument(
-            "what is pending is sent anyway: --status is dead or delivered here".to_owned(),
-        ));
     }
     block_on(async {
         let engine = if args.dry_run {
@@ -140,8 +137,11 @@ impl<'a> Run<'a> {
             for (_, corrupt) in &page.corrupt {
                 self.tell(corrupt);
             }
-            let settled = page.deliveries.into_iter().filter(is_settled).collect();
-            let reader = self.redeliver(settled).await?;
+            let (mut chosen, now) = (page.deliveries, SystemClock.now());
+            // Without a status, what waits for its time is left to it.
+            let takes_pending = filter.status.is_some();
+            chosen.retain(|it| is_settled(it) || takes_pending && is_put_off(it, now));
+            let reader = self.redeliver(chosen).await?;
             if reader == Reader::Gone || after.is_none() {
                 return Ok(reader);
             }
@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
 
     /// These; what cannot be is told, and the others are.
     async fn each(&mut self, ids: &[DeliveryId]) -> Result<(Outcome, Reader), Failure> {
-        let mut outcome = Outcome::Clean;
+        let (mut outcome, now) = (Outcome::Clean, SystemClock.now());
         for ids in ids.chunks(PAGE as usize) {
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
@@ -166,11 +166,12 @@ impl<'a> Run<'a> {
                         say(&format!("there is no delivery {id}"));
                         outcome = Outcome::Refused;
                     }
-                    Some(delivery) if is_settled(&delivery) => found.push(delivery),
-                    Some(pending) => say(&format!(
-                        "delivery {id} is pending: it is sent anyway, when it is due ({})",
-                        time(pending.at)
+                    Some(it) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
+                    Some(it) if it.is_leased && it.at > now => say(&format!(
+                        "delivery {id} is being sent; should nothing come of it, it is due at {}",
+                        time(it.at)
                     )),
+                    Some(_) => say(&format!("delivery {id} is due already")),
                 }
             }
             if self.redeliver(found).await? == Reader::Gone {
@@ -230,4 +231,9 @@ impl<'a> Run<'a> {
 
 fn is_settled(delivery: &Delivery) -> bool {
     delivery.status != DeliveryStatus::Pending
+}
+
+/// Whether it waits for a later time, and nobody is sending it.
+fn is_put_off(delivery: &Delivery, now: DateTime<Utc>) -> bool {
+    delivery.status == DeliveryStatus::Pending && !delivery.is_leased && delivery.at > now
 }

@@ -136,11 +136,10 @@ mod tests {
         let all = snapshots.snapshot().into_vec();
         [PENDING, KEPT, DEAD, OLDEST_DUE_SECONDS].map(|name| {
             let mut of = all.iter().filter(|(key, ..)| key.key().name() == name);
-            match of.next() {
-                Some((.., DebugValue::Gauge(value))) => value.into_inner(),
-                // It is none, and equals nothing.
-                _ => f64::NAN,
-            }
+            let Some((.., DebugValue::Gauge(value))) = of.next() else {
+                return f64::NAN;
+            };
+            value.into_inner()
         })
     }
 

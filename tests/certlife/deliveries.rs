@@ -38,6 +38,20 @@ fn settle(store: &Scratch, count: u32, verdict: &Verdict) {
     });
 }
 
+/// Claims a delivery, as a dispatcher does that is sending it.
+fn claim_one(store: &Scratch) {
+    let path = store.path("test.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let claim = Claim {
+        now: std::time::SystemTime::now().into(),
+        lease: TimeDelta::minutes(10),
+        wanted: vec![(ID.parse().unwrap(), 1)],
+        turn: 0,
+    };
+    let claimed = runtime.block_on(SqliteStore::open(path).unwrap().claim(claim));
+    assert_eq!(claimed.unwrap().deliveries.len(), 1);
+}
+
 fn attempted(at: DateTime<Utc>, verdict: &Verdict) -> Attempted {
     let went_well = *verdict == Verdict::Delivered;
     Attempted {
@@ -242,14 +256,54 @@ fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
     assert_eq!(
         timeless(&run.stderr),
         format!(
-            "certlife: delivery {pending} is pending: it is sent anyway, when it is due \
-             (2026-06-04T10:30:00Z)\n\
+            "certlife: delivery {pending} is due already\n\
              certlife: there is no delivery 1000000\n\
              certlife: 2 redelivered\n"
         )
     );
     assert_eq!(listed(&store, &["--status", "delivered"]), delivered[1..]);
     assert!(listed(&store, &["--status", "dead"]).is_empty());
+}
+
+#[test]
+fn what_waits_for_its_next_attempt_is_sent_now() {
+    // Given two that are to be tried in a day, one that somebody is sending, and 18 that nobody has looked at
+    let store = example();
+    let day: DateTime<Utc> = std::time::SystemTime::now().into();
+    let day = day + TimeDelta::days(1);
+    settle(&store, 2, &Verdict::Retry { at: day });
+    claim_one(&store);
+    let pending = listed(&store, &["--status", "pending"]);
+    let [first, second, sent] = [pending[0], pending[1], pending[2]].map(|it| it.to_string());
+    // By its id, what waits is due; of the others, it is told
+    let run = store.run(&["redeliver", &first, &sent], "");
+    assert_eq!(run.code, Some(0));
+    let told = format!(
+        "certlife: delivery {sent} is being sent; should nothing come of it, it is due at \
+         2026-06-04T10:30:00Z\n\
+         certlife: 1 redelivered\n"
+    );
+    assert_eq!(timeless(&run.stderr), told);
+    // By a filter, only where that is for what is pending
+    let redeliver = |args: &[&str]| {
+        let run = store.run(&[&["redeliver"], args].concat(), "");
+        (run.code, run.stdout.lines().count(), run.stderr)
+    };
+    let told = |count| format!("certlife: {count} redelivered\n");
+    assert_eq!(redeliver(&["--webhook", ID]), (Some(0), 0, told("0")));
+    let pending = ["--status", "pending", "--dry-run"];
+    assert_eq!(redeliver(&pending), (Some(0), 2, told("1 would be")));
+    assert_eq!(redeliver(&pending[..2]), (Some(0), 0, told("1")));
+    let now: DateTime<Utc> = std::time::SystemTime::now().into();
+    for line in store.run(&["deliveries", "--json"], "").events() {
+        let due: DateTime<Utc> = line["due_at"].as_str().unwrap().parse().unwrap();
+        let is_sent = line["id"].as_i64() == sent.parse().ok();
+        assert_eq!(due > now, is_sent, "{line}");
+    }
+    assert_eq!(
+        redeliver(&[&second]).2,
+        format!("certlife: delivery {second} is due already\n{}", told("0"))
+    );
 }
 
 #[test]
@@ -276,7 +330,6 @@ fn a_filter_chooses_and_no_choice_is_a_mistake() {
             "which deliveries? give their ids, --all-dead, or a filter",
         ),
         (&["--dry-run"], "which deliveries?"),
-        (&["--status", "pending"], "what is pending is sent anyway"),
         (&["1", "--webhook", ID], "cannot be used with"),
         (&["--all-dead", "--status", "dead"], "cannot be used with"),
         (&["1", "--all-dead"], "cannot be used with"),

@@ -241,7 +241,8 @@ macro_rules! outbox_conformance {
                     many_that_wait_do_not_hold_up_what_came_later,
                     what_is_redelivered_holds_up_what_came_after_it,
                     what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over,
-                    a_lease_is_not_cut_short_by_the_version_before,
+                    what_is_redelivered_is_not_sent_beside_a_later_version,
+                    what_is_redelivered_goes_at_once_where_a_lease_has_ended,
                     a_released_version_still_comes_before_the_next,
                     what_is_redelivered_waits_for_what_was_never_looked_at
                 }
@@ -250,6 +251,9 @@ macro_rules! outbox_conformance {
                     attempts_come_back_in_order,
                     health_is_recorded_with_what_is_settled,
                     what_is_over_can_be_redelivered,
+                    what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it,
+                    a_lease_that_was_taken_over_is_one_as_well,
+                    what_was_abandoned_while_it_was_sent_is_under_no_lease,
                     what_is_pending_can_be_abandoned,
                     what_is_redelivered_is_not_ended_by_who_had_it_before,
                     a_token_is_good_for_one_settlement

@@ -176,20 +176,53 @@ pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
     assert_eq!(post.claims(1, 21).await, [(0, 2)]);
 }
 
-pub async fn a_lease_is_not_cut_short_by_the_version_before<H: Harness<Store: Outbox>>() {
-    // Given a second version under a lease, and the first one redelivered meanwhile
+pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<Store: Outbox>>() {
+    for verdict in [Verdict::Delivered, retry(10), Verdict::Released] {
+        // Given the second version of one of two applications under a lease, for a minute
+        let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+        post.versions(0, 2).await;
+        post.versions(1, 1).await;
+        let mut firsts = Vec::new();
+        for webhook in [1, 2] {
+            for first in post.claim(webhook, 0).await {
+                post.settle(0, &first, dead()).await;
+                firsts.push(first.id);
+            }
+        }
+        let second = post.claim_one(1, 0).await;
+        assert_eq!(told(&second), (0, 2));
+        // When all first ones are redelivered
+        assert_eq!(post.store.redeliver(at(1), firsts).await.unwrap(), 4);
+        // Then that of this application waits, to this webhook, and no other
+        assert_eq!(post.claims(1, 1).await, [(1, 1)]);
+        assert_eq!(post.claims(2, 1).await, [(0, 1), (1, 1)]);
+        // The lease is not cut short
+        let is_over = verdict == Verdict::Delivered;
+        post.settle(2, &second, verdict).await;
+        assert_eq!(post.claims(1, 59).await, []);
+        // And when its time is over, the first goes, and what is left of the second comes after it
+        let first = post.claim_next(1, 60).await;
+        assert_eq!(told(&first), (0, 1));
+        post.settle(60, &first, Verdict::Delivered).await;
+        let rest = post.claims(1, 61).await;
+        assert_eq!(rest.contains(&(0, 2)), !is_over, "{rest:?}");
+    }
+}
+
+pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness<Store: Outbox>>() {
+    // Given a second version whose lease has ended, of which nobody has told anything
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 2).await;
     let first = post.claim_one(1, 0).await;
     post.settle(0, &first, Verdict::Delivered).await;
     let second = post.claim_one(1, 0).await;
-    post.store.redeliver(at(1), vec![first.id]).await.unwrap();
-    let first = post.claim_one(1, 1).await;
-    // When the first is over
-    post.settle(2, &first, Verdict::Delivered).await;
-    // Then the second still belongs to whoever has it
-    assert_eq!(post.claims(1, 2).await, []);
-    post.settle(3, &second, Verdict::Delivered).await;
+    post.store.redeliver(at(61), vec![first.id]).await.unwrap();
+    // Then the first goes, and whoever held the second may still tell
+    let first = post.claim_one(1, 61).await;
+    assert_eq!(told(&first), (0, 1));
+    post.settle(62, &second, Verdict::Delivered).await;
+    post.settle(62, &first, Verdict::Delivered).await;
+    assert_eq!(post.claims(1, 62).await, []);
 }
 
 pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Outbox>>() {

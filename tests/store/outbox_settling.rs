@@ -206,8 +206,8 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         post.delivery(leased.id).await,
         post.delivery(waiting.id).await,
     ];
-    // When all are redelivered, one of them twice, and one that does not exist
-    let mut ids: Vec<_> = held.iter().map(|it| it.id).collect();
+    // When they are redelivered, one of them twice, and one that does not exist
+    let mut ids: Vec<_> = [delivered, refused, leased].map(|it| it.id).into();
     ids.extend([delivered.id, DeliveryId(i64::MAX), DeliveryId(-1)]);
     assert_eq!(post.store.redeliver(at(7), ids.clone()).await.unwrap(), 2);
     // Then those that were over are due at once, with all attempts before them
@@ -219,7 +219,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         // The attempts that were made are not forgotten.
         assert_eq!(post.store.attempts(over.id).await.unwrap().len(), 1);
     }
-    // And what was pending is as it was
+    // And what was under a lease is as it was, as is what nobody has asked for
     let after = [
         post.delivery(leased.id).await,
         post.delivery(waiting.id).await,
@@ -237,6 +237,88 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     // Whoever held them before settles nothing
     assert!(!post.settled(9, delivered, dead()).await);
     assert_eq!(post.store.redeliver(at(10), Vec::new()).await.unwrap(), 0);
+}
+
+pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it<
+    H: Harness<Store: Outbox>,
+>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    for number in 0..4 {
+        post.done(submit(number)).await;
+    }
+    // Given one that is to be tried in a day, one in three seconds, one under a lease, and one that nobody has looked at
+    let held = post.claim_of(0, &[(1, 3)]).await.deliveries;
+    let [waiting, soon, leased] = &held[..] else {
+        panic!("{held:?}");
+    };
+    post.settle(1, waiting, retry(86_400)).await;
+    post.settle(1, soon, retry(3)).await;
+    let new = post.deliveries().await.into_iter();
+    let new = new
+        .map(|it| it.id)
+        .find(|id| held.iter().all(|it| it.id != *id));
+    let ids = [waiting.id, soon.id, leased.id, new.unwrap()];
+    let others = async || {
+        let deliveries = post.deliveries().await.into_iter();
+        deliveries
+            .filter(|it| it.id != waiting.id)
+            .collect::<Vec<_>>()
+    };
+    let before = others().await;
+    assert!(before.iter().all(|it| it.is_leased == (it.id == leased.id)));
+    // When all are asked for, as the second is due already
+    assert_eq!(post.store.redeliver(at(5), ids.to_vec()).await.unwrap(), 1);
+    // Then the first is due, with all attempts before it, and the others are as they were
+    let delivery = post.delivery(waiting.id).await;
+    assert_eq!((delivery.at, delivery.attempts), (at(5), 0));
+    assert_eq!(post.store.attempts(waiting.id).await.unwrap().len(), 1);
+    assert_eq!(others().await, before);
+    assert!(post.claims(1, 5).await.contains(&told(waiting)));
+    // Nor is the lease cut short after its end, when it is due anyway
+    assert_eq!(
+        post.store.redeliver(at(61), vec![leased.id]).await.unwrap(),
+        0
+    );
+    post.settle(62, leased, Verdict::Delivered).await;
+}
+
+pub async fn a_lease_that_was_taken_over_is_one_as_well<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    for round in 0..3 {
+        // Given one whose lease has ended some times without an outcome, and that is sent again
+        let _ = post.claim_one(1, round * 60).await;
+        // Then nobody else can make it due
+        let delivery = post.delivery_of(1, 0, 1).await;
+        assert!(delivery.is_leased, "{round}");
+        let redelivered = post.store.redeliver(at(round * 60 + 1), vec![delivery.id]);
+        assert_eq!(redelivered.await.unwrap(), 0, "{round}");
+        assert_eq!(post.claims(1, round * 60 + 1).await, [], "{round}");
+    }
+}
+
+pub async fn what_was_abandoned_while_it_was_sent_is_under_no_lease<H: Harness<Store: Outbox>>() {
+    // Given one that was abandoned under a lease, and redelivered
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(submit(0)).await;
+    let first = post.claim_one(1, 0).await;
+    let ids = || vec![first.id];
+    let abandoned = post.store.abandon(at(0), ids(), "no".to_owned());
+    assert_eq!(abandoned.await.unwrap(), 1);
+    assert!(!post.delivery(first.id).await.is_leased);
+    assert_eq!(post.store.redeliver(at(0), ids()).await.unwrap(), 1);
+    // Then whoever held it settles nothing
+    assert!(!post.settled(0, &first, Verdict::Delivered).await);
+    // And whoever claims it holds the next lease, until the outcome is known
+    let second = post.claim_one(1, 0).await;
+    assert!(post.delivery(first.id).await.is_leased);
+    assert_eq!(post.store.redeliver(at(1), ids()).await.unwrap(), 0);
+    post.settle(1, &second, retry(500)).await;
+    assert!(!post.delivery(first.id).await.is_leased);
+    assert_eq!(post.store.redeliver(at(1), ids()).await.unwrap(), 1);
+    let third = post.claim_one(1, 1).await;
+    post.settle(1, &third, Verdict::Released).await;
+    assert!(!post.delivery(first.id).await.is_leased);
 }
 
 pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {

@@ -9,7 +9,7 @@ use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryPage, Due, HealthChange, Outbox, Settlement, Webhook,
+    DeliveryPage, DeliveryStatus, Due, HealthChange, Outbox, Settlement, Webhook, is_of_lease,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -32,6 +32,7 @@ impl Tables {
             attempts: row.attempts,
             created_at: row.created_at,
             at: row.at,
+            is_leased: row.status == DeliveryStatus::Pending && is_of_lease(row.token),
             reason: row.reason.clone(),
         })
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::outbox::{
     Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, LOOK_AGAIN,
-    Settlement, Verdict, Webhook,
+    Settlement, Verdict, Webhook, is_of_lease, next_lease,
 };
 use crate::lifecycle::event::EventKind;
 
@@ -256,7 +256,7 @@ impl Outbox {
         }
         self.move_to(no, claim.now + claim.lease);
         let row = self.deliveries.get_mut(&no)?;
-        row.token += 1;
+        row.token = next_lease(row.token);
         Some(Leased {
             id: DeliveryId(no),
             webhook: row.webhook,
@@ -340,22 +340,38 @@ impl Outbox {
     }
 
     pub(super) fn redeliver(&mut self, now: DateTime<Utc>, delivery: DeliveryId) -> bool {
-        let Some(row) = self.deliveries.get_mut(&delivery.0) else {
+        let no = delivery.0;
+        let Some(row) = self.deliveries.get(&no) else {
             return false;
         };
-        if row.status == DeliveryStatus::Pending {
+        if row.status == DeliveryStatus::Pending && !self.is_put_off(no, row, now) {
             return false;
         }
-        row.status = DeliveryStatus::Pending;
-        row.reason = None;
-        row.attempts = 0;
-        let lane = self
-            .lanes
-            .entry((row.application, row.webhook))
-            .or_default();
-        lane.insert(row.event, delivery.0);
-        self.move_to(delivery.0, now);
+        let (lane, event) = ((row.application, row.webhook), row.event);
+        let at = self.end_of_leases_after(lane, event).max(Some(now));
+        if let Some(row) = self.deliveries.get_mut(&no) {
+            row.status = DeliveryStatus::Pending;
+            row.reason = None;
+            row.attempts = 0;
+        }
+        self.lanes.entry(lane).or_default().insert(event, no);
+        self.move_to(no, at.unwrap_or(now));
         true
+    }
+
+    /// Whether a pending delivery waits for a later time, under no lease.
+    fn is_put_off(&self, no: i64, row: &Row, now: DateTime<Utc>) -> bool {
+        let queue = self.queues.get(&row.webhook);
+        let is_later = queue.is_some_and(|it| it.later.contains(&(row.at, no)));
+        is_later && row.at > now && !is_of_lease(row.token)
+    }
+
+    /// When the last of the leases ends on what comes after this event.
+    fn end_of_leases_after(&self, lane: (u32, Uuid), event: u32) -> Option<DateTime<Utc>> {
+        let pending = self.lanes.get(&lane)?.range(event.saturating_add(1)..);
+        let rows = pending.filter_map(|(_, no)| self.deliveries.get(no));
+        let leased = rows.filter(|row| is_of_lease(row.token));
+        leased.map(|row| row.at).max()
     }
 
     pub(super) fn abandon(
@@ -369,7 +385,7 @@ impl Outbox {
             return false;
         };
         // Should it be redelivered, whoever has it in hand does not end that.
-        row.token += i64::from(row.token != 0);
+        row.token += i64::from(is_of_lease(row.token));
         self.end(
             delivery.0,
             now,

@@ -11,6 +11,17 @@ use crate::store::{InstitutionId, StoreError};
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
 pub(in crate::store) const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
+/// Whether a token is that of a lease: they are odd, and whatever ends a lease makes it even. So what waits for its next
+/// attempt is told apart from what somebody is sending.
+pub(in crate::store) const fn is_of_lease(token: i64) -> bool {
+    token & 1 == 1
+}
+
+/// The token of the next lease, also where the last one was never settled.
+pub(in crate::store) const fn next_lease(token: i64) -> i64 {
+    token.wrapping_add(1) | 1
+}
+
 /// The number of a delivery within its store; later deliveries have larger ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub i64);
@@ -56,6 +67,8 @@ pub struct Delivery {
     pub created_at: DateTime<Utc>,
     /// While it is pending: when it is due, or its lease ends. Afterwards: when it was settled.
     pub at: DateTime<Utc>,
+    /// Whether the newest lease on it was never settled: somebody is sending it, or was until the lease ended.
+    pub is_leased: bool,
     /// Why it is dead.
     pub reason: Option<String>,
 }

@@ -11,11 +11,11 @@ use uuid::Uuid;
 use super::contract::Store;
 use super::error::StoreError;
 use super::name::InstitutionId;
-pub(in crate::store) use delivery::LOOK_AGAIN;
 pub use delivery::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
     DeliveryPage, DeliveryStatus, Due, Settlement, Verdict,
 };
+pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease};
 pub use webhook::{Health, HealthChange, Webhook};
 
 /// What a store adds for the delivery of events.
@@ -136,7 +136,11 @@ pub trait Outbox: Store {
     ) -> impl Future<Output = Result<Vec<Attempted>, StoreError>> + Send;
 
     /// Makes these deliveries pending and due at once, with all of the attempts before them, if they are
-    /// delivered or dead; how many were.
+    /// delivered or dead, or pending and put off to a later time; how many were. What is under a lease, or due
+    /// already, is left alone.
+    ///
+    /// Where a later one of its application and webhook is under a lease, it is due when that lease ends. A claim of the later one that others make in the same moment may be missed: then both
+    /// are under way at once.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -146,7 +150,7 @@ pub trait Outbox: Store {
         deliveries: Vec<DeliveryId>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Makes these deliveries dead, with the reason, if they are pending; how many were.
+    /// Makes these deliveries dead, with the reason, if they are pending; how many were. That ends their leases.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -31,7 +31,7 @@ CREATE TABLE certlife_delivery (
     number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     at bigint NOT NULL,
     created_at bigint NOT NULL,
-    token bigint NOT NULL,          -- of the newest lease; 0 where there was none
+    token bigint NOT NULL,          -- of the newest lease, and odd; or of its end, and even; 0 where there was none
     attempts integer NOT NULL,
     state smallint NOT NULL,
     reason text,

@@ -16,7 +16,8 @@ WITH candidate AS MATERIALIZED (
 claimed AS (
     UPDATE certlife_delivery d
     SET state = 1,
-        token = d.token + (candidate.waits_for IS NULL)::integer,
+        -- That of a lease is odd, also where the last one was never settled.
+        token = CASE WHEN candidate.waits_for IS NULL THEN (d.token + 1) | 1 ELSE d.token END,
         at = CASE
             WHEN candidate.waits_for IS NULL THEN $3
             WHEN candidate.waits_for > $3 AND d.token = 0 THEN candidate.waits_for

@@ -12,6 +12,7 @@ use super::super::row::{get, get_or_null};
 use super::super::text::decode as decode_text;
 use super::time::{milliseconds, time, time_if_any};
 use crate::lifecycle::event::EventKind;
+use crate::store::outbox::is_of_lease;
 use crate::store::stored::{Problem, decode};
 use crate::store::{
     Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
@@ -20,7 +21,7 @@ use crate::store::{
 
 const LIST: &str = "\
     SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, d.attempts, \
-        d.created_at, d.at, d.reason \
+        d.created_at, d.at, d.reason, d.token \
     FROM certlife_delivery d \
     JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
     LEFT JOIN LATERAL ( \
@@ -115,6 +116,12 @@ fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
     let kind: i16 = get_or_null(row, 5, "kind")?
         .ok_or_else(|| format!("its event at version {version} is missing"))?;
     let state: i16 = get(row, 6, "state")?;
+    let status = match state {
+        0 | 1 => DeliveryStatus::Pending,
+        2 => DeliveryStatus::Delivered,
+        3 => DeliveryStatus::Dead,
+        _ => return Err(format!("state must be 0 to 3, but is {state}")),
+    };
     let attempts: i32 = get(row, 7, "attempts")?;
     let reason: Option<String> = get_or_null(row, 10, "reason")?;
     Ok(Delivery {
@@ -125,16 +132,12 @@ fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
         version: u64::try_from(version)
             .map_err(|_| format!("version must not be negative, but is {version}"))?,
         kind: decode(&EventKind::ALL, "kind", kind.into())?,
-        status: match state {
-            0 | 1 => DeliveryStatus::Pending,
-            2 => DeliveryStatus::Delivered,
-            3 => DeliveryStatus::Dead,
-            _ => return Err(format!("state must be 0 to 3, but is {state}")),
-        },
+        status,
         attempts: u32::try_from(attempts)
             .map_err(|_| format!("attempts must not be negative, but is {attempts}"))?,
         created_at: time("created_at", get(row, 8, "created_at")?)?,
         at: time("at", get(row, 9, "at")?)?,
+        is_leased: status == DeliveryStatus::Pending && is_of_lease(get(row, 11, "token")?),
         reason: reason.map(decode_text),
     })
 }

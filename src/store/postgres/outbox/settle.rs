@@ -35,16 +35,23 @@ const HEALTH: &str = "\
 
 /// The token goes: should a delivery be redelivered, whoever has it in hand does not end that.
 const ABANDON: &str = "\
-    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, \
-        token = d.token + CASE WHEN d.token <> 0 THEN 1 ELSE 0 END \
+    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + (d.token & 1) \
     FROM unnest($1::bigint[]) AS input (number) \
     WHERE d.number = input.number AND d.state < 2 RETURNING d.application, d.webhook";
 
-/// So written, they are found by their numbers.
+/// So written, they are found by their numbers. What is pending goes where it waits for a later time, under no lease;
+/// and none goes before the lease has ended on what comes after it.
 const REDELIVER: &str = "\
-    UPDATE certlife_delivery d SET state = 1, at = $2, attempts = 0, reason = NULL \
+    UPDATE certlife_delivery d SET state = 1, attempts = 0, reason = NULL, at = greatest($2, ( \
+        SELECT max(later.at) FROM certlife_delivery later \
+        WHERE later.application = d.application AND later.webhook = d.webhook \
+            AND later.version > d.version AND later.state = 1 AND later.token & 1 = 1 \
+    )) \
     FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND CASE WHEN d.state >= 2 THEN true END RETURNING d.number";
+    WHERE d.number = input.number AND CASE \
+        WHEN d.state >= 2 THEN true \
+        WHEN d.state = 1 THEN d.at > $2 AND d.token & 1 = 0 \
+    END RETURNING d.number";
 
 /// Applications and webhooks of which a delivery is over.
 type Lanes = BTreeSet<(i64, Uuid)>;

@@ -27,7 +27,7 @@ CREATE TABLE delivery (
     attempts INTEGER NOT NULL,
     at INTEGER NOT NULL,         -- in state 0 always 0
     created_at INTEGER NOT NULL,
-    token INTEGER NOT NULL,      -- raised by every claim
+    token INTEGER NOT NULL,      -- raised by every claim, then odd, and by what ends the lease, then even
     reason TEXT
 ) STRICT;
 

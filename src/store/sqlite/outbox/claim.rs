@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{restore_time, state, webhooks};
-use crate::store::outbox::{Claim, Claimed, DeliveryId, LOOK_AGAIN, Webhook};
+use crate::store::outbox::{Claim, Claimed, DeliveryId, LOOK_AGAIN, Webhook, next_lease};
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::{InstitutionId, StoreError};
@@ -218,7 +218,7 @@ impl<'c> Queue<'c> {
             self.put_off.execute([candidate.delivery, until])?;
             return Ok(None);
         }
-        let token = candidate.token.wrapping_add(1);
+        let token = next_lease(candidate.token);
         let lease = [candidate.delivery, self.end_of_lease, token];
         self.lease.execute(lease)?;
         Ok(Some(token))

@@ -10,6 +10,7 @@ use super::{restore_time, state};
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
     Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
+    is_of_lease,
 };
 use crate::store::sqlite::connection::unavailable;
 use crate::store::sqlite::row::get;
@@ -284,7 +285,7 @@ pub(super) fn deliveries(
     };
     let sql = format!(
         "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
-         d.at, d.reason, e.application = d.application FROM \
+         d.at, d.reason, e.application = d.application, d.token FROM \
          ({rows} ORDER BY no LIMIT ?2) page \
          CROSS JOIN delivery d ON d.no = page.no LEFT JOIN webhook w ON w.no = d.webhook \
          LEFT JOIN institution i ON i.no = w.institution \
@@ -339,6 +340,8 @@ fn delivery(row: &Row<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
         attempts: get(row, 7, "delivery.attempts")?,
         created_at,
         at,
+        is_leased: status == DeliveryStatus::Pending
+            && is_of_lease(get(row, 12, "delivery.token")?),
         reason: get(row, 10, "delivery.reason")?,
     })
 }

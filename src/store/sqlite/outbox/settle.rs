@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{state, webhooks};
-use crate::store::outbox::{Attempted, DeliveryId, HealthChange, Settlement, Verdict};
+use crate::store::outbox::{Attempted, DeliveryId, HealthChange, Settlement, Verdict, is_of_lease};
 
 /// Where a delivery stands.
 struct Standing {
@@ -13,11 +13,18 @@ struct Standing {
     application: i64,
     state: i64,
     token: i64,
+    event: i64,
+    at: i64,
 }
 
 impl Standing {
     const fn is_pending(&self) -> bool {
         self.state == state::NEW || self.state == state::LATER
+    }
+
+    /// Whether it is pending and waits for a later time, under no lease.
+    const fn is_put_off(&self, now: i64) -> bool {
+        self.state == state::LATER && self.at > now && !is_of_lease(self.token)
     }
 }
 
@@ -30,6 +37,7 @@ struct Moves<'c> {
     close: CachedStatement<'c>,
     put_off: CachedStatement<'c>,
     next: CachedStatement<'c>,
+    leased_after: CachedStatement<'c>,
     redeliver: CachedStatement<'c>,
 }
 
@@ -52,8 +60,12 @@ pub(super) fn redeliver(
     let mut moves = Moves::new(connection, now)?;
     let mut redelivered = 0;
     for id in deliveries {
-        if moves.standing(*id)?.is_some_and(|it| !it.is_pending()) {
-            moves.redeliver.execute([id.0, moves.now])?;
+        if let Some(standing) = moves.standing(*id)?
+            && (!standing.is_pending() || standing.is_put_off(moves.now))
+        {
+            let at = moves.end_of_leases_after(&standing)?;
+            let at = at.map_or(moves.now, |it| it.max(moves.now));
+            moves.redeliver.execute([id.0, at])?;
             redelivered += 1;
         }
     }
@@ -73,8 +85,8 @@ pub(super) fn abandon(
             && standing.is_pending()
         {
             // Should it be redelivered, whoever has it in hand does not end that.
-            let is_claimed = standing.token != 0;
-            let close = params![id.0, state::DEAD, moves.now, reason, 0, is_claimed];
+            let lease = i64::from(is_of_lease(standing.token));
+            let close = params![id.0, state::DEAD, moves.now, reason, 0, lease];
             moves.close.execute(close)?;
             moves.pull_next(&standing)?;
             abandoned += 1;
@@ -90,7 +102,7 @@ impl<'c> Moves<'c> {
             now: now.timestamp_millis(),
             // What belongs to a webhook that was removed is gone.
             standing: prepare(
-                "SELECT d.webhook, d.application, d.state, d.token FROM delivery d \
+                "SELECT d.webhook, d.application, d.state, d.token, d.event, d.at FROM delivery d \
                  JOIN webhook w ON w.no = d.webhook WHERE d.no = ?1 AND w.id IS NOT NULL",
             )?,
             add_attempt: prepare(
@@ -108,6 +120,10 @@ impl<'c> Moves<'c> {
                  INDEXED BY delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
                  ORDER BY event LIMIT 1",
             )?,
+            leased_after: prepare(
+                "SELECT max(at) FROM delivery INDEXED BY delivery_lane WHERE application = ?1 \
+                 AND webhook = ?2 AND event > ?3 AND state = 1 AND token & 1 = 1",
+            )?,
             redeliver: prepare(
                 "UPDATE delivery SET state = 1, at = ?2, attempts = 0, reason = NULL WHERE no = ?1",
             )?,
@@ -121,6 +137,8 @@ impl<'c> Moves<'c> {
                 application: row.get(1)?,
                 state: row.get(2)?,
                 token: row.get(3)?,
+                event: row.get(4)?,
+                at: row.get(5)?,
             })
         });
         standing.optional()
@@ -167,6 +185,12 @@ impl<'c> Moves<'c> {
     fn put_off(&mut self, delivery: i64, at: i64) -> rusqlite::Result<()> {
         self.put_off.execute([delivery, at])?;
         Ok(())
+    }
+
+    /// When the last of the leases ends on what comes after it.
+    fn end_of_leases_after(&mut self, standing: &Standing) -> rusqlite::Result<Option<i64>> {
+        let lane = [standing.application, standing.webhook, standing.event];
+        self.leased_after.query_row(lane, |row| row.get(0))
     }
 
     /// A delivery is over: the next one of its application goes.
