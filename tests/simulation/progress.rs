@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certificate_lifecycle::delivery::{Response, SendError};
 use certificate_lifecycle::store::{Claimed, Delivery, DeliveryStatus, Settlement, Verdict};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::record::{Number, Place, place_of};
@@ -18,9 +19,13 @@ pub struct Progress {
     dead: BTreeMap<Place, (u32, String)>,
     /// What was dead at some time, and may have been sent again since.
     once_dead: BTreeSet<Place>,
-    /// What each dispatcher has heard of its newest request for a place.
-    heard: BTreeMap<(Number, Place), Heard>,
+    /// What was heard of each request. One dispatcher may have two under way for one place, where somebody has
+    /// abandoned and redelivered it meanwhile; where they began at the same time, either will do.
+    heard: BTreeMap<Begun, Vec<Heard>>,
 }
+
+/// Who has begun a request, for which place, and when by its clock.
+type Begun = (Number, Place, DateTime<Utc>);
 
 /// What is heard of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +78,16 @@ impl Progress {
         });
     }
 
-    /// A request begins.
-    pub fn begins(&mut self, by: Number, place: Place) {
-        self.heard.insert((by, place), Heard::nothing());
+    /// A request begins; which one of its dispatcher for that place at that time, by its clock.
+    pub fn begins(&mut self, by: Number, place: Place, at: DateTime<Utc>) -> usize {
+        let heard = self.heard.entry((by, place, at)).or_default();
+        heard.push(Heard::nothing());
+        heard.len() - 1
     }
 
     /// A request has ended, before its sender gave up.
-    pub fn ends(&mut self, by: Number, place: Place, answer: &Result<Response, SendError>) {
-        self.heard.insert((by, place), Heard::of(answer));
+    pub fn ends(&mut self, begun: Begun, which: usize, answer: &Result<Response, SendError>) {
+        self.heard.get_mut(&begun).unwrap()[which] = Heard::of(answer);
     }
 
     /// A settlement counted: it tells of the attempt what was heard, and its verdict is what follows from that.
@@ -95,17 +102,17 @@ impl Progress {
             });
             return;
         };
-        let heard = &self.heard[&(by, place)];
+        let heard = self.heard.get(&(by, place, attempt.at));
         let told = Heard {
             status: attempt.status,
             error: attempt.error.clone(),
         };
-        check(*heard == told, || {
+        check(heard.is_some_and(|it| it.contains(&told)), || {
             format!("{place:?}: {told:?} was told, but {heard:?} was heard")
         });
         let attempts = before + 1;
         let is_last = attempts as usize == DELAYS.len();
-        let follows = match (&settlement.verdict, &heard.error) {
+        let follows = match (&settlement.verdict, &told.error) {
             (Verdict::Delivered, None) => true,
             (Verdict::Dead { reason }, Some(error)) => {
                 let count = format!("all {attempts} attempts");
@@ -116,7 +123,7 @@ impl Progress {
         };
         check(follows, || {
             let verdict = &settlement.verdict;
-            format!("{place:?}: {verdict:?} after {attempts} attempts, and at last {heard:?}")
+            format!("{place:?}: {verdict:?} after {attempts} attempts, and at last {told:?}")
         });
         match &settlement.verdict {
             Verdict::Delivered => {

@@ -192,9 +192,11 @@ const ASKED: TimeDelta = TimeDelta::seconds(2);
 impl Transport for Wire {
     async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
         let place = self.begin(&request);
+        let (by, at) = (self.life.number, self.life.now());
+        let which = self.world.record().progress.begins(by, place, at);
         let answer = self.carry(place, request.body).await;
-        let by = self.life.number;
-        self.world.record().progress.ends(by, place, &answer);
+        let begun = (by, place, at);
+        self.world.record().progress.ends(begun, which, &answer);
         if let Ok(response) = &answer
             && response.status == 503
         {

@@ -208,7 +208,6 @@ impl Record {
     /// A request begins: so early in its lease that its answer can come before the end, by the clock of
     /// whoever sends it. So whatever ends a webhook ends its requests as soon.
     pub fn begins(&mut self, by: Number, place: Place, clock: DateTime<Utc>, now: DateTime<Utc>) {
-        self.progress.begins(by, place);
         let taken = self.claims.get(&(by, place));
         let Some(taken) = taken.copied() else {
             panic!("{place:?} is sent by {by}, who has no lease");
