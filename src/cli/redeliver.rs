@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::arguments::Form;
 use super::deliver::tell_kept;
-use super::deliveries::{Filter, View, delivery_id};
+use super::deliveries::{Filter, View, delivery_id, find};
 use super::list::{LISTED, PAGE};
-use super::output::Reader;
+use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, block_on, say, store, webhook};
@@ -24,6 +26,8 @@ use certificate_lifecycle::store::{
 /// that is both the dead and the delivered ones. They become due, with all of their attempts before
 /// them. What is being sent, or due already, is left alone. With --dry-run, they are listed and counted,
 /// and nothing changes.
+///
+/// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -40,6 +44,9 @@ pub(super) struct Args {
     /// List what would be sent again, and change nothing.
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    form: Form,
 
     /// The deliveries: their ids.
     #[arg(
@@ -79,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         if let Some(id) = args.filter.stranger(engine.store()).await? {
             return Ok(webhook::unknown(id));
         }
-        let mut run = Run::new(engine.store(), args.dry_run);
+        let mut run = Run::new(engine.store(), args);
         let (outcome, reader) = if args.ids.is_empty() {
             (Outcome::Clean, run.all(&filter).await?)
         } else {
@@ -95,11 +102,18 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })
 }
 
+/// How many there were, for programs.
+#[derive(Serialize)]
+struct Redelivered {
+    redelivered: u64,
+}
+
 /// A run under way.
 struct Run<'a> {
     store: &'a AnyStore,
     /// Where what would be done is only shown.
     view: Option<View>,
+    json: bool,
     bar: ProgressBar,
     count: u64,
     /// The webhooks of what was redelivered.
@@ -108,8 +122,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(store: &'a AnyStore, is_dry: bool) -> Self {
-        let view = is_dry.then(|| View::new(false, false));
+    fn new(store: &'a AnyStore, args: &Args) -> Self {
+        let json = args.form.json;
+        let view = args.dry_run.then(|| View::new(json, false));
         let bar = match &view {
             Some(_) => ProgressBar::hidden(),
             // It shows itself on a terminal alone.
@@ -121,6 +136,7 @@ impl<'a> Run<'a> {
         Self {
             store,
             view,
+            json,
             bar,
             count: 0,
             webhooks: BTreeSet::new(),
@@ -154,24 +170,18 @@ impl<'a> Run<'a> {
         for ids in ids.chunks(PAGE as usize) {
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
-                let before = DeliveryId(id.0.saturating_sub(1));
-                let filter = DeliveryFilter::default();
-                let page = self.store.deliveries(filter, Some(before), 1).await?;
-                if let Some((_, corrupt)) = page.corrupt.iter().find(|(it, _)| it == id) {
-                    self.tell(corrupt);
-                    continue;
-                }
-                match page.deliveries.into_iter().find(|it| it.id == *id) {
+                match find(self.store, *id).await? {
                     None => {
                         say(&format!("there is no delivery {id}"));
                         outcome = Outcome::Refused;
                     }
-                    Some(it) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
-                    Some(it) if it.is_leased && it.at > now => say(&format!(
+                    Some(Err(corrupt)) => self.tell(&corrupt),
+                    Some(Ok(it)) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
+                    Some(Ok(it)) if it.is_leased && it.at > now => say(&format!(
                         "delivery {id} is being sent; should nothing come of it, it is due at {}",
                         time(it.at)
                     )),
-                    Some(_) => say(&format!("delivery {id} is due already")),
+                    Some(Ok(_)) => say(&format!("delivery {id} is due already")),
                 }
             }
             if self.redeliver(found).await? == Reader::Gone {
@@ -221,7 +231,14 @@ impl<'a> Run<'a> {
             Some(_) => (" would be", LISTED),
             None => ("", "redelivered"),
         };
-        say(&format!("{}{would_be} redelivered", self.count));
+        if self.json && self.view.is_none() {
+            let mut output = Output::plain();
+            let redelivered = self.count;
+            let _ = output.object(&Redelivered { redelivered })?;
+            let _ = output.flush()?;
+        } else {
+            say(&format!("{}{would_be} redelivered", self.count));
+        }
         match self.corrupt {
             0 => Ok(()),
             count => Err(Failure::Corrupt { left_out, count }),

@@ -440,6 +440,19 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
 }
 
 #[test]
+fn programs_are_told_how_many_were_redelivered_and_which_would_be() {
+    let store = settled();
+    let dead = listed(&store, &["--status", "dead"]);
+    let tried = store.run(&["redeliver", "--all-dead", "--dry-run", "--json"], "");
+    let ids = tried.events();
+    let ids: Vec<_> = ids.iter().map(|it| it["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, dead);
+    let run = store.run(&["redeliver", "--all-dead", "--json"], "");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert_eq!(run.stdout, format!("{{\"redelivered\":{}}}\n", dead.len()));
+}
+
+#[test]
 fn deliveries_are_shown_by_their_ids() {
     let store = settled();
     let all = listed(&store, &[]);
