@@ -10,6 +10,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::life::Life;
+use crate::progress::Begun;
+use crate::record::Record;
 use crate::world::{World, check};
 
 /// The store, as one dispatcher sees it.
@@ -54,12 +56,18 @@ impl Faulty {
         let mut outcomes = Vec::new();
         for (settlement, counts) in told.iter().zip(counted) {
             record.settled(by, clock, settlement, *counts, now);
-            if let (Some(place), Some(_)) = (record.place(settlement.id), &settlement.attempt) {
+            if let Some(begun) = self.begun(&record, settlement) {
                 let is_success = settlement.verdict == Verdict::Delivered;
-                outcomes.push((place, record.taken(by, place), is_success));
+                outcomes.push((begun, record.taken(by, begun.1), is_success));
             }
         }
-        record.health.told(by, clock, &outcomes, now);
+        record.health.told(clock, &outcomes, now);
+    }
+
+    /// The request that a settlement tells of, if there was one.
+    fn begun(&self, record: &Record, settlement: &Settlement) -> Option<Begun> {
+        let (place, attempt) = (record.place(settlement.id)?, settlement.attempt.as_ref()?);
+        Some((self.life.number, place, attempt.at))
     }
 
     /// All deliveries.
@@ -153,9 +161,9 @@ impl Outbox for Faulty {
         self.told(now, &told, &counted);
         let counted = self.back(counted).await?;
         let mut record = self.world.record();
-        let places: Vec<_> = told.iter().filter_map(|it| record.place(it.id)).collect();
-        let now = self.world.now();
-        record.health.acknowledged(self.life.number, &places, now);
+        let begun = told.iter().filter_map(|it| self.begun(&record, it));
+        let begun: Vec<_> = begun.collect();
+        record.health.acknowledged(&begun, self.world.now());
         drop(record);
         Ok(counted)
     }

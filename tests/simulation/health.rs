@@ -7,7 +7,8 @@ use certificate_lifecycle::webhook::{Disabled, DisabledReason};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::record::{Number, Place, Taken};
+use crate::progress::Begun;
+use crate::record::{Number, Taken};
 use crate::world::{
     Circumstances, DISABLE_AFTER, LONGEST_SUSPENSION, MARGIN, SKEW, TIMEOUT, check,
 };
@@ -23,7 +24,7 @@ const PAUSE: TimeDelta = TimeDelta::seconds(1);
 pub struct Healths {
     webhooks: BTreeMap<Uuid, Health>,
     /// Until when a receiver asks to be left alone, by the clock of whoever heard that, until it has told the store.
-    asked: BTreeMap<(Number, Place), DateTime<Utc>>,
+    asked: BTreeMap<Begun, DateTime<Utc>>,
     /// What each dispatcher has heard of that itself.
     own: BTreeMap<(Number, Uuid), Own>,
     /// When the answer was given by which each dispatcher goes, in truth.
@@ -83,15 +84,10 @@ impl Healths {
     }
 
     /// A dispatcher hears that a receiver wants to be left alone, for so long if it says so.
-    pub fn asks(
-        &mut self,
-        by: Number,
-        place: Place,
-        asked: Option<TimeDelta>,
-        clock: DateTime<Utc>,
-    ) {
+    pub fn asks(&mut self, begun: Begun, asked: Option<TimeDelta>, clock: DateTime<Utc>) {
         let until = clock + asked.unwrap_or(PAUSE);
-        self.asked.insert((by, place), until);
+        self.asked.insert(begun, until);
+        let (by, place, _) = begun;
         let own = Own {
             heard_at: clock,
             until,
@@ -110,22 +106,21 @@ impl Healths {
         }
     }
 
-    /// The store was told the outcomes of these, at this time by the clock of whoever told it, and in truth now.
+    /// The store was told whether these succeeded, at this time by the clock of whoever told it, and in truth now.
     pub fn told(
         &mut self,
-        by: Number,
         clock: DateTime<Utc>,
-        outcomes: &[(Place, Option<Taken>, bool)],
+        outcomes: &[(Begun, Option<Taken>, bool)],
         now: DateTime<Utc>,
     ) {
-        for (place, _, _) in outcomes.iter().filter(|(_, _, is_success)| *is_success) {
+        for ((_, place, _), _, _) in outcomes.iter().filter(|(_, _, is_success)| *is_success) {
             let health = self.of(place.0);
             health.over = health.over.max(clock);
             health.pause = health.pause.take().filter(|it| it.until > clock);
         }
-        for (place, taken, is_success) in outcomes {
-            let asked = self.asked.get(&(by, *place)).copied();
-            let health = self.of(place.0);
+        for (begun, taken, is_success) in outcomes {
+            let asked = self.asked.get(begun).copied();
+            let health = self.of(begun.1.0);
             if !is_success {
                 health.failed_at = health.failed_at.or(Some(now));
             }
@@ -144,12 +139,13 @@ impl Healths {
     }
 
     /// The store has acknowledged the outcomes of these.
-    pub fn acknowledged(&mut self, by: Number, places: &[Place], now: DateTime<Utc>) {
-        for place in places.iter().copied() {
+    pub fn acknowledged(&mut self, outcomes: &[Begun], now: DateTime<Utc>) {
+        for begun in outcomes {
+            let (by, place, _) = *begun;
             if let Some(own) = self.own.get_mut(&(by, place.0)) {
                 own.told_at = own.told_at.or(Some(now));
             }
-            self.asked.remove(&(by, place));
+            self.asked.remove(begun);
         }
     }
 

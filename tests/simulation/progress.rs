@@ -25,7 +25,7 @@ pub struct Progress {
 }
 
 /// Who has begun a request, for which place, and when by its clock.
-type Begun = (Number, Place, DateTime<Utc>);
+pub type Begun = (Number, Place, DateTime<Utc>);
 
 /// What is heard of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -202,7 +202,7 @@ impl Transport for Wire {
         {
             let asked = response.retry_after.map(|_| ASKED);
             let mut record = self.world.record();
-            record.health.asks(by, place, asked, self.life.now());
+            record.health.asks(begun, asked, self.life.now());
         }
         answer
     }
