@@ -7,6 +7,7 @@ mod command_line;
 mod completions;
 mod deliver;
 mod deliveries;
+mod delivery;
 mod diagram;
 mod events;
 mod history;

@@ -147,9 +147,11 @@ impl Actors {
 
     async fn redeliver_these(&self, deliveries: &[Delivery]) {
         self.world.step(&"redeliver");
-        let ids = deliveries.iter().map(|it| it.id).collect();
-        self.store.redeliver(self.world.now(), ids).await.unwrap();
-        self.world.record().redelivered(deliveries);
+        let (now, mut before) = (self.world.now(), self.all_deliveries().await);
+        let ids: Vec<_> = deliveries.iter().map(|it| it.id).collect();
+        before.retain(|it| ids.contains(&it.id));
+        self.store.redeliver(now, ids).await.unwrap();
+        self.world.record().redelivered(&before, now);
     }
 
     /// A webhook goes, with all that belongs to it; what belongs to others stays as it is.

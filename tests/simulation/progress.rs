@@ -149,10 +149,13 @@ impl Progress {
         self.once_dead.insert(place);
     }
 
-    /// It is pending again, if it was not.
-    pub fn redelivered(&mut self, place: Place) {
+    /// It is pending again, if it was not; what was put off begins anew.
+    pub fn redelivered(&mut self, place: Place, is_put_off: bool) {
         self.dead.remove(&place);
-        self.pending.entry(place).or_insert(0);
+        let attempts = self.pending.entry(place).or_insert(0);
+        if is_put_off {
+            *attempts = 0;
+        }
     }
 
     /// A webhook was removed, and nothing of it is pending any more, or dead.

@@ -296,10 +296,13 @@ impl Record {
         }
     }
 
-    /// These are pending again, as far as they were not.
-    pub fn redelivered(&mut self, deliveries: &[Delivery]) {
+    /// These are pending again, as far as they were not; what was put off begins anew, unless somebody has it in hand.
+    pub fn redelivered(&mut self, deliveries: &[Delivery], now: DateTime<Utc>) {
         for it in deliveries {
-            self.progress.redelivered(place_of(it));
+            let lease = self.leases.get(&it.id);
+            let is_held = lease.is_some_and(|it| it.state == LeaseState::Held);
+            let is_put_off = it.at > now && !is_held;
+            self.progress.redelivered(place_of(it), is_put_off);
             self.delivered.remove(&it.id);
         }
     }
