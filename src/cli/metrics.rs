@@ -14,8 +14,11 @@ const BOUNDS: [f64; 18] = [
 
 /// Reads an address with its port.
 pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    // Port 0 would be any that is free, and nobody would know which.
     text.parse()
-        .map_err(|_| "expected an address with its port, such as 127.0.0.1:9464 or [::1]:9464")
+        .ok()
+        .filter(|address: &SocketAddr| address.port() != 0)
+        .ok_or("expected an address with its port, such as 127.0.0.1:9464 or [::1]:9464")
 }
 
 /// Records what is measured from now on, and serves it for as long as the runtime lives.

@@ -19,6 +19,10 @@ const ELLIPSIS: &str = "…";
 /// bytes.
 const SHORTEST_CUT: usize = 4;
 
+/// The shortest text that is looked for, in bytes. What is shorter tells nothing and stands in many words, so that
+/// taking it out would leave none of them.
+const SHORTEST: usize = 3;
+
 /// The shortest part of a header's value or of a URL's path that is taken out by itself, in bytes.
 const SHORTEST_PART: usize = 8;
 
@@ -139,7 +143,7 @@ impl Told {
 
     /// In whatever case and whatever it is escaped for, and where the end of the excerpt cuts it short.
     fn find(&mut self, what: &str) {
-        if what.is_empty() {
+        if what.len() < SHORTEST {
             return;
         }
         let what = what.to_ascii_lowercase();
@@ -205,15 +209,25 @@ mod tests {
 
     #[test]
     fn it_grows_no_longer_than_an_excerpt() {
-        assert_eq!(without_all(&"e".repeat(4096), &["e", "e"]), "[redacted]");
-        let text = without_all(&"é e ".repeat(800), &["e", "r", "redacted"]);
+        let text = without_all(&"eee".repeat(1365), &["eee", "eee"]);
+        assert_eq!(text, "[redacted]");
+        let text = without_all(&"é eee ".repeat(580), &["eee", "acted", "redacted"]);
         assert!(text.starts_with("é [redacted] é [redacted] "), "{text}");
         assert!((4090..=Response::EXCERPT).contains(&text.len()));
-        assert_eq!(without_all("abcd", &["bc", "cd"]), "a[redacted]");
+        assert_eq!(without_all("abcdefghi", &["bcdef", "efg"]), "a[redacted]hi");
         assert_eq!(
-            without_all("abcd", &["b", "a", "d"]),
-            "[redacted]c[redacted]"
+            without_all("abcdefghijkl", &["def", "abc", "jkl"]),
+            "[redacted]ghi[redacted]"
         );
+    }
+
+    #[test]
+    fn what_is_shorter_than_words_leaves_them_whole() {
+        assert_eq!(
+            without_all("status 400", &["t", "T", "at", ""]),
+            "status 400"
+        );
+        assert_eq!(without("an MBA, please", "MBA"), "an [redacted], please");
     }
 
     #[test]

@@ -110,7 +110,11 @@ pub(super) async fn send<T: Transport>(
         at,
         milliseconds,
         status: response.map(|it| it.status),
-        error: error(&answer).map(|it| private.error(&it)),
+        error: error(&answer).map(|it| match &answer {
+            // Of what was answered, it has nothing but the status.
+            Ok(_) => it,
+            Err(_) => private.error(&it),
+        }),
         excerpt: response.and_then(|it| private.excerpt(&it.excerpt)),
     };
     span.in_scope(|| match &attempted.error {

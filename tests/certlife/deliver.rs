@@ -656,6 +656,10 @@ fn what_cannot_be_done_is_told() {
             "cannot read none.pem: No such file",
         ),
         (
+            &["deliver", "--metrics", "127.0.0.1:0"],
+            "expected an address with its port, such as 127.0.0.1:9464",
+        ),
+        (
             &["deliver", "--metrics", "9464"],
             "expected an address with its port, such as 127.0.0.1:9464",
         ),

@@ -194,6 +194,20 @@ async fn errors_are_kept_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_is_told_whatever_is_private() {
+    let stage = Stage::new(|_, _| status(400));
+    let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
+    endpoint.headers = CustomHeaders::new([("X-Word", "status 400")]).unwrap();
+    stage.register(endpoint).await;
+    stage.submit().await;
+    stage.deliver().await;
+    let delivery = &stage.deliveries().await[0];
+    for attempt in stage.store.attempts(delivery.id).await.unwrap() {
+        assert_eq!(attempt.error.as_deref(), Some("status 400"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_is_kept_short_and_without_what_is_secret_or_personal() {
     let stage = Stage::new(|request, _| {
         let mut said = String::from_utf8(request.body.clone()).unwrap();
