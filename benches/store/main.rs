@@ -2,11 +2,13 @@
 //! `cargo bench --features sqlite,postgres,cli --bench store`.
 //!
 //! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), and the long
-//! ones, `growth` (or `growth-sqlite`, `growth-postgres` alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
+//! ones, `contention` and `growth` (or `contention-sqlite`, `growth-postgres` … alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
 //! temporary folder. What is measured in pairs is measured in alternating rounds; the median counts.
 
 #[path = "bare.rs"]
 mod bare;
+#[path = "contention.rs"]
+mod contention;
 #[path = "load.rs"]
 mod load;
 #[path = "long.rs"]
@@ -15,6 +17,10 @@ mod long;
 mod pgbench;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+#[path = "../../tests/support/random.rs"]
+mod random;
+#[path = "../../tests/support/rivals.rs"]
+mod rivals;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -52,6 +58,12 @@ fn main() -> ExitCode {
     }
     if is_wanted("cqrs", true) {
         rows.extend(cqrs(folder.path()));
+    }
+    if is_wanted("contention", false) || is_wanted("contention-sqlite", false) {
+        rows.extend(contention::sqlite(folder.path()));
+    }
+    if is_wanted("contention", false) || is_wanted("contention-postgres", false) {
+        rows.extend(contention::postgresql(folder.path()));
     }
     if is_wanted("growth", false) || is_wanted("growth-sqlite", false) {
         rows.extend(long::growth_sqlite(folder.path()));

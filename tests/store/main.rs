@@ -34,6 +34,7 @@ mod outbox_world;
 mod permission;
 mod postgres;
 mod races;
+mod rivals;
 mod shown;
 mod sqlite;
 mod stalled;
@@ -129,6 +130,14 @@ macro_rules! conformance {
                     of_those_who_saw_the_same_version_one_wins,
                     creating_at_once_has_one_winner,
                     hot_applications_count_every_version_once
+                }
+                rivals::{
+                    transitions_in_opposite_orders_all_get_through,
+                    creations_in_opposite_orders_all_get_through,
+                    keys_in_opposite_orders_all_get_through,
+                    refusals_under_keys_in_opposite_orders_are_remembered,
+                    all_or_none_in_opposite_orders_gets_through,
+                    a_call_is_listed_and_told_in_its_order
                 }
                 feed::{
                     pages_of_any_size_tell_the_same,

@@ -9,7 +9,7 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::statement::{Kind, Prepared};
+use super::statement::{Keys, Kind, Prepared};
 use super::text::encode;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::application::ApplicationDetails;
@@ -31,6 +31,7 @@ struct Common<'a> {
     at: Vec<i64>,
     actor_kind: Vec<i16>,
     actor: Vec<&'a str>,
+    place: Vec<i32>,
     /// Milliseconds since 1970.
     now: Vec<i64>,
     key: Vec<Option<&'a str>>,
@@ -54,8 +55,9 @@ struct Transitions<'a> {
 }
 
 impl<'a> Common<'a> {
-    fn push(&mut self, append: &'a Append) {
+    fn push(&mut self, place: i32, append: &'a Append) {
         let request = &append.request;
+        self.place.push(place);
         self.uuid.push(append.uuid());
         self.institution.push(request.institution.as_str());
         self.at.push(append.at().to_datetime().timestamp());
@@ -104,19 +106,22 @@ fn event_kind(command: &Command) -> EventKind {
 /// Carries out the commands, all of one kind, of which no two are about the same application or have the
 /// same key.
 ///
-/// The answer has the events of those that went through. `place` is the place in the feed of the
-/// transaction's events so far.
+/// The answer has the events of those that went through. `places` has the place of each command's event among
+/// the events of the transaction.
 pub(super) async fn append(
     client: &impl GenericClient,
     statement: &Prepared,
     batch: &[&Append],
-    place: usize,
+    places: &[i32],
 ) -> Result<HashMap<Uuid, Result<Event, StoreError>>, Failure> {
     let mut common = Common::default();
     let mut creations = Creations::default();
     let mut transitions = Transitions::default();
-    for append in batch {
-        common.push(append);
+    // The rows are locked in this order: two statements never wait for each other.
+    let mut in_order: Vec<_> = places.iter().copied().zip(batch.iter().copied()).collect();
+    in_order.sort_unstable_by_key(|(_, append)| append.uuid());
+    for (place, append) in in_order {
+        common.push(place, append);
         match &append.request.operation {
             Operation::Act {
                 command,
@@ -130,7 +135,6 @@ pub(super) async fn append(
             }
         }
     }
-    let place = i32::try_from(place).unwrap_or(i32::MAX);
     let shape = statement.shape;
     /// The column, or its only value.
     macro_rules! column {
@@ -152,7 +156,7 @@ pub(super) async fn append(
             column!(creations.trigger_context),
             column!(common.actor_kind),
             column!(common.actor),
-            &place,
+            column!(common.place),
             column!(common.now),
         ],
         Kind::Transition => vec![
@@ -166,11 +170,11 @@ pub(super) async fn append(
             column!(common.actor_kind),
             column!(common.actor),
             column!(transitions.text),
-            &place,
+            column!(common.place),
             column!(common.now),
         ],
     };
-    if shape.has_keys {
+    if shape.keys != Keys::None {
         parameters.push(&common.key);
     }
     let rows = client.query(&statement.statement, &parameters).await?;

@@ -13,6 +13,7 @@ use super::PostgresOptions;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, in_time};
 use super::home::Home;
+use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;
 use super::remember::remember;
@@ -28,6 +29,17 @@ const RECONNECT: Duration = Duration::from_millis(100);
 
 /// What a command hears whose worker is gone.
 const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
+
+/// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
+/// `application_name`, which is the same for all unless their URLs say otherwise.
+const IS_HELD_BY_RIVALS: &str = "\
+    SELECT NOT EXISTS ( \
+        SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+        WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+            AND l.granted AND l.mode <> 'AccessShareLock' \
+            AND a.application_name IS DISTINCT FROM current_setting('application_name') \
+    )";
 
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
@@ -137,7 +149,8 @@ impl Shared {
         let attempt = self.attempt(&batch, is_atomic);
         match attempt.await {
             Ok(outcomes) => self.answer(batch, outcomes).await,
-            Err(Failure::Undone(_) | Failure::Stray(_)) if batch.len() > 1 => {
+            Err(Failure::Locked(error)) if self.is_held_by_rivals().await => retry(batch, &error),
+            Err(Failure::Undone(_) | Failure::Locked(_) | Failure::Stray(_)) if batch.len() > 1 => {
                 // Something is wrong with one of them; the others need not suffer.
                 let mut again = Vec::new();
                 for item in batch {
@@ -147,6 +160,18 @@ impl Shared {
             }
             Err(failure) => self.fail(batch, &failure).await,
         }
+    }
+
+    /// Whether none but other stores' commands can hold what was waited for in vain. They come to an end by
+    /// themselves, however long they take; what else holds a lock may be waiting for somebody.
+    async fn is_held_by_rivals(&self) -> bool {
+        let asked = async {
+            let client = self.pool.get().await?;
+            let row = client.query_one(IS_HELD_BY_RIVALS, &[]).await?;
+            Ok::<bool, Failure>(row.try_get(0)?)
+        };
+        let held = in_time(self.options.answer_timeout, asked).await;
+        held.unwrap_or(false)
     }
 
     /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
@@ -216,8 +241,7 @@ impl Shared {
             Failure::Again(error) => {
                 // Long enough for others to get through first.
                 let attempts = batch.first().map_or(0, |item| item.attempts);
-                let pause = Duration::from_millis(u64::from(attempts.min(20)));
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause(attempts + 1)).await;
                 return retry(batch, error);
             }
             Failure::Stray(detail) => {
@@ -229,7 +253,10 @@ impl Shared {
                 }
                 return Vec::new();
             }
-            Failure::Undone(error) | Failure::Unsent(error) | Failure::Unknown(error) => error,
+            Failure::Undone(error)
+            | Failure::Locked(error)
+            | Failure::Unsent(error)
+            | Failure::Unknown(error) => error,
         };
         let mut again = Vec::new();
         for mut item in batch {
@@ -239,7 +266,7 @@ impl Shared {
                     item.is_repeatable()
                 }
                 // What is in its way may be its own earlier try.
-                Failure::Undone(_) => item.unknown.is_some(),
+                Failure::Undone(_) | Failure::Locked(_) => item.unknown.is_some(),
                 Failure::Unsent(_) | Failure::Again(_) | Failure::Stray(_) => true,
             };
             if may_repeat && item.since.elapsed() < patience {
@@ -267,7 +294,8 @@ impl Shared {
                 let shape = if is_first { Shape::of_first } else { Shape::of };
                 let statement = prepare(&client, shape(&appends), limit).await?;
                 let client: &tokio_postgres::Client = &client;
-                let mut outcomes = each(client, &statement, &appends, 0, limit).await?;
+                let places: Vec<i32> = (1..).take(appends.len()).collect();
+                let mut outcomes = each(client, &statement, &appends, &places, limit).await?;
                 remember(client, &appends, &mut outcomes, limit).await;
                 Ok(outcomes)
             }

@@ -45,16 +45,16 @@ pub(super) async fn prepare(
     prepared.map_err(Failure::without_effect)
 }
 
-/// Carries out commands, no two of which share a token, in one statement, each for itself. The limit is
-/// that of each of the server's answers.
+/// Carries out commands, no two of which share a token, in one statement, each for itself, with their events at
+/// these places of the transaction. The limit is that of each of the server's answers.
 pub(super) async fn each(
     client: &impl GenericClient,
     statement: &Prepared,
     appends: &[&Append],
-    place: usize,
+    places: &[i32],
     limit: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
-    let mut events = in_time(limit, batch::append(client, statement, appends, place)).await?;
+    let mut events = in_time(limit, batch::append(client, statement, appends, places)).await?;
     let left: Vec<&Append> = appends
         .iter()
         .filter(|append| !events.contains_key(&append.uuid()))
@@ -94,6 +94,17 @@ pub(super) async fn each(
         }
     }
     Ok(outcomes)
+}
+
+/// Answers commands from what is stored, without carrying them out.
+pub(super) async fn explained(
+    client: &impl GenericClient,
+    appends: &[&Append],
+    limit: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    let seen = in_time(limit, see(client, appends)).await;
+    let seen = seen.map_err(Failure::without_effect)?;
+    Ok(appends.iter().map(|append| explain(append, &seen)).collect())
 }
 
 /// Why a command did not go through.

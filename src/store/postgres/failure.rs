@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Again(StoreError),
     /// It was rolled back; something about its own commands may be the reason.
     Undone(StoreError),
+    /// It was rolled back, because another transaction kept a row locked for too long.
+    Locked(StoreError),
     /// It was rolled back, because an event that it wanted to record is there already: what it says.
     Stray(String),
     /// It was never sent, since there is no connection.
@@ -30,6 +32,7 @@ impl Failure {
             Self::Stray(detail) => StoreError::corrupt("table certlife_event", detail),
             Self::Again(error)
             | Self::Undone(error)
+            | Self::Locked(error)
             | Self::Unsent(error)
             | Self::Unknown(error) => error,
         }
@@ -97,6 +100,7 @@ impl From<Error> for Failure {
             | SqlState::T_R_DEADLOCK_DETECTED
             // Somebody else used the key first; the next time, that is seen.
             | SqlState::UNIQUE_VIOLATION => Self::Again(unavailable(error)),
+            SqlState::LOCK_NOT_AVAILABLE => Self::Locked(unavailable(error)),
             // The server gives up the connection; the commit may have come first.
             SqlState::ADMIN_SHUTDOWN
             | SqlState::CRASH_SHUTDOWN

@@ -6,6 +6,7 @@ mod each;
 mod failure;
 mod home;
 mod outbox;
+mod pause;
 mod pool;
 mod queue;
 mod read;

@@ -27,23 +27,31 @@ pub(super) async fn remember(
     outcomes: &mut [Outcome],
     limit: Duration,
 ) {
-    let mut places = Vec::new();
-    let (mut keys, mut institutions) = (Vec::new(), Vec::new());
-    let (mut uuids, mut texts) = (Vec::<Uuid>::new(), Vec::new());
+    let mut refused_keys = Vec::new();
     for (at, (append, outcome)) in appends.iter().zip(outcomes.iter()).enumerate() {
         if let Outcome::Answered(Err(ExecuteError::Refused(refusal))) = outcome
             && let Some(refused) = Refused::of(append, refusal)
             && let Some(key) = &append.request.idempotency_key
         {
-            places.push(at);
-            keys.push(key.as_str());
-            institutions.push(append.request.institution.as_str());
-            uuids.push(append.uuid());
-            texts.push(refused.to_text());
+            let institution = append.request.institution.as_str();
+            let key = (key.as_str(), institution);
+            refused_keys.push((key, at, append.uuid(), refused.to_text()));
         }
     }
-    if places.is_empty() {
+    if refused_keys.is_empty() {
         return;
+    }
+    // The keys are locked in the order in which every statement locks them.
+    refused_keys.sort_unstable_by_key(|(key, ..)| *key);
+    let mut places = Vec::new();
+    let (mut keys, mut institutions) = (Vec::new(), Vec::new());
+    let (mut uuids, mut texts) = (Vec::<Uuid>::new(), Vec::new());
+    for ((key, institution), at, uuid, text) in refused_keys {
+        keys.push(key);
+        institutions.push(institution);
+        places.push(at);
+        uuids.push(uuid);
+        texts.push(text);
     }
     let remembered = async {
         let statement = client.prepare(REMEMBER).await?;

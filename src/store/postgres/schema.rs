@@ -9,11 +9,12 @@ use super::failure::{Failure, not_set_up};
 use crate::store::StoreError;
 
 /// From each version to the next; forward only. What has been released never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1_log.sql"),
     include_str!("migrations/2_lists.sql"),
     include_str!("migrations/3_refusals.sql"),
     include_str!("migrations/4_outbox.sql"),
+    include_str!("migrations/5_numbers.sql"),
 ];
 
 /// The newest version that this program knows.

@@ -26,7 +26,18 @@ pub(super) struct Shape {
     pub(super) kind: Kind,
     /// One command and no arrays, for a row that nobody has edited; only where it has no key.
     pub(super) is_one: bool,
-    pub(super) has_keys: bool,
+    pub(super) keys: Keys,
+}
+
+/// What a statement does with the keys of its commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// No command has one.
+    None,
+    /// A command whose key was used is not carried out. What was carried out is remembered later.
+    Checked,
+    /// The same, and the keys of what was carried out are remembered.
+    Recorded,
 }
 
 /// A statement that the server knows.
@@ -39,18 +50,33 @@ impl Shape {
     /// The shape for these commands, which are all of one kind.
     pub(super) fn of(batch: &[&Append]) -> Self {
         let has_key = |append: &&Append| append.request.idempotency_key.is_some();
+        let keys = if batch.iter().any(has_key) {
+            Keys::Recorded
+        } else {
+            Keys::None
+        };
         Self {
             kind: batch.first().map_or(Kind::Transition, |it| Kind::of(it)),
             is_one: false,
-            has_keys: batch.iter().any(has_key),
+            keys,
         }
+    }
+
+    /// The same, for a statement that more statements follow in its transaction: they take locks of
+    /// applications, and no lock of a key may stand before one of an application.
+    pub(super) fn without_recording(self) -> Self {
+        let keys = match self.keys {
+            Keys::None => Keys::None,
+            Keys::Checked | Keys::Recorded => Keys::Checked,
+        };
+        Self { keys, ..self }
     }
 
     /// The shape for commands that are tried for the first time: one alone may be spared the arrays.
     pub(super) fn of_first(batch: &[&Append]) -> Self {
         let shape = Self::of(batch);
         Self {
-            is_one: batch.len() == 1 && !shape.has_keys,
+            is_one: batch.len() == 1 && shape.keys == Keys::None,
             ..shape
         }
     }
@@ -58,15 +84,16 @@ impl Shape {
     /// The statement's text.
     pub(super) fn sql(self) -> &'static str {
         static ALL: LazyLock<Vec<(Shape, String)>> = LazyLock::new(|| {
-            let shapes = [(true, false), (false, false), (false, true)];
+            let shapes = [
+                (true, Keys::None),
+                (false, Keys::None),
+                (false, Keys::Checked),
+                (false, Keys::Recorded),
+            ];
             let of = |kind, sql: &str| {
-                shapes.map(|(is_one, has_keys)| {
-                    let shape = Shape {
-                        kind,
-                        is_one,
-                        has_keys,
-                    };
-                    let lines = lines_for(&with_seals(sql), shape);
+                shapes.map(|(is_one, keys)| {
+                    let shape = Shape { kind, is_one, keys };
+                    let lines = lines_for(&with_expressions(sql), shape);
                     let text = if is_one { of_parameters(&lines) } else { lines };
                     (shape, text)
                 })
@@ -114,9 +141,17 @@ macro_rules! seal_of {
 }
 pub(super) use seal_of;
 
-fn with_seals(sql: &str) -> String {
+/// How many places of the feed one transaction has, at most. An application's number is made from its
+/// transaction and its place: so applications are listed in the order of the feed, whatever the order in
+/// which their statement locks them.
+pub(super) const PLACES: i64 = 1 << 22;
+
+fn with_expressions(sql: &str) -> String {
+    let number = format!("(transaction * {PLACES} + place)");
     sql.replace("seal_of(fresh)", seal_of!("fresh"))
         .replace("seal_of(head)", seal_of!("head"))
+        .replace("number_of(fresh)", &number)
+        .replace("number_of(done)", &number)
 }
 
 /// What stands in the statement for one transition instead of the columns of `input` and `this`; the longer
@@ -132,7 +167,7 @@ const PARAMETERS: [(&str, &str); 14] = [
     ("input.actor_kind", "$8::smallint"),
     ("input.actor", "$9::text"),
     ("input.text", "$10::text"),
-    ("input.place", "1"),
+    ("input.place", "$11::integer"),
     ("input.now", "$12::bigint"),
     ("this.base", "(base & 4294967295)"),
     (
@@ -156,9 +191,10 @@ fn lines_for(sql: &str, shape: Shape) -> String {
     for line in sql.lines() {
         match line.trim() {
             "-- always" => is_kept = true,
-            "-- with keys" => is_kept = shape.has_keys,
-            "-- one" => is_kept = shape.is_one && !shape.has_keys,
-            "-- many" => is_kept = !shape.is_one || shape.has_keys,
+            "-- with keys" => is_kept = shape.keys != Keys::None,
+            "-- recorded keys" => is_kept = shape.keys == Keys::Recorded,
+            "-- one" => is_kept = shape.is_one,
+            "-- many" => is_kept = !shape.is_one,
             _ if is_kept => {
                 kept.push_str(line);
                 kept.push('\n');

@@ -1,15 +1,31 @@
 //! Commands that stand or fall together: one transaction, of as many statements as it takes.
+//!
+//! Whatever the order of the commands, the transaction takes its locks in one order: those of applications
+//! that exist, by their identities; those of applications that it creates, likewise; those of keys. So two
+//! calls, or a call and a statement of single commands, wait for each other one way only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
+use uuid::Uuid;
 
-use super::each::{Outcome, each, prepare};
+use super::each::{Outcome, each, explained, prepare};
 use super::failure::{Failure, in_time};
-use super::queue::{MOST, Token, tokens};
-use super::statement::{Kind, Shape};
-use crate::store::{Append, ExecuteError};
+use super::queue::MOST;
+use super::statement::{Kind, PLACES, Prepared, Shape};
+use crate::store::{Append, ExecuteError, Receipt, StoreError};
+
+/// Locks the applications of these identities that exist, in order. No update changes the identity, so the
+/// lock is the one that an update takes.
+const LOCK: &str = "\
+    SELECT FROM certlife_application WHERE uuid = ANY ($1) ORDER BY uuid FOR NO KEY UPDATE";
+
+/// Records keys, given in order. A key that another transaction has recorded meanwhile is an error: the next
+/// try finds it.
+const RECORD_KEYS: &str = "\
+    INSERT INTO certlife_idempotency (key, institution, uuid, version) \
+    SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[])";
 
 /// Carries out all of the commands in one transaction, or none.
 ///
@@ -19,33 +35,31 @@ pub(super) async fn together(
     appends: &[&Append],
     limit: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
-    let waves = waves(appends);
-    let mut statements = Vec::with_capacity(waves.len());
-    for wave in &waves {
-        statements.push(prepare(client, Shape::of(&of(appends, wave)), limit).await?);
+    let most = usize::try_from(PLACES - 1).unwrap_or(usize::MAX);
+    if appends.len() > most {
+        return Err(Failure::Undone(StoreError::Unavailable {
+            reason: format!(
+                "an all-or-nothing call has at most {most} commands, but this one has {}",
+                appends.len()
+            ),
+            cause: None,
+        }));
+    }
+    let plan = Plan::of(appends);
+    let mut statements = Vec::with_capacity(plan.waves.len());
+    for wave in &plan.waves {
+        let shape = Shape::of(&of(appends, wave));
+        let shape = if plan.is_one_statement() {
+            shape
+        } else {
+            shape.without_recording()
+        };
+        statements.push(prepare(client, shape, limit).await?);
     }
     let begun = in_time(limit, async { Ok(client.transaction().await?) }).await;
     let transaction = begun.map_err(Failure::without_effect)?;
-    let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
-    let mut place = 0;
-    for (wave, statement) in waves.into_iter().zip(&statements) {
-        let commands = of(appends, &wave);
-        let answers = each(&*transaction, statement, &commands, place, limit).await;
-        let answers = answers.map_err(Failure::without_effect)?;
-        place += commands.len();
-        for (at, answer) in wave.into_iter().zip(answers) {
-            if let Outcome::Unexplained(failure) = answer {
-                return Err(failure);
-            }
-            if let Some(outcome) = outcomes.get_mut(at) {
-                *outcome = Some(answer);
-            }
-        }
-    }
-    let mut outcomes: Vec<Outcome> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or(Outcome::Again))
-        .collect();
+    let carried_out = carry_out(&transaction, appends, &plan, &statements, limit).await;
+    let mut outcomes = carried_out.map_err(Failure::without_effect)?;
     let went_through = |it: &Outcome| matches!(it, Outcome::Answered(Ok(_)));
     let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
         in_time(limit, async { Ok(transaction.commit().await?) }).await?;
@@ -62,37 +76,187 @@ pub(super) async fn together(
     Ok(outcomes)
 }
 
+/// Everything between the begin of the transaction and its end.
+async fn carry_out(
+    transaction: &Transaction<'_>,
+    appends: &[&Append],
+    plan: &Plan,
+    statements: &[Prepared],
+    limit: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    if plan.must_lock_first {
+        lock(transaction, appends, limit).await?;
+    }
+    let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
+    for (wave, statement) in plan.waves.iter().zip(statements) {
+        let commands = of(appends, wave);
+        let places = wave.iter().map(|at| i32::try_from(at + 1));
+        let places: Vec<i32> = places.map(|it| it.unwrap_or(i32::MAX)).collect();
+        let answers = each(&**transaction, statement, &commands, &places, limit).await?;
+        put(&mut outcomes, wave, answers)?;
+    }
+    if !plan.is_one_statement() {
+        record_keys(transaction, appends, &outcomes, limit).await?;
+    }
+    if !plan.repeated.is_empty() {
+        let answers = explained(&**transaction, &of(appends, &plan.repeated), limit).await?;
+        put(&mut outcomes, &plan.repeated, answers)?;
+    }
+    let outcomes = outcomes.into_iter();
+    Ok(outcomes.map(|it| it.unwrap_or(Outcome::Again)).collect())
+}
+
 /// The commands at these places.
 fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
     let places = places.iter();
     places.filter_map(|at| appends.get(*at).copied()).collect()
 }
 
-/// The places of the commands, in groups of one kind and without common tokens, each after those that it
-/// must follow.
-fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
-    let mut last: HashMap<Token, usize> = HashMap::new();
-    let mut waves: Vec<Vec<usize>> = Vec::new();
+/// Puts answers at their places.
+fn put(
+    outcomes: &mut [Option<Outcome>],
+    places: &[usize],
+    answers: Vec<Outcome>,
+) -> Result<(), Failure> {
+    for (at, answer) in places.iter().zip(answers) {
+        if let Outcome::Unexplained(failure) = answer {
+            return Err(failure);
+        }
+        if let Some(outcome) = outcomes.get_mut(*at) {
+            *outcome = Some(answer);
+        }
+    }
+    Ok(())
+}
+
+async fn lock(
+    transaction: &Transaction<'_>,
+    appends: &[&Append],
+    limit: Duration,
+) -> Result<(), Failure> {
+    let uuids: BTreeSet<Uuid> = appends.iter().map(|append| append.uuid()).collect();
+    let uuids: Vec<Uuid> = uuids.into_iter().collect();
+    for uuids in uuids.chunks(MOST) {
+        let locked = async {
+            let statement = transaction.prepare_cached(LOCK).await?;
+            transaction.query(&statement, &[&uuids]).await?;
+            Ok(())
+        };
+        in_time(limit, locked).await?;
+    }
+    Ok(())
+}
+
+/// Records the keys of all that was carried out.
+async fn record_keys(
+    transaction: &Transaction<'_>,
+    appends: &[&Append],
+    outcomes: &[Option<Outcome>],
+    limit: Duration,
+) -> Result<(), Failure> {
+    let mut recorded = BTreeMap::new();
+    for (append, outcome) in appends.iter().zip(outcomes) {
+        if let Some(Outcome::Answered(Ok(Receipt {
+            event,
+            replayed: false,
+        }))) = outcome
+            && let Some(key) = &append.request.idempotency_key
+        {
+            // As `ORDER BY key COLLATE "C"` has them.
+            let key = (key.as_str(), append.request.institution.as_str());
+            recorded.insert(key, (event.uuid(), event.version().cast_signed()));
+        }
+    }
+    let all: Vec<_> = recorded.into_iter().collect();
+    for some in all.chunks(MOST) {
+        let keys: Vec<&str> = some.iter().map(|((key, _), _)| *key).collect();
+        let institutions: Vec<&str> = some.iter().map(|((_, it), _)| *it).collect();
+        let uuids: Vec<Uuid> = some.iter().map(|(_, (uuid, _))| *uuid).collect();
+        let versions: Vec<i64> = some.iter().map(|(_, (_, version))| *version).collect();
+        let recorded = async {
+            let statement = transaction.prepare_cached(RECORD_KEYS).await?;
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+                [&keys, &institutions, &uuids, &versions];
+            transaction.execute(&statement, &parameters).await?;
+            Ok(())
+        };
+        in_time(limit, recorded).await?;
+    }
+    Ok(())
+}
+
+/// Which statements carry out a call.
+struct Plan {
+    /// The places of the commands of each statement: of one kind, and no two for one application.
+    waves: Vec<Vec<usize>>,
+    /// The places of commands whose key an earlier one of the call has. They are answered from what the earlier
+    /// ones have left.
+    repeated: Vec<usize>,
+    /// Whether an application that exists may be locked after another lock was taken.
+    must_lock_first: bool,
+}
+
+impl Plan {
+    fn of(appends: &[&Append]) -> Self {
+        let mut keys = HashSet::new();
+        let (mut carried_out, mut repeated) = (Vec::new(), Vec::new());
+        for (at, append) in appends.iter().enumerate() {
+            let request = &append.request;
+            let key = request.idempotency_key.as_ref();
+            if key.is_none_or(|key| keys.insert((&request.institution, key))) {
+                carried_out.push(at);
+            } else {
+                repeated.push(at);
+            }
+        }
+        let waves = waves(appends, &carried_out);
+        let has_transition = |wave: &Vec<usize>| {
+            let first = wave.first().and_then(|at| appends.get(*at));
+            first.is_some_and(|it| Kind::of(it) == Kind::Transition)
+        };
+        let must_lock_first = waves.len() > 1 && waves.iter().any(has_transition);
+        Self {
+            waves,
+            repeated,
+            must_lock_first,
+        }
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.waves.len() < 2 && self.repeated.is_empty()
+    }
+}
+
+/// The commands at these places in groups of one kind, no two for one application, each after those that it must
+/// follow. First come the creations that follow nothing, in the order in which they are to be locked.
+fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
+    let mut seen = HashSet::new();
+    let (mut creations, mut others) = (Vec::new(), Vec::new());
+    for at in places {
+        let Some(append) = appends.get(*at) else {
+            continue;
+        };
+        if seen.insert(append.uuid()) && Kind::of(append) == Kind::Creation {
+            creations.push((*at, *append));
+        } else {
+            others.push((*at, *append));
+        }
+    }
+    creations.sort_unstable_by_key(|(_, append)| append.uuid());
+    let mut last: HashMap<Uuid, usize> = HashMap::new();
+    let mut waves: Vec<(Kind, Vec<usize>)> = Vec::new();
     // Before these, no wave has room for creations, or for transitions.
     let mut open = [0; 2];
-    for (at, append) in appends.iter().enumerate() {
-        let tokens: Vec<Token> = tokens(append).collect();
-        let after = tokens.iter().filter_map(|token| last.get(token)).max();
+    for (at, append) in creations.into_iter().chain(others) {
         let kind = Kind::of(append);
         let [creations, transitions] = &mut open;
         let first_open = match kind {
             Kind::Creation => creations,
             Kind::Transition => transitions,
         };
-        let after = after.map_or(0, |wave| wave + 1);
+        let after = last.get(&append.uuid()).map_or(0, |wave| wave + 1);
         let mut wave = after.max(*first_open);
-        let has_room = |it: &Vec<usize>| {
-            it.len() < MOST
-                && it
-                    .first()
-                    .and_then(|first| appends.get(*first))
-                    .is_none_or(|first| Kind::of(first) == kind)
-        };
+        let has_room = |it: &(Kind, Vec<usize>)| it.0 == kind && it.1.len() < MOST;
         while waves.get(wave).is_some_and(|it| !has_room(it)) {
             wave += 1;
         }
@@ -100,14 +264,12 @@ fn waves(appends: &[&Append]) -> Vec<Vec<usize>> {
             *first_open = wave;
         }
         while waves.len() <= wave {
-            waves.push(Vec::new());
+            waves.push((kind, Vec::new()));
         }
-        if let Some(places) = waves.get_mut(wave) {
+        if let Some((_, places)) = waves.get_mut(wave) {
             places.push(at);
         }
-        for token in tokens {
-            last.insert(token, wave);
-        }
+        last.insert(append.uuid(), wave);
     }
-    waves
+    waves.into_iter().map(|(_, places)| places).collect()
 }

@@ -21,6 +21,7 @@ use self::front::Fronts;
 use self::time::milliseconds;
 use super::failure::{Failure, in_time};
 use super::home::Home;
+use super::pause::pause;
 use super::pool::{Purpose, Target};
 use super::{PostgresOptions, PostgresStore, keep_or_give_up};
 use crate::store::{
@@ -78,7 +79,7 @@ impl Tries {
             Ok(answer) => Some(Ok(answer)),
             Err(Failure::Again(_)) if self.made < MOST_ATTEMPTS => {
                 drop(client);
-                tokio::time::sleep(Duration::from_millis(self.made.into())).await;
+                tokio::time::sleep(pause(self.made)).await;
                 None
             }
             Err(failure) => {

@@ -4,10 +4,14 @@
 -- and is waited for.
 UPDATE certlife_delivery d
 SET at = least(d.at, $3)
-FROM unnest($1::bigint[], $2::uuid[]) AS lane (application, webhook)
-CROSS JOIN LATERAL (
-    SELECT n.number FROM certlife_delivery n
-    WHERE n.application = lane.application AND n.webhook = lane.webhook AND n.state < 2
-    ORDER BY n.version LIMIT 1
+FROM (
+    SELECT first.number FROM unnest($1::bigint[], $2::uuid[]) AS lane (application, webhook)
+    CROSS JOIN LATERAL (
+        SELECT n.number FROM certlife_delivery n
+        WHERE n.application = lane.application AND n.webhook = lane.webhook AND n.state < 2
+        ORDER BY n.version LIMIT 1
+    ) first
+    -- As settlements lock them.
+    ORDER BY first.number
 ) next
 WHERE d.number = next.number AND d.token = 0 AND d.state < 2

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::super::PostgresStore;
 use super::super::failure::Failure;
+use super::super::pause::pause;
 use super::super::text::encode;
 use super::time::milliseconds;
 use super::{MOST_ATTEMPTS, query};
@@ -202,9 +203,9 @@ async fn pull(
 /// The same, once the end of the earlier ones is committed; again where it has lost a deadlock. Should it
 /// fail, they go when the time has come to which they were put off.
 async fn pull_committed(client: &Object, now: DateTime<Utc>, lanes: &Lanes) {
-    for _ in 0..MOST_ATTEMPTS {
+    for tries in 1..=MOST_ATTEMPTS {
         match pull(client, now, lanes).await {
-            Err(Failure::Again(_)) => {}
+            Err(Failure::Again(_)) => tokio::time::sleep(pause(tries)).await,
             _ => return,
         }
     }

@@ -1,7 +1,8 @@
 -- Moves applications on where the command is legal: $5 is the set of (version, status, source) in which it
--- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. $11 is
--- the place in the feed of the transaction's events so far; the other parameters belong to one command
--- each. For one command, the parameters stand in place of the columns of `input` and `this`.
+-- is, as made from the crate's rules; versions from 3 on are alike if both are odd or both are even. The
+-- parameters are columns, a command each, in the order of the applications' identities: so every statement
+-- takes its locks in one order, and then those of the keys in theirs. $11 is the place in the feed, within the
+-- transaction. For one command, the parameters stand in place of the columns of `input` and `this`.
 -- one
 WITH
 -- many
@@ -10,17 +11,16 @@ WITH input AS (
     FROM unnest(
         $1::uuid[], $2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::smallint[],
         $7::bigint[], $8::smallint[], $9::text[], $10::text[],
-        $12::bigint[]
+        $11::integer[], $12::bigint[]
         -- with keys
         , $13::text[]
         -- many
-    ) WITH ORDINALITY AS input (
+    ) AS input (
         uuid, institution, at, at_is_given, legal, status,
-        expected_version, actor_kind, actor, text, now,
+        expected_version, actor_kind, actor, text, place, now
         -- with keys
-        key,
+        , key
         -- many
-        place
     )
     -- with keys
     WHERE key IS NULL OR NOT EXISTS (
@@ -90,10 +90,11 @@ moved AS (
         , input.key
         -- always
 ),
--- with keys
+-- recorded keys
 keyed AS (
     INSERT INTO certlife_idempotency (key, institution, uuid, version)
     SELECT key, institution, uuid, version FROM moved WHERE key IS NOT NULL
+    ORDER BY key COLLATE "C", institution COLLATE "C"
 ),
 -- always
 recorded AS (
@@ -105,7 +106,7 @@ recorded AS (
     )
     SELECT
         uuid, version, status, updated_at, actor_kind, actor, text, transaction,
-        $11::integer + place::integer
+        place
         -- with keys
         , key
         -- always
@@ -117,7 +118,7 @@ queued AS (
         application, webhook, version, transaction, place, at, created_at, token, attempts, state
     )
     SELECT
-        moved.number, webhook.id, version, transaction, $11::integer + place::integer,
+        moved.number, webhook.id, version, transaction, place,
         now, now, 0, 0, 0
     FROM moved
     JOIN certlife_webhook webhook ON webhook.institution = moved.institution

@@ -1,0 +1,80 @@
+//! Eight processes over the same applications in random orders, against one process that gives all of their
+//! commands.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::postgres::Server;
+use crate::random::Random;
+use crate::rivals::{Rivals, Work};
+use crate::support::Row;
+use crate::{median, runtime};
+
+const PROCESSES: u64 = 8;
+const APPLICATIONS: u64 = 1_500;
+const ROUNDS: u64 = 3;
+
+/// One process may give up half of what it does when seven others are about the same applications.
+const GOAL: f64 = 0.5;
+
+pub fn sqlite(folder: &Path) -> Vec<Row> {
+    let store = |name: &str| format!("sqlite:{}", folder.join(name).with_extension("db").display());
+    Work::ALL.map(|work| measure("SQLite", work, folder, store)).into()
+}
+
+pub fn postgresql(folder: &Path) -> Vec<Row> {
+    let server = Server::start();
+    let runtime = runtime();
+    let store = |_: &str| runtime.block_on(server.url_of_new_schema());
+    Work::ALL.map(|work| measure("PostgreSQL", work, folder, store)).into()
+}
+
+fn measure(database: &str, work: Work, folder: &Path, store: impl Fn(&str) -> String) -> Row {
+    let (mut many, mut one) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let mut random = Random::from_seed(round);
+        let commands: Vec<String> = (0..PROCESSES)
+            .map(|process| work.commands(process, APPLICATIONS, 1, &mut random))
+            .collect();
+        let name = format!("{}-{round}", work.name().replace(' ', "-"));
+        many.push(seconds(work, folder, &store(&format!("{name}-many")), &commands, true));
+        one.push(seconds(work, folder, &store(&format!("{name}-one")), &commands, false));
+    }
+    let (many, one) = (median(many), median(one));
+    Row {
+        work: format!("{database}, 8 processes, the same 1,500: {}", work.name()),
+        ours: format!("{many:.2} s"),
+        peer: format!("one process: {one:.2} s"),
+        ratio: one / many,
+        goal: GOAL,
+    }
+}
+
+/// How long the commands take, by as many processes at once or by one.
+fn seconds(work: Work, folder: &Path, store: &str, commands: &[String], at_once: bool) -> f64 {
+    let rivals = Rivals {
+        certlife: Path::new(env!("CARGO_BIN_EXE_certlife")),
+        store,
+        folder,
+    };
+    rivals.prepare(work, APPLICATIONS);
+    let write = |(number, commands): (usize, &String)| -> PathBuf {
+        rivals.write(&format!("commands-{number}"), commands)
+    };
+    let files: Vec<PathBuf> = if at_once || work == Work::Atomic {
+        commands.iter().enumerate().map(write).collect()
+    } else {
+        vec![rivals.write("commands", &commands.concat())]
+    };
+    let runs: Vec<_> = if at_once {
+        vec![rivals.run(work, &files)]
+    } else {
+        // One call is about one file, so a process gives its calls one after the other.
+        files.iter().map(|file| rivals.run(work, std::slice::from_ref(file))).collect()
+    };
+    for output in runs.iter().flat_map(|(_, outputs)| outputs) {
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+    }
+    let elapsed: Duration = runs.iter().map(|(elapsed, _)| *elapsed).sum();
+    elapsed.as_secs_f64()
+}
