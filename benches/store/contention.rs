@@ -18,15 +18,24 @@ const ROUNDS: u64 = 3;
 const GOAL: f64 = 0.5;
 
 pub fn sqlite(folder: &Path) -> Vec<Row> {
-    let store = |name: &str| format!("sqlite:{}", folder.join(name).with_extension("db").display());
-    Work::ALL.map(|work| measure("SQLite", work, folder, store)).into()
+    let store = |name: &str| {
+        format!(
+            "sqlite:{}",
+            folder.join(name).with_extension("db").display()
+        )
+    };
+    Work::ALL
+        .map(|work| measure("SQLite", work, folder, store))
+        .into()
 }
 
 pub fn postgresql(folder: &Path) -> Vec<Row> {
     let server = Server::start();
     let runtime = runtime();
     let store = |_: &str| runtime.block_on(server.url_of_new_schema());
-    Work::ALL.map(|work| measure("PostgreSQL", work, folder, store)).into()
+    Work::ALL
+        .map(|work| measure("PostgreSQL", work, folder, store))
+        .into()
 }
 
 fn measure(database: &str, work: Work, folder: &Path, store: impl Fn(&str) -> String) -> Row {
@@ -37,8 +46,20 @@ fn measure(database: &str, work: Work, folder: &Path, store: impl Fn(&str) -> St
             .map(|process| work.commands(process, APPLICATIONS, 1, &mut random))
             .collect();
         let name = format!("{}-{round}", work.name().replace(' ', "-"));
-        many.push(seconds(work, folder, &store(&format!("{name}-many")), &commands, true));
-        one.push(seconds(work, folder, &store(&format!("{name}-one")), &commands, false));
+        many.push(seconds(
+            work,
+            folder,
+            &store(&format!("{name}-many")),
+            &commands,
+            true,
+        ));
+        one.push(seconds(
+            work,
+            folder,
+            &store(&format!("{name}-one")),
+            &commands,
+            false,
+        ));
     }
     let (many, one) = (median(many), median(one));
     Row {
@@ -70,7 +91,10 @@ fn seconds(work: Work, folder: &Path, store: &str, commands: &[String], at_once:
         vec![rivals.run(work, &files)]
     } else {
         // One call is about one file, so a process gives its calls one after the other.
-        files.iter().map(|file| rivals.run(work, std::slice::from_ref(file))).collect()
+        files
+            .iter()
+            .map(|file| rivals.run(work, std::slice::from_ref(file)))
+            .collect()
     };
     for output in runs.iter().flat_map(|(_, outputs)| outputs) {
         assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");

@@ -4,6 +4,7 @@ mod corrupt;
 mod edited;
 mod faults;
 mod limits;
+mod locks;
 mod migration;
 mod misconfigured;
 mod outbox;
@@ -46,6 +47,25 @@ async fn fresh() -> (Postgres, Engine<PostgresStore>) {
     let schema = Postgres::fresh().await;
     let engine = engine(schema.url(), impatient()).await;
     (schema, engine)
+}
+
+/// The process that serves a connection.
+async fn pid(client: &tokio_postgres::Client) -> i32 {
+    let row = client.query_one("SELECT pg_backend_pid()", &[]).await;
+    row.unwrap().get(0)
+}
+
+/// Until a connection waits for a lock that the one of this process holds.
+async fn somebody_waits_for(schema: &Postgres, pid: i32) {
+    let observer = client(schema.url()).await;
+    loop {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        let held_up = observer.query_one(sql, &[&pid]).await.unwrap();
+        if held_up.get::<_, i64>(0) > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Carries out SQL beside the store, in its schema.

@@ -10,7 +10,9 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::{Action, AnyApplication};
 
 use crate::harness::Harness;
-use crate::world::{World, act, check, details, id, jane, key, ours, submit, upload, whole_feed};
+use crate::world::{
+    World, act, check, details, id, jane, key, ours, submit, upload, whole_feed, whole_list,
+};
 
 /// How many handles take part.
 const HANDLES: usize = 4;
@@ -82,7 +84,12 @@ pub async fn transitions_in_opposite_orders_all_get_through<H: Harness>() {
     let engines = world.several(HANDLES).await;
     let created = (0..APPLICATIONS).map(submit).collect();
     let _ = world.engine.execute_many(created).await;
-    let cycle = [Action::BeginProcessing, Action::Fail, Action::Retry, Action::Fail];
+    let cycle = [
+        Action::BeginProcessing,
+        Action::Fail,
+        Action::Retry,
+        Action::Fail,
+    ];
     let answers = at_once(&engines, Atomicity::Each, |handle| {
         let batch = |action: &Action| {
             let numbers = order_of(handle).into_iter();
@@ -106,7 +113,10 @@ pub async fn creations_in_opposite_orders_all_get_through<H: Harness>() {
     assert_eq!(successes(&answers), order_of(0).len());
     for refusal in answers.iter().flatten().filter_map(|it| it.as_ref().err()) {
         let refusal = refusal.refusal();
-        assert!(matches!(refusal, Some(Refusal::AlreadyExists { .. })), "{refusal:?}");
+        assert!(
+            matches!(refusal, Some(Refusal::AlreadyExists { .. })),
+            "{refusal:?}"
+        );
     }
     let _ = check(&world.engine).await;
 }
@@ -176,8 +186,11 @@ pub async fn a_call_is_listed_and_told_in_its_order<H: Harness>() {
         let world = World::<H>::new().await;
         let numbers: Vec<u64> = (0..2_500).map(|it| (it * 1_667) % 2_500).collect();
         let uploads = numbers.iter().map(|it| details(*it)).collect();
-        let answers = world.engine.create_many(&ours(), &jane(), uploads, atomicity);
-        assert!(answers.await.iter().all(Result::is_ok));
+        let answers = world
+            .engine
+            .create_many(&ours(), &jane(), uploads, atomicity)
+            .await;
+        assert!(answers.iter().all(Result::is_ok));
         let expected: Vec<_> = numbers.iter().map(|it| id(*it)).collect();
         let feed = whole_feed(&world.engine, expected.len()).await;
         let told: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();

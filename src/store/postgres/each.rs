@@ -104,7 +104,10 @@ pub(super) async fn explained(
 ) -> Result<Vec<Outcome>, Failure> {
     let seen = in_time(limit, see(client, appends)).await;
     let seen = seen.map_err(Failure::without_effect)?;
-    Ok(appends.iter().map(|append| explain(append, &seen)).collect())
+    Ok(appends
+        .iter()
+        .map(|append| explain(append, &seen))
+        .collect())
 }
 
 /// Why a command did not go through.

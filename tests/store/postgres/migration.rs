@@ -13,10 +13,11 @@ use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
 /// The databases that earlier versions left: each with one of every kind of application, every command
 /// with a key.
-const EARLIER: [&str; 3] = [
+const EARLIER: [&str; 4] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),
     include_str!("../migrations/postgres-3.sql"),
+    include_str!("../migrations/postgres-4.sql"),
 ];
 
 async fn version(schema: &Postgres) -> i64 {

@@ -93,51 +93,37 @@ async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_ap
     use crate::world::{TestClock, act, engine_on, id, ours, upload, whole_feed};
     use certificate_lifecycle::Action;
 
-    // Given an application, and a call whose transaction has its id, but waits for somebody else's row
+    // Given two applications, and a statement that has its transaction's id, but waits for the first of them
     let schema = Postgres::fresh().await;
     let engine = engine_on(schema.open().await, &TestClock::default());
-    let _ = engine.execute(upload(0)).await.unwrap();
+    for number in [0, 1] {
+        let _ = engine.execute(upload(number)).await.unwrap();
+    }
     let mut blocker = crate::server::client(schema.url()).await;
-    let row = blocker.query_one("SELECT pg_backend_pid()", &[]).await;
-    let blocker_pid: i32 = row.unwrap().get(0);
+    let blocker_pid = super::pid(&blocker).await;
     let transaction = blocker.transaction().await.unwrap();
-    transaction
-        .execute(
-            "INSERT INTO certlife_application (uuid, institution, application_id, \
-                 certificate_title, applicant_email, trigger_context, seal, status, version, \
-                 updated_at, transaction) \
-             SELECT $1, institution, application_id, certificate_title, applicant_email, \
-                 trigger_context, seal, status, version, updated_at, transaction \
-             FROM certlife_application",
-            &[&id(1)],
-        )
-        .await
-        .unwrap();
+    let lock = "SELECT FROM certlife_application WHERE uuid = $1 FOR UPDATE";
+    transaction.query(lock, &[&id(0)]).await.unwrap();
     let waiting = {
         let engine = engine.clone();
-        let call = vec![upload(1), act(0, Action::Retry)];
-        tokio::spawn(async move { engine.execute_all(call).await })
+        let call = vec![act(0, Action::Fail), act(1, Action::Fail)];
+        tokio::spawn(async move { engine.execute_many(call).await })
     };
-    let observer = crate::server::client(schema.url()).await;
-    loop {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
-        let held_up = observer.query_one(sql, &[&blocker_pid]).await.unwrap();
-        if held_up.get::<_, i64>(0) > 0 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    // When the application moves on meanwhile, in a transaction with a higher id
+    super::somebody_waits_for(&schema, blocker_pid).await;
+    // When the second moves on meanwhile, in transactions with higher ids, to where the command is legal again
     let other = engine_on(schema.open().await, &TestClock::default());
-    let _ = other.execute(act(0, Action::Fail)).await.unwrap();
+    for action in [Action::Fail, Action::Retry] {
+        let _ = other.execute(act(1, action)).await.unwrap();
+    }
     transaction.rollback().await.unwrap();
-    assert!(waiting.await.unwrap().iter().all(Result::is_ok));
+    let answers = waiting.await.unwrap();
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     // Then the feed tells of it in the order in which it happened
-    let feed = whole_feed(&engine, 4).await;
-    let versions = feed.iter().filter(|it| it.event.uuid() == id(0));
+    let feed = whole_feed(&engine, 6).await;
+    let versions = feed.iter().filter(|it| it.event.uuid() == id(1));
     let versions: Vec<_> = versions.map(|it| it.event.version()).collect();
-    assert_eq!(versions, [1, 2, 3]);
-    assert_eq!(engine.history(&ours(), id(0)).await.unwrap().len(), 3);
+    assert_eq!(versions, [1, 2, 3, 4]);
+    assert_eq!(engine.history(&ours(), id(1)).await.unwrap().len(), 4);
 }
 
 /// A schema in which every statement that records events takes this many seconds.
