@@ -25,7 +25,12 @@ const NOTHING: [Uuid; 0] = [];
 
 /// An engine whose commands wait long enough for a test to look at what they hold.
 async fn patient(schema: &Postgres) -> Engine<PostgresStore> {
-    engine(schema.url(), PostgresOptions::default()).await
+    // (one worker, or it would share the commands with another)
+    let options = PostgresOptions {
+        writers: 1,
+        ..PostgresOptions::default()
+    };
+    engine(schema.url(), options).await
 }
 
 /// Tables in which the newest plan is of one row, and such in which it is of what is there.
@@ -157,7 +162,7 @@ async fn transitions_lock_applications_in_the_order_of_their_identities() {
                 false,
                 async |observer| {
                     let free: Vec<Uuid> = (MIDDLE + 1..COMMANDS).map(id).collect();
-                    assert_eq!(free_applications(observer).await, free);
+                    assert_eq!(free_applications(observer).await, free, "{with_keys}");
                     // No key is locked before the last application is.
                     assert!(is_free(observer, &insert_key(0)).await);
                 },
