@@ -8,7 +8,7 @@ mod installed;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use certificate_lifecycle::delivery::*;
@@ -241,4 +241,18 @@ async fn the_stock_verifiers_from_npm_accept_it() {
         accepts(Path::new("node"), &script).await;
         accepts_while_secrets_rotate(Path::new("node"), &script).await;
     }
+}
+
+#[test]
+fn what_receivers_trip_over_is_as_documented() {
+    let python = installed().join("venv/bin/python");
+    let script = folder().join("tools/stumbles.py");
+    // By the newest version, which the environment has, and by the oldest.
+    for path in [PathBuf::new(), installed().join("oldest")] {
+        let mut command = Command::new(&python);
+        let status = command.arg(&script).env("PYTHONPATH", path).status();
+        assert!(status.unwrap().success());
+    }
+    let script = installed().join("stumbles.mjs");
+    assert!(Command::new("node").arg(script).status().unwrap().success());
 }
