@@ -97,10 +97,11 @@ fn read(mut command: Command, payloads: &[String]) -> Vec<BTreeMap<String, Strin
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let lines: String = payloads
-        .iter()
-        .map(|payload| format!("{}\n", Value::from(payload.as_str())))
-        .collect();
+    let mut lines = String::new();
+    for payload in payloads {
+        lines.push_str(&Value::from(payload.as_str()).to_string());
+        lines.push('\n');
+    }
     let mut input = process.stdin.take().unwrap();
     // Where it ends early, what it says on its standard error tells more.
     let writer = std::thread::spawn(move || drop(input.write_all(lines.as_bytes())));
