@@ -3,6 +3,9 @@
 //!
 //! `tests/interop/install` fetches the verifiers once, into `CARGO_TARGET_TMPDIR/interop`.
 
+#[path = "interop/installed.rs"]
+mod installed;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret, Secrets};
 use certificate_lifecycle::*;
 use chrono::TimeDelta;
+use installed::{folder, installed};
 use uuid::Uuid;
 
 /// A receiver in another language, in a process of its own.
@@ -47,22 +51,6 @@ impl Drop for Receiver {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
-}
-
-/// Where the stock verifiers are, installed if need be.
-fn installed() -> PathBuf {
-    static INSTALLED: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
-        let status = Command::new(folder().join("install")).arg(&target).status();
-        assert!(status.unwrap().success(), "tests/interop/install failed");
-        target
-    });
-    installed.clone()
 }
 
 /// All six kinds of events, of applications with texts of every sort.
@@ -236,17 +224,35 @@ async fn ten_lines_of_node_by_the_platforms_guide_accept_it() {
 }
 
 #[tokio::test]
-async fn the_stock_verifier_from_pypi_accepts_it() {
+async fn the_stock_verifiers_from_pypi_accept_it() {
     let python = installed().join("venv/bin/python");
-    let script = folder().join("standard.py");
-    accepts(&python, &script).await;
-    accepts_while_secrets_rotate(&python, &script).await;
+    for script in ["standard.py", "standard_oldest.py"] {
+        let script = folder().join(script);
+        accepts(&python, &script).await;
+        accepts_while_secrets_rotate(&python, &script).await;
+    }
 }
 
 #[tokio::test]
-async fn the_stock_verifier_from_npm_accepts_it() {
-    // Beside the packages, where Node looks for them.
-    let script = installed().join("standard.mjs");
-    accepts(Path::new("node"), &script).await;
-    accepts_while_secrets_rotate(Path::new("node"), &script).await;
+async fn the_stock_verifiers_from_npm_accept_it() {
+    for script in ["standard.mjs", "standard_oldest.mjs"] {
+        // Beside the packages, where Node looks for them.
+        let script = installed().join(script);
+        accepts(Path::new("node"), &script).await;
+        accepts_while_secrets_rotate(Path::new("node"), &script).await;
+    }
+}
+
+#[test]
+fn what_receivers_trip_over_is_as_documented() {
+    let python = installed().join("venv/bin/python");
+    let script = folder().join("tools/stumbles.py");
+    // By the newest version, which the environment has, and by the oldest.
+    for path in [PathBuf::new(), installed().join("oldest")] {
+        let mut command = Command::new(&python);
+        let status = command.arg(&script).env("PYTHONPATH", path).status();
+        assert!(status.unwrap().success());
+    }
+    let script = installed().join("stumbles.mjs");
+    assert!(Command::new("node").arg(script).status().unwrap().success());
 }

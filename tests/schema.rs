@@ -88,10 +88,12 @@ fn candidates() -> Vec<Value> {
         text("certificate_application.approved"),
         text("certificate_application.x"),
         text("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+        text("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15\n"),
         text("9E7860F0-05d1-4fd0-b3e0-e98e19f1cf15"),
         text("9e7860f005d14fd0b3e0e98e19f1cf15"),
         text("urn:uuid:9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
         text("2026-06-04T10:30:00Z"),
+        text("2026-06-04T10:30:00Z\n"),
         text("2026-06-04T10:30:00.5Z"),
         text("2026-06-04T10:30:00+00:00"),
         text("2026-06-04T10:30:00z"),
@@ -269,6 +271,75 @@ fn the_asyncapi_document_describes_the_same_six_events() {
             .iter()
             .all(|name| headers["properties"][name.as_str().unwrap()].is_object())
     );
+}
+
+#[test]
+fn the_asyncapi_document_takes_headers_as_they_arrive() {
+    // It asked for `X-Webhook-Signature`, and servers hand on `x-webhook-signature`.
+    let document: Value = serde_json::from_str(&schema::asyncapi()).unwrap();
+    let headers = validator(&document["components"]["schemas"]["headers"]);
+    let arrived = json!({
+        "content-type": "application/json",
+        "x-webhook-signature": "0".repeat(64),
+        "x-webhook-event": "certificate_application.approved",
+        "x-webhook-id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+        "x-webhook-timestamp": "2026-06-04T10:30:00Z",
+        "webhook-id": "9e7860f0-05d1-5fd0-b3e0-e98e19f1cf15",
+        "webhook-timestamp": "1780569000",
+        "webhook-signature": "v1,AA==",
+    });
+    assert!(headers.is_valid(&arrived));
+    for name in arrived.as_object().unwrap().keys() {
+        let mut without = arrived.clone();
+        without.as_object_mut().unwrap().remove(name);
+        assert_eq!(headers.is_valid(&without), name == "content-type", "{name}");
+    }
+}
+
+/// Every schema in a document; what describes members of an object is not one.
+fn check_for_generators(node: &Value) {
+    let Value::Object(members) = node else {
+        // Generators refuse a member whose schema is `false`, or make an optional one of it.
+        assert!(!node.is_boolean());
+        return;
+    };
+    // typify passes `const` over.
+    assert!(!members.contains_key("const"), "{node}");
+    // Validators in strict mode want a type beside each of these.
+    let typed = ["pattern", "maxLength", "minimum"];
+    if typed.iter().any(|it| members.contains_key(*it)) {
+        assert!(members.contains_key("type"), "{node}");
+    }
+    if members.get("type") == Some(&json!("integer")) {
+        assert_eq!(members["format"], "int64", "{node}");
+    }
+    for name in ["properties", "$defs", "schemas"] {
+        let named = members.get(name).and_then(Value::as_object);
+        for schema in named.into_iter().flat_map(serde_json::Map::values) {
+            if name == "properties" && schema.get("enum").is_some() {
+                assert_eq!(schema["type"], "string", "{schema}");
+            }
+            check_for_generators(schema);
+        }
+    }
+    for schema in members
+        .get("oneOf")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        check_for_generators(schema);
+    }
+}
+
+#[test]
+fn schemas_have_nothing_that_generators_do_not_understand() {
+    for kind in EventKind::ALL.iter().copied() {
+        check_for_generators(&serde_json::from_str(&schema::event_schema(kind)).unwrap());
+    }
+    check_for_generators(&serde_json::from_str(&schema::any_event_schema()).unwrap());
+    let asyncapi: Value = serde_json::from_str(&schema::asyncapi()).unwrap();
+    check_for_generators(&asyncapi["components"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 import { createServer } from "node:http";
-import { Webhook, WebhookVerificationError } from "standardwebhooks";
+const { Webhook, WebhookVerificationError } = await import(
+  process.env.STANDARDWEBHOOKS ?? "standardwebhooks"
+);
 const server = createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);

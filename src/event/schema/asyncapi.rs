@@ -114,7 +114,8 @@ fn schemas() -> Node {
     Node::object([("headers", headers())].into_iter().chain(events))
 }
 
-/// CONTRACT.md, "Delivery".
+/// CONTRACT.md, "Delivery". The names are in lower case, as HTTP/2 sends them and as servers hand
+/// them on: JSON Schema compares them to the letter.
 fn headers() -> Node {
     let header = |(name, description): (&'static str, &'static str)| {
         let schema = [("type", "string"), ("description", description)];
@@ -122,16 +123,16 @@ fn headers() -> Node {
     };
     let headers = [
         (
-            "X-Webhook-Signature",
+            "x-webhook-signature",
             "Lower-case hex HMAC-SHA256 of the raw body; the key is the secret string's own bytes.",
         ),
-        ("X-Webhook-Event", "The event's name."),
+        ("x-webhook-event", "The event's name."),
         (
-            "X-Webhook-ID",
+            "x-webhook-id",
             "The webhook endpoint's id: equal to `webhook_id` in the body.",
         ),
         (
-            "X-Webhook-Timestamp",
+            "x-webhook-timestamp",
             "RFC 3339 UTC time at which this attempt was sent.",
         ),
         (

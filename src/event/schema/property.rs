@@ -15,27 +15,25 @@ const TIMESTAMP_PATTERN: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[0
 /// The schema of the field in this kind of event.
 pub(super) fn schema(field: &str, kind: EventKind) -> Node {
     match field {
-        wire::EVENT => Node::object([("const", kind.name())]),
+        wire::EVENT => one_of([kind.name()]),
         wire::WEBHOOK_ID => uuid(
             "The webhook endpoint that the payload is for: not the event's id.",
             "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
         ),
-        wire::TIMESTAMP => Node::object([
-            (
-                "description",
-                "When the transition happened: UTC, whole seconds.",
-            ),
-            ("type", "string"),
-            ("format", "date-time"),
-            ("pattern", TIMESTAMP_PATTERN),
-        ])
-        .with_example("2026-06-04T10:30:00Z"),
+        wire::TIMESTAMP => fixed(
+            "When the transition happened: UTC, whole seconds.",
+            "date-time",
+            TIMESTAMP_PATTERN,
+            "2026-06-04T10:30:00Z",
+        ),
         wire::APPLICATION_ID => Node::object([
             (
                 "description",
                 Node::from("The backend's own number, carried along: `uuid` is the identity."),
             ),
             ("type", "integer".into()),
+            // A generator that does not look at the maximum takes 32 bits otherwise.
+            ("format", "int64".into()),
             ("minimum", 1.into()),
             ("maximum", ApplicationId::MAX.into()),
         ])
@@ -58,11 +56,9 @@ pub(super) fn schema(field: &str, kind: EventKind) -> Node {
             "john@example.com",
         ),
         wire::SOURCE => source(kind),
-        wire::TRIGGER_CONTEXT => Node::object([
-            ("description", Node::from("What created the application.")),
-            ("enum", Node::list(TriggerContext::NAMES.iter().copied())),
-        ])
-        .with_example("bulk_upload"),
+        wire::TRIGGER_CONTEXT => one_of(TriggerContext::NAMES.iter().copied())
+            .described("What created the application.")
+            .with_example("bulk_upload"),
         wire::REJECTION_REASON => text(
             "Why the administrator rejected the application.",
             RejectionReason::MAX_CHARS,
@@ -85,15 +81,32 @@ pub(super) fn example(field: &str, kind: EventKind) -> Node {
     let Node::Object(members) = schema(field, kind) else {
         return Node::Null;
     };
-    let value = |(key, value)| match (key, value) {
-        (key, Node::List(examples)) if key == "examples" => examples.into_iter().next(),
-        (key, value) if key == "const" => Some(value),
-        _ => None,
+    // The examples stand behind the names that are legal, and come first.
+    let first = |wanted: &str| {
+        let (_, value) = members.iter().find(|(key, _)| key == wanted)?;
+        match value {
+            Node::List(items) => items.first().cloned(),
+            _ => None,
+        }
     };
-    members.into_iter().find_map(value).unwrap_or(Node::Null)
+    first("examples")
+        .or_else(|| first("enum"))
+        .unwrap_or(Node::Null)
+}
+
+/// One of these names. A `const` says the same of a single one, but generators pass it over.
+pub(super) fn one_of(names: impl IntoIterator<Item = &'static str>) -> Node {
+    Node::object([("type", Node::from("string")), ("enum", Node::list(names))])
 }
 
 impl Node {
+    fn described(mut self, description: &'static str) -> Self {
+        if let Self::Object(members) = &mut self {
+            members.insert(0, ("description".into(), description.into()));
+        }
+        self
+    }
+
     fn with_example(mut self, example: impl Into<Self>) -> Self {
         if let Self::Object(members) = &mut self {
             members.push(("examples".into(), Self::List(vec![example.into()])));
@@ -103,11 +116,25 @@ impl Node {
 }
 
 fn uuid(description: &'static str, example: &'static str) -> Node {
+    fixed(description, "uuid", UUID_PATTERN, example)
+}
+
+/// A text whose length is always that of the example. The length refuses a line break at the end,
+/// before which `$` matches in Python.
+fn fixed(
+    description: &'static str,
+    format: &'static str,
+    pattern: &'static str,
+    example: &'static str,
+) -> Node {
+    let length = example.len() as u64;
     Node::object([
-        ("description", description),
-        ("type", "string"),
-        ("format", "uuid"),
-        ("pattern", UUID_PATTERN),
+        ("description", Node::from(description)),
+        ("type", "string".into()),
+        ("format", format.into()),
+        ("minLength", length.into()),
+        ("maxLength", length.into()),
+        ("pattern", pattern.into()),
     ])
     .with_example(example)
 }
@@ -129,18 +156,11 @@ fn text(
 }
 
 fn source(kind: EventKind) -> Node {
-    let description = (
-        "description",
-        Node::from("Where the application came from."),
-    );
     let names: Vec<_> = sources(kind).iter().map(|source| source.as_str()).collect();
+    let schema = one_of(names.iter().copied()).described("Where the application came from.");
     match names.as_slice() {
-        [only] => Node::object([description, ("const", Node::from(*only))]),
-        [first, ..] => {
-            let first = *first;
-            Node::object([description, ("enum", Node::list(names))]).with_example(first)
-        }
-        [] => Node::Bool(false),
+        [first, _, ..] => schema.with_example(*first),
+        _ => schema,
     }
 }
 
