@@ -135,8 +135,13 @@ impl Target {
         home: &Arc<Home>,
         options: &PostgresOptions,
     ) -> Result<Pool, StoreError> {
+        #[allow(
+            clippy::needless_update,
+            reason = "a later version may have more fields"
+        )]
         let manager_config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
+            ..ManagerConfig::default()
         };
         let (config, home) = (self.config.clone(), Arc::clone(home));
         let manager = match self.tls.clone() {
