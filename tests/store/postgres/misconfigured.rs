@@ -82,7 +82,7 @@ fn answering(bytes: &'static [u8]) -> String {
 /// The driver has no code for these, and its words change with its versions.
 #[tokio::test]
 async fn what_the_url_lacks_for_this_server_is_told() {
-    let message = problem("postgres://tests@one,two:1,2,3/postgres").await;
+    let message = problem("postgres://tests@one/postgres?port=1,2,3").await;
     assert!(message.contains("ports"), "{message}");
     // AuthenticationCleartextPassword, and no password in the URL.
     let message = problem(&answering(b"R\0\0\0\x08\0\0\0\x03")).await;
