@@ -40,9 +40,14 @@ pub(super) struct Form {
 
 /// Reads the one form in which the contract writes UUIDs.
 pub(super) fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
-    uuid.parse::<Hyphenated>()
-        .map(Hyphenated::into_uuid)
-        .map_err(|_| "expected a hyphenated UUID such as a1b2c3d4-e5f6-7890-abcd-ef1234567890")
+    only_hyphenated(uuid)
+        .ok_or("expected a hyphenated UUID such as a1b2c3d4-e5f6-7890-abcd-ef1234567890")
+}
+
+/// A UUID with hyphens: of the forms that are read, this one alone is that long.
+pub(super) fn only_hyphenated(uuid: &str) -> Option<Uuid> {
+    let uuid = Some(uuid).filter(|it| it.len() == Hyphenated::LENGTH)?;
+    Uuid::try_parse(uuid).ok()
 }
 
 /// Reads a time as RFC 3339 writes it, cut to whole seconds; none for what is no such time.

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
-use super::arguments::rfc_3339;
+use super::arguments::{only_hyphenated, rfc_3339};
 use super::refusal::Refusal;
 use certificate_lifecycle::engine::permitted;
 use certificate_lifecycle::json::{Fields, Scalar, excerpt};
@@ -235,9 +234,7 @@ fn unknown_command(name: &str) -> Refusal {
 
 fn read_uuid(found: Option<Scalar<'_>>) -> Result<Uuid, Refusal> {
     let expected = "a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
-    read(UUID, expected, found, |text| {
-        text.parse().map(Hyphenated::into_uuid).ok()
-    })
+    read(UUID, expected, found, only_hyphenated)
 }
 
 fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, Refusal> {

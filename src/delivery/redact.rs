@@ -51,7 +51,7 @@ impl Private<'_> {
     /// What went wrong, without what is private: words of ours, and who knows whose.
     pub(super) fn error(&self, text: &str) -> String {
         // What is far beyond its end need not be looked at.
-        let text = text.get(..text.floor_char_boundary(Response::EXCERPT));
+        let text = text.get(..boundary(text, Response::EXCERPT));
         let text = text.unwrap_or_default();
         let rest = self.find_in(text).taken_out(text);
         shortened(rest, LONGEST_ERROR, ELLIPSIS)
@@ -97,10 +97,17 @@ impl Private<'_> {
     }
 }
 
+/// The end of the last character within so many bytes. (`str::floor_char_boundary` is newer than our
+/// `rust-version`.)
+fn boundary(text: &str, most: usize) -> usize {
+    let mut ends = (0..=most.min(text.len())).rev();
+    ends.find(|&it| text.is_char_boundary(it)).unwrap_or(0)
+}
+
 /// The text, or so many bytes of it at most, with that for the rest.
 fn shortened(mut text: String, most: usize, rest: &str) -> String {
     if text.len() > most {
-        text.truncate(text.floor_char_boundary(most - rest.len()));
+        text.truncate(boundary(&text, most - rest.len()));
         text.push_str(rest);
     }
     text

@@ -335,8 +335,11 @@ fn refuse_misplaced<const N: usize>(
 
 fn read_uuid(field: &'static str, found: Found<'_>) -> Result<Uuid, PayloadProblem> {
     let text = Scalar::text(field, found)?;
-    match text.parse::<Hyphenated>() {
-        Ok(uuid) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(uuid.into_uuid()),
+    // Of the forms that are read, the hyphenated one alone is that long.
+    let is_hyphenated = text.len() == Hyphenated::LENGTH;
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    match Uuid::try_parse(&text) {
+        Ok(uuid) if is_hyphenated && is_lower => Ok(uuid),
         _ => {
             let value = shorten(&text);
             Err(InvalidValue::new(field, Violation::NotAUuid { value }).into())

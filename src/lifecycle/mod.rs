@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness. Time is an argument.
 
 pub(crate) mod action;
+mod address;
 pub(crate) mod after;
 pub(crate) mod any;
 pub(crate) mod application;

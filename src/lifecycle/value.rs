@@ -4,10 +4,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use email_address::{EmailAddress, Options};
+use super::address;
 
 /// A value that the contract forbids: which field, which rule, and what was found instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -266,51 +265,13 @@ text_value! {
     ProcessingError(Arc<str>), "error", 1000, check_text
 }
 
-/// The part before the last `@` and the part after it, each by its own grammar. That leaves out what
-/// `email_address` reads beyond an address: a display name, as in "John <john@example.com>".
 fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
     check_length(field, value, max)?;
-    let parts = value.rsplit_once('@');
-    let is_address = parts.is_some_and(|(local, domain)| {
-        EmailAddress::is_valid_local_part(local) && EmailAddress::is_valid_domain(domain)
-    });
-    if is_address && parts.is_some_and(|(_, domain)| is_mail_domain(domain)) {
-        return Ok(());
-    }
-    let reason = match EmailAddress::parse_with_options(value, ADDRESS_ONLY) {
-        Err(error) => error.to_string().trim_end_matches('.').to_owned(),
-        Ok(_) if is_address => {
-            "A domain has letters, digits and hyphens, or is an IP address in brackets".to_owned()
-        }
-        Ok(_) => "An address has no display name".to_owned(),
-    };
-    let value = shorten(value);
-    Err(InvalidValue::new(
-        field,
-        Violation::NotAnAddress { value, reason },
-    ))
+    address::check(value).map_err(|reason| {
+        let (value, reason) = (shorten(value), reason.to_owned());
+        InvalidValue::new(field, Violation::NotAnAddress { value, reason })
+    })
 }
-
-/// `email_address` reads a domain as RFC 5322 writes it, with any of `!#$%&'*+/=?^_{|}~` and any text
-/// in brackets; mail goes to the domains of RFC 5321, section 4.1.2.
-fn is_mail_domain(domain: &str) -> bool {
-    match domain.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-        Some(literal) => match literal.strip_prefix("IPv6:") {
-            Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
-            None => literal.parse::<Ipv4Addr>().is_ok(),
-        },
-        None => domain
-            .chars()
-            .all(|it| it.is_alphanumeric() || it == '-' || it == '.'),
-    }
-}
-
-/// For the reason of a refusal only.
-const ADDRESS_ONLY: Options = Options {
-    minimum_sub_domains: 0,
-    allow_domain_literal: true,
-    allow_display_text: false,
-};
 
 /// The backend's own number of an application: 1 to 2⁵³ − 1, so that every JSON reader can hold it.
 ///

@@ -24,7 +24,7 @@ pub enum RetryScheduleError {
     #[error("a retry schedule has 1 to {MOST} delays, but this has {0}")]
     Count(usize),
     /// The delay in this place, from 1, is negative or too long.
-    #[error("the delays of a retry schedule are 0 s to 30 days, but the one in place {place} is {} s", .delay.as_seconds_f64())]
+    #[error("the delays of a retry schedule are 0 s to 30 days, but the one in place {place} is {} s", seconds(.delay))]
     OutOfRange {
         /// Which one, from 1.
         place: usize,
@@ -34,9 +34,19 @@ pub enum RetryScheduleError {
     /// The first attempt would have to wait so long.
     #[error(
         "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this begins \
-         with {} s", .0.as_seconds_f64()
+         with {} s", seconds(.0)
     )]
     FirstWaits(TimeDelta),
+}
+
+/// What a person reads of a delay, which may be negative.
+fn seconds(delay: &TimeDelta) -> f64 {
+    let seconds = delay.abs().to_std().unwrap_or_default().as_secs_f64();
+    if *delay < TimeDelta::zero() {
+        -seconds
+    } else {
+        seconds
+    }
 }
 
 impl RetrySchedule {

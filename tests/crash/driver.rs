@@ -16,7 +16,7 @@ use crate::verify;
 use crate::writer;
 
 /// How long a writer may be silent. Only a failing test waits so long.
-const SILENCE: Duration = Duration::from_mins(2);
+const SILENCE: Duration = Duration::from_secs(2 * 60);
 
 /// What is killed.
 #[derive(Clone, Copy, PartialEq)]

@@ -20,7 +20,7 @@ use crate::writer::{TOGETHER, institution};
 const SAMPLES: usize = 50;
 
 /// How long the feed may stay behind what is there.
-const BEHIND: Duration = Duration::from_mins(1);
+const BEHIND: Duration = Duration::from_secs(60);
 
 /// Registers the webhook that every event is for.
 pub async fn register(url: &str) {

@@ -30,7 +30,10 @@ async fn saying(bytes: &[u8], then: Then) -> Receiver {
             let _ = connection.write_all(&bytes).await;
             match then {
                 Then::Closes => {}
-                Then::Resets => connection.set_zero_linger().unwrap(),
+                Then::Resets => {
+                    #[allow(deprecated, reason = "its successor is not in tokio's lowest version")]
+                    connection.set_linger(Some(Duration::ZERO)).unwrap();
+                }
                 Then::Waits => closed(&mut connection).await,
             }
         }

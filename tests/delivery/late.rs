@@ -17,7 +17,7 @@ use crate::stage::{Came, Scripted, Stage, status};
 /// Longer than a claim may take: half of the margin.
 const TOO_LONG: Duration = Duration::from_millis(2600);
 
-const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// One that works on a store whose claims fare by this script, and by its clock.
 fn over(

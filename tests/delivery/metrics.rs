@@ -113,7 +113,7 @@ fn each_outcome_counts_once_and_what_follows_from_it() {
     let [sample] = recorded.samples(telemetry::LATENCY_SECONDS)[..] else {
         panic!("one has arrived")
     };
-    let latency = latency.as_seconds_f64();
+    let latency = latency.to_std().unwrap().as_secs_f64();
     assert!((1.0..1.3).contains(&sample), "{sample} s");
     assert!((sample - latency).abs() < 0.002, "{sample} s, {latency} s");
     // What is kept for the server that is gone waits for nobody.

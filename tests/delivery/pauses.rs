@@ -34,7 +34,7 @@ async fn sent_to(
         schedule: RetrySchedule::new(vec![TimeDelta::zero(), second, TimeDelta::hours(1)]).unwrap(),
         ..DispatcherOptions::default()
     });
-    tokio::time::sleep(Duration::from_mins(5)).await;
+    tokio::time::sleep(Duration::from_secs(5 * 60)).await;
     running.kill().await;
     stage.came()
 }

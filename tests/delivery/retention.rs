@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::stage::{Stage, status};
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A store in memory that notes what it is asked to forget: how much at most, and how much it was.
 #[derive(Clone)]

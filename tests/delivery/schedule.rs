@@ -155,7 +155,7 @@ async fn whoever_is_overloaded_is_left_alone_as_a_whole_and_nobody_else() {
         tokio::time::sleep(std::time::Duration::from_secs(50)).await;
         assert_eq!(stage.came_to("/busy").len(), 1, "{code}");
         assert_eq!(stage.came_to("/other").len(), 20, "{code}");
-        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         assert_eq!(stage.came_to("/busy").len(), 22, "{code}");
         assert_eq!(running.stop().await.delivered, 41);
     }
@@ -190,7 +190,7 @@ async fn whoever_has_failed_everything_for_five_days_is_disabled() {
     for day in 0..6 {
         assert_eq!(stage.disabled(webhook).await, None, "day {day}");
         stage.submit().await;
-        tokio::time::sleep(std::time::Duration::from_hours(23)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(23 * 3600)).await;
     }
     assert_eq!(stage.disabled(webhook).await, Some(DisabledReason::Failing));
     let _ = running.stop().await;
@@ -203,7 +203,7 @@ async fn one_success_in_five_days_is_enough_to_stay() {
     let running = stage.start(DispatcherOptions::default());
     for _ in 0..12 {
         stage.submit().await;
-        tokio::time::sleep(std::time::Duration::from_hours(24)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
     }
     assert_eq!(stage.disabled(webhook).await, None);
     assert!(running.stop().await.delivered >= 2);

@@ -26,7 +26,7 @@ use receiver::{Arrival, Receiver};
 const KILLS: u32 = 12;
 
 /// How long what is left may take: the leases of the last that was killed, and a busy machine.
-const REST: Duration = Duration::from_mins(2);
+const REST: Duration = Duration::from_secs(2 * 60);
 
 /// A process of `certlife deliver`.
 struct Dispatcher(Child);

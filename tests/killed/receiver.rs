@@ -11,7 +11,7 @@ use certificate_lifecycle::webhook::{Secret, Verifier};
 use uuid::Uuid;
 
 /// How long a request may be held, and be waited for. Only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The path of a webhook and an event that was sent there.
 pub type Arrival = (String, Uuid);

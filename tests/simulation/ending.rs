@@ -33,7 +33,7 @@ impl Actors {
         }
         let (dispatcher, _) = self.dispatcher(TimeDelta::zero());
         let done = dispatcher.run_until_idle(std::future::pending());
-        let done = tokio::time::timeout(Duration::from_hours(1), done).await;
+        let done = tokio::time::timeout(Duration::from_secs(3600), done).await;
         check(done.is_ok_and(|it| it.is_ok()), || {
             "something is pending for ever".to_owned()
         });

@@ -50,6 +50,10 @@ fn listen() {
 
 fn text_of(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map(ToString::to_string);
+    #[allow(
+        clippy::incompatible_msrv,
+        reason = "only tests use it, and 1.95 runs them"
+    )]
     let text = panic.payload_as_str().unwrap_or("(no text)");
     format!("{}: {text}", place.unwrap_or_default())
 }

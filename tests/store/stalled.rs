@@ -46,7 +46,7 @@ pub async fn only_work_that_is_stuck_is_stalled<H: Harness>() {
         (60 * 60, minutes(60), -1),
         (60 * 60 + 1, minutes(60), 0),
         (60 * 60, minutes(0), 30 * 60),
-        (60 * 60, TimeDelta::MAX, -1),
+        (60 * 60, TimeDelta::milliseconds(i64::MAX), -1),
     ] {
         world.clock.set(now);
         let (mut found, mut after) = (Vec::new(), None);

@@ -272,7 +272,7 @@ pub fn refusal(answer: Result<Receipt, ExecuteError>) -> Refusal {
 
 /// How long an event may take to appear in the feed: it waits for transactions that are under way, such
 /// as those of other tests on the same server.
-const FEED: Duration = Duration::from_mins(1);
+const FEED: Duration = Duration::from_secs(60);
 
 /// The whole feed, read in pages as soon as it has so many events.
 pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<Recorded> {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start: it recovers from a crash, on a busy machine.
-const START: Duration = Duration::from_mins(2);
+const START: Duration = Duration::from_secs(2 * 60);
 
 /// A server that listens on a Unix socket in its own folder. Dropped, it is stopped and deleted; and so
 /// it is however the test process ends, by the watchdog.

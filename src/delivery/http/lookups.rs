@@ -108,7 +108,8 @@ impl Lookups {
             resolver.resolve(&ending.host).await
         });
         let lookup = async move {
-            let looked = looking.await.map_err(io::Error::other).flatten();
+            let looked = looking.await.map_err(io::Error::other);
+            let looked = looked.and_then(std::convert::identity);
             looked.map(Arc::from).map_err(Arc::new)
         };
         lookup.boxed().shared()

@@ -38,7 +38,7 @@ pub struct MemoryStore {
 }
 
 /// Nobody else can commit, so whoever waits is woken; this is only how often they look nevertheless.
-const POLL: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Tables {

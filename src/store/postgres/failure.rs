@@ -169,9 +169,15 @@ fn is_misconfigured(error: &Error) -> bool {
             // Class 28: the role, its password, pg_hba.conf.
             missing.contains(state) || state.code().starts_with("28")
         }
-        // The driver tells it in words only, such as "invalid configuration: password missing".
-        None => error.to_string() == "invalid configuration",
+        // The driver has no code for these. What happens on the way to a server has an I/O error below it.
+        // A setting has only words: a missing password, a host without its port, a server without TLS.
+        None => std::error::Error::source(error).is_some_and(|it| !has_io(it)),
     }
+}
+
+/// Whether an I/O error is among an error and those that led to it.
+fn has_io(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<std::io::Error>() || error.source().is_some_and(has_io)
 }
 
 fn unknown(error: Error) -> StoreError {

@@ -58,7 +58,7 @@ const READER: &str = "SET default_transaction_read_only = on";
 
 /// How long to wait for one of the store's own connections that others use: that is work under way, and no
 /// server that cannot be reached.
-const BUSY: Duration = Duration::from_mins(2);
+const BUSY: Duration = Duration::from_secs(120);
 
 /// Where to connect to, and how.
 #[derive(Clone)]
@@ -135,8 +135,13 @@ impl Target {
         home: &Arc<Home>,
         options: &PostgresOptions,
     ) -> Result<Pool, StoreError> {
+        #[allow(
+            clippy::needless_update,
+            reason = "a later version may have more fields"
+        )]
         let manager_config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
+            ..ManagerConfig::default()
         };
         let (config, home) = (self.config.clone(), Arc::clone(home));
         let manager = match self.tls.clone() {

@@ -24,7 +24,7 @@ const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64;
 const LOCK: i64 = 0x6365_7274_6c69_6665;
 
 /// How long to wait for somebody else's migration.
-const OTHERS: Duration = Duration::from_mins(1);
+const OTHERS: Duration = Duration::from_secs(60);
 
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;

@@ -175,7 +175,7 @@ fn connect(
     let connection = Connection::open_with_flags(name, flags).map_err(not_opened)?;
     // SQLite opens for reading what it may not write, and would say so at the first command.
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE)
-        && connection.is_readonly("main").map_err(not_opened)?
+        && connection.is_readonly(MAIN_DB).map_err(not_opened)?
     {
         return Err(StoreError::Unavailable {
             reason: format!(

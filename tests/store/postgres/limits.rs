@@ -16,7 +16,7 @@ const LINE: usize = 20_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn options_beyond_the_limits_are_taken_for_the_nearest() {
-    let day = Duration::from_hours(24);
+    let day = Duration::from_secs(24 * 3600);
     for (count, time) in [
         (0, Duration::ZERO),
         (1, day * 30),
@@ -32,7 +32,7 @@ async fn options_beyond_the_limits_are_taken_for_the_nearest() {
         };
         let engine = engine(schema.url(), options).await;
         let answer = engine.execute(upload(0));
-        let answer = tokio::time::timeout(Duration::from_mins(1), answer).await;
+        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
         let _ = answer.expect("there must be an answer").unwrap();
         check(&engine).await;
     }
@@ -101,8 +101,8 @@ async fn a_hundred(engine: &Engine<PostgresStore>, first: u64) -> Duration {
 async fn nobody_goes_along_a_line_that_waits_for_another_application() {
     let schema = Postgres::fresh().await;
     let options = PostgresOptions {
-        lock_timeout: Duration::from_mins(1),
-        answer_timeout: Duration::from_mins(1),
+        lock_timeout: Duration::from_secs(60),
+        answer_timeout: Duration::from_secs(60),
         ..impatient()
     };
     let engine = engine(schema.url(), options).await;

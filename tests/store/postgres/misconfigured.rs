@@ -1,5 +1,7 @@
 //! What somebody has to put right is said to be so, and what it is; it is nothing to try again.
 
+use std::io::{Read, Write};
+
 use certificate_lifecycle::store::{ExecuteError, PostgresStore, StoreError};
 
 use super::{Harness, Postgres, edit, engine};
@@ -61,6 +63,42 @@ async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
     let message = problem(&url).await;
     let words = "cannot set up the tables in PostgreSQL: ERROR: permission denied for schema";
     assert!(message.contains(words), "{message}");
+}
+
+/// A server that answers the first message of each connection so, and then hangs up.
+fn answering(bytes: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 1024]);
+            let _ = connection.write_all(bytes);
+        }
+    });
+    format!("postgres://tests@127.0.0.1:{port}/postgres")
+}
+
+/// The driver has no code for these, and its words change with its versions.
+#[tokio::test]
+async fn what_the_url_lacks_for_this_server_is_told() {
+    let message = problem("postgres://tests@one/postgres?port=1,2,3").await;
+    assert!(message.contains("ports"), "{message}");
+    // AuthenticationCleartextPassword, and no password in the URL.
+    let message = problem(&answering(b"R\0\0\0\x08\0\0\0\x03")).await;
+    assert!(message.contains("password"), "{message}");
+    // The answer to SSLRequest: no TLS here.
+    let message = problem(&format!("{}?sslmode=require", answering(b"N"))).await;
+    assert!(message.contains("TLS"), "{message}");
+}
+
+/// What breaks on the way may work the next time.
+#[tokio::test]
+async fn a_server_that_hangs_up_is_unavailable() {
+    for bytes in [b"".as_slice(), b"R"] {
+        let error = PostgresStore::connect(&answering(bytes)).await.unwrap_err();
+        assert_eq!(error.code(), "unavailable", "{error}");
+    }
 }
 
 /// The schema's URL for a role of this name that is granted this much of it.

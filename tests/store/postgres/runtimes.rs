@@ -52,7 +52,7 @@ fn a_runtime_that_ends_takes_nothing_with_it() {
     // Then everybody else goes on, with that application and with others
     for number in [0, 1] {
         let answer = engine.execute(act(number, Action::Approve));
-        let limit = Duration::from_mins(1);
+        let limit = Duration::from_secs(60);
         let answer = home.block_on(async { tokio::time::timeout(limit, answer).await });
         match answer.expect("there must be an answer") {
             Ok(_) => {}
@@ -96,7 +96,7 @@ fn a_store_whose_runtime_ends_moves_to_the_next() {
     next.block_on(transaction.rollback()).unwrap();
     // And the store goes on where it is asked next
     let answer = engine.execute(act(1, Action::Approve));
-    let limit = Duration::from_mins(1);
+    let limit = Duration::from_secs(60);
     let answer = next.block_on(async { tokio::time::timeout(limit, answer).await });
     let _ = answer.expect("there must be an answer").unwrap();
     let loaded = next.block_on(engine.load(&ours(), id(1))).unwrap();

@@ -20,7 +20,7 @@ use crate::world::{act, check, id, key, ours, submit, upload};
 const MARKED: &str = "the-marked-one";
 
 /// Longer than anything here may take. Only a failing test waits so long.
-const FOREVER: Duration = Duration::from_mins(1);
+const FOREVER: Duration = Duration::from_secs(60);
 
 /// A schema behind a wire, a command sent over it, and an engine before the wire and one beside it.
 async fn over_a_wire() -> (Proxy, Engine<PostgresStore>, Engine<PostgresStore>) {

@@ -184,7 +184,7 @@ async fn every_option_may_be_nothing_or_as_large_as_can_be() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_who_lets_go_in_time_is_waited_for() {
     let file = no_file().await;
-    let engine = impatient(&file.path(), Duration::from_mins(1));
+    let engine = impatient(&file.path(), Duration::from_secs(60));
     let _ = engine.execute(submit(0)).await.unwrap();
     let other = Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

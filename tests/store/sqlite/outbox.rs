@@ -446,7 +446,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     // Given a store that looks for others' events once an hour
     let file = no_file().await;
     let options = SqliteOptions {
-        poll: Duration::from_hours(1),
+        poll: Duration::from_secs(3600),
         ..SqliteOptions::default()
     };
     let store = SqliteStore::open_with(file.path(), options).unwrap();
