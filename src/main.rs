@@ -11,6 +11,14 @@
     clippy::print_stderr
 )]
 
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        irrefutable_let_patterns,
+        reason = "what only the commands and stores use that `cli-core` leaves out"
+    )
+)]
 mod cli;
 
 use std::process::ExitCode;

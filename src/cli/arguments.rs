@@ -1,9 +1,6 @@
 //! Arguments that several commands take.
 
-use std::net::IpAddr;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use ipnet::IpNet;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -70,11 +67,4 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
     TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
-}
-
-/// Reads a network, or one address.
-pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse::<IpNet>().ok();
-    let network = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
 }

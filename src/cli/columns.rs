@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::arguments::hyphenated;
+use super::harmless::harmless;
 use super::records::Record;
 use super::refusal::Refusal;
-use super::table::harmless;
 use certificate_lifecycle::json::{Scalar, excerpt};
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, FieldError,

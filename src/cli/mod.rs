@@ -5,36 +5,57 @@ mod arguments;
 mod columns;
 mod command_line;
 mod completions;
+#[cfg(feature = "cli")]
 mod deliver;
+#[cfg(feature = "cli")]
 mod deliveries;
+#[cfg(feature = "cli")]
 mod delivery;
 mod diagram;
+#[cfg(feature = "cli")]
 mod events;
+mod harmless;
+#[cfg(feature = "cli")]
 mod history;
 mod import;
 mod input;
+#[cfg(feature = "cli")]
 mod list;
+#[cfg(feature = "cli")]
 mod listen;
+#[cfg(feature = "cli")]
 mod metrics;
+#[cfg(feature = "cli")]
 mod open_files;
+#[cfg(feature = "cli")]
 mod outage;
 mod output;
 mod pipeline;
+#[cfg(feature = "cli")]
 mod received;
 mod records;
+#[cfg(feature = "cli")]
 mod redeliver;
 mod refusal;
 mod report;
 mod schema;
+#[cfg(feature = "cli")]
 mod secret;
+#[cfg(feature = "cli")]
 mod sending;
+#[cfg(feature = "cli")]
 mod show;
+#[cfg(feature = "cli")]
 mod stalled;
+#[cfg(feature = "cli")]
 mod stats;
 mod store;
+#[cfg(feature = "cli")]
 mod table;
 mod validate;
+#[cfg(feature = "cli")]
 mod verify;
+#[cfg(feature = "cli")]
 mod webhook;
 
 use std::io::{self, Write};
@@ -76,18 +97,30 @@ struct Cli {
 enum Command {
     Apply(apply::Args),
     Import(import::Args),
+    #[cfg(feature = "cli")]
     Show(show::Args),
+    #[cfg(feature = "cli")]
     History(history::Args),
+    #[cfg(feature = "cli")]
     List(list::Args),
+    #[cfg(feature = "cli")]
     Stats(stats::Args),
+    #[cfg(feature = "cli")]
     Events(events::Args),
+    #[cfg(feature = "cli")]
     Stalled(stalled::Args),
+    #[cfg(feature = "cli")]
     Webhook(webhook::Args),
+    #[cfg(feature = "cli")]
     Deliver(deliver::Args),
+    #[cfg(feature = "cli")]
     Deliveries(deliveries::Args),
+    #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     Validate(validate::Args),
+    #[cfg(feature = "cli")]
     Verify(verify::Args),
+    #[cfg(feature = "cli")]
     Listen(listen::Args),
     Diagram(diagram::Args),
     Schema(schema::Args),
@@ -102,18 +135,30 @@ pub(super) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Apply(args) => apply::run(args),
         Command::Import(args) => import::run(args),
+        #[cfg(feature = "cli")]
         Command::Show(args) => show::run(&args),
+        #[cfg(feature = "cli")]
         Command::History(args) => history::run(&args),
+        #[cfg(feature = "cli")]
         Command::List(args) => list::run(&args),
+        #[cfg(feature = "cli")]
         Command::Stats(args) => stats::run(&args),
+        #[cfg(feature = "cli")]
         Command::Events(args) => events::run(&args),
+        #[cfg(feature = "cli")]
         Command::Stalled(args) => stalled::run(&args),
+        #[cfg(feature = "cli")]
         Command::Webhook(args) => webhook::run(&args),
+        #[cfg(feature = "cli")]
         Command::Deliver(args) => deliver::run(&args),
+        #[cfg(feature = "cli")]
         Command::Deliveries(args) => deliveries::run(&args),
+        #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
         Command::Validate(args) => validate::run(&args),
+        #[cfg(feature = "cli")]
         Command::Verify(args) => verify::run(&args),
+        #[cfg(feature = "cli")]
         Command::Listen(args) => listen::run(&args),
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,12 +1,13 @@
 //! How requests are sent: what `deliver` and `webhook test` have in common.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::arguments::{duration, network};
+use super::arguments::duration;
 use super::{Failure, open_files};
 use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError};
 
@@ -78,4 +79,11 @@ impl Args {
             _ => Failure::Argument(error.to_string()),
         })
     }
+}
+
+/// Reads a network, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse::<IpNet>().ok();
+    let network = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
 }

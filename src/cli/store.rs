@@ -14,9 +14,10 @@ use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, DeliveryFilter,
     DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange, InstitutionId, ListQuery,
-    MemoryStore, Outbox, Page, PostgresStore, Receipt, Recorded, Settlement, SqliteStore, Store,
-    StoreError, Wake, Webhook,
+    MemoryStore, Outbox, Page, Receipt, Recorded, Settlement, Store, StoreError, Wake, Webhook,
 };
+#[cfg(feature = "cli")]
+use certificate_lifecycle::store::{PostgresStore, SqliteStore};
 
 const MEMORY: &str = "memory:";
 const SQLITE: &str = "sqlite:";
@@ -66,6 +67,7 @@ impl Args {
     }
 
     /// The engine for commands that only read, also a file that they may not write.
+    #[cfg(feature = "cli")]
     pub(super) async fn open_to_read(&self) -> Result<Engine<AnyStore>, Failure> {
         match self.existing()? {
             Place::Sqlite(path) if !may_write(&path) => {
@@ -97,8 +99,17 @@ impl Args {
     async fn engine(&self, place: Place) -> Result<Engine<AnyStore>, Failure> {
         let store = match place {
             Place::Memory => AnyStore::Memory(MemoryStore::new()),
+            #[cfg(feature = "cli")]
             Place::Sqlite(path) => AnyStore::Sqlite(SqliteStore::open(path)?),
+            #[cfg(feature = "cli")]
             Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
+            #[cfg(not(feature = "cli"))]
+            Place::Sqlite(_) | Place::Postgres(_) => {
+                return Err(Failure::Address(format!(
+                    "this certlife was built without databases (--features cli-core): give --store \
+                     {MEMORY}, or build it with --features cli"
+                )));
+            }
         };
         Ok(Engine::new(store))
     }
@@ -188,7 +199,9 @@ fn found(address: &str) -> String {
 #[derive(Debug, Clone)]
 pub(super) enum AnyStore {
     Memory(MemoryStore),
+    #[cfg(feature = "cli")]
     Sqlite(SqliteStore),
+    #[cfg(feature = "cli")]
     Postgres(PostgresStore),
 }
 
@@ -207,7 +220,9 @@ macro_rules! ask {
     ($store:expr, $it:ident => $answer:expr) => {
         match $store {
             AnyStore::Memory($it) => $answer,
+            #[cfg(feature = "cli")]
             AnyStore::Sqlite($it) => $answer,
+            #[cfg(feature = "cli")]
             AnyStore::Postgres($it) => $answer,
         }
     };

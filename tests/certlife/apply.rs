@@ -1,5 +1,7 @@
 //! `certlife apply`.
 
+use certificate_lifecycle::EventKind;
+
 use crate::{file, golden, run};
 
 const UUID: &str = "9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
@@ -15,7 +17,20 @@ fn act(command: &str, at: &str) -> String {
 }
 
 #[test]
-fn the_readmes_example_gives_its_events_and_refusals() {
+fn the_readmes_first_example_is_accepted_and_has_every_kind_of_event() {
+    let run = run(
+        &["apply", "--store", "memory:", &file("docs/examples/lives.jsonl")],
+        "",
+    );
+    assert_eq!((run.code, &*run.stderr), (0, ""));
+    for kind in EventKind::ALL {
+        assert!(run.stdout.contains(kind.name()), "{kind:?}");
+    }
+    golden!(run.stdout, "golden/lives.stdout");
+}
+
+#[test]
+fn the_readmes_second_example_gives_its_events_and_refusals() {
     let run = run(&["apply", &file("docs/examples/commands.jsonl")], "");
     golden!(run.stdout, "golden/example.stdout");
     golden!(run.stderr, "golden/example.stderr");

@@ -9,9 +9,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::show_secret;
-use crate::cli::arguments::{hyphenated, network};
+use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
+use crate::cli::sending::network;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::delivery::target;

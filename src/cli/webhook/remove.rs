@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::{Which, unknown};
-use crate::cli::table::harmless;
+use crate::cli::harmless::harmless;
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::store::{Outbox, Webhook};
 
