@@ -260,7 +260,8 @@ fn serde_goes_through_the_constructors() {
     assert!(serde_json::from_str::<ApplicationId>("0").is_err());
     for (json, found) in [
         ("-1", "integer `-1`"),
-        ("42.0", "floating point `42.0`"),
+        // How it writes the number depends on the version of serde.
+        ("42.0", "floating point `42"),
         ("\"42\"", "string \"42\""),
     ] {
         let said = refusal(serde_json::from_str::<ApplicationId>(json).map(drop));
