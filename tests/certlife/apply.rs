@@ -19,10 +19,15 @@ fn act(command: &str, at: &str) -> String {
 #[test]
 fn the_readmes_first_example_is_accepted_and_has_every_kind_of_event() {
     let run = run(
-        &["apply", "--store", "memory:", &file("docs/examples/lives.jsonl")],
+        &[
+            "apply",
+            "--store",
+            "memory:",
+            &file("docs/examples/lives.jsonl"),
+        ],
         "",
     );
-    assert_eq!((run.code, &*run.stderr), (0, ""));
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     for kind in EventKind::ALL {
         assert!(run.stdout.contains(kind.name()), "{kind:?}");
     }

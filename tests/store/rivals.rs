@@ -21,7 +21,7 @@ const HANDLES: usize = 4;
 const APPLICATIONS: u64 = 300;
 
 /// How long all of it may take: a database looks for circles only after a second, and each would be one.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_secs(60);
 
 type Answers = Vec<Result<Receipt, ExecuteError>>;
 

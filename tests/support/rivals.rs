@@ -80,7 +80,6 @@ impl Work {
 
     fn command(self, process: u64, application: u64, round: u64, random: &mut Random) -> String {
         match self {
-            Self::Transitions => transition(application, random.below(4)),
             Self::Creations => submission(
                 application,
                 &format!(r#","institution":"institution-{process}""#),
@@ -88,7 +87,7 @@ impl Work {
             Self::Keys => submission((process + 1) << 32 | application, &key(application)),
             Self::Repetitions => submission(application, &key(application)),
             Self::Mixed if round == 0 => submission(application, ""),
-            Self::Mixed => transition(application, random.below(4)),
+            Self::Transitions | Self::Mixed => transition(application, random.below(4)),
             Self::Atomic => format!(
                 "Diploma,a@example.com,{},{}\n",
                 application + 1,

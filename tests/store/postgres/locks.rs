@@ -213,7 +213,7 @@ async fn keys_are_locked_in_their_order_after_all_applications() {
         // Given keys in another order than that of the applications, which are in that of the numbers
         let other = |it: u64| COMMANDS - 1 - it;
         let create = |it: u64| submit(it).with_key(key_of(other(it)));
-        let look = async |observer: &mut Client| {
+        let watch = async |observer: &mut Client| {
             assert!(!is_free(observer, &insert_key(0)).await);
             assert!(!is_free(observer, &insert_key(MIDDLE - 1)).await);
             assert!(is_free(observer, &insert_key(MIDDLE + 1)).await);
@@ -221,7 +221,7 @@ async fn keys_are_locked_in_their_order_after_all_applications() {
         };
         let lock = insert_key(MIDDLE);
         let created = (0..COMMANDS).map(create).collect();
-        held_up_by(&schema, &engine, &lock, created, false, look).await;
+        held_up_by(&schema, &engine, &lock, created, false, watch).await;
         // Then those of transitions
         edit(
             &schema,
@@ -232,7 +232,7 @@ async fn keys_are_locked_in_their_order_after_all_applications() {
             .map(|it| act(it, Action::BeginProcessing).with_key(key_of(other(it))))
             .collect();
         held_up_by(&schema, &engine, &lock, moved, false, async |observer| {
-            look(observer).await;
+            watch(observer).await;
             assert_eq!(free_applications(observer).await, NOTHING);
         })
         .await;
@@ -245,7 +245,7 @@ async fn keys_are_locked_in_their_order_after_all_applications() {
         let refused = (0..COMMANDS)
             .map(|it| act(it, Action::BeginProcessing).with_key(key_of(other(it))))
             .collect();
-        held_up_by(&schema, &engine, &lock, refused, false, look).await;
+        held_up_by(&schema, &engine, &lock, refused, false, watch).await;
     }
 }
 
