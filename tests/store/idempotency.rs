@@ -447,3 +447,54 @@ pub async fn what_was_refused_all_or_nothing_is_not_remembered<H: Harness>() {
     );
     check(&world.engine).await;
 }
+
+/// Where a key stands twice in an all-or-nothing call, the answers are those of one command after the other.
+pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harness>() {
+    let world = World::<H>::new().await;
+    world.given(submit(0)).await;
+    let before = snapshot(&world.engine).await;
+    let twice = || key("twice");
+    let abandoned = |answer: &Result<Receipt, ExecuteError>, at: usize| {
+        let is_so = matches!(answer, Err(ExecuteError::Abandoned { index }) if *index == at);
+        assert!(is_so, "{answer:?}");
+    };
+    // Given a first command that is refused, the second has no turn
+    let refused = act(0, Action::BeginProcessing).with_key(twice());
+    let calls = vec![refused.clone().expecting(9), refused.clone(), submit(1)];
+    let answers = world.engine.execute_all(calls).await;
+    let refusal = answers[0].as_ref().unwrap_err().refusal();
+    assert!(
+        matches!(refusal, Some(Refusal::Conflict { .. })),
+        "{answers:?}"
+    );
+    abandoned(&answers[1], 0);
+    abandoned(&answers[2], 0);
+    // Given a second command that is another one, it is refused, and a later one that is illegal does not hide it
+    let calls = vec![
+        submit(1).with_key(twice()),
+        submit(2).with_key(twice()),
+        act(0, Action::Retry),
+    ];
+    let answers = world.engine.execute_all(calls).await;
+    abandoned(&answers[0], 1);
+    let refusal = answers[1].as_ref().unwrap_err().refusal();
+    assert!(
+        matches!(refusal, Some(Refusal::IdempotencyMismatch { .. })),
+        "{answers:?}"
+    );
+    assert!(answers[2].as_ref().unwrap_err().refusal().is_some());
+    assert_eq!(snapshot(&world.engine).await, before);
+    // Given the same command, it is carried out once, with the other commands around it
+    let calls = vec![
+        submit(1).with_key(twice()),
+        act(1, Action::BeginProcessing),
+        submit(1).with_key(twice()),
+    ];
+    let answers = world.engine.execute_all(calls).await;
+    let replayed: Vec<_> = answers
+        .iter()
+        .map(|it| it.as_ref().unwrap().replayed)
+        .collect();
+    assert_eq!(replayed, [false, false, true]);
+    assert_eq!(check(&world.engine).await.feed.len(), before.feed.len() + 2);
+}

@@ -89,6 +89,7 @@ macro_rules! conformance {
                     the_same_commands_again_change_nothing,
                     what_was_refused_all_or_nothing_is_not_remembered,
                     a_key_twice_in_one_call_is_carried_out_once,
+                    a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn,
                     one_keyed_command_of_many_callers_is_carried_out_once,
                     one_keyed_creation_of_many_callers_is_carried_out_once,
                     one_key_for_two_commands_at_once_goes_to_one_of_them,

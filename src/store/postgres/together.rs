@@ -59,31 +59,32 @@ pub(super) async fn together(
     let begun = in_time(limit, async { Ok(client.transaction().await?) }).await;
     let transaction = begun.map_err(Failure::without_effect)?;
     let carried_out = carry_out(&transaction, appends, &plan, &statements, limit).await;
-    let mut outcomes = carried_out.map_err(Failure::without_effect)?;
-    let went_through = |it: &Outcome| matches!(it, Outcome::Answered(Ok(_)));
+    let outcomes = carried_out.map_err(Failure::without_effect)?;
+    let went_through = |it: &Option<Outcome>| matches!(it, Some(Outcome::Answered(Ok(_))));
     let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
         in_time(limit, async { Ok(transaction.commit().await?) }).await?;
-        return Ok(outcomes);
+        return Ok(outcomes.into_iter().flatten().collect());
     };
     let undone = in_time(limit, async { Ok(transaction.rollback().await?) }).await;
     undone.map_err(Failure::without_effect)?;
     // Where one is to be tried again, all are, and nobody sees this.
-    for outcome in &mut outcomes {
-        if went_through(outcome) {
-            *outcome = Outcome::Answered(Err(ExecuteError::Abandoned { index }));
-        }
-    }
-    Ok(outcomes)
+    let abandoned = || Outcome::Answered(Err(ExecuteError::Abandoned { index }));
+    let answer = |outcome: Option<Outcome>| match outcome {
+        Some(Outcome::Answered(Ok(_))) | None => abandoned(),
+        Some(outcome) => outcome,
+    };
+    Ok(outcomes.into_iter().map(answer).collect())
 }
 
-/// Everything between the begin of the transaction and its end.
+/// Everything between the begin of the transaction and its end. A command without an outcome had no turn: its key
+/// is that of an earlier one, which did not go through.
 async fn carry_out(
     transaction: &Transaction<'_>,
     appends: &[&Append],
     plan: &Plan,
     statements: &[Prepared],
     limit: Duration,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<Option<Outcome>>, Failure> {
     if plan.must_lock_first {
         lock(transaction, appends, limit).await?;
     }
@@ -98,12 +99,15 @@ async fn carry_out(
     if !plan.is_one_statement() {
         record_keys(transaction, appends, &outcomes, limit).await?;
     }
-    if !plan.repeated.is_empty() {
-        let answers = explained(&**transaction, &of(appends, &plan.repeated), limit).await?;
-        put(&mut outcomes, &plan.repeated, answers)?;
+    let went_through = |at: usize| matches!(outcomes.get(at), Some(Some(Outcome::Answered(Ok(_)))));
+    let repeated = plan.repeated.iter();
+    let repeated = repeated.filter(|(_, first)| went_through(*first));
+    let repeated: Vec<usize> = repeated.map(|(at, _)| *at).collect();
+    if !repeated.is_empty() {
+        let answers = explained(&**transaction, &of(appends, &repeated), limit).await?;
+        put(&mut outcomes, &repeated, answers)?;
     }
-    let outcomes = outcomes.into_iter();
-    Ok(outcomes.map(|it| it.unwrap_or(Outcome::Again)).collect())
+    Ok(outcomes)
 }
 
 /// The commands at these places.
@@ -189,24 +193,24 @@ async fn record_keys(
 struct Plan {
     /// The places of the commands of each statement: of one kind, and no two for one application.
     waves: Vec<Vec<usize>>,
-    /// The places of commands whose key an earlier one of the call has. They are answered from what the earlier
-    /// ones have left.
-    repeated: Vec<usize>,
+    /// The places of commands whose key an earlier one of the call has, and the place of that one. They are
+    /// answered from what the earlier ones have left.
+    repeated: Vec<(usize, usize)>,
     /// Whether an application that exists may be locked after another lock was taken.
     must_lock_first: bool,
 }
 
 impl Plan {
     fn of(appends: &[&Append]) -> Self {
-        let mut keys = HashSet::new();
+        let mut keys = HashMap::new();
         let (mut carried_out, mut repeated) = (Vec::new(), Vec::new());
         for (at, append) in appends.iter().enumerate() {
             let request = &append.request;
             let key = request.idempotency_key.as_ref();
-            if key.is_none_or(|key| keys.insert((&request.institution, key))) {
-                carried_out.push(at);
-            } else {
-                repeated.push(at);
+            let first = key.map(|key| *keys.entry((&request.institution, key)).or_insert(at));
+            match first {
+                Some(first) if first < at => repeated.push((at, first)),
+                _ => carried_out.push(at),
             }
         }
         let waves = waves(appends, &carried_out);
