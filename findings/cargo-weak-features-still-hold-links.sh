@@ -6,7 +6,7 @@
 #
 # What happens: sqlx's feature `migrate` (and `macros`, `json`, `any`) has `sqlx-sqlite?/migrate`. Such a weak feature
 # puts the optional package into the lock file, though it is never built. And a lock file has one package only that
-# links `sqlite3`: so sqlx-sqlite's libsqlite3-sys, which nobody asked for, must be that of rusqlite, and the project
+# links `sqlite3`: so sqlx-sqlite's libsqlite3-sys, which is never built, must be that of rusqlite, and the project
 # does not resolve. `default-features = false` with `postgres` and `derive` alone is free of it.
 #
 # Versions: sqlx 0.9.0, rusqlite 0.39.0 and 0.43.0, cargo 1.95.0. Only resolved, nothing is built.

@@ -4,8 +4,8 @@
 # A good guess: a `oneOf` of objects whose `event` has another `const` each is the common way to write a tagged union,
 # so the generated Rust enum reads each document as its own variant, or fails.
 #
-# What happens: that is so where the variants stand in the `oneOf` themselves. Where they are references, as soon as
-# somebody moves them to `definitions`, typify takes the constant for any JSON value. The enum is untagged then, and the
+# What happens: that is so where the variants stand in the `oneOf` themselves. Where they are references into
+# `definitions`, typify takes the constant for any JSON value. The enum is untagged then, and the
 # first variant whose other fields fit takes the document, without an error. `"type":"string","enum":["…"]`, which
 # allows the same documents, makes a type of its own for each value, and the variants are told apart.
 #

@@ -100,10 +100,10 @@ fn seconds(work: Work, folder: &Path, store: &str, commands: &[String], at_once:
     };
     for output in runs.iter().flat_map(|(_, outputs)| outputs) {
         if !matches!(output.status.code(), Some(0 | 1)) {
-            let told = String::from_utf8_lossy(&output.stderr);
+            let report = String::from_utf8_lossy(&output.stderr);
             println!(
                 "a process gave up: {}",
-                told.lines().last().unwrap_or_default()
+                report.lines().last().unwrap_or_default()
             );
         }
     }

@@ -1,5 +1,5 @@
 //! Eight processes of `certlife` give the same commands in orders of their own, to one store. None waits for
-//! another in a circle, none is told `unavailable`, and what they leave is legal.
+//! another in a circle, no answer is `unavailable`, and the log that they leave is legal.
 //!
 //! `APPLICATIONS` says how many applications there are, and `ROUNDS` how many commands a process gives for each;
 //! `SEED` repeats the orders. The campaign of docs/testing.md has 2,000 and 4.
@@ -48,8 +48,8 @@ fn compete(store: &str, folder: &Path, work: Work) {
     println!("{}: {elapsed:.1?}", work.name());
     for output in &outputs {
         // A command that came too late is refused; the store carries out all others.
-        let told = String::from_utf8_lossy(&output.stderr);
-        let trouble = told.lines().find(|line| {
+        let report = String::from_utf8_lossy(&output.stderr);
+        let trouble = report.lines().find(|line| {
             ["unavailable", "unknown_outcome", "misconfigured", "corrupt"]
                 .iter()
                 .any(|code| line.contains(&format!(r#""error":"{code}""#)))
@@ -57,7 +57,7 @@ fn compete(store: &str, folder: &Path, work: Work) {
         assert_eq!(trouble, None, "{}", work.name());
         assert!(
             matches!(output.status.code(), Some(0 | 1)),
-            "{}: {} {told}",
+            "{}: {} {report}",
             work.name(),
             output.status
         );

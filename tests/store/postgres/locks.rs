@@ -78,7 +78,7 @@ async fn held_up_by<F: AsyncFnOnce(&mut Client)>(
     }
 }
 
-/// The applications among the first that are locked by nobody.
+/// The applications among the first that no transaction has locked.
 async fn free_applications(observer: &mut Client) -> Vec<Uuid> {
     let sql = "SELECT uuid FROM certlife_application WHERE uuid < $1 ORDER BY uuid \
                FOR UPDATE SKIP LOCKED";
@@ -274,7 +274,7 @@ async fn all_or_none_locks_all_applications_before_the_first_key() {
             assert!(is_free(observer, &insert_key(0)).await);
         })
         .await;
-        // Given an identity that somebody else is about to take, in another call
+        // Given an identity that another transaction is about to take
         let again = (0..COMMANDS).rev().flat_map(|it| {
             [
                 upload(200 + it).with_key(key(&format!("more {it}"))),
@@ -289,7 +289,7 @@ async fn all_or_none_locks_all_applications_before_the_first_key() {
             assert!(is_free(observer, &insert_application(200 + MIDDLE + 1)).await);
         })
         .await;
-        // Given a key that somebody else is about to use
+        // Given a key that another transaction is about to use
         let last = (0..COMMANDS).rev().flat_map(|it| {
             [
                 act(it, Action::Fail).with_key(key(&format!("last {it:02}"))),
@@ -344,7 +344,7 @@ async fn a_command_waits_for_others_as_long_as_it_was_told() {
     let schema = Postgres::fresh().await;
     let engine = engine(schema.url(), brief()).await;
     let _ = engine.execute(upload(0)).await.unwrap();
-    // Given somebody who has locked an application, and went to lunch
+    // Given a person's transaction that has locked an application and goes on
     let mut other = client(schema.url()).await;
     let transaction = other.transaction().await.unwrap();
     transaction
