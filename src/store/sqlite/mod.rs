@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file.
 
+mod busy;
 mod cache;
 mod change;
 mod connection;

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
+use super::busy;
 use super::change::Change;
 use super::connection::{commit_failed, open_writer, set_durability, unavailable};
 use super::queue::Queue;
@@ -80,10 +81,13 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let connection = open_writer(path, options)?;
         let (jobs, waiting) = channel();
-        let durability = options.durability;
+        let (durability, patience) = (options.durability, options.busy_timeout);
         let thread = thread::Builder::new()
             .name("certificate-lifecycle-writer".to_owned())
-            .spawn(move || run(&connection, durability, &waiting, &commits))
+            .spawn(move || {
+                busy::wait_in_turns(&connection, patience);
+                run(&connection, durability, &waiting, &commits);
+            })
             .map_err(|error| StoreError::Unavailable {
                 reason: "cannot start the writer's thread".to_owned(),
                 cause: Some(std::sync::Arc::new(error)),
