@@ -79,13 +79,13 @@ impl Writer {
         options: &SqliteOptions,
         commits: watch::Sender<()>,
     ) -> Result<Self, StoreError> {
-        let connection = open_writer(path, options)?;
+        let mut connection = open_writer(path, options)?;
         let (jobs, waiting) = channel();
         let (durability, patience) = (options.durability, options.busy_timeout);
         let thread = thread::Builder::new()
             .name("certificate-lifecycle-writer".to_owned())
             .spawn(move || {
-                busy::wait_in_turns(&connection, patience);
+                busy::wait_in_turns(&mut connection, patience);
                 run(&connection, durability, &waiting, &commits);
             })
             .map_err(|error| StoreError::Unavailable {
