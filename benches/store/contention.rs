@@ -34,16 +34,23 @@ pub fn postgresql(folder: &Path) -> Vec<Row> {
     let runtime = runtime();
     let store = |_: &str| runtime.block_on(server.url_of_new_schema());
     Work::ALL
-        .map(|work| measure("PostgreSQL", work, folder, store))
+        .map(|work| measure("PostgreSQL", work, 1, folder, store))
         .into()
 }
 
-fn measure(database: &str, work: Work, folder: &Path, store: impl Fn(&str) -> String) -> Row {
+/// Each process gives so many commands for every application.
+fn measure(
+    database: &str,
+    work: Work,
+    commands_each: u64,
+    folder: &Path,
+    store: impl Fn(&str) -> String,
+) -> Row {
     let (mut many, mut one) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let mut random = Random::from_seed(round);
         let commands: Vec<String> = (0..PROCESSES)
-            .map(|process| work.commands(process, APPLICATIONS, 1, &mut random))
+            .map(|process| work.commands(process, APPLICATIONS, commands_each, &mut random))
             .collect();
         let name = format!("{}-{round}", work.name().replace(' ', "-"));
         many.push(seconds(
