@@ -5,7 +5,7 @@ use std::time::Duration;
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    ExecuteError, PostgresOptions, PostgresStore, Receipt, Request, StoreError,
+    ExecuteError, Outbox, PostgresOptions, PostgresStore, Receipt, Request, StoreError, Verdict,
 };
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::{edit, engine, somebody_waits_for};
 use crate::harness::{Harness, Postgres};
+use crate::outbox_world::{Post, of_ours, settlement};
 use crate::server::client;
+use crate::support::at;
 use crate::world::{act, id, key, submit, upload};
 
 /// How many commands a statement has; one in the middle has to wait.
@@ -361,4 +363,38 @@ async fn a_command_waits_for_others_as_long_as_it_was_told() {
     );
     transaction.rollback().await.unwrap();
     let _ = engine.execute(act(0, Action::Fail)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_that_may_go_now_are_locked_in_the_order_of_their_numbers() {
+    // Given two applications, of which the first has the later number for its second event
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    for request in [
+        submit(0),
+        submit(1),
+        act(1, Action::BeginProcessing),
+        act(0, Action::BeginProcessing),
+    ] {
+        post.done(request).await;
+    }
+    let first = post.claim(1, 0).await;
+    assert_eq!(first.len(), 2);
+    let mut blocker = client(post.harness.url()).await;
+    let pid = super::pid(&blocker).await;
+    let transaction = blocker.transaction().await.unwrap();
+    let lock = "SELECT FROM certlife_delivery WHERE number = ( \
+                SELECT max(number) FROM certlife_delivery) FOR UPDATE";
+    transaction.batch_execute(lock).await.unwrap();
+    // When both first events are delivered, and the last number is locked
+    let settlements = first.iter().map(|it| settlement(it, Verdict::Delivered));
+    let settlements: Vec<_> = settlements.collect();
+    let store = post.store.clone();
+    let settling = tokio::spawn(async move { store.settle(at(0), settlements, vec![]).await });
+    somebody_waits_for(&post.harness, pid).await;
+    // Then the number before it is locked already
+    let observer = client(post.harness.url()).await;
+    let free = "SELECT number FROM certlife_delivery WHERE state < 2 FOR UPDATE SKIP LOCKED";
+    assert_eq!(observer.query(free, &[]).await.unwrap().len(), 0);
+    transaction.rollback().await.unwrap();
+    assert_eq!(settling.await.unwrap().unwrap(), [true, true]);
 }
