@@ -311,6 +311,21 @@ async fn all_or_none_locks_all_applications_before_the_first_key() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creations_of_several_statements_are_locked_in_the_order_of_their_identities() {
+    let schema = Postgres::fresh().await;
+    let engine = patient(&schema).await;
+    let requests = (0..2_500).rev().map(upload).collect();
+    let lock = insert_application(1_250);
+    held_up_by(&schema, &engine, &lock, requests, true, async |observer| {
+        assert!(!is_free(observer, &insert_application(0)).await);
+        assert!(!is_free(observer, &insert_application(1_249)).await);
+        assert!(is_free(observer, &insert_application(1_251)).await);
+        assert!(is_free(observer, &insert_application(2_499)).await);
+    })
+    .await;
+}
+
 /// Options with which a lock is waited for briefly.
 fn brief() -> PostgresOptions {
     PostgresOptions {
