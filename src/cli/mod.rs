@@ -74,12 +74,19 @@ enum Outcome {
     Refused,
 }
 
+#[cfg(feature = "cli")]
 const EXAMPLE: &str = "Example:
   certlife apply commands.jsonl > events.jsonl
   certlife list --status failed
   certlife events --payload | certlife validate
 
 What each command takes and prints: certlife COMMAND --help, and docs/certlife.md.";
+
+#[cfg(not(feature = "cli"))]
+const EXAMPLE: &str = "Example:
+  certlife apply --store memory: commands.jsonl | certlife validate
+
+This certlife was built without databases and deliveries: the feature cli has them, and more commands.";
 
 /// The lifecycle of certificate applications: apply commands, audit events, draw the rules.
 ///
