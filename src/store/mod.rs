@@ -6,6 +6,8 @@
 
 mod actor;
 pub(crate) mod cells;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod chance;
 mod clock;
 mod contract;
 mod cursor;

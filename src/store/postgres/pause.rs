@@ -1,7 +1,8 @@
 //! How long to wait before something is tried again.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
+
+use crate::store::chance::chance;
 
 /// The most tries that make a pause longer.
 const LONGEST: u32 = 20;
@@ -9,10 +10,8 @@ const LONGEST: u32 = 20;
 /// How long to wait before the next try of something that lost a race or a deadlock: the longer, the more often
 /// it was tried, a millisecond a try on average. Rivals wait for different times, or they would meet again.
 pub(super) fn pause(tries: u32) -> Duration {
-    // The standard library seeds it from the system, and anew each time: that is enough of chance.
-    let random = RandomState::new().build_hasher().finish();
     let most = 2_000 * u64::from(tries.min(LONGEST));
-    Duration::from_micros(random % (most + 1))
+    Duration::from_micros(chance() % (most + 1))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Waiting for other processes that write to the same file.
 
 use std::cell::Cell;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+
+use crate::store::chance::chance;
 
 /// The longest sleep before the lock is asked for again, in microseconds: a few commits.
 const LONGEST: u64 = 1_000;
@@ -34,8 +35,6 @@ fn wait(tries: i32) -> bool {
     if since.elapsed() >= patience {
         return false;
     }
-    // The standard library seeds it from the system, and anew each time: that is enough of chance.
-    let random = RandomState::new().build_hasher().finish();
-    thread::sleep(Duration::from_micros(random % LONGEST));
+    thread::sleep(Duration::from_micros(chance() % LONGEST));
     true
 }
