@@ -38,6 +38,14 @@ fn compete(store: &str, folder: &Path, work: Work) {
         folder,
     };
     rivals.prepare(work, applications);
+    let before = lines(&rivals, &["events", "--json"]).len();
+    for institution in work.institutions(PROCESSES) {
+        let url = "https://example.com/hooks";
+        lines(
+            &rivals,
+            &["webhook", "add", url, "--institution", &institution],
+        );
+    }
     let files: Vec<_> = (0..PROCESSES)
         .map(|process| {
             let commands = work.commands(process, applications, rounds, &mut random);
@@ -63,16 +71,26 @@ fn compete(store: &str, folder: &Path, work: Work) {
         );
     }
     is_legal(&rivals, work, applications);
+    // Each event since the webhooks were registered has its delivery.
+    let events = lines(&rivals, &["events", "--json"]).len() - before;
+    let deliveries = lines(&rivals, &["deliveries", "--json"]);
+    assert_eq!(deliveries.len(), events, "{}", work.name());
+}
+
+/// What `certlife` answers, line by line.
+fn lines(rivals: &Rivals<'_>, arguments: &[&str]) -> Vec<String> {
+    let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
+    let output = rivals.certlife(&arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 /// The log of all events tells a legal story of every application that was to be created.
 fn is_legal(rivals: &Rivals<'_>, work: Work, applications: u64) {
-    let arguments = ["events".to_owned(), "--payload".to_owned()];
-    let events = rivals.certlife(&arguments).output().unwrap();
-    assert!(events.status.success(), "{events:?}");
-    let log = String::from_utf8(events.stdout).unwrap();
-    let created = log.lines().filter(|it| it.contains(".created\"")).count();
-    let log = rivals.write("log", &log);
+    let events = lines(rivals, &["events", "--payload"]);
+    let created = events.iter().filter(|it| it.contains(".created\"")).count();
+    let log = rivals.write("log", &(events.join("\n") + "\n"));
     let validated = Command::new(rivals.certlife)
         .arg("validate")
         .arg(log)

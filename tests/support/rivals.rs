@@ -96,6 +96,16 @@ impl Work {
         }
     }
 
+    /// The institutions whose applications these are.
+    pub fn institutions(self, processes: u64) -> Vec<String> {
+        match self {
+            Self::Creations => (0..processes)
+                .map(|it| format!("institution-{it}"))
+                .collect(),
+            _ => vec!["default".to_owned()],
+        }
+    }
+
     /// The arguments of `certlife` for a file of commands.
     pub fn arguments(self, file: &Path) -> Vec<String> {
         let file = file.to_str().unwrap().to_owned();
