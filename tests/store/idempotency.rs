@@ -458,9 +458,13 @@ pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harnes
         let is_so = matches!(answer, Err(ExecuteError::Abandoned { index }) if *index == at);
         assert!(is_so, "{answer:?}");
     };
-    // Given a first command that is refused, the second has no turn
+    // Given a first command that is refused, the second is carried out in its turn, and a third that comes too late
     let refused = act(0, Action::BeginProcessing).with_key(twice());
-    let calls = vec![refused.clone().expecting(9), refused.clone(), submit(1)];
+    let calls = vec![
+        refused.clone().expecting(9),
+        refused.clone(),
+        act(0, Action::Reject),
+    ];
     let answers = world.engine.execute_all(calls).await;
     let refusal = answers[0].as_ref().unwrap_err().refusal();
     assert!(
@@ -468,7 +472,8 @@ pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harnes
         "{answers:?}"
     );
     abandoned(&answers[1], 0);
-    abandoned(&answers[2], 0);
+    let refusal = answers[2].as_ref().unwrap_err().refusal();
+    assert!(matches!(refusal, Some(Refusal::Illegal(_))), "{answers:?}");
     // Given a second command that is another one, it is refused, and a later one that is illegal does not hide it
     let calls = vec![
         submit(1).with_key(twice()),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::each::{Outcome, each, explained, prepare};
 use super::failure::{Failure, in_time};
-use super::queue::MOST;
+use super::queue::{MOST, Token, tokens};
 use super::statement::{Kind, PLACES, Prepared, Shape};
 use crate::store::{Append, ExecuteError, Receipt, StoreError};
 
@@ -45,39 +45,51 @@ pub(super) async fn together(
             cause: None,
         }));
     }
-    let plan = Plan::of(appends);
+    let outcomes = attempt(client, appends, &Plan::of(appends), limit).await?;
+    if let Some(outcomes) = outcomes.into_iter().collect() {
+        return Ok(outcomes);
+    }
+    // Nothing was carried out. To say of each command what became of it, they are tried one after the other.
+    let outcomes = attempt(client, appends, &Plan::in_turn(appends), limit).await?;
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// One try. A command without an outcome had no turn: its key is that of an earlier one, which did not go through.
+async fn attempt(
+    client: &mut Object,
+    appends: &[&Append],
+    plan: &Plan,
+    limit: Duration,
+) -> Result<Vec<Option<Outcome>>, Failure> {
     let mut statements = Vec::with_capacity(plan.waves.len());
     for wave in &plan.waves {
         let shape = Shape::of(&of(appends, wave));
-        let shape = if plan.is_one_statement() {
-            shape
-        } else {
+        let shape = if plan.records_late {
             shape.without_recording()
+        } else {
+            shape
         };
         statements.push(prepare(client, shape, limit).await?);
     }
     let begun = in_time(limit, async { Ok(client.transaction().await?) }).await;
     let transaction = begun.map_err(Failure::without_effect)?;
-    let carried_out = carry_out(&transaction, appends, &plan, &statements, limit).await;
-    let outcomes = carried_out.map_err(Failure::without_effect)?;
+    let carried_out = carry_out(&transaction, appends, plan, &statements, limit).await;
+    let mut outcomes = carried_out.map_err(Failure::without_effect)?;
     let went_through = |it: &Option<Outcome>| matches!(it, Some(Outcome::Answered(Ok(_))));
     let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
         in_time(limit, async { Ok(transaction.commit().await?) }).await?;
-        return Ok(outcomes.into_iter().flatten().collect());
+        return Ok(outcomes);
     };
     let undone = in_time(limit, async { Ok(transaction.rollback().await?) }).await;
     undone.map_err(Failure::without_effect)?;
     // Where one is to be tried again, all are, and nobody sees this.
-    let abandoned = || Outcome::Answered(Err(ExecuteError::Abandoned { index }));
-    let answer = |outcome: Option<Outcome>| match outcome {
-        Some(Outcome::Answered(Ok(_))) | None => abandoned(),
-        Some(outcome) => outcome,
-    };
-    Ok(outcomes.into_iter().map(answer).collect())
+    for outcome in outcomes.iter_mut().filter(|it| went_through(it)) {
+        *outcome = Some(Outcome::Answered(Err(ExecuteError::Abandoned { index })));
+    }
+    Ok(outcomes)
 }
 
-/// Everything between the begin of the transaction and its end. A command without an outcome had no turn: its key
-/// is that of an earlier one, which did not go through.
+/// Everything between the begin of the transaction and its end.
 async fn carry_out(
     transaction: &Transaction<'_>,
     appends: &[&Append],
@@ -96,7 +108,7 @@ async fn carry_out(
         let answers = each(&**transaction, statement, &commands, &places, limit).await?;
         put(&mut outcomes, wave, answers)?;
     }
-    if !plan.is_one_statement() {
+    if plan.records_late {
         record_keys(transaction, appends, &outcomes, limit).await?;
     }
     let went_through = |at: usize| matches!(outcomes.get(at), Some(Some(Outcome::Answered(Ok(_)))));
@@ -198,6 +210,8 @@ struct Plan {
     repeated: Vec<(usize, usize)>,
     /// Whether an application that exists may be locked after another lock was taken.
     must_lock_first: bool,
+    /// Whether keys are recorded after the last statement, and by none of them.
+    records_late: bool,
 }
 
 impl Plan {
@@ -213,7 +227,25 @@ impl Plan {
                 _ => carried_out.push(at),
             }
         }
-        let waves = waves(appends, &carried_out);
+        let plan = Self::with(appends, &carried_out);
+        let records_late = plan.waves.len() > 1 || !repeated.is_empty();
+        Self {
+            repeated,
+            records_late,
+            ..plan
+        }
+    }
+
+    /// The plan for a call that is refused as a whole, in which a command has the key of an earlier one that did not
+    /// go through: then it has a turn of its own. Keys are recorded by the statements, so their locks are not in
+    /// order; two such calls that meet are repeated.
+    fn in_turn(appends: &[&Append]) -> Self {
+        let all: Vec<usize> = (0..appends.len()).collect();
+        Self::with(appends, &all)
+    }
+
+    fn with(appends: &[&Append], places: &[usize]) -> Self {
+        let waves = waves(appends, places);
         let has_transition = |wave: &Vec<usize>| {
             let first = wave.first().and_then(|at| appends.get(*at));
             first.is_some_and(|it| Kind::of(it) == Kind::Transition)
@@ -221,17 +253,14 @@ impl Plan {
         let must_lock_first = waves.len() > 1 && waves.iter().any(has_transition);
         Self {
             waves,
-            repeated,
+            repeated: Vec::new(),
             must_lock_first,
+            records_late: false,
         }
-    }
-
-    fn is_one_statement(&self) -> bool {
-        self.waves.len() < 2 && self.repeated.is_empty()
     }
 }
 
-/// The commands at these places in groups of one kind, no two for one application, each after those that it must
+/// The commands at these places in groups of one kind and without common tokens, each after those that it must
 /// follow. First come the creations that follow nothing, in the order in which they are to be locked.
 fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
     let mut seen = HashSet::new();
@@ -240,14 +269,17 @@ fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
         let Some(append) = appends.get(*at) else {
             continue;
         };
-        if seen.insert(append.uuid()) && Kind::of(append) == Kind::Creation {
+        let tokens: Vec<Token> = tokens(append).collect();
+        let follows = tokens.iter().any(|token| seen.contains(token));
+        seen.extend(tokens);
+        if !follows && Kind::of(append) == Kind::Creation {
             creations.push((*at, *append));
         } else {
             others.push((*at, *append));
         }
     }
     creations.sort_unstable_by_key(|(_, append)| append.uuid());
-    let mut last: HashMap<Uuid, usize> = HashMap::new();
+    let mut last: HashMap<Token, usize> = HashMap::new();
     let mut waves: Vec<(Kind, Vec<usize>)> = Vec::new();
     // Before these, no wave has room for creations, or for transitions.
     let mut open = [0; 2];
@@ -258,7 +290,9 @@ fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
             Kind::Creation => creations,
             Kind::Transition => transitions,
         };
-        let after = last.get(&append.uuid()).map_or(0, |wave| wave + 1);
+        let tokens: Vec<Token> = tokens(append).collect();
+        let after = tokens.iter().filter_map(|token| last.get(token)).max();
+        let after = after.map_or(0, |wave| wave + 1);
         let mut wave = after.max(*first_open);
         let has_room = |it: &(Kind, Vec<usize>)| it.0 == kind && it.1.len() < MOST;
         while waves.get(wave).is_some_and(|it| !has_room(it)) {
@@ -273,7 +307,9 @@ fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
         if let Some((_, places)) = waves.get_mut(wave) {
             places.push(at);
         }
-        last.insert(append.uuid(), wave);
+        for token in tokens {
+            last.insert(token, wave);
+        }
     }
     waves.into_iter().map(|(_, places)| places).collect()
 }
