@@ -284,7 +284,8 @@ macro_rules! outbox_conformance {
                     who_writes_while_webhooks_come_and_go_is_not_held_up
                 }
                 outbox_walk::{
-                    a_random_walk_is_that_of_the_reference
+                    a_random_walk_is_that_of_the_reference,
+                    a_delivery_that_is_named_twice_is_redelivered_once
                 }
             }
         }

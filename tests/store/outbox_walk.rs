@@ -344,3 +344,28 @@ pub async fn a_random_walk_is_that_of_the_reference<H: Harness<Store: Outbox>>()
         }
     });
 }
+
+/// A random walk found it: what was named twice counted twice, where the delivery goes to a later time.
+pub async fn a_delivery_that_is_named_twice_is_redelivered_once<H: Harness<Store: Outbox>>() {
+    // Given a delivery that is over, and a lease on the one after it
+    let steps = vec![
+        Step::Register(2),
+        Step::Write(0, 1, vec![Action::Approve], false),
+        Step::Claim(vec![2], 1),
+        Step::Settle(vec![(0, Verdict::Delivered, true)], None),
+        Step::Claim(vec![2], 60),
+        // When it is named three times
+        Step::Redeliver(vec![0, 0, 0]),
+        Step::Redeliver(vec![1, 0, 1]),
+    ];
+    // Then the store counts as the reference does
+    walk::<H>(steps.clone()).await;
+    let harness = H::fresh().await;
+    let clock = TestClock::default();
+    let mut side = Side::new(vec![harness.open().await], &clock);
+    let mut answers = Vec::new();
+    for step in &steps {
+        answers.push(side.take(step, 0).await);
+    }
+    assert_eq!(answers[5], Answer::Count(1));
+}

@@ -1,5 +1,6 @@
 //! The memory store as an outbox.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -149,6 +150,8 @@ impl Outbox for MemoryStore {
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
         let mut tables = self.tables();
+        // Each once, whatever was named twice.
+        let deliveries: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
         let redelivered = deliveries
             .into_iter()
             .map(|it| tables.outbox.redeliver(now, it));

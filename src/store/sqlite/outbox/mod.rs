@@ -6,6 +6,8 @@ mod read;
 mod settle;
 mod webhooks;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -148,6 +150,9 @@ impl Outbox for SqliteStore {
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
+        // Each once, whatever was named twice.
+        let distinct: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
+        let deliveries: Vec<DeliveryId> = distinct.into_iter().collect();
         let redelivered = self
             .change(deliveries.len(), move |write| {
                 settle::redeliver(write.connection(), now, &deliveries).map(Ok)
