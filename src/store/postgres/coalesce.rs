@@ -163,7 +163,7 @@ impl Shared {
     }
 
     /// Whether none but other stores' commands can hold what was waited for in vain. They come to an end by
-    /// themselves, however long they take; another program that holds a lock may wait for a person.
+    /// themselves; another program that holds a lock may wait for a person.
     async fn is_held_by_rivals(&self) -> bool {
         let asked = async {
             let client = self.pool.get().await?;

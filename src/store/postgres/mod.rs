@@ -50,9 +50,9 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// How long to wait for a server that is asked for a connection; 5 seconds.
     pub connect_timeout: Duration,
-    /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. Rows that
-    /// commands of other stores keep locked are waited for as long as it takes: sessions with this one's
-    /// `application_name` count as such.
+    /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. For
+    /// rows that commands of other stores keep locked, a command waits up to 200 times as long: sessions with this
+    /// one's `application_name` count as such.
     pub lock_timeout: Duration,
     /// After how long a server that does not answer a statement is given up; 30 seconds. An all-or-nothing
     /// call of many commands takes several statements.
