@@ -133,13 +133,13 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
         .await
         .unwrap();
     let deliveries = store
-        .deliveries(DeliveryFilter::default(), None, 1000)
+        .deliveries(None, DeliveryFilter::default(), None, 1000)
         .await
         .unwrap()
         .deliveries;
     assert_eq!(deliveries.len(), sent);
     for it in deliveries {
-        let attempts = store.attempts(it.id).await.unwrap();
+        let attempts = store.attempts(&it.institution, it.id).await.unwrap();
         assert_eq!(
             attempts[0].status,
             Some(status),

@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
 use super::output::Output;
+use super::webhook::named;
 use super::{Failure, Outcome, block_on, metrics, open_files, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
@@ -187,7 +188,7 @@ async fn deliver(
 /// is left where the run was told to stop before it was idle. How much that is.
 async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
     let (mut all, mut left) = (0, 0);
-    for backlog in store.backlog().await? {
+    for backlog in store.backlog(None).await? {
         all += backlog.pending;
         if !tell_kept(&backlog) {
             left += backlog.pending;
@@ -206,9 +207,10 @@ pub(super) fn tell_kept(backlog: &Backlog) -> bool {
     let is_kept = backlog.pending > 0 && !backlog.is_enabled;
     if is_kept {
         let (id, pending) = (backlog.webhook, backlog.pending);
+        let named = named(&backlog.institution, id);
         say(&format!(
-            "webhook {id} is disabled, and {pending} pending; certlife webhook show {id} tells why, \
-             certlife webhook enable --resume {id} goes on"
+            "webhook {id} is disabled, and {pending} pending; certlife webhook show {named} tells why, \
+             certlife webhook enable --resume {named} goes on"
         ));
     }
     is_kept
@@ -248,7 +250,7 @@ fn spinner() -> ProgressBar {
 /// Shows people what is pending.
 async fn show(store: &AnyStore, bar: &ProgressBar) -> std::convert::Infallible {
     loop {
-        if let Ok(backlog) = store.backlog().await {
+        if let Ok(backlog) = store.backlog(None).await {
             let sum = |of: fn(&Backlog) -> u64| backlog.iter().map(of).sum::<u64>();
             bar.set_message(format!(
                 "{} pending, {} dead",

@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(
         value_name = "ID",
         value_parser = delivery_id,
-        conflicts_with_all = ["status", "webhook", "application", "institution", "since", "until", "limit", "after"]
+        conflicts_with_all = ["status", "webhook", "application", "since", "until", "limit", "after"]
     )]
     ids: Vec<DeliveryId>,
 }
@@ -80,7 +80,7 @@ pub(super) struct Filter {
     #[arg(long, value_name = "UUID", value_parser = hyphenated)]
     pub(super) application: Option<Uuid>,
 
-    /// Only those of this institution; of all, if absent.
+    /// Only those of this institution, also of those that are named; of all, if absent.
     #[arg(long, value_name = "ID")]
     pub(super) institution: Option<InstitutionId>,
 
@@ -109,7 +109,6 @@ pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
 impl Filter {
     pub(super) fn get(&self) -> DeliveryFilter {
         DeliveryFilter {
-            institution: self.institution.clone(),
             webhook: self.webhook,
             application: self.application,
             status: self.status,
@@ -120,7 +119,7 @@ impl Filter {
 
     /// Whether anything is filtered.
     pub(super) fn is_given(&self) -> bool {
-        self.get() != DeliveryFilter::default()
+        self.institution.is_some() || self.get() != DeliveryFilter::default()
     }
 
     /// The webhook that is asked for and is none.
@@ -128,7 +127,8 @@ impl Filter {
         let Some(id) = self.webhook else {
             return Ok(None);
         };
-        Ok(store.webhook(id).await?.is_none().then_some(id))
+        let webhooks = store.webhooks(self.institution.as_ref()).await?;
+        Ok(webhooks.iter().all(|it| it.id != id).then_some(id))
     }
 }
 
@@ -136,17 +136,19 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = args.store.open_to_read().await?;
         let store = engine.store();
+        let institution = args.filter.institution.as_ref();
         if let Some(id) = args.filter.stranger(store).await? {
-            return Ok(webhook::unknown(id));
+            return Ok(webhook::unknown(args.filter.institution.as_ref(), id));
         }
         let mut view = View::new(args.form.json, args.attempts);
         if !args.ids.is_empty() {
-            return view.named(store, &args.ids).await;
+            return view.named(store, institution, &args.ids).await;
         }
         let (mut left, mut after) = (args.limit.unwrap_or(u64::MAX), args.after);
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-            let page = store.deliveries(args.filter.get(), after, limit).await?;
+            let page = store.deliveries(institution, args.filter.get(), after, limit);
+            let page = page.await?;
             after = page.next;
             left = left.saturating_sub(page.deliveries.len() as u64);
             let corrupt = page.corrupt.into_iter().map(|(_, it)| it).collect();
@@ -172,13 +174,23 @@ impl Args {
     }
 }
 
-/// One delivery, or why it cannot be read.
+/// Says that there is no such delivery, of an institution or at all.
+pub(super) fn unknown(institution: Option<&InstitutionId>, id: DeliveryId) -> Outcome {
+    say(&match institution {
+        Some(it) => format!("institution {:?} has no delivery {id}", it.as_str()),
+        None => format!("there is no delivery {id}"),
+    });
+    Outcome::Refused
+}
+
+/// One delivery, of an institution or of any, or why it cannot be read.
 pub(super) async fn find(
     store: &AnyStore,
+    institution: Option<&InstitutionId>,
     id: DeliveryId,
 ) -> Result<Option<Result<Delivery, StoreError>>, Failure> {
     let before = DeliveryId(id.0.saturating_sub(1));
-    let page = store.deliveries(DeliveryFilter::default(), Some(before), 1);
+    let page = store.deliveries(institution, DeliveryFilter::default(), Some(before), 1);
     let page = page.await?;
     let corrupt = page.corrupt.into_iter().find(|(it, _)| *it == id);
     Ok(match corrupt {
@@ -275,7 +287,7 @@ impl View {
         let mut shown = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             let attempts = if self.has_attempts() {
-                store.attempts(delivery.id).await
+                store.attempts(&delivery.institution, delivery.id).await
             } else {
                 Ok(Vec::new())
             };
@@ -291,16 +303,20 @@ impl View {
     }
 
     /// Shows these; what is none is told.
-    async fn named(&mut self, store: &AnyStore, ids: &[DeliveryId]) -> Result<Outcome, Failure> {
+    async fn named(
+        &mut self,
+        store: &AnyStore,
+        institution: Option<&InstitutionId>,
+        ids: &[DeliveryId],
+    ) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::Clean;
         for id in ids {
             let (mut found, mut corrupt) = (Vec::new(), Vec::new());
-            match find(store, *id).await? {
+            match find(store, institution, *id).await? {
                 Some(Ok(delivery)) => found.push(delivery),
                 Some(Err(error)) => corrupt.push(error),
                 None => {
-                    say(&format!("there is no delivery {id}"));
-                    outcome = Outcome::Refused;
+                    outcome = unknown(institution, *id);
                 }
             }
             if self.show_all(store, found, corrupt).await? == Reader::Gone {

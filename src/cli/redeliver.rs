@@ -1,6 +1,6 @@
 //! `certlife redeliver`: what was settled is sent again, and what waits is sent now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::arguments::Form;
 use super::deliver::tell_kept;
-use super::deliveries::{Filter, View, delivery_id, find};
+use super::deliveries::{Filter, View, delivery_id, find, unknown};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::show::time;
@@ -17,7 +17,7 @@ use super::store::AnyStore;
 use super::{Failure, Outcome, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
-    Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox, StoreError,
+    Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox, StoreError,
 };
 
 /// Send again what is dead or delivered, and now what waits for its next attempt.
@@ -53,7 +53,7 @@ pub(super) struct Args {
         value_name = "ID",
         value_parser = delivery_id,
         conflicts_with_all = [
-            "all_dead", "status", "webhook", "application", "institution", "since", "until"
+            "all_dead", "status", "webhook", "application", "since", "until"
         ]
     )]
     ids: Vec<DeliveryId>,
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             args.store.open_existing().await?
         };
         if let Some(id) = args.filter.stranger(engine.store()).await? {
-            return Ok(webhook::unknown(id));
+            return Ok(webhook::unknown(args.filter.institution.as_ref(), id));
         }
         let mut run = Run::new(engine.store(), args);
         let (outcome, reader) = if args.ids.is_empty() {
@@ -113,6 +113,8 @@ struct Run<'a> {
     store: &'a AnyStore,
     /// Where what would be done is only shown.
     view: Option<View>,
+    /// Whose deliveries alone, if not those of all.
+    institution: Option<&'a InstitutionId>,
     json: bool,
     bar: ProgressBar,
     count: u64,
@@ -122,7 +124,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(store: &'a AnyStore, args: &Args) -> Self {
+    fn new(store: &'a AnyStore, args: &'a Args) -> Self {
         let json = args.form.json;
         let view = args.dry_run.then(|| View::new(json, false));
         let bar = match &view {
@@ -136,6 +138,7 @@ impl<'a> Run<'a> {
         Self {
             store,
             view,
+            institution: args.filter.institution.as_ref(),
             json,
             bar,
             count: 0,
@@ -148,7 +151,10 @@ impl<'a> Run<'a> {
     async fn all(&mut self, filter: &DeliveryFilter) -> Result<Reader, Failure> {
         let mut after = None;
         loop {
-            let page = self.store.deliveries(filter.clone(), after, PAGE).await?;
+            let page = self
+                .store
+                .deliveries(self.institution, filter.clone(), after, PAGE);
+            let page = page.await?;
             after = page.next;
             for (_, corrupt) in &page.corrupt {
                 self.tell(corrupt);
@@ -170,11 +176,8 @@ impl<'a> Run<'a> {
         for ids in ids.chunks(PAGE as usize) {
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
-                match find(self.store, *id).await? {
-                    None => {
-                        say(&format!("there is no delivery {id}"));
-                        outcome = Outcome::Refused;
-                    }
+                match find(self.store, self.institution, *id).await? {
+                    None => outcome = unknown(self.institution, *id),
                     Some(Err(corrupt)) => self.tell(&corrupt),
                     Some(Ok(it)) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
                     Some(Ok(it)) if it.is_leased && it.at > now => say(&format!(
@@ -197,10 +200,17 @@ impl<'a> Run<'a> {
             let page: Vec<_> = deliveries.into_iter().map(|it| (it, Vec::new())).collect();
             return view.show(&page);
         }
-        let ids: Vec<_> = deliveries.iter().map(|it| it.id).collect();
         self.webhooks.extend(deliveries.iter().map(|it| it.webhook));
-        if !ids.is_empty() {
-            self.count += self.store.redeliver(SystemClock.now(), ids).await?;
+        let mut by_institution: BTreeMap<InstitutionId, Vec<DeliveryId>> = BTreeMap::new();
+        for it in deliveries {
+            by_institution
+                .entry(it.institution)
+                .or_default()
+                .push(it.id);
+        }
+        for (institution, ids) in by_institution {
+            let redelivered = self.store.redeliver(&institution, SystemClock.now(), ids);
+            self.count += redelivered.await?;
             self.bar.set_position(self.count);
         }
         Ok(Reader::Listening)
@@ -211,7 +221,7 @@ impl<'a> Run<'a> {
         if self.webhooks.is_empty() {
             return Ok(());
         }
-        for backlog in self.store.backlog().await? {
+        for backlog in self.store.backlog(self.institution).await? {
             if self.webhooks.contains(&backlog.webhook) {
                 tell_kept(&backlog);
             }

@@ -12,9 +12,10 @@ use super::Failure;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, DeliveryFilter,
-    DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange, InstitutionId, ListQuery,
-    MemoryStore, Outbox, Page, Receipt, Recorded, Settlement, Store, StoreError, Wake, Webhook,
+    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
+    DeliveryFilter, DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange,
+    InstitutionId, ListQuery, MemoryStore, Outbox, Page, Put, Receipt, Recorded, Settlement, Store,
+    StoreError, Wake, Webhook,
 };
 #[cfg(feature = "cli")]
 use certificate_lifecycle::store::{PostgresStore, SqliteStore};
@@ -281,12 +282,16 @@ impl Outbox for AnyStore {
         ask!(self, it => it.add_webhook(webhook).await)
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
         ask!(self, it => it.put_webhook(webhook).await)
     }
 
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-        ask!(self, it => it.webhook(id).await)
+    async fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<Option<Webhook>, StoreError> {
+        ask!(self, it => it.webhook(institution, id).await)
     }
 
     async fn webhooks(
@@ -296,8 +301,12 @@ impl Outbox for AnyStore {
         ask!(self, it => it.webhooks(institution).await)
     }
 
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        ask!(self, it => it.remove_webhook(id).await)
+    async fn remove_webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<bool, StoreError> {
+        ask!(self, it => it.remove_webhook(institution, id).await)
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
@@ -319,39 +328,57 @@ impl Outbox for AnyStore {
 
     async fn deliveries(
         &self,
+        institution: Option<&InstitutionId>,
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, StoreError> {
-        ask!(self, it => it.deliveries(filter, after, limit).await)
+        ask!(self, it => it.deliveries(institution, filter, after, limit).await)
     }
 
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
-        ask!(self, it => it.attempts(delivery).await)
+    async fn delivery(
+        &self,
+        institution: &InstitutionId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
+        ask!(self, it => it.delivery(institution, id).await)
+    }
+
+    async fn attempts(
+        &self,
+        institution: &InstitutionId,
+        delivery: DeliveryId,
+    ) -> Result<Vec<Attempted>, StoreError> {
+        ask!(self, it => it.attempts(institution, delivery).await)
     }
 
     async fn redeliver(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
-        ask!(self, it => it.redeliver(now, deliveries).await)
+        ask!(self, it => it.redeliver(institution, now, deliveries).await)
     }
 
     async fn abandon(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
     ) -> Result<u64, StoreError> {
-        ask!(self, it => it.abandon(now, deliveries, reason).await)
+        ask!(self, it => it.abandon(institution, now, deliveries, reason).await)
     }
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         ask!(self, it => it.prune(before, limit).await)
     }
 
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        ask!(self, it => it.backlog().await)
+    async fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Backlog>, StoreError> {
+        ask!(self, it => it.backlog(institution).await)
     }
 }

@@ -272,12 +272,12 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
         let cause = match judgement.consequence {
             Consequence::None => None,
-            Consequence::Gone => Some(Cause::Gone(sent.url)),
+            Consequence::Gone => Some(Cause::Gone(sent.to.endpoint.url.clone())),
             Consequence::Failing(since) => Some(Cause::Failing(since)),
         };
         if let Some(cause) = cause {
-            let (id, now, after) = (sent.webhook, sent.now, it.options.disable_after);
-            let chore = disable(&it.store, id, cause, now, after);
+            let (now, after) = (sent.now, it.options.disable_after);
+            let chore = disable(&it.store, sent.to, cause, now, after);
             self.chores.push(chore.boxed());
         }
         self.finished.push(Settlement {

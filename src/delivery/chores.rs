@@ -1,11 +1,12 @@
 //! What a dispatcher does beside: webhooks are disabled, old attempts forgotten, the backlog counted.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use super::options::DispatcherOptions;
 use super::telemetry;
-use crate::store::{Clock, Outbox, StoreError};
+use crate::store::{Clock, Outbox, StoreError, Webhook};
 use crate::webhook::{Disabled, DisabledReason, WebhookUrl};
 
 /// How many rows are forgotten at once, so that nobody waits for long.
@@ -21,16 +22,16 @@ pub(super) enum Cause {
 }
 
 /// Disables a webhook, unless somebody has, or something was delivered meanwhile.
-#[tracing::instrument(level = "debug", skip_all, fields(webhook = %id))]
+#[tracing::instrument(level = "debug", skip_all, fields(webhook = %known.id))]
 pub(super) async fn disable<S: Outbox>(
     store: &S,
-    id: Uuid,
+    known: Arc<Webhook>,
     cause: Cause,
     now: DateTime<Utc>,
     disable_after: TimeDelta,
 ) -> Result<(), StoreError> {
     loop {
-        let Some(mut webhook) = store.webhook(id).await? else {
+        let Some(mut webhook) = store.webhook(&known.institution, known.id).await? else {
             return Ok(());
         };
         let failing_since = webhook.health.failing_since;
@@ -53,13 +54,13 @@ pub(super) async fn disable<S: Outbox>(
                 format!("every attempt has failed since {}", since.format("%FT%TZ")),
             ),
         };
-        tracing::warn!(webhook = %id, reason = reason.as_str(), detail, "webhook disabled");
+        tracing::warn!(webhook = %known.id, reason = reason.as_str(), detail, "webhook disabled");
         webhook.endpoint.disabled = Some(Disabled {
             reason,
             at: now,
             detail,
         });
-        if store.put_webhook(webhook).await? {
+        if store.put_webhook(webhook).await?.is_done() {
             metrics::counter!(telemetry::DISABLED, "reason" => reason.as_str()).increment(1);
             return Ok(());
         }
@@ -75,7 +76,7 @@ pub(super) async fn housekeeping<S: Outbox>(
     options: &DispatcherOptions,
 ) -> Result<(), StoreError> {
     let now = clock.now();
-    match store.backlog().await {
+    match store.backlog(None).await {
         Ok(backlog) => telemetry::backlog(&backlog, now),
         Err(error) => tracing::warn!(error = %error, "the backlog cannot be counted"),
     }

@@ -12,7 +12,7 @@ use super::send::{Leased, send};
 use super::transport::Transport;
 use crate::lifecycle::application::{Application, ApplicationDetails};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
-use crate::store::{Attempted, Clock, DeliveryId, Outbox, StoreError, SystemClock};
+use crate::store::{Attempted, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
 
 /// Sends what is due, over and over: any number of dispatchers, in any number of processes, may work on one
 /// store.
@@ -58,7 +58,7 @@ pub struct Summary {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestError {
-    /// There is no such webhook.
+    /// The institution has no such webhook.
     #[error("there is no webhook {0}")]
     UnknownWebhook(Uuid),
     /// The store could not be asked.
@@ -112,18 +112,19 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         Run::new(self, Goal::Idle).run(shutdown).await
     }
 
-    /// Sends an event of an application that does not exist, once, and says what came of it; also to a webhook
-    /// that is disabled. `application` becomes the identity of that application: take a new one each time, or
+    /// Sends an event of an application that does not exist, once, to a webhook of the institution, and says what
+    /// came of it; also to a webhook that is disabled. `application` becomes the identity of that application: take a new one each time, or
     /// receivers think that they have seen it.
     ///
     /// # Errors
     /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempted`] tells.
     pub async fn send_test(
         &self,
+        institution: &InstitutionId,
         webhook: Uuid,
         application: Uuid,
     ) -> Result<Attempted, TestError> {
-        let known = self.store.webhook(webhook).await?;
+        let known = self.store.webhook(institution, webhook).await?;
         let known = known.ok_or(TestError::UnknownWebhook(webhook))?;
         let now = self.clock.now();
         let Ok(details) = example(application) else {

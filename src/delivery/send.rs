@@ -14,15 +14,15 @@ use super::redact::Private;
 use super::transport::{Outgoing, Response, SendError, Transport};
 use crate::lifecycle::event::Event;
 use crate::store::{Attempted, Clock, DeliveryId, Webhook};
-use crate::webhook::{Attempt, WEBHOOK_SIGNATURE, WebhookUrl, X_WEBHOOK_SIGNATURE};
+use crate::webhook::{Attempt, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE};
 
 /// What is told of an attempt when it is over.
 pub(super) struct Sent {
     pub(super) id: DeliveryId,
     pub(super) token: i64,
     pub(super) webhook: Uuid,
-    /// Where it was sent.
-    pub(super) url: WebhookUrl,
+    /// Where it was sent, as it was then.
+    pub(super) to: Arc<Webhook>,
     pub(super) event_id: Uuid,
     /// How many attempts there were before.
     pub(super) attempts: u32,
@@ -125,7 +125,7 @@ pub(super) async fn send<T: Transport>(
         id: leased.id,
         token: leased.token,
         webhook: webhook.id,
-        url: webhook.endpoint.url.clone(),
+        to: webhook,
         event_id,
         attempts: leased.attempts,
         created_at: leased.created_at,

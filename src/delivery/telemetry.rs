@@ -115,10 +115,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::store::InstitutionId;
 
     /// What is pending for a webhook, and since when the first of it is due.
     fn pending(is_enabled: bool, pending: u64, since: Option<DateTime<Utc>>) -> Backlog {
         Backlog {
+            institution: InstitutionId::new("default").unwrap(),
             webhook: Uuid::nil(),
             is_enabled,
             pending,

@@ -38,7 +38,8 @@ pub use memory::MemoryStore;
 pub use name::{ActorId, IdempotencyKey, InstitutionId};
 pub use outbox::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryPage, DeliveryStatus, Due, Health, HealthChange, Outbox, Settlement, Verdict, Webhook,
+    DeliveryPage, DeliveryStatus, Due, Health, HealthChange, Outbox, Put, Settlement, Verdict,
+    Webhook,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};

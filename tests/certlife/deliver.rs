@@ -608,7 +608,7 @@ fn what_cannot_be_done_is_told() {
     assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         unknown.stderr,
-        format!("certlife: there is no webhook {OTHER}\n")
+        format!("certlife: institution \"default\" has no webhook {OTHER}\n")
     );
     for (args, words) in [
         (

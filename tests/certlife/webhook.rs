@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use certificate_lifecycle::store::{Outbox, SqliteStore, Webhook};
+use certificate_lifecycle::store::{InstitutionId, Outbox, SqliteStore, Webhook};
 use certificate_lifecycle::webhook::Secret;
 use serde_json::Value;
 use uuid::Uuid;
@@ -75,11 +75,16 @@ fn said(store: &Scratch, args: &[&str]) -> String {
 
 /// A webhook as the library reads it.
 fn webhook(store: &Scratch, id: &str) -> Webhook {
+    webhook_of("default", store, id)
+}
+
+fn webhook_of(institution: &str, store: &Scratch, id: &str) -> Webhook {
     let path = store.path("test.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let found = runtime.block_on(async {
         let store = SqliteStore::open(path).unwrap();
-        store.webhook(id.parse().unwrap()).await
+        let institution = InstitutionId::new(institution).unwrap();
+        store.webhook(&institution, id.parse().unwrap()).await
     });
     found.unwrap().expect("the webhook is there")
 }
@@ -155,7 +160,7 @@ fn everything_that_is_given_is_kept() {
         ],
     );
     assert_eq!(given, serde_json::json!({"id": ID, "secret": SECRET}));
-    let it = webhook(&store, ID);
+    let it = webhook_of("uni", &store, ID);
     assert_eq!(it.endpoint.url.as_str(), "https://example.com/hooks?x=1");
     assert_eq!(it.endpoint.kinds.to_string(), "approved,rejected");
     assert_eq!(it.endpoint.description, "our portal");
@@ -170,9 +175,12 @@ fn everything_that_is_given_is_kept() {
         [("authorization", "Bearer hush"), ("x-team", "two")]
     );
     assert_eq!(it.institution.as_str(), "uni");
-    let show = store.run(&["webhook", "show", ID], "");
+    let show = store.run(&["webhook", "show", "--institution", "uni", ID], "");
     golden!(timeless(&show.stdout), "golden/webhook-show.txt");
-    let json = store.run(&["webhook", "show", ID, "--json"], "");
+    let json = store.run(
+        &["webhook", "show", "--institution", "uni", ID, "--json"],
+        "",
+    );
     golden!(timeless(&json.stdout), "golden/webhook-show.jsonl");
     assert!(![show.stdout, json.stdout].concat().contains(&SECRET[6..]));
     // A second with its id changes nothing.
@@ -182,7 +190,7 @@ fn everything_that_is_given_is_kept() {
         second.stderr,
         format!("certlife: there is a webhook {ID} already\n")
     );
-    assert_eq!(webhook(&store, ID), it);
+    assert_eq!(webhook_of("uni", &store, ID), it);
 }
 
 #[test]
@@ -210,7 +218,10 @@ fn a_list_has_the_webhooks_in_the_order_in_which_they_were_registered() {
             "failed",
         ],
     );
-    said(&store, &["webhook", "disable", OTHER]);
+    said(
+        &store,
+        &["webhook", "disable", "--institution", "uni", OTHER],
+    );
     let list = store.run(&["webhook", "list"], "");
     golden!(list.stdout, "golden/webhook-list.txt");
     let json = store.run(&["webhook", "list", "--json"], "");
@@ -638,10 +649,13 @@ fn a_webhook_that_is_not_there_is_a_refusal() {
     ] {
         let run = store.run(&[&["webhook"], command, &[OTHER]].concat(), "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-        assert_eq!(
-            run.stderr,
-            format!("certlife: there is no webhook {OTHER}\n")
-        );
+        let unknown = |of| format!("certlife: institution {of:?} has no webhook {OTHER}\n");
+        assert_eq!(run.stderr, unknown("default"));
+        // Nor has another institution the one that there is.
+        let of_another = [&["webhook"], command, &["--institution", "uni", ID]].concat();
+        let run = store.run(&of_another, "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert_eq!(run.stderr, unknown("uni").replace(OTHER, ID));
         let run = store.run(&[&["webhook"], command, &["x"]].concat(), "");
         assert_eq!(run.code, Some(2));
         assert!(

@@ -140,7 +140,7 @@ async fn all_is_there(store: impl Directory + Outbox, acknowledged: &HashMap<Uui
 async fn deliveries(store: &impl Outbox) -> Vec<(Uuid, u64)> {
     let (mut made, mut after) = (Vec::new(), None);
     loop {
-        let page = store.deliveries(DeliveryFilter::default(), after, 1000);
+        let page = store.deliveries(None, DeliveryFilter::default(), after, 1000);
         let page = page.await.unwrap();
         assert!(page.corrupt.is_empty());
         for it in &page.deliveries {

@@ -52,7 +52,12 @@ async fn neither_secrets_nor_headers_are_shown() {
     let stage = Stage::new(|_, _| status(204));
     let endpoint = endpoint(&stage);
     let id = stage.register(endpoint.clone()).await;
-    let webhook = stage.store.webhook(id).await.unwrap().unwrap();
+    let webhook = stage
+        .store
+        .webhook(&stage.institution, id)
+        .await
+        .unwrap()
+        .unwrap();
     stage.submit().await;
     // What it shows is what somebody would look for.
     assert!(discreet(&endpoint.headers).contains("authorization"));

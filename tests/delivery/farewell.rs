@@ -163,7 +163,12 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
         let [delivery] = &stage.deliveries().await[..] else {
             panic!()
         };
-        let [attempt] = &stage.store.attempts(delivery.id).await.unwrap()[..] else {
+        let [attempt] = &stage
+            .store
+            .attempts(&stage.institution, delivery.id)
+            .await
+            .unwrap()[..]
+        else {
             panic!()
         };
         let error = attempt.error.clone().unwrap();

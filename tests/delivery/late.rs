@@ -52,7 +52,15 @@ async fn all_came_once(stage: &Stage, count: usize) {
     for delivery in stage.deliveries().await {
         assert_eq!(delivery.status, DeliveryStatus::Delivered);
         assert_eq!(delivery.attempts, 1);
-        assert_eq!(stage.store.attempts(delivery.id).await.unwrap().len(), 1);
+        assert_eq!(
+            stage
+                .store
+                .attempts(&stage.institution, delivery.id)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }
 

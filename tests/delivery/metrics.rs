@@ -152,7 +152,13 @@ fn what_comes_too_late_to_count_is_counted() {
         stage.submit().await;
         let running = stage.start(DispatcherOptions::default());
         tokio::time::sleep(SECOND).await;
-        assert!(stage.store.remove_webhook(webhook).await.unwrap());
+        assert!(
+            stage
+                .store
+                .remove_webhook(&stage.institution, webhook)
+                .await
+                .unwrap()
+        );
         tokio::time::sleep(2 * SECOND).await;
         running.stop().await;
     });

@@ -64,14 +64,19 @@ async fn both_sets_of_headers_and_the_webhooks_own() {
 async fn while_a_secret_is_rotated_both_sign_and_the_platforms_header_switches_over() {
     let stage = Stage::new(|_, _| status(204));
     let webhook = stage.webhook("/a").await;
-    let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    let mut known = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap();
     let now = stage.now();
     let (switch_over, until) = (now + TimeDelta::hours(6), now + TimeDelta::hours(12));
     known
         .endpoint
         .secrets
         .rotate(secret(8), now, switch_over, until);
-    assert!(stage.store.put_webhook(known).await.unwrap());
+    assert!(stage.store.put_webhook(known).await.unwrap().is_done());
     for (hours, old_signs, platform_is_old) in
         [(1, true, true), (6, true, false), (6, false, false)]
     {
@@ -119,7 +124,11 @@ async fn what_a_receiver_sends_back_is_kept_without_what_is_secret_or_personal()
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     assert_eq!(attempts.len(), 2);
     for it in attempts {
         let excerpt = it.excerpt.unwrap();
@@ -157,7 +166,11 @@ async fn what_is_secret_in_a_url_is_not_kept_of_a_page_that_shows_it() {
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     assert_eq!(
         attempts[0].excerpt.as_deref(),
         Some("<pre>Cannot POST /hooks/[redacted]?key=[redacted]&n=1 ([redacted])</pre>")
@@ -180,7 +193,11 @@ async fn errors_are_kept_in_words() {
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     let errors: Vec<_> = attempts.iter().map(|it| it.error.as_deref()).collect();
     assert_eq!(
         errors,
@@ -202,7 +219,12 @@ async fn a_status_is_told_whatever_is_private() {
     stage.submit().await;
     stage.deliver().await;
     let delivery = &stage.deliveries().await[0];
-    for attempt in stage.store.attempts(delivery.id).await.unwrap() {
+    for attempt in stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap()
+    {
         assert_eq!(attempt.error.as_deref(), Some("status 400"));
     }
 }
@@ -223,7 +245,11 @@ async fn an_error_is_kept_short_and_without_what_is_secret_or_personal() {
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     let errors = attempts.iter().map(|it| it.error.clone().unwrap());
     let all: Vec<_> = errors.chain(delivery.reason.clone()).collect();
     assert_eq!(all.len(), 11);
@@ -243,14 +269,17 @@ async fn a_test_event_is_sent_once_also_to_a_webhook_that_is_disabled() {
     let webhook = stage.webhook("/a").await;
     let dispatcher = stage.dispatcher(DispatcherOptions::default());
     let application = Uuid::new_v4();
-    let attempted = dispatcher.send_test(webhook, application).await.unwrap();
+    let attempted = dispatcher
+        .send_test(&stage.institution, webhook, application)
+        .await
+        .unwrap();
     assert_eq!(attempted.status, Some(500));
     let [came] = &stage.came()[..] else { panic!() };
     assert!(verifies(came, &secret(7)));
     assert_eq!(came.json()["uuid"], application.to_string());
     assert!(stage.deliveries().await.is_empty());
     let unknown = dispatcher
-        .send_test(application, application)
+        .send_test(&stage.institution, application, application)
         .await
         .unwrap_err();
     assert_eq!(

@@ -28,7 +28,7 @@ impl Store for Forgetful {
 
 impl Outbox for Forgetful {
     delegate!(add_webhook put_webhook webhook webhooks remove_webhook due claim settle);
-    delegate!(deliveries attempts redeliver abandon backlog);
+    delegate!(deliveries delivery attempts redeliver abandon backlog);
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         let gone = self.store.prune(before, limit).await?;
@@ -111,5 +111,10 @@ async fn a_run_that_ends_when_nothing_is_pending_forgets_what_is_old_as_well() {
 }
 
 async fn attempts(stage: &Stage, delivery: DeliveryId) -> usize {
-    stage.store.attempts(delivery).await.unwrap().len()
+    stage
+        .store
+        .attempts(&stage.institution, delivery)
+        .await
+        .unwrap()
+        .len()
 }

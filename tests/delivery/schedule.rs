@@ -51,7 +51,11 @@ async fn ten_attempts_by_the_schedule_each_at_most_a_fifth_later_then_it_is_dead
         delivery.reason.as_deref(),
         Some("all 10 attempts failed; the last one: status 500")
     );
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     assert_eq!(attempts.len(), 10);
     assert!(
         attempts
@@ -219,7 +223,11 @@ async fn a_redirect_is_a_failure_like_others() {
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     assert_eq!(
         attempts[0].error.as_deref(),
         Some("status 301: redirects are not followed")

@@ -274,14 +274,19 @@ impl Stage {
 
     pub async fn deliveries(&self) -> Vec<Delivery> {
         self.store
-            .deliveries(DeliveryFilter::default(), None, 100_000)
+            .deliveries(None, DeliveryFilter::default(), None, 100_000)
             .await
             .unwrap()
             .deliveries
     }
 
     pub async fn disabled(&self, webhook: Uuid) -> Option<webhook::DisabledReason> {
-        let webhook = self.store.webhook(webhook).await.unwrap().unwrap();
+        let webhook = self
+            .store
+            .webhook(&self.institution, webhook)
+            .await
+            .unwrap()
+            .unwrap();
         webhook.endpoint.disabled.map(|it| it.reason)
     }
 }

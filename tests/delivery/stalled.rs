@@ -71,7 +71,11 @@ async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &st
     let summary = summary.expect("no request keeps its place").unwrap();
     assert_eq!((summary.delivered, summary.dead), (2, 2));
     for delivery in stage.deliveries().await {
-        let attempts = stage.store.attempts(delivery.id).await.unwrap();
+        let attempts = stage
+            .store
+            .attempts(&stage.institution, delivery.id)
+            .await
+            .unwrap();
         let [attempt] = &attempts[..] else {
             panic!("{attempts:?}")
         };

@@ -62,10 +62,22 @@ async fn the_last_word_of_two_dispatchers_is_the_health() {
     let failing = tokio::spawn(async move { failing.run(std::future::pending()).await });
     stage.submit().await;
     tokio::time::sleep(SECOND / 2).await;
-    let health = stage.store.webhook(webhook).await.unwrap().unwrap().health;
+    let health = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap()
+        .health;
     assert!(health.failing_since.is_some());
     tokio::time::sleep(SECOND).await;
-    let health = stage.store.webhook(webhook).await.unwrap().unwrap().health;
+    let health = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap()
+        .health;
     assert_eq!(health.failing_since, None);
     failing.abort();
     drop(slow);
@@ -154,13 +166,18 @@ async fn enabled_again_it_is_served_at_once() {
     stage.submit().await;
     tokio::time::sleep(SECOND).await;
     for is_enabled in [false, true] {
-        let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+        let mut known = stage
+            .store
+            .webhook(&stage.institution, webhook)
+            .await
+            .unwrap()
+            .unwrap();
         known.endpoint.disabled = (!is_enabled).then(|| Disabled {
             reason: DisabledReason::Manual,
             at: stage.now(),
             detail: String::new(),
         });
-        assert!(stage.store.put_webhook(known).await.unwrap());
+        assert!(stage.store.put_webhook(known).await.unwrap().is_done());
         tokio::time::sleep(SECOND).await;
     }
     stage.submit().await;
@@ -185,9 +202,14 @@ async fn a_410_of_the_old_url_does_not_disable_the_new_one() {
     let running = stage.start(DispatcherOptions::default());
     stage.submit().await;
     tokio::time::sleep(SECOND).await;
-    let mut known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    let mut known = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap();
     known.endpoint.url = "https://example.com/new".parse().unwrap();
-    assert!(stage.store.put_webhook(known).await.unwrap());
+    assert!(stage.store.put_webhook(known).await.unwrap().is_done());
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(stage.disabled(webhook).await, None);
     assert_eq!(running.stop().await.delivered, 1);
@@ -233,7 +255,11 @@ async fn a_signature_that_is_sent_back_is_not_kept() {
         .await
         .unwrap();
     let delivery = &stage.deliveries().await[0];
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     let excerpt = attempts[0].excerpt.as_deref().unwrap();
     let [came] = &stage.came()[..] else { panic!() };
     assert!(excerpt.contains(came.header("webhook-id")), "{excerpt}");
@@ -260,7 +286,12 @@ async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_tha
     stage.submit().await;
     tokio::time::sleep(30 * SECOND).await;
     // Had it not been disabled, since the store was away or others have delivered, this is what keeps them off.
-    let known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    let known = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(known.health.not_before > Some(stage.now() + TimeDelta::minutes(59)));
     assert_eq!(stage.disabled(webhook).await, Some(DisabledReason::Failing));
     let _ = running.stop().await;
@@ -301,7 +332,11 @@ async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
     let [delivery] = &stage.deliveries().await[..] else {
         panic!()
     };
-    let attempts = stage.store.attempts(delivery.id).await.unwrap();
+    let attempts = stage
+        .store
+        .attempts(&stage.institution, delivery.id)
+        .await
+        .unwrap();
     let excerpt = attempts[0].excerpt.as_deref().unwrap();
     for hidden in ["s3cr3t", "u00f6", "Person", "person"] {
         assert!(!excerpt.contains(hidden), "{hidden}: {excerpt}");
@@ -327,7 +362,12 @@ async fn what_the_machine_lacks_is_no_attempt_and_nobodys_fault() {
     // It goes on trying, about once a second with everything that is due, and not all the time.
     let tried = stage.came_to("/a").len();
     assert!((40..=140).contains(&tried), "{tried}");
-    let known = stage.store.webhook(webhook).await.unwrap().unwrap();
+    let known = stage
+        .store
+        .webhook(&stage.institution, webhook)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.health, Health::default());
     // Others are served in between.
     assert_eq!(stage.came_to("/b").len(), 20);
@@ -339,7 +379,15 @@ async fn what_the_machine_lacks_is_no_attempt_and_nobodys_fault() {
     );
     for delivery in stage.deliveries().await {
         assert_eq!(delivery.attempts, 1);
-        assert_eq!(stage.store.attempts(delivery.id).await.unwrap().len(), 1);
+        assert_eq!(
+            stage
+                .store
+                .attempts(&stage.institution, delivery.id)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     }
     let last = stage.came_to("/a").last().unwrap().at;
     assert!(last - start < TimeDelta::seconds(30), "{last}");

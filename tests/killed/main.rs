@@ -132,7 +132,7 @@ async fn campaign<S: Outbox>(store: S, address: &str, random: &mut Random) {
     // What is left is delivered by those that are left.
     let start = Instant::now();
     while store
-        .backlog()
+        .backlog(None)
         .await
         .unwrap()
         .iter()
@@ -221,7 +221,7 @@ async fn check<S: Outbox>(store: &S, receiver: &Receiver, cut_off: &[Arrival]) {
     for arrival in cut_off {
         assert!(times[arrival] > 1, "{arrival:?} has arrived once");
     }
-    let dead = store.backlog().await.unwrap();
+    let dead = store.backlog(None).await.unwrap();
     assert!(dead.iter().all(|it| it.dead == 0), "{dead:?}");
     println!(
         "{} events, {arrived} arrived, {again} of them again, {} of them surely cut off",

@@ -93,7 +93,9 @@ impl Actors {
         // Clocks differ; something is tried every three seconds, and takes as long.
         let (earliest, latest) = (DISABLE_AFTER - SKEW * 2, DISABLE_AFTER + SKEW * 2);
         let latest = latest + TIMEOUT + TimeDelta::seconds(8);
-        let institution = self.store.webhook(id).await.unwrap().unwrap().institution;
+        let webhooks = self.store.webhooks(None).await.unwrap();
+        let webhook = webhooks.into_iter().find(|it| it.id == id);
+        let institution = webhook.unwrap().institution;
         let start = self.world.now();
         while self.world.now() - start < latest + TimeDelta::seconds(2) {
             self.world.pause(2000).await;
@@ -229,11 +231,11 @@ impl Actors {
         });
         let oldest = self.world.now() - retention - CHORES_EVERY - TimeDelta::seconds(1);
         for it in &left {
-            let attempts = self.store.attempts(it.id).await.unwrap();
+            let attempts = self.store.attempts(&it.institution, it.id).await.unwrap();
             let old = attempts.iter().find(|it| it.at < oldest);
             check(old.is_none(), || format!("{}: {old:?} is kept", it.id));
         }
-        let backlog = self.store.backlog().await.unwrap();
+        let backlog = self.store.backlog(None).await.unwrap();
         let pending: u64 = backlog.iter().map(|it| it.pending).sum();
         let counted: u64 = backlog.iter().map(|it| it.dead).sum();
         check(pending == 0 && counted == dead.len() as u64, || {

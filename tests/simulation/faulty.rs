@@ -73,7 +73,7 @@ impl Faulty {
     /// All deliveries.
     async fn rows(&self) -> Vec<Delivery> {
         let all = DeliveryFilter::default();
-        let page = self.store.deliveries(all, None, u32::MAX).await;
+        let page = self.store.deliveries(None, all, None, u32::MAX).await;
         page.unwrap().deliveries
     }
 }
@@ -94,13 +94,13 @@ impl Store for Faulty {
 }
 
 impl Outbox for Faulty {
-    delegate!(add_webhook webhooks remove_webhook deliveries attempts redeliver abandon);
+    delegate!(add_webhook webhooks remove_webhook deliveries delivery attempts redeliver abandon);
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
         self.there("put_webhook").await?;
         let (id, endpoint) = (webhook.id, webhook.endpoint.clone());
-        let is_put = self.store.put_webhook(webhook).await?;
-        if let Some(disabled) = endpoint.disabled.clone().filter(|_| is_put) {
+        let put = self.store.put_webhook(webhook).await?;
+        if let Some(disabled) = endpoint.disabled.clone().filter(|_| put.is_done()) {
             let (now, circumstances) = (self.world.now(), self.world.circumstances);
             let mut record = self.world.record();
             record.receivers.insert(id, endpoint);
@@ -113,14 +113,18 @@ impl Outbox for Faulty {
                 DisabledReason::Failing => "disabled as failing",
             });
         }
-        self.back(is_put).await
+        self.back(put).await
     }
 
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<Option<Webhook>, StoreError> {
         self.there("webhook").await?;
         let now = self.world.now();
         self.world.record().health.asked(self.life.number, id, now);
-        let webhook = self.store.webhook(id).await?;
+        let webhook = self.store.webhook(institution, id).await?;
         self.back(webhook).await
     }
 
@@ -195,9 +199,12 @@ impl Outbox for Faulty {
         self.back(pruned).await
     }
 
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Backlog>, StoreError> {
         self.there("backlog").await?;
-        let backlog = self.store.backlog().await?;
+        let backlog = self.store.backlog(institution).await?;
         self.back(backlog).await
     }
 }

@@ -80,7 +80,7 @@ impl Actors {
                 }
                 3 => self.redeliver(webhook.id).await,
                 4 => self.drop_pending(webhook.id).await,
-                5 if webhooks.len() > 3 => self.remove(webhook.id).await,
+                5 if webhooks.len() > 3 => self.remove(&webhook).await,
                 _ if !webhook.endpoint.is_enabled() => {
                     webhook.endpoint.disabled = None;
                     self.put(webhook).await;
@@ -93,8 +93,13 @@ impl Actors {
     pub async fn put(&self, webhook: Webhook) {
         self.world.step(&"put");
         let (id, endpoint) = (webhook.id, webhook.endpoint.clone());
-        let before = self.store.webhook(id).await.unwrap().unwrap();
-        assert!(self.store.put_webhook(webhook).await.unwrap());
+        let before = self
+            .store
+            .webhook(&webhook.institution, id)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(self.store.put_webhook(webhook).await.unwrap().is_done());
         self.noted(id, endpoint, before.endpoint.is_enabled());
         self.world.ring().await;
     }
@@ -114,7 +119,7 @@ impl Actors {
             webhook: Some(webhook),
             ..DeliveryFilter::default()
         };
-        let page = self.store.deliveries(filter, None, 10_000).await;
+        let page = self.store.deliveries(None, filter, None, 10_000).await;
         page.unwrap().deliveries
     }
 
@@ -127,10 +132,11 @@ impl Actors {
         self.world.step(&"abandon");
         let ids = pending.iter().map(|it| it.id).collect();
         let reason = "dropped".to_owned();
-        self.store
-            .abandon(self.world.now(), ids, reason.clone())
-            .await
-            .unwrap();
+        if let Some(first) = pending.first() {
+            let (of, now) = (&first.institution, self.world.now());
+            let abandoned = self.store.abandon(of, now, ids, reason.clone());
+            let _ = abandoned.await.unwrap();
+        }
         self.world.record().abandoned(&pending, &reason);
         if self.world.percent(30) {
             self.world.pause(1000).await;
@@ -150,12 +156,16 @@ impl Actors {
         let (now, mut before) = (self.world.now(), self.all_deliveries().await);
         let ids: Vec<_> = deliveries.iter().map(|it| it.id).collect();
         before.retain(|it| ids.contains(&it.id));
-        self.store.redeliver(now, ids).await.unwrap();
+        if let Some(first) = deliveries.first() {
+            let redelivered = self.store.redeliver(&first.institution, now, ids);
+            let _ = redelivered.await.unwrap();
+        }
         self.world.record().redelivered(&before, now);
     }
 
     /// A webhook goes, with all that belongs to it; what belongs to others stays as it is.
-    async fn remove(&self, webhook: Uuid) {
+    async fn remove(&self, known: &Webhook) {
+        let (webhook, institution) = (known.id, &known.institution);
         if self.world.percent(50) {
             self.wait_for_a_claim(webhook).await;
         }
@@ -166,7 +176,12 @@ impl Actors {
                 .collect()
         };
         let (own, before) = (self.deliveries(webhook).await, self.all_deliveries().await);
-        assert!(self.store.remove_webhook(webhook).await.unwrap());
+        assert!(
+            self.store
+                .remove_webhook(institution, webhook)
+                .await
+                .unwrap()
+        );
         let now = self.world.now();
         self.world.record().removed(webhook, &own, now);
         let after = self.all_deliveries().await;
@@ -177,7 +192,7 @@ impl Actors {
             format!("the removal of {webhook} has changed the deliveries of others")
         });
         for it in own {
-            let attempts = self.store.attempts(it.id).await.unwrap();
+            let attempts = self.store.attempts(institution, it.id).await.unwrap();
             check(attempts.is_empty(), || {
                 format!("{webhook} has left attempts behind")
             });
@@ -197,7 +212,7 @@ impl Actors {
 
     pub async fn all_deliveries(&self) -> Vec<Delivery> {
         let all = DeliveryFilter::default();
-        let page = self.store.deliveries(all, None, u32::MAX).await;
+        let page = self.store.deliveries(None, all, None, u32::MAX).await;
         page.unwrap().deliveries
     }
 }

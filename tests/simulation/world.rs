@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use certificate_lifecycle::store::{MemoryStore, Outbox};
+use certificate_lifecycle::store::{InstitutionId, MemoryStore, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -97,10 +97,13 @@ impl World {
     /// Something was committed. Now and then somebody does not hear of it.
     pub async fn ring(&self) {
         let bells = self.bells.lock().unwrap().clone();
+        let nobody = InstitutionId::new("nobody").unwrap();
         for bell in bells {
             if !self.is_faulty() || self.percent(90) {
                 // It wakes whoever listens, even if there is nothing to be done.
-                bell.redeliver(self.now(), Vec::new()).await.unwrap();
+                bell.redeliver(&nobody, self.now(), Vec::new())
+                    .await
+                    .unwrap();
             }
         }
     }

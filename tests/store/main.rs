@@ -210,6 +210,7 @@ macro_rules! outbox_conformance {
                     an_id_is_registered_once,
                     webhooks_are_listed_in_the_order_of_creation,
                     a_webhook_is_replaced_only_as_it_was_seen,
+                    what_belongs_to_another_institution_is_unknown,
                     of_those_who_saw_the_same_revision_one_replaces_it,
                     who_is_enabled_again_begins_in_good_health,
                     a_removed_webhook_goes_with_all_that_belongs_to_it,

@@ -89,7 +89,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     for verdict in [Verdict::Delivered, retry(1), dead(), Verdict::Released] {
         assert!(!post.settled(61, &first, verdict).await);
         assert_eq!(post.delivery(first.id).await, before);
-        assert_eq!(post.store.attempts(first.id).await.unwrap(), []);
+        assert_eq!(post.store.attempts(&ours(), first.id).await.unwrap(), []);
     }
     // And the second does
     post.settle(61, &second, Verdict::Delivered).await;
@@ -179,7 +179,7 @@ pub async fn what_is_released_is_due_at_once<H: Harness<Store: Outbox>>() {
     assert_eq!(settled.unwrap(), [true]);
     let delivery = post.delivery(claimed.id).await;
     assert_eq!((delivery.at, delivery.attempts), (at(2), 0));
-    assert_eq!(post.store.attempts(claimed.id).await.unwrap(), []);
+    assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
     let again = post.claim_one(1, 2).await;
     assert_eq!((again.id, again.attempts), (claimed.id, 0));
     assert!(!post.settled(3, &claimed, Verdict::Delivered).await);
@@ -268,7 +268,7 @@ pub async fn each_settlement_counts_for_itself<H: Harness<Store: Outbox>>() {
         let is_delivered = delivery.status == DeliveryStatus::Delivered;
         assert_eq!(is_delivered, attempts == 1);
         assert_eq!(delivery.attempts, attempts);
-        let kept = post.store.attempts(delivery.id).await.unwrap();
+        let kept = post.store.attempts(&ours(), delivery.id).await.unwrap();
         assert_eq!(kept.len(), attempts as usize);
     }
     let none = post.store.settle(at(61), Vec::new(), Vec::new()).await;
@@ -292,7 +292,7 @@ pub async fn a_thousand_are_settled_in_one_call<H: Harness<Store: Outbox>>() {
         assert_eq!((delivery.attempts, delivery.at), (1, at(1)));
     }
     for (claimed, place) in claimed.iter().zip(0..).step_by(100) {
-        let kept = post.store.attempts(claimed.id).await.unwrap();
+        let kept = post.store.attempts(&ours(), claimed.id).await.unwrap();
         assert_eq!(kept, [attempted(place, 204)]);
     }
 }

@@ -150,7 +150,12 @@ pub async fn what_is_registered_through_another_handle_counts_at_once<H: Harness
         let _ = another.execute(submit(number + 5)).await.unwrap();
         // Then the other goes by it at once
         assert_eq!(post.made(round).await, [(number + 2, 1), (number + 5, 1)]);
-        assert!(post.store.remove_webhook(hook(round)).await.unwrap());
+        assert!(
+            post.store
+                .remove_webhook(&ours(), hook(round))
+                .await
+                .unwrap()
+        );
         let _ = another.execute(submit(number + 6)).await.unwrap();
         assert_eq!(post.deliveries().await, []);
         number += 7;
@@ -286,7 +291,7 @@ pub async fn a_delivery_was_made_when_its_event_was_recorded<H: Harness<Store: O
         certificate_lifecycle::engine::Engine::with_clock(post.store.clone(), || at_ms(12_345));
     let _ = engine.execute(submit(0).at(at(-500))).await.unwrap();
     // Then the delivery counts from the clock
-    let made = post.filtered(DeliveryFilter::default()).await;
+    let made = post.filtered(None, DeliveryFilter::default()).await;
     assert_eq!(made[0].created_at, at_ms(12_345));
     assert_eq!(made[0].at, at_ms(12_345));
     let claimed = post.claim_one(1, 13).await;

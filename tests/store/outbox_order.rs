@@ -5,6 +5,7 @@ use certificate_lifecycle::store::{Outbox, Verdict};
 use crate::harness::Harness;
 use crate::outbox_world::{PLENTY, Post, dead, of_ours, retry, told};
 use crate::support::at;
+use crate::world::{OURS, ours};
 
 pub async fn only_the_first_pending_version_is_claimed<H: Harness<Store: Outbox>>() {
     // Given applications with several versions
@@ -41,9 +42,9 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
             0 => post.settle(start, &claimed, Verdict::Delivered).await,
             1 => post.settle(start, &claimed, dead()).await,
             _ => {
-                let abandoned = post
-                    .store
-                    .abandon(at(start), vec![claimed.id], "no".to_owned());
+                let abandoned =
+                    post.store
+                        .abandon(&OURS, at(start), vec![claimed.id], "no".to_owned());
                 assert_eq!(abandoned.await.unwrap(), 1);
             }
         }
@@ -140,7 +141,7 @@ pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: O
     let first = post.claim_one(1, 0).await;
     post.settle(0, &first, Verdict::Delivered).await;
     // When the first is redelivered before the second was claimed
-    let redelivered = post.store.redeliver(at(1), vec![first.id]).await;
+    let redelivered = post.store.redeliver(&ours(), at(1), vec![first.id]).await;
     assert_eq!(redelivered.unwrap(), 1);
     // Then it goes first again
     let again = post.claim_one(1, 1).await;
@@ -162,14 +163,17 @@ pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
     post.settle(0, &first, Verdict::Delivered).await;
     let second = post.claim_one(1, 0).await;
     post.settle(0, &second, retry(10)).await;
-    post.store.redeliver(at(1), vec![first.id]).await.unwrap();
+    post.store
+        .redeliver(&ours(), at(1), vec![first.id])
+        .await
+        .unwrap();
     let first = post.claim_one(1, 1).await;
     assert_eq!(told(&first), (0, 1));
     post.settle(1, &first, retry(3_600)).await;
     assert_eq!(post.claims(1, 10).await, []);
     // When the first is over before that
     post.store
-        .abandon(at(20), vec![first.id], "no".to_owned())
+        .abandon(&ours(), at(20), vec![first.id], "no".to_owned())
         .await
         .unwrap();
     // Then the second does not wait for that hour
@@ -192,7 +196,10 @@ pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<S
         let second = post.claim_one(1, 0).await;
         assert_eq!(told(&second), (0, 2));
         // When all first ones are redelivered
-        assert_eq!(post.store.redeliver(at(1), firsts).await.unwrap(), 4);
+        assert_eq!(
+            post.store.redeliver(&ours(), at(1), firsts).await.unwrap(),
+            4
+        );
         // Then that of this application waits, to this webhook, and no other
         assert_eq!(post.claims(1, 1).await, [(1, 1)]);
         assert_eq!(post.claims(2, 1).await, [(0, 1), (1, 1)]);
@@ -216,7 +223,10 @@ pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness
     let first = post.claim_one(1, 0).await;
     post.settle(0, &first, Verdict::Delivered).await;
     let second = post.claim_one(1, 0).await;
-    post.store.redeliver(at(61), vec![first.id]).await.unwrap();
+    post.store
+        .redeliver(&ours(), at(61), vec![first.id])
+        .await
+        .unwrap();
     // Then the first goes, and whoever held the second may still tell
     let first = post.claim_one(1, 61).await;
     assert_eq!(told(&first), (0, 1));
@@ -245,9 +255,14 @@ pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<S
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 3).await;
     let third = vec![post.delivery_of(1, 0, 3).await.id];
-    let abandoned = post.store.abandon(at(0), third.clone(), "no".to_owned());
+    let abandoned = post
+        .store
+        .abandon(&OURS, at(0), third.clone(), "no".to_owned());
     assert_eq!(abandoned.await.unwrap(), 1);
-    assert_eq!(post.store.redeliver(at(0), third).await.unwrap(), 1);
+    assert_eq!(
+        post.store.redeliver(&ours(), at(0), third).await.unwrap(),
+        1
+    );
     // Then it waits for its turn
     for version in 1..=3 {
         let claimed = post.claim_one(1, 10).await;

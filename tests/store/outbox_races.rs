@@ -14,7 +14,7 @@ use crate::harness::Harness;
 use crate::outbox_world::{Post, hook, of_ours, settlement, told};
 use crate::random::Random;
 use crate::support::at;
-use crate::world::{act, engine_on, submit, upload};
+use crate::world::{act, engine_on, ours, submit, upload};
 
 /// How many handles take part.
 const HANDLES: usize = 3;
@@ -105,7 +105,7 @@ pub async fn of_two_leases_one_settles<H: Harness<Store: Outbox>>() {
         // Then the new one does, once
         assert!(!counted[0] && !counted[2], "{counted:?}");
         assert!(counted[1] != counted[3], "{counted:?}");
-        assert_eq!(post.store.attempts(new.id).await.unwrap().len(), 1);
+        assert_eq!(post.store.attempts(&ours(), new.id).await.unwrap().len(), 1);
     }
 }
 
@@ -203,13 +203,16 @@ pub async fn those_who_claim_settle_and_write_at_once_lose_nothing<H: Harness<St
     let versions: Vec<_> = (1..=VERSIONS).collect();
     let expected = (0..APPLICATIONS).map(|number| (number, versions.clone()));
     assert_eq!(sent, expected.collect());
-    let delivered = post.filtered(DeliveryFilter {
-        status: Some(DeliveryStatus::Delivered),
-        ..DeliveryFilter::default()
-    });
+    let delivered = post.filtered(
+        None,
+        DeliveryFilter {
+            status: Some(DeliveryStatus::Delivered),
+            ..DeliveryFilter::default()
+        },
+    );
     let all = usize::try_from(APPLICATIONS * VERSIONS).unwrap();
     assert_eq!(delivered.await.len(), all);
-    assert_eq!(post.store.backlog().await.unwrap(), []);
+    assert_eq!(post.store.backlog(None).await.unwrap(), []);
 }
 
 pub async fn who_writes_while_webhooks_come_and_go_is_not_held_up<H: Harness<Store: Outbox>>() {
@@ -224,8 +227,8 @@ pub async fn who_writes_while_webhooks_come_and_go_is_not_held_up<H: Harness<Sto
             webhook.endpoint.kinds = [certificate_lifecycle::EventKind::Created]
                 .into_iter()
                 .collect();
-            assert!(other.put_webhook(webhook).await.unwrap());
-            assert!(other.remove_webhook(hook(2)).await.unwrap());
+            assert!(other.put_webhook(webhook).await.unwrap().is_done());
+            assert!(other.remove_webhook(&ours(), hook(2)).await.unwrap());
         }
     });
     for number in 0..100 {

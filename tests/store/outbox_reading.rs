@@ -61,7 +61,6 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
                 for status in &statuses {
                     for (since, until) in &times {
                         let filter = DeliveryFilter {
-                            institution: institution.clone(),
                             webhook,
                             application,
                             status: *status,
@@ -80,8 +79,8 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
                         let expected: Vec<_> = all.iter().filter(matches).cloned().collect();
                         found_any += usize::from(!expected.is_empty());
                         // Then those are found, and no others
-                        let found = post.filtered(filter.clone()).await;
-                        assert_eq!(found, expected, "{filter:?}");
+                        let found = post.filtered(institution.as_ref(), filter.clone()).await;
+                        assert_eq!(found, expected, "{institution:?} {filter:?}");
                     }
                 }
             }
@@ -104,7 +103,6 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
         },
         DeliveryFilter {
             status: Some(DeliveryStatus::Pending),
-            institution: Some(ours()),
             ..DeliveryFilter::default()
         },
         DeliveryFilter {
@@ -112,15 +110,19 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
             ..DeliveryFilter::default()
         },
     ];
-    for filter in filters {
-        let all = post.filtered(filter.clone()).await;
+    let ours = ours();
+    for (institution, filter) in filters
+        .iter()
+        .flat_map(|it| [(None, it), (Some(&ours), it)])
+    {
+        let all = post.filtered(institution, filter.clone()).await;
         assert!(all.len() > 1);
         for limit in [1, 2, 7, 100] {
             let (mut pages, mut after) = (Vec::new(), None);
             loop {
                 let page = post
                     .store
-                    .deliveries(filter.clone(), after, limit)
+                    .deliveries(institution, filter.clone(), after, limit)
                     .await
                     .unwrap();
                 assert!(page.corrupt.is_empty());
@@ -137,13 +139,13 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
             assert_eq!(pages, all, "{limit}");
         }
         // Whoever asks for none gets one, and is not told that there are no more
-        let one = post.store.deliveries(filter.clone(), None, 0);
+        let one = post.store.deliveries(institution, filter.clone(), None, 0);
         let one = one.await.unwrap();
         assert_eq!((one.deliveries.len(), one.next), (1, Some(all[0].id)));
         for (after, count) in [(i64::MIN, all.len()), (i64::MAX, 0), (-1, all.len())] {
-            let page = post
-                .store
-                .deliveries(filter.clone(), Some(DeliveryId(after)), 1_000);
+            let page =
+                post.store
+                    .deliveries(institution, filter.clone(), Some(DeliveryId(after)), 1_000);
             assert_eq!(page.await.unwrap().deliveries.len(), count);
         }
     }
@@ -203,7 +205,10 @@ pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
         assert_eq!(due(number).await, None);
     }
     // What is redelivered is due
-    post.store.redeliver(at(600), vec![first.id]).await.unwrap();
+    post.store
+        .redeliver(&ours(), at(600), vec![first.id])
+        .await
+        .unwrap();
     assert_eq!(due(1).await, is(1, false, Some(at(600))));
 }
 
@@ -217,9 +222,10 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     post.settle(70, &claimed, Verdict::Delivered).await;
     post.register(of_ours(5)).await;
     post.disable(2).await;
-    let mut backlog = post.store.backlog().await.unwrap();
+    let mut backlog = post.store.backlog(None).await.unwrap();
     backlog.sort_by_key(|it| std::cmp::Reverse(it.webhook));
     let of = |number, pending, oldest, first_due, dead| Backlog {
+        institution: if number == 3 { theirs() } else { ours() },
         webhook: hook(number),
         is_enabled: number != 2,
         pending,
@@ -240,7 +246,7 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     for claimed in post.claim(3, 1_000).await {
         post.settle(1_000, &claimed, dead()).await;
     }
-    let backlog = post.store.backlog().await.unwrap();
+    let backlog = post.store.backlog(None).await.unwrap();
     let of_theirs = backlog.iter().find(|it| it.webhook == hook(3)).unwrap();
     assert_eq!(
         (of_theirs.pending, of_theirs.oldest, of_theirs.dead),
@@ -249,7 +255,7 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     // A clock that was set back makes nobody the oldest.
     post.clock.set(-5);
     post.done(submit(51)).await;
-    let backlog = post.store.backlog().await.unwrap();
+    let backlog = post.store.backlog(None).await.unwrap();
     let of_ours = backlog.iter().find(|it| it.webhook == hook(1)).unwrap();
     assert_eq!((of_ours.pending, of_ours.oldest), (16, Some(at(0))));
 }
@@ -281,7 +287,7 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
         ids.push((number, claimed.id));
     }
     ids.sort_unstable();
-    let attempts = async |number: usize| post.store.attempts(ids[number].1).await.unwrap();
+    let attempts = async |number: usize| post.store.attempts(&ours(), ids[number].1).await.unwrap();
     // Nothing is older than the oldest
     assert_eq!(post.store.prune(at(0), 100).await.unwrap(), 0);
     assert_eq!(post.store.prune(at(100), 0).await.unwrap(), 0);
@@ -318,10 +324,13 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
     assert_eq!(made, [1, 3, 5]);
     // What is gone cannot be settled or redelivered
     let gone = vec![ids[0].1, ids[2].1];
-    assert_eq!(post.store.redeliver(at(0), gone).await.unwrap(), 0);
+    assert_eq!(post.store.redeliver(&ours(), at(0), gone).await.unwrap(), 0);
     // What is dead still can
     assert_eq!(
-        post.store.redeliver(at(200), vec![ids[1].1]).await.unwrap(),
+        post.store
+            .redeliver(&ours(), at(200), vec![ids[1].1])
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(post.claims(1, 200).await, [(1, 1)]);
@@ -369,6 +378,6 @@ pub async fn a_forgotten_delivery_takes_its_attempts_along<H: Harness<Store: Out
     assert_eq!(settled.unwrap(), [true]);
     assert_eq!(post.store.prune(at(2), 10).await.unwrap(), 1);
     assert_eq!(post.deliveries().await, []);
-    assert_eq!(post.store.attempts(claimed.id).await.unwrap(), []);
+    assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
     assert_eq!(post.store.prune(at(200), 10).await.unwrap(), 0);
 }

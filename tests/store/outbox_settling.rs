@@ -10,6 +10,7 @@ use crate::outbox_world::{
 };
 use crate::support::at;
 use crate::world::submit;
+use crate::world::{OURS, ours};
 
 /// A text with what is easily lost.
 const TEXT: &str = " \u{0}<html>\r\n'\"\\%_\u{7f}ä\u{feff}\u{1f600}\u{0} ";
@@ -114,9 +115,18 @@ pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
     // Then those of one delivery come back as they were made
     let another = post.harness.open().await;
     for store in [&post.store, &another] {
-        assert_eq!(store.attempts(id.unwrap()).await.unwrap(), attempts);
+        assert_eq!(
+            store.attempts(&ours(), id.unwrap()).await.unwrap(),
+            attempts
+        );
     }
-    assert_eq!(post.store.attempts(DeliveryId(i64::MAX)).await.unwrap(), []);
+    assert_eq!(
+        post.store
+            .attempts(&ours(), DeliveryId(i64::MAX))
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>() {
@@ -143,7 +153,7 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
     assert_eq!(post.webhook(2).await.health, half);
     assert_eq!(post.webhook(3).await.health, Health::default());
     assert_eq!(post.webhook(1).await.revision, 0, "nobody replaced it");
-    assert_eq!(post.store.webhook(hook(9)).await.unwrap(), None);
+    assert_eq!(post.store.webhook(&ours(), hook(9)).await.unwrap(), None);
     // It comes with what is claimed, and with what is due
     let due = post.store.due().await.unwrap();
     let due = due.iter().find(|it| it.webhook == hook(1)).unwrap();
@@ -209,7 +219,13 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     // When they are redelivered, one of them twice, and one that does not exist
     let mut ids: Vec<_> = [delivered, refused, leased].map(|it| it.id).into();
     ids.extend([delivered.id, DeliveryId(i64::MAX), DeliveryId(-1)]);
-    assert_eq!(post.store.redeliver(at(7), ids.clone()).await.unwrap(), 2);
+    assert_eq!(
+        post.store
+            .redeliver(&ours(), at(7), ids.clone())
+            .await
+            .unwrap(),
+        2
+    );
     // Then those that were over are due at once, with all attempts before them
     for over in [delivered, refused] {
         let delivery = post.delivery(over.id).await;
@@ -217,7 +233,10 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         assert_eq!((delivery.attempts, delivery.at), (0, at(7)));
         assert_eq!((delivery.reason, delivery.created_at), (None, at(0)));
         // The attempts that were made are not forgotten.
-        assert_eq!(post.store.attempts(over.id).await.unwrap().len(), 1);
+        assert_eq!(
+            post.store.attempts(&ours(), over.id).await.unwrap().len(),
+            1
+        );
     }
     // And what was under a lease is as it was, as is what nobody has asked for
     let after = [
@@ -225,18 +244,31 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         post.delivery(waiting.id).await,
     ];
     assert_eq!(after, before);
-    assert_eq!(post.store.redeliver(at(8), ids).await.unwrap(), 0);
+    assert_eq!(post.store.redeliver(&ours(), at(8), ids).await.unwrap(), 0);
     let again = post.claim(1, 7).await;
     assert_eq!(again.len(), 2);
     for claimed in &again {
         assert_eq!(claimed.attempts, 0);
         post.settle(9, claimed, Verdict::Delivered).await;
         assert_eq!(post.delivery(claimed.id).await.attempts, 1);
-        assert_eq!(post.store.attempts(claimed.id).await.unwrap().len(), 2);
+        assert_eq!(
+            post.store
+                .attempts(&ours(), claimed.id)
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
     }
     // Whoever held them before settles nothing
     assert!(!post.settled(9, delivered, dead()).await);
-    assert_eq!(post.store.redeliver(at(10), Vec::new()).await.unwrap(), 0);
+    assert_eq!(
+        post.store
+            .redeliver(&ours(), at(10), Vec::new())
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it<
@@ -267,16 +299,32 @@ pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_
     let before = others().await;
     assert!(before.iter().all(|it| it.is_leased == (it.id == leased.id)));
     // When all are asked for, as the second is due already
-    assert_eq!(post.store.redeliver(at(5), ids.to_vec()).await.unwrap(), 1);
+    assert_eq!(
+        post.store
+            .redeliver(&ours(), at(5), ids.to_vec())
+            .await
+            .unwrap(),
+        1
+    );
     // Then the first is due, with all attempts before it, and the others are as they were
     let delivery = post.delivery(waiting.id).await;
     assert_eq!((delivery.at, delivery.attempts), (at(5), 0));
-    assert_eq!(post.store.attempts(waiting.id).await.unwrap().len(), 1);
+    assert_eq!(
+        post.store
+            .attempts(&ours(), waiting.id)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     assert_eq!(others().await, before);
     assert!(post.claims(1, 5).await.contains(&told(waiting)));
     // Nor is the lease cut short after its end, when it is due anyway
     assert_eq!(
-        post.store.redeliver(at(61), vec![leased.id]).await.unwrap(),
+        post.store
+            .redeliver(&ours(), at(61), vec![leased.id])
+            .await
+            .unwrap(),
         0
     );
     post.settle(62, leased, Verdict::Delivered).await;
@@ -291,7 +339,9 @@ pub async fn a_lease_that_was_taken_over_is_one_as_well<H: Harness<Store: Outbox
         // Then nobody else can make it due
         let delivery = post.delivery_of(1, 0, 1).await;
         assert!(delivery.is_leased, "{round}");
-        let redelivered = post.store.redeliver(at(round * 60 + 1), vec![delivery.id]);
+        let redelivered = post
+            .store
+            .redeliver(&OURS, at(round * 60 + 1), vec![delivery.id]);
         assert_eq!(redelivered.await.unwrap(), 0, "{round}");
         assert_eq!(post.claims(1, round * 60 + 1).await, [], "{round}");
     }
@@ -303,19 +353,28 @@ pub async fn what_was_abandoned_while_it_was_sent_is_under_no_lease<H: Harness<S
     post.done(submit(0)).await;
     let first = post.claim_one(1, 0).await;
     let ids = || vec![first.id];
-    let abandoned = post.store.abandon(at(0), ids(), "no".to_owned());
+    let abandoned = post.store.abandon(&OURS, at(0), ids(), "no".to_owned());
     assert_eq!(abandoned.await.unwrap(), 1);
     assert!(!post.delivery(first.id).await.is_leased);
-    assert_eq!(post.store.redeliver(at(0), ids()).await.unwrap(), 1);
+    assert_eq!(
+        post.store.redeliver(&ours(), at(0), ids()).await.unwrap(),
+        1
+    );
     // Then whoever held it settles nothing
     assert!(!post.settled(0, &first, Verdict::Delivered).await);
     // And whoever claims it holds the next lease, until the outcome is known
     let second = post.claim_one(1, 0).await;
     assert!(post.delivery(first.id).await.is_leased);
-    assert_eq!(post.store.redeliver(at(1), ids()).await.unwrap(), 0);
+    assert_eq!(
+        post.store.redeliver(&ours(), at(1), ids()).await.unwrap(),
+        0
+    );
     post.settle(1, &second, retry(500)).await;
     assert!(!post.delivery(first.id).await.is_leased);
-    assert_eq!(post.store.redeliver(at(1), ids()).await.unwrap(), 1);
+    assert_eq!(
+        post.store.redeliver(&ours(), at(1), ids()).await.unwrap(),
+        1
+    );
     let third = post.claim_one(1, 1).await;
     post.settle(1, &third, Verdict::Released).await;
     assert!(!post.delivery(first.id).await.is_leased);
@@ -332,7 +391,10 @@ pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
     let new = post.delivery_of(1, 2, 1).await;
     // When all are abandoned: one that is delivered, one under a lease, one that is new, and none
     let ids = vec![held[0].id, held[1].id, new.id, new.id, DeliveryId(i64::MAX)];
-    let abandon = || post.store.abandon(at(3), ids.clone(), TEXT.to_owned());
+    let abandon = || {
+        post.store
+            .abandon(&OURS, at(3), ids.clone(), TEXT.to_owned())
+    };
     assert_eq!(abandon().await.unwrap(), 2);
     assert_eq!(abandon().await.unwrap(), 0);
     // Then the pending ones are dead
@@ -355,9 +417,11 @@ pub async fn what_is_redelivered_is_not_ended_by_who_had_it_before<H: Harness<St
         post.done(submit(0)).await;
         // Given a delivery that is abandoned while somebody has it in hand, and redelivered soon
         let before = post.claim_next(1, 0).await;
-        let abandoned = post.store.abandon(at(1), vec![before.id], TEXT.to_owned());
+        let abandoned = post
+            .store
+            .abandon(&OURS, at(1), vec![before.id], TEXT.to_owned());
         assert_eq!(abandoned.await.unwrap(), 1);
-        let redelivered = post.store.redeliver(at(2), vec![before.id]);
+        let redelivered = post.store.redeliver(&OURS, at(2), vec![before.id]);
         assert_eq!(redelivered.await.unwrap(), 1);
         // Then the attempt from before does not end it: it has all attempts before it
         assert!(!post.settled(3, &before, verdict).await);
@@ -378,13 +442,23 @@ pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
         .zip([retry(10), Verdict::Released, retry(20)])
     {
         let claimed = post.claim_next(1, start).await;
-        let attempts = post.store.attempts(claimed.id).await.unwrap().len();
+        let attempts = post
+            .store
+            .attempts(&ours(), claimed.id)
+            .await
+            .unwrap()
+            .len();
         // Given an answer that was lost, so that it is told again
         assert!(post.settled(start, &claimed, verdict.clone()).await);
         assert!(!post.settled(start, &claimed, verdict).await);
         // Then it was told once
         let delivery = post.delivery(claimed.id).await;
-        let now = post.store.attempts(claimed.id).await.unwrap().len();
+        let now = post
+            .store
+            .attempts(&ours(), claimed.id)
+            .await
+            .unwrap()
+            .len();
         assert_eq!(now, attempts + 1);
         assert_eq!(usize::try_from(delivery.attempts).unwrap(), now);
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Attempted, Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, HealthChange,
-    MemoryStore, Outbox, Request, Settlement, Verdict, Webhook,
+    InstitutionId, MemoryStore, Outbox, Put, Request, Settlement, Verdict, Webhook,
 };
 use certificate_lifecycle::webhook::EventKinds;
 use certificate_lifecycle::{Action, EventKind};
@@ -88,6 +88,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Whose webhook has this number: the third is theirs.
+fn of(number: u64) -> InstitutionId {
+    if number == 3 { theirs() } else { ours() }
+}
+
 /// What tells one delivery from all others, in either store.
 type Name = (Uuid, Uuid, u64);
 
@@ -105,6 +110,7 @@ enum Answer {
     Nothing,
     Written(Vec<bool>),
     Is(bool),
+    Put(Put),
     Claimed(Vec<(Name, u32, String)>, Vec<Webhook>),
     Settled(Vec<bool>),
     Count(u64),
@@ -132,7 +138,7 @@ impl<S: Outbox> Side<S> {
     async fn deliveries(&self) -> BTreeMap<Name, Delivery> {
         let all = self
             .store
-            .deliveries(DeliveryFilter::default(), None, 100_000);
+            .deliveries(None, DeliveryFilter::default(), None, 100_000);
         let all = all.await.unwrap().deliveries.into_iter();
         all.map(|it| (name_of(&it), it)).collect()
     }
@@ -177,7 +183,11 @@ impl<S: Outbox> Side<S> {
                 Answer::Is(self.store.add_webhook(webhook).await.unwrap())
             }
             Step::Put(number, is_enabled, kinds, is_stale) => {
-                let known = self.store.webhook(hook(*number)).await.unwrap();
+                let known = self
+                    .store
+                    .webhook(&of(*number), hook(*number))
+                    .await
+                    .unwrap();
                 let mut webhook = known.unwrap_or_else(|| of_ours(*number));
                 webhook.revision = webhook.revision.wrapping_sub(u64::from(*is_stale));
                 webhook.endpoint = endpoint(*number);
@@ -185,21 +195,33 @@ impl<S: Outbox> Side<S> {
                 if !is_enabled {
                     webhook.endpoint = disabled(webhook.endpoint);
                 }
-                Answer::Is(self.store.put_webhook(webhook).await.unwrap())
+                Answer::Put(self.store.put_webhook(webhook).await.unwrap())
             }
-            Step::Remove(number) => {
-                Answer::Is(self.store.remove_webhook(hook(*number)).await.unwrap())
-            }
+            Step::Remove(number) => Answer::Is(
+                self.store
+                    .remove_webhook(&of(*number), hook(*number))
+                    .await
+                    .unwrap(),
+            ),
             Step::Claim(numbers, lease) => self.claim(numbers, *lease, now).await,
             Step::Settle(settled, health) => self.settle(settled, health.as_ref(), now).await,
             Step::Redeliver(places) => {
-                let picked = self.picked(places).await;
-                Answer::Count(self.store.redeliver(at(now), picked).await.unwrap())
+                let (picked, mut count) = (self.picked(places).await, 0);
+                // Each finds its own of them.
+                for of in [ours(), theirs()] {
+                    let redelivered = self.store.redeliver(&of, at(now), picked.clone());
+                    count += redelivered.await.unwrap();
+                }
+                Answer::Count(count)
             }
             Step::Abandon(places) => {
-                let picked = self.picked(places).await;
-                let reason = "it is not wanted".to_owned();
-                Answer::Count(self.store.abandon(at(now), picked, reason).await.unwrap())
+                let (picked, mut count) = (self.picked(places).await, 0);
+                for of in [ours(), theirs()] {
+                    let reason = "it is not wanted".to_owned();
+                    let abandoned = self.store.abandon(&of, at(now), picked.clone(), reason);
+                    count += abandoned.await.unwrap();
+                }
+                Answer::Count(count)
             }
             Step::Prune(age) => {
                 Answer::Count(self.store.prune(at(now - age), 10_000).await.unwrap())
@@ -273,7 +295,10 @@ impl<S: Outbox> Side<S> {
         let mut lanes = BTreeSet::new();
         let (mut due, mut counted) = (BTreeSet::new(), BTreeMap::new());
         for (name, mut delivery) in self.deliveries().await {
-            let attempts = store.attempts(delivery.id).await.unwrap();
+            let attempts = store
+                .attempts(&delivery.institution, delivery.id)
+                .await
+                .unwrap();
             delivery.id = DeliveryId(0);
             if delivery.status == DeliveryStatus::Pending {
                 // Until when the others of its application wait is the store's own affair.
@@ -290,7 +315,7 @@ impl<S: Outbox> Side<S> {
             due.insert((it.webhook, is_now));
             assert!(counted.contains_key(&it.webhook), "nothing is pending");
         }
-        let backlog = store.backlog().await.unwrap().into_iter().map(|it| {
+        let backlog = store.backlog(None).await.unwrap().into_iter().map(|it| {
             let oldest = it.oldest.map(|time| time.timestamp());
             (it.webhook, (it.pending, oldest, it.dead))
         });

@@ -1,16 +1,18 @@
 //! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a whole.
 
 use certificate_lifecycle::EventKind;
-use certificate_lifecycle::store::{DeliveryFilter, Health, Outbox, Verdict, Webhook};
+use certificate_lifecycle::store::{
+    DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Put, Verdict, Webhook,
+};
 use certificate_lifecycle::webhook::{CustomHeaders, Disabled, DisabledReason};
 use uuid::Uuid;
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    Post, at_ms, disabled, endpoint, hook, in_theirs, of_ours, of_theirs, sick,
+    Post, at_ms, disabled, endpoint, hook, in_theirs, of_ours, of_theirs, retry, sick,
 };
 use crate::support::at;
-use crate::world::{ours, submit, theirs};
+use crate::world::{OURS, ours, submit, theirs};
 
 /// A text with what is easily lost.
 const TEXT: &str = " \u{0}a\u{1}\r\n\t'\"\\%_{}\u{7f}ä\u{feff}\u{202e}\u{1f600}\u{0} ";
@@ -42,12 +44,12 @@ fn with_everything() -> Webhook {
 
 pub async fn a_webhook_comes_back_to_the_byte<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::new().await;
-    assert_eq!(post.store.webhook(hook(1)).await.unwrap(), None);
+    assert_eq!(post.store.webhook(&ours(), hook(1)).await.unwrap(), None);
     let mut webhook = with_everything();
     post.register(webhook.clone()).await;
     let another = post.harness.open().await;
     for store in [&post.store, &another] {
-        let found = store.webhook(hook(1)).await.unwrap().unwrap();
+        let found = store.webhook(&theirs(), hook(1)).await.unwrap().unwrap();
         assert_eq!(found, webhook);
         // Secrets are in no `Debug`.
         let (found, expected) = (&found.endpoint.secrets, &webhook.endpoint.secrets);
@@ -61,12 +63,27 @@ pub async fn a_webhook_comes_back_to_the_byte<H: Harness<Store: Outbox>>() {
     }
     // And so it does when it was replaced
     webhook.endpoint = endpoint(2);
-    assert!(another.put_webhook(webhook.clone()).await.unwrap());
+    assert!(
+        another
+            .put_webhook(webhook.clone())
+            .await
+            .unwrap()
+            .is_done()
+    );
     webhook.endpoint = with_everything().endpoint;
     webhook.revision = 1;
-    assert!(post.store.put_webhook(webhook.clone()).await.unwrap());
+    assert!(
+        post.store
+            .put_webhook(webhook.clone())
+            .await
+            .unwrap()
+            .is_done()
+    );
     webhook.revision = 2;
-    assert_eq!(another.webhook(hook(1)).await.unwrap(), Some(webhook));
+    assert_eq!(
+        another.webhook(&theirs(), hook(1)).await.unwrap(),
+        Some(webhook)
+    );
 }
 
 pub async fn an_id_is_registered_once<H: Harness<Store: Outbox>>() {
@@ -115,12 +132,12 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
         .settle(at(0), Vec::new(), vec![(hook(1), sick(health))]);
     assert_eq!(settled.await.unwrap(), Vec::<bool>::new());
     // When it is replaced, with all else different as well
-    let mut webhook = Webhook::new(hook(1), theirs(), endpoint(9), at(9));
+    let mut webhook = Webhook::new(hook(1), ours(), endpoint(9), at(9));
     webhook.endpoint.description = TEXT.into();
-    assert!(post.store.put_webhook(webhook.clone()).await.unwrap());
+    let put = async |webhook: &Webhook| post.store.put_webhook(webhook.clone()).await.unwrap();
+    assert_eq!(put(&webhook).await, Put::Done);
     // Then the settings are new, and all else as it was
     let expected = Webhook {
-        institution: ours(),
         created_at: at(0),
         revision: 1,
         health,
@@ -129,16 +146,73 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     assert_eq!(post.webhook(1).await, expected);
     // And whoever has seen another revision replaces nothing
     webhook.endpoint = endpoint(3);
-    for revision in [0, 2, u64::from(u32::MAX)] {
+    for revision in [0, 2, u64::from(u32::MAX), u64::MAX] {
         webhook.revision = revision;
-        assert!(!post.store.put_webhook(webhook.clone()).await.unwrap());
+        assert_eq!(put(&webhook).await, Put::Conflict);
         assert_eq!(post.webhook(1).await, expected);
     }
     // Nor does it become a new one, or another
-    let unknown = of_ours(3);
-    assert!(!post.store.put_webhook(unknown).await.unwrap());
-    assert_eq!(post.store.webhook(hook(3)).await.unwrap(), None);
+    assert_eq!(put(&of_ours(3)).await, Put::Unknown);
+    assert_eq!(post.store.webhook(&ours(), hook(3)).await.unwrap(), None);
     assert_eq!(post.webhook(2).await, of_ours(2));
+    // And once it is gone, it is told apart from one that was changed
+    assert!(post.store.remove_webhook(&ours(), hook(1)).await.unwrap());
+    assert_eq!(put(&expected).await, Put::Unknown);
+}
+
+pub async fn what_belongs_to_another_institution_is_unknown<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_theirs(2)]).await;
+    post.done(submit(1)).await;
+    post.done(in_theirs(submit(2))).await;
+    let claimed = post.claim_one(1, 0).await;
+    post.settle(0, &claimed, retry(60)).await;
+    let before = (post.webhook(1).await, post.deliveries().await);
+    let [delivery] = &post
+        .filtered(Some(&ours()), DeliveryFilter::default())
+        .await[..]
+    else {
+        panic!("one is ours");
+    };
+    let (store, id) = (&post.store, delivery.id);
+    // Given another institution, and one that has nothing at all
+    for of in [theirs(), InstitutionId::new("nobody").unwrap()] {
+        assert_eq!(store.webhook(&of, hook(1)).await.unwrap(), None);
+        let mut webhook = post.webhook(1).await;
+        webhook.institution = of.clone();
+        assert_eq!(store.put_webhook(webhook).await.unwrap(), Put::Unknown);
+        assert!(!store.remove_webhook(&of, hook(1)).await.unwrap());
+        assert_eq!(store.delivery(&of, id).await.unwrap(), None);
+        assert_eq!(store.attempts(&of, id).await.unwrap(), []);
+        assert_eq!(store.redeliver(&of, at(1), vec![id]).await.unwrap(), 0);
+        let abandoned = store.abandon(&of, at(1), vec![id], "no".to_owned());
+        assert_eq!(abandoned.await.unwrap(), 0);
+        let to_ours = DeliveryFilter {
+            webhook: Some(hook(1)),
+            ..DeliveryFilter::default()
+        };
+        assert_eq!(post.filtered(Some(&of), to_ours).await, []);
+        let backlog = store.backlog(Some(&of)).await.unwrap();
+        assert!(backlog.iter().all(|it| it.webhook != hook(1)));
+        let webhooks = store.webhooks(Some(&of)).await.unwrap();
+        assert!(webhooks.iter().all(|it| it.id != hook(1)));
+    }
+    // Then nothing has changed, and its own one finds it
+    assert_eq!((post.webhook(1).await, post.deliveries().await), before);
+    let found = store.delivery(&ours(), id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(delivery));
+    assert_eq!(store.attempts(&ours(), id).await.unwrap().len(), 1);
+    assert_eq!(store.backlog(Some(&ours())).await.unwrap().len(), 1);
+    assert_eq!(store.backlog(None).await.unwrap().len(), 2);
+    assert_eq!(store.redeliver(&ours(), at(1), vec![id]).await.unwrap(), 1);
+    let abandoned = store.abandon(&OURS, at(1), vec![id], "no".to_owned());
+    assert_eq!(abandoned.await.unwrap(), 1);
+    // Nor is there what was never made
+    for unknown in [DeliveryId(i64::MAX), DeliveryId(i64::MIN)] {
+        assert_eq!(store.delivery(&ours(), unknown).await.unwrap(), None);
+    }
+    // And what a removed webhook has had is gone with it
+    assert!(store.remove_webhook(&ours(), hook(1)).await.unwrap());
+    assert_eq!(store.delivery(&ours(), id).await.unwrap(), None);
 }
 
 pub async fn of_those_who_saw_the_same_revision_one_replaces_it<H: Harness<Store: Outbox>>() {
@@ -154,7 +228,7 @@ pub async fn of_those_who_saw_the_same_revision_one_replaces_it<H: Harness<Store
             webhook.revision = revision;
             webhook.endpoint.description = format!("{revision} {caller}");
             tokio::spawn(async move {
-                let is_put = store.put_webhook(webhook.clone()).await.unwrap();
+                let is_put = store.put_webhook(webhook.clone()).await.unwrap().is_done();
                 is_put.then_some(webhook)
             })
         });
@@ -215,10 +289,10 @@ pub async fn a_removed_webhook_goes_with_all_that_belongs_to_it<H: Harness<Store
     let before = post.deliveries().await;
     assert_eq!(before.len(), 10);
     // When one is removed
-    assert!(post.store.remove_webhook(hook(1)).await.unwrap());
+    assert!(post.store.remove_webhook(&ours(), hook(1)).await.unwrap());
     // Then it is gone, with deliveries and attempts
-    assert!(!post.store.remove_webhook(hook(1)).await.unwrap());
-    assert_eq!(post.store.webhook(hook(1)).await.unwrap(), None);
+    assert!(!post.store.remove_webhook(&ours(), hook(1)).await.unwrap());
+    assert_eq!(post.store.webhook(&ours(), hook(1)).await.unwrap(), None);
     assert_eq!(post.count_of(None).await, 1);
     let rest: Vec<_> = before
         .iter()
@@ -227,21 +301,32 @@ pub async fn a_removed_webhook_goes_with_all_that_belongs_to_it<H: Harness<Store
         .collect();
     assert_eq!(post.deliveries().await, rest);
     for delivery in &before {
-        let kept = post.store.attempts(delivery.id).await.unwrap().len();
+        let kept = post
+            .store
+            .attempts(&ours(), delivery.id)
+            .await
+            .unwrap()
+            .len();
         let expected = [held[1][0].id, held[1][1].id].contains(&delivery.id);
         assert_eq!(kept, usize::from(expected));
     }
     let due = post.store.due().await.unwrap();
     assert!(due.iter().all(|it| it.webhook == hook(2)));
-    let backlog = post.store.backlog().await.unwrap();
+    let backlog = post.store.backlog(None).await.unwrap();
     assert!(backlog.iter().all(|it| it.webhook == hook(2)));
     // And nothing can be done with what it had
     for claimed in &held[0] {
         assert!(!post.settled(2, claimed, Verdict::Delivered).await);
     }
     let ids: Vec<_> = held[0].iter().map(|it| it.id).collect();
-    assert_eq!(post.store.redeliver(at(2), ids.clone()).await.unwrap(), 0);
-    let abandoned = post.store.abandon(at(2), ids, "no".to_owned());
+    assert_eq!(
+        post.store
+            .redeliver(&ours(), at(2), ids.clone())
+            .await
+            .unwrap(),
+        0
+    );
+    let abandoned = post.store.abandon(&OURS, at(2), ids, "no".to_owned());
     assert_eq!(abandoned.await.unwrap(), 0);
     assert_eq!(post.claim(1, 200).await, []);
     // Nor do new events make deliveries for it
@@ -254,7 +339,7 @@ pub async fn the_id_of_a_removed_webhook_is_free_again<H: Harness<Store: Outbox>
     let post = Post::<H>::with([of_ours(1)]).await;
     post.done(submit(0)).await;
     let old = post.claim_one(1, 0).await;
-    assert!(post.store.remove_webhook(hook(1)).await.unwrap());
+    assert!(post.store.remove_webhook(&ours(), hook(1)).await.unwrap());
     // When another institution registers it
     post.register(of_theirs(1)).await;
     // Then it has what is new, and nothing of the old one
@@ -272,24 +357,24 @@ pub async fn a_webhook_with_thousands_of_deliveries_is_removed<H: Harness<Store:
     let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
     let submitted = post.engine.execute_many((0..2_500).map(submit).collect());
     assert!(submitted.await.iter().all(Result::is_ok));
-    assert!(post.store.remove_webhook(hook(2)).await.unwrap());
+    assert!(post.store.remove_webhook(&ours(), hook(2)).await.unwrap());
     let of = |webhook: Uuid| DeliveryFilter {
         webhook: Some(webhook),
         ..DeliveryFilter::default()
     };
-    assert_eq!(post.filtered(of(hook(2))).await, []);
-    assert_eq!(post.filtered(of(hook(1))).await.len(), 2_500);
+    assert_eq!(post.filtered(None, of(hook(2))).await, []);
+    assert_eq!(post.filtered(None, of(hook(1))).await.len(), 2_500);
 }
 
 pub async fn an_unknown_webhook_has_nothing<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::new().await;
     let unknown = Uuid::nil();
-    assert_eq!(post.store.webhook(unknown).await.unwrap(), None);
-    assert!(!post.store.remove_webhook(unknown).await.unwrap());
+    assert_eq!(post.store.webhook(&ours(), unknown).await.unwrap(), None);
+    assert!(!post.store.remove_webhook(&ours(), unknown).await.unwrap());
     let mut webhook = of_ours(1);
     webhook.endpoint = disabled(webhook.endpoint);
-    assert!(!post.store.put_webhook(webhook).await.unwrap());
+    assert!(!post.store.put_webhook(webhook).await.unwrap().is_done());
     assert_eq!(post.store.due().await.unwrap(), []);
-    assert_eq!(post.store.backlog().await.unwrap(), []);
+    assert_eq!(post.store.backlog(None).await.unwrap(), []);
     assert_eq!(post.deliveries().await, []);
 }

@@ -146,15 +146,22 @@ impl<H: Harness<Store: Outbox>> Post<H> {
         assert!(self.store.add_webhook(webhook).await.unwrap());
     }
 
+    /// The webhook with this number, whosever it is.
     pub async fn webhook(&self, number: u64) -> Webhook {
-        self.store.webhook(hook(number)).await.unwrap().unwrap()
+        for institution in [ours(), theirs()] {
+            let found = self.store.webhook(&institution, hook(number)).await;
+            if let Some(webhook) = found.unwrap() {
+                return webhook;
+            }
+        }
+        panic!("there is no webhook {number}");
     }
 
     /// Replaces the settings of a webhook.
     pub async fn put(&self, number: u64, change: impl FnOnce(&mut Endpoint)) {
         let mut webhook = self.webhook(number).await;
         change(&mut webhook.endpoint);
-        assert!(self.store.put_webhook(webhook).await.unwrap());
+        assert!(self.store.put_webhook(webhook).await.unwrap().is_done());
     }
 
     pub async fn disable(&self, number: u64) {
@@ -263,8 +270,12 @@ impl<H: Harness<Store: Outbox>> Post<H> {
         settled.await.unwrap() == [true]
     }
 
-    pub async fn filtered(&self, filter: DeliveryFilter) -> Vec<Delivery> {
-        let found = self.store.deliveries(filter, None, 100_000);
+    pub async fn filtered(
+        &self,
+        institution: Option<&InstitutionId>,
+        filter: DeliveryFilter,
+    ) -> Vec<Delivery> {
+        let found = self.store.deliveries(institution, filter, None, 100_000);
         let page = found.await.unwrap();
         assert!(page.corrupt.is_empty() && page.next.is_none(), "{page:?}");
         let found = page.deliveries;
@@ -273,16 +284,17 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     }
 
     pub async fn deliveries(&self) -> Vec<Delivery> {
-        self.filtered(DeliveryFilter::default()).await
+        self.filtered(None, DeliveryFilter::default()).await
     }
 
     /// The deliveries to one webhook: the number of the application and the version of each.
     pub async fn made(&self, number: u64) -> Vec<(u64, u64)> {
         let webhook = Some(hook(number));
-        let found = self.filtered(DeliveryFilter {
+        let filter = DeliveryFilter {
             webhook,
             ..DeliveryFilter::default()
-        });
+        };
+        let found = self.filtered(None, filter);
         let names = found.await.into_iter();
         let mut names: Vec<_> = names
             .map(|it| (number_of(it.application), it.version))

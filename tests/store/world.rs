@@ -1,7 +1,7 @@
 //! Who acts in these tests, on what, and how a test looks at all that a store knows.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
@@ -18,6 +18,9 @@ use uuid::Uuid;
 
 use crate::harness::Harness;
 use crate::support::{WEBHOOK, at, command, contract};
+
+/// The same as [`ours`], for what borrows it.
+pub static OURS: LazyLock<InstitutionId> = LazyLock::new(ours);
 
 pub fn ours() -> InstitutionId {
     InstitutionId::new("our-university").unwrap()

@@ -66,16 +66,17 @@ macro_rules! delegate {
         async fn put_webhook(
             &self,
             webhook: Webhook,
-        ) -> Result<bool, StoreError> {
+        ) -> Result<Put, StoreError> {
             self.store.put_webhook(webhook).await
         }
     };
     (@webhook) => {
         async fn webhook(
             &self,
+            institution: &InstitutionId,
             id: Uuid,
         ) -> Result<Option<Webhook>, StoreError> {
-            self.store.webhook(id).await
+            self.store.webhook(institution, id).await
         }
     };
     (@webhooks) => {
@@ -89,9 +90,10 @@ macro_rules! delegate {
     (@remove_webhook) => {
         async fn remove_webhook(
             &self,
+            institution: &InstitutionId,
             id: Uuid,
         ) -> Result<bool, StoreError> {
-            self.store.remove_webhook(id).await
+            self.store.remove_webhook(institution, id).await
         }
     };
     (@due) => {
@@ -117,38 +119,51 @@ macro_rules! delegate {
     (@deliveries) => {
         async fn deliveries(
             &self,
+            institution: Option<&InstitutionId>,
             filter: DeliveryFilter,
             after: Option<DeliveryId>,
             limit: u32,
         ) -> Result<DeliveryPage, StoreError> {
-            self.store.deliveries(filter, after, limit).await
+            self.store.deliveries(institution, filter, after, limit).await
+        }
+    };
+    (@delivery) => {
+        async fn delivery(
+            &self,
+            institution: &InstitutionId,
+            id: DeliveryId,
+        ) -> Result<Option<Delivery>, StoreError> {
+            self.store.delivery(institution, id).await
         }
     };
     (@attempts) => {
         async fn attempts(
             &self,
+            institution: &InstitutionId,
             delivery: DeliveryId,
         ) -> Result<Vec<Attempted>, StoreError> {
-            self.store.attempts(delivery).await
+            self.store.attempts(institution, delivery).await
         }
     };
     (@redeliver) => {
         async fn redeliver(
             &self,
+            institution: &InstitutionId,
             now: DateTime<Utc>,
             deliveries: Vec<DeliveryId>,
         ) -> Result<u64, StoreError> {
-            self.store.redeliver(now, deliveries).await
+            self.store.redeliver(institution, now, deliveries).await
         }
     };
     (@abandon) => {
         async fn abandon(
             &self,
+            institution: &InstitutionId,
             now: DateTime<Utc>,
             deliveries: Vec<DeliveryId>,
             reason: String,
         ) -> Result<u64, StoreError> {
-            self.store.abandon(now, deliveries, reason).await
+            self.store.abandon(institution, now, deliveries, reason).await
         }
     };
     (@prune) => {
@@ -161,8 +176,11 @@ macro_rules! delegate {
         }
     };
     (@backlog) => {
-        async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-            self.store.backlog().await
+        async fn backlog(
+            &self,
+            institution: Option<&InstitutionId>,
+        ) -> Result<Vec<Backlog>, StoreError> {
+            self.store.backlog(institution).await
         }
     };
 }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::show_secret;
+use super::{named, show_secret};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
@@ -134,7 +134,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         ];
         output.text().extend_from_slice(record(facts).as_bytes());
     }
-    show_secret(&mut output, id)?;
+    show_secret(&mut output, &args.institution, id)?;
     if !args.json {
         args.say_next(id, &url);
     }
@@ -207,9 +207,10 @@ impl Args {
 
     /// What is left to be done.
     fn say_next(&self, id: Uuid, url: &WebhookUrl) {
+        let named = named(&self.institution, id);
         say(&format!(
             "the receiver verifies with the secret what is sent; it is not shown again, but certlife webhook \
-             rotate {id} replaces it"
+             rotate {named} replaces it"
         ));
         let mut allowed = String::new();
         if !url.is_https() {
@@ -226,7 +227,7 @@ impl Args {
             ));
         }
         say(&format!(
-            "certlife deliver{allowed} sends the events; certlife webhook test{allowed} {id} tries it"
+            "certlife deliver{allowed} sends the events; certlife webhook test{allowed} {named} tries it"
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! `certlife webhook disable`: send nothing for now.
 
-use super::{Changed, Which, change, unknown};
+use super::{Changed, Which, change};
 use crate::cli::show::time;
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let now = SystemClock.now();
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
-        change(engine.store(), id, |endpoint| {
+        change(engine.store(), &args.which, |endpoint| {
             if !endpoint.is_enabled() {
                 return Changed::Not;
             }
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         .await
     })?;
     let Some((before, _)) = changed else {
-        return Ok(unknown(id));
+        return Ok(args.which.unknown());
     };
     say(&match before.endpoint.disabled {
         None => format!("webhook {id} is disabled; what is pending stays"),

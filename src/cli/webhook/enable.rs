@@ -1,8 +1,6 @@
 //! `certlife webhook enable`: send again.
 
-use uuid::Uuid;
-
-use super::{Changed, Which, change, unknown};
+use super::{Changed, Which, change};
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
 use crate::cli::store::AnyStore;
@@ -51,9 +49,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
-    let id = args.which.id;
-    let Some(webhook) = store.webhook(id).await? else {
-        return Ok(unknown(id));
+    let Which { institution, id } = &args.which;
+    let id = *id;
+    let Some(webhook) = store.webhook(institution, id).await? else {
+        return Ok(args.which.unknown());
     };
     if webhook.endpoint.is_enabled() {
         // Nothing that is on its way is given up by the way.
@@ -65,9 +64,9 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
         say(&format!("webhook {id} is enabled already{rest}"));
         return Ok(outcome);
     }
-    let backlog = store.backlog().await?;
+    let backlog = store.backlog(Some(institution)).await?;
     let backlog = backlog.into_iter().find(|it| it.webhook == id);
-    let pending = backlog.map_or(0, |it| it.pending);
+    let pending = backlog.as_ref().map_or(0, |it| it.pending);
     if pending > 0 && !args.resume && !args.drop {
         let oldest = backlog.and_then(|it| it.oldest);
         let oldest = oldest.map(|at| format!(", the oldest of {}", time(at)));
@@ -80,16 +79,18 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
         return Ok(Outcome::Refused);
     }
     let dropped = if args.drop {
-        drop_all(store, id).await?
+        drop_all(store, &args.which).await?
     } else {
         0
     };
-    let changed = change(store, id, |endpoint| match endpoint.disabled.take() {
-        Some(_) => Changed::Settings,
-        None => Changed::Not,
+    let changed = change(store, &args.which, |endpoint| {
+        match endpoint.disabled.take() {
+            Some(_) => Changed::Settings,
+            None => Changed::Not,
+        }
     });
     if changed.await?.is_none() {
-        return Ok(unknown(id));
+        return Ok(args.which.unknown());
     }
     let rest = match (args.drop, pending) {
         (true, _) => format!("; {dropped} pending {} dropped", deliveries(dropped)),
@@ -111,20 +112,22 @@ fn deliveries(count: u64) -> &'static str {
 }
 
 /// Gives up all that is pending; how much that was.
-async fn drop_all(store: &AnyStore, webhook: Uuid) -> Result<u64, Failure> {
+async fn drop_all(store: &AnyStore, which: &Which) -> Result<u64, Failure> {
     let filter = DeliveryFilter {
-        webhook: Some(webhook),
+        webhook: Some(which.id),
         status: Some(DeliveryStatus::Pending),
         ..DeliveryFilter::default()
     };
     let (mut dropped, mut after) = (0, None);
     loop {
-        let page = store.deliveries(filter.clone(), after, PAGE).await?;
+        let of = Some(&which.institution);
+        let page = store.deliveries(of, filter.clone(), after, PAGE).await?;
         // What cannot be read is given up as well.
         let readable = page.deliveries.iter().map(|it| it.id);
         let ids = readable.chain(page.corrupt.iter().map(|(id, _)| *id));
         let (ids, now) = (ids.collect(), SystemClock.now());
-        dropped += store.abandon(now, ids, DROPPED.to_owned()).await?;
+        let abandoned = store.abandon(&which.institution, now, ids, DROPPED.to_owned());
+        dropped += abandoned.await?;
         after = page.next;
         if after.is_none() {
             return Ok(dropped);

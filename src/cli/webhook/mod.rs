@@ -19,7 +19,7 @@ use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, say};
-use certificate_lifecycle::store::{Outbox, Webhook};
+use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{EventKind, Timestamp};
 
@@ -62,14 +62,45 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 struct Which {
+    /// Whose webhook: the id of the institution.
+    #[arg(long, value_name = "ID", default_value = "default")]
+    institution: InstitutionId,
+
     /// The webhook: its id.
     #[arg(value_parser = hyphenated)]
     id: Uuid,
 }
 
-/// Says that there is no such webhook.
-pub(super) fn unknown(id: Uuid) -> Outcome {
-    say(&format!("there is no webhook {id}"));
+impl Which {
+    /// Says that the institution has no such webhook.
+    fn unknown(&self) -> Outcome {
+        unknown(Some(&self.institution), self.id)
+    }
+}
+
+/// How commands name a webhook, so that it can be pasted into a shell.
+pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
+    let institution = institution.as_str();
+    if institution == "default" {
+        return id.to_string();
+    }
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_.:@".contains(it);
+    if institution.chars().all(is_plain) {
+        format!("--institution {institution} {id}")
+    } else {
+        format!(
+            "--institution '{}' {id}",
+            institution.replace('\'', r"'\''")
+        )
+    }
+}
+
+/// Says that there is no such webhook, of an institution or at all.
+pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Outcome {
+    say(&match institution {
+        Some(it) => format!("institution {:?} has no webhook {id}", it.as_str()),
+        None => format!("there is no webhook {id}"),
+    });
     Outcome::Refused
 }
 
@@ -77,16 +108,16 @@ pub(super) fn unknown(id: Uuid) -> Outcome {
 /// is, or none where there is no such webhook. Where nothing is to be changed, the change says so.
 async fn change(
     store: &AnyStore,
-    id: Uuid,
+    which: &Which,
     change: impl Fn(&mut Endpoint) -> Changed,
 ) -> Result<Option<(Webhook, Webhook)>, Failure> {
     loop {
-        let Some(before) = store.webhook(id).await? else {
+        let Some(before) = store.webhook(&which.institution, which.id).await? else {
             return Ok(None);
         };
         let mut after = before.clone();
         let changed = change(&mut after.endpoint);
-        if changed == Changed::Not || store.put_webhook(after.clone()).await? {
+        if changed == Changed::Not || store.put_webhook(after.clone()).await?.is_done() {
             return Ok(Some((before, after)));
         }
     }
@@ -100,7 +131,7 @@ enum Changed {
 }
 
 /// Writes what has the secret of this webhook in it. That is kept, and cannot be shown again.
-fn show_secret(output: &mut Output, id: Uuid) -> Result<(), Failure> {
+fn show_secret(output: &mut Output, institution: &InstitutionId, id: Uuid) -> Result<(), Failure> {
     let failure = match output.flush() {
         Ok(Reader::Listening) => return Ok(()),
         Ok(Reader::Gone) => Failure::Write {
@@ -110,7 +141,8 @@ fn show_secret(output: &mut Output, id: Uuid) -> Result<(), Failure> {
         Err(failure) => failure,
     };
     say(&format!(
-        "webhook {id} has a secret now that could not be shown: certlife webhook rotate {id} replaces it"
+        "webhook {id} has a secret now that could not be shown: certlife webhook rotate {} replaces it",
+        named(institution, id)
     ));
     Err(failure)
 }

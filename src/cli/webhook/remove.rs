@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::{Which, unknown};
+use super::Which;
 use crate::cli::harmless::harmless;
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::store::{Outbox, Webhook};
@@ -31,7 +31,8 @@ const EXAMPLE: &str = "Example:
 Exit status: 0 removed, 1 there is none or it was not wanted, 2 the run could not go on.";
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let id = args.which.id;
+    let Which { institution, id } = &args.which;
+    let id = *id;
     if !args.yes && !can_ask() {
         return Err(Failure::Argument(
             "nobody is here to be asked whether the webhook is to be removed: say --yes".to_owned(),
@@ -40,15 +41,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = args.store.open_existing().await?;
         let store = engine.store();
-        let Some(webhook) = store.webhook(id).await? else {
-            return Ok(unknown(id));
+        let Some(webhook) = store.webhook(institution, id).await? else {
+            return Ok(args.which.unknown());
         };
         if !args.yes && !is_wanted(&webhook)? {
             say(&format!("webhook {id} was not removed"));
             return Ok(Outcome::Refused);
         }
-        if !store.remove_webhook(id).await? {
-            return Ok(unknown(id));
+        if !store.remove_webhook(institution, id).await? {
+            return Ok(args.which.unknown());
         }
         say(&format!("webhook {id} was removed"));
         Ok(Outcome::Clean)

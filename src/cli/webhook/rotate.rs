@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, Which, change, later, show_secret, unknown};
+use super::{Changed, Which, change, later, show_secret};
 use crate::cli::arguments::{Form, duration};
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let secret = secret.map_err(Failure::Argument)?;
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
-        change(engine.store(), id, |endpoint| {
+        change(engine.store(), &args.which, |endpoint| {
             let secrets = &mut endpoint.secrets;
             let is_alone = !args.revoke || secrets.old().is_empty();
             if *secrets.current() == secret && is_alone {
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         .await
     })?;
     let Some((before, after)) = changed else {
-        return Ok(unknown(id));
+        return Ok(args.which.unknown());
     };
     let (before, after) = (&before.endpoint.secrets, &after.endpoint.secrets);
     if before == after {
@@ -132,7 +132,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         let text = record(rotated.facts(&old, before.current()));
         output.text().extend_from_slice(text.as_bytes());
     }
-    show_secret(&mut output, id)?;
+    show_secret(&mut output, &args.which.institution, id)?;
     // The store keeps a few: the oldest went.
     let is_kept = |old| after.old().contains(old);
     if !args.revoke

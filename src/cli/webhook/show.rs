@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Line, Which, events, unknown};
+use super::{Line, Which, events};
 use crate::cli::arguments::Form;
 use crate::cli::output::Output;
 use crate::cli::show::time;
@@ -48,21 +48,23 @@ struct ShownOld {
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let id = args.which.id;
+    let Which { institution, id } = &args.which;
+    let id = *id;
     let found = block_on(async {
         let engine = args.store.open_to_read().await?;
-        let Some(webhook) = engine.store().webhook(id).await? else {
+        let Some(webhook) = engine.store().webhook(institution, id).await? else {
             return Ok(None);
         };
-        let backlog = engine.store().backlog().await?;
+        let backlog = engine.store().backlog(Some(institution)).await?;
         let backlog = backlog.into_iter().find(|it| it.webhook == id);
         Ok(Some((webhook, backlog)))
     })?;
     let Some((webhook, backlog)) = found else {
-        return Ok(unknown(id));
+        return Ok(args.which.unknown());
     };
-    let backlog = backlog.unwrap_or(Backlog {
+    let backlog = backlog.unwrap_or_else(|| Backlog {
         webhook: id,
+        institution: institution.clone(),
         is_enabled: webhook.endpoint.is_enabled(),
         pending: 0,
         oldest: None,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Which, unknown};
+use super::Which;
 use crate::cli::output::Output;
 use crate::cli::show::time;
 use crate::cli::{Failure, Outcome, block_on, say, sending, store};
@@ -55,17 +55,17 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         timeout: args.sending.timeout,
         ..DispatcherOptions::default()
     };
-    let id = args.which.id;
+    let Which { institution, id } = &args.which;
     let tested = block_on(async {
         let engine = args.store.open_to_read().await?;
         let dispatcher = Dispatcher::new(engine.store().clone(), transport, options);
-        Ok(dispatcher.send_test(id, Uuid::new_v4()).await)
+        Ok(dispatcher.send_test(institution, *id, Uuid::new_v4()).await)
     })?;
     match tested {
         Ok(attempted) => args.show(&attempted),
         Err(TestError::Store(error)) => Err(error.into()),
         // There is no other reason.
-        Err(_) => Ok(unknown(id)),
+        Err(_) => Ok(args.which.unknown()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryPage, DeliveryStatus, Due, HealthChange, Outbox, Settlement, Webhook, is_of_lease,
+    DeliveryPage, DeliveryStatus, Due, HealthChange, Outbox, Put, Settlement, Webhook, is_of_lease,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -71,15 +71,19 @@ impl Outbox for MemoryStore {
         Ok(tables.outbox.add_webhook(institution, webhook))
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        let is_put = self.tables().outbox.put_webhook(webhook);
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+        let put = self.tables().outbox.put_webhook(webhook);
         // One that was enabled may have something pending.
         self.commits.send_replace(());
-        Ok(is_put)
+        Ok(put)
     }
 
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-        Ok(self.tables().outbox.webhooks.get(&id).cloned())
+    async fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<Option<Webhook>, StoreError> {
+        Ok(self.tables().outbox.webhook_of(institution, id).cloned())
     }
 
     async fn webhooks(
@@ -91,8 +95,12 @@ impl Outbox for MemoryStore {
         Ok(tables.outbox.in_order().filter(is_of).cloned().collect())
     }
 
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        Ok(self.tables().outbox.remove_webhook(id))
+    async fn remove_webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().outbox.remove_webhook(institution, id))
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
@@ -121,6 +129,7 @@ impl Outbox for MemoryStore {
 
     async fn deliveries(
         &self,
+        institution: Option<&InstitutionId>,
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
@@ -131,7 +140,7 @@ impl Outbox for MemoryStore {
         if application.is_some() && number.is_none() {
             return Ok(DeliveryPage::default());
         }
-        let rows = tables.outbox.matching(after, &filter);
+        let rows = tables.outbox.matching(institution, after, &filter);
         let rows = rows.filter(|(_, row)| number.is_none_or(|it| it == row.application));
         let found = rows.filter_map(|(no, row)| {
             let delivery = tables.delivery(no, row)?;
@@ -140,43 +149,77 @@ impl Outbox for MemoryStore {
         DeliveryPage::of(DeliveryPage::size(limit), found)
     }
 
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
-        Ok(self.tables().outbox.attempts(delivery))
+    async fn delivery(
+        &self,
+        institution: &InstitutionId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let tables = self.tables();
+        let row = tables.outbox.delivery_of(institution, id);
+        Ok(row.and_then(|row| tables.delivery(id.0, row)))
+    }
+
+    async fn attempts(
+        &self,
+        institution: &InstitutionId,
+        delivery: DeliveryId,
+    ) -> Result<Vec<Attempted>, StoreError> {
+        let tables = self.tables();
+        Ok(match tables.outbox.delivery_of(institution, delivery) {
+            Some(_) => tables.outbox.attempts(delivery),
+            None => Vec::new(),
+        })
     }
 
     async fn redeliver(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
         let mut tables = self.tables();
         // Each once, whatever was named twice.
         let deliveries: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
-        let redelivered = deliveries
-            .into_iter()
-            .map(|it| tables.outbox.redeliver(now, it));
-        let count = redelivered.map(u64::from).sum();
+        let mut count = 0;
+        for delivery in deliveries {
+            if tables.outbox.delivery_of(institution, delivery).is_some() {
+                count += u64::from(tables.outbox.redeliver(now, delivery));
+            }
+        }
         self.commits.send_replace(());
         Ok(count)
     }
 
     async fn abandon(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
     ) -> Result<u64, StoreError> {
         let mut tables = self.tables();
-        let deliveries = deliveries.into_iter();
-        let abandoned = deliveries.map(|it| tables.outbox.abandon(now, it, &reason));
-        Ok(abandoned.map(u64::from).sum())
+        let mut count = 0;
+        for delivery in deliveries {
+            if tables.outbox.delivery_of(institution, delivery).is_some() {
+                count += u64::from(tables.outbox.abandon(now, delivery, &reason));
+            }
+        }
+        Ok(count)
     }
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         Ok(self.tables().outbox.prune(before, limit as usize))
     }
 
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        Ok(self.tables().outbox.backlog())
+    async fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Backlog>, StoreError> {
+        let tables = self.tables();
+        let mut backlog = tables.outbox.backlog();
+        if let Some(institution) = institution {
+            backlog.retain(|it| tables.outbox.webhook_of(institution, it.webhook).is_some());
+        }
+        Ok(backlog)
     }
 }

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::super::outbox::{
     Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, LOOK_AGAIN,
-    Settlement, Verdict, Webhook, is_of_lease, next_lease,
+    Put, Settlement, Verdict, Webhook, is_of_lease, next_lease,
 };
 use crate::lifecycle::event::EventKind;
+use crate::store::InstitutionId;
 
 /// All webhooks and deliveries.
 #[derive(Debug, Default)]
@@ -71,25 +72,39 @@ impl Outbox {
         true
     }
 
-    pub(super) fn put_webhook(&mut self, webhook: Webhook) -> bool {
-        let Some(known) = self.webhooks.get_mut(&webhook.id) else {
-            return false;
+    /// A webhook, if it is of this institution.
+    pub(super) fn webhook_of(&self, institution: &InstitutionId, id: Uuid) -> Option<&Webhook> {
+        let webhook = self.webhooks.get(&id);
+        webhook.filter(|it| it.institution == *institution)
+    }
+
+    /// A delivery, if it is to a webhook of this institution.
+    pub(super) fn delivery_of(&self, institution: &InstitutionId, id: DeliveryId) -> Option<&Row> {
+        let row = self.deliveries.get(&id.0);
+        row.filter(|row| self.webhook_of(institution, row.webhook).is_some())
+    }
+
+    pub(super) fn put_webhook(&mut self, webhook: Webhook) -> Put {
+        let known = self.webhooks.get_mut(&webhook.id);
+        let Some(known) = known.filter(|it| it.institution == webhook.institution) else {
+            return Put::Unknown;
         };
         if known.revision != webhook.revision {
-            return false;
+            return Put::Conflict;
         }
         if webhook.endpoint.is_enabled() && !known.endpoint.is_enabled() {
             known.health = Health::default();
         }
         known.revision += 1;
         known.endpoint = webhook.endpoint;
-        true
+        Put::Done
     }
 
-    pub(super) fn remove_webhook(&mut self, id: Uuid) -> bool {
-        if self.webhooks.remove(&id).is_none() {
+    pub(super) fn remove_webhook(&mut self, institution: &InstitutionId, id: Uuid) -> bool {
+        if self.webhook_of(institution, id).is_none() {
             return false;
         }
+        self.webhooks.remove(&id);
         self.order.retain(|it| *it != id);
         for webhooks in self.by_institution.values_mut() {
             webhooks.retain(|it| *it != id);
@@ -311,23 +326,21 @@ impl Outbox {
 
     pub(super) fn matching(
         &self,
+        institution: Option<&InstitutionId>,
         after: Option<DeliveryId>,
         filter: &DeliveryFilter,
     ) -> impl Iterator<Item = (i64, &Row)> {
         let start = after.map_or(i64::MIN, |it| it.0.saturating_add(1));
         let (webhook, status) = (filter.webhook, filter.status);
         let (since, until) = (filter.since, filter.until);
-        let institution = filter.institution.clone();
+        let institution = institution.cloned();
         let matches = move |row: &Row| {
-            let is_of = |institution| {
-                let webhook = self.webhooks.get(&row.webhook);
-                webhook.is_some_and(|it| it.institution == institution)
-            };
+            let is_of = |it: &InstitutionId| self.webhook_of(it, row.webhook).is_some();
             webhook.is_none_or(|it| it == row.webhook)
                 && status.is_none_or(|it| it == row.status)
                 && since.is_none_or(|it| it <= row.created_at)
                 && until.is_none_or(|it| row.created_at < it)
-                && institution.clone().is_none_or(is_of)
+                && institution.as_ref().is_none_or(is_of)
         };
         let rows = self.deliveries.range(start..);
         rows.filter(move |(_, row)| matches(row))
@@ -421,8 +434,12 @@ impl Outbox {
             if row.status == DeliveryStatus::Delivered {
                 continue;
             }
+            let Some(webhook) = self.webhooks.get(&row.webhook) else {
+                continue;
+            };
             let entry = backlog.entry(row.webhook).or_insert_with(|| Backlog {
                 webhook: row.webhook,
+                institution: webhook.institution.clone(),
                 is_enabled: self.is_enabled(row.webhook),
                 pending: 0,
                 oldest: None,

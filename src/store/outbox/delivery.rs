@@ -76,8 +76,6 @@ pub struct Delivery {
 /// Which deliveries are asked for; what is not given does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
-    /// Of this institution.
-    pub institution: Option<InstitutionId>,
     /// To this webhook.
     pub webhook: Option<Uuid>,
     /// About this application.
@@ -243,10 +241,12 @@ pub struct Attempted {
 }
 
 /// What waits for a webhook, and what is dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
     /// The webhook.
     pub webhook: Uuid,
+    /// Whose it is.
+    pub institution: InstitutionId,
     /// Whether it is enabled: otherwise what is pending is kept, and not sent.
     pub is_enabled: bool,
     /// How many deliveries are pending.

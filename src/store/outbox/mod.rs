@@ -16,13 +16,18 @@ pub use delivery::{
     DeliveryPage, DeliveryStatus, Due, Settlement, Verdict,
 };
 pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease};
-pub use webhook::{Health, HealthChange, Webhook};
+pub use webhook::{Health, HealthChange, Put, Webhook};
 
 /// What a store adds for the delivery of events.
 ///
 /// An event makes one [`Delivery`] for each webhook of its institution that is enabled and wants its kind,
 /// in the transaction that records the event. From then on a delivery is `pending` until it is `delivered` or
 /// `dead`; meanwhile whoever sends it holds a lease on it.
+///
+/// Whoever asks for one webhook, or for deliveries by their ids, names the institution: what belongs to another
+/// one is unknown, and stays as it is. Lists and counts are those of one institution, or of all where it is
+/// none. What a dispatcher asks for ([`due`](Self::due), [`claim`](Self::claim), [`settle`](Self::settle),
+/// [`prune`](Self::prune)) concerns all institutions.
 ///
 /// What an outbox promises, and `tests/store/` tries on each:
 /// - A delivery is claimed by one dispatcher at a time: a claim gives it a new token and puts off its due
@@ -40,25 +45,25 @@ pub trait Outbox: Store {
         webhook: Webhook,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Replaces the settings of a webhook, if its [`revision`](Webhook::revision) is still the one given, and
-    /// raises that by one; false where it is not, or where there is no such webhook.
+    /// Replaces the settings of a webhook of the institution that it names, if its
+    /// [`revision`](Webhook::revision) is still the one given, and raises that by one.
     ///
-    /// Institution, creation and health stay as they are, but that a webhook which is enabled again begins in
-    /// good health.
+    /// Creation and health stay as they are, but that a webhook which is enabled again begins in good health.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn put_webhook(
-        &self,
-        webhook: Webhook,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn put_webhook(&self, webhook: Webhook)
+    -> impl Future<Output = Result<Put, StoreError>> + Send;
 
-    /// One webhook; none where there is none by this id.
+    /// One webhook of the institution; none where it has none by this id.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn webhook(&self, id: Uuid)
-    -> impl Future<Output = Result<Option<Webhook>, StoreError>> + Send;
+    fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> impl Future<Output = Result<Option<Webhook>, StoreError>> + Send;
 
     /// The webhooks of an institution, or of all, in the order in which they were created.
     ///
@@ -69,12 +74,17 @@ pub trait Outbox: Store {
         institution: Option<&InstitutionId>,
     ) -> impl Future<Output = Result<Vec<Webhook>, StoreError>> + Send;
 
-    /// Removes a webhook with its deliveries and attempts; false where there is none. New events make no
-    /// delivery for it from then on; what belongs to it may be removed in several steps.
+    /// Removes a webhook of the institution with its deliveries and attempts; false where it has none by this
+    /// id. New events make no delivery for it from then on; what belongs to it may be removed in several
+    /// steps.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn remove_webhook(&self, id: Uuid) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn remove_webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The enabled webhooks that have something pending, with the time of the first. None is left out, in
     /// no order.
@@ -114,28 +124,41 @@ pub trait Outbox: Store {
         health: Vec<(Uuid, HealthChange)>,
     ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
-    /// The first `limit` deliveries after the one given that the filter lets through, in the order in which
-    /// they were made; a limit of 0 is taken for 1. What is corrupt is told beside the others.
+    /// Of the deliveries of an institution, or of all, the first `limit` after the one given that the filter
+    /// lets through, in the order in which they were made; a limit of 0 is taken for 1. What is corrupt is told
+    /// beside the others.
     ///
     /// # Errors
     /// [`StoreError`].
     fn deliveries(
         &self,
+        institution: Option<&InstitutionId>,
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
     ) -> impl Future<Output = Result<DeliveryPage, StoreError>> + Send;
 
-    /// The attempts of a delivery that are still kept, in the order in which they were made.
+    /// One delivery of the institution; none where it has none by this id.
+    ///
+    /// # Errors
+    /// [`StoreError`], [`Corrupt`](StoreError::Corrupt) where it cannot be read.
+    fn delivery(
+        &self,
+        institution: &InstitutionId,
+        id: DeliveryId,
+    ) -> impl Future<Output = Result<Option<Delivery>, StoreError>> + Send;
+
+    /// The attempts of a delivery of the institution that are still kept, in the order in which they were made.
     ///
     /// # Errors
     /// [`StoreError`].
     fn attempts(
         &self,
+        institution: &InstitutionId,
         delivery: DeliveryId,
     ) -> impl Future<Output = Result<Vec<Attempted>, StoreError>> + Send;
 
-    /// Makes these deliveries pending and due at once, with all of the attempts before them, if they are
+    /// Makes these deliveries of the institution pending and due at once, with all of the attempts before them, if they are
     /// delivered or dead, or pending and put off to a later time; how many were. What is under a lease, or due
     /// already, is left alone.
     ///
@@ -146,16 +169,19 @@ pub trait Outbox: Store {
     /// [`StoreError`].
     fn redeliver(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Makes these deliveries dead, with the reason, if they are pending; how many were. That ends their leases.
+    /// Makes these deliveries of the institution dead, with the reason, if they are pending; how many were. That
+    /// ends their leases.
     ///
     /// # Errors
     /// [`StoreError`].
     fn abandon(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
@@ -172,10 +198,13 @@ pub trait Outbox: Store {
         limit: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// What waits and what is dead, of each webhook that has deliveries of the kind. It is counted, so it takes
-    /// the longer the more there is.
+    /// What waits and what is dead, of each webhook of an institution, or of all, that has deliveries of the
+    /// kind. It is counted, so it takes the longer the more there is.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn backlog(&self) -> impl Future<Output = Result<Vec<Backlog>, StoreError>> + Send;
+    fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> impl Future<Output = Result<Vec<Backlog>, StoreError>> + Send;
 }

@@ -23,6 +23,26 @@ pub struct Webhook {
     pub health: Health,
 }
 
+/// What became of a webhook whose settings were to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Put {
+    /// They are replaced.
+    Done,
+    /// Not: its revision is another one by now. Read it again.
+    Conflict,
+    /// Not: its institution has no webhook by this id, or no longer.
+    Unknown,
+}
+
+impl Put {
+    /// Whether the settings are replaced.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
 /// How a webhook's server has answered of late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health {

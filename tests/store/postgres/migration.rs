@@ -83,7 +83,7 @@ async fn what_was_refused_before_stays_refused_and_webhooks_hear_of_what_comes()
         "{answer:?}"
     );
     goes_on(&engine).await;
-    let made = store.deliveries(DeliveryFilter::default(), None, 100);
+    let made = store.deliveries(None, DeliveryFilter::default(), None, 100);
     let made = made.await.unwrap().deliveries;
     assert!(made.iter().any(|it| it.application == id(100)));
     // Nothing of what was recorded before.

@@ -117,7 +117,7 @@ async fn who_may_not_read_the_secrets_of_webhooks_records_what_they_want() {
     let _ = processing.unwrap();
     assert_eq!(post.made(1).await, [(0, 1), (0, 2)]);
     let store = PostgresStore::connect(&url).await.unwrap();
-    let refused = store.webhook(hook(1)).await.unwrap_err();
+    let refused = store.webhook(&ours(), hook(1)).await.unwrap_err();
     assert!(
         refused.to_string().contains("certlife_webhook"),
         "{refused}"
@@ -147,9 +147,9 @@ async fn who_may_only_deliver_delivers() {
         assert_eq!(settled.unwrap(), [true]);
     }
     let ids: Vec<_> = post.deliveries().await.iter().map(|it| it.id).collect();
-    let redelivered = sender.redeliver(at(1), ids.clone()).await;
+    let redelivered = sender.redeliver(&ours(), at(1), ids.clone()).await;
     assert_eq!(redelivered.unwrap(), 2);
-    let abandoned = sender.abandon(at(1), ids, "no".to_owned()).await;
+    let abandoned = sender.abandon(&ours(), at(1), ids, "no".to_owned()).await;
     assert_eq!(abandoned.unwrap(), 2);
     // But it neither registers nor forgets
     let _ = sender.add_webhook(of_ours(2)).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn who_may_only_deliver_delivers() {
     edit(&post.harness, &administers).await;
     assert!(sender.add_webhook(of_ours(2)).await.unwrap());
     assert_eq!(sender.prune(at(9), 9).await.unwrap(), 2);
-    assert!(sender.remove_webhook(hook(1)).await.unwrap());
+    assert!(sender.remove_webhook(&ours(), hook(1)).await.unwrap());
     assert_eq!(post.deliveries().await, []);
 }
 

@@ -18,6 +18,7 @@ use crate::outbox_world::{
     Post, dead, endpoint, hook, of_ours, of_theirs, retry, settlement, told,
 };
 use crate::support::at;
+use crate::world::{OURS, ours};
 use crate::world::{TestClock, act, check, engine_on, every_kind_with_keys, submit, upload};
 
 fn corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
@@ -32,7 +33,7 @@ fn is_injected<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
 }
 
 async fn all(store: &SqliteStore) -> Vec<Delivery> {
-    let all = store.deliveries(DeliveryFilter::default(), None, 10_000);
+    let all = store.deliveries(None, DeliveryFilter::default(), None, 10_000);
     all.await.unwrap().deliveries
 }
 
@@ -40,7 +41,7 @@ async fn all(store: &SqliteStore) -> Vec<Delivery> {
 async fn pages(store: &SqliteStore, limit: u32) -> (Vec<i64>, Vec<(i64, String)>) {
     let (mut found, mut told, mut after) = (Vec::new(), Vec::new(), None);
     loop {
-        let page = store.deliveries(DeliveryFilter::default(), after, limit);
+        let page = store.deliveries(None, DeliveryFilter::default(), after, limit);
         let page = page.await.unwrap();
         found.extend(page.deliveries.iter().map(|it| it.id.0));
         for (id, error) in page.corrupt {
@@ -111,7 +112,11 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
             // And no secret
             assert!(!text.contains("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "{text}");
         };
-        told_of(corrupt(post.store.webhook(hook(1)).await));
+        match post.store.webhook(&ours(), hook(1)).await {
+            // It is not ours any more.
+            Ok(one) => assert_eq!((one, sql.starts_with("institution")), (None, true)),
+            one => told_of(corrupt(one)),
+        }
         told_of(corrupt(post.store.webhooks(None).await));
         let claim = |numbers: &[u64]| Claim {
             now: at(0),
@@ -122,7 +127,10 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
         told_of(corrupt(post.store.claim(claim(&[1])).await));
         assert_eq!(dump(&path), before, "{sql}");
         // And the other is sent to all the same
-        assert_eq!(post.store.webhook(hook(2)).await.unwrap(), Some(of_ours(2)));
+        assert_eq!(
+            post.store.webhook(&ours(), hook(2)).await.unwrap(),
+            Some(of_ours(2))
+        );
         let batch = post.store.claim(claim(&[1, 2])).await.unwrap();
         assert_eq!(
             (batch.deliveries.len(), batch.webhooks),
@@ -283,11 +291,11 @@ async fn changes(post: &Post<Sqlite>, held: &Claimed) -> Vec<Result<(), StoreErr
             .await
             .map(|_| ()),
         store
-            .abandon(at(0), vec![ids[0]], "no".to_owned())
+            .abandon(&ours(), at(0), vec![ids[0]], "no".to_owned())
             .await
             .map(|_| ()),
-        store.redeliver(at(0), ids).await.map(|_| ()),
-        store.remove_webhook(hook(1)).await.map(|_| ()),
+        store.redeliver(&ours(), at(0), ids).await.map(|_| ()),
+        store.remove_webhook(&ours(), hook(1)).await.map(|_| ()),
     ]
 }
 
@@ -336,7 +344,7 @@ async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
         }
         for delivery in all(&post.store).await {
             assert_eq!(delivery.status, DeliveryStatus::Pending);
-            assert_eq!(post.store.attempts(delivery.id).await.unwrap(), []);
+            assert_eq!(post.store.attempts(&ours(), delivery.id).await.unwrap(), []);
         }
         edit(
             &path,
@@ -369,14 +377,20 @@ async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() 
             .iter()
             .all(|it| it.webhook == hook(2))
     );
-    assert_eq!(post.store.backlog().await.unwrap().len(), 1);
+    assert_eq!(post.store.backlog(None).await.unwrap().len(), 1);
     for claimed in &held {
-        assert_eq!(post.store.attempts(claimed.id).await.unwrap(), []);
+        assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
         assert!(!post.settled(2, claimed, Verdict::Delivered).await);
     }
     let ids: Vec<_> = held.iter().map(|it| it.id).collect();
-    assert_eq!(post.store.redeliver(at(2), ids.clone()).await.unwrap(), 0);
-    let abandoned = post.store.abandon(at(2), ids, "no".to_owned());
+    assert_eq!(
+        post.store
+            .redeliver(&ours(), at(2), ids.clone())
+            .await
+            .unwrap(),
+        0
+    );
+    let abandoned = post.store.abandon(&OURS, at(2), ids, "no".to_owned());
     assert_eq!(abandoned.await.unwrap(), 0);
     post.done(submit(3)).await;
     assert_eq!(made(&path).await, 4);
@@ -405,9 +419,12 @@ async fn an_outbox_that_is_only_read_says_so() {
     // Reads answer as ever
     assert_eq!(all(&store).await, deliveries);
     assert_eq!(store.due().await.unwrap(), due);
-    assert_eq!(store.attempts(claimed.id).await.unwrap().len(), 1);
-    assert_eq!(store.backlog().await.unwrap().len(), 2);
-    assert_eq!(store.webhook(hook(1)).await.unwrap(), Some(of_ours(1)));
+    assert_eq!(store.attempts(&ours(), claimed.id).await.unwrap().len(), 1);
+    assert_eq!(store.backlog(None).await.unwrap().len(), 2);
+    assert_eq!(
+        store.webhook(&ours(), hook(1)).await.unwrap(),
+        Some(of_ours(1))
+    );
     // Changes are refused as commands are
     let claim = Claim {
         now: at(100),
@@ -420,14 +437,20 @@ async fn an_outbox_that_is_only_read_says_so() {
     for answer in [
         store.add_webhook(of_ours(9)).await.map(|_| ()),
         store.put_webhook(of_ours(1)).await.map(|_| ()),
-        store.remove_webhook(hook(1)).await.map(|_| ()),
+        store.remove_webhook(&ours(), hook(1)).await.map(|_| ()),
         store.claim(claim).await.map(|_| ()),
         store
             .settle(at(0), vec![settled], Vec::new())
             .await
             .map(|_| ()),
-        store.redeliver(at(0), ids.clone()).await.map(|_| ()),
-        store.abandon(at(0), ids, "no".to_owned()).await.map(|_| ()),
+        store
+            .redeliver(&ours(), at(0), ids.clone())
+            .await
+            .map(|_| ()),
+        store
+            .abandon(&ours(), at(0), ids, "no".to_owned())
+            .await
+            .map(|_| ()),
         store.prune(at(0), 5).await.map(|_| ()),
     ] {
         let Err(StoreError::Unavailable { reason, .. }) = answer else {
@@ -461,7 +484,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     // Events, settings and what is redelivered wake whoever sends
     let _ = engine.execute(submit(0)).await.unwrap();
     assert!(is_woken().await);
-    assert!(store.put_webhook(of_ours(1)).await.unwrap());
+    assert!(store.put_webhook(of_ours(1)).await.unwrap().is_done());
     assert!(is_woken().await);
     let claim = Claim {
         now: at(0),
@@ -480,7 +503,10 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
         "claims and settlements are nobody else's news"
     );
     assert_eq!(
-        store.redeliver(at(0), vec![claimed[0].id]).await.unwrap(),
+        store
+            .redeliver(&ours(), at(0), vec![claimed[0].id])
+            .await
+            .unwrap(),
         1
     );
     assert!(is_woken().await);
@@ -521,7 +547,7 @@ async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
             not_before: None,
         };
         assert_eq!(post.store.due().await.unwrap(), [due]);
-        let backlog = post.store.backlog().await.unwrap();
+        let backlog = post.store.backlog(None).await.unwrap();
         assert_eq!(backlog[0].first_due, Some(time));
     }
 }
@@ -544,7 +570,7 @@ async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
             due.iter().map(|it| it.webhook).collect::<BTreeSet<_>>(),
             others
         );
-        let backlog = post.store.backlog().await.unwrap();
+        let backlog = post.store.backlog(None).await.unwrap();
         let counted = backlog.iter().map(|it| it.webhook);
         assert_eq!(counted.collect::<BTreeSet<_>>(), others);
         // And where there is nothing else, it is told
@@ -555,7 +581,7 @@ async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
         let row = format!("webhook row {number}: ");
         for text in [
             corrupt(post.store.due().await),
-            corrupt(post.store.backlog().await),
+            corrupt(post.store.backlog(None).await),
         ] {
             assert!(text.starts_with(&row), "{text}");
         }

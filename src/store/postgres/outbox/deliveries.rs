@@ -19,34 +19,49 @@ use crate::store::{
     InstitutionId, StoreError,
 };
 
-const LIST: &str = "\
-    SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, d.attempts, \
-        d.created_at, d.at, d.reason, d.token \
-    FROM certlife_delivery d \
-    JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
-    LEFT JOIN LATERAL ( \
-        SELECT a.uuid FROM certlife_application a \
-        WHERE a.institution = w.institution AND a.number = d.application OFFSET 0 \
-    ) a ON true \
-    LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = d.version \
-    WHERE d.number > $1 AND d.state BETWEEN $2 AND $3 \
-        AND ($4 IS NULL OR w.institution = $4) \
-        AND ($5 IS NULL OR d.webhook = $5) \
-        AND ($6 IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
-        AND ($7 IS NULL OR d.created_at >= $7) \
-        AND ($8 IS NULL OR d.created_at < $8) \
-    ORDER BY d.number LIMIT $9";
+/// Deliveries as [`delivery`] reads them; to be followed by a condition.
+macro_rules! deliveries {
+    ($condition:literal) => {
+        concat!(
+            "SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, \
+                 d.attempts, d.created_at, d.at, d.reason, d.token \
+             FROM certlife_delivery d \
+             JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
+             LEFT JOIN LATERAL ( \
+                 SELECT a.uuid FROM certlife_application a \
+                 WHERE a.institution = w.institution AND a.number = d.application OFFSET 0 \
+             ) a ON true \
+             LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = d.version WHERE ",
+            $condition
+        )
+    };
+}
+
+const LIST: &str = deliveries!(
+    "d.number > $1 AND d.state BETWEEN $2 AND $3 \
+         AND ($4 IS NULL OR w.institution = $4) \
+         AND ($5 IS NULL OR d.webhook = $5) \
+         AND ($6 IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
+         AND ($7 IS NULL OR d.created_at >= $7) \
+         AND ($8 IS NULL OR d.created_at < $8) \
+     ORDER BY d.number LIMIT $9"
+);
+
+const ONE: &str = deliveries!("d.number = $1 AND w.institution = $2");
 
 const ATTEMPTS: &str = "\
-    SELECT at, milliseconds, status, error, excerpt FROM certlife_attempt \
-    WHERE delivery = $1 ORDER BY number";
+    SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
+    WHERE a.delivery = $1 AND EXISTS ( \
+        SELECT FROM certlife_delivery d JOIN certlife_webhook w ON w.id = d.webhook \
+        WHERE d.number = $1 AND w.institution = $2 AND NOT w.removed \
+    ) ORDER BY a.number";
 
 const BACKLOG: &str = "\
     SELECT w.id, w.enabled, new.count + later.count, \
         (SELECT d.created_at FROM certlife_delivery d \
          WHERE d.number = least(new.first, later.first)), \
         least((SELECT d.created_at FROM certlife_delivery d WHERE d.number = new.first), later.at), \
-        dead.count \
+        dead.count, w.institution \
     FROM certlife_webhook w \
     CROSS JOIN LATERAL ( \
         SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
@@ -59,7 +74,8 @@ const BACKLOG: &str = "\
     CROSS JOIN LATERAL ( \
         SELECT count(*) FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 3 \
     ) dead \
-    WHERE NOT w.removed AND new.count + later.count + dead.count > 0 ORDER BY w.id";
+    WHERE NOT w.removed AND ($1::text IS NULL OR w.institution = $1) \
+        AND new.count + later.count + dead.count > 0 ORDER BY w.id";
 
 /// The states in which a delivery can be that is so far, or all.
 const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {
@@ -71,8 +87,20 @@ const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {
     }
 }
 
+/// One delivery of the institution.
+pub(super) async fn one(
+    client: &Object,
+    institution: &InstitutionId,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, StoreError> {
+    let rows = read::query(client, ONE, &[&id.0, &institution.as_str()]).await?;
+    let found = rows.first().map(delivery).transpose()?;
+    found.map(|(_, delivery)| delivery).transpose()
+}
+
 pub(super) async fn list(
     client: &Object,
+    institution: Option<&InstitutionId>,
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
@@ -81,7 +109,7 @@ pub(super) async fn list(
     // One more tells whether there is a next page.
     let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let (first, last) = states(filter.status);
-    let institution = filter.institution.as_ref().map(InstitutionId::as_str);
+    let institution = institution.map(InstitutionId::as_str);
     // A fraction of a millisecond is none of a time that is kept.
     let bound = |time: DateTime<Utc>| {
         let whole = milliseconds(time);
@@ -144,9 +172,11 @@ fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
 
 pub(super) async fn attempts(
     client: &Object,
+    institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempted>, StoreError> {
-    let rows = read::query(client, ATTEMPTS, &[&delivery.0]).await?;
+    let parameters: [&(dyn ToSql + Sync); 2] = [&delivery.0, &institution.as_str()];
+    let rows = read::query(client, ATTEMPTS, &parameters).await?;
     let attempted = |row: &Row| -> Result<Attempted, Problem> {
         let milliseconds: i64 = get(row, 1, "milliseconds")?;
         let status: Option<i32> = get_or_null(row, 2, "status")?;
@@ -171,16 +201,24 @@ pub(super) async fn attempts(
     attempted.collect()
 }
 
-pub(super) async fn backlog(client: &Object) -> Result<Vec<Backlog>, StoreError> {
-    let rows = read::query(client, BACKLOG, &[]).await?;
+pub(super) async fn backlog(
+    client: &Object,
+    institution: Option<&InstitutionId>,
+) -> Result<Vec<Backlog>, StoreError> {
+    let institution = institution.map(InstitutionId::as_str);
+    let rows = read::query(client, BACKLOG, &[&institution]).await?;
     let of_webhook = |row: &Row| {
         let webhook: Uuid = row.try_get(0).map_err(unavailable)?;
         let count = |index| {
             let count: i64 = row.try_get(index).map_err(unavailable)?;
             Ok::<_, StoreError>(u64::try_from(count).unwrap_or_default())
         };
+        let institution: String = row.try_get(6).map_err(unavailable)?;
+        let institution = InstitutionId::new(institution)
+            .map_err(|it| StoreError::corrupt(format!("webhook {webhook}"), it.to_string()))?;
         Ok(Backlog {
             webhook,
+            institution,
             is_enabled: row.try_get(1).map_err(unavailable)?,
             pending: count(2)?,
             oldest: time_if_any(row, 3)?,

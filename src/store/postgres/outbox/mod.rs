@@ -25,8 +25,8 @@ use super::pause::pause;
 use super::pool::{Purpose, Target};
 use super::{PostgresOptions, PostgresStore, keep_or_give_up};
 use crate::store::{
-    Attempted, Backlog, Claim, ClaimedBatch, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, InstitutionId, Outbox, Settlement, StoreError, Verdict, Webhook,
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    Due, HealthChange, InstitutionId, Outbox, Put, Settlement, StoreError, Verdict, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -149,16 +149,20 @@ impl Outbox for PostgresStore {
         webhooks::add(self, &webhook).await
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        let is_put = webhooks::put(self, &webhook).await?;
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+        let put = webhooks::put(self, &webhook).await?;
         // One that was enabled may have something pending.
         self.wake_dispatchers();
-        Ok(is_put)
+        Ok(put)
     }
 
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<Option<Webhook>, StoreError> {
         let reader = self.reader().await?;
-        let answer = self.in_time(webhooks::one(&reader, id)).await;
+        let answer = self.in_time(webhooks::one(&reader, institution, id)).await;
         keep_or_give_up(reader, answer)
     }
 
@@ -171,8 +175,12 @@ impl Outbox for PostgresStore {
         keep_or_give_up(reader, answer)
     }
 
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
-        webhooks::remove(self, id).await
+    async fn remove_webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<bool, StoreError> {
+        webhooks::remove(self, institution, id).await
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
@@ -218,28 +226,47 @@ impl Outbox for PostgresStore {
 
     async fn deliveries(
         &self,
+        institution: Option<&InstitutionId>,
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, StoreError> {
         let reader = self.reader().await?;
-        let listed = deliveries::list(&reader, &filter, after, limit);
+        let listed = deliveries::list(&reader, institution, &filter, after, limit);
         let answer = self.in_time(listed).await;
         keep_or_give_up(reader, answer)
     }
 
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+    async fn delivery(
+        &self,
+        institution: &InstitutionId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
         let reader = self.reader().await?;
-        let answer = self.in_time(deliveries::attempts(&reader, delivery)).await;
+        let answer = self
+            .in_time(deliveries::one(&reader, institution, id))
+            .await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn attempts(
+        &self,
+        institution: &InstitutionId,
+        delivery: DeliveryId,
+    ) -> Result<Vec<Attempted>, StoreError> {
+        let reader = self.reader().await?;
+        let attempts = deliveries::attempts(&reader, institution, delivery);
+        let answer = self.in_time(attempts).await;
         keep_or_give_up(reader, answer)
     }
 
     async fn redeliver(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
-        let count = settle::redeliver(self, now, &deliveries).await?;
+        let count = settle::redeliver(self, institution, now, &deliveries).await?;
         self.shared.desk.fronts.due_at(milliseconds(now));
         self.wake_dispatchers();
         Ok(count)
@@ -247,6 +274,7 @@ impl Outbox for PostgresStore {
 
     async fn abandon(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
@@ -254,7 +282,7 @@ impl Outbox for PostgresStore {
         let mut tries = self.tries();
         loop {
             let mut client = connection(&self.shared.desk.writers).await?;
-            let abandoned = settle::abandon(&mut client, now, &deliveries, &reason);
+            let abandoned = settle::abandon(&mut client, institution, now, &deliveries, &reason);
             let outcome = in_time(tries.limit, abandoned).await;
             self.shared.desk.fronts.due_at(milliseconds(now));
             if let Some(answer) = tries.end(client, outcome).await {
@@ -269,9 +297,14 @@ impl Outbox for PostgresStore {
         prune::prune(self, before, limit).await
     }
 
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Backlog>, StoreError> {
         let reader = self.reader().await?;
-        let answer = self.in_time(deliveries::backlog(&reader)).await;
+        let answer = self
+            .in_time(deliveries::backlog(&reader, institution))
+            .await;
         keep_or_give_up(reader, answer)
     }
 }

@@ -15,7 +15,9 @@ use super::super::pause::pause;
 use super::super::text::encode;
 use super::time::milliseconds;
 use super::{MOST_ATTEMPTS, query};
-use crate::store::{Attempted, DeliveryId, HealthChange, Settlement, StoreError, Verdict};
+use crate::store::{
+    Attempted, DeliveryId, HealthChange, InstitutionId, Settlement, StoreError, Verdict,
+};
 
 const SETTLE: &str = include_str!("settle.sql");
 const PULL: &str = include_str!("pull.sql");
@@ -38,7 +40,10 @@ const HEALTH: &str = "\
 const ABANDON: &str = "\
     UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + (d.token & 1) \
     FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND d.state < 2 RETURNING d.application, d.webhook";
+    WHERE d.number = input.number AND d.state < 2 AND EXISTS ( \
+        SELECT FROM certlife_webhook w \
+        WHERE w.id = d.webhook AND w.institution = $4 AND NOT w.removed \
+    ) RETURNING d.application, d.webhook";
 
 /// So written, they are found by their numbers. What is pending goes where it waits for a later time, under no lease;
 /// and none goes before the lease has ended on what comes after it.
@@ -52,7 +57,10 @@ const REDELIVER: &str = "\
     WHERE d.number = input.number AND CASE \
         WHEN d.state >= 2 THEN true \
         WHEN d.state = 1 THEN d.at > $2 AND d.token & 1 = 0 \
-    END RETURNING d.number";
+    END AND EXISTS ( \
+        SELECT FROM certlife_webhook w \
+        WHERE w.id = d.webhook AND w.institution = $3 AND NOT w.removed \
+    ) RETURNING d.number";
 
 /// Applications and webhooks of which a delivery is over.
 type Lanes = BTreeSet<(i64, Uuid)>;
@@ -251,6 +259,7 @@ fn in_order(deliveries: &[DeliveryId]) -> Vec<i64> {
 
 pub(super) async fn abandon(
     client: &mut Object,
+    institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
     reason: &str,
@@ -258,7 +267,12 @@ pub(super) async fn abandon(
     let transaction = client.transaction().await?;
     let recorded = async {
         let numbers = in_order(deliveries);
-        let parameters: [&(dyn ToSql + Sync); 3] = [&numbers, &milliseconds(now), &encode(reason)];
+        let parameters: [&(dyn ToSql + Sync); 4] = [
+            &numbers,
+            &milliseconds(now),
+            &encode(reason),
+            &institution.as_str(),
+        ];
         let rows = query(&transaction, ABANDON, &parameters).await?;
         let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
         let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
@@ -274,11 +288,13 @@ pub(super) async fn abandon(
 
 pub(super) async fn redeliver(
     store: &PostgresStore,
+    institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
 ) -> Result<u64, StoreError> {
     let numbers = in_order(deliveries);
-    let parameters: [&(dyn ToSql + Sync); 2] = [&numbers, &milliseconds(now)];
+    let parameters: [&(dyn ToSql + Sync); 3] =
+        [&numbers, &milliseconds(now), &institution.as_str()];
     let rows = store.change(REDELIVER, &parameters).await?;
     Ok(u64::try_from(rows.len()).unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use super::super::{PostgresStore, read};
 use super::prune;
 use super::time::{milliseconds, time, time_or_none};
 use crate::store::stored::Problem;
-use crate::store::{Health, InstitutionId, StoreError, Webhook};
+use crate::store::{Health, InstitutionId, Put, StoreError, Webhook};
 use crate::webhook::Endpoint;
 
 /// The columns of a webhook, in the order in which [`from_row`] reads them.
@@ -75,21 +75,33 @@ pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool
     Ok(!store.change(sql, &parameters).await?.is_empty())
 }
 
-pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<bool, StoreError> {
-    let sql = "UPDATE certlife_webhook SET kinds = $3, settings = $5, revision = revision + 1, \
+/// In one statement: how it stands before, and the change.
+pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<Put, StoreError> {
+    let sql = "WITH known AS ( \
+                   SELECT id FROM certlife_webhook \
+                   WHERE id = $1 AND institution = $6 AND NOT removed \
+               ), put AS ( \
+               UPDATE certlife_webhook SET kinds = $3, settings = $5, revision = revision + 1, \
                    failing_since = CASE WHEN enabled OR NOT $4 THEN failing_since END, \
                    not_before = CASE WHEN enabled OR NOT $4 THEN not_before END, enabled = $4 \
-               WHERE id = $1 AND revision = $2 AND NOT removed RETURNING id";
+               WHERE id = $1 AND revision = $2 AND institution = $6 AND NOT removed RETURNING id \
+               ) SELECT EXISTS (SELECT FROM put) FROM known";
     let endpoint = &webhook.endpoint;
     let settings = endpoint.to_stored();
-    let parameters: [&(dyn ToSql + Sync); 5] = [
+    let parameters: [&(dyn ToSql + Sync); 6] = [
         &webhook.id,
         &revision(webhook),
         &i16::from(endpoint.kinds.bits()),
         &endpoint.is_enabled(),
         &encode(&settings),
+        &webhook.institution.as_str(),
     ];
-    Ok(!store.change(sql, &parameters).await?.is_empty())
+    let rows = store.change(sql, &parameters).await?;
+    Ok(match rows.first() {
+        None => Put::Unknown,
+        Some(row) if row.try_get(0).map_err(unavailable)? => Put::Done,
+        Some(_) => Put::Conflict,
+    })
 }
 
 /// A revision that PostgreSQL cannot hold is none that a webhook has.
@@ -97,8 +109,13 @@ fn revision(webhook: &Webhook) -> i64 {
     i64::try_from(webhook.revision).unwrap_or(-1)
 }
 
-pub(super) async fn one(client: &Object, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-    let rows = read::query(client, concat!(columns!(), "id = $1"), &[&id]).await?;
+pub(super) async fn one(
+    client: &Object,
+    institution: &InstitutionId,
+    id: Uuid,
+) -> Result<Option<Webhook>, StoreError> {
+    let sql = concat!(columns!(), "id = $1 AND institution = $2");
+    let rows = read::query(client, sql, &[&id, &institution.as_str()]).await?;
     rows.first().map(from_row).transpose()
 }
 
@@ -122,10 +139,15 @@ pub(super) async fn enabled(client: &Object, ids: &[Uuid]) -> Result<Vec<Row>, S
 }
 
 /// Makes a webhook invisible, and its secrets unreadable, and then deletes what belongs to it.
-pub(super) async fn remove(store: &PostgresStore, id: Uuid) -> Result<bool, StoreError> {
+pub(super) async fn remove(
+    store: &PostgresStore,
+    institution: &InstitutionId,
+    id: Uuid,
+) -> Result<bool, StoreError> {
     let sql = "UPDATE certlife_webhook SET removed = true, enabled = false, settings = '' \
-               WHERE id = $1 AND NOT removed RETURNING id";
-    if store.change(sql, &[&id]).await?.is_empty() {
+               WHERE id = $1 AND institution = $2 AND NOT removed RETURNING id";
+    let parameters: [&(dyn ToSql + Sync); 2] = [&id, &institution.as_str()];
+    if store.change(sql, &parameters).await?.is_empty() {
         return Ok(false);
     }
     // Should this be cut off, pruning ends it.

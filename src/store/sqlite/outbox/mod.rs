@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, ClaimedBatch, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, Outbox, Settlement, Webhook,
+    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    Due, HealthChange, Outbox, Put, Settlement, Webhook,
 };
 use crate::store::stored::Problem;
 use crate::store::{InstitutionId, StoreError};
@@ -55,19 +55,24 @@ impl Outbox for SqliteStore {
             .await
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
-        let is_put = self
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+        let put = self
             .change(1, move |write| webhooks::put(write, &webhook).map(Ok))
             .await?;
         // One that was enabled may have something pending.
         self.shared.commits.send_replace(());
-        Ok(is_put)
+        Ok(put)
     }
 
-    async fn webhook(&self, id: Uuid) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<Option<Webhook>, StoreError> {
+        let institution = institution.clone();
         self.shared
             .readers
-            .ask(move |reader| webhooks::by_id(reader, id))
+            .ask(move |reader| webhooks::by_id(reader, &institution, id))
             .await
     }
 
@@ -82,9 +87,16 @@ impl Outbox for SqliteStore {
             .await
     }
 
-    async fn remove_webhook(&self, id: Uuid) -> Result<bool, StoreError> {
+    async fn remove_webhook(
+        &self,
+        institution: &InstitutionId,
+        id: Uuid,
+    ) -> Result<bool, StoreError> {
+        let institution = institution.clone();
         let is_removed = self
-            .change(1, move |write| webhooks::remove(write, id).map(Ok))
+            .change(1, move |write| {
+                webhooks::remove(write, &institution, id).map(Ok)
+            })
             .await?;
         if is_removed {
             // It is gone, whatever happens now: what this leaves is cleared away by `prune`.
@@ -128,34 +140,57 @@ impl Outbox for SqliteStore {
 
     async fn deliveries(
         &self,
+        institution: Option<&InstitutionId>,
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, StoreError> {
+        let institution = institution.cloned();
         self.shared
             .readers
-            .ask(move |reader| read::deliveries(reader, &filter, after, limit))
+            .ask(move |reader| {
+                read::deliveries(reader, institution.as_ref(), &filter, after, limit)
+            })
             .await
     }
 
-    async fn attempts(&self, delivery: DeliveryId) -> Result<Vec<Attempted>, StoreError> {
+    async fn delivery(
+        &self,
+        institution: &InstitutionId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let institution = institution.clone();
         self.shared
             .readers
-            .ask(move |reader| read::attempts(reader, delivery))
+            .ask(move |reader| read::one(reader, &institution, id))
+            .await
+    }
+
+    async fn attempts(
+        &self,
+        institution: &InstitutionId,
+        delivery: DeliveryId,
+    ) -> Result<Vec<Attempted>, StoreError> {
+        let institution = institution.clone();
+        self.shared
+            .readers
+            .ask(move |reader| read::attempts(reader, &institution, delivery))
             .await
     }
 
     async fn redeliver(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
+        let institution = institution.clone();
         // Each once, whatever was named twice.
         let distinct: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
         let deliveries: Vec<DeliveryId> = distinct.into_iter().collect();
         let redelivered = self
             .change(deliveries.len(), move |write| {
-                settle::redeliver(write.connection(), now, &deliveries).map(Ok)
+                settle::redeliver(write.connection(), &institution, now, &deliveries).map(Ok)
             })
             .await?;
         self.shared.commits.send_replace(());
@@ -164,12 +199,14 @@ impl Outbox for SqliteStore {
 
     async fn abandon(
         &self,
+        institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
     ) -> Result<u64, StoreError> {
+        let institution = institution.clone();
         self.change(deliveries.len(), move |write| {
-            settle::abandon(write.connection(), now, &deliveries, &reason).map(Ok)
+            settle::abandon(write.connection(), &institution, now, &deliveries, &reason).map(Ok)
         })
         .await
     }
@@ -185,10 +222,14 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(
+        &self,
+        institution: Option<&InstitutionId>,
+    ) -> Result<Vec<Backlog>, StoreError> {
+        let institution = institution.cloned();
         self.shared
             .readers
-            .ask(|reader| read::backlog(reader))
+            .ask(move |reader| read::backlog(reader, institution.as_ref()))
             .await
     }
 }

@@ -40,10 +40,11 @@ fn ask<T>(
 fn ask_past_corrupt<T>(
     connection: &Connection,
     sql: &str,
+    parameters: &[&dyn ToSql],
     mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let (mut sound, mut corrupt) = (Vec::new(), None);
-    for answer in ask(connection, sql, &[], |row| Ok(read(row)))? {
+    for answer in ask(connection, sql, parameters, |row| Ok(read(row)))? {
         match answer {
             Ok(it) => sound.push(it),
             Err(error) => corrupt = Some(error),
@@ -67,7 +68,7 @@ fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Option<DateTime<Utc
 }
 
 pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
-    let rows = ask_past_corrupt(connection, include_str!("due.sql"), |row| {
+    let rows = ask_past_corrupt(connection, include_str!("due.sql"), &[], |row| {
         let due = || -> Result<Due, Problem> {
             let not_before: Option<i64> = get(row, 2, "webhook.not_before")?;
             Ok(Due {
@@ -111,14 +112,17 @@ pub(super) fn old(
 
 /// The many pages of a long queue are read once and not kept, so that counting it takes as much memory as
 /// counting a short one.
-pub(super) fn backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
+pub(super) fn backlog(
+    connection: &Connection,
+    institution: Option<&InstitutionId>,
+) -> Result<Vec<Backlog>, StoreError> {
     const CACHE: &str = "cache_size";
     let keep = |size| connection.pragma_update(None, CACHE, size);
     let size: i64 = connection
         .pragma_query_value(None, CACHE, |row| row.get(0))
         .map_err(unavailable)?;
     keep(-COUNTING_CACHE).map_err(unavailable)?;
-    let backlog = count_backlog(connection);
+    let backlog = count_backlog(connection, institution);
     keep(size).map_err(unavailable)?;
     backlog
 }
@@ -138,12 +142,16 @@ macro_rules! of_index {
     };
 }
 
-fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
+fn count_backlog(
+    connection: &Connection,
+    institution: Option<&InstitutionId>,
+) -> Result<Vec<Backlog>, StoreError> {
     let sql = concat!(
         "SELECT no, id, enabled, new + later, (SELECT created_at FROM delivery WHERE no = first), \
-         (SELECT created_at FROM delivery WHERE no = new_first), later_at, dead FROM \
+         (SELECT created_at FROM delivery WHERE no = new_first), later_at, dead, \
+         (SELECT i.id FROM institution i WHERE i.no = of) FROM \
          (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first \
-         FROM (SELECT w.id, w.no, w.enabled, ",
+         FROM (SELECT w.id, w.no, w.enabled, w.institution AS of, ",
         of_index!("count(*)", "delivery_new", "= 0"),
         " AS new, ",
         of_index!("min(d.no)", "delivery_new", "= 0"),
@@ -159,16 +167,20 @@ fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
             "delivery_dead",
             "NOT BETWEEN 0 AND 2 AND +d.state = 3"
         ),
-        " AS dead FROM webhook w WHERE w.id IS NOT NULL)) WHERE new + later + dead > 0"
+        " AS dead FROM webhook w WHERE w.id IS NOT NULL AND (?1 IS NULL OR w.institution = \
+         (SELECT no FROM institution WHERE id = ?1)))) WHERE new + later + dead > 0"
     );
-    ask_past_corrupt(connection, sql, |row| {
+    let institution = institution.map(InstitutionId::as_str);
+    ask_past_corrupt(connection, sql, &[&institution], |row| {
         let count = |index, column| -> Result<u64, Problem> {
             get::<i64>(row, index, column).map(i64::cast_unsigned)
         };
         let backlog = || -> Result<Backlog, Problem> {
             let new = time(row, 5, "delivery.created_at")?;
             let later = time(row, 6, "delivery.at")?;
+            let institution: String = get(row, 8, "institution.id")?;
             Ok(Backlog {
+                institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
                 webhook: uuid(row, 1, "webhook.id")?,
                 is_enabled: get(row, 2, "webhook.enabled")?,
                 pending: count(3, "pending")?,
@@ -183,29 +195,36 @@ fn count_backlog(connection: &Connection) -> Result<Vec<Backlog>, StoreError> {
 
 pub(super) fn attempts(
     connection: &Connection,
+    institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempted>, StoreError> {
     let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM attempt a \
                JOIN delivery d ON d.no = a.delivery JOIN webhook w ON w.no = d.webhook \
-               WHERE a.delivery = ?1 AND w.id IS NOT NULL ORDER BY a.no";
-    ask(connection, sql, &[&delivery.0], |row| {
-        let attempt = || -> Result<Attempted, Problem> {
-            Ok(Attempted {
-                at: restore_time(get(row, 1, "attempt.at")?)?,
-                milliseconds: get::<i64>(row, 2, "attempt.milliseconds")?.cast_unsigned(),
-                status: get(row, 3, "attempt.status")?,
-                error: get(row, 4, "attempt.error")?,
-                excerpt: get(row, 5, "attempt.excerpt")?,
+               WHERE a.delivery = ?1 AND w.id IS NOT NULL \
+               AND w.institution = (SELECT no FROM institution WHERE id = ?2) ORDER BY a.no";
+    ask(
+        connection,
+        sql,
+        &[&delivery.0, &institution.as_str()],
+        |row| {
+            let attempt = || -> Result<Attempted, Problem> {
+                Ok(Attempted {
+                    at: restore_time(get(row, 1, "attempt.at")?)?,
+                    milliseconds: get::<i64>(row, 2, "attempt.milliseconds")?.cast_unsigned(),
+                    status: get(row, 3, "attempt.status")?,
+                    error: get(row, 4, "attempt.error")?,
+                    excerpt: get(row, 5, "attempt.excerpt")?,
+                })
+            };
+            attempt().map_err(|problem| {
+                let number: i64 = row.get(0).unwrap_or_default();
+                StoreError::corrupt(
+                    format!("delivery {delivery}, attempt row {number}"),
+                    problem,
+                )
             })
-        };
-        attempt().map_err(|problem| {
-            let number: i64 = row.get(0).unwrap_or_default();
-            StoreError::corrupt(
-                format!("delivery {delivery}, attempt row {number}"),
-                problem,
-            )
-        })
-    })
+        },
+    )
 }
 
 /// The indexes that lead to the deliveries of a webhook, and which of these each has.
@@ -218,9 +237,45 @@ const DEAD: (&str, &str) = (
     "d.state NOT BETWEEN 0 AND 2 AND +d.state = 3",
 );
 
+/// What [`delivery`] reads.
+macro_rules! columns {
+    () => {
+        "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
+         d.at, d.reason, e.application = d.application, d.token "
+    };
+}
+
+/// What it needs beside a delivery.
+macro_rules! joined {
+    () => {
+        "LEFT JOIN webhook w ON w.no = d.webhook \
+         LEFT JOIN institution i ON i.no = w.institution \
+         LEFT JOIN application a ON a.no = d.application LEFT JOIN event e ON e.seq = d.event "
+    };
+}
+
+/// One delivery of the institution.
+pub(super) fn one(
+    connection: &Connection,
+    institution: &InstitutionId,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, StoreError> {
+    let sql = concat!(
+        columns!(),
+        "FROM delivery d ",
+        joined!(),
+        "WHERE d.no = ?1 AND w.id IS NOT NULL AND i.id = ?2"
+    );
+    let found = ask(connection, sql, &[&id.0, &institution.as_str()], |row| {
+        delivery(row, id).map_err(|it| StoreError::corrupt(format!("delivery {id}"), it))
+    })?;
+    Ok(found.into_iter().next())
+}
+
 /// Those that the filter lets through, found by the index that serves it best.
 pub(super) fn deliveries(
     connection: &Connection,
+    institution: Option<&InstitutionId>,
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
@@ -231,7 +286,7 @@ pub(super) fn deliveries(
     let after = after.map_or(i64::MIN, |it| it.0);
     let application = filter.application.map(|it| it.as_bytes().to_vec());
     let webhook = filter.webhook.map(|it| it.as_bytes().to_vec());
-    let institution = filter.institution.as_ref().map(InstitutionId::as_str);
+    let institution = institution.map(InstitutionId::as_str);
     let since = filter.since.map(|it| it.timestamp_micros());
     let until = filter.until.map(|it| it.timestamp_micros());
     let indexes: &[(&str, &str)] = match filter.status {
@@ -284,13 +339,10 @@ pub(super) fn deliveries(
         rows("NOT INDEXED", &states, "d.no", "+d.webhook")
     };
     let sql = format!(
-        "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
-         d.at, d.reason, e.application = d.application, d.token FROM \
-         ({rows} ORDER BY no LIMIT ?2) page \
-         CROSS JOIN delivery d ON d.no = page.no LEFT JOIN webhook w ON w.no = d.webhook \
-         LEFT JOIN institution i ON i.no = w.institution \
-         LEFT JOIN application a ON a.no = d.application LEFT JOIN event e ON e.seq = d.event \
-         WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5 AND ?6 IS ?6 AND ?7 IS ?7 ORDER BY d.no"
+        "{} FROM ({rows} ORDER BY no LIMIT ?2) page CROSS JOIN delivery d ON d.no = page.no {} \
+         WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5 AND ?6 IS ?6 AND ?7 IS ?7 ORDER BY d.no",
+        columns!(),
+        joined!()
     );
     let parameters: [&dyn ToSql; 7] = [
         &after,

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::webhooks::institution_number;
 use super::{state, webhooks};
+use crate::store::InstitutionId;
 use crate::store::outbox::{Attempted, DeliveryId, HealthChange, Settlement, Verdict, is_of_lease};
 
 /// Where a delivery stands.
@@ -15,6 +17,8 @@ struct Standing {
     token: i64,
     event: i64,
     at: i64,
+    /// The number of the institution.
+    institution: i64,
 }
 
 impl Standing {
@@ -54,13 +58,16 @@ pub(super) fn settle(
 
 pub(super) fn redeliver(
     connection: &Connection,
+    institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
 ) -> rusqlite::Result<u64> {
     let mut moves = Moves::new(connection, now)?;
     let mut redelivered = 0;
+    let institution = institution_number(connection, institution)?;
     for id in deliveries {
         if let Some(standing) = moves.standing(*id)?
+            && Some(standing.institution) == institution
             && (!standing.is_pending() || standing.is_put_off(moves.now))
         {
             let at = moves.end_of_leases_after(&standing)?;
@@ -74,14 +81,17 @@ pub(super) fn redeliver(
 
 pub(super) fn abandon(
     connection: &Connection,
+    institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
     reason: &str,
 ) -> rusqlite::Result<u64> {
     let mut moves = Moves::new(connection, now)?;
     let mut abandoned = 0;
+    let institution = institution_number(connection, institution)?;
     for id in deliveries {
         if let Some(standing) = moves.standing(*id)?
+            && Some(standing.institution) == institution
             && standing.is_pending()
         {
             // Should it be redelivered, whoever has it in hand does not end that.
@@ -102,7 +112,8 @@ impl<'c> Moves<'c> {
             now: now.timestamp_millis(),
             // What belongs to a webhook that was removed is gone.
             standing: prepare(
-                "SELECT d.webhook, d.application, d.state, d.token, d.event, d.at FROM delivery d \
+                "SELECT d.webhook, d.application, d.state, d.token, d.event, d.at, w.institution \
+                 FROM delivery d \
                  JOIN webhook w ON w.no = d.webhook WHERE d.no = ?1 AND w.id IS NOT NULL",
             )?,
             add_attempt: prepare(
@@ -139,6 +150,7 @@ impl<'c> Moves<'c> {
                 token: row.get(3)?,
                 event: row.get(4)?,
                 at: row.get(5)?,
+                institution: row.get(6)?,
             })
         });
         standing.optional()

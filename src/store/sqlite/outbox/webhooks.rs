@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::store::outbox::{Health, HealthChange, Webhook};
+use crate::store::outbox::{Health, HealthChange, Put, Webhook};
 use crate::store::sqlite::connection::unavailable;
 use crate::store::sqlite::row::get;
 use crate::store::sqlite::write::Write;
@@ -26,9 +26,20 @@ macro_rules! webhooks {
     };
 }
 
-pub(super) fn by_id(connection: &Connection, id: Uuid) -> Result<Option<Webhook>, StoreError> {
-    let numbered = with_number(connection, id).map_err(unavailable)?;
-    numbered.map(|(_, webhook)| webhook).transpose()
+/// One of the institution.
+pub(super) fn by_id(
+    connection: &Connection,
+    institution: &InstitutionId,
+    id: Uuid,
+) -> Result<Option<Webhook>, StoreError> {
+    let found = connection
+        .prepare_cached(webhooks!("AND w.id = ?1 AND i.id = ?2"))
+        .and_then(|mut statement| {
+            let parameters = params![id.as_bytes().as_slice(), institution.as_str()];
+            let found = statement.query_row(parameters, |row| Ok(webhook(row)));
+            found.optional()
+        });
+    found.map_err(unavailable)?.transpose()
 }
 
 /// The number of the row, and what stands there.
@@ -132,7 +143,37 @@ pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
     Ok(added == 1)
 }
 
-pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<bool> {
+/// The number of an institution, if it has ever had something.
+pub(super) fn institution_number(
+    connection: &Connection,
+    institution: &InstitutionId,
+) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT no FROM institution WHERE id = ?1")?
+        .query_row([institution.as_str()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<Put> {
+    let connection = write.connection();
+    let revision: Option<i64> = connection
+        .prepare_cached(
+            "SELECT w.revision FROM webhook w JOIN institution i ON i.no = w.institution \
+             WHERE w.id = ?1 AND i.id = ?2",
+        )?
+        .query_row(
+            params![
+                webhook.id.as_bytes().as_slice(),
+                webhook.institution.as_str()
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    match revision {
+        None => return Ok(Put::Unknown),
+        Some(it) if it != webhook.revision.cast_signed() => return Ok(Put::Conflict),
+        Some(_) => {}
+    }
     let put = write
         .connection()
         .prepare_cached(
@@ -148,15 +189,22 @@ pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
             webhook.endpoint.to_stored(),
         ])?;
     write.forget_subscribers();
-    Ok(put == 1)
+    Ok(if put == 1 { Put::Done } else { Put::Conflict })
 }
 
 /// From now on there is no such webhook. What belongs to it is cleared away afterwards.
-pub(super) fn remove(write: &mut Write<'_>, id: Uuid) -> rusqlite::Result<bool> {
+pub(super) fn remove(
+    write: &mut Write<'_>,
+    institution: &InstitutionId,
+    id: Uuid,
+) -> rusqlite::Result<bool> {
     let removed = write
         .connection()
-        .prepare_cached("UPDATE webhook SET id = NULL, enabled = 0 WHERE id = ?1")?
-        .execute([id.as_bytes().as_slice()])?;
+        .prepare_cached(
+            "UPDATE webhook SET id = NULL, enabled = 0 WHERE id = ?1 \
+             AND institution = (SELECT no FROM institution WHERE id = ?2)",
+        )?
+        .execute(params![id.as_bytes().as_slice(), institution.as_str()])?;
     write.forget_subscribers();
     Ok(removed == 1)
 }
