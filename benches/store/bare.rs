@@ -31,7 +31,7 @@ impl Loop {
             )
             .unwrap();
         let applications = connection
-            .query_row("SELECT count(*) FROM head", [], |row| row.get(0))
+            .query_row("SELECT count(*) FROM certlife_head", [], |row| row.get(0))
             .unwrap();
         Self {
             connection,
@@ -46,7 +46,7 @@ impl Loop {
         let mut event = self
             .connection
             .prepare(
-                "INSERT INTO event (application, version, kind, at, previous, actor_kind, actor, text) \
+                "INSERT INTO certlife_event (application, version, kind, at, previous, actor_kind, actor, text) \
                  VALUES (?1, ?2, 4, 1781234567, ?3, 2, 'pdf-worker', \
                  'PDF generation failed: template not found')",
             )
@@ -54,7 +54,7 @@ impl Loop {
         let mut head = self
             .connection
             .prepare(
-                "UPDATE head SET status = 4, version = ?2, updated_at = 1781234567, event = ?3 \
+                "UPDATE certlife_head SET status = 4, version = ?2, updated_at = 1781234567, event = ?3 \
                  WHERE application = ?1",
             )
             .unwrap();
@@ -81,14 +81,14 @@ impl Loop {
     pub fn batch(&self, first: u64, many: u64) -> f64 {
         let prepare = |sql| self.connection.prepare(sql).unwrap();
         let mut application = prepare(
-            "INSERT INTO application (uuid, application_id, certificate_title, applicant_email) \
+            "INSERT INTO certlife_application (uuid, application_id, certificate_title, applicant_email) \
              VALUES (?1, ?2, 'Certificate of Achievement', ?3)",
         );
         let mut event = prepare(
-            "INSERT INTO event (application, version, kind, at, actor_kind, actor) \
+            "INSERT INTO certlife_event (application, version, kind, at, actor_kind, actor) \
              VALUES (?1, 1, 0, 1781234567, 1, 'jane')",
         );
-        let mut head = prepare("INSERT INTO head VALUES (?1, 1, 1, 0, 1, 1781234567, ?2)");
+        let mut head = prepare("INSERT INTO certlife_head VALUES (?1, 1, 1, 0, 1, 1781234567, ?2)");
         let emails: Vec<_> = (first..first + many)
             .map(|number| format!("applicant{number}@example.com"))
             .collect();

@@ -1,9 +1,7 @@
 //! The store that a command works on: `--store`, or `CERTLIFE_STORE` in its place.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -14,11 +12,11 @@ use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
     DeliveryFilter, DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange,
-    InstitutionId, ListQuery, MemoryStore, Outbox, Page, Put, Receipt, Recorded, Settlement, Store,
-    StoreError, Wake, Webhook,
+    InstitutionId, ListQuery, MemoryStore, Outbox, Page, Put, Receipt, Recorded, Settlement, Setup,
+    Store, StoreError, Wake, Webhook,
 };
 #[cfg(feature = "cli")]
-use certificate_lifecycle::store::{PostgresStore, SqliteStore};
+use certificate_lifecycle::store::{PostgresStore, SqliteOptions, SqliteStore};
 
 const MEMORY: &str = "memory:";
 const SQLITE: &str = "sqlite:";
@@ -54,54 +52,61 @@ enum Place {
 impl Args {
     /// The engine for commands that write: a file that is not there is created.
     pub(super) async fn open(&self) -> Result<Engine<AnyStore>, Failure> {
-        self.engine(self.place()?).await
+        self.engine(self.place()?, Setup::Create).await
     }
 
     /// The engine for commands whose only effect is on the store: in memory, it would be gone at once.
     pub(super) async fn open_lasting(&self) -> Result<Engine<AnyStore>, Failure> {
-        self.engine(lasting(self.place()?)?).await
+        self.engine(lasting(self.place()?)?, Setup::Create).await
     }
 
-    /// The engine for commands that change what is there: a file that is not there is a mistake.
+    /// The engine for commands that change what is there: they make no store, and upgrade one.
     pub(super) async fn open_existing(&self) -> Result<Engine<AnyStore>, Failure> {
-        self.engine(lasting(self.existing()?)?).await
+        self.engine(lasting(self.place()?)?, Setup::Upgrade).await
     }
 
-    /// The engine for commands that only read, also a file that they may not write.
+    /// The engine for commands that only read: they make and upgrade nothing, and read also where nothing may be
+    /// written.
     #[cfg(feature = "cli")]
     pub(super) async fn open_to_read(&self) -> Result<Engine<AnyStore>, Failure> {
-        match self.existing()? {
-            Place::Sqlite(path) if !may_write(&path) => {
-                let store = SqliteStore::open_read_only(path)?;
-                Ok(Engine::new(AnyStore::Sqlite(store)))
-            }
-            place => self.engine(place).await,
-        }
-    }
-
-    fn existing(&self) -> Result<Place, Failure> {
         let place = self.place()?;
-        if let Place::Sqlite(path) = &place {
-            let is_there = path.try_exists().unwrap_or(true);
-            // An empty file would become a store, by no more than a look at it.
-            let is_empty = path
-                .metadata()
-                .is_ok_and(|it| it.is_file() && it.len() == 0);
-            if !is_there || is_empty {
-                return Err(Failure::Address(format!(
-                    "there is no store at {}; apply, import and webhook add create it",
-                    path.display()
-                )));
-            }
+        let Place::Sqlite(path) = &place else {
+            return self.engine(place, Setup::Keep).await;
+        };
+        let path = path.clone();
+        match self.engine(place, Setup::Keep).await {
+            // A file or a folder that may not be written to, or a disk that is full.
+            Err(Failure::Store(
+                error @ (StoreError::Misconfigured { .. } | StoreError::Unavailable { .. }),
+            )) => match SqliteStore::open_read_only(path) {
+                Ok(store) => Ok(Engine::new(AnyStore::Sqlite(store))),
+                Err(_) => Err(error.into()),
+            },
+            opened => opened,
         }
-        Ok(place)
     }
 
-    async fn engine(&self, place: Place) -> Result<Engine<AnyStore>, Failure> {
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(
+            clippy::unused_async,
+            unused_variables,
+            reason = "there are no databases"
+        )
+    )]
+    async fn engine(&self, place: Place, setup: Setup) -> Result<Engine<AnyStore>, Failure> {
         let store = match place {
             Place::Memory => AnyStore::Memory(MemoryStore::new()),
             #[cfg(feature = "cli")]
-            Place::Sqlite(path) => AnyStore::Sqlite(SqliteStore::open(path)?),
+            Place::Sqlite(path) => {
+                let options = SqliteOptions {
+                    setup,
+                    ..SqliteOptions::default()
+                };
+                let shown = path.display().to_string();
+                let store = SqliteStore::open_with(path, options);
+                AnyStore::Sqlite(store.map_err(|error| unopened(error, shown))?)
+            }
             #[cfg(feature = "cli")]
             Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
             #[cfg(not(feature = "cli"))]
@@ -146,6 +151,17 @@ impl Args {
     }
 }
 
+/// Why there is no store, as the commands have it; by the path that was given.
+#[cfg(feature = "cli")]
+fn unopened(error: StoreError, place: String) -> Failure {
+    match error {
+        StoreError::NoStore { .. } => Failure::Address(format!(
+            "there is no store in {place}; apply, import and webhook add create it"
+        )),
+        error => error.into(),
+    }
+}
+
 /// The place, unless all that is kept there ends with the command.
 fn lasting(place: Place) -> Result<Place, Failure> {
     match place {
@@ -169,20 +185,6 @@ fn after_scheme(address: &OsStr) -> Option<PathBuf> {
 #[cfg(not(unix))]
 fn after_scheme(_: &OsStr) -> Option<PathBuf> {
     None
-}
-
-/// Whether the file may be written. Where that cannot be told, opening it will tell.
-fn may_write(path: &Path) -> bool {
-    if !path.is_file() {
-        return true;
-    }
-    let opened = File::options().write(true).open(path);
-    !opened.is_err_and(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-        )
-    })
 }
 
 /// What stands there instead, without a password that may be part of it.

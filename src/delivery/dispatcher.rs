@@ -93,8 +93,7 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
     /// A store that is away for a while is waited for.
     ///
     /// # Errors
-    /// What does not go away by waiting: [`StoreError::Misconfigured`], [`StoreError::NewerSchema`],
-    /// [`StoreError::NotAStore`]. After `shutdown`, also what kept it from recording the last outcomes: they are
+    /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what kept it from recording the last outcomes: they are
     /// sent again when their leases have ended.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<Summary, StoreError> {
         Run::new(self, Goal::Stop).run(shutdown).await

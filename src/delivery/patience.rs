@@ -56,11 +56,8 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         error: &StoreError,
         what: &'static str,
     ) -> Result<TimeDelta, StoreError> {
-        match error {
-            StoreError::Misconfigured { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::NotAStore { .. } => return Err(error.clone()),
-            _ => {}
+        if error.is_lasting() {
+            return Err(error.clone());
         }
         tracing::warn!(error = %error, "{what}");
         let delay = back_off(SHORTEST_BACK_OFF, self.failures);

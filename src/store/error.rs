@@ -177,6 +177,25 @@ pub enum StoreError {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// The tables are those of an earlier version, and were to be left as they are
+    /// ([`Setup::Keep`](super::Setup::Keep)).
+    #[error(
+        "the database has schema version {found}, but this program needs version {needed}; it is upgraded when \
+         it is opened for writing"
+    )]
+    OlderSchema {
+        /// The version of the database.
+        found: i64,
+        /// The version that this program reads.
+        needed: i64,
+    },
+    /// There are no tables of a store where it was opened, and none were to be made
+    /// ([`Setup`](super::Setup)). Nothing was changed.
+    #[error("there is no store in {place}")]
+    NoStore {
+        /// What was opened.
+        place: String,
+    },
     /// What was opened is something else.
     #[error("{place} is not a store of certificate applications: {problem}")]
     NotAStore {
@@ -200,7 +219,22 @@ impl StoreError {
             Self::UnknownOutcome { .. } => "unknown_outcome",
             Self::Corrupt { .. } => "corrupt",
             Self::NewerSchema { .. } => "newer_schema",
+            Self::OlderSchema { .. } => "older_schema",
+            Self::NoStore { .. } => "no_store",
             Self::NotAStore { .. } => "not_a_store",
+        }
+    }
+
+    /// Whether it does not go away by waiting: somebody has to put something right before the store can be used.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::UnknownOutcome { .. } | Self::Corrupt { .. } => false,
+            Self::Misconfigured { .. }
+            | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
+            | Self::NoStore { .. }
+            | Self::NotAStore { .. } => true,
         }
     }
 

@@ -21,6 +21,7 @@ mod outbox;
 mod postgres;
 pub(crate) mod remembered;
 mod request;
+mod setup;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -44,6 +45,7 @@ pub use outbox::{
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use request::{Append, Atomicity, Operation, Receipt, Recorded, Request};
+pub use setup::Setup;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use wake::Wake;

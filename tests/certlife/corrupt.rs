@@ -29,7 +29,7 @@ fn numbers(text: &str) -> Vec<usize> {
 
 #[test]
 fn lists_print_what_is_sound_and_tell_what_is_not() {
-    let store = edited("UPDATE application SET certificate_title = '' WHERE no IN (2, 5)");
+    let store = edited("UPDATE certlife_application SET certificate_title = '' WHERE no IN (2, 5)");
     let stalled = ["stalled", "--older-than", "1s"];
     for args in [
         &["list"][..],
@@ -58,7 +58,7 @@ fn lists_print_what_is_sound_and_tell_what_is_not() {
 
 #[test]
 fn failing_the_stalled_fails_the_sound_and_tells_of_one_that_is_not() {
-    let store = edited("UPDATE application SET certificate_title = '' WHERE no IN (2, 5)");
+    let store = edited("UPDATE certlife_application SET certificate_title = '' WHERE no IN (2, 5)");
     let run = store.run(&["stalled", "--older-than", "1s", "--fail", "--json"], "");
     assert_eq!(run.code, Some(2));
     assert_eq!(run.events().len(), 3);
@@ -67,7 +67,7 @@ fn failing_the_stalled_fails_the_sound_and_tells_of_one_that_is_not() {
 
 #[test]
 fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
-    let store = edited("UPDATE event SET actor = '' WHERE seq = 3");
+    let store = edited("UPDATE certlife_event SET actor = '' WHERE seq = 3");
     for args in [
         &["events"][..],
         &["events", "--json"],
@@ -95,19 +95,19 @@ fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
 fn what_cannot_be_sent_is_dead_and_neither_log_nor_reason_quotes_it() {
     for (sql, field) in [
         (
-            "UPDATE application SET applicant_email = 'jane doe' WHERE no = 1",
+            "UPDATE certlife_application SET applicant_email = 'jane doe' WHERE no = 1",
             "applicant_email must be a valid e-mail address",
         ),
         (
-            "UPDATE application SET certificate_title = printf('Jane Doe%.*c', 300, 'x') WHERE no = 1",
+            "UPDATE certlife_application SET certificate_title = printf('Jane Doe%.*c', 300, 'x') WHERE no = 1",
             "certificate_title must have 1 to 255 characters",
         ),
         (
-            "UPDATE event SET text = 'jane doe failed' WHERE seq = 1",
+            "UPDATE certlife_event SET text = 'jane doe failed' WHERE seq = 1",
             "must not have a text",
         ),
         (
-            "UPDATE event SET actor = char(7) || 'jane doe' WHERE seq = 1",
+            "UPDATE certlife_event SET actor = char(7) || 'jane doe' WHERE seq = 1",
             "actor",
         ),
     ] {

@@ -350,7 +350,7 @@ fn corrupt(corrupt: &[i64]) -> Scratch {
     settle(&store, 1300, &dead());
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     for id in corrupt {
-        let sql = "UPDATE delivery SET event = 1 WHERE no = ?1";
+        let sql = "UPDATE certlife_delivery SET event = 1 WHERE no = ?1";
         assert_eq!(connection.execute(sql, [id]).unwrap(), 1);
     }
     store
@@ -412,7 +412,7 @@ fn what_is_corrupt_is_told_and_the_others_are_listed_and_redelivered() {
 fn an_attempt_that_is_corrupt_is_told_and_the_other_deliveries_are_listed() {
     let store = settled();
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
-    let sql = "UPDATE attempt SET status = -1 WHERE delivery = 2";
+    let sql = "UPDATE certlife_attempt SET status = -1 WHERE delivery = 2";
     assert_eq!(connection.execute(sql, []).unwrap(), 1);
     let run = store.run(&["deliveries", "--json", "--attempts"], "");
     assert_eq!((run.code, run.events().len()), (Some(2), 20));
@@ -429,7 +429,7 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
     let store = corrupt(&[2, 700]);
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     connection
-        .execute("UPDATE delivery SET state = 1", [])
+        .execute("UPDATE certlife_delivery SET state = 1", [])
         .unwrap();
     for args in [&["disable", ID][..], &["enable", ID, "--drop"]] {
         let run = store.run(&[&["webhook"], args].concat(), "");

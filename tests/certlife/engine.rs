@@ -315,7 +315,7 @@ fn a_store_that_breaks_ends_the_run_and_says_which_lines_are_open() {
     // Somebody has changed the tables by hand.
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     connection
-        .execute_batch("CREATE TRIGGER broken BEFORE INSERT ON application WHEN NEW.application_id = 3 BEGIN SELECT RAISE(FAIL, 'no room'); END")
+        .execute_batch("CREATE TRIGGER broken BEFORE INSERT ON certlife_application WHEN NEW.application_id = 3 BEGIN SELECT RAISE(FAIL, 'no room'); END")
         .unwrap();
     let mut child = store
         .certlife(&["apply"])

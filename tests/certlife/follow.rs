@@ -132,7 +132,7 @@ fn what_waiting_does_not_mend_ends_whoever_follows() {
     // Somebody has changed the tables by hand.
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     connection
-        .execute_batch("UPDATE application SET certificate_title = ''")
+        .execute_batch("UPDATE certlife_application SET certificate_title = ''")
         .unwrap();
     let mut follower = Follower::start(&store, &["--json"]);
     assert!(follower.hears().contains("is corrupt"));

@@ -85,7 +85,7 @@ fn reading_an_empty_file_leaves_it_empty() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store at test.db; apply, import and webhook add create it\n"
+            "certlife: there is no store in test.db; apply, import and webhook add create it\n"
         );
     }
     assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);

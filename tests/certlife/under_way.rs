@@ -47,7 +47,7 @@ fn others_write_to_the_file_without_waiting() {
     let other = Connection::open_with_flags(store.path("test.db"), flags).unwrap();
     other.busy_timeout(Duration::ZERO).unwrap();
     // Nobody writes
-    let write = "BEGIN IMMEDIATE; UPDATE webhook SET revision = revision; COMMIT";
+    let write = "BEGIN IMMEDIATE; UPDATE certlife_webhook SET revision = revision; COMMIT";
     let written = comes(|| other.execute_batch(write).is_ok());
     assert!(written, "the file is locked while a request is under way");
     // And nobody reads: or what was written could not all be taken over into the file.

@@ -4,6 +4,7 @@ mod corrupt;
 mod faults;
 mod files;
 mod migration;
+mod opening;
 mod others;
 mod outbox;
 mod places;
@@ -46,7 +47,7 @@ fn dump(path: &Path) -> Vec<String> {
     let mut rows = Vec::new();
     for name in names {
         let mut statement = connection
-            .prepare(&format!("SELECT * FROM {name} ORDER BY 1, 2"))
+            .prepare(&format!("SELECT * FROM {name} ORDER BY 1"))
             .unwrap();
         let columns = statement.column_count();
         let mut found = statement.query([]).unwrap();

@@ -1,6 +1,8 @@
 //! Connections to one file, and SQLite's errors in the store's terms.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::{Durability, SqliteOptions};
-use crate::store::{Cause, StoreError};
+use crate::store::{Cause, Setup, StoreError};
 
 /// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.
 const WRITER_CACHE: i64 = 64 << 10;
@@ -36,9 +38,44 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(no_file("no file can have U+0000 in its path"));
     }
-    std::path::absolute(path).map_err(|error| StoreError::Unavailable {
+    let absolute = std::path::absolute(path).map_err(|error| StoreError::Unavailable {
         reason: format!("cannot tell where {} is: {error}", path.display()),
         cause: Some(Arc::new(error)),
+    })?;
+    check_length(&absolute)?;
+    Ok(absolute)
+}
+
+/// The longest name of a file, in bytes: SQLite adds `-journal` to it, and file systems take 255.
+const LONGEST_NAME: usize = 247;
+
+/// The longest path, in bytes, of which SQLite takes 512 with what it adds.
+const LONGEST_PATH: usize = 504;
+
+/// That SQLite can name what it keeps beside the file. It finds out late, when it has made an empty file, and then
+/// says only that it cannot open it.
+fn check_length(path: &Path) -> Result<(), StoreError> {
+    // SQLite follows links first.
+    let resolved = path.canonicalize().or_else(|error| {
+        let folder = path.parent().ok_or(error)?.canonicalize()?;
+        Ok::<_, io::Error>(folder.join(path.file_name().unwrap_or_default()))
+    });
+    let path = resolved.as_deref().unwrap_or(path);
+    let name = path.file_name().map_or(0, |it| it.as_encoded_bytes().len());
+    let whole = path.as_os_str().as_encoded_bytes().len();
+    let (what, length, longest) = if name > LONGEST_NAME {
+        ("name", name, LONGEST_NAME)
+    } else if whole > LONGEST_PATH {
+        ("path", whole, LONGEST_PATH)
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Misconfigured {
+        reason: format!(
+            "the {what} of the file has {length} bytes, but SQLite takes at most {longest}: {}",
+            path.display()
+        ),
+        cause: None,
     })
 }
 
@@ -47,14 +84,12 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = open(path, flags, options).map_err(misconfigured)?;
-    if connection.is_readonly(MAIN_DB).map_err(unavailable)? {
-        return Err(StoreError::Misconfigured {
-            reason: format!("{} may not be written to", path.display()),
-            cause: None,
-        });
+    let place = path.display().to_string();
+    if options.setup != Setup::Create && !path.try_exists().unwrap_or(true) {
+        return Err(StoreError::NoStore { place });
     }
-    super::schema::migrate(&mut connection, &path.display().to_string())?;
+    let mut connection = open(path, flags, options).map_err(misconfigured)?;
+    super::schema::set_up(&mut connection, &place, options.setup).map_err(misconfigured)?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     write_ahead(&connection, options.busy_timeout)
         .and_then(|()| set_durability(&connection, options.durability))
@@ -91,7 +126,9 @@ fn misconfigured(error: StoreError) -> StoreError {
             reason,
             cause: Some(cause),
         } if cannot_open(&cause) => StoreError::Misconfigured {
-            reason: format!("{reason} (is it a file, in a folder that exists, and both writable?)"),
+            reason: format!(
+                "{reason} (is it a file, may its folder be written to, and is there room?)"
+            ),
             cause: Some(cause),
         },
         error => error,
@@ -162,26 +199,14 @@ fn connect(
     flags: OpenFlags,
     options: &SqliteOptions,
 ) -> Result<Connection, StoreError> {
-    let not_opened = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
-            place: path.display().to_string(),
-            problem: "it is no SQLite database".to_owned(),
-        },
-        _ => StoreError::Unavailable {
-            reason: format!("cannot open {}: {error}", path.display()),
-            cause: Some(Arc::new(error)),
-        },
-    };
+    let not_opened = |error: rusqlite::Error| not_opened(path, flags, error);
     let connection = Connection::open_with_flags(name, flags).map_err(not_opened)?;
     // SQLite opens for reading what it may not write, and would say so at the first command.
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE)
         && connection.is_readonly(MAIN_DB).map_err(not_opened)?
     {
-        return Err(StoreError::Unavailable {
-            reason: format!(
-                "{} may not be written; SqliteStore::open_read_only reads it",
-                path.display()
-            ),
+        return Err(StoreError::Misconfigured {
+            reason: format!("{} may not be written to", path.display()),
             cause: None,
         });
     }
@@ -201,6 +226,93 @@ fn connect(
     Ok(connection)
 }
 
+/// Why SQLite has not opened a file. Its own words may have the name under which it was opened, and say little more
+/// than that.
+fn not_opened(path: &Path, flags: OpenFlags, error: rusqlite::Error) -> StoreError {
+    if path.is_dir() {
+        return cannot_open(path, io::ErrorKind::IsADirectory.into());
+    }
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
+            place: path.display().to_string(),
+            problem: "it is no SQLite database".to_owned(),
+        },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            // What the system says to the same question.
+            let mut question = File::options();
+            let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+            match question.read(true).write(writes).open(path) {
+                Err(said)
+                    if said.kind() == io::ErrorKind::NotFound
+                        && flags.contains(OpenFlags::SQLITE_OPEN_CREATE)
+                        && path.parent().is_some_and(Path::is_dir) =>
+                {
+                    StoreError::Misconfigured {
+                        reason: format!("cannot create {} in its folder", path.display()),
+                        cause: Some(Arc::new(error)),
+                    }
+                }
+                Err(said) => cannot_open(path, said),
+                Ok(_) => StoreError::Unavailable {
+                    reason: format!("cannot open {}: {}", path.display(), in_short(&error)),
+                    cause: Some(Arc::new(error)),
+                },
+            }
+        }
+        _ => match unavailable(error) {
+            StoreError::Unavailable { reason, cause } => StoreError::Unavailable {
+                reason: format!("cannot open {}: {reason}", path.display()),
+                cause,
+            },
+            error => error,
+        },
+    }
+}
+
+/// What SQLite says of a failure, without the name of the file.
+fn in_short(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => failure.to_string(),
+        error => text_of(error),
+    }
+}
+
+/// What SQLite says of a failure, without the statement.
+pub(super) fn text_of(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// What kind of failure it is, where it was SQLite's.
+pub(super) fn code_of(error: &rusqlite::Error) -> Option<ErrorCode> {
+    match error {
+        rusqlite::Error::SqlInputError { error, .. } => Some(error.code),
+        error => error.sqlite_error_code(),
+    }
+}
+
+/// Why the system has not opened a file, and whether somebody has to put that right.
+pub(super) fn cannot_open(path: &Path, error: io::Error) -> StoreError {
+    let reason = format!("cannot open {}: {error}", path.display());
+    let is_lasting = matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidFilename
+    );
+    let cause: Option<Cause> = Some(Arc::new(error));
+    if is_lasting {
+        StoreError::Misconfigured { reason, cause }
+    } else {
+        StoreError::Unavailable { reason, cause }
+    }
+}
+
 /// The value of a pragma.
 pub(super) fn pragma<T: rusqlite::types::FromSql>(
     connection: &Connection,
@@ -213,14 +325,14 @@ pub(super) fn pragma<T: rusqlite::types::FromSql>(
 
 /// An error before anything was committed.
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
-    let reason = match error.sqlite_error_code() {
+    let reason = match code_of(&error) {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("another process keeps the database busy ({error})")
         }
         Some(ErrorCode::DatabaseCorrupt) => {
-            return StoreError::corrupt("the database file", error.to_string());
+            return StoreError::corrupt("the database file", text_of(&error));
         }
-        _ => error.to_string(),
+        _ => text_of(&error),
     };
     StoreError::Unavailable {
         reason,

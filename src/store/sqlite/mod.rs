@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file.
 
+mod anchor;
 mod busy;
 mod cache;
 mod change;
@@ -28,6 +29,7 @@ use super::directory::{Count, ListQuery, Page};
 use super::error::{ExecuteError, StoreError};
 use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::setup::Setup;
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use change::{Outcome, Task};
@@ -59,6 +61,8 @@ pub struct SqliteOptions {
     /// How often whoever follows the feed looks for events of other processes; 100 ms, and never more often
     /// than every millisecond.
     pub poll: Duration,
+    /// Whether tables are made and upgraded; both.
+    pub setup: Setup,
 }
 
 impl Default for SqliteOptions {
@@ -67,6 +71,7 @@ impl Default for SqliteOptions {
             durability: Durability::Full,
             busy_timeout: Duration::from_secs(30),
             poll: Duration::from_millis(100),
+            setup: Setup::Create,
         }
     }
 }
@@ -101,27 +106,29 @@ impl SqliteStore {
     /// process is now, wherever it goes later.
     ///
     /// # Errors
-    /// [`StoreError::NotAStore`] for a file of something else and for a path that names no file,
-    /// [`StoreError::NewerSchema`] for one that a newer program has upgraded,
-    /// [`StoreError::Misconfigured`] for one that cannot be opened, [`StoreError::Unavailable`] where
-    /// another process keeps it busy, for example.
+    /// [`StoreError::NotAStore`] for a file of something else, for tables of another program that have our names,
+    /// and for a path that names no file, [`StoreError::NewerSchema`] for one that a newer program has upgraded,
+    /// [`StoreError::Misconfigured`] for one that cannot be opened or may not be written to,
+    /// [`StoreError::Corrupt`] for one that is damaged, [`StoreError::Unavailable`] where another process keeps it
+    /// busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }
 
-    /// Opens the file; creates it where there is none.
+    /// Opens the file; what it makes and upgrades there, [`SqliteOptions::setup`] says.
     ///
     /// # Errors
-    /// See [`open`](Self::open).
+    /// See [`open`](Self::open). [`StoreError::NoStore`] where there is none and none is to be made, and
+    /// [`StoreError::OlderSchema`] for one of an older program that is not to be upgraded.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = connection::absolute(path.as_ref())?;
         let commits = watch::Sender::new(());
-        let writer = Writer::start(&path, &options, commits.clone())?;
+        let (writer, anchor) = Writer::start(&path, &options, commits.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 writer: Some(writer),
                 poll: options.poll,
-                readers: Arc::new(Readers::new(path, options)),
+                readers: Arc::new(Readers::new(path, options, anchor)),
                 commits,
             }),
         })
@@ -133,9 +140,9 @@ impl SqliteStore {
     /// Each read opens the file anew. Others may write to it meanwhile, in other processes, too.
     ///
     /// # Errors
-    /// See [`open`](Self::open). [`StoreError::NotAStore`] also for an empty file, and
-    /// [`StoreError::Unavailable`] also for one of an older program, which somebody must open who may
-    /// upgrade it, and for one whose log was left by a crash and cannot be read without writing.
+    /// See [`open`](Self::open). [`StoreError::NoStore`] where there are no tables of a store,
+    /// [`StoreError::OlderSchema`] for one of an older program, which somebody must open who may upgrade it, and
+    /// [`StoreError::Unavailable`] also for one whose log was left by a crash and cannot be read without writing.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = read_only::resolve(&connection::absolute(path.as_ref())?)?;
         let (options, place) = (SqliteOptions::default(), path.display().to_string());

@@ -132,7 +132,7 @@ pub(super) fn feed(
 /// The last event: the one writer at a time numbers them in the order of its commits.
 pub(super) fn feed_end(connection: &Connection) -> Result<Cursor, StoreError> {
     let last: Option<i64> = connection
-        .prepare_cached("SELECT max(seq) FROM event")
+        .prepare_cached("SELECT max(seq) FROM certlife_event")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
         .map_err(unavailable)?;
     Ok(last.map_or(Cursor::START, cursor))
@@ -143,9 +143,9 @@ macro_rules! list_sql {
         concat!(
             columns!(),
             // The key, also of a row whose application is missing.
-            ", h.application FROM head h LEFT JOIN application a ON a.no = h.application \
-             LEFT JOIN institution i ON i.no = h.institution \
-             LEFT JOIN event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
+            ", h.application FROM certlife_head h LEFT JOIN certlife_application a ON a.no = h.application \
+             LEFT JOIN certlife_institution i ON i.no = h.institution \
+             LEFT JOIN certlife_event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
             $email,
             " ",
             $after,
@@ -206,7 +206,7 @@ pub(super) fn counts(
     let Some(institution) = institution(connection, institution_id)? else {
         return Ok(Vec::new());
     };
-    let sql = "SELECT status, trigger_context, count(*) FROM head WHERE institution = ?1 \
+    let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
                GROUP BY status, trigger_context";
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement.query([institution]).map_err(unavailable)?;
@@ -228,7 +228,7 @@ pub(super) fn counts(
 
 fn institution(connection: &Connection, id: &InstitutionId) -> Result<Option<i64>, StoreError> {
     connection
-        .prepare_cached("SELECT no FROM institution WHERE id = ?1")
+        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")
         .and_then(|mut statement| {
             statement
                 .query_row(params![id.as_str()], |row| row.get(0))

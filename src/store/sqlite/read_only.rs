@@ -9,14 +9,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::SqliteOptions;
-use super::connection::{open_alone, open_beside_log};
+use super::connection::{cannot_open, open_alone, open_beside_log};
 use crate::store::StoreError;
 
 /// How often a question is asked while others open, change and close the file.
@@ -28,7 +27,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// Where the path leads: logs stand beside the file, not beside a link to it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     path.canonicalize()
-        .map_err(|error| cannot_read(path, error))
+        .map_err(|error| cannot_open(path, error))
 }
 
 /// Asks on a connection of its own. It leaves no trace in the file's folder.
@@ -74,7 +73,7 @@ fn has_log(path: &Path) -> Result<bool, StoreError> {
         let mut name = OsString::from(path);
         name.push(suffix);
         let there = Path::new(&name).try_exists();
-        there.map_err(|error| cannot_read(path, error))
+        there.map_err(|error| cannot_open(path, error))
     };
     Ok(is_there("-wal")? || is_there("-journal")?)
 }
@@ -85,17 +84,10 @@ fn state(path: &Path) -> Result<impl PartialEq, StoreError> {
         let look = path
             .metadata()
             .and_then(|it| Ok((it.modified()?, it.len())));
-        let seen = look.map_err(|error| cannot_read(path, error))?;
+        let seen = look.map_err(|error| cannot_open(path, error))?;
         match seen.0.elapsed() {
             Ok(age) if age < TICK => thread::sleep(TICK),
             _ => return Ok(seen),
         }
-    }
-}
-
-fn cannot_read(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!("cannot open {}: {error}", path.display()),
-        cause: Some(Arc::new(error)),
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::SqliteOptions;
+use super::anchor::Anchor;
 use super::connection::open_reader;
 use super::read_only;
 use crate::store::StoreError;
@@ -20,7 +21,8 @@ const MOST: usize = 8;
 pub(super) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
-    may_write: bool,
+    /// What a writer here has open; none where nobody here may write.
+    anchor: Option<Anchor>,
     /// Those that nobody is asking: opened as they are needed, and kept until the store is closed.
     idle: Mutex<Vec<Connection>>,
     /// Who may ask now. There are never more connections than turns.
@@ -29,21 +31,21 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Readers of a file that somebody here writes.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
-        Self::of(path, options, true)
+    pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Anchor) -> Self {
+        Self::of(path, options, Some(anchor))
     }
 
     /// Readers of a file that nobody here may write.
     pub(super) fn of_read_only(path: PathBuf, options: SqliteOptions) -> Self {
-        Self::of(path, options, false)
+        Self::of(path, options, None)
     }
 
-    fn of(path: PathBuf, options: SqliteOptions, may_write: bool) -> Self {
+    fn of(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
         Self {
             path,
             options,
-            may_write,
+            anchor,
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(cores.clamp(FEWEST, MOST))),
         }
@@ -76,13 +78,18 @@ impl Readers {
         &self,
         question: impl Fn(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if !self.may_write {
+        let Some(anchor) = &self.anchor else {
             return read_only::ask(&self.path, &self.options, question);
-        }
+        };
         let idle = self.idle().pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => open_reader(&self.path, &self.options)?,
+            None => {
+                let reader = open_reader(&self.path, &self.options);
+                // Whatever it has found there: it was to read what the writer writes.
+                anchor.check()?;
+                reader?
+            }
         };
         let answer = question(&mut reader);
         self.idle().push(reader);

@@ -28,9 +28,9 @@ pub(super) use columns;
 /// One application by its identity, with its last event.
 pub(super) const BY_UUID: &str = concat!(
     columns!(),
-    "FROM application a LEFT JOIN head h ON h.application = a.no \
-     LEFT JOIN institution i ON i.no = h.institution \
-     LEFT JOIN event e ON e.seq = h.event WHERE a.uuid = ?1"
+    "FROM certlife_application a LEFT JOIN certlife_head h ON h.application = a.no \
+     LEFT JOIN certlife_institution i ON i.no = h.institution \
+     LEFT JOIN certlife_event e ON e.seq = h.event WHERE a.uuid = ?1"
 );
 
 /// Events, with their applications; to be followed by a condition.
@@ -38,9 +38,9 @@ macro_rules! events {
     ($condition:literal) => {
         concat!(
             $crate::store::sqlite::row::columns!(),
-            "FROM event e LEFT JOIN application a ON a.no = e.application \
-             LEFT JOIN head h ON h.application = e.application \
-             LEFT JOIN institution i ON i.no = h.institution WHERE ",
+            "FROM certlife_event e LEFT JOIN certlife_application a ON a.no = e.application \
+             LEFT JOIN certlife_head h ON h.application = e.application \
+             LEFT JOIN certlife_institution i ON i.no = h.institution WHERE ",
             $condition
         )
     };

@@ -1,98 +1,178 @@
 //! The tables, and the way from every earlier version of them to the newest.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
-use super::connection::{self, unavailable};
-use crate::store::StoreError;
+use super::connection::{self, code_of, text_of, unavailable};
+use crate::store::{Setup, StoreError};
 
-/// What marks a file as ours (`PRAGMA application_id`): "cert" in ASCII.
+/// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in ASCII. The
+/// version was then in `PRAGMA user_version`.
 const APPLICATION_ID: i64 = 0x6365_7274;
 
-/// From each version to the next; forward only. What has been released never changes.
+/// The tables of a new store, of version 5.
+const TABLES: &str = include_str!("migrations/tables.sql");
+
+/// From each version to the next, beginning with the first; forward only. What has been released never changes.
 const MIGRATIONS: [&str; 4] = [
-    include_str!("migrations/1_log.sql"),
     include_str!("migrations/2_lists.sql"),
     include_str!("migrations/3_refusals.sql"),
     include_str!("migrations/4_outbox.sql"),
+    include_str!("migrations/5_names.sql"),
 ];
 
 /// The newest version that this program knows.
-const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64;
+const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64 + 1;
 
-/// Brings the database to the newest version; whoever else opens it at the same time waits.
-pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StoreError> {
+/// From this version on, the version stands in a table of its own.
+const PREFIXED: i64 = 5;
+
+/// One row for each of the columns that are read and written, if they are there: a statement that names others
+/// cannot be prepared.
+const SHAPE: [&str; 8] = [
+    "SELECT no, id FROM certlife_institution",
+    "SELECT no, uuid, application_id, certificate_title, applicant_email FROM certlife_application",
+    "SELECT application, institution, trigger_context, status, version, updated_at, event \
+     FROM certlife_head INDEXED BY certlife_head_institution WHERE institution = 0",
+    "SELECT seq, application, version, kind, at, previous, actor_kind, actor, text, idempotency_key \
+     FROM certlife_event",
+    "SELECT key, institution, event, refused FROM certlife_idempotency",
+    "SELECT no, id, institution, kinds, enabled, settings, created_at, revision, failing_since, \
+     not_before FROM certlife_webhook",
+    "SELECT no, webhook, application, event, state, attempts, at, created_at, token, reason \
+     FROM certlife_delivery INDEXED BY certlife_delivery_lane WHERE application = 0",
+    "SELECT no, delivery, at, milliseconds, status, error, excerpt FROM certlife_attempt",
+];
+
+/// Brings the database to the newest version, as far as that is wanted; whoever else opens it at the same time
+/// waits.
+pub(super) fn set_up(
+    connection: &mut Connection,
+    place: &str,
+    setup: Setup,
+) -> Result<(), StoreError> {
     // One look: between two, somebody else may make it a store.
     let look = connection.transaction().map_err(unavailable)?;
-    let is_current = is_current(&look, place)?;
-    drop(look);
-    if is_current {
-        return Ok(());
+    let found = version(&look, place)?;
+    if found == Some(NEWEST) {
+        return check_shape(&look, place);
     }
+    refuse(found, place, setup)?;
+    drop(look);
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(unavailable)?;
     // Somebody else may have done it meanwhile, or more than that.
-    if self::is_current(&transaction, place)? {
-        return Ok(());
+    let found = version(&transaction, place)?;
+    if found == Some(NEWEST) {
+        return check_shape(&transaction, place);
     }
-    let version = version(&transaction)?;
-    let missing = usize::try_from(version).unwrap_or_default();
-    for migration in MIGRATIONS.iter().skip(missing) {
-        transaction.execute_batch(migration).map_err(unavailable)?;
+    refuse(found, place, setup)?;
+    let run = |sql: &str| {
+        transaction
+            .execute_batch(sql)
+            .map_err(|error| refused(error, place))
+    };
+    let from = match found {
+        None => {
+            run(TABLES)?;
+            PREFIXED
+        }
+        Some(found) => found,
+    };
+    let done = usize::try_from(from - 1).unwrap_or_default();
+    for migration in MIGRATIONS.iter().skip(done) {
+        run(migration)?;
     }
+    run("DELETE FROM certlife_schema")?;
     transaction
-        .pragma_update(None, "application_id", APPLICATION_ID)
-        .and_then(|()| transaction.pragma_update(None, "user_version", NEWEST))
-        .and_then(|()| transaction.commit())
+        .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])
+        .and_then(|_| transaction.commit())
         .map_err(unavailable)
 }
 
 /// That there is nothing to do, for whoever may not do it.
 pub(super) fn check(connection: &Connection, place: &str) -> Result<(), StoreError> {
-    if is_current(connection, place)? {
-        return Ok(());
-    }
-    Err(match version(connection)? {
-        0 => StoreError::NotAStore {
-            place: place.to_owned(),
-            problem: "it is empty".to_owned(),
-        },
-        older => StoreError::Unavailable {
-            reason: format!(
-                "{place} has schema version {older}, but this program reads version {NEWEST}; whoever may \
-                 write it must open it first, which upgrades it"
-            ),
-            cause: None,
-        },
-    })
+    let found = version(connection, place)?;
+    refuse(found, place, Setup::Keep)?;
+    check_shape(connection, place)
 }
 
-/// Whether there is nothing to do; an error, where the file is no store or one of a newer program.
-fn is_current(connection: &Connection, place: &str) -> Result<bool, StoreError> {
+/// What is not to be made or upgraded.
+fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreError> {
+    match (found, setup) {
+        (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
+            place: place.to_owned(),
+        }),
+        (Some(found), Setup::Keep) if found < NEWEST => Err(StoreError::OlderSchema {
+            found,
+            needed: NEWEST,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The version of the tables; none where there are none, whatever else there is. An error, where they are those of
+/// another program or of a newer one.
+fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreError> {
     let not_a_store = |problem: &str| StoreError::NotAStore {
         place: place.to_owned(),
         problem: problem.to_owned(),
     };
-    let application: i64 = connection::pragma(connection, "application_id")?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    let is_versioned = connection
+        .prepare_cached(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'certlife_schema'",
+        )
+        .and_then(|mut it| it.exists([]))
         .map_err(unavailable)?;
-    match application {
-        APPLICATION_ID => {}
-        0 if tables == 0 && version(connection)? == 0 => return Ok(false),
-        _ => return Err(not_a_store("it is a database of another program")),
-    }
-    match version(connection)? {
-        newer if newer > NEWEST => Err(StoreError::NewerSchema {
+    let found = if is_versioned {
+        let sql = "SELECT version FROM certlife_schema";
+        let version = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let version = version.optional().map_err(|error| match error {
+            rusqlite::Error::InvalidColumnType(..) => {
+                not_a_store("its table certlife_schema is that of another program")
+            }
+            error => refused(error, place),
+        })?;
+        version.filter(|it| *it >= PREFIXED)
+    } else {
+        let application: i64 = connection::pragma(connection, "application_id")?;
+        if application != APPLICATION_ID {
+            return Ok(None);
+        }
+        let version: i64 = connection::pragma(connection, "user_version")?;
+        Some(version).filter(|it| (1..PREFIXED).contains(it))
+    };
+    match found {
+        None => Err(not_a_store("its schema version is missing")),
+        Some(newer) if newer > NEWEST => Err(StoreError::NewerSchema {
             found: newer,
             known: NEWEST,
         }),
-        NEWEST => Ok(true),
-        version if version < 1 => Err(not_a_store("its schema version is missing")),
-        _ => Ok(false),
+        known => Ok(known),
     }
 }
 
-fn version(connection: &Connection) -> Result<i64, StoreError> {
-    connection::pragma(connection, "user_version")
+/// That the tables have the columns that are read and written.
+fn check_shape(connection: &Connection, place: &str) -> Result<(), StoreError> {
+    for sql in SHAPE {
+        connection
+            .prepare(sql)
+            .map_err(|error| refused(error, place))?;
+    }
+    Ok(())
+}
+
+/// Why a statement does not fit: where SQLite itself is well, what stands there is not what was expected.
+fn refused(error: rusqlite::Error, place: &str) -> StoreError {
+    match code_of(&error) {
+        // A table, a column or an index that is missing or there already.
+        Some(ErrorCode::Unknown) => StoreError::NotAStore {
+            place: place.to_owned(),
+            problem: format!(
+                "its tables are not those of this program ({})",
+                text_of(&error)
+            ),
+        },
+        _ => unavailable(error),
+    }
 }

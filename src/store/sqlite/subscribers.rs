@@ -33,10 +33,10 @@ impl<'c> Subscribers<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             enabled: connection.prepare(
-                "SELECT no, kinds FROM webhook WHERE institution = ?1 AND enabled = 1 ORDER BY no",
+                "SELECT no, kinds FROM certlife_webhook WHERE institution = ?1 AND enabled = 1 ORDER BY no",
             )?,
             add_delivery: connection.prepare(
-                "INSERT INTO delivery (webhook, application, event, state, attempts, at, \
+                "INSERT INTO certlife_delivery (webhook, application, event, state, attempts, at, \
                  created_at, token) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
             )?,
             by_institution: HashMap::new(),

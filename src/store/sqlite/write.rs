@@ -74,28 +74,28 @@ impl<'c> Write<'c> {
             connection,
             by_uuid: prepare(BY_UUID)?,
             by_key: prepare(
-                "SELECT event, refused FROM idempotency WHERE key = ?1 AND institution = ?2",
+                "SELECT event, refused FROM certlife_idempotency WHERE key = ?1 AND institution = ?2",
             )?,
-            institution: prepare("SELECT no FROM institution WHERE id = ?1")?,
-            add_institution: prepare("INSERT INTO institution (id) VALUES (?1)")?,
+            institution: prepare("SELECT no FROM certlife_institution WHERE id = ?1")?,
+            add_institution: prepare("INSERT INTO certlife_institution (id) VALUES (?1)")?,
             add_application: prepare(
-                "INSERT INTO application (uuid, application_id, certificate_title, \
+                "INSERT INTO certlife_application (uuid, application_id, certificate_title, \
                  applicant_email) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (uuid) DO NOTHING",
             )?,
             add_head: prepare(
-                "INSERT INTO head (application, status, version, updated_at, event, institution, \
+                "INSERT INTO certlife_head (application, status, version, updated_at, event, institution, \
                  trigger_context) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             move_head: prepare(
-                "UPDATE head SET status = ?2, version = ?3, updated_at = ?4, event = ?5 \
+                "UPDATE certlife_head SET status = ?2, version = ?3, updated_at = ?4, event = ?5 \
                  WHERE application = ?1",
             )?,
             add_event: prepare(
-                "INSERT INTO event (application, version, kind, at, previous, actor_kind, actor, \
+                "INSERT INTO certlife_event (application, version, kind, at, previous, actor_kind, actor, \
                  text, idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
             add_key: prepare(
-                "INSERT INTO idempotency (key, institution, event, refused) \
+                "INSERT INTO certlife_idempotency (key, institution, event, refused) \
                  VALUES (?1, ?2, ?3, ?4)",
             )?,
             institutions: HashMap::new(),

@@ -7,9 +7,10 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
+use super::anchor::Anchor;
 use super::busy;
 use super::change::Change;
-use super::connection::{commit_failed, open_writer, set_durability, unavailable};
+use super::connection::{cannot_open, commit_failed, open_writer, set_durability, unavailable};
 use super::queue::Queue;
 use super::write::{Failure, Write};
 use super::{Durability, SqliteOptions};
@@ -78,24 +79,27 @@ impl Writer {
         path: &Path,
         options: &SqliteOptions,
         commits: watch::Sender<()>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<(Self, Anchor), StoreError> {
         let mut connection = open_writer(path, options)?;
+        let anchor = Anchor::new(path).map_err(|error| cannot_open(path, error))?;
+        let place = anchor.clone();
         let (jobs, waiting) = channel();
         let (durability, patience) = (options.durability, options.busy_timeout);
         let thread = thread::Builder::new()
             .name("certificate-lifecycle-writer".to_owned())
             .spawn(move || {
                 busy::wait_in_turns(&mut connection, patience);
-                run(&connection, durability, &waiting, &commits);
+                run(&connection, place, durability, &waiting, &commits);
             })
             .map_err(|error| StoreError::Unavailable {
                 reason: "cannot start the writer's thread".to_owned(),
                 cause: Some(std::sync::Arc::new(error)),
             })?;
-        Ok(Self {
+        let writer = Self {
             jobs: Some(jobs),
             thread: Some(thread),
-        })
+        };
+        Ok((writer, anchor))
     }
 
     /// Hands over a job. It is carried out even if nobody waits for the answer.
@@ -121,6 +125,7 @@ impl Drop for Writer {
 /// The writer's state, on its thread.
 struct Committer<'c> {
     connection: &'c Connection,
+    anchor: Anchor,
     /// What commands are promised.
     durability: Durability,
     /// What the connection is set to.
@@ -133,11 +138,12 @@ struct Committer<'c> {
 
 fn run(
     connection: &Connection,
+    anchor: Anchor,
     durability: Durability,
     waiting: &Receiver<Job>,
     commits: &watch::Sender<()>,
 ) {
-    let mut committer = match Committer::new(connection, durability) {
+    let mut committer = match Committer::new(connection, anchor, durability) {
         Ok(committer) => committer,
         // The tables are there: they were migrated a moment ago. Every job gets the error.
         Err(error) => {
@@ -167,9 +173,14 @@ enum Failed {
 }
 
 impl<'c> Committer<'c> {
-    fn new(connection: &'c Connection, durability: Durability) -> rusqlite::Result<Self> {
+    fn new(
+        connection: &'c Connection,
+        anchor: Anchor,
+        durability: Durability,
+    ) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
+            anchor,
             durability,
             current: durability,
             write: Write::new(connection)?,
@@ -254,10 +265,7 @@ impl<'c> Committer<'c> {
             .and_then(|()| self.begin.execute([]))
             .map_err(|error| Failed::Any(unavailable(error)))?;
         let committed = match self.carry_out_all(jobs, more) {
-            Ok(answers) => match self.end.execute([]) {
-                Ok(_) => Ok(answers),
-                Err(error) => Err(Failed::Any(commit_failed(error))),
-            },
+            Ok(answers) => self.end().map(|()| answers).map_err(Failed::Any),
             Err(error) => Err(Failed::These(unavailable(error))),
         };
         if committed.is_err() {
@@ -268,6 +276,20 @@ impl<'c> Committer<'c> {
             }
         }
         committed
+    }
+
+    /// Commits, into the file that everybody finds at the path.
+    fn end(&mut self) -> Result<(), StoreError> {
+        self.anchor.check()?;
+        self.end.execute([]).map_err(commit_failed)?;
+        match self.anchor.lost() {
+            None => Ok(()),
+            // It was moved in this moment, with the commit or without it.
+            Some(reason) => Err(StoreError::UnknownOutcome {
+                reason,
+                cause: None,
+            }),
+        }
     }
 
     /// Sees to it that the next commit survives what it has to.

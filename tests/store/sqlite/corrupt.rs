@@ -41,20 +41,20 @@ const IN_THE_PAST: &[Question] = &[History, Feed];
 /// In the SQL of an edit, these stand for numbers of rows: the application's, its events', another
 /// application's and its event's.
 const NAMES: [(&str, &str); 6] = [
-    ("{app}", "(SELECT max(no) FROM application)"),
+    ("{app}", "(SELECT max(no) FROM certlife_application)"),
     (
         "{failed}",
-        "(SELECT seq FROM event WHERE idempotency_key = '9-3')",
+        "(SELECT seq FROM certlife_event WHERE idempotency_key = '9-3')",
     ),
     (
         "{processing}",
-        "(SELECT seq FROM event WHERE idempotency_key = '9-2')",
+        "(SELECT seq FROM certlife_event WHERE idempotency_key = '9-2')",
     ),
-    ("{last}", "(SELECT max(seq) FROM event)"),
-    ("{other}", "(SELECT max(no) - 1 FROM application)"),
+    ("{last}", "(SELECT max(seq) FROM certlife_event)"),
+    ("{other}", "(SELECT max(no) - 1 FROM certlife_application)"),
     (
         "{others}",
-        "(SELECT seq FROM event WHERE idempotency_key = '8-2')",
+        "(SELECT seq FROM certlife_event WHERE idempotency_key = '8-2')",
     ),
 ];
 
@@ -69,267 +69,306 @@ pub fn with_numbers(sql: &str) -> String {
 pub const EDITS: &[(&str, &[Question])] = &[
     // The application itself.
     (
-        "UPDATE application SET application_id = 0 WHERE no = {app}",
+        "UPDATE certlife_application SET application_id = 0 WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET application_id = -1 WHERE no = {app}",
+        "UPDATE certlife_application SET application_id = -1 WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET application_id = 9007199254740992 WHERE no = {app}",
+        "UPDATE certlife_application SET application_id = 9007199254740992 WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET certificate_title = '' WHERE no = {app}",
+        "UPDATE certlife_application SET certificate_title = '' WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET certificate_title = '  ' WHERE no = {app}",
+        "UPDATE certlife_application SET certificate_title = '  ' WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET certificate_title = printf('%256c', 'x') WHERE no = {app}",
+        "UPDATE certlife_application SET certificate_title = printf('%256c', 'x') WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET applicant_email = '' WHERE no = {app}",
+        "UPDATE certlife_application SET applicant_email = '' WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET applicant_email = 'nobody' WHERE no = {app}",
+        "UPDATE certlife_application SET applicant_email = 'nobody' WHERE no = {app}",
         ALL,
     ),
     (
-        "UPDATE application SET uuid = X'00' WHERE no = {app}",
+        "UPDATE certlife_application SET uuid = X'00' WHERE no = {app}",
         &[List, Feed, Repeat],
     ),
     (
-        "DELETE FROM application WHERE no = {app}",
+        "DELETE FROM certlife_application WHERE no = {app}",
         &[List, Feed, Repeat],
     ),
     // Where it stands.
     (
-        "UPDATE head SET status = 99 WHERE application = {app}",
+        "UPDATE certlife_head SET status = 99 WHERE application = {app}",
         &[Load, History, List, Counts, Act],
     ),
     (
-        "UPDATE head SET status = -1 WHERE application = {app}",
+        "UPDATE certlife_head SET status = -1 WHERE application = {app}",
         &[Load, History, List, Counts, Act],
     ),
     (
-        "UPDATE head SET status = 0 WHERE application = {app}",
+        "UPDATE certlife_head SET status = 0 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET status = 4 WHERE application = {app}",
+        "UPDATE certlife_head SET status = 4 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET version = 0 WHERE application = {app}",
+        "UPDATE certlife_head SET version = 0 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET version = -4 WHERE application = {app}",
+        "UPDATE certlife_head SET version = -4 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET version = 3 WHERE application = {app}",
+        "UPDATE certlife_head SET version = 3 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET version = 6 WHERE application = {app}",
+        "UPDATE certlife_head SET version = 6 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET updated_at = updated_at + 1 WHERE application = {app}",
+        "UPDATE certlife_head SET updated_at = updated_at + 1 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET updated_at = -99999999999999 WHERE application = {app}",
+        "UPDATE certlife_head SET updated_at = -99999999999999 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET trigger_context = 3 WHERE application = {app}",
+        "UPDATE certlife_head SET trigger_context = 3 WHERE application = {app}",
         &[Load, History, List, Counts, Feed, Act, Repeat],
     ),
     (
-        "UPDATE head SET trigger_context = -1 WHERE application = {app}",
+        "UPDATE certlife_head SET trigger_context = -1 WHERE application = {app}",
         &[Load, History, List, Counts, Feed, Act, Repeat],
     ),
     (
-        "UPDATE head SET trigger_context = 0 WHERE application = {app}",
+        "UPDATE certlife_head SET trigger_context = 0 WHERE application = {app}",
         &[Load, History, List, Feed, Act],
     ),
     (
-        "UPDATE head SET institution = 99 WHERE application = {app}",
+        "UPDATE certlife_head SET institution = 99 WHERE application = {app}",
         &[Load, History, Feed, Act, Repeat],
     ),
     (
-        "UPDATE head SET event = 999999 WHERE application = {app}",
+        "UPDATE certlife_head SET event = 999999 WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET event = {others} WHERE application = {app}",
+        "UPDATE certlife_head SET event = {others} WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE head SET event = {failed} WHERE application = {app}",
+        "UPDATE certlife_head SET event = {failed} WHERE application = {app}",
         WHERE_IT_IS,
     ),
     (
-        "DELETE FROM head WHERE application = {app}",
+        "DELETE FROM certlife_head WHERE application = {app}",
         &[Load, History, Feed, Act, Repeat],
     ),
     // Its last event.
-    ("UPDATE event SET kind = 99 WHERE seq = {last}", ALL),
-    ("UPDATE event SET kind = -1 WHERE seq = {last}", ALL),
-    ("UPDATE event SET kind = 2 WHERE seq = {last}", WHERE_IT_IS),
-    ("UPDATE event SET kind = 3 WHERE seq = {last}", ALL),
-    ("UPDATE event SET version = 0 WHERE seq = {last}", ALL),
-    ("UPDATE event SET version = -1 WHERE seq = {last}", ALL),
     (
-        "UPDATE event SET version = 6 WHERE seq = {last}",
-        WHERE_IT_IS,
-    ),
-    (
-        "UPDATE event SET version = 9223372036854775807 WHERE seq = {last}",
+        "UPDATE certlife_event SET kind = 99 WHERE seq = {last}",
         ALL,
     ),
     (
-        "UPDATE event SET at = at + 1 WHERE seq = {last}",
-        WHERE_IT_IS,
-    ),
-    (
-        "UPDATE event SET at = 9223372036854775807 WHERE seq = {last}",
+        "UPDATE certlife_event SET kind = -1 WHERE seq = {last}",
         ALL,
     ),
-    ("UPDATE event SET at = 253402300800 WHERE seq = {last}", ALL),
-    ("UPDATE event SET at = -62167219201 WHERE seq = {last}", ALL),
-    ("UPDATE event SET text = 'why?' WHERE seq = {last}", ALL),
-    ("UPDATE event SET previous = NULL WHERE seq = {last}", ALL),
     (
-        "UPDATE event SET previous = 999999 WHERE seq = {last}",
-        &[History],
+        "UPDATE certlife_event SET kind = 2 WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    ("UPDATE certlife_event SET kind = 3 WHERE seq = {last}", ALL),
+    (
+        "UPDATE certlife_event SET version = 0 WHERE seq = {last}",
+        ALL,
     ),
     (
-        "UPDATE event SET previous = {last} WHERE seq = {last}",
-        &[History],
+        "UPDATE certlife_event SET version = -1 WHERE seq = {last}",
+        ALL,
     ),
     (
-        "UPDATE event SET previous = {processing} WHERE seq = {last}",
-        &[History],
-    ),
-    (
-        "UPDATE event SET previous = {others} WHERE seq = {last}",
-        &[History],
-    ),
-    (
-        "UPDATE event SET application = {other} WHERE seq = {last}",
+        "UPDATE certlife_event SET version = 6 WHERE seq = {last}",
         WHERE_IT_IS,
     ),
     (
-        "UPDATE event SET application = 999999 WHERE seq = {last}",
+        "UPDATE certlife_event SET version = 9223372036854775807 WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET at = at + 1 WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE certlife_event SET at = 9223372036854775807 WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET at = 253402300800 WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET at = -62167219201 WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET text = 'why?' WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET previous = NULL WHERE seq = {last}",
+        ALL,
+    ),
+    (
+        "UPDATE certlife_event SET previous = 999999 WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE certlife_event SET previous = {last} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE certlife_event SET previous = {processing} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE certlife_event SET previous = {others} WHERE seq = {last}",
+        &[History],
+    ),
+    (
+        "UPDATE certlife_event SET application = {other} WHERE seq = {last}",
+        WHERE_IT_IS,
+    ),
+    (
+        "UPDATE certlife_event SET application = 999999 WHERE seq = {last}",
         &[Load, History, List, Feed, Act, Repeat],
     ),
     (
-        "DELETE FROM event WHERE seq = {last}",
+        "DELETE FROM certlife_event WHERE seq = {last}",
         &[Load, History, List, Act, Repeat],
     ),
     // An event of its past.
     (
-        "UPDATE event SET text = NULL WHERE seq = {failed}",
+        "UPDATE certlife_event SET text = NULL WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET text = '' WHERE seq = {failed}",
+        "UPDATE certlife_event SET text = '' WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET text = printf('%1001c', 'x') WHERE seq = {failed}",
+        "UPDATE certlife_event SET text = printf('%1001c', 'x') WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET actor_kind = 3 WHERE seq = {failed}",
+        "UPDATE certlife_event SET actor_kind = 3 WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET actor = '' WHERE seq = {failed}",
+        "UPDATE certlife_event SET actor = '' WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET actor = 'a' || char(10) WHERE seq = {failed}",
+        "UPDATE certlife_event SET actor = 'a' || char(10) WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET idempotency_key = '' WHERE seq = {failed}",
+        "UPDATE certlife_event SET idempotency_key = '' WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET idempotency_key = printf('%256c', 'x') WHERE seq = {failed}",
+        "UPDATE certlife_event SET idempotency_key = printf('%256c', 'x') WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET kind = 0 WHERE seq = {failed}",
+        "UPDATE certlife_event SET kind = 0 WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET kind = 5, text = NULL WHERE seq = {failed}",
+        "UPDATE certlife_event SET kind = 5, text = NULL WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     // Possible at this version, but not before what follows.
     (
-        "UPDATE event SET kind = 2, text = NULL WHERE seq = {failed}",
+        "UPDATE certlife_event SET kind = 2, text = NULL WHERE seq = {failed}",
         &[History],
     ),
     (
-        "UPDATE event SET kind = 3, text = 'no' WHERE seq = {processing}",
+        "UPDATE certlife_event SET kind = 3, text = 'no' WHERE seq = {processing}",
         &[History],
     ),
     (
-        "UPDATE event SET at = at + 1 WHERE seq = {failed}",
+        "UPDATE certlife_event SET at = at + 1 WHERE seq = {failed}",
         &[History],
     ),
     (
-        "UPDATE event SET version = 2 WHERE seq = {failed}",
+        "UPDATE certlife_event SET version = 2 WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET version = 5 WHERE seq = {failed}",
+        "UPDATE certlife_event SET version = 5 WHERE seq = {failed}",
         &[History],
     ),
     (
-        "UPDATE event SET previous = NULL WHERE seq = {failed}",
+        "UPDATE certlife_event SET previous = NULL WHERE seq = {failed}",
         IN_THE_PAST,
     ),
     (
-        "UPDATE event SET previous = {last} WHERE seq = {failed}",
+        "UPDATE certlife_event SET previous = {last} WHERE seq = {failed}",
         &[History],
     ),
     (
-        "UPDATE event SET application = {other} WHERE seq = {failed}",
+        "UPDATE certlife_event SET application = {other} WHERE seq = {failed}",
         &[History],
     ),
-    ("DELETE FROM event WHERE seq = {failed}", &[History]),
+    (
+        "DELETE FROM certlife_event WHERE seq = {failed}",
+        &[History],
+    ),
     // Whose it is, and the keys.
-    ("UPDATE institution SET id = ''", &[Feed]),
-    ("UPDATE institution SET id = 'a' || char(0)", &[Feed]),
-    ("UPDATE institution SET id = printf('%65c', 'x')", &[Feed]),
-    ("DELETE FROM institution", &[Load, History, Feed, Act]),
+    ("UPDATE certlife_institution SET id = ''", &[Feed]),
     (
-        "UPDATE idempotency SET refused = '{}' WHERE key = '9-4'",
+        "UPDATE certlife_institution SET id = 'a' || char(0)",
+        &[Feed],
+    ),
+    (
+        "UPDATE certlife_institution SET id = printf('%65c', 'x')",
+        &[Feed],
+    ),
+    (
+        "DELETE FROM certlife_institution",
+        &[Load, History, Feed, Act],
+    ),
+    (
+        "UPDATE certlife_idempotency SET refused = '{}' WHERE key = '9-4'",
         &[Repeat],
     ),
     (
-        "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
+        "UPDATE certlife_idempotency SET event = 999999 WHERE key = '9-4'",
         &[Repeat],
     ),
     (
-        "UPDATE idempotency SET event = {failed} WHERE key = '9-4'",
+        "UPDATE certlife_idempotency SET event = {failed} WHERE key = '9-4'",
         &[Repeat],
     ),
     (
-        "UPDATE idempotency SET event = {others} WHERE key = '9-4'",
+        "UPDATE certlife_idempotency SET event = {others} WHERE key = '9-4'",
         &[Repeat],
     ),
 ];
@@ -411,7 +450,8 @@ async fn untold(file: &Sqlite, sql: &str, told: &[Question]) -> Vec<String> {
             let mut after = dump(&file.path());
             after.retain(|row| before.contains(row) || !row.contains("\\\"code\\\""));
             after.retain(|row| {
-                before.contains(row) || row != "institution [Integer(2), Text(\"our-university\")]"
+                before.contains(row)
+                    || row != "certlife_institution [Integer(2), Text(\"our-university\")]"
             });
             assert_eq!(after, before, "{question:?} after {sql}");
         }
@@ -433,7 +473,7 @@ async fn rows_that_no_application_could_have_are_reported_and_left_alone() {
 #[tokio::test]
 async fn a_corrupt_application_does_not_stand_in_the_way_of_others() {
     let file = file_with_every_kind().await;
-    let bad = "UPDATE application SET application_id = 0 WHERE no = 10";
+    let bad = "UPDATE certlife_application SET application_id = 0 WHERE no = 10";
     edit(&file.path(), bad);
     let engine = engine(&file.path());
     // Given many commands in one call and in one commit, of which one meets the corrupt row
@@ -469,7 +509,9 @@ async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows() {
     let ids = gaps::EDITED_IDS;
     edit(
         &world.harness.path(),
-        &format!("UPDATE application SET certificate_title = '' WHERE application_id IN {ids}"),
+        &format!(
+            "UPDATE certlife_application SET certificate_title = '' WHERE application_id IN {ids}"
+        ),
     );
     gaps::lists_go_on(&world).await;
     gaps::the_sound_are_failed(&world, gaps::EDITED.len()).await;
@@ -479,7 +521,10 @@ async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows() {
 async fn a_list_goes_on_where_an_application_is_missing() {
     // Given a row of where it stands, and nothing of what it is
     let file = file_with_every_kind().await;
-    edit(&file.path(), "DELETE FROM application WHERE no IN (3, 10)");
+    edit(
+        &file.path(),
+        "DELETE FROM certlife_application WHERE no IN (3, 10)",
+    );
     let engine = engine(&file.path());
     let (mut sound, mut corrupt, mut after) = (0, 0, None);
     loop {
@@ -506,42 +551,42 @@ async fn a_corrupt_row_is_named_by_what_it_is_and_where() {
     let uuid = id(NUMBER);
     for (sql, question, named) in [
         (
-            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            "UPDATE certlife_event SET text = NULL WHERE seq = {failed}",
             History,
             format!("application {uuid}, event 3 (event row {{failed}})"),
         ),
         (
-            "UPDATE event SET text = NULL WHERE seq = {failed}",
+            "UPDATE certlife_event SET text = NULL WHERE seq = {failed}",
             Feed,
             format!("application {uuid}, event 3 (event row {{failed}})"),
         ),
         (
-            "DELETE FROM event WHERE seq = {failed}",
+            "DELETE FROM certlife_event WHERE seq = {failed}",
             History,
             format!("application {uuid}, event row {{failed}}"),
         ),
         (
-            "UPDATE application SET uuid = X'00' WHERE no = {app}",
+            "UPDATE certlife_application SET uuid = X'00' WHERE no = {app}",
             List,
             "application row 10, event 4 (event row {last})".to_owned(),
         ),
         (
-            "DELETE FROM application WHERE no = {app}",
+            "DELETE FROM certlife_application WHERE no = {app}",
             List,
             "event 4 (event row {last})".to_owned(),
         ),
         (
-            "DELETE FROM event WHERE seq = {last}",
+            "DELETE FROM certlife_event WHERE seq = {last}",
             Load,
             format!("application {uuid}"),
         ),
         (
-            "UPDATE head SET status = 99 WHERE application = {app}",
+            "UPDATE certlife_head SET status = 99 WHERE application = {app}",
             Counts,
             "table head of institution \"our-university\"".to_owned(),
         ),
         (
-            "UPDATE idempotency SET event = 999999 WHERE key = '9-4'",
+            "UPDATE certlife_idempotency SET event = 999999 WHERE key = '9-4'",
             Repeat,
             "idempotency key \"9-4\"".to_owned(),
         ),

@@ -18,30 +18,30 @@ use certificate_lifecycle::Source;
 
 /// What fails, for the one command that is doomed.
 const STEPS: [(&str, &str); 6] = [
-    ("INSERT ON institution", "NEW.id = 'doomed'"),
-    ("INSERT ON application", "NEW.application_id = 667"),
+    ("INSERT ON certlife_institution", "NEW.id = 'doomed'"),
+    ("INSERT ON certlife_application", "NEW.application_id = 667"),
     (
-        "INSERT ON head",
-        "NEW.application = (SELECT no FROM application WHERE application_id = 667)",
+        "INSERT ON certlife_head",
+        "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 667)",
     ),
     (
-        "UPDATE ON head",
-        "NEW.application = (SELECT no FROM application WHERE application_id = 43)",
+        "UPDATE ON certlife_head",
+        "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 43)",
     ),
-    ("INSERT ON event", "NEW.actor = 'doomed'"),
-    ("INSERT ON idempotency", "NEW.key = 'doomed'"),
+    ("INSERT ON certlife_event", "NEW.actor = 'doomed'"),
+    ("INSERT ON certlife_idempotency", "NEW.key = 'doomed'"),
 ];
 
 /// The command that each step is about: number 666 has the id 667.
 fn doomed(step: &str) -> Request {
     let actor = Actor::system("doomed").unwrap();
     let mut request = match step {
-        "UPDATE ON head" => act(42, Action::Fail),
-        "INSERT ON event" => Request::transition(ours(), actor, id(42), Command::Approve),
-        "INSERT ON idempotency" => act(42, Action::Approve).with_key(key("doomed")),
+        "UPDATE ON certlife_head" => act(42, Action::Fail),
+        "INSERT ON certlife_event" => Request::transition(ours(), actor, id(42), Command::Approve),
+        "INSERT ON certlife_idempotency" => act(42, Action::Approve).with_key(key("doomed")),
         _ => submit(666),
     };
-    if step == "INSERT ON institution" {
+    if step == "INSERT ON certlife_institution" {
         request.institution = InstitutionId::new("doomed").unwrap();
     }
     request
@@ -90,7 +90,7 @@ async fn an_error_at_any_step_leaves_all_or_nothing() {
                 assert!(!receipt.replayed);
                 let feed = crate::world::whole_feed(&engine, 25).await;
                 assert_eq!(feed.len(), 25);
-                if step != "INSERT ON institution" {
+                if step != "INSERT ON certlife_institution" {
                     check(&engine).await;
                 }
             }
@@ -207,7 +207,7 @@ async fn a_table_that_is_gone_is_an_error_and_no_panic() {
         let file = no_file().await;
         let engine = engine(&file.path());
         let _ = engine.execute(submit(0).with_key(key("0"))).await.unwrap();
-        edit(&file.path(), &format!("DROP TABLE {table}"));
+        edit(&file.path(), &format!("DROP TABLE certlife_{table}"));
         let another = act(0, Action::BeginProcessing).with_key(key("1"));
         let answers = [
             engine.execute(another).await.map(drop),
@@ -230,8 +230,8 @@ async fn failing_the_stalled_tells_what_it_did_before_an_error() {
     for answer in engine.execute_many((0..300).map(upload).collect()).await {
         let _ = answer.unwrap();
     }
-    let fault = "CREATE TRIGGER fault BEFORE UPDATE ON head WHEN NEW.application = \
-                 (SELECT no FROM application WHERE application_id = 298) \
+    let fault = "CREATE TRIGGER fault BEFORE UPDATE ON certlife_head WHEN NEW.application = \
+                 (SELECT no FROM certlife_application WHERE application_id = 298) \
                  BEGIN SELECT RAISE(ABORT, 'injected'); END";
     edit(&file.path(), fault);
     clock.set(60);

@@ -2,24 +2,55 @@
 
 use std::path::Path;
 
-use certificate_lifecycle::store::SqliteStore;
+use certificate_lifecycle::store::{
+    Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox, Setup, SqliteOptions, SqliteStore,
+    StoreError,
+};
+use chrono::TimeDelta;
 
 use super::{edit, engine, file_with_every_kind, no_file};
-use crate::world::{check, goes_on};
+use crate::outbox_world::{at_ms, endpoint, hook};
+use crate::support::at;
+use crate::world::{TestClock, check, engine_on, goes_on, ours, submit};
 
 /// The databases that earlier versions left: each with one of every kind of application, as
 /// `file_with_every_kind` makes them.
-const EARLIER: [&str; 3] = [
+const EARLIER: [&str; 4] = [
     include_str!("../migrations/sqlite-1.sql"),
     include_str!("../migrations/sqlite-2.sql"),
     include_str!("../migrations/sqlite-3.sql"),
+    include_str!("../migrations/sqlite-4.sql"),
 ];
 
+/// The version of the tables: in a table of its own, or in the header as up to version 4.
 fn version(path: &Path) -> i64 {
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap()
+    let sql = "SELECT version FROM certlife_schema";
+    let version = connection.query_row(sql, [], |row| row.get(0));
+    version.unwrap_or_else(|_| {
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    })
+}
+
+/// The tables and indexes as they are, however they came to be so.
+fn shape(path: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT t.name || ' ' || t.type || ' ' || t.wr || t.strict || ' ' || group_concat(c.name || ' ' || \
+                   c.type || ' ' || c.\"notnull\" || c.pk || c.hidden || ifnull(c.dflt_value, '')) \
+               FROM pragma_table_list t, pragma_table_xinfo(t.name) c \
+               WHERE t.schema = 'main' GROUP BY t.name UNION ALL \
+               SELECT m.name || ' ' || i.origin || i.\"unique\" || i.partial || ' ' || \
+                   group_concat(c.name || ' ' || c.coll || c.desc || c.key) || ' ' || \
+                   ifnull(substr(m.sql, instr(m.sql, ' WHERE ')), '') \
+               FROM sqlite_schema m, pragma_index_list(m.tbl_name) i, pragma_index_xinfo(m.name) c \
+               WHERE m.type = 'index' AND i.name = m.name GROUP BY m.name ORDER BY 1";
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, Option<String>>(0));
+    rows.unwrap()
+        .map(|it| it.unwrap().unwrap_or_default())
+        .collect()
 }
 
 #[tokio::test]
@@ -43,7 +74,89 @@ async fn every_earlier_version_is_upgraded_and_goes_on() {
         assert_eq!(version(&file.path()), newest);
         assert_eq!(check(&engine).await, expected);
         goes_on(&engine).await;
+        // And its tables are those of a new store
+        assert_eq!(shape(&file.path()), shape(&today.path()), "{earlier}");
+        assert!(shape(&file.path()).len() > 15);
+        // And the header is free for the tools of others
+        let connection = rusqlite::Connection::open(file.path()).unwrap();
+        for pragma in ["user_version", "application_id"] {
+            let value: i64 = connection
+                .pragma_query_value(None, pragma, |row| row.get(0))
+                .unwrap();
+            assert_eq!(value, 0, "{pragma}");
+        }
     }
+}
+
+#[tokio::test]
+async fn nobody_upgrades_who_was_not_to() {
+    for (sql, earlier) in EARLIER.iter().zip(1..) {
+        let file = no_file().await;
+        edit(&file.path(), sql);
+        let options = |setup| SqliteOptions {
+            setup,
+            ..SqliteOptions::default()
+        };
+        let kept = SqliteStore::open_with(file.path(), options(Setup::Keep));
+        for refused in [kept, SqliteStore::open_read_only(file.path())] {
+            let error = refused.unwrap_err();
+            let said =
+                matches!(error, StoreError::OlderSchema { found, needed: 5 } if found == earlier);
+            assert!(said, "{error:?}");
+            assert!(error.is_lasting());
+        }
+        assert_eq!(version(&file.path()), earlier);
+        let upgraded = SqliteStore::open_with(file.path(), options(Setup::Upgrade));
+        drop(upgraded.unwrap());
+        assert_eq!(version(&file.path()), 5);
+    }
+}
+
+#[tokio::test]
+async fn webhooks_deliveries_and_attempts_are_kept() {
+    let file = no_file().await;
+    edit(&file.path(), EARLIER[3]);
+    let store = SqliteStore::open(file.path()).unwrap();
+    let [webhook] = &store.webhooks(None).await.unwrap()[..] else {
+        panic!("one is there, and one was removed");
+    };
+    assert_eq!((webhook.id, &webhook.institution), (hook(1), &ours()));
+    assert_eq!(webhook.endpoint, endpoint(1));
+    assert_eq!(webhook.health.failing_since, Some(at_ms(500)));
+    let page = store.deliveries(None, DeliveryFilter::default(), None, 100);
+    let deliveries = page.await.unwrap().deliveries;
+    let states: Vec<_> = deliveries
+        .iter()
+        .map(|it| (it.id.0, it.status, it.version, it.attempts))
+        .collect();
+    let pending = DeliveryStatus::Pending;
+    assert_eq!(
+        states,
+        [
+            (1, DeliveryStatus::Delivered, 1, 1),
+            (2, DeliveryStatus::Dead, 1, 1),
+            (3, pending, 1, 1),
+            (4, pending, 2, 0),
+        ]
+    );
+    assert_eq!(deliveries[1].reason.as_deref(), Some("it was refused"));
+    for it in &deliveries {
+        let attempts = store.attempts(&ours(), it.id).await.unwrap();
+        assert_eq!(attempts.len(), usize::try_from(it.attempts).unwrap());
+    }
+    // What is claimed is what is due, and numbers go on where they were.
+    let claim = Claim {
+        now: at(10),
+        lease: TimeDelta::seconds(60),
+        wanted: vec![(hook(1), 10)],
+        turn: 0,
+    };
+    let claimed = store.claim(claim).await.unwrap().deliveries;
+    assert_eq!(claimed.iter().map(|it| it.id.0).collect::<Vec<_>>(), [3]);
+    let engine = engine_on(store.clone(), &TestClock::default());
+    let _ = engine.execute(submit(100)).await.unwrap();
+    let page = store.deliveries(None, DeliveryFilter::default(), Some(DeliveryId(4)), 100);
+    assert_eq!(page.await.unwrap().deliveries[0].id, DeliveryId(13));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

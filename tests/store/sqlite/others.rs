@@ -17,15 +17,15 @@ fn of_theirs(mut request: Request) -> Request {
 fn leaves_the_institution(sql: &str) -> bool {
     let lost = [
         "head SET institution",
-        "DELETE FROM head",
-        "DELETE FROM institution",
+        "DELETE FROM certlife_head",
+        "DELETE FROM certlife_institution",
     ];
     !lost.iter().any(|it| sql.contains(it))
 }
 
 #[tokio::test]
 async fn what_is_corrupt_does_not_exist_for_another_institution() {
-    let not_text = "UPDATE institution SET id = CAST(X'FF' AS TEXT)";
+    let not_text = "UPDATE certlife_institution SET id = CAST(X'FF' AS TEXT)";
     let edits = EDITS.iter().map(|(sql, _)| *sql).chain([not_text]);
     for sql in edits.filter(|sql| leaves_the_institution(sql)) {
         // Given an application of ours that was edited by hand
@@ -64,19 +64,19 @@ async fn what_is_corrupt_says_nothing_of_another_institution() {
         .pop();
     let repeated = last.unwrap().with_key(key("9-4"));
     // Given rows of ours that were made to point at an event of theirs, corrupt or not
-    let theirs_seq = "(SELECT max(seq) FROM event)";
+    let theirs_seq = "(SELECT max(seq) FROM certlife_event)";
     for pointing in [
         format!(
-            "UPDATE idempotency SET event = {theirs_seq} WHERE institution = 1 AND key = '9-4'"
+            "UPDATE certlife_idempotency SET event = {theirs_seq} WHERE institution = 1 AND key = '9-4'"
         ),
         format!(
-            "UPDATE event SET previous = {theirs_seq} \
-             WHERE seq = (SELECT event FROM head WHERE application = 10)"
+            "UPDATE certlife_event SET previous = {theirs_seq} \
+             WHERE seq = (SELECT event FROM certlife_head WHERE application = 10)"
         ),
     ] {
         for more in [
             "",
-            "; UPDATE application SET certificate_title = '' WHERE no = 11",
+            "; UPDATE certlife_application SET certificate_title = '' WHERE no = 11",
         ] {
             let file = file_with_every_kind().await;
             let theirs = of_theirs(submit(500)).with_key(key("9-4"));

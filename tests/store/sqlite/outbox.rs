@@ -100,7 +100,10 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
         let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
         post.done(submit(0)).await;
         let path = post.harness.path();
-        edit(&path, &format!("UPDATE webhook SET {sql} WHERE no = 1"));
+        edit(
+            &path,
+            &format!("UPDATE certlife_webhook SET {sql} WHERE no = 1"),
+        );
         let before = dump(&path);
         // Then whoever reads it is told which
         let told_of = |text: String| {
@@ -143,39 +146,45 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
 #[tokio::test]
 async fn a_webhook_whose_id_is_none_is_told() {
     let post = Post::<Sqlite>::with([of_ours(1)]).await;
-    edit(&post.harness.path(), "UPDATE webhook SET id = X'00'");
+    edit(
+        &post.harness.path(),
+        "UPDATE certlife_webhook SET id = X'00'",
+    );
     let text = corrupt(post.store.webhooks(None).await);
-    assert!(text.starts_with("webhook row 1: "), "{text}");
+    assert!(text.starts_with("certlife_webhook row 1: "), "{text}");
 }
 
 #[tokio::test]
 async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
     for (sql, problem) in [
         (
-            "UPDATE delivery SET state = 4 WHERE no = 2",
+            "UPDATE certlife_delivery SET state = 4 WHERE no = 2",
             "state must be 0 to 3",
         ),
         (
-            "UPDATE delivery SET event = 99 WHERE no = 2",
+            "UPDATE certlife_delivery SET event = 99 WHERE no = 2",
             "event.version is missing",
         ),
         (
-            "UPDATE delivery SET event = 1 WHERE no = 2",
+            "UPDATE certlife_delivery SET event = 1 WHERE no = 2",
             "belongs to another application",
         ),
         (
-            "UPDATE delivery SET created_at = 9223372036854775807 WHERE no = 2",
+            "UPDATE certlife_delivery SET created_at = 9223372036854775807 WHERE no = 2",
             "no time",
         ),
         (
-            "UPDATE delivery SET attempts = -1 WHERE no = 2",
+            "UPDATE certlife_delivery SET attempts = -1 WHERE no = 2",
             "delivery.attempts",
         ),
         (
-            "UPDATE event SET kind = 99 WHERE seq = 2",
+            "UPDATE certlife_event SET kind = 99 WHERE seq = 2",
             "kind must be 0 to 5",
         ),
-        ("DELETE FROM application WHERE no = 2", "application"),
+        (
+            "DELETE FROM certlife_application WHERE no = 2",
+            "application",
+        ),
     ] {
         // Given three deliveries, one of them edited by hand
         let post = Post::<Sqlite>::with([of_ours(1)]).await;
@@ -193,7 +202,7 @@ async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
                 panic!("{sql}: {told:?}");
             };
             assert!(
-                text.starts_with("delivery 2: ") && text.contains(problem),
+                text.starts_with("certlife_delivery 2: ") && text.contains(problem),
                 "{sql}: {text}"
             );
         }
@@ -205,16 +214,16 @@ async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
 async fn a_delivery_without_its_event_is_claimed_so_that_somebody_settles_it() {
     for (sql, problem) in [
         (
-            "UPDATE delivery SET event = 99 WHERE no = 1",
+            "UPDATE certlife_delivery SET event = 99 WHERE no = 1",
             "has no event 99",
         ),
         (
-            "UPDATE event SET kind = 99 WHERE seq = 1",
+            "UPDATE certlife_event SET kind = 99 WHERE seq = 1",
             "kind must be 0 to 5",
         ),
         // An event of another institution is told to nobody.
         (
-            "UPDATE delivery SET event = 3 WHERE no = 1",
+            "UPDATE certlife_delivery SET event = 3 WHERE no = 1",
             "has no event 3",
         ),
     ] {
@@ -244,7 +253,7 @@ async fn a_delivery_that_cannot_be_written_takes_its_event_along() {
         post.done(upload(0)).await;
         let path = post.harness.path();
         let trigger = format!(
-            "CREATE TRIGGER fault BEFORE INSERT ON delivery WHEN NEW.webhook = 2 \
+            "CREATE TRIGGER fault BEFORE INSERT ON certlife_delivery WHEN NEW.webhook = 2 \
              BEGIN SELECT RAISE({how}, 'injected'); END"
         );
         edit(&path, &trigger);
@@ -308,10 +317,10 @@ async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
         let held = post.claim_one(2, 0).await;
         let path = post.harness.path();
         for (name, when, condition) in [
-            ("a", "INSERT ON webhook", "NEW.no = 3"),
-            ("b", "UPDATE ON webhook", "NEW.no = 1"),
-            ("c", "UPDATE ON delivery", "NEW.no = 1"),
-            ("d", "INSERT ON attempt", "TRUE"),
+            ("a", "INSERT ON certlife_webhook", "NEW.no = 3"),
+            ("b", "UPDATE ON certlife_webhook", "NEW.no = 1"),
+            ("c", "UPDATE ON certlife_delivery", "NEW.no = 1"),
+            ("d", "INSERT ON certlife_attempt", "TRUE"),
         ] {
             edit(
                 &path,
@@ -367,7 +376,7 @@ async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() 
     let path = post.harness.path();
     edit(
         &path,
-        "UPDATE webhook SET id = NULL, enabled = 0 WHERE no = 1",
+        "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE no = 1",
     );
     // Then there is nothing of it
     assert_eq!(post.store.webhooks(None).await.unwrap(), [of_ours(2)]);
@@ -399,7 +408,11 @@ async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() 
     let rows = dump(&path);
     let count = |table: &str| rows.iter().filter(|it| it.starts_with(table)).count();
     assert_eq!(
-        (count("webhook "), count("delivery "), count("attempt ")),
+        (
+            count("certlife_webhook "),
+            count("certlife_delivery "),
+            count("certlife_attempt ")
+        ),
         (1, 4, 0)
     );
 }
@@ -518,11 +531,11 @@ async fn a_time_that_is_none_keeps_nobody_from_being_served() {
         let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
         post.done(submit(0)).await;
         let wrong = |sql: &str| edit(&post.harness.path(), &format!("{sql} WHERE no = {number}"));
-        wrong("UPDATE webhook SET not_before = -9223372036854775808");
+        wrong("UPDATE certlife_webhook SET not_before = -9223372036854775808");
         assert_eq!(post.store.due().await.unwrap().len(), 3);
         // The webhook itself is put right first; its health is what it is.
-        wrong("UPDATE webhook SET not_before = NULL");
-        wrong("UPDATE delivery SET created_at = 9223372036854775807");
+        wrong("UPDATE certlife_webhook SET not_before = NULL");
+        wrong("UPDATE certlife_delivery SET created_at = 9223372036854775807");
         let batch = post.claim_of(0, &[(1, 5), (2, 5), (3, 5)]).await;
         assert_eq!(batch.deliveries.len(), 3);
         let told = batch.deliveries.iter().filter(|it| it.event.is_err());
@@ -538,7 +551,7 @@ async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
     ] {
         let post = Post::<Sqlite>::with([of_ours(1)]).await;
         post.done(submit(0)).await;
-        let sql = format!("UPDATE delivery SET state = 1, at = {written}");
+        let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
         edit(&post.harness.path(), &sql);
         let due = Due {
             webhook: hook(1),
@@ -561,7 +574,7 @@ async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
         let path = post.harness.path();
         edit(
             &path,
-            &format!("UPDATE webhook SET id = X'00' WHERE no = {number}"),
+            &format!("UPDATE certlife_webhook SET id = X'00' WHERE no = {number}"),
         );
         // Then the others are due and counted
         let others: BTreeSet<_> = (1..=3).filter(|it| *it != number).map(hook).collect();
@@ -576,7 +589,7 @@ async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
         // And where there is nothing else, it is told
         edit(
             &path,
-            &format!("DELETE FROM delivery WHERE webhook <> {number}"),
+            &format!("DELETE FROM certlife_delivery WHERE webhook <> {number}"),
         );
         let row = format!("webhook row {number}: ");
         for text in [
@@ -613,10 +626,10 @@ async fn webhooks_for_which_there_is_nothing_cost_nothing() {
         connection
             .execute_batch(&format!(
                 "WITH RECURSIVE n (no) AS (SELECT 1 UNION ALL SELECT no + 1 FROM n WHERE no < {webhooks}) \
-                 INSERT INTO webhook SELECT no, randomblob(16), 1, 63, 1, '', 0, 0, NULL, NULL FROM n; \
-                 INSERT INTO delivery (webhook, application, event, state, attempts, at, created_at, token) \
-                 SELECT no, no, no, 3, 1, 5, 0, 2 FROM webhook WHERE no % 2 = 0; \
-                 INSERT INTO delivery (webhook, application, event, state, attempts, at, created_at, token) \
+                 INSERT INTO certlife_webhook SELECT no, randomblob(16), 1, 63, 1, '', 0, 0, NULL, NULL FROM n; \
+                 INSERT INTO certlife_delivery (webhook, application, event, state, attempts, at, created_at, token) \
+                 SELECT no, no, no, 3, 1, 5, 0, 2 FROM certlife_webhook WHERE no % 2 = 0; \
+                 INSERT INTO certlife_delivery (webhook, application, event, state, attempts, at, created_at, token) \
                  VALUES (5, 1, 100001, 0, 0, 0, 0, 0), (5, 1, 100002, 1, 0, 5, 0, 0), \
                      (5, 1, 100003, 2, 1, 5, 0, 2)"
             ))

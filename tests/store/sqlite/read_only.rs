@@ -123,13 +123,13 @@ async fn nothing_is_torn_while_others_open_and_close() {
 async fn what_is_no_store_or_not_of_this_version_is_refused_and_left_alone() {
     let older = include_str!("../migrations/sqlite-1.sql");
     for (sql, words) in [
-        ("", "it is empty"),
-        ("CREATE TABLE notes (text TEXT)", "of another program"),
+        ("", "there is no store in"),
+        ("CREATE TABLE notes (text TEXT)", "there is no store in"),
         (
-            "PRAGMA application_id = 1667592820; PRAGMA user_version = 99",
+            "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (99)",
             "newer program",
         ),
-        (older, "must open it first"),
+        (older, "it is upgraded when it is opened for writing"),
     ] {
         let file = no_file().await;
         fs::write(file.path(), "").unwrap();
@@ -143,7 +143,10 @@ async fn what_is_no_store_or_not_of_this_version_is_refused_and_left_alone() {
     let folder = file.path().parent().unwrap().to_owned();
     for path in [file.path(), folder.clone(), folder.join("missing/a.db")] {
         let error = SqliteStore::open_read_only(&path).unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        assert!(
+            matches!(error, StoreError::Misconfigured { .. }),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(&path.display().to_string()));
     }
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
@@ -223,8 +226,12 @@ mod without_permission {
         let Some(path) = std::env::var_os(FILE).map(PathBuf::from) else {
             return;
         };
-        let refused = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(refused.contains("may not be written"), "{refused}");
+        let refused = SqliteStore::open(&path).unwrap_err();
+        assert_eq!(refused.code(), "misconfigured", "{refused}");
+        assert!(
+            refused.to_string().contains("may not be written to"),
+            "{refused}"
+        );
         match SqliteStore::open_read_only(&path) {
             Ok(store) => {
                 let engine = engine_on(store, &TestClock::default());

@@ -104,7 +104,7 @@ struct Queue<'c> {
 macro_rules! candidates {
     ($index:literal, $which:literal, $order:literal) => {
         concat!(
-            "SELECT no, application, event, attempts, created_at, token FROM delivery INDEXED BY ",
+            "SELECT no, application, event, attempts, created_at, token FROM certlife_delivery INDEXED BY ",
             $index,
             " WHERE webhook = ?1 AND ",
             $which,
@@ -124,19 +124,25 @@ impl<'c> Queue<'c> {
             now,
             end_of_lease: after(claim.lease),
             soon: after(LOOK_AGAIN),
-            new: prepare(candidates!("delivery_new", "state = 0 AND ?2 = ?2", "no"))?,
+            new: prepare(candidates!(
+                "certlife_delivery_new",
+                "state = 0 AND ?2 = ?2",
+                "no"
+            ))?,
             later: prepare(candidates!(
-                "delivery_later",
+                "certlife_delivery_later",
                 "state = 1 AND at <= ?2",
                 "at, no"
             ))?,
             earlier: prepare(
-                "SELECT iif(state = 0, created_at, at) FROM delivery INDEXED BY delivery_lane \
+                "SELECT iif(state = 0, created_at, at) FROM certlife_delivery INDEXED BY certlife_delivery_lane \
                  WHERE application = ?1 AND webhook = ?2 AND event < ?3 AND state < 2 \
                  ORDER BY event LIMIT 1",
             )?,
-            put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
-            lease: prepare("UPDATE delivery SET state = 1, at = ?2, token = ?3 WHERE no = ?1")?,
+            put_off: prepare("UPDATE certlife_delivery SET state = 1, at = ?2 WHERE no = ?1")?,
+            lease: prepare(
+                "UPDATE certlife_delivery SET state = 1, at = ?2, token = ?3 WHERE no = ?1",
+            )?,
         })
     }
 

@@ -10,17 +10,17 @@ pub(super) const STEP: u32 = 500;
 /// Deletes some of what belongs to a webhook that was removed; whether there may be more.
 pub(super) fn removed(connection: &Connection) -> rusqlite::Result<bool> {
     let webhook: Option<i64> = connection
-        .prepare_cached("SELECT no FROM webhook WHERE id IS NULL LIMIT 1")?
+        .prepare_cached("SELECT no FROM certlife_webhook WHERE id IS NULL LIMIT 1")?
         .query_row([], |row| row.get(0))
         .optional()?;
     let Some(webhook) = webhook else {
         return Ok(false);
     };
     // Each index leads to some of them.
-    let sql = "SELECT no FROM delivery WHERE webhook = ?1 AND state = 0 \
-               UNION ALL SELECT no FROM delivery WHERE webhook = ?1 AND state = 1 \
-               UNION ALL SELECT no FROM delivery WHERE webhook = ?1 AND state = 2 \
-               UNION ALL SELECT no FROM delivery WHERE webhook = ?1 AND state NOT BETWEEN 0 AND 2 \
+    let sql = "SELECT no FROM certlife_delivery WHERE webhook = ?1 AND state = 0 \
+               UNION ALL SELECT no FROM certlife_delivery WHERE webhook = ?1 AND state = 1 \
+               UNION ALL SELECT no FROM certlife_delivery WHERE webhook = ?1 AND state = 2 \
+               UNION ALL SELECT no FROM certlife_delivery WHERE webhook = ?1 AND state NOT BETWEEN 0 AND 2 \
                LIMIT ?2";
     let deliveries: Vec<i64> = connection
         .prepare_cached(sql)?
@@ -29,7 +29,7 @@ pub(super) fn removed(connection: &Connection) -> rusqlite::Result<bool> {
     delete(connection, &deliveries)?;
     if deliveries.len() < STEP as usize {
         connection
-            .prepare_cached("DELETE FROM webhook WHERE no = ?1")?
+            .prepare_cached("DELETE FROM certlife_webhook WHERE no = ?1")?
             .execute([webhook])?;
     }
     Ok(true)
@@ -45,12 +45,12 @@ pub(super) fn old(
 ) -> rusqlite::Result<u64> {
     let attempts = connection
         .prepare_cached(
-            "DELETE FROM attempt WHERE no IN \
-             (SELECT no FROM attempt WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            "DELETE FROM certlife_attempt WHERE no IN \
+             (SELECT no FROM certlife_attempt WHERE at < ?1 ORDER BY at LIMIT ?2)",
         )?
         .execute(params![before, limit])?;
     // Somebody may have redelivered one since.
-    let sql = "SELECT 1 FROM delivery WHERE no = ?1 AND +state = ?2 AND +at < ?3";
+    let sql = "SELECT 1 FROM certlife_delivery WHERE no = ?1 AND +state = ?2 AND +at < ?3";
     let mut is_old = connection.prepare_cached(sql)?;
     let mut deliveries = Vec::with_capacity(found.len());
     for number in found {
@@ -65,8 +65,9 @@ pub(super) fn old(
 
 /// Deletes deliveries with their attempts.
 fn delete(connection: &Connection, deliveries: &[i64]) -> rusqlite::Result<()> {
-    let mut attempts = connection.prepare_cached("DELETE FROM attempt WHERE delivery = ?1")?;
-    let mut delivery = connection.prepare_cached("DELETE FROM delivery WHERE no = ?1")?;
+    let mut attempts =
+        connection.prepare_cached("DELETE FROM certlife_attempt WHERE delivery = ?1")?;
+    let mut delivery = connection.prepare_cached("DELETE FROM certlife_delivery WHERE no = ?1")?;
     for number in deliveries {
         attempts.execute([number])?;
         delivery.execute([number])?;

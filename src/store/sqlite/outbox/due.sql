@@ -2,18 +2,18 @@
 -- time when the first of it is due. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
 -- cost nothing.
 WITH RECURSIVE new (webhook) AS (
-    SELECT min(webhook) FROM delivery INDEXED BY delivery_new WHERE state = 0
+    SELECT min(webhook) FROM certlife_delivery INDEXED BY certlife_delivery_new WHERE state = 0
     UNION ALL
     SELECT (
-        SELECT min(d.webhook) FROM delivery d INDEXED BY delivery_new
+        SELECT min(d.webhook) FROM certlife_delivery d INDEXED BY certlife_delivery_new
         WHERE d.state = 0 AND d.webhook > new.webhook
     ) FROM new WHERE new.webhook IS NOT NULL
 ),
 later (webhook) AS (
-    SELECT min(webhook) FROM delivery INDEXED BY delivery_later WHERE state = 1
+    SELECT min(webhook) FROM certlife_delivery INDEXED BY certlife_delivery_later WHERE state = 1
     UNION ALL
     SELECT (
-        SELECT min(d.webhook) FROM delivery d INDEXED BY delivery_later
+        SELECT min(d.webhook) FROM certlife_delivery d INDEXED BY certlife_delivery_later
         WHERE d.state = 1 AND d.webhook > later.webhook
     ) FROM later WHERE later.webhook IS NOT NULL
 )
@@ -22,9 +22,9 @@ FROM (
     SELECT webhook, 1 AS is_new, NULL AS at FROM new
     UNION ALL
     SELECT webhook, 0, (
-        SELECT min(d.at) FROM delivery d INDEXED BY delivery_later
+        SELECT min(d.at) FROM certlife_delivery d INDEXED BY certlife_delivery_later
         WHERE d.webhook = later.webhook AND d.state = 1
     ) FROM later
 ) pending
-CROSS JOIN webhook w ON w.no = pending.webhook
+CROSS JOIN certlife_webhook w ON w.no = pending.webhook
 WHERE w.enabled = 1 AND w.id IS NOT NULL

@@ -133,7 +133,7 @@ macro_rules! of_index {
         concat!(
             "(SELECT ",
             $what,
-            " FROM delivery d INDEXED BY ",
+            " FROM certlife_delivery d INDEXED BY ",
             $index,
             " WHERE d.webhook = w.no AND d.state ",
             $state,
@@ -147,28 +147,28 @@ fn count_backlog(
     institution: Option<&InstitutionId>,
 ) -> Result<Vec<Backlog>, StoreError> {
     let sql = concat!(
-        "SELECT no, id, enabled, new + later, (SELECT created_at FROM delivery WHERE no = first), \
-         (SELECT created_at FROM delivery WHERE no = new_first), later_at, dead, \
-         (SELECT i.id FROM institution i WHERE i.no = of) FROM \
+        "SELECT no, id, enabled, new + later, (SELECT created_at FROM certlife_delivery WHERE no = first), \
+         (SELECT created_at FROM certlife_delivery WHERE no = new_first), later_at, dead, \
+         (SELECT i.id FROM certlife_institution i WHERE i.no = of) FROM \
          (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first \
          FROM (SELECT w.id, w.no, w.enabled, w.institution AS of, ",
-        of_index!("count(*)", "delivery_new", "= 0"),
+        of_index!("count(*)", "certlife_delivery_new", "= 0"),
         " AS new, ",
-        of_index!("min(d.no)", "delivery_new", "= 0"),
+        of_index!("min(d.no)", "certlife_delivery_new", "= 0"),
         " AS new_first, ",
-        of_index!("count(*)", "delivery_later", "= 1"),
+        of_index!("count(*)", "certlife_delivery_later", "= 1"),
         " AS later, ",
-        of_index!("min(d.no)", "delivery_later", "= 1"),
+        of_index!("min(d.no)", "certlife_delivery_later", "= 1"),
         " AS later_first, ",
-        of_index!("min(d.at)", "delivery_later", "= 1"),
+        of_index!("min(d.at)", "certlife_delivery_later", "= 1"),
         " AS later_at, ",
         of_index!(
             "count(*)",
-            "delivery_dead",
+            "certlife_delivery_dead",
             "NOT BETWEEN 0 AND 2 AND +d.state = 3"
         ),
-        " AS dead FROM webhook w WHERE w.id IS NOT NULL AND (?1 IS NULL OR w.institution = \
-         (SELECT no FROM institution WHERE id = ?1)))) WHERE new + later + dead > 0"
+        " AS dead FROM certlife_webhook w WHERE w.id IS NOT NULL AND (?1 IS NULL OR w.institution = \
+         (SELECT no FROM certlife_institution WHERE id = ?1)))) WHERE new + later + dead > 0"
     );
     let institution = institution.map(InstitutionId::as_str);
     ask_past_corrupt(connection, sql, &[&institution], |row| {
@@ -198,10 +198,10 @@ pub(super) fn attempts(
     institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempted>, StoreError> {
-    let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM attempt a \
-               JOIN delivery d ON d.no = a.delivery JOIN webhook w ON w.no = d.webhook \
+    let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
+               JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE a.delivery = ?1 AND w.id IS NOT NULL \
-               AND w.institution = (SELECT no FROM institution WHERE id = ?2) ORDER BY a.no";
+               AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?2) ORDER BY a.no";
     ask(
         connection,
         sql,
@@ -228,12 +228,12 @@ pub(super) fn attempts(
 }
 
 /// The indexes that lead to the deliveries of a webhook, and which of these each has.
-const NEW: (&str, &str) = ("delivery_new", "d.state = 0");
-const LATER: (&str, &str) = ("delivery_later", "d.state = 1");
-const DELIVERED: (&str, &str) = ("delivery_delivered", "d.state = 2");
-const REST: (&str, &str) = ("delivery_dead", "d.state NOT BETWEEN 0 AND 2");
+const NEW: (&str, &str) = ("certlife_delivery_new", "d.state = 0");
+const LATER: (&str, &str) = ("certlife_delivery_later", "d.state = 1");
+const DELIVERED: (&str, &str) = ("certlife_delivery_delivered", "d.state = 2");
+const REST: (&str, &str) = ("certlife_delivery_dead", "d.state NOT BETWEEN 0 AND 2");
 const DEAD: (&str, &str) = (
-    "delivery_dead",
+    "certlife_delivery_dead",
     "d.state NOT BETWEEN 0 AND 2 AND +d.state = 3",
 );
 
@@ -248,9 +248,9 @@ macro_rules! columns {
 /// What it needs beside a delivery.
 macro_rules! joined {
     () => {
-        "LEFT JOIN webhook w ON w.no = d.webhook \
-         LEFT JOIN institution i ON i.no = w.institution \
-         LEFT JOIN application a ON a.no = d.application LEFT JOIN event e ON e.seq = d.event "
+        "LEFT JOIN certlife_webhook w ON w.no = d.webhook \
+         LEFT JOIN certlife_institution i ON i.no = w.institution \
+         LEFT JOIN certlife_application a ON a.no = d.application LEFT JOIN certlife_event e ON e.seq = d.event "
     };
 }
 
@@ -262,7 +262,7 @@ pub(super) fn one(
 ) -> Result<Option<Delivery>, StoreError> {
     let sql = concat!(
         columns!(),
-        "FROM delivery d ",
+        "FROM certlife_delivery d ",
         joined!(),
         "WHERE d.no = ?1 AND w.id IS NOT NULL AND i.id = ?2"
     );
@@ -302,17 +302,18 @@ pub(super) fn deliveries(
     let asked = [
         (
             application.is_some(),
-            "d.application = (SELECT no FROM application WHERE uuid = ?3)",
+            "d.application = (SELECT no FROM certlife_application WHERE uuid = ?3)",
         ),
         (since.is_some(), "d.created_at * 1000 >= ?6"),
         (until.is_some(), "d.created_at * 1000 < ?7"),
     ];
-    let mut webhooks = "SELECT w.no FROM webhook w WHERE w.id IS NOT NULL".to_owned();
+    let mut webhooks = "SELECT w.no FROM certlife_webhook w WHERE w.id IS NOT NULL".to_owned();
     if webhook.is_some() {
         webhooks.push_str(" AND w.id = ?4");
     }
     if institution.is_some() {
-        webhooks.push_str(" AND w.institution = (SELECT no FROM institution WHERE id = ?5)");
+        webhooks
+            .push_str(" AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?5)");
     }
     let mut conditions = String::new();
     for (_, condition) in asked.iter().filter(|(is_asked, _)| *is_asked) {
@@ -323,13 +324,18 @@ pub(super) fn deliveries(
     let states = states.join(" OR ");
     let rows = |index: &str, states: &str, place: &str, visible: &str| {
         format!(
-            "SELECT d.no FROM delivery d {index} WHERE ({states}) AND {place} > ?1 \
+            "SELECT d.no FROM certlife_delivery d {index} WHERE ({states}) AND {place} > ?1 \
              AND {visible} IN ({webhooks}){conditions}"
         )
     };
     // Who asks for everything, or for most of it, reads the table in its order.
     let rows = if application.is_some() {
-        rows("INDEXED BY delivery_lane", &states, "+d.no", "+d.webhook")
+        rows(
+            "INDEXED BY certlife_delivery_lane",
+            &states,
+            "+d.no",
+            "+d.webhook",
+        )
     } else if webhook.is_some() || institution.is_some() || is_narrow {
         let of_each = indexes.iter().map(|(index, states)| {
             rows(&format!("INDEXED BY {index}"), states, "+d.no", "d.webhook")
@@ -339,7 +345,7 @@ pub(super) fn deliveries(
         rows("NOT INDEXED", &states, "d.no", "+d.webhook")
     };
     let sql = format!(
-        "{} FROM ({rows} ORDER BY no LIMIT ?2) page CROSS JOIN delivery d ON d.no = page.no {} \
+        "{} FROM ({rows} ORDER BY no LIMIT ?2) page CROSS JOIN certlife_delivery d ON d.no = page.no {} \
          WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5 AND ?6 IS ?6 AND ?7 IS ?7 ORDER BY d.no",
         columns!(),
         joined!()

@@ -113,30 +113,30 @@ impl<'c> Moves<'c> {
             // What belongs to a webhook that was removed is gone.
             standing: prepare(
                 "SELECT d.webhook, d.application, d.state, d.token, d.event, d.at, w.institution \
-                 FROM delivery d \
-                 JOIN webhook w ON w.no = d.webhook WHERE d.no = ?1 AND w.id IS NOT NULL",
+                 FROM certlife_delivery d \
+                 JOIN certlife_webhook w ON w.no = d.webhook WHERE d.no = ?1 AND w.id IS NOT NULL",
             )?,
             add_attempt: prepare(
-                "INSERT INTO attempt (delivery, at, milliseconds, status, error, excerpt) \
+                "INSERT INTO certlife_attempt (delivery, at, milliseconds, status, error, excerpt) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?,
             // A token is good for one settlement.
             close: prepare(
-                "UPDATE delivery SET state = ?2, at = ?3, reason = ?4, attempts = attempts + ?5, \
+                "UPDATE certlife_delivery SET state = ?2, at = ?3, reason = ?4, attempts = attempts + ?5, \
                  token = token + ?6 WHERE no = ?1",
             )?,
-            put_off: prepare("UPDATE delivery SET state = 1, at = ?2 WHERE no = ?1")?,
+            put_off: prepare("UPDATE certlife_delivery SET state = 1, at = ?2 WHERE no = ?1")?,
             next: prepare(
-                "SELECT no, iif(state = 0, created_at, at), token FROM delivery \
-                 INDEXED BY delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
+                "SELECT no, iif(state = 0, created_at, at), token FROM certlife_delivery \
+                 INDEXED BY certlife_delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
                  ORDER BY event LIMIT 1",
             )?,
             leased_after: prepare(
-                "SELECT max(at) FROM delivery INDEXED BY delivery_lane WHERE application = ?1 \
+                "SELECT max(at) FROM certlife_delivery INDEXED BY certlife_delivery_lane WHERE application = ?1 \
                  AND webhook = ?2 AND event > ?3 AND state = 1 AND token & 1 = 1",
             )?,
             redeliver: prepare(
-                "UPDATE delivery SET state = 1, at = ?2, attempts = 0, reason = NULL WHERE no = ?1",
+                "UPDATE certlife_delivery SET state = 1, at = ?2, attempts = 0, reason = NULL WHERE no = ?1",
             )?,
         })
     }

@@ -19,8 +19,8 @@ macro_rules! webhooks {
     ($condition:literal) => {
         concat!(
             "SELECT w.no, w.id, i.id, w.settings, w.kinds, w.enabled, w.created_at, w.revision, \
-             w.failing_since, w.not_before FROM webhook w \
-             LEFT JOIN institution i ON i.no = w.institution WHERE w.id IS NOT NULL ",
+             w.failing_since, w.not_before FROM certlife_webhook w \
+             LEFT JOIN certlife_institution i ON i.no = w.institution WHERE w.id IS NOT NULL ",
             $condition
         )
     };
@@ -62,7 +62,7 @@ pub(super) fn list(
     let sql = match institution {
         Some(_) => {
             webhooks!(
-                "AND w.institution = (SELECT no FROM institution WHERE id = ?1) ORDER BY w.no"
+                "AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?1) ORDER BY w.no"
             )
         }
         None => webhooks!("AND ?1 IS NULL ORDER BY w.no"),
@@ -124,7 +124,7 @@ pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
     let added = write
         .connection()
         .prepare_cached(
-            "INSERT INTO webhook (id, institution, kinds, enabled, settings, created_at, revision, \
+            "INSERT INTO certlife_webhook (id, institution, kinds, enabled, settings, created_at, revision, \
              failing_since, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
              ON CONFLICT (id) DO NOTHING",
         )?
@@ -149,7 +149,7 @@ pub(super) fn institution_number(
     institution: &InstitutionId,
 ) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT no FROM institution WHERE id = ?1")?
+        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")?
         .query_row([institution.as_str()], |row| row.get(0))
         .optional()
 }
@@ -158,7 +158,7 @@ pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
     let connection = write.connection();
     let revision: Option<i64> = connection
         .prepare_cached(
-            "SELECT w.revision FROM webhook w JOIN institution i ON i.no = w.institution \
+            "SELECT w.revision FROM certlife_webhook w JOIN certlife_institution i ON i.no = w.institution \
              WHERE w.id = ?1 AND i.id = ?2",
         )?
         .query_row(
@@ -177,7 +177,7 @@ pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
     let put = write
         .connection()
         .prepare_cached(
-            "UPDATE webhook SET kinds = ?3, enabled = ?4, settings = ?5, revision = revision + 1, \
+            "UPDATE certlife_webhook SET kinds = ?3, enabled = ?4, settings = ?5, revision = revision + 1, \
              failing_since = iif(enabled < ?4, NULL, failing_since), \
              not_before = iif(enabled < ?4, NULL, not_before) WHERE id = ?1 AND revision = ?2",
         )?
@@ -201,8 +201,8 @@ pub(super) fn remove(
     let removed = write
         .connection()
         .prepare_cached(
-            "UPDATE webhook SET id = NULL, enabled = 0 WHERE id = ?1 \
-             AND institution = (SELECT no FROM institution WHERE id = ?2)",
+            "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE id = ?1 \
+             AND institution = (SELECT no FROM certlife_institution WHERE id = ?2)",
         )?
         .execute(params![id.as_bytes().as_slice(), institution.as_str()])?;
     write.forget_subscribers();
@@ -215,7 +215,7 @@ pub(super) fn set_health(
     health: &[(Uuid, HealthChange)],
 ) -> rusqlite::Result<()> {
     // As `Health::after` has it; what changes nothing is not written.
-    let sql = "UPDATE webhook SET \
+    let sql = "UPDATE certlife_webhook SET \
                failing_since = coalesce(iif(?2, NULL, failing_since), ?3), \
                not_before = nullif(max(\
                    iif(?2 AND not_before <= ?5, -1000000000000000000, coalesce(not_before, -1000000000000000000)), \
