@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{self, Identity};
 use crate::receiver::{Receiver, closed, read_request};
-use crate::sending::{Answers, SHORT, answered, broken, options, send, unconnected};
+use crate::sending::{Answers, SHORT, answered, options, send, unconnected};
 
 /// Knows where every name is: here.
 fn transport_with(options: HttpOptions) -> HttpTransport {
@@ -138,15 +138,15 @@ async fn a_server_that_is_silent_from_the_start_ends_with_the_time_to_connect() 
 }
 
 #[tokio::test]
-async fn a_response_that_breaks_off_within_tls_is_none() {
+async fn a_body_that_breaks_off_within_tls_costs_no_more_than_its_excerpt() {
     let config = certificates::server(Identity::Of("hooks.example.com"), &[]);
     let server = Receiver::start(move |connection, _| {
         let acceptor = TlsAcceptor::from(Arc::clone(&config));
         async move {
             let mut connection = acceptor.accept(connection).await.unwrap();
             read_request(&mut connection).await;
-            // Where the connection ends, so does the body, and anybody can end a connection: only TLS's
-            // farewell says that it was the server.
+            // Anybody can end a connection, and only TLS's farewell says that it was the server. But the head came
+            // whole, and from the server.
             let response = b"HTTP/1.1 200 OK\r\n\r\nabcd";
             connection.write_all(response).await.unwrap();
             connection.flush().await.unwrap();
@@ -154,7 +154,8 @@ async fn a_response_that_breaks_off_within_tls_is_none() {
     })
     .await;
     let url = server.url_of("https", "hooks.example.com");
-    broken(&transport_with(options()), &url).await;
+    let response = answered(&transport_with(options()), &url).await;
+    assert_eq!((response.status, &*response.excerpt), (200, &b"abcd"[..]));
 }
 
 #[test]

@@ -138,11 +138,6 @@ pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
     })
 }
 
-/// Why a response was not read to its end.
-pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
-    SendError::Broken(message(host, error))
-}
-
 fn message(host: &str, error: &(dyn Error + 'static)) -> String {
     let mut message = host.to_owned();
     for error in std::iter::once(error).chain(causes(error)) {

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
@@ -19,11 +20,14 @@ use super::kept::{self, Link};
 ///
 /// A server that never reads would otherwise keep its connection, and with it a file descriptor, long after
 /// the request has been given up or even answered: what is left of a request is still to be written, and so
-/// is the farewell of TLS. It also ends when it is one too many of those that are idle.
+/// is the farewell of TLS. It also ends when it is one too many of those that are idle, and when a request was given
+/// up on it and it has no other one.
 pub(super) struct Stream {
     tcp: TokioIo<TcpStream>,
     patience: Duration,
     link: Link,
+    /// How many bytes are read once it takes no more requests.
+    left: usize,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -36,8 +40,25 @@ impl Stream {
             tcp: TokioIo::new(tcp),
             patience,
             link,
+            left: Link::CLOSING,
             stalled: None,
         }
+    }
+
+    /// Reads on for the requests that it still has, with a limit.
+    fn read_closing(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<Result<()>> {
+        // A cursor does not tell how much was read into it.
+        let mut bytes = [0; 4 << 10];
+        let most = bytes.len().min(buffer.remaining()).min(self.left);
+        let mut read = ReadBuf::new(bytes.get_mut(..most).unwrap_or_default());
+        ready!(Pin::new(self.tcp.inner_mut()).poll_read(cx, &mut read))?;
+        self.left -= read.filled().len();
+        buffer.put_slice(read.filled());
+        Poll::Ready(Ok(()))
     }
 
     /// What a write came to, or that it has waited for too long.
@@ -83,6 +104,9 @@ impl Read for Stream {
     ) -> Poll<Result<()>> {
         if self.link.is_ended(cx) {
             return Poll::Ready(Ok(()));
+        }
+        if self.link.is_closing() {
+            return self.read_closing(cx, buffer);
         }
         Pin::new(&mut self.tcp).poll_read(cx, buffer)
     }
