@@ -93,7 +93,7 @@ async fn a_head_that_breaks_off_is_no_response() {
 
 #[tokio::test]
 async fn what_is_no_http_is_no_response() {
-    let nonsense: [&[u8]; 11] = [
+    let nonsense: [&[u8]; 13] = [
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"220 mail.example.com ESMTP\r\n",
         b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -103,6 +103,8 @@ async fn what_is_no_http_is_no_response() {
         b"HTTP/1.1 99999 OK\r\n\r\n",
         b"HTTP/1.1 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n X-First: line\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\nab",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     ];

@@ -10,6 +10,7 @@
 mod connector;
 mod dial;
 mod failure;
+mod handshake;
 mod kept;
 mod lookups;
 mod options;
@@ -97,6 +98,10 @@ impl HttpTransport {
             .pool_max_idle_per_host(options.idle_per_host)
             .pool_idle_timeout(options.idle_timeout)
             .http1_max_buf_size(HEADERS as usize)
+            // RFC 9112, section 5.2: a user agent replaces folds in headers by blanks. A blank before the colon
+            // (section 5.1) is removed even by proxies; only servers must refuse it.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .http2_max_header_list_size(HEADERS)
             .http2_initial_stream_window_size(of_response)
             .http2_initial_connection_window_size(of_connection)
