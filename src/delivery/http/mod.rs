@@ -13,6 +13,7 @@ mod failure;
 mod handshake;
 mod kept;
 mod lookups;
+mod metered;
 mod options;
 mod race;
 mod resolve;

@@ -4,17 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::kept::{self, Link};
+use super::metered::Metered;
 
 /// A TCP connection that fails when nothing can be written for as long as a request may take.
 ///
@@ -23,11 +23,11 @@ use super::kept::{self, Link};
 /// is the farewell of TLS. It also ends when it is one too many of those that are idle, and when a request was given
 /// up on it and it has no other one.
 pub(super) struct Stream {
-    tcp: TokioIo<TcpStream>,
+    tcp: TokioIo<Metered>,
     patience: Duration,
     link: Link,
-    /// How many bytes are read once it takes no more requests.
-    left: usize,
+    /// How much it had brought when it was seen to take no more requests.
+    closing_from: Option<usize>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -37,28 +37,22 @@ impl Stream {
         // Where it fails, small requests are slower, and that is all.
         let _ = tcp.set_nodelay(true);
         Self {
-            tcp: TokioIo::new(tcp),
+            tcp: TokioIo::new(Metered::new(tcp)),
             patience,
             link,
-            left: Link::CLOSING,
+            closing_from: None,
             stalled: None,
         }
     }
 
-    /// Reads on for the requests that it still has, with a limit.
-    fn read_closing(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<Result<()>> {
-        // A cursor does not tell how much was read into it.
-        let mut bytes = [0; 4 << 10];
-        let most = bytes.len().min(buffer.remaining()).min(self.left);
-        let mut read = ReadBuf::new(bytes.get_mut(..most).unwrap_or_default());
-        ready!(Pin::new(self.tcp.inner_mut()).poll_read(cx, &mut read))?;
-        self.left -= read.filled().len();
-        buffer.put_slice(read.filled());
-        Poll::Ready(Ok(()))
+    /// Whether it takes no more requests, and has brought all since that is read for those that it still has.
+    fn has_brought_enough(&mut self) -> bool {
+        if !self.link.is_closing() {
+            return false;
+        }
+        let read = self.tcp.inner().read;
+        let before = *self.closing_from.get_or_insert(read);
+        read.saturating_sub(before) >= Link::CLOSING
     }
 
     /// What a write came to, or that it has waited for too long.
@@ -102,11 +96,8 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<Result<()>> {
-        if self.link.is_ended(cx) {
+        if self.link.is_ended(cx) || self.has_brought_enough() {
             return Poll::Ready(Ok(()));
-        }
-        if self.link.is_closing() {
-            return self.read_closing(cx, buffer);
         }
         Pin::new(&mut self.tcp).poll_read(cx, buffer)
     }

@@ -130,11 +130,9 @@ fn nothing_of_it_is_left_whatever_it_is_escaped_for() {
 
 /// What receivers make of a text, each in its way.
 fn escaped(text: &str) -> Vec<(&'static str, String)> {
-    let json = serde_json::to_string(text).unwrap();
-    let json = json
-        .strip_prefix('"')
-        .and_then(|it| it.strip_suffix('"'))
-        .unwrap();
+    let json = serde_json::json!(text).to_string();
+    let json = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let json = json.unwrap_or_default();
     let escape = |it: char, how: &dyn Fn(char) -> String| match it {
         'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' => it.to_string(),
         _ => how(it),
@@ -145,12 +143,14 @@ fn escaped(text: &str) -> Vec<(&'static str, String)> {
     let units = |it: char| -> String {
         let mut units = [0; 2];
         let units = it.encode_utf16(&mut units).iter();
-        units.map(|it| format!("\\u{it:04X}")).collect()
+        let units: Vec<_> = units.map(|it| format!("\\u{it:04X}")).collect();
+        units.concat()
     };
     let bytes = |it: char, prefix: &str| -> String {
         let mut bytes = [0; 4];
         let bytes = it.encode_utf8(&mut bytes).bytes();
-        bytes.map(|it| format!("{prefix}{it:02x}")).collect()
+        let bytes: Vec<_> = bytes.map(|it| format!("{prefix}{it:02x}")).collect();
+        bytes.concat()
     };
     vec![
         ("JSON", json.to_owned()),
