@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject;
 pub struct HttpOptions {
     /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
     pub connect_timeout: Duration,
-    /// How long everything may take, from connecting to the end of the response's body: 15 seconds.
+    /// How long everything may take, from connecting to the headers of the response: 15 seconds. The body has no longer,
+    /// and 2 seconds at most; what has come of it by then is kept.
     pub timeout: Duration,
     /// Whether requests may go to `http://`, unencrypted. They may not.
     pub allow_http: bool,
