@@ -34,7 +34,7 @@ fn a_request_ends_with_its_timeout() {
     let store = pending(Scratch::new(), &listener.address, 1);
     let run = deliver_freely(&store, &["--timeout", "200ms", "--retry-schedule", "0s"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    let error = "no complete response within the deadline, while waiting for the response";
+    let error = "no response within the deadline, while waiting for the response";
     assert!(run.stderr.contains(error), "{}", run.stderr);
     let [(_, attempt)] = &attempts(&store)[..] else {
         panic!("one attempt")

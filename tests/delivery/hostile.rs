@@ -3,14 +3,17 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use certificate_lifecycle::delivery::{Response, SendError};
+use certificate_lifecycle::delivery::{Response, RetryAfter, SendError};
+use chrono::TimeDelta;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::receiver::{Receiver, closed, read_head, read_request};
-use crate::sending::{answered, broken, hasty, outgoing, send, send_all_of, transport};
+use crate::sending::{
+    BODY_WAIT, PATIENT, SHORT, answered, broken, hasty, outgoing, send, send_all_of, transport,
+};
 
 /// What a server does after it has said its part.
 #[derive(Debug, Clone, Copy)]
@@ -70,16 +73,12 @@ const ENDLESS: [(&[u8], &[u8]); 3] = [
 ];
 
 #[tokio::test]
-async fn a_response_that_breaks_off_is_none() {
-    let beginnings: [&[u8]; 8] = [
+async fn a_head_that_breaks_off_is_no_response() {
+    let beginnings: [&[u8]; 4] = [
         b"",
         b"HTTP/1.1 2",
         b"HTTP/1.1 200 OK\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Le",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabcd",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n",
     ];
     let transport = transport();
     for beginning in beginnings {
@@ -104,10 +103,10 @@ async fn what_is_no_http_is_no_response() {
         b"HTTP/1.1 99999 OK\r\n\r\n",
         b"HTTP/1.1 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n X-First: line\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\nab",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabcd\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nabcd\r\n",
     ];
     let transport = transport();
     for bytes in nonsense {
@@ -197,22 +196,78 @@ async fn of_a_body_that_stops_on_its_way_16_kib_are_waited_for_and_no_more() {
         let response = answered(&transport(), &server.url()).await;
         assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
         server.all_ended().await;
-        // One byte less, and it might be the end.
+        // One byte less, and it might be the end: it is waited for, but not for long.
         let server = saying(&framed(head, None), Then::Waits).await;
-        let error = send(&hasty(), &server.url()).await.unwrap_err();
-        assert_eq!(error, SendError::Timeout("reading the response"));
+        let start = Instant::now();
+        let response = answered(&transport(), &server.url()).await;
+        assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+        assert!((BODY_WAIT..PATIENT).contains(&start.elapsed()));
         server.all_ended().await;
     }
 }
 
+/// What a body may do beside coming in time, and what of it has come then.
+const BROKEN_BODIES: [(&str, &str, &[u8]); 7] = [
+    ("Content-Length: 100", "", b""),
+    ("Content-Length: 100", "abcd", b"abcd"),
+    ("Transfer-Encoding: chunked", "", b""),
+    ("Transfer-Encoding: chunked", "4\r\nabcd\r\n", b"abcd"),
+    ("Transfer-Encoding: chunked", "4\r\nabcd\r\n0\r\n", b"abcd"),
+    ("Transfer-Encoding: chunked", "zz\r\nabcd\r\n", b""),
+    (
+        "Transfer-Encoding: chunked",
+        "ffffffffffffffffff\r\nabcd\r\n",
+        b"",
+    ),
+];
+
 #[tokio::test]
-async fn a_body_that_takes_too_long_is_no_response() {
-    let transport = hasty();
+async fn a_body_that_breaks_off_or_is_late_costs_its_excerpt_and_nothing_else() {
+    let transport = transport();
+    let nine = Some(RetryAfter::Delay(TimeDelta::seconds(9)));
+    let answers = async |status: u16, then: Then| {
+        let all = BROKEN_BODIES.map(async |(framing, body, excerpt)| {
+            let head = format!("HTTP/1.1 {status} \r\nRetry-After: 9\r\n{framing}\r\n\r\n");
+            let server = saying(&[head.as_bytes(), body.as_bytes()].concat(), then).await;
+            for connections in 1..=2 {
+                let answer = answered(&transport, &server.url()).await;
+                assert_eq!((answer.status, answer.retry_after), (status, nine));
+                // What a reset overtakes is lost.
+                let may_be_lost = matches!(then, Then::Resets) && answer.excerpt.is_empty();
+                assert!(may_be_lost || answer.excerpt == excerpt, "{head}{body}");
+                // What is left of the response is not taken for the next one.
+                assert_eq!(server.connections(), connections, "{head}{body}");
+                server.all_ended().await;
+            }
+        });
+        futures_util::future::join_all(all).await;
+    };
+    tokio::join!(
+        answers(200, Then::Closes),
+        answers(500, Then::Closes),
+        answers(410, Then::Resets),
+        answers(200, Then::Waits),
+        answers(429, Then::Waits),
+        answers(500, Then::Waits),
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_read_for_two_seconds_and_no_longer_than_the_deadline() {
     for (head, body) in ENDLESS {
-        let server = repeating(head, body, PAUSE).await;
-        let error = send(&transport, &server.url()).await.unwrap_err();
-        assert_eq!(error, SendError::Timeout("reading the response"));
-        server.all_ended().await;
+        for (transport, least, most) in [
+            (transport(), BODY_WAIT, PATIENT),
+            (hasty(), SHORT, BODY_WAIT),
+        ] {
+            let server = repeating(head, body, PAUSE).await;
+            let start = Instant::now();
+            let response = answered(&transport, &server.url()).await;
+            assert!((least..most).contains(&start.elapsed()), "{start:?}");
+            assert_eq!(response.status, 200);
+            assert!(response.excerpt.starts_with(b"abcdabcd"));
+            assert!(response.excerpt.len() < Response::EXCERPT);
+            server.all_ended().await;
+        }
     }
 }
 

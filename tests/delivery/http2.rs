@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, Response, SendError};
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, Response};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::service::service_fn;
@@ -16,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::certificates::{self, Identity};
 use crate::receiver::Receiver;
 use crate::sending::{
-    Answers, PATIENT, SHORT, answered, broken, options, outgoing, send, send_all_of,
+    Answers, BODY_WAIT, PATIENT, SHORT, answered, broken, options, outgoing, send, send_all_of,
 };
 
 type Answer = http::Response<Either<Full<Bytes>, Endless>>;
@@ -126,25 +127,29 @@ async fn no_connection_is_kept_where_none_may_be_and_none_ends_while_it_is_used(
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_read_to_the_limit_and_the_others_go_on() {
+async fn a_body_that_never_ends_is_read_to_the_limit_and_ends_its_connection() {
     let server = server(|_, _| http::Response::new(Either::Right(Endless::Fast))).await;
     let transport = transport_with(options());
-    for _ in 0..50 {
+    for connections in 1..=5 {
         let response = answered(&transport, &url_of(&server)).await;
         assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+        server.all_ended().await;
+        assert_eq!(server.connections(), connections);
     }
-    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_ends_with_the_deadline() {
-    let server = server(|_, _| http::Response::new(Either::Right(Endless::Silent))).await;
-    let transport = transport_with(HttpOptions {
-        timeout: SHORT,
-        ..options()
-    });
-    let error = send(&transport, &url_of(&server)).await.unwrap_err();
-    assert_eq!(error, SendError::Timeout("reading the response"));
+async fn a_body_that_does_not_come_costs_its_excerpt_and_ends_its_connection() {
+    let server = server(|_, _| {
+        let mut response = http::Response::new(Either::Right(Endless::Silent));
+        *response.status_mut() = http::StatusCode::GONE;
+        response
+    })
+    .await;
+    let transport = transport_with(options());
+    let response = answered(&transport, &url_of(&server)).await;
+    assert_eq!((response.status, &*response.excerpt), (410, &b""[..]));
+    server.all_ended().await;
 }
 
 #[tokio::test]
@@ -154,16 +159,14 @@ async fn of_a_body_that_stops_on_its_way_16_kib_are_waited_for_and_no_more() {
         http::Response::new(Either::Right(Endless::SilentAfter(after)))
     }
     let server_of_more = server(|_, _| stopping(LIMIT + 1)).await;
-    let transport = transport_with(options());
-    let response = answered(&transport, &url_of(&server_of_more)).await;
-    assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
     let server_of_less = server(|_, _| stopping(LIMIT)).await;
-    let hasty = transport_with(HttpOptions {
-        timeout: SHORT,
-        ..options()
-    });
-    let error = send(&hasty, &url_of(&server_of_less)).await.unwrap_err();
-    assert_eq!(error, SendError::Timeout("reading the response"));
+    let transport = transport_with(options());
+    for (server, waits) in [(server_of_more, false), (server_of_less, true)] {
+        let start = Instant::now();
+        let response = answered(&transport, &url_of(&server)).await;
+        assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
+        assert_eq!(start.elapsed() >= BODY_WAIT, waits);
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ mod connections;
 mod debug;
 mod fairness;
 mod farewell;
+mod frames;
+mod given_up;
 mod guard;
 mod hostile;
 mod http2;

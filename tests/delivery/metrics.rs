@@ -78,7 +78,7 @@ fn each_outcome_counts_once_and_what_follows_from_it() {
             ("/gone", _) => status(410),
             ("/dead", 0) => Err(SendError::Refused("it is private".to_owned())),
             ("/dead", 1) => Err(SendError::Connect("connection refused".to_owned())),
-            ("/dead", 2) => Err(SendError::Timeout("reading the response")),
+            ("/dead", 2) => Err(SendError::Timeout("waiting for the response")),
             ("/dead", _) => Err(SendError::Broken("reset".to_owned())),
             _ => status(204),
         });

@@ -181,7 +181,7 @@ async fn what_is_secret_in_a_url_is_not_kept_of_a_page_that_shows_it() {
 async fn errors_are_kept_in_words() {
     let stage = Stage::new(|_, count| match count {
         0 => Err(SendError::Connect("connection refused".to_owned())),
-        1 => Err(SendError::Timeout("reading the response")),
+        1 => Err(SendError::Timeout("waiting for the response")),
         2 => Err(SendError::Refused(
             "10.0.0.7 is private (RFC 1918)".to_owned(),
         )),
@@ -203,7 +203,7 @@ async fn errors_are_kept_in_words() {
         errors,
         [
             Some("cannot connect: connection refused"),
-            Some("no complete response within the deadline, while reading the response"),
+            Some("no response within the deadline, while waiting for the response"),
             Some("the target is refused: 10.0.0.7 is private (RFC 1918)"),
             None
         ]

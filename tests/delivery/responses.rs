@@ -257,3 +257,37 @@ async fn a_response_is_kept_to_its_excerpt_and_read_to_its_limit() {
         assert_eq!(server.connections(), connections, "{length}");
     }
 }
+
+#[tokio::test]
+async fn headers_that_a_client_may_put_right_are_put_right() {
+    let transport = transport();
+    for (headers, seconds) in [
+        // RFC 9112, section 5.2.
+        ("Retry-After:\r\n 120\r\nContent-Length:\r\n\t4", 120),
+        (
+            "X-Folded: one\r\n two\r\n\tthree\r\nRetry-After: 121\r\nContent-Length: 4",
+            121,
+        ),
+        // Section 5.1.
+        ("Retry-After : 122\r\nContent-Length\t : 4", 122),
+        ("Transfer-Encoding : chunked\r\nRetry-After: 123", 123),
+        // Section 2.2: lines that end in a line feed alone.
+        ("Retry-After: 124\nContent-Length: 4", 124),
+    ] {
+        let chunked = headers.contains("chunked");
+        let body = if chunked {
+            "4\r\nbusy\r\n0\r\n\r\n"
+        } else {
+            "busy"
+        };
+        let response = format!("HTTP/1.1 429 Too Many Requests\r\n{headers}\r\n\r\n{body}");
+        let server = Receiver::answering(response).await;
+        for _ in 0..2 {
+            let response = answered(&transport, &server.url()).await;
+            let asked = RetryAfter::Delay(TimeDelta::seconds(seconds));
+            assert_eq!((response.status, response.retry_after), (429, Some(asked)));
+            assert_eq!(response.excerpt, b"busy");
+        }
+        assert_eq!(server.connections(), 1, "{headers}");
+    }
+}

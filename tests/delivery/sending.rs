@@ -18,6 +18,9 @@ pub const PATIENT: Duration = Duration::from_secs(20);
 /// What is over soon, but not before a busy machine has come to its first line.
 pub const SHORT: Duration = Duration::from_secs(1);
 
+/// How long the rest of a response is waited for once its head has come.
+pub const BODY_WAIT: Duration = Duration::from_secs(2);
+
 /// Loopback is permitted, and so is `http://`; nothing is short of time.
 pub fn options() -> HttpOptions {
     HttpOptions {

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::dial::Dialer;
 use super::failure::ConnectFailure;
+use super::handshake::in_words;
 use super::kept::Kept;
 use super::lookups::Lookups;
 use super::options::{HttpOptions, HttpTransportError};
@@ -33,7 +34,7 @@ impl Connector {
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, HttpTransportError> {
         let config = crate::tls::client(options.all_authorities()?);
-        let config = config.map_err(|error| HttpTransportError::Tls(error.to_string()))?;
+        let config = config.map_err(|error| HttpTransportError::Tls(in_words(&error)))?;
         let timeout = options.connect_timeout;
         let kept = Kept::new(options.idle_total);
         let allowed = options.allow_targets;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use hyper_util::client::legacy;
 use ipnet::IpNet;
-use rustls::CertificateError;
 
+use super::handshake::in_words;
 use super::shortage::{lacking, lacking_to};
 use crate::delivery::target::RefusedAddress;
 use crate::delivery::transport::SendError;
@@ -67,20 +67,7 @@ impl ConnectFailure {
 
     /// What hyper-rustls could not do with a connection.
     pub(super) fn of_tls(host: &str, error: &(dyn Error + 'static)) -> Self {
-        let reason = match tls_error(error) {
-            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                "no authority that is trusted here has issued its certificate".to_owned()
-            }
-            // What names it has instead is the server's to say, at any length.
-            Some(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => "its certificate is for other names".to_owned(),
-            Some(rustls::Error::InvalidCertificate(error)) => {
-                format!("its certificate is refused: {error}")
-            }
-            Some(rustls::Error::InvalidMessage(_)) => "it speaks no TLS on this port".to_owned(),
-            _ => format!("TLS failed: {error}"),
-        };
+        let reason = tls_error(error).map_or_else(|| format!("TLS failed: {error}"), in_words);
         Self::Tls {
             host: host.to_owned(),
             reason,
@@ -118,7 +105,10 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     if let Some(what) = lacking(error) {
         return SendError::Local(what);
     }
-    let message = message(host, error.source().unwrap_or(error));
+    let message = match error.source() {
+        Some(cause) => message(host, cause),
+        None => format!("{host}: the connection ended before the request was sent"),
+    };
     if error.is_connect() {
         SendError::Connect(message)
     } else {
@@ -138,16 +128,15 @@ pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
     })
 }
 
-/// Why a response was not read to its end.
-pub(super) fn of_body(host: &str, error: &hyper::Error) -> SendError {
-    SendError::Broken(message(host, error))
-}
-
 fn message(host: &str, error: &(dyn Error + 'static)) -> String {
     let mut message = host.to_owned();
     for error in std::iter::once(error).chain(causes(error)) {
         message.push_str(": ");
         message.push_str(&words(error));
+        if tls_error(error).is_some() {
+            // Below are the same once more, in words of rustls.
+            break;
+        }
     }
     message
 }
@@ -169,7 +158,7 @@ fn words(error: &(dyn Error + 'static)) -> String {
             };
             format!("the {what} was ended {who}: {reason}")
         }
-        _ => error.to_string(),
+        _ => tls_error(error).map_or_else(|| error.to_string(), in_words),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many connections are kept while nothing is sent over them.
+//! Which connections are kept, and how many while nothing is sent over them.
 
 use std::fmt;
 use std::future::Future;
@@ -18,6 +18,10 @@ use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_
 /// connection of a request that ends is closed from below: hyper reads its end, as if its server had closed it. It is
 /// the newest that goes, since the others end by themselves soon, and a server that is sent to all the time has one
 /// of them.
+///
+/// A connection with a request that was given up is not kept either: its server may go on with the response for ever,
+/// and over HTTP/2 hyper would read all of it to throw it away. Such a connection takes no more requests. It is closed
+/// with the last one that it has, or when it has brought more than these can need ([`Link::CLOSING`]).
 #[derive(Debug)]
 pub(super) struct Kept {
     idle: AtomicUsize,
@@ -31,6 +35,7 @@ pub(super) struct Link(Arc<Shared>);
 struct Shared {
     kept: Arc<Kept>,
     usage: Mutex<Usage>,
+    is_closing: AtomicBool,
     is_ended: AtomicBool,
     reader: AtomicWaker,
 }
@@ -57,6 +62,7 @@ impl Kept {
                 requests: 0,
                 is_open: true,
             }),
+            is_closing: AtomicBool::new(false),
             is_ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         }))
@@ -64,6 +70,15 @@ impl Kept {
 }
 
 impl Link {
+    /// How much is read of a connection that takes no more requests, in bytes: what its server may have sent ahead, and
+    /// as much again for the requests that it still has. These fail when it brings more.
+    pub(super) const CLOSING: usize = 2 << 20;
+
+    /// Whether it takes no more requests.
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.is_closing.load(Ordering::Acquire)
+    }
+
     /// Whether the stream is to read its end; if not yet, it is woken up then.
     pub(super) fn is_ended(&self, cx: &Context<'_>) -> bool {
         self.0.reader.register(cx.waker());
@@ -92,7 +107,7 @@ impl Link {
         usage.requests += 1;
     }
 
-    /// Whether the connection is idle now, and one too many.
+    /// Whether the connection is idle now, and is not to be kept.
     fn request_ends(&self) -> bool {
         let mut usage = self.usage();
         usage.requests -= 1;
@@ -100,7 +115,8 @@ impl Link {
             return false;
         }
         let kept = &self.0.kept;
-        kept.idle.fetch_add(1, Ordering::Relaxed) >= kept.most
+        let is_one_too_many = kept.idle.fetch_add(1, Ordering::Relaxed) >= kept.most;
+        is_one_too_many || self.is_closing()
     }
 
     fn end(&self) {
@@ -161,6 +177,11 @@ impl Use {
         self.link = link;
     }
 
+    /// Its response has been read to its end, or its server has refused it: nothing more comes of it.
+    pub(super) fn done(mut self) {
+        self.leave();
+    }
+
     fn leave(&mut self) {
         let Some(link) = self.link.take() else {
             return;
@@ -168,15 +189,24 @@ impl Use {
         if link.request_ends() {
             // First, so that no other request takes it. One of HTTP/2 that has just done so fares as with a server
             // that closes what is idle.
-            let connected = self.connection.connection_metadata();
-            connected.as_ref().inspect(|it| it.poison());
+            self.take_no_more();
             link.end();
         }
+    }
+
+    fn take_no_more(&self) {
+        let connected = self.connection.connection_metadata();
+        connected.as_ref().inspect(|it| it.poison());
     }
 }
 
 impl Drop for Use {
+    /// The request is given up, unless it is done.
     fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            self.take_no_more();
+            link.0.is_closing.store(true, Ordering::Release);
+        }
         self.leave();
     }
 }

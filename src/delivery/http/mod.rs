@@ -1,15 +1,19 @@
 //! Sends requests over HTTP/1.1 and HTTP/2, to servers that nobody here trusts.
 //!
 //! A server may answer late, endlessly, or nonsense: one deadline covers everything from the name's
-//! addresses to the last byte of the response, and nothing of a response is read beyond its limits.
+//! addresses to the response, and nothing of a response is read beyond its limits. The head of a response
+//! decides: a body that is late or breaks off costs no more than its excerpt. A connection with a request that
+//! was given up takes no other.
 //! Redirects are responses like others, and no body is unpacked. There is no proxy: the target guard sees
 //! the addresses that are connected to.
 
 mod connector;
 mod dial;
 mod failure;
+mod handshake;
 mod kept;
 mod lookups;
+mod metered;
 mod options;
 mod race;
 mod resolve;
@@ -26,6 +30,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
 use connector::Connector;
 use kept::Use;
@@ -94,6 +99,10 @@ impl HttpTransport {
             .pool_max_idle_per_host(options.idle_per_host)
             .pool_idle_timeout(options.idle_timeout)
             .http1_max_buf_size(HEADERS as usize)
+            // RFC 9112, section 5.2: a user agent replaces folds in headers by blanks. A blank before the colon
+            // (section 5.1) is removed even by proxies; only servers must refuse it.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .http2_max_header_list_size(HEADERS)
             .http2_initial_stream_window_size(of_response)
             .http2_initial_connection_window_size(of_connection)
@@ -131,30 +140,32 @@ impl Transport for HttpTransport {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = all_headers(headers);
-        let mut waiting_for = "waiting for the response";
-        let exchange = async {
-            let mut repeats = 0;
-            // The connection is in use until the response has been read.
-            let (response, _in_use) = loop {
-                let mut request = request.clone();
-                let mut connection = Use::of(&mut request);
-                match connection.during(client.request(request)).await {
-                    Ok(response) => break (response, connection),
-                    Err(error) if repeats < REPEATS && failure::is_unprocessed(&error) => {
-                        repeats += 1;
+        let deadline = Instant::now() + *timeout;
+        let mut repeats = 0;
+        let (head, connection) = loop {
+            let mut request = request.clone();
+            let mut connection = Use::of(&mut request);
+            let responding = connection.during(client.request(request));
+            match timeout_at(deadline, responding).await {
+                Ok(Ok(head)) => break (head, connection),
+                Ok(Err(error)) if failure::is_unprocessed(&error) => {
+                    // The server has ended the request, so nothing more comes of it.
+                    connection.done();
+                    if repeats == REPEATS {
+                        return Err(failure::of_request(url.host(), &error));
                     }
-                    Err(error) => return Err(failure::of_request(url.host(), &error)),
+                    repeats += 1;
                 }
-            };
-            waiting_for = "reading the response";
-            response::read(response)
-                .await
-                .map_err(|error| failure::of_body(url.host(), &error))
+                Ok(Err(error)) => return Err(failure::of_request(url.host(), &error)),
+                Err(_) => return Err(SendError::Timeout("waiting for the response")),
+            }
         };
-        match tokio::time::timeout(*timeout, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(SendError::Timeout(waiting_for)),
+        // The connection is in use until the response has been read.
+        let read = response::read(head, deadline).await;
+        if read.is_whole {
+            connection.done();
         }
+        Ok(read.response)
     }
 }
 

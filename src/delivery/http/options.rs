@@ -12,7 +12,8 @@ use rustls::pki_types::pem::PemObject;
 pub struct HttpOptions {
     /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
     pub connect_timeout: Duration,
-    /// How long everything may take, from connecting to the end of the response's body: 15 seconds.
+    /// How long everything may take, from connecting to the headers of the response: 15 seconds. The body has no longer,
+    /// and 2 seconds at most; what has come of it by then is kept.
     pub timeout: Duration,
     /// Whether requests may go to `http://`, unencrypted. They may not.
     pub allow_http: bool,
@@ -69,10 +70,18 @@ impl HttpOptions {
         let refused = |reason: String| HttpTransportError::Authorities(reason);
         let mut all = crate::tls::system_authorities();
         let of_the_system = all.len();
-        for certificate in CertificateDer::pem_slice_iter(&self.authorities) {
-            let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+        let given = CertificateDer::pem_slice_iter(&self.authorities);
+        for (number, certificate) in (1..).zip(given) {
+            let certificate = certificate.map_err(|_| {
+                let problem = "its lines are not base64, or its last line is missing";
+                refused(format!("number {number} of them cannot be read: {problem}"))
+            })?;
             let added = all.add(certificate);
-            added.map_err(|error| refused(error.to_string()))?;
+            added.map_err(|_| {
+                refused(format!(
+                    "number {number} of them is not an X.509 certificate of version 3"
+                ))
+            })?;
         }
         if all.len() == of_the_system && !self.authorities.is_empty() {
             return Err(refused("there are none".to_owned()));

@@ -1,24 +1,54 @@
 //! What a server answers, within limits.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response as Head};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
 
 use crate::delivery::transport::{Response, RetryAfter};
 
 /// The longest delay that anybody can mean: ten years. Longer ones are taken for it.
 const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
 
-/// Reads a response: of its body [`Response::READ`] bytes and the rest of the frame that crosses them, and if there
-/// is more, no more of its connection. Of that, [`Response::EXCERPT`] bytes are passed on.
-pub(super) async fn read(response: Head<Incoming>) -> Result<Response, hyper::Error> {
+/// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that no server holds
+/// up a dispatcher by it.
+const BODY_WAIT: Duration = Duration::from_secs(2);
+
+/// A response, and whether it was read to its end, so that its connection can be used again.
+pub(super) struct Read {
+    pub(super) response: Response,
+    pub(super) is_whole: bool,
+}
+
+/// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`] bytes are read and the
+/// rest of the frame that crosses them, for [`BODY_WAIT`] and until the deadline at most; [`Response::EXCERPT`] bytes
+/// of that are passed on. A body that comes too late or breaks off leaves what has come of it.
+pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let (head, mut body) = response.into_parts();
     let mut excerpt = Vec::new();
+    let until = deadline.min(Instant::now() + BODY_WAIT);
+    let reading = read_body(&mut body, &mut excerpt);
+    let is_whole = timeout_at(until, reading).await.unwrap_or(false);
+    let response = Response {
+        status: head.status.as_u16(),
+        retry_after: retry_after(&head.headers),
+        excerpt,
+    };
+    Read { response, is_whole }
+}
+
+/// Whether the body was read to its end.
+async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> bool {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
+        let Ok(frame) = frame else {
+            return false;
+        };
+        let Ok(data) = frame.into_data() else {
             // Trailers.
             continue;
         };
@@ -26,14 +56,10 @@ pub(super) async fn read(response: Head<Incoming>) -> Result<Response, hyper::Er
         excerpt.extend_from_slice(data.get(..missing).unwrap_or(&data));
         read += data.len();
         if read > Response::READ {
-            break;
+            return body.is_end_stream();
         }
     }
-    Ok(Response {
-        status: head.status.as_u16(),
-        retry_after: retry_after(&head.headers),
-        excerpt,
-    })
+    true
 }
 
 /// How long a server asks to be left alone, if it says so in a way that RFC 9110 knows.

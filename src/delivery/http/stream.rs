@@ -14,16 +14,20 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::kept::{self, Link};
+use super::metered::Metered;
 
 /// A TCP connection that fails when nothing can be written for as long as a request may take.
 ///
 /// A server that never reads would otherwise keep its connection, and with it a file descriptor, long after
 /// the request has been given up or even answered: what is left of a request is still to be written, and so
-/// is the farewell of TLS. It also ends when it is one too many of those that are idle.
+/// is the farewell of TLS. It also ends when it is one too many of those that are idle, and when a request was given
+/// up on it and it has no other one.
 pub(super) struct Stream {
-    tcp: TokioIo<TcpStream>,
+    tcp: TokioIo<Metered>,
     patience: Duration,
     link: Link,
+    /// How much it had brought when it was seen to take no more requests.
+    closing_from: Option<usize>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -33,11 +37,22 @@ impl Stream {
         // Where it fails, small requests are slower, and that is all.
         let _ = tcp.set_nodelay(true);
         Self {
-            tcp: TokioIo::new(tcp),
+            tcp: TokioIo::new(Metered::new(tcp)),
             patience,
             link,
+            closing_from: None,
             stalled: None,
         }
+    }
+
+    /// Whether it takes no more requests, and has brought all since that is read for those that it still has.
+    fn has_brought_enough(&mut self) -> bool {
+        if !self.link.is_closing() {
+            return false;
+        }
+        let read = self.tcp.inner().read;
+        let before = *self.closing_from.get_or_insert(read);
+        read.saturating_sub(before) >= Link::CLOSING
     }
 
     /// What a write came to, or that it has waited for too long.
@@ -81,7 +96,7 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<Result<()>> {
-        if self.link.is_ended(cx) {
+        if self.link.is_ended(cx) || self.has_brought_enough() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.tcp).poll_read(cx, buffer)
