@@ -86,6 +86,15 @@ impl Listener {
         serde_json::from_str(&self.line()).unwrap()
     }
 
+    /// How much memory it has, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
+
     /// Ends it with Ctrl-C; what it printed since, and its last words.
     pub(crate) fn interrupt(mut self) -> (String, String) {
         let kill = Command::new("bash")

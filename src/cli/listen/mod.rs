@@ -1,10 +1,10 @@
 //! `certlife listen`: a receiver on this machine, to see what arrives.
 
+mod followed;
 mod receiver;
 mod server;
 mod show;
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
 use super::arguments::{Form, duration};
 use super::output::{self, Output, Reader};
-use super::{Failure, Outcome, block_on, say, secret};
+use super::{Failure, Outcome, block_on, log, say, secret, signals};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use receiver::{Nerves, Receiver, Tally};
 use server::Arrival;
@@ -95,6 +94,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut receiver = Receiver::new(args.secret.read()?, nerves);
     let delay = args.delay.unwrap_or_default();
     let delay = delay.to_std().unwrap_or_default();
+    log::start()?;
     block_on(async {
         let address = (Ipv4Addr::LOCALHOST, args.port);
         let bound = TcpListener::bind(address).await;
@@ -103,12 +103,12 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             port: args.port,
             error,
         })?;
+        let stopped = signals::first()?;
         args.announce(address, receiver.verifies());
         let (sender, arrivals) = mpsc::channel(QUEUE);
         tokio::select! {
             shown = args.show(&mut receiver, arrivals) => shown?,
-            // Where it cannot be listened to, it ends the process, as ever.
-            Ok(()) = ctrl_c() => {}
+            () = stopped => {}
             never = server::serve(listener, sender, delay) => match never {},
         }
         args.sum_up(receiver.tally());
@@ -205,5 +205,5 @@ struct Listening<'a> {
 fn tell(object: &impl Serialize) {
     let mut line = serde_json::to_vec(object).unwrap_or_default();
     line.push(b'\n');
-    let _ = std::io::stderr().write_all(&line);
+    log::write(&line);
 }
