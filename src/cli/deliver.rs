@@ -61,7 +61,8 @@ pub(super) struct Args {
     #[command(flatten)]
     sending: sending::Args,
 
-    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that.
+    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that. On a
+    /// loopback address, requests have the host localhost or an IP address.
     #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     metrics: Option<SocketAddr>,
 
@@ -70,7 +71,7 @@ pub(super) struct Args {
     retention: TimeDelta,
 
     /// What is told on standard error: error is what is dead, warn also each attempt that fails, debug
-    /// each attempt.
+    /// each attempt. Lines are dropped, and counted, where it is not read.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 

@@ -1,7 +1,7 @@
 //! The log of a command that runs for long: standard error, written by a thread of its own.
 //!
-//! The command never waits for the reader of its log. Lines that find the queue full are dropped and
-//! counted; the count is a line of the log as soon as there is room again.
+//! The command never waits for the reader of its log. Lines that find the queue full are dropped
+//! and counted; the count is a line of the log as soon as there is room again.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -62,7 +62,8 @@ pub(super) fn start() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a line, with its end, to standard error. Without a log that is started, it waits for the reader.
+/// Writes a line, with its end, to standard error. Without a log that is started, it waits for the
+/// reader.
 ///
 /// A line that cannot be written changes nothing.
 pub(super) fn write(line: &[u8]) {

@@ -94,8 +94,8 @@ async fn respond(
 
 /// The refusal of a request that names another host.
 ///
-/// On a loopback address, a name other than `localhost` is one that a web page has led here (DNS rebinding).
-/// Other addresses have any name, as Prometheus knows them.
+/// On a loopback address, a name other than `localhost` is one that a web page has led here (DNS
+/// rebinding). Other addresses have any name, as Prometheus knows them.
 fn misdirected(request: &Request<Incoming>, own: IpAddr) -> Option<Response<Full<Bytes>>> {
     if !own.to_canonical().is_loopback() {
         return None;

@@ -35,15 +35,15 @@ const FRAME: u32 = 16 << 10;
 pub(super) struct Limits {
     /// How many connections are open at a time. Others wait until one of them ends.
     pub(super) connections: usize,
-    /// How long a connection may be without a request: for the whole head of the next one to come, and for
-    /// the last response to be read.
+    /// How long a connection may be without a request: for the whole head of the next one to come,
+    /// and for the last response to be read.
     pub(super) idle: Duration,
     /// Whether a connection serves more than one request, and speaks HTTP/2 as well.
     pub(super) is_kept: bool,
 }
 
-/// Takes connections for as long as it is polled. Connections with a request in progress are never closed,
-/// so `respond` has to end by itself.
+/// Takes connections for as long as it is polled. Connections with a request in progress are never
+/// closed, so `respond` has to end by itself.
 pub(super) async fn serve<F>(
     listener: TcpListener,
     limits: Limits,

@@ -15,8 +15,8 @@ const TERMINATED: i32 = 143;
 
 /// From here on, the first signal completes the future, and the second ends the process at once.
 ///
-/// A thread of its own waits for them: writing to a standard output that is not read may have blocked
-/// all others.
+/// A thread of its own waits for them: writing to a standard output that is not read may have
+/// blocked all others.
 pub(super) fn first() -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::Start { error };
     let runtime = Builder::new_current_thread()

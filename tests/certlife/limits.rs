@@ -1,4 +1,5 @@
-//! What commands that run for long do with readers that do not read, and with clients without number.
+//! What commands that run for long do with readers that do not read, and with clients without
+//! number.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
@@ -58,6 +59,15 @@ impl Running {
 
     fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
+    }
+
+    /// How long it has computed, in hundredths of a second.
+    fn work(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        // After the name of the program, which is in parentheses.
+        let numbers = stat.rsplit(')').next().unwrap().split_whitespace();
+        let times = numbers.skip(11).take(2);
+        times.map(|it| it.parse::<u64>().unwrap()).sum()
     }
 
     fn open_files(&self) -> usize {
@@ -312,4 +322,38 @@ fn bodies_that_do_not_end_take_little_memory_and_are_given_up() {
     )
     .unwrap();
     assert_eq!(listener.shown()["status"], 400);
+}
+
+#[test]
+fn a_server_that_has_no_more_files_waits_without_work_and_goes_on() {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 40 && exec \"$0\" listen --port 0 --json"]);
+    limited.arg(env!("CARGO_BIN_EXE_certlife"));
+    limited.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::start(limited);
+    let mut told = String::new();
+    let mut stderr = BufReader::new(running.0.stderr.take().unwrap());
+    stderr.read_line(&mut told).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let url = told["url"].as_str().unwrap();
+    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let clients: Vec<_> = (0..60)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    wait_until("files run out", || running.open_files() >= 40);
+    let before = running.work();
+    std::thread::sleep(Duration::from_secs(2));
+    let work = running.work() - before;
+    assert!(work < 50, "{work} hundredths of a second in two seconds");
+    drop(clients);
+    let mut client = TcpStream::connect(address).unwrap();
+    write!(
+        client,
+        "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}"
+    )
+    .unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("\"status\":400"), "{line}");
 }

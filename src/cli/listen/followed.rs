@@ -16,7 +16,8 @@ const MOST_GAPS: usize = 100;
 #[derive(Default)]
 pub(super) struct Followed {
     tracker: Tracker,
-    /// When an event of each application came last, and the other way round, in no unit but the order.
+    /// When an event of each application came last, and the other way round, in no unit but the
+    /// order.
     last: HashMap<Uuid, u64>,
     order: BTreeMap<u64, Uuid>,
     events: u64,

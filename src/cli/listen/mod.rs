@@ -30,9 +30,10 @@ const QUEUE: usize = 64;
 
 /// Receive deliveries on this machine, verify them, and show them.
 ///
-/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is verified is
-/// answered 204, and without --secret also one that is not; a wrong signature 401, a body that is no
-/// event 400, one of more than 1 MiB 413. Ctrl-C ends it.
+/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is
+/// verified is answered 204, and without --secret also one that is not; a wrong signature 401, a
+/// body that is no event 400, one of more than 1 MiB 413, one that takes longer than 10 s 408. It
+/// has 256 connections at a time. Ctrl-C or SIGTERM ends it, a second one at once.
 ///
 /// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects on
 /// standard error.
@@ -71,7 +72,8 @@ const EXAMPLE: &str = "Example:
   certlife listen --fail 30% \\
   --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
-Exit status: 0 ended by Ctrl-C, 2 it could not listen.";
+Exit status: 0 ended by Ctrl-C or SIGTERM, 2 it could not listen,
+130 ended at once by a second Ctrl-C, 143 by a second SIGTERM.";
 
 fn percent(text: &str) -> Result<u8, &'static str> {
     let number = text.strip_suffix('%').unwrap_or(text);

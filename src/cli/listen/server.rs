@@ -29,8 +29,8 @@ const LIMITS: Limits = Limits {
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// How much memory the requests take that are not yet looked at, in bytes: 32 MiB. A body takes its length,
-/// up to twice that while it comes.
+/// How much memory the requests take that are not yet looked at, in bytes: 32 MiB. A body takes its
+/// length, up to twice that while it comes.
 const BUDGET: usize = 32 << 20;
 
 /// What a header takes beside its name and value, in bytes, rounded up.
