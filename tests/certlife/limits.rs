@@ -9,8 +9,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use certificate_lifecycle::{AnyApplication, Command as Act, Event, ProcessingError};
+use chrono::{DateTime, Utc};
+
 use crate::deliver::{FREELY, Receiver, get, pending, statuses};
-use crate::listen::Listener;
+use crate::listen::{Listener, now, request};
+use crate::verify::{attempt, submitted};
 use crate::{Scratch, certlife};
 
 /// Longer than all that is waited for.
@@ -356,4 +360,66 @@ fn a_server_that_has_no_more_files_waits_without_work_and_goes_on() {
     let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();
     assert!(line.contains("\"status\":400"), "{line}");
+}
+
+/// Sends events over one connection.
+struct Sender(BufReader<TcpStream>);
+
+impl Sender {
+    /// What an event is to the receiver.
+    fn news(&mut self, listener: &mut Listener, event: &Event) -> String {
+        let (headers, body) = attempt(event, now());
+        let request = String::from_utf8(request(&headers, &body)).unwrap();
+        let request = request.replace("connection: close\r\n", "");
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 204 "), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            self.0.read_line(&mut line).unwrap();
+        }
+        listener.shown()["news"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn the_applications_whose_events_came_last_are_remembered() {
+    let mut listener = Listener::start(&[]);
+    let mut sender = Sender(BufReader::new(listener.connect()));
+    let mut news = |number| sender.news(&mut listener, &submitted(number));
+    for number in 1..=10_000 {
+        assert_eq!(news(number), "newest");
+    }
+    // The first comes again, so that the second is the one that is forgotten.
+    for (number, expected) in [
+        (1, "duplicate"),
+        (10_001, "newest"),
+        (1, "duplicate"),
+        (3, "duplicate"),
+        (2, "newest"),
+    ] {
+        assert_eq!(news(number), expected, "{number}");
+    }
+}
+
+#[test]
+fn an_application_that_misses_very_many_events_begins_anew() {
+    let at: DateTime<Utc> = "2026-06-04T10:30:00Z".parse().unwrap();
+    let mut events = vec![submitted(1)];
+    let failed = || Act::Fail(ProcessingError::new("out of paper").unwrap());
+    let commands = [Act::BeginProcessing, failed()].into_iter();
+    for command in commands.chain([Act::Retry, failed()].into_iter().cycle().take(202)) {
+        let application = events.last().unwrap().application();
+        let next = AnyApplication::apply(application, command, at).unwrap();
+        events.push(next.event);
+    }
+    let mut listener = Listener::start(&[]);
+    let mut sender = Sender(BufReader::new(listener.connect()));
+    // Versions 1, 3, 5 and so on: after the last of them, 101 ranges are missing
+    for event in events.iter().step_by(2).take(102) {
+        assert_eq!(sender.news(&mut listener, event), "newest");
+    }
+    assert_eq!(sender.news(&mut listener, &events[202]), "duplicate");
+    assert_eq!(sender.news(&mut listener, &events[200]), "late");
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::verify::{SECRET, attempt, submitted};
 use crate::{certlife, run};
 
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     std::time::SystemTime::now().into()
 }
 
@@ -51,7 +51,7 @@ impl Listener {
         }
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).unwrap()
     }
 
@@ -109,7 +109,7 @@ impl Listener {
     }
 }
 
-fn request(headers: &[(&str, String)], body: &str) -> Vec<u8> {
+pub(crate) fn request(headers: &[(&str, String)], body: &str) -> Vec<u8> {
     let mut request = format!(
         "POST /any HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
         body.len()
