@@ -1,6 +1,7 @@
 //! The signals that end a command which runs for long: Ctrl-C, and what a service manager sends.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::Builder;
@@ -19,30 +20,35 @@ const TERMINATED: i32 = 143;
 /// blocked all others.
 pub(super) fn first() -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::Start { error };
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let mut signals = {
-        let _inside = runtime.enter();
-        Signals::new().map_err(failed)?
-    };
+    let (ready, is_ready) = mpsc::channel();
     let (sender, first) = oneshot::channel();
-    let watch = async move {
-        signals.next().await;
-        // The command may have ended by itself.
-        let _ = sender.send(());
-        let status = signals.next().await;
-        std::process::exit(status);
-    };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || runtime.block_on(watch))
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread
+        .spawn(move || {
+            if let Err(error) = watch(&ready, sender) {
+                let _ = ready.send(Err(error));
+            }
+        })
         .map_err(failed)?;
+    let began = is_ready.recv().map_err(io::Error::other);
+    began.and_then(|it| it).map_err(failed)?;
     Ok(async {
         if first.await.is_err() {
             std::future::pending::<()>().await;
         }
+    })
+}
+
+fn watch(ready: &mpsc::Sender<io::Result<()>>, first: oneshot::Sender<()>) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let _ = ready.send(Ok(()));
+        signals.next().await;
+        // The command may have ended by itself.
+        let _ = first.send(());
+        let status = signals.next().await;
+        std::process::exit(status);
     })
 }
 
