@@ -49,7 +49,7 @@ enum Spinner {
     Goes,
 }
 
-/// From here on, what is written to standard error with [`write`] is written by the log's thread.
+/// From here on, what is written to standard error with [`write()`] is written by the log's thread.
 pub(super) fn start() -> Result<(), Failure> {
     // It lives as long as the process.
     let log: &'static Log = Box::leak(Box::default());
