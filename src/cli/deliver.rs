@@ -1,12 +1,10 @@
 //! `certlife deliver`: send what is due.
 
-use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -16,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::arguments::duration;
 use super::output::Output;
 use super::webhook::named;
-use super::{Failure, Outcome, block_on, metrics, open_files, say, sending, store};
+use super::{Failure, Outcome, block_on, log, metrics, open_files, say, sending, signals, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
@@ -63,7 +61,8 @@ pub(super) struct Args {
     #[command(flatten)]
     sending: sending::Args,
 
-    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that.
+    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that. On a
+    /// loopback address, requests have the host localhost or an IP address.
     #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     metrics: Option<SocketAddr>,
 
@@ -72,7 +71,7 @@ pub(super) struct Args {
     retention: TimeDelta,
 
     /// What is told on standard error: error is what is dead, warn also each attempt that fails, debug
-    /// each attempt.
+    /// each attempt. Lines are dropped, and counted, where it is not read.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 
@@ -88,7 +87,7 @@ const EXAMPLE: &str = "Example:
 
 Exit status: 0 ended as asked; 1 --until-idle is given, and deliveries have died, or are pending since
 their webhook is disabled or it was told to stop; 2 the run could not go on; 130 ended at once, by a
-second Ctrl-C.";
+second Ctrl-C, or 143 by a second SIGTERM.";
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -118,15 +117,16 @@ struct Numbers {
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let bar = spinner();
-    args.start_log(&bar);
+    args.start_log()?;
     open_files::raise();
     let transport = args.sending.transport(args.concurrency)?;
     let (summary, pending) = block_on(async {
         let engine = args.store.open_existing().await?;
         let store = engine.store();
-        args.metrics.map(metrics::serve).transpose()?;
-        let summary = deliver(args, store, transport, &bar).await?;
+        if let Some(address) = args.metrics {
+            metrics::serve(address).await?;
+        }
+        let summary = deliver(args, store, transport).await?;
         let pending = if args.until_idle {
             Some(tell_pending(store).await?)
         } else {
@@ -147,7 +147,6 @@ async fn deliver(
     args: &Args,
     store: &AnyStore,
     transport: HttpTransport,
-    bar: &ProgressBar,
 ) -> Result<Summary, Failure> {
     let options = DispatcherOptions {
         concurrency: args.concurrency,
@@ -157,14 +156,10 @@ async fn deliver(
         ..DispatcherOptions::default()
     };
     let dispatcher = Dispatcher::new(store.clone(), transport, options);
+    let stopped = signals::first()?;
     let shutdown = async {
-        stopped().await;
-        bar.suspend(|| say("finishing what is under way; once more ends it at once"));
-        // Whoever asks twice does not wait.
-        tokio::spawn(async {
-            stopped().await;
-            std::process::exit(130);
-        });
+        stopped.await;
+        say("finishing what is under way; once more ends it at once");
     };
     let delivering = async {
         Ok(if args.until_idle {
@@ -173,14 +168,14 @@ async fn deliver(
             dispatcher.run(shutdown).await?
         })
     };
-    if bar.is_hidden() {
+    if !log::is_terminal() {
         return delivering.await;
     }
     let summary = tokio::select! {
         summary = delivering => summary,
-        never = show(store, bar) => match never {},
+        never = show(store) => match never {},
     };
-    bar.finish_and_clear();
+    log::clear();
     summary
 }
 
@@ -216,68 +211,24 @@ pub(super) fn tell_kept(backlog: &Backlog) -> bool {
     is_kept
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminated.recv() => return,
-                Ok(()) = tokio::signal::ctrl_c() => return,
-            }
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Where it cannot be listened to, it ends the process, as ever.
-        std::future::pending::<()>().await;
-    }
-}
-
-/// What people see while it runs; nothing where standard error is no terminal.
-fn spinner() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    // The template is a constant that a test draws; a default bar would do as well.
-    let style = ProgressStyle::with_template("{spinner} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar
-}
-
 /// Shows people what is pending.
-async fn show(store: &AnyStore, bar: &ProgressBar) -> std::convert::Infallible {
+async fn show(store: &AnyStore) -> std::convert::Infallible {
     loop {
         if let Ok(backlog) = store.backlog(None).await {
             let sum = |of: fn(&Backlog) -> u64| backlog.iter().map(of).sum::<u64>();
-            bar.set_message(format!(
+            log::show(format!(
                 "{} pending, {} dead",
                 sum(|it| it.pending),
                 sum(|it| it.dead)
             ));
-            bar.tick();
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Standard error, where the spinner makes room for each line of the log.
-struct Beside(ProgressBar);
-
-impl Write for Beside {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(line))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
-}
-
 impl Args {
-    fn start_log(&self, bar: &ProgressBar) {
+    fn start_log(&self) -> Result<(), Failure> {
+        log::start()?;
         let level = match self.log {
             Level::Off => LevelFilter::OFF,
             Level::Error => LevelFilter::ERROR,
@@ -285,11 +236,10 @@ impl Args {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
-        let bar = bar.clone();
         let lines = tracing_subscriber::fmt::layer()
-            .with_writer(move || Beside(bar.clone()))
+            .with_writer(|| log::Lines)
             .with_target(false)
-            .with_ansi(io::stderr().is_terminal());
+            .with_ansi(log::is_terminal());
         // Of libraries, nobody promises that they tell nothing personal.
         let own = Targets::new().with_target("certificate_lifecycle", level);
         // There is none before: it is the first thing that the command does.
@@ -297,6 +247,7 @@ impl Args {
             .with(own)
             .with(lines)
             .try_init();
+        Ok(())
     }
 
     fn tell(&self, summary: Summary, pending: Option<u64>) -> Result<(), Failure> {
@@ -307,6 +258,8 @@ impl Args {
             ..
         } = summary;
         if self.json {
+            // The spinner goes before anything else stands on the same terminal.
+            log::drain();
             let mut output = Output::plain();
             let _ = output.object(&Numbers {
                 delivered,

@@ -2,14 +2,12 @@
 
 use std::io::Write;
 
-use tokio::signal::ctrl_c;
-
 use super::arguments::{Form, Webhook};
 use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, say, store};
+use super::{Failure, Outcome, block_on, log, say, signals, store};
 use certificate_lifecycle::store::{Cursor, InstitutionId, Recorded, Store};
 
 /// How many events are read at once.
@@ -38,7 +36,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
 
-    /// After the last event, wait for the next; Ctrl-C ends it.
+    /// After the last event, wait for the next; Ctrl-C or SIGTERM ends it, a second one at once.
     ///
     /// A store that stops answering is waited for as well: that is said on standard error, once, and
     /// once more when it answers again.
@@ -78,10 +76,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         if !args.follow {
             return feed.await;
         }
+        log::start()?;
+        let stopped = signals::first()?;
         tokio::select! {
             printed = feed => printed,
-            // Where it cannot be listened to, it ends the process, as ever.
-            Ok(()) = ctrl_c() => Ok(Outcome::Clean),
+            () = stopped => Ok(Outcome::Clean),
         }
     })
 }

@@ -23,6 +23,7 @@ mod input;
 mod list;
 #[cfg(feature = "cli")]
 mod listen;
+mod log;
 #[cfg(feature = "cli")]
 mod metrics;
 #[cfg(feature = "cli")]
@@ -44,7 +45,11 @@ mod secret;
 #[cfg(feature = "cli")]
 mod sending;
 #[cfg(feature = "cli")]
+mod server;
+#[cfg(feature = "cli")]
 mod show;
+#[cfg(feature = "cli")]
+mod signals;
 #[cfg(feature = "cli")]
 mod stalled;
 #[cfg(feature = "cli")]
@@ -58,7 +63,6 @@ mod verify;
 #[cfg(feature = "cli")]
 mod webhook;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -171,19 +175,21 @@ pub(super) fn run() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
-    match outcome {
+    let code = match outcome {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(failure) => {
             say(&failure.to_string());
             ExitCode::from(2)
         }
-    }
+    };
+    log::drain();
+    code
 }
 
 /// Tells people something on standard error. If nobody can hear it, that changes nothing.
 fn say(sentence: &str) {
-    let _ = writeln!(io::stderr(), "certlife: {sentence}");
+    log::write(format!("certlife: {sentence}\n").as_bytes());
 }
 
 /// Why a run could not go on.

@@ -16,7 +16,7 @@ use crate::{Run, Scratch, file, run};
 const OTHER: &str = "00000000-0000-0000-0000-000000000001";
 
 /// What lets a request reach this machine.
-const FREELY: [&str; 3] = ["--allow-http", "--allow-target", "127.0.0.1/32"];
+pub(crate) const FREELY: [&str; 3] = ["--allow-http", "--allow-target", "127.0.0.1/32"];
 
 /// A receiver that answers what it is told to, and counts.
 pub(crate) struct Receiver {
@@ -367,7 +367,7 @@ fn a_second_signal_ends_it_at_once() {
     assert!(running.hears().contains("once more ends it at once"));
     std::thread::sleep(Duration::from_millis(300));
     running.signal("TERM");
-    assert_eq!(running.child.wait().unwrap().code(), Some(130));
+    assert_eq!(running.child.wait().unwrap().code(), Some(143));
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(statuses(&store), [1, 0, 0], "it is sent again");
 }
@@ -461,7 +461,7 @@ fn metrics_are_served_to_prometheus_and_have_nothing_personal() {
     let start = Instant::now();
     let delivered = "certlife_delivery_attempts_total{outcome=\"delivered\"} 3";
     let metrics = loop {
-        let metrics = get(&address, "/metrics");
+        let metrics = get(&address, "/metrics", &address);
         if metrics.lines().any(|line| line == delivered) {
             break metrics;
         }
@@ -485,11 +485,11 @@ fn metrics_are_served_to_prometheus_and_have_nothing_personal() {
 }
 
 /// What is answered to a GET.
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str, host: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();

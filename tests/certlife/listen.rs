@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::verify::{SECRET, attempt, submitted};
 use crate::{certlife, run};
 
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     std::time::SystemTime::now().into()
 }
 
@@ -51,7 +51,7 @@ impl Listener {
         }
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).unwrap()
     }
 
@@ -86,6 +86,15 @@ impl Listener {
         serde_json::from_str(&self.line()).unwrap()
     }
 
+    /// How much memory it has, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
+
     /// Ends it with Ctrl-C; what it printed since, and its last words.
     pub(crate) fn interrupt(mut self) -> (String, String) {
         let kill = Command::new("bash")
@@ -100,7 +109,7 @@ impl Listener {
     }
 }
 
-fn request(headers: &[(&str, String)], body: &str) -> Vec<u8> {
+pub(crate) fn request(headers: &[(&str, String)], body: &str) -> Vec<u8> {
     let mut request = format!(
         "POST /any HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
         body.len()

@@ -20,6 +20,8 @@ mod engine;
 mod follow;
 mod help;
 mod import;
+#[cfg(target_os = "linux")]
+mod limits;
 mod listen;
 mod minute;
 mod patience;

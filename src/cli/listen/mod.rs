@@ -1,10 +1,10 @@
 //! `certlife listen`: a receiver on this machine, to see what arrives.
 
+mod followed;
 mod receiver;
 mod server;
 mod show;
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
 use super::arguments::{Form, duration};
 use super::output::{self, Output, Reader};
-use super::{Failure, Outcome, block_on, say, secret};
+use super::{Failure, Outcome, block_on, log, say, secret, signals};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use receiver::{Nerves, Receiver, Tally};
 use server::Arrival;
@@ -31,9 +30,10 @@ const QUEUE: usize = 64;
 
 /// Receive deliveries on this machine, verify them, and show them.
 ///
-/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is verified is
-/// answered 204, and without --secret also one that is not; a wrong signature 401, a body that is no
-/// event 400, one of more than 1 MiB 413. Ctrl-C ends it.
+/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is
+/// verified is answered 204, and without --secret also one that is not; a wrong signature 401, a
+/// body that is no event 400, one of more than 1 MiB 413, one that takes longer than 10 s 408. It
+/// has 256 connections at a time. Ctrl-C or SIGTERM ends it, a second one at once.
 ///
 /// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects on
 /// standard error.
@@ -72,7 +72,8 @@ const EXAMPLE: &str = "Example:
   certlife listen --fail 30% \\
   --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
-Exit status: 0 ended by Ctrl-C, 2 it could not listen.";
+Exit status: 0 ended by Ctrl-C or SIGTERM, 2 it could not listen,
+130 ended at once by a second Ctrl-C, 143 by a second SIGTERM.";
 
 fn percent(text: &str) -> Result<u8, &'static str> {
     let number = text.strip_suffix('%').unwrap_or(text);
@@ -95,6 +96,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut receiver = Receiver::new(args.secret.read()?, nerves);
     let delay = args.delay.unwrap_or_default();
     let delay = delay.to_std().unwrap_or_default();
+    log::start()?;
     block_on(async {
         let address = (Ipv4Addr::LOCALHOST, args.port);
         let bound = TcpListener::bind(address).await;
@@ -103,12 +105,12 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             port: args.port,
             error,
         })?;
+        let stopped = signals::first()?;
         args.announce(address, receiver.verifies());
         let (sender, arrivals) = mpsc::channel(QUEUE);
         tokio::select! {
             shown = args.show(&mut receiver, arrivals) => shown?,
-            // Where it cannot be listened to, it ends the process, as ever.
-            Ok(()) = ctrl_c() => {}
+            () = stopped => {}
             never = server::serve(listener, sender, delay) => match never {},
         }
         args.sum_up(receiver.tally());
@@ -205,5 +207,5 @@ struct Listening<'a> {
 fn tell(object: &impl Serialize) {
     let mut line = serde_json::to_vec(object).unwrap_or_default();
     line.push(b'\n');
-    let _ = std::io::stderr().write_all(&line);
+    log::write(&line);
 }

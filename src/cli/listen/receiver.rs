@@ -4,18 +4,19 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Serialize;
 
+use super::followed::Followed;
 use super::server::{Answer, Unread};
 use crate::cli::received::{Headers, Signature};
 use certificate_lifecycle::EventPayload;
 use certificate_lifecycle::webhook::{
-    News, Secret, Tracked, Tracker, Verified, Verifier, VerifyError, WEBHOOK_ID,
+    News, Secret, Tracked, Verified, Verifier, VerifyError, WEBHOOK_ID,
 };
 
 /// Checks deliveries, follows applications, and fails as often as it is told to.
 pub(super) struct Receiver {
     /// None where no secret is known.
     verifier: Option<Verifier>,
-    tracker: Tracker,
+    followed: Followed,
     nerves: Nerves,
     tally: Tally,
 }
@@ -79,7 +80,7 @@ impl Receiver {
         let verifier = (!secrets.is_empty()).then(|| Verifier::new(secrets));
         Self {
             verifier,
-            tracker: Tracker::new(),
+            followed: Followed::default(),
             nerves,
             tally: Tally::default(),
         }
@@ -107,6 +108,8 @@ impl Receiver {
                 Err(unread.to_string()),
                 match unread {
                     Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                    Unread::Late => StatusCode::REQUEST_TIMEOUT,
+                    Unread::Crowded => StatusCode::SERVICE_UNAVAILABLE,
                     Unread::Broken { .. } => StatusCode::BAD_REQUEST,
                 },
             ),
@@ -177,12 +180,12 @@ impl Receiver {
     }
 
     fn follow(&mut self, verified: &Verified<'_>) -> Told {
-        let news = match self.tracker.take(verified) {
+        let news = match self.followed.take(verified) {
             Ok(news) => news,
             Err(error) => return Told::Nothing(error.to_string()),
         };
         self.tally.duplicates += u64::from(news == News::Duplicate);
-        let known = self.tracker.get(verified.payload.uuid());
+        let known = self.followed.get(verified.payload.uuid());
         Told::News {
             news,
             version: known.map_or(0, Tracked::version),

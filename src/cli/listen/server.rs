@@ -1,26 +1,40 @@
-//! The sockets of the receiver: HTTP/1.1, and HTTP/2 for whoever begins with it.
+//! Requests, read into deliveries: HTTP/1.1, and HTTP/2 for whoever begins with it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::ALLOW;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::cli::received::{Headers, LARGEST};
+use crate::cli::server::{self, Limits, text};
 
 /// How much of a body is read before it is answered that it is too large: a client that is still sending
 /// may not read.
 const MOST_READ: usize = 8 * LARGEST;
 
-/// How long is waited after a connection could not be taken, such as where there are too many.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Fewer than the files that a process may open.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    idle: Duration::from_secs(10),
+    is_kept: true,
+};
+
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// How much memory the requests take that are not yet looked at, in bytes: 32 MiB. A body takes its
+/// length, up to twice that while it comes.
+const BUDGET: usize = 32 << 20;
+
+/// What a header takes beside its name and value, in bytes, rounded up.
+const HEADER: usize = 128;
 
 /// One request that may be a delivery.
 pub(super) struct Arrival {
@@ -35,6 +49,10 @@ pub(super) struct Arrival {
 pub(super) enum Unread {
     #[error("the body has more than {LARGEST} bytes (1 MiB)")]
     TooLarge,
+    #[error("the body had not come after {} s", BODY_TIME.as_secs())]
+    Late,
+    #[error("requests that are not complete take {} MiB already", BUDGET >> 20)]
+    Crowded,
     #[error("the body broke off after {read} bytes: {problem}")]
     Broken { read: usize, problem: String },
 }
@@ -53,29 +71,19 @@ pub(super) async fn serve(
     arrivals: mpsc::Sender<Arrival>,
     delay: Duration,
 ) -> Infallible {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(converse(stream, arrivals.clone(), delay))),
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
-    }
-}
-
-async fn converse(stream: TcpStream, arrivals: mpsc::Sender<Arrival>, delay: Duration) {
-    let service = service_fn(|request| respond(request, arrivals.clone(), delay));
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // Whoever has closed their side after the request still waits for the answer, as `nc` does.
-    server.http1().half_close(true).timer(TokioTimer::new());
-    server.http2().timer(TokioTimer::new());
-    // Whoever speaks no HTTP, or breaks off, has sent no delivery.
-    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    let budget = Arc::new(Semaphore::new(BUDGET));
+    server::serve(listener, LIMITS, move |request| {
+        respond(request, arrivals.clone(), Arc::clone(&budget), delay)
+    })
+    .await
 }
 
 async fn respond(
     request: Request<Incoming>,
     arrivals: mpsc::Sender<Arrival>,
+    budget: Arc<Semaphore>,
     delay: Duration,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         let mut response = text(
@@ -84,9 +92,15 @@ async fn respond(
         );
         let allowed = HeaderValue::from_static("POST");
         response.headers_mut().insert(ALLOW, allowed);
-        return Ok(response);
+        return response;
     }
-    let body = read(body).await;
+    let mut share = Share::of(budget);
+    let body = if share.takes(size_of(&head.headers)) {
+        let read = timeout(BODY_TIME, read(body, &mut share));
+        read.await.unwrap_or(Err(Unread::Late))
+    } else {
+        Err(Unread::Crowded)
+    };
     let mut headers = Headers::default();
     for (name, value) in &head.headers {
         headers.push(name.as_str(), value.as_bytes());
@@ -103,12 +117,25 @@ async fn respond(
         status: StatusCode::SERVICE_UNAVAILABLE,
         reason: "the receiver ends".to_owned(),
     });
+    drop(share);
     tokio::time::sleep(delay).await;
-    Ok(text(answer.status, &answer.reason))
+    if answer.reason.is_empty() || answer.status == StatusCode::NO_CONTENT {
+        let mut response = Response::default();
+        *response.status_mut() = answer.status;
+        return response;
+    }
+    text(answer.status, &answer.reason)
+}
+
+fn size_of(headers: &HeaderMap) -> usize {
+    let size = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() + HEADER
+    };
+    headers.iter().map(size).sum()
 }
 
 /// The whole body.
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
+async fn read(mut body: Incoming, share: &mut Share) -> Result<Vec<u8>, Unread> {
     let announced = body.size_hint().lower();
     if usize::try_from(announced).map_or(true, |size| size > MOST_READ) {
         return Err(Unread::TooLarge);
@@ -128,6 +155,14 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
             break;
         }
         if count <= LARGEST {
+            if count > bytes.capacity() {
+                // Twice as much each time, so that small pieces are not moved for each of them.
+                let capacity = (2 * bytes.capacity()).clamp(count, LARGEST);
+                if !share.takes(capacity - bytes.capacity()) {
+                    return Err(Unread::Crowded);
+                }
+                bytes.reserve_exact(capacity - bytes.len());
+            }
             bytes.extend_from_slice(&data);
         }
     }
@@ -138,18 +173,30 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
     }
 }
 
-fn text(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
-    let is_empty = reason.is_empty() || status == StatusCode::NO_CONTENT;
-    let body = if is_empty {
-        Bytes::new()
-    } else {
-        Bytes::from(format!("{reason}\n"))
-    };
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    if !is_empty {
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, plain);
+/// The part of the budget that a request takes, until it is dropped.
+struct Share {
+    budget: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    const fn of(budget: Arc<Semaphore>) -> Self {
+        Self {
+            budget,
+            taken: None,
+        }
     }
-    response
+
+    /// Takes so many bytes more, if they are left.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Ok(more) = Arc::clone(&self.budget).try_acquire_many_owned(bytes) else {
+            return false;
+        };
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        true
+    }
 }
