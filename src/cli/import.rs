@@ -29,7 +29,11 @@ const BATCH: usize = 10_000;
 ///
 /// The first line names the columns, in any order and in upper or lower case: certificate_title (or
 /// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
-/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that
+/// hold commas, quotes or line breaks are quoted.
+///
+/// Rows in which every field is blank (empty or only white space) are passed over. A column without a
+/// name, and fields beyond the last column, must be blank in every row.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -94,11 +98,14 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         input: name.clone(),
         error,
     };
-    let columns = match records.next().map_err(broken)? {
-        Some((_, Ok(heading))) => Columns::read(heading),
-        Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
-        Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
-        None => Err("it has no line that names the columns".to_owned()),
+    let columns = loop {
+        break match records.next().map_err(broken)? {
+            Some((_, Ok(heading))) if heading.is_blank() => continue,
+            Some((_, Ok(heading))) => Columns::read(heading),
+            Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
+            Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
+            None => Err("it has no line that names the columns".to_owned()),
+        };
     };
     let columns = columns.map_err(|problem| Failure::Content {
         input: name.clone(),
@@ -181,6 +188,7 @@ impl Source for Rows {
                 uuid: None,
             };
             let record = match record {
+                Ok(record) if record.is_blank() => continue,
                 Ok(record) => Ok(record),
                 Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
                 Err(Flaw::Rest(problem)) => {

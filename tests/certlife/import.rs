@@ -64,7 +64,7 @@ fn bad_lines_are_told_by_their_numbers_and_the_good_ones_are_uploaded() {
             "Diploma,ann@example.com,4,nobody",
             "  ,ann@example.com,5,",
             "Diploma,ann@example.com",
-            "Diploma,ann@example.com,6,,",
+            "Diploma,ann@example.com,6,,more",
             "Diploma,ann@example.com,7,9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
             "Diploma,ann@example.com,8,9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
             "Diploma,ann@example.com,9,",
@@ -213,8 +213,12 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
             ),
         ),
         (
-            "title,email,application_id,",
-            format!("the first line has a field without a name; {known}"),
+            ",\n\"\",\" \"\n  \n",
+            "it has no line that names the columns".to_owned(),
+        ),
+        (
+            "title,email,",
+            format!("the column application_id is missing; {known}"),
         ),
         (
             "sep=;\ntitle;email;application_id",
@@ -484,4 +488,95 @@ fn the_names_of_columns_may_be_written_as_people_write_them() {
         twice.stderr,
         "certlife: standard input: the column Title stands there twice\n"
     );
+}
+
+#[test]
+fn rows_that_are_blank_throughout_are_passed_over() {
+    for end in ["\n", "\r\n"] {
+        for more in [&[][..], &["--atomic"]] {
+            let store = Scratch::new();
+            let table = [
+                ",,,",
+                "title,email,application_id",
+                "\"\",\"\",\"\"",
+                "D,d@example.com,1",
+                ",,",
+                "  ",
+                "\t,\" \",\u{a0}\u{3000}",
+                "\"\n\",,,,,",
+                "E,e,2",
+                ",,",
+            ];
+            let run = import(&store, &table.join(end), more);
+            // The line number is the file's: the quoted line break of the blank row counts.
+            assert_eq!(refused(&run), [(10, "applicant_email".to_owned())]);
+            assert_eq!(run.events().len(), usize::from(more.is_empty()));
+            let table = table.join(end).replace("E,e,2", "E,e@example.com,2");
+            let store = Scratch::new();
+            let prefix = ["--idempotency-prefix", "june"];
+            let run = import(&store, &table, &[more, &prefix].concat());
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+            assert_eq!(run.events().len(), 2);
+            let key = |row: &str| {
+                let uuid = run.events()[usize::from(row == "E")]["uuid"].clone();
+                let history = ["history", "--json", uuid.as_str().unwrap()];
+                store.run(&history, "").events()[0]["idempotency_key"].clone()
+            };
+            assert_eq!((key("D"), key("E")), ("june:4".into(), "june:10".into()));
+        }
+    }
+}
+
+#[test]
+fn a_column_without_a_name_is_taken_where_it_is_blank() {
+    for heading in [
+        "title,email,application_id,",
+        "title,email,application_id, ,\"\"",
+        "title,email,application_id",
+    ] {
+        let table = format!(
+            "{heading}\nD,d@example.com,1,\nE,e@example.com,2\nF,f@example.com,3,\" \",\t,,\n"
+        );
+        let run = import(&Scratch::new(), &table, &["--atomic"]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{heading}");
+        assert_eq!(run.events().len(), 3);
+    }
+    let table = ",title,,email,application_id,,uuid\n,D, ,d@example.com,1,,\n";
+    let run = import(&Scratch::new(), table, &[]);
+    assert_eq!((run.code, run.events().len()), (Some(0), 1));
+}
+
+#[test]
+fn what_stands_in_no_named_column_is_told_with_its_column() {
+    let unnamed = "field 3 is not blank, but the first line gives column 3 no name: name it there, or take \
+                   it out";
+    let surplus = "field 6 is not blank, but the first line has 5 columns: a field that holds a comma is \
+                   quoted";
+    let table = "title,email,,application_id,\n\
+                 A,a@example.com,x,1,\n\
+                 B,b@example.com,,2,,, x\n\
+                 C,c@example.com,,3,,\u{200b}\n\
+                 D,d@example.com,\n\
+                 E\n\
+                 F,f@example.com,,6\n";
+    let run = import(&Scratch::new(), table, &[]);
+    let expected = [
+        (2, unnamed.to_owned()),
+        (3, surplus.replace("field 6", "field 7")),
+        (4, surplus.to_owned()),
+        (
+            5,
+            "the line has 3 fields, but the column application_id is field 4".to_owned(),
+        ),
+        (
+            6,
+            "the line has 1 field, but the column applicant_email is field 2".to_owned(),
+        ),
+    ];
+    let told = run.refusals().into_iter().map(|it| {
+        let message = it["message"].as_str().unwrap().to_owned();
+        (it["line"].as_u64().unwrap(), message)
+    });
+    assert!(told.eq(expected), "{:?}", run.refusals());
+    assert_eq!(run.events().len(), 1);
 }
