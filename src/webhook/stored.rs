@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Disabled, DisabledReason, Endpoint};
 use super::headers::CustomHeaders;
+use super::secret::Secret;
 use super::secrets::{OldSecret, Secrets};
 use crate::lifecycle::event::EventKind;
 
@@ -78,7 +79,8 @@ impl Endpoint {
     pub(crate) fn from_stored(text: &str) -> Result<Self, String> {
         let stored: Stored = serde_json::from_str(text)
             .map_err(|error| format!("its settings cannot be read: {:?}", error.classify()))?;
-        let secret = |text: &str| text.parse().map_err(|error| format!("its secret: {error}"));
+        let secret =
+            |text: &str| Secret::restore(text).map_err(|error| format!("its secret: {error}"));
         let old = stored.old_secrets.iter().map(|old| {
             Ok::<_, String>(OldSecret {
                 secret: secret(&old.secret)?,
@@ -100,5 +102,31 @@ impl Endpoint {
                 detail: it.detail,
             }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+    use crate::webhook::SecretError;
+
+    #[test]
+    fn a_secret_that_was_kept_without_its_padding_signs_as_it_did() {
+        let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+        let stored =
+            format!(r#"{{"url":"https://example.com/","kinds":["created"],"secret":"{secret}"}}"#);
+        let endpoint = Endpoint::from_stored(&stored).unwrap();
+        let kept = endpoint.secrets.current();
+        assert_eq!(kept.expose(), secret);
+        assert_eq!(endpoint.to_stored(), stored);
+        #[cfg(feature = "verify")]
+        assert_eq!(kept.key(), b"0123456789abcdef0123456789abcdef");
+        assert_eq!(
+            secret.parse::<crate::webhook::Secret>(),
+            Err(SecretError::NoPadding { padding: "=" })
+        );
+        let bad = stored.replace("whsec_MDEy", "whsec_M-Ey");
+        let error = Endpoint::from_stored(&bad).unwrap_err();
+        assert!(error.starts_with("its secret: "), "{error}");
     }
 }

@@ -277,6 +277,15 @@ fn a_mistyped_secret_is_never_repeated() {
             "after whsec_, a secret is base64",
         ),
         (
+            &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAA"],
+            "the padding at the end of the secret is missing: append = to it, here and at the receiver\n",
+        ),
+        (
+            &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA="],
+            "the padding at the end of the secret is missing: append = to it",
+        ),
+        (&["whsec_MfKQ9r8GKYqr-wjUPD8ILPZIo2LaLaSw"], "not - and _"),
+        (
             &["whsec_MfKQ9r8GKYqr"],
             "has 24 to 64 bytes, but this one has 9",
         ),

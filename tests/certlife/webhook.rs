@@ -285,6 +285,14 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
             "--secret: a secret begins with whsec_",
         ),
         (
+            &[
+                "https://example.com/",
+                "--secret",
+                "whsec_hushhushhushhushhushhushhushhushhus",
+            ],
+            "--secret: the padding at the end of the secret is missing: append = to it",
+        ),
+        (
             &["https://example.com/", "--header", "hush"],
             "--header: expected NAME: VALUE, with a colon",
         ),
