@@ -29,7 +29,7 @@ mod verify;
 #[cfg(feature = "engine")]
 pub use endpoint::{Disabled, DisabledReason, Endpoint};
 #[cfg(feature = "engine")]
-pub use headers::{CustomHeaderError, CustomHeaders};
+pub use headers::{CustomHeaderError, CustomHeaders, ReservedHeader};
 #[cfg(feature = "engine")]
 pub use kinds::EventKinds;
 #[cfg(feature = "engine")]

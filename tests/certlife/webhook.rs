@@ -306,7 +306,11 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
         ),
         (
             &["https://example.com/", "--header", "Host: hush"],
-            "header host is set by the dispatcher",
+            "header host cannot be chosen: the dispatcher sets it",
+        ),
+        (
+            &["https://example.com/", "--header", "TE: hush"],
+            "header te cannot be chosen: it governs how the request is framed",
         ),
     ] {
         let run = run(&[&["webhook", "add"], args].concat(), "");

@@ -25,6 +25,7 @@ mod measured;
 mod metrics;
 mod pauses;
 mod requests;
+mod reserved;
 mod responses;
 mod retention;
 mod schedule;
