@@ -25,6 +25,13 @@ use certificate_lifecycle::{
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
 
+/// The longest prefix of keys, in characters: with a colon and the number of any line, it is a key.
+const LONGEST_PREFIX: usize = IdempotencyKey::MAX_CHARS - ":18446744073709551615".len();
+
+/// What helps where the key of a line was used before for another upload, or for one that was refused.
+const ANOTHER_PREFIX: &str = "; to upload this line as it is now, import it in a file of its own, under another \
+                              --idempotency-prefix (with that, the other lines would be uploaded again)";
+
 /// Upload certificates from a CSV file into the institution's vault.
 ///
 /// The first line names the columns, in any order and in upper or lower case: certificate_title (or
@@ -58,8 +65,10 @@ pub(super) struct Args {
     /// Make the import repeatable: the same file again, under the same prefix, prints the same
     /// events and changes nothing.
     ///
-    /// The idempotency key of each upload is the prefix with the number of its line; where there is
-    /// no uuid, it follows from the key and the institution.
+    /// The idempotency key of each upload is the prefix with the number of its line, so the prefix has at
+    /// most 234 characters; where there is no uuid, it follows from the key and the institution. A
+    /// line that was refused stays so under its key: once it is corrected, import it in a file of its
+    /// own, under another prefix.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     idempotency_prefix: Option<String>,
 
@@ -84,6 +93,14 @@ Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run co
 fn prefix(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
+    }
+    let characters = text.chars().count();
+    if characters > LONGEST_PREFIX {
+        return Err(format!(
+            "it has {characters} characters, but may have {LONGEST_PREFIX}: with a colon and the number of a \
+             line, it is an idempotency key, which has at most {}",
+            IdempotencyKey::MAX_CHARS
+        ));
     }
     let key = IdempotencyKey::new(format!("{text}:1"));
     key.map_err(|error| format!("with the number of a line, {error}"))?;
@@ -163,6 +180,8 @@ struct Rows {
 }
 
 impl Source for Rows {
+    const KEY_IS_USED: &'static str = ANOTHER_PREFIX;
+
     fn next_batch(&mut self) -> Result<Option<Batch>, Failure> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);

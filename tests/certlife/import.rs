@@ -192,6 +192,37 @@ fn an_import_with_a_prefix_can_be_repeated() {
     // The same key for another upload is a mistake.
     let changed = import(&store, &table.replace("A,", "C,"), &repeatable);
     assert_eq!(refused(&changed), [(2, "idempotency_mismatch".to_owned())]);
+    // The longest prefix works for every line.
+    let longest = ["--idempotency-prefix", &"ä".repeat(234)];
+    let run = import(&store, &format!("{}{table}", "\n".repeat(2_000)), &longest);
+    assert_eq!((run.code, run.events().len()), (Some(0), 2));
+}
+
+#[test]
+fn a_corrected_line_is_uploaded_under_another_prefix() {
+    let store = Scratch::new();
+    let heading = "title,email,application_id,uuid\n";
+    let table = format!("{heading}A,a@example.com,1,{UUID}\nB,b@example.com,2,{UUID}\n");
+    let june = ["--idempotency-prefix", "june"];
+    let first = import(&store, &table, &june);
+    assert_eq!(refused(&first), [(3, "already_exists".to_owned())]);
+    let hint = "; to upload this line as it is now, import it in a file of its own, under another \
+                --idempotency-prefix (with that, the other lines would be uploaded again)";
+    assert!(!first.stderr.contains(hint), "{}", first.stderr);
+    let corrected = table.replace(&format!("2,{UUID}"), "2,");
+    for (table, code) in [
+        (&table, "already_exists"),
+        (&corrected, "idempotency_mismatch"),
+    ] {
+        let run = import(&store, table, &june);
+        assert_eq!(refused(&run), [(3, code.to_owned())]);
+        let message = run.refusals()[0]["message"].as_str().unwrap().to_owned();
+        assert!(message.ends_with(hint), "{message}");
+    }
+    let line = format!("{heading}B,b@example.com,2,\n");
+    let run = import(&store, &line, &["--idempotency-prefix", "june-2"]);
+    assert_eq!((run.code, run.events().len()), (Some(0), 1));
+    assert_eq!(count(&store, "default"), 2);
 }
 
 #[test]
@@ -250,7 +281,12 @@ fn a_prefix_that_can_begin_no_key_is_told_once() {
     for (prefix, problem) in [
         ("", "it is empty"),
         ("a\nb", "must not contain control characters"),
-        (&"x".repeat(300), "must have 1 to 255 characters"),
+        (
+            &"x".repeat(235),
+            "it has 235 characters, but may have 234: with a colon and the number of a line, it is an \
+             idempotency key, which has at most 255\n",
+        ),
+        (&"ä".repeat(253), "it has 253 characters, but may have 234"),
     ] {
         let table = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\n";
         let run = import(&Scratch::new(), table, &["--idempotency-prefix", prefix]);
