@@ -5,6 +5,8 @@
 
 mod base64;
 #[cfg(feature = "engine")]
+mod description;
+#[cfg(feature = "engine")]
 mod endpoint;
 #[cfg(feature = "engine")]
 mod headers;
@@ -26,6 +28,8 @@ mod url;
 #[cfg(feature = "verify")]
 mod verify;
 
+#[cfg(feature = "engine")]
+pub use description::{Description, DescriptionError};
 #[cfg(feature = "engine")]
 pub use endpoint::{Disabled, DisabledReason, Endpoint};
 #[cfg(feature = "engine")]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::description::Description;
 use super::endpoint::{Disabled, DisabledReason, Endpoint};
 use super::headers::CustomHeaders;
 use super::secret::Secret;
@@ -48,7 +49,7 @@ impl Endpoint {
         let stored = Stored {
             url: self.url.as_str().to_owned(),
             kinds: self.kinds.iter().collect(),
-            description: self.description.clone(),
+            description: self.description.as_str().to_owned(),
             headers: self
                 .headers
                 .texts()
@@ -93,7 +94,7 @@ impl Endpoint {
         Ok(Self {
             url: stored.url.parse().map_err(|error| format!("{error}"))?,
             kinds: stored.kinds.into_iter().collect(),
-            description: stored.description,
+            description: Description::restore(stored.description),
             headers: CustomHeaders::new(headers).map_err(|error| error.to_string())?,
             secrets: Secrets::restore(secret(&stored.secret)?, old.collect::<Result<_, _>>()?),
             disabled: stored.disabled.map(|it| Disabled {
@@ -109,6 +110,17 @@ impl Endpoint {
 mod tests {
     use super::Endpoint;
     use crate::webhook::SecretError;
+
+    #[test]
+    fn a_description_that_was_kept_before_there_was_a_limit_comes_back() {
+        let description = "long ".repeat(100);
+        let stored = format!(
+            r#"{{"url":"https://example.com/","kinds":["created"],"description":"{description}","secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}"#
+        );
+        let endpoint = Endpoint::from_stored(&stored).unwrap();
+        assert_eq!(endpoint.description.as_str(), description);
+        assert_eq!(endpoint.to_stored(), stored);
+    }
 
     #[test]
     fn a_secret_that_was_kept_without_its_padding_signs_as_it_did() {

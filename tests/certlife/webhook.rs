@@ -163,7 +163,7 @@ fn everything_that_is_given_is_kept() {
     let it = webhook_of("uni", &store, ID);
     assert_eq!(it.endpoint.url.as_str(), "https://example.com/hooks?x=1");
     assert_eq!(it.endpoint.kinds.to_string(), "approved,rejected");
-    assert_eq!(it.endpoint.description, "our portal");
+    assert_eq!(it.endpoint.description.as_str(), "our portal");
     let headers: Vec<_> = it
         .endpoint
         .headers
@@ -275,6 +275,26 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
         (
             &["https://example.com/", "--allow-target", "hier"],
             "expected a network such as 10.0.0.0/8",
+        ),
+        (
+            &["https://example.com/", "--allow-target", "010.0.0.0/8"],
+            "numbers that have no leading zeros",
+        ),
+        (
+            &["https://example.com/", "--allow-target", "10.0.0.1/8"],
+            "expected 10.0.0.0/8, or 10.0.0.1 alone",
+        ),
+        (
+            &["https://example.com:+443/"],
+            "its port must be 1 to 65535, in digits",
+        ),
+        (
+            &["https://example.com/", "--description", &"ä".repeat(257)],
+            "a description has at most 256 characters, but this one has 257",
+        ),
+        (
+            &["https://example.com/", "--description", "our\nportal"],
+            "a description has no control characters",
         ),
         (
             &["https://example.com/", "--events", "nix"],
