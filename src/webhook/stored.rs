@@ -112,22 +112,23 @@ mod tests {
     use crate::webhook::SecretError;
 
     #[test]
-    fn a_description_that_was_kept_before_there_was_a_limit_comes_back() {
+    fn a_description_that_was_kept_before_there_was_a_limit_comes_back() -> Result<(), String> {
         let description = "long ".repeat(100);
         let stored = format!(
             r#"{{"url":"https://example.com/","kinds":["created"],"description":"{description}","secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}"#
         );
-        let endpoint = Endpoint::from_stored(&stored).unwrap();
+        let endpoint = Endpoint::from_stored(&stored)?;
         assert_eq!(endpoint.description.as_str(), description);
         assert_eq!(endpoint.to_stored(), stored);
+        Ok(())
     }
 
     #[test]
-    fn a_secret_that_was_kept_without_its_padding_signs_as_it_did() {
+    fn a_secret_that_was_kept_without_its_padding_signs_as_it_did() -> Result<(), String> {
         let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
         let stored =
             format!(r#"{{"url":"https://example.com/","kinds":["created"],"secret":"{secret}"}}"#);
-        let endpoint = Endpoint::from_stored(&stored).unwrap();
+        let endpoint = Endpoint::from_stored(&stored)?;
         let kept = endpoint.secrets.current();
         assert_eq!(kept.expose(), secret);
         assert_eq!(endpoint.to_stored(), stored);
@@ -138,7 +139,8 @@ mod tests {
             Err(SecretError::NoPadding { padding: "=" })
         );
         let bad = stored.replace("whsec_MDEy", "whsec_M-Ey");
-        let error = Endpoint::from_stored(&bad).unwrap_err();
-        assert!(error.starts_with("its secret: "), "{error}");
+        let problem = Endpoint::from_stored(&bad).err();
+        assert!(problem.is_some_and(|it| it.starts_with("its secret: ")));
+        Ok(())
     }
 }

@@ -48,7 +48,7 @@ async fn arriving(mut request: Outgoing) -> BTreeSet<String> {
 /// The same over HTTP/2.
 async fn arriving_by_http2(mut request: Outgoing) -> BTreeSet<String> {
     let server = http2::server(|head, _| {
-        let names: Vec<_> = head.headers.keys().map(|name| name.as_str()).collect();
+        let names: Vec<_> = head.headers.keys().map(http::HeaderName::as_str).collect();
         http2::with(names.join("\n"))
     })
     .await;
