@@ -70,3 +70,44 @@ fn what_no_name_server_and_no_network_knows_is_refused() {
         );
     }
 }
+
+#[test]
+fn ports_are_numbers_as_urls_write_them() {
+    for host in ["example.com", "192.0.2.1", "[2001:db8::1]"] {
+        for port in [":1", ":80", ":443", ":65535", ""] {
+            let text = format!("{host}{port}");
+            let url = parse(&text).unwrap();
+            assert_eq!(url.host(), host);
+            let expected = port.strip_prefix(':').map(|it| it.parse().unwrap());
+            assert_eq!(url.uri().port_u16(), expected);
+        }
+        for port in [
+            ":+443",
+            ":-1",
+            ":0443",
+            ":00",
+            ":0",
+            ":",
+            ":65536",
+            ":4294967739",
+            ":4 3",
+            ":0x1bb",
+            ":44a",
+        ] {
+            let problem = parse(&format!("{host}{port}")).unwrap_err();
+            assert!(
+                matches!(
+                    problem,
+                    WebhookUrlProblem::Port | WebhookUrlProblem::Malformed
+                ),
+                "{host}{port}: {problem:?}"
+            );
+        }
+        for port in [":+443", ":0443", ":"] {
+            assert_eq!(
+                parse(&format!("{host}{port}")),
+                Err(WebhookUrlProblem::Port)
+            );
+        }
+    }
+}

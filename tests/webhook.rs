@@ -434,6 +434,35 @@ fn a_secret_is_said_what_it_lacks_and_shown_nowhere() {
         ("whsec_", SecretError::Length { bytes: 0 }),
         ("whsec_AAAA", SecretError::Length { bytes: 3 }),
         ("whsec_not base64 at all, is it?", SecretError::NotBase64),
+        // What some verifiers refuse, and others read as another key.
+        (
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY",
+            SecretError::NoPadding { padding: "=" },
+        ),
+        (
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZQ",
+            SecretError::NoPadding { padding: "==" },
+        ),
+        (
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZQ=",
+            SecretError::NoPadding { padding: "=" },
+        ),
+        (
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZ=",
+            SecretError::NotBase64,
+        ),
+        (
+            "whsec_-_EyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            SecretError::NotBase64,
+        ),
+        (
+            "whsec_MDEyMzQ1Njc4OWFi\nY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            SecretError::NotBase64,
+        ),
+        (
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= ",
+            SecretError::NotBase64,
+        ),
     ] {
         assert_eq!(text.parse::<Secret>().unwrap_err(), expected, "{text}");
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::arguments::hyphenated;
 use super::harmless::harmless;
-use super::records::Record;
+use super::records::{Record, is_blank};
 use super::refusal::Refusal;
 use certificate_lifecycle::json::{Scalar, excerpt};
 use certificate_lifecycle::{
@@ -29,7 +29,7 @@ const SAVE_AS_UTF_8: &str = "save the file as CSV in UTF-8";
 pub(super) struct Columns {
     /// The place of each of [`NAMES`]; of the last, there may be none.
     places: [Option<usize>; NAMES.len()],
-    /// How many fields a row has.
+    /// How many columns there are, those without a name included.
     width: usize,
 }
 
@@ -47,6 +47,10 @@ impl Columns {
                 format!("the line that names the columns is not UTF-8; {SAVE_AS_UTF_8}")
             })?;
             let name = name.trim();
+            if name.is_empty() {
+                // Spreadsheets write such columns; they must be blank in every row.
+                continue;
+            }
             let is = |known: &str| known.eq_ignore_ascii_case(name);
             let column = NAMES
                 .iter()
@@ -79,13 +83,7 @@ impl Columns {
         let uuid = text(UUID, uuid)?.filter(|uuid| !uuid.is_empty());
         let uuid = uuid.map(read_uuid).transpose()?;
         let uuid = identify(uuid)?;
-        if row.len() != self.width {
-            let (len, plural) = (row.len(), if row.len() == 1 { "" } else { "s" });
-            return Err(Refusal::content(format!(
-                "the line has {len} field{plural}, but the first line names {} columns",
-                self.width
-            )));
-        }
+        self.check_fields(row)?;
         let missing = |field| move || Refusal::from(FieldError::unfit(field, "", None));
         let title = text(CertificateTitle::FIELD, title)?;
         let email = text(ApplicantEmail::FIELD, email)?;
@@ -96,6 +94,43 @@ impl Columns {
             CertificateTitle::new(title.ok_or_else(missing(CertificateTitle::FIELD))?)?,
             ApplicantEmail::new(email.ok_or_else(missing(ApplicantEmail::FIELD))?)?,
         ))
+    }
+}
+
+impl Columns {
+    /// Refuses a row that ends before the last named column, and one that has something where no column
+    /// has a name.
+    fn check_fields(&self, row: &Record) -> Result<(), Refusal> {
+        let len = row.len();
+        let named = NAMES.iter().zip(self.places);
+        let cut_off = named.filter_map(|((name, _), place)| Some((place?, name)));
+        let cut_off = cut_off.filter(|(place, _)| *place >= len).min();
+        if let Some((place, name)) = cut_off {
+            let plural = if len == 1 { "" } else { "s" };
+            return Err(Refusal::content(format!(
+                "the line has {len} field{plural}, but the column {name} is field {}",
+                place + 1
+            )));
+        }
+        let is_named = |place| self.places.contains(&Some(place));
+        let mut fields = row.iter().enumerate();
+        let stray = fields.find(|(place, field)| !is_named(*place) && !is_blank(field));
+        let Some((place, _)) = stray else {
+            return Ok(());
+        };
+        let number = place + 1;
+        Err(Refusal::content(if place < self.width {
+            format!(
+                "field {number} is not blank, but the first line gives column {number} no name: name it \
+                 there, or take it out"
+            )
+        } else {
+            format!(
+                "field {number} is not blank, but the first line has {} columns: a field that holds a \
+                 comma is quoted",
+                self.width
+            )
+        }))
     }
 }
 
@@ -113,9 +148,6 @@ fn known() -> String {
 }
 
 fn unknown(name: &str) -> String {
-    if name.is_empty() {
-        return format!("the first line has a field without a name; {}", known());
-    }
     let separator = match name {
         _ if name.starts_with("sep=") => {
             "; the line sep= is not read: take it out, and separate fields by commas"

@@ -25,11 +25,22 @@ use certificate_lifecycle::{
 /// How many applications one call of the store creates.
 const BATCH: usize = 10_000;
 
+/// The longest prefix of keys, in characters: with a colon and the number of any line, it is a key.
+const LONGEST_PREFIX: usize = IdempotencyKey::MAX_CHARS - ":18446744073709551615".len();
+
+/// What helps where the key of a line was used before for another upload, or for one that was refused.
+const ANOTHER_PREFIX: &str = "; to upload this line as it is now, import it in a file of its own, under another \
+                              --idempotency-prefix (with that, the other lines would be uploaded again)";
+
 /// Upload certificates from a CSV file into the institution's vault.
 ///
 /// The first line names the columns, in any order and in upper or lower case: certificate_title (or
 /// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
-/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that hold commas, quotes or line breaks are quoted.
+/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that
+/// hold commas, quotes or line breaks are quoted.
+///
+/// Rows in which every field is blank (empty or only white space) are passed over. A column without a
+/// name, and fields beyond the last column, must be blank in every row.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -54,8 +65,10 @@ pub(super) struct Args {
     /// Make the import repeatable: the same file again, under the same prefix, prints the same
     /// events and changes nothing.
     ///
-    /// The idempotency key of each upload is the prefix with the number of its line; where there is
-    /// no uuid, it follows from the key and the institution.
+    /// The idempotency key of each upload is the prefix with the number of its line, so the prefix has at
+    /// most 234 characters; where there is no uuid, it follows from the key and the institution. A
+    /// line that was refused stays so under its key: once it is corrected, import it in a file of its
+    /// own, under another prefix.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     idempotency_prefix: Option<String>,
 
@@ -81,6 +94,14 @@ fn prefix(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
     }
+    let characters = text.chars().count();
+    if characters > LONGEST_PREFIX {
+        return Err(format!(
+            "it has {characters} characters, but may have {LONGEST_PREFIX}: with a colon and the number of a \
+             line, it is an idempotency key, which has at most {}",
+            IdempotencyKey::MAX_CHARS
+        ));
+    }
     let key = IdempotencyKey::new(format!("{text}:1"));
     key.map_err(|error| format!("with the number of a line, {error}"))?;
     Ok(text.to_owned())
@@ -94,11 +115,14 @@ pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
         input: name.clone(),
         error,
     };
-    let columns = match records.next().map_err(broken)? {
-        Some((_, Ok(heading))) => Columns::read(heading),
-        Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
-        Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
-        None => Err("it has no line that names the columns".to_owned()),
+    let columns = loop {
+        break match records.next().map_err(broken)? {
+            Some((_, Ok(heading))) if heading.is_blank() => continue,
+            Some((_, Ok(heading))) => Columns::read(heading),
+            Some((line, Err(Flaw::Record(problem)))) => Err(format!("line {line}: {problem}")),
+            Some((_, Err(Flaw::Rest(problem)))) => Err(problem),
+            None => Err("it has no line that names the columns".to_owned()),
+        };
     };
     let columns = columns.map_err(|problem| Failure::Content {
         input: name.clone(),
@@ -156,6 +180,8 @@ struct Rows {
 }
 
 impl Source for Rows {
+    const KEY_IS_USED: &'static str = ANOTHER_PREFIX;
+
     fn next_batch(&mut self) -> Result<Option<Batch>, Failure> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -181,6 +207,7 @@ impl Source for Rows {
                 uuid: None,
             };
             let record = match record {
+                Ok(record) if record.is_blank() => continue,
                 Ok(record) => Ok(record),
                 Err(Flaw::Record(problem)) => Err(Refusal::content(problem)),
                 Err(Flaw::Rest(problem)) => {

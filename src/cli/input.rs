@@ -12,7 +12,20 @@ const MAX_LINE: usize = 1 << 20;
 /// How much is read from the file at once, in bytes.
 const CHUNK: usize = 1 << 18;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What is wrong with an input that begins in another encoding than UTF-8: by its byte order mark or,
+/// without one, by a zero among its first two bytes (RFC 4627, section 3: JSON begins with ASCII).
+pub(super) fn other_encoding(start: &[u8]) -> Option<String> {
+    let encoding = match start {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, ..] | [_, 0, 0, ..] => "UTF-32",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] => "UTF-16",
+        _ => return None,
+    };
+    Some(format!(
+        "it begins as {encoding} does, and must be UTF-8; save the file in UTF-8"
+    ))
+}
 
 /// One line of the input, without its end.
 pub(super) enum Line<'a> {
@@ -44,8 +57,18 @@ impl Lines {
     /// Opens the file; none, or `-`, is standard input.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Failure> {
         let Opened { name, read, size } = open(path)?;
+        let mut reader = BufReader::with_capacity(CHUNK, read);
+        if size.is_some() {
+            // Before anything else is done. Of standard input, the first line says so: it may be long in
+            // coming.
+            let start = reader.fill_buf().map_err(|error| Failure::Read {
+                input: name.clone(),
+                error,
+            })?;
+            refuse_other_encoding(&name, start)?;
+        }
         Ok(Self {
-            reader: BufReader::with_capacity(CHUNK, read),
+            reader,
             name,
             line: Vec::new(),
             number: 0,
@@ -59,6 +82,9 @@ impl Lines {
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line<'_>)>, Failure> {
         if !self.read_line()? {
             return Ok(None);
+        }
+        if self.number == 1 {
+            refuse_other_encoding(&self.name, &self.line)?;
         }
         if self.line.len() > MAX_LINE {
             self.line = Vec::new();
@@ -119,6 +145,13 @@ impl Lines {
             _ => &self.line,
         }
     }
+}
+
+fn refuse_other_encoding(name: &str, start: &[u8]) -> Result<(), Failure> {
+    other_encoding(start).map_or(Ok(()), |problem| {
+        let input = name.to_owned();
+        Err(Failure::Content { input, problem })
+    })
 }
 
 /// Reads to the end of a line and takes the end off; returns how many bytes that were. Of a line that

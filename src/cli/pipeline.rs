@@ -19,6 +19,7 @@ use super::report::Report;
 use super::store::{self, AnyStore};
 use super::{Failure, Outcome, block_on};
 use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::store::Refusal::{IdempotencyMismatch, Repeated};
 use certificate_lifecycle::store::{Atomicity, ExecuteError, Receipt, Request, StoreError};
 
 /// How many batches the store has at once: it need not wait while the events of one are printed.
@@ -26,6 +27,9 @@ const IN_FLIGHT: usize = 2;
 
 /// Where commands come from, on a thread of its own.
 pub(super) trait Source: Send + 'static {
+    /// What the refusal of a command adds whose idempotency key was used before.
+    const KEY_IS_USED: &'static str = "";
+
     /// The next commands, as many as come without waiting; none at the end.
     fn next_batch(&mut self) -> Result<Option<Batch>, Failure>;
 
@@ -95,11 +99,11 @@ pub(super) struct ReadLine {
 }
 
 /// Carries out all commands of a source, prints their events, and reports what was refused.
-pub(super) fn run(
+pub(super) fn run<S: Source>(
     store: &store::Args,
     webhook_id: Uuid,
     size: Option<u64>,
-    mut source: impl Source,
+    mut source: S,
 ) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = store.open().await?;
@@ -110,6 +114,7 @@ pub(super) fn run(
         }
         let mut printer = Printer {
             webhook_id,
+            key_is_used: S::KEY_IS_USED,
             output: Output::new(&report),
             report,
             tally: Tally::default(),
@@ -245,6 +250,8 @@ struct RefusedLine<'a> {
 /// Tells what became of each line.
 struct Printer {
     webhook_id: Uuid,
+    /// See [`Source::KEY_IS_USED`].
+    key_is_used: &'static str,
     output: Output,
     report: Report,
     tally: Tally,
@@ -285,7 +292,15 @@ impl Printer {
                             let broken = self.broken.get_or_insert((error.clone(), last));
                             broken.1 = last;
                         }
-                        error.into()
+                        let is_of_key = matches!(
+                            error.refusal(),
+                            Some(IdempotencyMismatch { .. } | Repeated { .. })
+                        );
+                        let mut refusal = Refusal::from(error);
+                        if is_of_key {
+                            refusal.message.push_str(self.key_is_used);
+                        }
+                        refusal
                     }
                 },
             };

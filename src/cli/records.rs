@@ -84,6 +84,11 @@ impl Record {
         (0..self.len()).filter_map(|field| self.get(field))
     }
 
+    /// Whether no field holds anything: spreadsheets write such rows below and between the others.
+    pub(super) fn is_blank(&self) -> bool {
+        self.iter().all(is_blank)
+    }
+
     fn start_of(&self, field: usize) -> usize {
         let before = field.checked_sub(1).and_then(|it| self.ends.get(it));
         before.copied().unwrap_or(0)
@@ -94,6 +99,11 @@ impl Record {
         let open = self.bytes.get(self.start_of(self.len())..);
         open.unwrap_or_default()
     }
+}
+
+/// Whether a field is empty or only white space.
+pub(super) fn is_blank(field: &[u8]) -> bool {
+    str::from_utf8(field).is_ok_and(|it| it.trim().is_empty())
 }
 
 /// Why a record cannot be read.

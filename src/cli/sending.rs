@@ -1,7 +1,6 @@
 //! How requests are sent: what `deliver` and `webhook test` have in common.
 
 use std::fs;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
@@ -9,7 +8,7 @@ use ipnet::IpNet;
 
 use super::arguments::duration;
 use super::{Failure, open_files};
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError};
+use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError, target};
 
 /// Where requests may go, and how long they may take.
 #[derive(Debug, clap::Args)]
@@ -25,7 +24,7 @@ pub(super) struct Args {
 
     /// Send to these addresses as well, which are not of the public Internet, such as 10.0.0.0/8;
     /// may be repeated.
-    #[arg(long = "allow-target", value_name = "CIDR", value_parser = network)]
+    #[arg(long = "allow-target", value_name = "CIDR", value_parser = target::network)]
     allowed: Vec<IpNet>,
 
     /// Trust the authorities in this PEM file beside those of the system.
@@ -79,11 +78,4 @@ impl Args {
             _ => Failure::Argument(error.to_string()),
         })
     }
-}
-
-/// Reads a network, or one address.
-pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse::<IpNet>().ok();
-    let network = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or("expected a network such as 10.0.0.0/8 or fd00::/8")
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::arguments::time as read_time;
-use super::input::{self, Opened};
+use super::input::{self, BYTE_ORDER_MARK, Opened, other_encoding};
 use super::output::print;
 use super::received::{Headers, LARGEST, Signature};
 use super::show::time;
@@ -108,15 +108,42 @@ fn hint(error: &VerifyError, fits: impl Fn(&[u8]) -> bool, body: &[u8]) -> Optio
             time(*at)
         )),
         VerifyError::NoMatch { .. } => {
-            let line = body.strip_suffix(b"\n")?;
-            let ends = [Some(line), line.strip_suffix(b"\r")];
-            let without_end = ends.into_iter().flatten().any(fits);
-            without_end.then(|| {
-                "without the line break at its end, the body fits: an editor may have added that".to_owned()
-            })
+            let changes = changes(body, fits)?;
+            Some(format!(
+                "{}, the body fits: an editor or a shell may have changed that",
+                changes.join(" and ")
+            ))
         }
         _ => None,
     }
+}
+
+/// What programs that save a text do to it, if the body fits once that is undone.
+fn changes(body: &[u8], fits: impl Fn(&[u8]) -> bool) -> Option<Vec<&'static str>> {
+    let decoded = utf_16(body);
+    let (text, mut changes) = match (&decoded, body.strip_prefix(BYTE_ORDER_MARK)) {
+        (Some(text), _) => (text.as_bytes(), vec!["in UTF-8 and not UTF-16"]),
+        (None, Some(text)) => (text, vec!["without the byte order mark at its beginning"]),
+        (None, None) => (body, Vec::new()),
+    };
+    if fits(text) {
+        return Some(changes);
+    }
+    let line = text.strip_suffix(b"\n")?;
+    let ends = [Some(line), line.strip_suffix(b"\r")];
+    changes.push("without the line break at its end");
+    ends.into_iter().flatten().any(fits).then_some(changes)
+}
+
+/// A text in UTF-16 that begins with its mark, as PowerShell writes it.
+fn utf_16(text: &[u8]) -> Option<String> {
+    let (rest, unit): (_, fn([u8; 2]) -> u16) = match text {
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        _ => return None,
+    };
+    let pairs = rest.chunks(2).map(|pair| pair.try_into().ok().map(unit));
+    String::from_utf16(&pairs.collect::<Option<Vec<_>>>()?).ok()
 }
 
 /// The name of the file, for messages, and all that is in it.
@@ -138,8 +165,11 @@ fn read(path: &PathBuf, what: &str) -> Result<(String, Vec<u8>), Failure> {
 
 /// Reads lines of headers, or says what is wrong with one.
 fn parse(text: &[u8]) -> Result<Headers, String> {
+    if let Some(problem) = other_encoding(text) {
+        return Err(problem);
+    }
     // Some editors begin each file with a mark that nobody sees.
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut headers = Headers::default();
     let (mut has_begun, mut is_over) = (false, false);
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -150,6 +180,9 @@ fn parse(text: &[u8]) -> Result<Headers, String> {
         if line.trim_ascii().is_empty() || line == b">" {
             is_over = has_begun;
             continue;
+        }
+        if let Some(problem) = of_curl(line) {
+            return Err(format!("line {number} {problem}"));
         }
         if is_over {
             return Err(format!(
@@ -188,6 +221,20 @@ fn parse(text: &[u8]) -> Result<Headers, String> {
         headers.push(name, value.trim_ascii());
     }
     Ok(headers)
+}
+
+/// What is wrong with a line that `curl -v` shows beside the headers of the request.
+fn of_curl(line: &[u8]) -> Option<&'static str> {
+    let of_data = [b"{ [", b"} ["].iter().any(|it| line.starts_with(*it));
+    if line == b"<" || line.starts_with(b"< ") {
+        return Some(
+            "is of the response, as curl -v shows it: keep the lines that begin with >, which are the \
+             headers of the request",
+        );
+    }
+    (line == b"*" || line.starts_with(b"* ") || of_data && line.ends_with(b"bytes data]")).then_some(
+        "is what curl -v tells of the connection, and no header: keep only the lines that begin with >",
+    )
 }
 
 /// Whether it is the first line of a request (`POST /hooks HTTP/1.1`) or of a response.

@@ -54,6 +54,64 @@ pub fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(), RefusedAddress> {
     Err(RefusedAddress { address, kind })
 }
 
+/// Why a text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// It is not written as one.
+    #[error(
+        "expected a network such as 10.0.0.0/8 or fd00::/8, with numbers that have no leading zeros"
+    )]
+    Malformed,
+    /// Its address has bits beyond those that the network has.
+    #[error(
+        "{address} is an address in the network {network}: expected {network}, or {address} alone"
+    )]
+    HostBits {
+        /// The address.
+        address: IpAddr,
+        /// The network that it lies in.
+        network: IpNet,
+    },
+}
+
+/// Reads a network for the allow-list, or one address, in the form in which everybody reads the same: with
+/// leading zeros, `010.0.0.0/8` is `8.0.0.0/8` to some programs.
+///
+/// ```
+/// use certificate_lifecycle::delivery::target::network;
+///
+/// assert_eq!(network("10.0.0.0/8")?.to_string(), "10.0.0.0/8");
+/// assert_eq!(network("fd00::1")?.to_string(), "fd00::1/128");
+/// assert!(network("010.0.0.0/8").is_err());
+/// assert!(network("10.0.0.1/8").is_err());
+/// # Ok::<(), certificate_lifecycle::delivery::target::NetworkError>(())
+/// ```
+///
+/// # Errors
+/// [`NetworkError`] says what would be right.
+pub fn network(text: &str) -> Result<IpNet, NetworkError> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    // It reads no leading zeros.
+    let address: IpAddr = address.parse().map_err(|_| NetworkError::Malformed)?;
+    let Some(prefix) = prefix else {
+        return Ok(address.into());
+    };
+    let digits = prefix.bytes().all(|it| it.is_ascii_digit());
+    let is_number = digits && (prefix == "0" || !prefix.starts_with('0'));
+    let prefix = prefix.parse().ok().filter(|_| is_number);
+    let network = prefix.and_then(|prefix| IpNet::new(address, prefix).ok());
+    let network = network.ok_or(NetworkError::Malformed)?;
+    if network.trunc() != network {
+        let network = network.trunc();
+        return Err(NetworkError::HostBits { address, network });
+    }
+    Ok(network)
+}
+
 /// What an address is that is none of the public Internet.
 fn special(address: IpAddr) -> Option<&'static str> {
     match address {

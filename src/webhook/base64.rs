@@ -18,11 +18,10 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The only bytes whose [`encode`] is this text, padding or not; nothing where there are none.
+/// The only bytes whose [`encode`] is this text; nothing where there are none.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    if padding != 0 && (!text.len().is_multiple_of(4) || padding > 2) {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
@@ -45,9 +44,19 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The padding with which a text can be decoded that cannot be without.
+pub(super) fn missing_padding(text: &str) -> Option<&'static str> {
+    let padding = match text.len() % 4 {
+        2 => "==",
+        3 => "=",
+        _ => return None,
+    };
+    decode(&format!("{text}{padding}")).map(|_| padding)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{decode, encode};
+    use super::{decode, encode, missing_padding};
 
     #[test]
     fn the_vectors_of_the_rfc() {
@@ -62,8 +71,30 @@ mod tests {
         ] {
             assert_eq!(encode(bytes.as_bytes()), text);
             assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
-            let unpadded = text.trim_end_matches('=');
-            assert_eq!(decode(unpadded).as_deref(), Some(bytes.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn padding_that_is_missing_is_told() {
+        for (text, padding) in [
+            ("Zg", Some("==")),
+            ("Zg=", Some("=")),
+            ("Zm8", Some("=")),
+            ("Zm9vYg", Some("==")),
+            ("", None),
+            ("Zg==", None),
+            ("Zm9v", None),
+            ("Zm9vY", None),
+            // Of what is no base64 with padding either.
+            ("Zh", None),
+            ("Z-", None),
+            ("Zg ", None),
+            ("Zé", None),
+        ] {
+            assert_eq!(missing_padding(text), padding, "{text}");
+            if padding.is_some() {
+                assert_eq!(decode(text), None, "{text}");
+            }
         }
     }
 

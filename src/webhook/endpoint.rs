@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::description::Description;
 use super::headers::CustomHeaders;
 use super::kinds::EventKinds;
 use super::secret::Secret;
@@ -17,7 +18,7 @@ pub struct Endpoint {
     /// Which events it wants.
     pub kinds: EventKinds,
     /// What people call it.
-    pub description: String,
+    pub description: Description,
     /// What every request carries beside the contract's headers.
     pub headers: CustomHeaders,
     /// What signs.
@@ -56,7 +57,7 @@ impl Endpoint {
         Self {
             url,
             kinds: EventKinds::ALL,
-            description: String::new(),
+            description: Description::default(),
             headers: CustomHeaders::default(),
             secrets: Secrets::new(secret),
             disabled: None,

@@ -32,11 +32,13 @@ pub enum CustomHeaderError {
         /// The header.
         name: String,
     },
-    /// The dispatcher or HTTP itself sets it.
-    #[error("header {name} is set by the dispatcher and cannot be chosen")]
+    /// It is one of [`CustomHeaders::RESERVED`].
+    #[error("header {name} cannot be chosen: {reason}")]
     Reserved {
         /// The header.
         name: String,
+        /// Why not.
+        reason: ReservedHeader,
     },
     /// The same name twice.
     #[error("header {name} is given twice")]
@@ -49,23 +51,52 @@ pub enum CustomHeaderError {
     TooMuch,
 }
 
-/// What a webhook cannot set: what frames the request, and what it says of itself.
-const RESERVED: [&str; 12] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
+/// Why a header cannot be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReservedHeader {
+    /// Every request has it already.
+    #[error("the dispatcher sets it")]
+    Sent,
+    /// It governs the framing of the request or its connection (RFC 9110, section 7.6.1).
+    #[error(
+        "it governs how the request is framed or its connection used, which HTTP itself decides"
+    )]
+    Connection,
+    /// It describes the body.
+    #[error("it would describe the body as encoded, but the body is plain JSON")]
+    Encoding,
+    /// It asks for an answer before the body is sent (RFC 9110, section 10.1.1).
+    #[error("it would ask for an interim response, for which the dispatcher does not wait")]
+    Expectation,
+}
 
 impl CustomHeaders {
+    /// The headers that cannot be chosen, in lower case. The name of any other one is free, such as
+    /// `X-Acme-Webhook-Token`.
+    pub const RESERVED: [(&'static str, ReservedHeader); 20] = [
+        ("connection", ReservedHeader::Connection),
+        ("content-encoding", ReservedHeader::Encoding),
+        ("content-length", ReservedHeader::Sent),
+        ("content-type", ReservedHeader::Sent),
+        ("expect", ReservedHeader::Expectation),
+        ("host", ReservedHeader::Sent),
+        ("keep-alive", ReservedHeader::Connection),
+        ("proxy-connection", ReservedHeader::Connection),
+        ("te", ReservedHeader::Connection),
+        ("trailer", ReservedHeader::Connection),
+        ("transfer-encoding", ReservedHeader::Connection),
+        ("upgrade", ReservedHeader::Connection),
+        ("user-agent", ReservedHeader::Sent),
+        ("webhook-id", ReservedHeader::Sent),
+        ("webhook-signature", ReservedHeader::Sent),
+        ("webhook-timestamp", ReservedHeader::Sent),
+        ("x-webhook-event", ReservedHeader::Sent),
+        ("x-webhook-id", ReservedHeader::Sent),
+        ("x-webhook-signature", ReservedHeader::Sent),
+        ("x-webhook-timestamp", ReservedHeader::Sent),
+    ];
+
     /// These headers.
     ///
     /// # Errors
@@ -81,8 +112,9 @@ impl CustomHeaders {
                 return Err(CustomHeaderError::Name { name });
             };
             let name = known.as_str().to_owned();
-            if RESERVED.contains(&known.as_str()) || known.as_str().contains("webhook-") {
-                return Err(CustomHeaderError::Reserved { name });
+            let mut reserved = Self::RESERVED.into_iter();
+            if let Some((_, reason)) = reserved.find(|(reserved, _)| *reserved == name) {
+                return Err(CustomHeaderError::Reserved { name, reason });
             }
             let visible = value.bytes().all(|it| (b' '..=b'~').contains(&it));
             let value = HeaderValue::from_str(value).ok().filter(|_| visible);

@@ -5,6 +5,8 @@
 
 mod base64;
 #[cfg(feature = "engine")]
+mod description;
+#[cfg(feature = "engine")]
 mod endpoint;
 #[cfg(feature = "engine")]
 mod headers;
@@ -27,9 +29,11 @@ mod url;
 mod verify;
 
 #[cfg(feature = "engine")]
+pub use description::{Description, DescriptionError};
+#[cfg(feature = "engine")]
 pub use endpoint::{Disabled, DisabledReason, Endpoint};
 #[cfg(feature = "engine")]
-pub use headers::{CustomHeaderError, CustomHeaders};
+pub use headers::{CustomHeaderError, CustomHeaders, ReservedHeader};
 #[cfg(feature = "engine")]
 pub use kinds::EventKinds;
 #[cfg(feature = "engine")]

@@ -8,7 +8,9 @@ const PREFIX: &str = "whsec_";
 /// How many bytes a key may have (Standard Webhooks: 192 to 512 bits).
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The secret of a webhook: `whsec_` and the base64 of its key.
+/// The secret of a webhook: `whsec_` and the base64 of its key (RFC 4648, section 4), in the one form
+/// that every library of Standard Webhooks reads alike: with padding, and neither with blanks nor with the
+/// letters `-` and `_` of the URL-safe alphabet, which some libraries pass over.
 ///
 /// It appears in no `Debug`, so in no log and in no error: who needs it asks for it by
 /// [`expose`](Self::expose).
@@ -34,9 +36,20 @@ pub enum SecretError {
     /// It begins with something else.
     #[error("a secret begins with whsec_")]
     NoPrefix,
-    /// What follows is no base64.
-    #[error("after whsec_, a secret is base64 (A-Z, a-z, 0-9, + and /, padded with =)")]
+    /// What follows is no base64, or that of the URL-safe alphabet.
+    #[error(
+        "after whsec_, a secret is base64 (A-Z, a-z, 0-9, + and /, not - and _, padded with =), without \
+         blanks"
+    )]
     NotBase64,
+    /// What follows is base64 without its padding, which other libraries of Standard Webhooks refuse.
+    #[error(
+        "the padding at the end of the secret is missing: append {padding} to it, here and at the receiver"
+    )]
+    NoPadding {
+        /// What is missing: `=` or `==`.
+        padding: &'static str,
+    },
     /// The key is too short or too long.
     #[error("the key of a secret has {} to {} bytes, but this one has {bytes}", BYTES.start(), BYTES.end())]
     Length {
@@ -74,6 +87,19 @@ impl Secret {
         Self::from_key(&key)
     }
 
+    /// A secret that a store has kept. Some were kept before padding was demanded; they sign as they did.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn restore(text: &str) -> Result<Self, SecretError> {
+        match text.parse() {
+            Err(SecretError::NoPadding { padding }) => {
+                let padded: Self = format!("{text}{padding}").parse()?;
+                let text = text.to_owned();
+                Ok(Self { text, ..padded })
+            }
+            secret => secret,
+        }
+    }
+
     /// The whole text, to be shown once and kept by the receiver.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -92,7 +118,12 @@ impl std::str::FromStr for Secret {
 
     fn from_str(text: &str) -> Result<Self, SecretError> {
         let encoded = text.strip_prefix(PREFIX).ok_or(SecretError::NoPrefix)?;
-        let key = base64::decode(encoded).ok_or(SecretError::NotBase64)?;
+        let key = base64::decode(encoded).ok_or_else(|| {
+            let padding = base64::missing_padding(encoded);
+            padding.map_or(SecretError::NotBase64, |padding| SecretError::NoPadding {
+                padding,
+            })
+        })?;
         if !BYTES.contains(&key.len()) {
             return Err(SecretError::Length { bytes: key.len() });
         }

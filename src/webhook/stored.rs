@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::description::Description;
 use super::endpoint::{Disabled, DisabledReason, Endpoint};
 use super::headers::CustomHeaders;
+use super::secret::Secret;
 use super::secrets::{OldSecret, Secrets};
 use crate::lifecycle::event::EventKind;
 
@@ -47,7 +49,7 @@ impl Endpoint {
         let stored = Stored {
             url: self.url.as_str().to_owned(),
             kinds: self.kinds.iter().collect(),
-            description: self.description.clone(),
+            description: self.description.as_str().to_owned(),
             headers: self
                 .headers
                 .texts()
@@ -78,7 +80,8 @@ impl Endpoint {
     pub(crate) fn from_stored(text: &str) -> Result<Self, String> {
         let stored: Stored = serde_json::from_str(text)
             .map_err(|error| format!("its settings cannot be read: {:?}", error.classify()))?;
-        let secret = |text: &str| text.parse().map_err(|error| format!("its secret: {error}"));
+        let secret =
+            |text: &str| Secret::restore(text).map_err(|error| format!("its secret: {error}"));
         let old = stored.old_secrets.iter().map(|old| {
             Ok::<_, String>(OldSecret {
                 secret: secret(&old.secret)?,
@@ -91,7 +94,7 @@ impl Endpoint {
         Ok(Self {
             url: stored.url.parse().map_err(|error| format!("{error}"))?,
             kinds: stored.kinds.into_iter().collect(),
-            description: stored.description,
+            description: Description::restore(stored.description),
             headers: CustomHeaders::new(headers).map_err(|error| error.to_string())?,
             secrets: Secrets::restore(secret(&stored.secret)?, old.collect::<Result<_, _>>()?),
             disabled: stored.disabled.map(|it| Disabled {
@@ -100,5 +103,44 @@ impl Endpoint {
                 detail: it.detail,
             }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+    use crate::webhook::SecretError;
+
+    #[test]
+    fn a_description_that_was_kept_before_there_was_a_limit_comes_back() -> Result<(), String> {
+        let description = "long ".repeat(100);
+        let stored = format!(
+            r#"{{"url":"https://example.com/","kinds":["created"],"description":"{description}","secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}"#
+        );
+        let endpoint = Endpoint::from_stored(&stored)?;
+        assert_eq!(endpoint.description.as_str(), description);
+        assert_eq!(endpoint.to_stored(), stored);
+        Ok(())
+    }
+
+    #[test]
+    fn a_secret_that_was_kept_without_its_padding_signs_as_it_did() -> Result<(), String> {
+        let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+        let stored =
+            format!(r#"{{"url":"https://example.com/","kinds":["created"],"secret":"{secret}"}}"#);
+        let endpoint = Endpoint::from_stored(&stored)?;
+        let kept = endpoint.secrets.current();
+        assert_eq!(kept.expose(), secret);
+        assert_eq!(endpoint.to_stored(), stored);
+        #[cfg(feature = "verify")]
+        assert_eq!(kept.key(), b"0123456789abcdef0123456789abcdef");
+        assert_eq!(
+            secret.parse::<crate::webhook::Secret>(),
+            Err(SecretError::NoPadding { padding: "=" })
+        );
+        let bad = stored.replace("whsec_MDEy", "whsec_M-Ey");
+        let problem = Endpoint::from_stored(&bad).err();
+        assert!(problem.is_some_and(|it| it.starts_with("its secret: ")));
+        Ok(())
     }
 }

@@ -10,7 +10,9 @@ use crate::lifecycle::value::shorten;
 const LONGEST: usize = 2048;
 
 /// The URL of a webhook: `https://` or `http://`, a host, at most 2,048 bytes of ASCII; without a user, a
-/// password or a fragment.
+/// password or a fragment. It is sent as it is written, so its port is written as the URL Standard writes one
+/// (<https://url.spec.whatwg.org/#url-serializing>): in digits, without leading zeros, and without a colon where
+/// there is none. RFC 3986 and the URL Standard read more, and then servers see another authority.
 ///
 /// Whether the dispatcher may send there is decided when it connects: see the target guard.
 ///
@@ -64,7 +66,9 @@ pub enum WebhookUrlProblem {
     )]
     Host,
     /// A port that there is not.
-    #[error("its port must be 1 to 65535")]
+    #[error(
+        "its port must be 1 to 65535, in digits without leading zeros; without a port, the colon is left out"
+    )]
     Port,
     /// It carries credentials, which would be shown wherever the URL is.
     #[error("it must carry no user and no password: give them in a custom header")]
@@ -140,8 +144,8 @@ impl std::str::FromStr for WebhookUrl {
         if !is_host(authority.host()) {
             return Err(refused(WebhookUrlProblem::Host));
         }
-        let has_port = authority.as_str().len() > authority.host().len();
-        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+        let port = authority.as_str().strip_prefix(authority.host());
+        if !port.is_some_and(|it| it.is_empty() || it.strip_prefix(':').is_some_and(is_port)) {
             return Err(refused(WebhookUrlProblem::Port));
         }
         Ok(Self {
@@ -149,6 +153,13 @@ impl std::str::FromStr for WebhookUrl {
             uri,
         })
     }
+}
+
+/// Whether a port is written as one.
+fn is_port(port: &str) -> bool {
+    // Rust reads a sign as well.
+    let digits = port.bytes().all(|it| it.is_ascii_digit());
+    digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
 }
 
 /// Whether a host can be one: an address, or a name (RFC 1123, 2.1; with `_`, which some have). A name that ends in a

@@ -64,7 +64,7 @@ fn bad_lines_are_told_by_their_numbers_and_the_good_ones_are_uploaded() {
             "Diploma,ann@example.com,4,nobody",
             "  ,ann@example.com,5,",
             "Diploma,ann@example.com",
-            "Diploma,ann@example.com,6,,",
+            "Diploma,ann@example.com,6,,more",
             "Diploma,ann@example.com,7,9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
             "Diploma,ann@example.com,8,9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",
             "Diploma,ann@example.com,9,",
@@ -192,6 +192,37 @@ fn an_import_with_a_prefix_can_be_repeated() {
     // The same key for another upload is a mistake.
     let changed = import(&store, &table.replace("A,", "C,"), &repeatable);
     assert_eq!(refused(&changed), [(2, "idempotency_mismatch".to_owned())]);
+    // The longest prefix works for every line.
+    let longest = ["--idempotency-prefix", &"ä".repeat(234)];
+    let run = import(&store, &format!("{}{table}", "\n".repeat(2_000)), &longest);
+    assert_eq!((run.code, run.events().len()), (Some(0), 2));
+}
+
+#[test]
+fn a_corrected_line_is_uploaded_under_another_prefix() {
+    let store = Scratch::new();
+    let heading = "title,email,application_id,uuid\n";
+    let table = format!("{heading}A,a@example.com,1,{UUID}\nB,b@example.com,2,{UUID}\n");
+    let june = ["--idempotency-prefix", "june"];
+    let first = import(&store, &table, &june);
+    assert_eq!(refused(&first), [(3, "already_exists".to_owned())]);
+    let hint = "; to upload this line as it is now, import it in a file of its own, under another \
+                --idempotency-prefix (with that, the other lines would be uploaded again)";
+    assert!(!first.stderr.contains(hint), "{}", first.stderr);
+    let corrected = table.replace(&format!("2,{UUID}"), "2,");
+    for (table, code) in [
+        (&table, "already_exists"),
+        (&corrected, "idempotency_mismatch"),
+    ] {
+        let run = import(&store, table, &june);
+        assert_eq!(refused(&run), [(3, code.to_owned())]);
+        let message = run.refusals()[0]["message"].as_str().unwrap().to_owned();
+        assert!(message.ends_with(hint), "{message}");
+    }
+    let line = format!("{heading}B,b@example.com,2,\n");
+    let run = import(&store, &line, &["--idempotency-prefix", "june-2"]);
+    assert_eq!((run.code, run.events().len()), (Some(0), 1));
+    assert_eq!(count(&store, "default"), 2);
 }
 
 #[test]
@@ -213,8 +244,12 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
             ),
         ),
         (
-            "title,email,application_id,",
-            format!("the first line has a field without a name; {known}"),
+            ",\n\"\",\" \"\n  \n",
+            "it has no line that names the columns".to_owned(),
+        ),
+        (
+            "title,email,",
+            format!("the column application_id is missing; {known}"),
         ),
         (
             "sep=;\ntitle;email;application_id",
@@ -246,7 +281,12 @@ fn a_prefix_that_can_begin_no_key_is_told_once() {
     for (prefix, problem) in [
         ("", "it is empty"),
         ("a\nb", "must not contain control characters"),
-        (&"x".repeat(300), "must have 1 to 255 characters"),
+        (
+            &"x".repeat(235),
+            "it has 235 characters, but may have 234: with a colon and the number of a line, it is an \
+             idempotency key, which has at most 255\n",
+        ),
+        (&"ä".repeat(253), "it has 253 characters, but may have 234"),
     ] {
         let table = "title,email,application_id\nA,a@example.com,1\nB,b@example.com,2\n";
         let run = import(&Scratch::new(), table, &["--idempotency-prefix", prefix]);
@@ -484,4 +524,95 @@ fn the_names_of_columns_may_be_written_as_people_write_them() {
         twice.stderr,
         "certlife: standard input: the column Title stands there twice\n"
     );
+}
+
+#[test]
+fn rows_that_are_blank_throughout_are_passed_over() {
+    for end in ["\n", "\r\n"] {
+        for more in [&[][..], &["--atomic"]] {
+            let store = Scratch::new();
+            let table = [
+                ",,,",
+                "title,email,application_id",
+                "\"\",\"\",\"\"",
+                "D,d@example.com,1",
+                ",,",
+                "  ",
+                "\t,\" \",\u{a0}\u{3000}",
+                "\"\n\",,,,,",
+                "E,e,2",
+                ",,",
+            ];
+            let run = import(&store, &table.join(end), more);
+            // The line number is the file's: the quoted line break of the blank row counts.
+            assert_eq!(refused(&run), [(10, "applicant_email".to_owned())]);
+            assert_eq!(run.events().len(), usize::from(more.is_empty()));
+            let table = table.join(end).replace("E,e,2", "E,e@example.com,2");
+            let store = Scratch::new();
+            let prefix = ["--idempotency-prefix", "june"];
+            let run = import(&store, &table, &[more, &prefix].concat());
+            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+            assert_eq!(run.events().len(), 2);
+            let key = |row: &str| {
+                let uuid = run.events()[usize::from(row == "E")]["uuid"].clone();
+                let history = ["history", "--json", uuid.as_str().unwrap()];
+                store.run(&history, "").events()[0]["idempotency_key"].clone()
+            };
+            assert_eq!((key("D"), key("E")), ("june:4".into(), "june:10".into()));
+        }
+    }
+}
+
+#[test]
+fn a_column_without_a_name_is_taken_where_it_is_blank() {
+    for heading in [
+        "title,email,application_id,",
+        "title,email,application_id, ,\"\"",
+        "title,email,application_id",
+    ] {
+        let table = format!(
+            "{heading}\nD,d@example.com,1,\nE,e@example.com,2\nF,f@example.com,3,\" \",\t,,\n"
+        );
+        let run = import(&Scratch::new(), &table, &["--atomic"]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{heading}");
+        assert_eq!(run.events().len(), 3);
+    }
+    let table = ",title,,email,application_id,,uuid\n,D, ,d@example.com,1,,\n";
+    let run = import(&Scratch::new(), table, &[]);
+    assert_eq!((run.code, run.events().len()), (Some(0), 1));
+}
+
+#[test]
+fn what_stands_in_no_named_column_is_told_with_its_column() {
+    let unnamed = "field 3 is not blank, but the first line gives column 3 no name: name it there, or take \
+                   it out";
+    let surplus = "field 6 is not blank, but the first line has 5 columns: a field that holds a comma is \
+                   quoted";
+    let table = "title,email,,application_id,\n\
+                 A,a@example.com,x,1,\n\
+                 B,b@example.com,,2,,, x\n\
+                 C,c@example.com,,3,,\u{200b}\n\
+                 D,d@example.com,\n\
+                 E\n\
+                 F,f@example.com,,6\n";
+    let run = import(&Scratch::new(), table, &[]);
+    let expected = [
+        (2, unnamed.to_owned()),
+        (3, surplus.replace("field 6", "field 7")),
+        (4, surplus.to_owned()),
+        (
+            5,
+            "the line has 3 fields, but the column application_id is field 4".to_owned(),
+        ),
+        (
+            6,
+            "the line has 1 field, but the column applicant_email is field 2".to_owned(),
+        ),
+    ];
+    let told = run.refusals().into_iter().map(|it| {
+        let message = it["message"].as_str().unwrap().to_owned();
+        (it["line"].as_u64().unwrap(), message)
+    });
+    assert!(told.eq(expected), "{:?}", run.refusals());
+    assert_eq!(run.events().len(), 1);
 }

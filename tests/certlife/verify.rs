@@ -223,6 +223,78 @@ fn a_line_break_that_an_editor_has_added_is_told() {
 }
 
 #[test]
+fn a_byte_order_mark_or_another_encoding_of_the_body_is_told() {
+    let (headers, body) = Came::event();
+    let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("\u{feff}{text}")
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect()
+    };
+    let mark = "without the byte order mark at its beginning";
+    let end = "without the line break at its end";
+    let utf_8 = "in UTF-8 and not UTF-16";
+    for (saved, told) in [
+        (format!("\u{feff}{body}").into_bytes(), mark.to_owned()),
+        (
+            format!("\u{feff}{body}\r\n").into_bytes(),
+            format!("{mark} and {end}"),
+        ),
+        (utf_16(&body, u16::to_le_bytes), utf_8.to_owned()),
+        (utf_16(&body, u16::to_be_bytes), utf_8.to_owned()),
+        (
+            utf_16(&format!("{body}\r\n"), u16::to_le_bytes),
+            format!("{utf_8} and {end}"),
+        ),
+    ] {
+        let run = Came::new(&headers, &saved).verify_at(&[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        let hint =
+            format!("certlife: {told}, the body fits: an editor or a shell may have changed that");
+        assert_eq!(run.stderr.lines().last(), Some(&*hint), "{}", run.stderr);
+    }
+    // Nothing is said where something else is wrong as well, or of half a character.
+    let changed = body.replace("john", "jane");
+    for saved in [
+        format!("\u{feff}{changed}").into_bytes(),
+        utf_16(&changed, u16::to_le_bytes),
+        utf_16(&body, u16::to_le_bytes)[..33].to_vec(),
+        b"\xff\xfe\x00\xd8".to_vec(),
+    ] {
+        let run = Came::new(&headers, &saved).verify_at(&[]);
+        assert_eq!(run.code, Some(1));
+        assert!(!run.stderr.contains("the body fits"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_curl_tells_beside_the_headers_is_named() {
+    let of_connection = "is what curl -v tells of the connection, and no header: keep only the lines that begin \
+                         with >";
+    let of_response = "is of the response, as curl -v shows it: keep the lines that begin with >";
+    for (headers, line, told) in [
+        ("*   Trying 127.0.0.1:80...\n> A: b\n", 1, of_connection),
+        (
+            "> POST / HTTP/1.1\r\n> A: b\r\n>\r\n* upload completely sent off\r\n",
+            4,
+            of_connection,
+        ),
+        ("> A: b\n} [24 bytes data]\n", 2, of_connection),
+        ("> A: b\n>\n< HTTP/1.1 204 No Content\n", 3, of_response),
+        (
+            "< HTTP/1.1 204 No Content\r\n< date: x\r\n<\r\n",
+            1,
+            of_response,
+        ),
+    ] {
+        let run = Came::new(headers, "{}").verify_at(&[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        let told = format!("headers: line {line} {told}");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn headers_may_come_from_an_editor_or_from_curl() {
     let (headers, body) = Came::event();
     let as_sent = headers.lines().flat_map(|it| ["> ", it, "\r\n"]);
@@ -276,6 +348,15 @@ fn a_mistyped_secret_is_never_repeated() {
             &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa!w"],
             "after whsec_, a secret is base64",
         ),
+        (
+            &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAA"],
+            "the padding at the end of the secret is missing: append = to it, here and at the receiver\n",
+        ),
+        (
+            &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA="],
+            "the padding at the end of the secret is missing: append = to it",
+        ),
+        (&["whsec_MfKQ9r8GKYqr-wjUPD8ILPZIo2LaLaSw"], "not - and _"),
         (
             &["whsec_MfKQ9r8GKYqr"],
             "has 24 to 64 bytes, but this one has 9",

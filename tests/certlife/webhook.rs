@@ -163,7 +163,7 @@ fn everything_that_is_given_is_kept() {
     let it = webhook_of("uni", &store, ID);
     assert_eq!(it.endpoint.url.as_str(), "https://example.com/hooks?x=1");
     assert_eq!(it.endpoint.kinds.to_string(), "approved,rejected");
-    assert_eq!(it.endpoint.description, "our portal");
+    assert_eq!(it.endpoint.description.as_str(), "our portal");
     let headers: Vec<_> = it
         .endpoint
         .headers
@@ -241,6 +241,14 @@ fn a_list_has_the_webhooks_in_the_order_in_which_they_were_registered() {
     );
 }
 
+/// Nothing is registered, and what may be secret is not repeated.
+fn is_refused(args: &[&str], words: &str) {
+    let run = run(&[&["webhook", "add"], args].concat(), "");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{words}");
+    assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    assert!(!run.stderr.contains("hush"), "{}", run.stderr);
+}
+
 #[test]
 fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
     for (args, words) in [
@@ -298,13 +306,10 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
         ),
         (
             &["https://example.com/", "--header", "Host: hush"],
-            "header host is set by the dispatcher",
+            "header host cannot be chosen: the dispatcher sets it",
         ),
     ] {
-        let run = run(&[&["webhook", "add"], args].concat(), "");
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{words}");
-        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
-        assert!(!run.stderr.contains("hush"), "{}", run.stderr);
+        is_refused(args, words);
     }
     for args in [
         &["https://10.0.0.7/", "--allow-target", "10.0.0.0/8"][..],
@@ -322,6 +327,47 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
     ] {
         let run = Scratch::new().run(&[&["webhook", "add"], args].concat(), "");
         assert_eq!(run.code, Some(0));
+    }
+}
+
+#[test]
+fn what_others_read_in_another_way_is_refused_with_what_would_be_right() {
+    let long = "ä".repeat(257);
+    for (args, words) in [
+        (
+            &[
+                "https://example.com/",
+                "--secret",
+                "whsec_hushhushhushhushhushhushhushhushhus",
+            ][..],
+            "--secret: the padding at the end of the secret is missing: append = to it",
+        ),
+        (
+            &["https://example.com/", "--header", "TE: hush"],
+            "header te cannot be chosen: it governs how the request is framed",
+        ),
+        (
+            &["https://example.com/", "--allow-target", "010.0.0.0/8"],
+            "numbers that have no leading zeros",
+        ),
+        (
+            &["https://example.com/", "--allow-target", "10.0.0.1/8"],
+            "expected 10.0.0.0/8, or 10.0.0.1 alone",
+        ),
+        (
+            &["https://example.com:+443/"],
+            "its port must be 1 to 65535, in digits",
+        ),
+        (
+            &["https://example.com/", "--description", &long],
+            "a description has at most 256 characters, but this one has 257",
+        ),
+        (
+            &["https://example.com/", "--description", "our\nportal"],
+            "a description has no control characters",
+        ),
+    ] {
+        is_refused(args, words);
     }
 }
 

@@ -20,11 +20,11 @@ use crate::sending::{
     Answers, BODY_WAIT, PATIENT, SHORT, answered, broken, options, outgoing, send, send_all_of,
 };
 
-type Answer = http::Response<Either<Full<Bytes>, Endless>>;
+pub type Answer = http::Response<Either<Full<Bytes>, Endless>>;
 
 /// A body that never ends.
 #[derive(Debug)]
-enum Endless {
+pub enum Endless {
     Fast,
     Silent,
     /// After so many bytes.
@@ -51,7 +51,7 @@ impl Body for Endless {
 }
 
 /// A server that answers every request so, over HTTP/2.
-async fn server(answer: fn(http::request::Parts, Bytes) -> Answer) -> Receiver {
+pub async fn server(answer: fn(http::request::Parts, Bytes) -> Answer) -> Receiver {
     let config = certificates::server(Identity::Of("hooks.example.com"), &["h2", "http/1.1"]);
     Receiver::start(move |connection, _| {
         let acceptor = TlsAcceptor::from(Arc::clone(&config));
@@ -71,15 +71,15 @@ async fn server(answer: fn(http::request::Parts, Bytes) -> Answer) -> Receiver {
     .await
 }
 
-fn with(body: impl Into<Bytes>) -> Answer {
+pub fn with(body: impl Into<Bytes>) -> Answer {
     http::Response::new(Either::Left(Full::new(body.into())))
 }
 
-fn transport_with(options: HttpOptions) -> HttpTransport {
+pub fn transport_with(options: HttpOptions) -> HttpTransport {
     HttpTransport::with_resolver(options, Answers::new([&["127.0.0.1"]])).unwrap()
 }
 
-fn url_of(server: &Receiver) -> String {
+pub fn url_of(server: &Receiver) -> String {
     server.url_of("https", "hooks.example.com")
 }
 

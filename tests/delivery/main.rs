@@ -27,6 +27,7 @@ mod measured;
 mod metrics;
 mod pauses;
 mod requests;
+mod reserved;
 mod responses;
 mod retention;
 mod schedule;

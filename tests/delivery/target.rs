@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use certificate_lifecycle::delivery::target::check;
+use certificate_lifecycle::delivery::target::{NetworkError, check, network};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -253,6 +253,64 @@ fn an_operator_can_permit_what_is_refused() {
     let allowed = [net("::ffff:10.0.0.0/104")];
     assert!(check(address("::ffff:10.0.0.7"), &allowed).is_ok());
     assert!(check(address("10.0.0.7"), &allowed).is_err());
+}
+
+#[test]
+fn a_network_is_written_in_one_form() {
+    for text in [
+        "10.0.0.0/8",
+        "0.0.0.0/0",
+        "192.0.2.7/32",
+        "fd00::/8",
+        "::/0",
+        "::1/128",
+    ] {
+        assert_eq!(network(text).unwrap().to_string(), text);
+    }
+    for (text, read) in [("192.0.2.7", "192.0.2.7/32"), ("FD00:0::1", "fd00::1/128")] {
+        assert_eq!(network(text).unwrap().to_string(), read);
+    }
+    for text in [
+        "",
+        "/",
+        "/8",
+        "10",
+        "10/8",
+        "10.0.0.0/",
+        "10.0.0.0/33",
+        "fd00::/129",
+        "010.0.0.0/8",
+        "10.0.0.00/8",
+        "010.0.0.1",
+        "10.0.0.0/08",
+        "10.0.0.0/00",
+        "10.0.0.0/+8",
+        "10.0.0.0/-8",
+        "10.0.0.0/8/8",
+        "10.0.0.0/255.0.0.0",
+        " 10.0.0.0/8",
+        "10.0.0.0/8 ",
+        "0x0a.0.0.0/8",
+        "[fd00::]/8",
+        "fe80::1%lo/64",
+        "10.0.0.0/264",
+    ] {
+        assert_eq!(network(text), Err(NetworkError::Malformed), "{text}");
+    }
+    for (text, expected) in [
+        ("10.0.0.1/8", "10.0.0.0/8"),
+        ("192.168.1.1/24", "192.168.1.0/24"),
+        ("0.0.0.1/0", "0.0.0.0/0"),
+        ("fd00::1/8", "fd00::/8"),
+    ] {
+        let error = network(text).unwrap_err();
+        let (address, _) = text.split_once('/').unwrap();
+        let message = format!(
+            "{address} is an address in the network {expected}: expected {expected}, or {address} alone"
+        );
+        assert_eq!(error.to_string(), message);
+        assert_eq!(network(expected).unwrap(), net(expected));
+    }
 }
 
 proptest! {

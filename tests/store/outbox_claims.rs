@@ -21,7 +21,7 @@ pub async fn a_claim_brings_events_and_webhooks<H: Harness<Store: Outbox>>() {
     }
     post.done(in_theirs(submit(3))).await;
     let feed = whole_feed(&post.engine, 4).await;
-    post.put(1, |it| it.description = "as it is now".into())
+    post.put(1, |it| it.description = "as it is now".parse().unwrap())
         .await;
     // When two of the three are claimed for
     let batch = post.claim_of(5, &[(1, PLENTY), (2, PLENTY)]).await;

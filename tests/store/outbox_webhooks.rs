@@ -4,7 +4,7 @@ use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{
     DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Put, Verdict, Webhook,
 };
-use certificate_lifecycle::webhook::{CustomHeaders, Disabled, DisabledReason};
+use certificate_lifecycle::webhook::{CustomHeaders, Description, Disabled, DisabledReason};
 use uuid::Uuid;
 
 use crate::harness::Harness;
@@ -17,6 +17,13 @@ use crate::world::{OURS, ours, submit, theirs};
 /// A text with what is easily lost.
 const TEXT: &str = " \u{0}a\u{1}\r\n\t'\"\\%_{}\u{7f}ä\u{feff}\u{202e}\u{1f600}\u{0} ";
 
+/// The same without control characters, and as long as a description may be.
+fn description() -> Description {
+    let text: String = TEXT.chars().filter(|it| !it.is_control()).collect();
+    let rest = Description::MAX_CHARS - text.chars().count();
+    Description::new(text + &"\u{1f600}".repeat(rest)).unwrap()
+}
+
 /// A webhook with something in every field.
 fn with_everything() -> Webhook {
     let mut webhook = Webhook::new(hook(1), theirs(), endpoint(1), at_ms(1_234));
@@ -25,7 +32,7 @@ fn with_everything() -> Webhook {
     endpoint.kinds = [EventKind::Created, EventKind::Retried]
         .into_iter()
         .collect();
-    endpoint.description = TEXT.into();
+    endpoint.description = description();
     let headers = [("authorization", "Bearer a'b\"c\\d {}"), ("x-empty", "")];
     endpoint.headers = CustomHeaders::new(headers).unwrap();
     for (seconds, byte) in (0..).zip([b'a', b'b', b'c']) {
@@ -111,7 +118,8 @@ pub async fn webhooks_are_listed_in_the_order_of_creation<H: Harness<Store: Outb
         post.register(webhook).await;
     }
     // Then they are listed as they came, also after one was replaced
-    post.put(4, |it| it.description = "replaced".into()).await;
+    post.put(4, |it| it.description = "replaced".parse().unwrap())
+        .await;
     all[2] = post.webhook(4).await;
     assert_eq!(post.store.webhooks(None).await.unwrap(), all);
     for institution in [ours(), theirs()] {
@@ -133,7 +141,7 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     assert_eq!(settled.await.unwrap(), Vec::<bool>::new());
     // When it is replaced, with all else different as well
     let mut webhook = Webhook::new(hook(1), ours(), endpoint(9), at(9));
-    webhook.endpoint.description = TEXT.into();
+    webhook.endpoint.description = description();
     let put = async |webhook: &Webhook| post.store.put_webhook(webhook.clone()).await.unwrap();
     assert_eq!(put(&webhook).await, Put::Done);
     // Then the settings are new, and all else as it was
@@ -226,7 +234,8 @@ pub async fn of_those_who_saw_the_same_revision_one_replaces_it<H: Harness<Store
             let store = handles[caller % handles.len()].clone();
             let mut webhook = of_ours(1);
             webhook.revision = revision;
-            webhook.endpoint.description = format!("{revision} {caller}");
+            webhook.endpoint.description =
+                Description::new(format!("{revision} {caller}")).unwrap();
             tokio::spawn(async move {
                 let is_put = store.put_webhook(webhook.clone()).await.unwrap().is_done();
                 is_put.then_some(webhook)
@@ -255,7 +264,8 @@ pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox
     };
     fails().await.unwrap();
     // Given one that fails, its health stays when it is replaced or disabled
-    post.put(1, |it| it.description = "still".into()).await;
+    post.put(1, |it| it.description = "still".parse().unwrap())
+        .await;
     assert_eq!(post.webhook(1).await.health, health);
     post.disable(1).await;
     assert_eq!(post.webhook(1).await.health, health);
@@ -266,7 +276,8 @@ pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox
     assert_eq!(post.webhook(1).await.health, Health::default());
     // Which says nothing of later failures
     fails().await.unwrap();
-    post.put(1, |it| it.description = "again".into()).await;
+    post.put(1, |it| it.description = "again".parse().unwrap())
+        .await;
     assert_eq!(post.webhook(1).await.health, health);
 }
 

@@ -12,14 +12,13 @@ use super::{named, show_secret};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
-use crate::cli::sending::network;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{
-    CustomHeaderError, CustomHeaders, Endpoint, EventKinds, Secret, WebhookUrl,
+    CustomHeaderError, CustomHeaders, Description, Endpoint, EventKinds, Secret, WebhookUrl,
 };
 
 /// Register a webhook, and print its id and its secret.
@@ -42,14 +41,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "KINDS")]
     events: Option<EventKinds>,
 
-    /// What to call it.
+    /// What to call it: at most 256 characters, on one line.
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "",
         hide_default_value = true
     )]
-    description: String,
+    description: Description,
 
     /// A header that each request carries, such as "Authorization: Bearer …".
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = given())]
@@ -68,7 +67,7 @@ pub(super) struct Args {
     allow_http: bool,
 
     /// Allow addresses that are not of the public Internet, such as 10.0.0.0/8; may be repeated.
-    #[arg(long = "allow-target", value_name = "CIDR", value_parser = network)]
+    #[arg(long = "allow-target", value_name = "CIDR", value_parser = target::network)]
     allowed: Vec<IpNet>,
 
     /// Print JSON instead.
@@ -153,7 +152,7 @@ impl Args {
         let secret = secret.map_err(Failure::Argument)?;
         let mut endpoint = Endpoint::new(url, secret);
         endpoint.kinds = self.events.unwrap_or_default();
-        endpoint.description.clone_from(&self.description);
+        endpoint.description = self.description.clone();
         endpoint.headers = self.headers()?;
         Ok(endpoint)
     }

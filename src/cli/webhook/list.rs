@@ -69,6 +69,6 @@ fn row(webhook: &Webhook) -> Vec<String> {
         state,
         events(endpoint.kinds),
         endpoint.url.to_string(),
-        endpoint.description.clone(),
+        endpoint.description.to_string(),
     ]
 }

@@ -187,7 +187,7 @@ impl<'a> Line<'a> {
             institution: webhook.institution.as_str(),
             url: endpoint.url.as_str(),
             events: endpoint.kinds.iter().map(EventKind::as_str).collect(),
-            description: &endpoint.description,
+            description: endpoint.description.as_str(),
             headers: endpoint.headers.names().collect(),
             enabled: endpoint.is_enabled(),
             disabled: endpoint.disabled.as_ref().map(|it| DisabledLine {

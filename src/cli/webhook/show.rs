@@ -114,7 +114,7 @@ impl Args {
             Fact::word("events", events(endpoint.kinds)),
         ];
         if !endpoint.description.is_empty() {
-            facts.push(Fact::text("description", &endpoint.description));
+            facts.push(Fact::text("description", endpoint.description.as_str()));
         }
         let headers: Vec<_> = endpoint.headers.names().collect();
         if !headers.is_empty() {
