@@ -105,7 +105,7 @@ impl Args {
                 };
                 let shown = path.display().to_string();
                 let store = SqliteStore::open_with(path, options);
-                AnyStore::Sqlite(store.map_err(|error| unopened(error, shown))?)
+                AnyStore::Sqlite(store.map_err(|error| unopened(error, &shown))?)
             }
             #[cfg(feature = "cli")]
             Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
@@ -153,7 +153,7 @@ impl Args {
 
 /// Why there is no store, as the commands have it; by the path that was given.
 #[cfg(feature = "cli")]
-fn unopened(error: StoreError, place: String) -> Failure {
+fn unopened(error: StoreError, place: &str) -> Failure {
     match error {
         StoreError::NoStore { .. } => Failure::Address(format!(
             "there is no store in {place}; apply, import and webhook add create it"

@@ -3,6 +3,7 @@
 mod delivering;
 mod log;
 mod outbox;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

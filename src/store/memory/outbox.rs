@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::outbox::{
-    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, Health, LOOK_AGAIN,
-    Put, Settlement, Verdict, Webhook, is_of_lease, next_lease,
+    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, LOOK_AGAIN,
+    Settlement, Verdict, Webhook, is_of_lease, next_lease,
 };
 use crate::lifecycle::event::EventKind;
 use crate::store::InstitutionId;
@@ -17,15 +17,15 @@ use crate::store::InstitutionId;
 pub(super) struct Outbox {
     pub(super) webhooks: BTreeMap<Uuid, Webhook>,
     /// By institution, in the order of creation.
-    by_institution: HashMap<u32, Vec<Uuid>>,
+    pub(super) by_institution: HashMap<u32, Vec<Uuid>>,
     /// In the order of creation.
-    order: Vec<Uuid>,
+    pub(super) order: Vec<Uuid>,
     pub(super) deliveries: BTreeMap<i64, Row>,
     last: i64,
-    queues: HashMap<Uuid, Queue>,
+    pub(super) queues: HashMap<Uuid, Queue>,
     /// What is pending of one application and webhook, by the place of the event in the log.
-    lanes: HashMap<(u32, Uuid), BTreeMap<u32, i64>>,
-    attempts: Vec<(i64, Attempted)>,
+    pub(super) lanes: HashMap<(u32, Uuid), BTreeMap<u32, i64>>,
+    pub(super) attempts: Vec<(i64, Attempted)>,
 }
 
 /// A delivery.
@@ -45,7 +45,7 @@ pub(super) struct Row {
 
 /// What is pending for one webhook.
 #[derive(Debug, Default)]
-struct Queue {
+pub(super) struct Queue {
     new: BTreeSet<i64>,
     later: BTreeSet<(DateTime<Utc>, i64)>,
 }
@@ -61,66 +61,6 @@ pub(super) struct Leased {
 }
 
 impl Outbox {
-    pub(super) fn add_webhook(&mut self, institution: u32, webhook: Webhook) -> bool {
-        let id = webhook.id;
-        if self.webhooks.contains_key(&id) {
-            return false;
-        }
-        self.order.push(id);
-        self.by_institution.entry(institution).or_default().push(id);
-        self.webhooks.insert(id, webhook);
-        true
-    }
-
-    /// A webhook, if it is of this institution.
-    pub(super) fn webhook_of(&self, institution: &InstitutionId, id: Uuid) -> Option<&Webhook> {
-        let webhook = self.webhooks.get(&id);
-        webhook.filter(|it| it.institution == *institution)
-    }
-
-    /// A delivery, if it is to a webhook of this institution.
-    pub(super) fn delivery_of(&self, institution: &InstitutionId, id: DeliveryId) -> Option<&Row> {
-        let row = self.deliveries.get(&id.0);
-        row.filter(|row| self.webhook_of(institution, row.webhook).is_some())
-    }
-
-    pub(super) fn put_webhook(&mut self, webhook: Webhook) -> Put {
-        let known = self.webhooks.get_mut(&webhook.id);
-        let Some(known) = known.filter(|it| it.institution == webhook.institution) else {
-            return Put::Unknown;
-        };
-        if known.revision != webhook.revision {
-            return Put::Conflict;
-        }
-        if webhook.endpoint.is_enabled() && !known.endpoint.is_enabled() {
-            known.health = Health::default();
-        }
-        known.revision += 1;
-        known.endpoint = webhook.endpoint;
-        Put::Done
-    }
-
-    pub(super) fn remove_webhook(&mut self, institution: &InstitutionId, id: Uuid) -> bool {
-        if self.webhook_of(institution, id).is_none() {
-            return false;
-        }
-        self.webhooks.remove(&id);
-        self.order.retain(|it| *it != id);
-        for webhooks in self.by_institution.values_mut() {
-            webhooks.retain(|it| *it != id);
-        }
-        self.queues.remove(&id);
-        self.lanes.retain(|(_, webhook), _| *webhook != id);
-        self.deliveries.retain(|_, row| row.webhook != id);
-        let deliveries = &self.deliveries;
-        self.attempts.retain(|(no, _)| deliveries.contains_key(no));
-        true
-    }
-
-    pub(super) fn in_order(&self) -> impl Iterator<Item = &Webhook> {
-        self.order.iter().filter_map(|id| self.webhooks.get(id))
-    }
-
     /// An event was recorded: one delivery for every webhook that wants it.
     pub(super) fn enter(
         &mut self,

@@ -82,14 +82,13 @@ impl Readers {
             return read_only::ask(&self.path, &self.options, question);
         };
         let idle = self.idle().pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => {
-                let reader = open_reader(&self.path, &self.options);
-                // Whatever it has found there: it was to read what the writer writes.
-                anchor.check()?;
-                reader?
-            }
+        let mut reader = if let Some(reader) = idle {
+            reader
+        } else {
+            let reader = open_reader(&self.path, &self.options);
+            // Whatever it has found there: it was to read what the writer writes.
+            anchor.check()?;
+            reader?
         };
         let answer = question(&mut reader);
         self.idle().push(reader);

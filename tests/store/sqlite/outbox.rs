@@ -151,7 +151,7 @@ async fn a_webhook_whose_id_is_none_is_told() {
         "UPDATE certlife_webhook SET id = X'00'",
     );
     let text = corrupt(post.store.webhooks(None).await);
-    assert!(text.starts_with("certlife_webhook row 1: "), "{text}");
+    assert!(text.starts_with("webhook row 1: "), "{text}");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
                 panic!("{sql}: {told:?}");
             };
             assert!(
-                text.starts_with("certlife_delivery 2: ") && text.contains(problem),
+                text.starts_with("delivery 2: ") && text.contains(problem),
                 "{sql}: {text}"
             );
         }
