@@ -6,7 +6,7 @@ use std::path::Path;
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{Durability, SqliteOptions, SqliteStore, StoreError};
 
-use super::{edit, engine, file_with_every_kind, no_file};
+use super::{engine, file_with_every_kind, no_file};
 use crate::world::{TestClock, act, check, engine_on, id, ours, submit};
 
 /// What the folder has, to the byte.
