@@ -62,9 +62,9 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
         .ok_or("expected an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z")
 }
 
-/// Reads a length of time.
-pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
+/// Reads a length of time. An error repeats nothing of the text, as those of humantime do.
+pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
     let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
-    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
+        .map_err(|_| "expected a duration such as 30m, 2h or 1day, in s, m, h, days or weeks")?;
+    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration")
 }

@@ -95,15 +95,13 @@ pub(super) struct Line<'a> {
     attempted: Option<Vec<AttemptLine<'a>>>,
 }
 
-/// An attempt, for programs.
+/// An attempt, for programs: null where there is no such thing.
 #[derive(Serialize)]
-struct AttemptLine<'a> {
+pub(super) struct AttemptLine<'a> {
     at: String,
     milliseconds: u64,
     status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     excerpt: Option<&'a str>,
 }
 
@@ -135,7 +133,7 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> AttemptLine<'a> {
-    fn new(attempt: &'a Attempted) -> Self {
+    pub(super) fn new(attempt: &'a Attempted) -> Self {
         Self {
             at: time(attempt.at),
             milliseconds: attempt.milliseconds,

@@ -44,7 +44,7 @@ fn with_everything() -> Webhook {
     endpoint.disabled = Some(Disabled {
         reason: DisabledReason::Failing,
         at: at_ms(999),
-        detail: TEXT.to_owned(),
+        detail: description(),
     });
     webhook
 }

@@ -193,7 +193,7 @@ impl<'a> Line<'a> {
             disabled: endpoint.disabled.as_ref().map(|it| DisabledLine {
                 reason: it.reason,
                 at: time(it.at),
-                detail: &it.detail,
+                detail: it.detail.as_str(),
             }),
             created_at: time(webhook.created_at),
             failing_since: webhook.health.failing_since.map(time),
