@@ -1,18 +1,21 @@
 //! Arguments that several commands take.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use certificate_lifecycle::Timestamp;
+use super::harmless::may_be_secret;
 use certificate_lifecycle::store::InstitutionId;
+use certificate_lifecycle::{InvalidValue, Timestamp, Violation};
 
 /// Whose applications.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Institution {
     /// Whose applications: the id of the institution.
-    #[arg(id = "institution", long, value_name = "ID", default_value = "default")]
+    #[arg(id = "institution", long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
     pub(super) id: InstitutionId,
 }
 
@@ -33,6 +36,25 @@ pub(super) struct Form {
     /// Print JSON, one object a line, instead of a table.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Reads a value of the contract. An error repeats nothing of the text.
+pub(super) fn value<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: InvalidValue| match error.violation {
+            Violation::Length { .. } => error.to_string(),
+            _ => error.without_value(),
+        })
+}
+
+/// How a sentence names an institution: by its id, unless that may be a secret in the wrong place.
+pub(super) fn in_words(institution: &InstitutionId) -> String {
+    let id = institution.as_str();
+    if may_be_secret(id) {
+        "this institution".to_owned()
+    } else {
+        format!("institution {id:?}")
+    }
 }
 
 /// Reads the one form in which the contract writes UUIDs.

@@ -61,6 +61,15 @@ pub(super) fn is_file_name(text: &str) -> bool {
         && (is_short_word || has_extension)
 }
 
+/// Whether a text that was given as an id has the form of a secret, of a URL or a connection string with
+/// a password, or of a header.
+pub(super) fn may_be_secret(text: &str) -> bool {
+    let user = text.split_once(':').filter(|(_, rest)| rest.contains('@'));
+    let is_written = ["whsec_", "://", ": ", "=", "%40"];
+    let text = text.to_ascii_lowercase();
+    user.is_some() || is_written.iter().any(|it| text.contains(it))
+}
+
 /// The name of a file that cannot be read, as an error shows it.
 pub(super) fn unread(path: &Path) -> String {
     let name = path.display().to_string();

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::arguments::{Form, Institution, Webhook, duration};
+use super::arguments::{Form, Institution, Webhook, duration, in_words, value};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Failure, Outcome, block_on, say, store};
@@ -37,6 +37,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "TEXT",
+        value_parser = value::<ProcessingError>,
         requires = "fail",
         default_value = "processing stalled"
     )]
@@ -72,10 +73,7 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
             .await?;
         after = page.next;
         if view.show(&page)? == Reader::Gone || after.is_none() {
-            return view.end(|| {
-                let institution = institution.as_str();
-                format!("nothing of institution {institution:?} is stalled")
-            });
+            return view.end(|| format!("nothing of {} is stalled", in_words(institution)));
         }
     }
 }

@@ -34,7 +34,8 @@ pub struct WebhookUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is no URL of a webhook: {problem}")]
 pub struct WebhookUrlError {
-    /// What was given, shortened if it is long; without what stands before an `@`.
+    /// The scheme and the host that were given, as in `https://example.com/…`. Of the rest, and of a host
+    /// that can be none, there is an ellipsis: a user, a password or a token may be part of it.
     pub found: String,
     /// What is wrong with it.
     pub problem: WebhookUrlProblem,
@@ -109,11 +110,7 @@ impl std::str::FromStr for WebhookUrl {
 
     fn from_str(text: &str) -> Result<Self, WebhookUrlError> {
         let refused = |problem| WebhookUrlError {
-            // What stands before it may be a password.
-            found: match text.rsplit_once('@') {
-                Some((_, rest)) => shorten(&format!("…@{rest}")),
-                None => shorten(text),
-            },
+            found: shorten(&without_secrets(text)),
             problem,
         };
         if text.len() > LONGEST {
@@ -153,6 +150,34 @@ impl std::str::FromStr for WebhookUrl {
             uri,
         })
     }
+}
+
+/// The scheme, host and port of a text, each only if it can be one, and an ellipsis for all else.
+fn without_secrets(text: &str) -> String {
+    let is_scheme = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let Some((scheme, rest)) = text.split_once("://").filter(|(it, _)| is_scheme(it)) else {
+        return "…".to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let is_name = |it: &str| {
+        it.chars()
+            .all(|it| it.is_alphanumeric() || "._-".contains(it))
+    };
+    let address = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let is_host = address.is_some_and(|it| it.parse::<Ipv6Addr>().is_ok()) || is_name(host);
+    if !(is_host && port.bytes().all(|it| it.is_ascii_digit())) {
+        return format!("{scheme}://…");
+    }
+    let rest = match rest {
+        "" | "/" => rest,
+        _ => "/…",
+    };
+    format!("{scheme}://{authority}{rest}")
 }
 
 /// Whether a port is written as one.

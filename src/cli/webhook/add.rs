@@ -9,11 +9,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{named, show_secret};
-use crate::cli::arguments::hyphenated;
+use crate::cli::arguments::{hyphenated, value};
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
@@ -34,11 +35,11 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Whose events: the id of the institution.
-    #[arg(long, value_name = "ID", default_value = "default")]
+    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
     institution: InstitutionId,
 
     /// Only these events, separated by commas, such as approved,rejected; all, if absent.
-    #[arg(long, value_name = "KINDS")]
+    #[arg(long, value_name = "KINDS", value_parser = kinds)]
     events: Option<EventKinds>,
 
     /// What to call it: at most 256 characters, on one line.
@@ -102,6 +103,13 @@ fn address_of(url: &WebhookUrl) -> Option<IpAddr> {
 struct Credentials<'a> {
     id: Uuid,
     secret: &'a str,
+}
+
+/// Reads kinds of events. Their own error repeats the text.
+fn kinds(text: &str) -> Result<EventKinds, String> {
+    let names = || EventKind::NAMES.join(", ");
+    text.parse()
+        .map_err(|_| format!("expected one of: {}; separated by commas", names()))
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {

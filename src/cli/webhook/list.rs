@@ -1,7 +1,7 @@
 //! `certlife webhook list`: the webhooks that there are.
 
 use super::{Line, events};
-use crate::cli::arguments::Form;
+use crate::cli::arguments::{Form, in_words, value};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};
 use crate::cli::{Failure, Outcome, block_on, say, store};
@@ -15,7 +15,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Only those of this institution; of all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>)]
     institution: Option<InstitutionId>,
 
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if webhooks.is_empty() && !args.form.json {
         say(&match &args.institution {
             None => "no webhooks".to_owned(),
-            Some(institution) => format!("no webhooks of institution {:?}", institution.as_str()),
+            Some(institution) => format!("no webhooks of {}", in_words(institution)),
         });
     }
     Ok(Outcome::Clean)

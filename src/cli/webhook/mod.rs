@@ -14,7 +14,8 @@ use clap::Subcommand;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::arguments::hyphenated;
+use super::arguments::{hyphenated, in_words, value};
+use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
@@ -63,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 #[group(skip)]
 struct Which {
     /// Whose webhook: the id of the institution.
-    #[arg(long, value_name = "ID", default_value = "default")]
+    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
     institution: InstitutionId,
 
     /// The webhook: its id.
@@ -78,9 +79,13 @@ impl Which {
     }
 }
 
-/// How commands name a webhook, so that it can be pasted into a shell.
+/// How commands name a webhook, so that it can be pasted into a shell. An institution whose id may be a secret
+/// in the wrong place is not named.
 pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
     let institution = institution.as_str();
+    if may_be_secret(institution) {
+        return format!("--institution ID {id}");
+    }
     if institution == "default" {
         return id.to_string();
     }
@@ -98,7 +103,7 @@ pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
 /// Says that there is no such webhook, of an institution or at all.
 pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Outcome {
     say(&match institution {
-        Some(it) => format!("institution {:?} has no webhook {id}", it.as_str()),
+        Some(it) => format!("{} has no webhook {id}", in_words(it)),
         None => format!("there is no webhook {id}"),
     });
     Outcome::Refused
