@@ -102,6 +102,20 @@ fn a_file_that_may_be_written_in_a_folder_that_may_not_is_read_as_well() {
 }
 
 #[test]
+fn what_a_full_disk_leaves_beside_a_file_does_not_keep_it_from_being_read() {
+    let store = crate::webhook::example();
+    let expected = READING.map(|args| store.run(args, "").stdout);
+    // A log that could be made, but not grow.
+    fs::write(store.path("test.db-wal"), "").unwrap();
+    fs::write(store.path("test.db-shm"), "\0\0\0").unwrap();
+    for (args, expected) in READING.iter().zip(expected) {
+        let run = run_as_reader_of(&store, 0o666, args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(run.stdout, expected);
+    }
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_said_to_be_so() {
     let store = crate::webhook::example();
     for args in READING.iter().chain(&[&["apply"][..], &["deliver"]]) {
