@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::arguments::{Webhook, value};
+use super::arguments::Webhook;
 use super::command_line::{Defaults, Known, parse};
 use super::input::{Line, Lines, too_long};
 use super::pipeline::{self, Batch, Source};
@@ -37,7 +37,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// The institution of the lines that name none.
-    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
+    #[arg(long, value_name = "ID", default_value = "default")]
     institution: InstitutionId,
 
     #[command(flatten)]

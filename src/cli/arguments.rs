@@ -1,21 +1,19 @@
 //! Arguments that several commands take.
 
-use std::str::FromStr;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::harmless::may_be_secret;
+use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::InstitutionId;
-use certificate_lifecycle::{InvalidValue, Timestamp, Violation};
 
 /// Whose applications.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Institution {
     /// Whose applications: the id of the institution.
-    #[arg(id = "institution", long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
+    #[arg(id = "institution", long, value_name = "ID", default_value = "default")]
     pub(super) id: InstitutionId,
 }
 
@@ -36,15 +34,6 @@ pub(super) struct Form {
     /// Print JSON, one object a line, instead of a table.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Reads a value of the contract. An error repeats nothing of the text.
-pub(super) fn value<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|error: InvalidValue| match error.violation {
-            Violation::Length { .. } => error.to_string(),
-            _ => error.without_value(),
-        })
 }
 
 /// How a sentence names an institution: by its id, unless that may be a secret in the wrong place.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Webhook, in_words, value};
+use super::arguments::{Form, Webhook, in_words};
 use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
@@ -26,7 +26,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Only the events of this institution; of all, if absent.
-    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>)]
+    #[arg(long, value_name = "ID")]
     institution: Option<InstitutionId>,
 
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Institution, in_words, value};
+use super::arguments::{Form, Institution, in_words};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
@@ -39,7 +39,7 @@ pub(super) struct Args {
     source: Option<Source>,
 
     /// Only those of this applicant; upper and lower case count.
-    #[arg(long, value_name = "ADDRESS", value_parser = value::<ApplicantEmail>)]
+    #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
 
     /// Begin with the one that was created last.

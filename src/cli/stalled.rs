@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::arguments::{Form, Institution, Webhook, duration, in_words, value};
+use super::arguments::{Form, Institution, Webhook, duration, in_words};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Failure, Outcome, block_on, say, store};
@@ -37,7 +37,6 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "TEXT",
-        value_parser = value::<ProcessingError>,
         requires = "fail",
         default_value = "processing stalled"
     )]

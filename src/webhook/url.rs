@@ -4,8 +4,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
-use crate::lifecycle::value::shorten;
-
 /// The longest URL, in bytes: what proxies and servers are known to take.
 const LONGEST: usize = 2048;
 
@@ -24,19 +22,25 @@ const LONGEST: usize = 2048;
 /// assert!("ftp://example.com".parse::<WebhookUrl>().is_err());
 /// # Ok::<(), certificate_lifecycle::webhook::WebhookUrlError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl {
     text: String,
     uri: Uri,
 }
 
-/// Why a text is no URL of a webhook.
+impl std::fmt::Debug for WebhookUrl {
+    /// Where it leads, without path and query: there are secrets in those of many receivers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let authority = self.uri.authority().map_or("", |it| it.as_str());
+        write!(f, "WebhookUrl({scheme}://{authority}/…)")
+    }
+}
+
+/// Why a text is no URL of a webhook. The text is not told: there may be secrets in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no URL of a webhook: {problem}")]
+#[error("this is no URL of a webhook: {problem}")]
 pub struct WebhookUrlError {
-    /// The scheme and the host that were given, as in `https://example.com/…`. Of the rest, and of a host
-    /// that can be none, there is an ellipsis: a user, a password or a token may be part of it.
-    pub found: String,
     /// What is wrong with it.
     pub problem: WebhookUrlProblem,
 }
@@ -109,10 +113,7 @@ impl std::str::FromStr for WebhookUrl {
     type Err = WebhookUrlError;
 
     fn from_str(text: &str) -> Result<Self, WebhookUrlError> {
-        let refused = |problem| WebhookUrlError {
-            found: shorten(&without_secrets(text)),
-            problem,
-        };
+        let refused = |problem| WebhookUrlError { problem };
         if text.len() > LONGEST {
             return Err(refused(WebhookUrlProblem::TooLong(text.len())));
         }
@@ -150,34 +151,6 @@ impl std::str::FromStr for WebhookUrl {
             uri,
         })
     }
-}
-
-/// The scheme, host and port of a text, each only if it can be one, and an ellipsis for all else.
-fn without_secrets(text: &str) -> String {
-    let is_scheme = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let Some((scheme, rest)) = text.split_once("://").filter(|(it, _)| is_scheme(it)) else {
-        return "…".to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (authority, ""),
-    };
-    let is_name = |it: &str| {
-        it.chars()
-            .all(|it| it.is_alphanumeric() || "._-".contains(it))
-    };
-    let address = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    let is_host = address.is_some_and(|it| it.parse::<Ipv6Addr>().is_ok()) || is_name(host);
-    if !(is_host && port.bytes().all(|it| it.is_ascii_digit())) {
-        return format!("{scheme}://…");
-    }
-    let rest = match rest {
-        "" | "/" => rest,
-        _ => "/…",
-    };
-    format!("{scheme}://{authority}{rest}")
 }
 
 /// Whether a port is written as one.

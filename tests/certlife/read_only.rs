@@ -29,13 +29,18 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// Runs the program as somebody who may read the folder and write nothing there.
 fn run_as_reader(store: &Scratch, args: &[&str]) -> Run {
+    run_as_reader_of(store, 0o444, args)
+}
+
+/// The same, of a file with this mode.
+fn run_as_reader_of(store: &Scratch, mode: u32, args: &[&str]) -> Run {
     // Root may do everything, so another user reads: one who may not look into the build.
     let program = store.path("certlife");
     if !program.exists() {
         fs::copy(env!("CARGO_BIN_EXE_certlife"), &program).unwrap();
-        set_mode(&store.path("test.db"), 0o444);
         set_mode(store.folder.path(), 0o555);
     }
+    set_mode(&store.path("test.db"), mode);
     let mut reader = Command::new(program);
     reader
         .args(args)
@@ -74,6 +79,92 @@ fn whoever_may_only_read_reads_what_the_owner_does() {
         .collect();
     names.sort();
     assert_eq!(names, ["certlife", "test.db"]);
+}
+
+#[test]
+fn a_file_that_may_be_written_in_a_folder_that_may_not_is_read_as_well() {
+    let store = crate::webhook::example();
+    let expected = READING.map(|args| store.run(args, "").stdout);
+    for (args, expected) in READING.iter().zip(expected) {
+        let run = run_as_reader_of(&store, 0o666, args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(run.stdout, expected);
+    }
+    // What would change something says why it does not.
+    for args in [&["apply"][..], &["webhook", "disable", ID], &["deliver"]] {
+        let run = run_as_reader_of(&store, 0o666, args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains("not set up right"), "{}", run.stderr);
+        assert!(run.stderr.contains("folder"), "{}", run.stderr);
+    }
+    set_mode(store.folder.path(), 0o755);
+    assert_eq!(fs::read_dir(store.folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_a_full_disk_leaves_beside_a_file_does_not_keep_it_from_being_read() {
+    let store = crate::webhook::example();
+    let expected = READING.map(|args| store.run(args, "").stdout);
+    // A log that could be made, but not grow.
+    fs::write(store.path("test.db-wal"), "").unwrap();
+    fs::write(store.path("test.db-shm"), "\0\0\0").unwrap();
+    for (args, expected) in READING.iter().zip(expected) {
+        let run = run_as_reader_of(&store, 0o666, args);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(run.stdout, expected);
+    }
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_said_to_be_so() {
+    let store = crate::webhook::example();
+    for args in READING.iter().chain(&[&["apply"][..], &["deliver"]]) {
+        let run = run_as_reader_of(&store, 0o000, args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        let path = store.path("test.db");
+        assert!(
+            run.stderr
+                .starts_with("certlife: the store is not set up right: cannot open ")
+                && run.stderr.contains(&path.display().to_string())
+                && run.stderr.contains("Permission denied"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn what_only_reads_makes_no_store_in_a_database_of_another_program() {
+    let store = Scratch::new();
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    connection
+        .execute_batch("CREATE TABLE application (text TEXT); PRAGMA user_version = 3")
+        .unwrap();
+    drop(connection);
+    let before = fs::read(store.path("test.db")).unwrap();
+    let changing: [&[&str]; 4] = [
+        &["deliver", "--until-idle"],
+        &["redeliver", "--all-dead"],
+        &["webhook", "disable", ID],
+        &["stalled", "--older-than", "30m", "--fail"],
+    ];
+    for args in READING.iter().chain(&changing) {
+        let run = store.run(args, "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert_eq!(
+            run.stderr,
+            "certlife: there is no store in test.db; apply, import and webhook add create it\n"
+        );
+    }
+    assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
+    // What makes one makes it beside what is there.
+    let file = crate::file("docs/examples/lives.jsonl");
+    assert_eq!(store.run(&["apply", &file], "").code, Some(0));
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 3);
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod corrupt;
 mod faults;
 mod files;
 mod migration;
+#[cfg(unix)]
+mod moved;
 mod opening;
 mod others;
 mod outbox;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{named, show_secret};
-use crate::cli::arguments::{hyphenated, value};
+use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
 use crate::cli::table::{Fact, record};
@@ -35,7 +35,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Whose events: the id of the institution.
-    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
+    #[arg(long, value_name = "ID", default_value = "default")]
     institution: InstitutionId,
 
     /// Only these events, separated by commas, such as approved,rejected; all, if absent.

@@ -14,7 +14,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::arguments::{hyphenated, in_words, value};
+use super::arguments::{hyphenated, in_words};
 use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
 use super::show::time;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 #[group(skip)]
 struct Which {
     /// Whose webhook: the id of the institution.
-    #[arg(long, value_name = "ID", value_parser = value::<InstitutionId>, default_value = "default")]
+    #[arg(long, value_name = "ID", default_value = "default")]
     institution: InstitutionId,
 
     /// The webhook: its id.

@@ -95,6 +95,8 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         .and_then(|()| set_durability(&connection, options.durability))
         .and_then(|()| set("cache_size", &-WRITER_CACHE))
         .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
+        // With the first look, the log is there.
+        .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
         .map_err(unavailable)?;
     Ok(connection)
 }

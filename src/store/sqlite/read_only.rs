@@ -8,6 +8,7 @@
 //! another time or length. Such an answer is thrown away, and the question asked again.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -67,13 +68,16 @@ pub(super) fn ask<T>(
 }
 
 /// Whether there is more to the file than itself: a log, or what takes back a transaction that a crash has
-/// cut short.
+/// cut short. An empty one has nothing: it is what is left where the disk was full.
 fn has_log(path: &Path) -> Result<bool, StoreError> {
     let is_there = |suffix: &str| {
         let mut name = OsString::from(path);
         name.push(suffix);
-        let there = Path::new(&name).try_exists();
-        there.map_err(|error| cannot_open(path, error))
+        match Path::new(&name).metadata() {
+            Ok(found) => Ok(found.len() > 0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(cannot_open(path, error)),
+        }
     };
     Ok(is_there("-wal")? || is_there("-journal")?)
 }

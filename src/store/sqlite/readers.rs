@@ -85,6 +85,8 @@ impl Readers {
         let mut reader = if let Some(reader) = idle {
             reader
         } else {
+            // Another file, beside which the log of this one stands, would be changed by it.
+            anchor.check()?;
             let reader = open_reader(&self.path, &self.options);
             // Whatever it has found there: it was to read what the writer writes.
             anchor.check()?;
