@@ -403,6 +403,7 @@ async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
             order,
             after: None,
             limit: 100,
+            origins: false,
         };
         // It tells of what is corrupt, and of all others.
         let page = engine.list(query).await?;
@@ -534,6 +535,7 @@ async fn a_list_goes_on_where_an_application_is_missing() {
             order: Order::OldestFirst,
             after,
             limit: 3,
+            origins: false,
         };
         let page = engine.list(query).await.unwrap();
         sound += page.applications.len();
