@@ -234,7 +234,7 @@ pub(super) fn counts(
             let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
             Ok((decode(&Status::ALL, "status", status)?, context.source()))
         };
-        let heads = || format!("table head of institution {:?}", institution_id.as_str());
+        let heads = || format!("table certlife_head of institution {:?}", institution_id.as_str());
         let cell = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
         let applications = u64::try_from(applications).unwrap_or_default();
         *counts.entry(cell).or_default() += applications;

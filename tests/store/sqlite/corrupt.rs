@@ -585,7 +585,7 @@ async fn a_corrupt_row_is_named_by_what_it_is_and_where() {
         (
             "UPDATE certlife_head SET status = 99 WHERE application = {app}",
             Counts,
-            "table head of institution \"our-university\"".to_owned(),
+            "table certlife_head of institution \"our-university\"".to_owned(),
         ),
         (
             "UPDATE certlife_idempotency SET event = 999999 WHERE key = '9-4'",
