@@ -117,6 +117,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
                 order,
                 after,
                 limit,
+                origins: false,
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);

@@ -29,7 +29,6 @@ pub(super) struct Args {
 /// Whether the platform's own signature is enough.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(skip)]
-#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct PlatformSignature {
     /// Accept X-Webhook-Signature where webhook-signature is missing: of a sender who has no other.
     ///

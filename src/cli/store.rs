@@ -283,6 +283,10 @@ impl Directory for AnyStore {
         ask!(self, it => it.list(query).await)
     }
 
+    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        ask!(self, it => it.institutions().await)
+    }
+
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         ask!(self, it => it.counts(institution).await)
     }

@@ -1,6 +1,6 @@
 //! `certlife webhook list`: the webhooks that there are.
 
-use super::{Line, events};
+use super::events;
 use crate::cli::arguments::{Form, in_words};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut output = Output::plain();
     if args.form.json {
         for webhook in &webhooks {
-            if output.object(&Line::new(webhook))? == Reader::Gone {
+            if output.object(webhook)? == Reader::Gone {
                 return Ok(Outcome::Clean);
             }
         }

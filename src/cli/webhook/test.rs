@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::Which;
-use crate::cli::delivery::AttemptLine;
 use crate::cli::output::Output;
 use crate::cli::{Failure, Outcome, block_on, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, TestError};
@@ -62,7 +61,7 @@ impl Args {
     fn show(&self, attempted: &Attempted) -> Result<Outcome, Failure> {
         if self.json {
             let mut output = Output::plain();
-            let _ = output.object(&AttemptLine::new(attempted))?;
+            let _ = output.object(attempted)?;
             let _ = output.flush()?;
         } else {
             let took = format!("after {} ms", attempted.milliseconds);
