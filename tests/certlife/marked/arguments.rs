@@ -190,7 +190,7 @@ fn no_option_and_no_argument_repeats_a_secret() {
         .collect();
     let (next, leaks) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(it) = tries.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Output { stdout, stderr, .. } = output(&it.command.store, &it.args);
