@@ -10,6 +10,8 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::lifecycle::value::is_word;
+
 /// A text as an error quotes it: cut where it is long, with its length in characters.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
@@ -66,13 +68,6 @@ const PERSONAL: [&str; 6] = [
     "actor",
     "idempotency_key",
 ];
-
-/// Whether a text is neither an address nor a title of several words.
-fn is_word(text: &str) -> bool {
-    !text
-        .trim()
-        .contains(|it: char| it.is_whitespace() || it == '@')
-}
 
 /// The fields of one object: those that were asked for, and the first that was not.
 #[derive(Debug)]

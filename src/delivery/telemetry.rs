@@ -120,6 +120,7 @@ mod tests {
     /// What is pending for a webhook, and since when the first of it is due.
     fn pending(is_enabled: bool, pending: u64, since: Option<DateTime<Utc>>) -> Backlog {
         Backlog {
+            // It is an id.
             institution: InstitutionId::new("default").unwrap_or_else(|_| unreachable!()),
             webhook: Uuid::nil(),
             is_enabled,

@@ -1,15 +1,16 @@
 //! Enumerations whose variants have one name each on the wire, in records and on the command line.
 
-use super::value::shorten;
+use super::value::{is_word, shorten};
 
 /// A name that stands for no value of its field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {field} {found:?}; expected one of: {}", expected.join(", "))]
+#[error("unknown {field}{}; expected one of: {}", quoted(found.as_deref()), expected.join(", "))]
 pub struct UnknownName {
     /// The field that was read, such as `source`.
     pub field: &'static str,
-    /// The name that was found, shortened if it is long.
-    pub found: String,
+    /// The name that was found, shortened if it is long; none where it looks like something else, such as a title
+    /// or an address.
+    pub found: Option<String>,
     /// Every name that the field accepts.
     pub expected: &'static [&'static str],
 }
@@ -18,10 +19,14 @@ impl UnknownName {
     pub(crate) fn new(field: &'static str, found: &str, expected: &'static [&'static str]) -> Self {
         Self {
             field,
-            found: shorten(found),
+            found: is_word(found).then(|| shorten(found)),
             expected,
         }
     }
+}
+
+fn quoted(found: Option<&str>) -> String {
+    found.map_or_else(String::new, |it| format!(" {it:?}"))
 }
 
 /// A wire name as a person says it: "begin processing" for `begin_processing`.

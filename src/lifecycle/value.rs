@@ -112,6 +112,13 @@ impl Violation {
 /// How many characters of a refused value an error quotes.
 const EXCERPT: usize = 48;
 
+/// Whether a text is neither an address nor a title of several words, so that an error may quote it.
+pub(crate) fn is_word(text: &str) -> bool {
+    !text
+        .trim()
+        .contains(|it: char| it.is_whitespace() || it == '@')
+}
+
 /// The value as an error quotes it: cut where it is long, with its length in characters.
 pub(crate) fn shorten(value: &str) -> String {
     match value.char_indices().nth(EXCERPT) {

@@ -45,13 +45,11 @@ impl std::fmt::Display for Cursor {
 
 crate::store::word::word!(Cursor);
 
-/// A text that is no cursor.
+/// A text that is no cursor. It is not told: anything may stand there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a cursor as the feed gives it, such as 17 or 17-3, but found {found:?}")]
-pub struct CursorError {
-    /// What was found, shortened if it is long.
-    pub found: String,
-}
+#[non_exhaustive]
+#[error("expected a cursor as the feed gives it, such as 17 or 17-3")]
+pub struct CursorError;
 
 impl std::str::FromStr for Cursor {
     type Err = CursorError;
@@ -65,8 +63,6 @@ impl std::str::FromStr for Cursor {
             let numbers = digits(transaction) && digits(index);
             numbers.then(|| Some(Self::new(transaction.parse().ok()?, index.parse().ok()?)))?
         };
-        parsed().ok_or_else(|| CursorError {
-            found: crate::lifecycle::value::shorten(text),
-        })
+        parsed().ok_or(CursorError)
     }
 }

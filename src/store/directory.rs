@@ -288,13 +288,11 @@ impl std::fmt::Display for PageKey {
 
 crate::store::word::word!(PageKey);
 
-/// A text that is no page key.
+/// A text that is no page key. It is not told: anything may stand there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected the key of a page as a list gives it, but found {found:?}")]
-pub struct PageKeyError {
-    /// What was found, shortened if it is long.
-    pub found: String,
-}
+#[non_exhaustive]
+#[error("expected the key of a page as a list gives it")]
+pub struct PageKeyError;
 
 impl std::str::FromStr for PageKey {
     type Err = PageKeyError;
@@ -302,9 +300,7 @@ impl std::str::FromStr for PageKey {
     /// # Errors
     /// [`PageKeyError`] where the text is none.
     fn from_str(text: &str) -> Result<Self, PageKeyError> {
-        text.parse().map(Self).map_err(|_| PageKeyError {
-            found: crate::lifecycle::value::shorten(text),
-        })
+        text.parse().map(Self).map_err(|_| PageKeyError)
     }
 }
 

@@ -408,14 +408,19 @@ where
         post.done(in_theirs(submit(number + 100))).await;
     }
     assert_eq!(institutions().await, [ours(), theirs()]);
-    let names = ["École", "a", "Z", "z"].map(named);
-    for (number, institution) in names.iter().enumerate() {
+    let others = ["École", "a", "Z", "z"].map(named);
+    for (number, institution) in others.iter().enumerate() {
         let number = u64::try_from(number).unwrap() + 1;
         let webhook = Webhook::new(hook(number), institution.clone(), endpoint(number), at(0));
         post.register(webhook).await;
     }
     let expected = ["Z", "a", "our-university", "their-university", "z", "École"];
     assert_eq!(institutions().await, expected.map(named));
-    assert!(post.store.remove_webhook(&names[1], hook(2)).await.unwrap());
+    assert!(
+        post.store
+            .remove_webhook(&others[1], hook(2))
+            .await
+            .unwrap()
+    );
     assert_eq!(institutions().await.len(), 5);
 }
