@@ -51,7 +51,7 @@ async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
     assert_eq!(
         message,
         "the store is not set up right: cannot connect to PostgreSQL: FATAL: database \
-         \"no_such_database\" does not exist"
+         \"no_such_database\" does not exist (SQLSTATE 3D000)"
     );
     let message = problem(&url.replace("tests@", "nobody@")).await;
     assert!(message.contains("role \"nobody\""), "{message}");
