@@ -26,6 +26,7 @@ mod limits;
 mod listen;
 mod minute;
 mod patience;
+mod postgresql;
 mod read;
 #[cfg(unix)]
 mod read_only;
