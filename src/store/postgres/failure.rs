@@ -215,7 +215,9 @@ fn has_other_tables(error: &Error) -> bool {
     ];
     match error.code() {
         Some(state) => states.contains(state),
-        None => std::error::Error::source(error).is_some_and(|it| it.is::<WrongType>()),
+        None => {
+            std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<WrongType>)
+        }
     }
 }
 
