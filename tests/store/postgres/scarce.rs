@@ -85,7 +85,7 @@ async fn everything_works_with_few_connections() {
             }
             assert_eq!(store.prune(at(9), 100).await.unwrap(), 40);
         };
-        let all = async { tokio::join!(writing, reading, delivering) };
+        let all = Box::pin(async { tokio::join!(writing, reading, delivering) });
         // Then nothing fails, and nothing stands still
         tokio::time::timeout(Duration::from_secs(60), all)
             .await
