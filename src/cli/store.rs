@@ -17,7 +17,7 @@ use certificate_lifecycle::store::{
     Store, StoreError, Wake, Webhook,
 };
 #[cfg(feature = "cli")]
-use certificate_lifecycle::store::{PostgresStore, SqliteOptions, SqliteStore};
+use certificate_lifecycle::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 
 const MEMORY: &str = "memory:";
 const SQLITE: &str = "sqlite:";
@@ -106,10 +106,17 @@ impl Args {
                 };
                 let shown = path.display().to_string();
                 let store = SqliteStore::open_with(path, options);
-                AnyStore::Sqlite(store.map_err(|error| unopened(error, &shown))?)
+                AnyStore::Sqlite(store.map_err(|error| unopened(error, Some(shown)))?)
             }
             #[cfg(feature = "cli")]
-            Place::Postgres(url) => AnyStore::Postgres(PostgresStore::connect(&url).await?),
+            Place::Postgres(url) => {
+                let options = PostgresOptions {
+                    setup,
+                    ..PostgresOptions::default()
+                };
+                let store = PostgresStore::connect_with(&url, options).await;
+                AnyStore::Postgres(store.map_err(|error| unopened(error, None))?)
+            }
             #[cfg(not(feature = "cli"))]
             Place::Sqlite(_) | Place::Postgres(_) => {
                 return Err(Failure::Address(format!(
@@ -152,12 +159,13 @@ impl Args {
     }
 }
 
-/// Why there is no store, as the commands have it; by the path that was given.
+/// Why there is no store, as the commands have it; by the path, where one was given.
 #[cfg(feature = "cli")]
-fn unopened(error: StoreError, place: &str) -> Failure {
+fn unopened(error: StoreError, path: Option<String>) -> Failure {
     match error {
-        StoreError::NoStore { .. } => Failure::Address(format!(
-            "there is no store in {place}; apply, import and webhook add create it"
+        StoreError::NoStore { place } => Failure::Address(format!(
+            "there is no store in {}; apply, import and webhook add create it",
+            path.unwrap_or(place)
         )),
         error => error.into(),
     }

@@ -132,18 +132,19 @@ pub enum StoreError {
     Unavailable {
         /// What happened.
         reason: String,
-        /// The error of the database.
+        /// The error below it, unless the reason has all of it that may be repeated.
         #[source]
         cause: Option<Cause>,
     },
-    /// The store was opened with something wrong: an address that cannot be read, a database, a role, a
-    /// password or a right that is missing, a server that is too old, a file that cannot be opened.
-    /// Nothing was changed, and trying again does not help: somebody has to put it right.
+    /// Something is wrong with how the store was opened or set up: an address that cannot be read, a database, a role, a
+    /// password or a right that is missing, a server that is too old, a file that cannot be opened. In
+    /// PostgreSQL also while the store is in use: a right that is withdrawn, a table or a column that is dropped.
+    /// Nothing was changed, and trying again does not help: a person has to put it right.
     #[error("the store is not set up right: {reason}")]
     Misconfigured {
         /// What is wrong.
         reason: String,
-        /// The error of the database, where it was the database that said so.
+        /// The error below it, unless the reason has all of it that may be repeated.
         #[source]
         cause: Option<Cause>,
     },
@@ -154,7 +155,7 @@ pub enum StoreError {
     UnknownOutcome {
         /// What happened.
         reason: String,
-        /// The error of the database.
+        /// The error below it, unless the reason has all of it that may be repeated.
         #[source]
         cause: Option<Cause>,
     },

@@ -27,6 +27,7 @@ mod listen;
 mod marked;
 mod minute;
 mod patience;
+mod postgresql;
 mod read;
 #[cfg(unix)]
 mod read_only;

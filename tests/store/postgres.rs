@@ -8,12 +8,16 @@ mod locks;
 mod migration;
 mod misconfigured;
 mod outbox;
+mod personal;
 mod restored;
 mod rights;
 mod runtimes;
+mod scarce;
+mod setup;
 mod slow;
 mod tls;
 mod wire;
+mod withheld;
 
 pub use slow::Slow;
 

@@ -4,12 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::PostgresOptions;
+use super::connections::Connections;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, in_time};
 use super::home::Home;
@@ -48,7 +49,7 @@ pub(super) struct Coalescer {
 
 struct Shared {
     home: Arc<Home>,
-    pool: Pool,
+    pool: Connections,
     options: PostgresOptions,
     queue: Mutex<Queue>,
     commits: watch::Sender<()>,
@@ -58,7 +59,7 @@ struct Shared {
 impl Coalescer {
     pub(super) fn new(
         home: Arc<Home>,
-        pool: Pool,
+        pool: Connections,
         options: PostgresOptions,
         commits: watch::Sender<()>,
         tell: mpsc::Sender<()>,
@@ -269,7 +270,7 @@ impl Shared {
                 Failure::Undone(_) | Failure::Locked(_) => item.unknown.is_some(),
                 Failure::Unsent(_) | Failure::Again(_) | Failure::Stray(_) => true,
             };
-            if may_repeat && item.since.elapsed() < patience {
+            if may_repeat && !error.is_lasting() && item.since.elapsed() < patience {
                 again.push(item);
             } else {
                 item.refuse(error);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::WrongType;
 
 use crate::store::{Cause, StoreError};
 
@@ -84,31 +85,31 @@ impl From<Error> for Failure {
         };
         let details = error.as_db_error();
         if let Some(details) = details
-            && details.constraint() == Some("certlife_event_pkey")
+            && is_of_key(details, "certlife_event", "certlife_event_pkey")
         {
-            return Self::Stray(details.detail().unwrap_or_default().to_owned());
+            return Self::Stray(key_of(details));
         }
         if let Some(details) = details
-            && details.constraint() == Some("certlife_delivery_pkey")
+            && is_of_key(details, "certlife_delivery", "certlife_delivery_pkey")
         {
             // Its event was deleted, and comes again.
-            let detail = details.detail().unwrap_or_default();
-            return Self::Undone(StoreError::corrupt("table certlife_delivery", detail));
+            let key = key_of(details);
+            return Self::Undone(StoreError::corrupt("table certlife_delivery", key));
         }
         match state {
             SqlState::T_R_SERIALIZATION_FAILURE
             | SqlState::T_R_DEADLOCK_DETECTED
             // Somebody else used the key first; the next time, that is seen.
-            | SqlState::UNIQUE_VIOLATION => Self::Again(unavailable(error)),
-            SqlState::LOCK_NOT_AVAILABLE => Self::Locked(unavailable(error)),
+            | SqlState::UNIQUE_VIOLATION => Self::Again(failed(error)),
+            SqlState::LOCK_NOT_AVAILABLE => Self::Locked(failed(error)),
             // The server gives up the connection; the commit may have come first.
             SqlState::ADMIN_SHUTDOWN
             | SqlState::CRASH_SHUTDOWN
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
             | SqlState::TRANSACTION_RESOLUTION_UNKNOWN => Self::Unknown(unknown(error)),
-            SqlState::CANNOT_CONNECT_NOW => Self::Unsent(unavailable(error)),
-            _ => Self::Undone(unavailable(error)),
+            SqlState::CANNOT_CONNECT_NOW => Self::Unsent(failed(error)),
+            _ => Self::Undone(failed(error)),
         }
     }
 }
@@ -129,50 +130,100 @@ pub(super) async fn in_time<T>(
 }
 
 /// An error of a statement that was rolled back, or only reads.
-pub(super) fn unavailable(error: Error) -> StoreError {
-    StoreError::Unavailable {
-        reason: words(&error),
-        cause: Some(Arc::new(error)),
-    }
+pub(super) fn failed(error: Error) -> StoreError {
+    let is_lasting = is_withheld(&error) || has_other_tables(&error);
+    store_error(words(&error), is_lasting, error)
 }
 
-/// An error while connecting.
+/// An error while connecting. Whether the tables fit is no part of it: while a dump is being restored, a new
+/// connection finds only some of them.
 fn not_connected(error: Error) -> StoreError {
-    not_opened("cannot connect to PostgreSQL", error)
+    let reason = format!("cannot connect to PostgreSQL: {}", words(&error));
+    let is_lasting = is_misconfigured(&error);
+    store_error(reason, is_lasting, error)
 }
 
 /// An error while the tables are set up.
 pub(super) fn not_set_up(error: Error) -> StoreError {
-    not_opened("cannot set up the tables in PostgreSQL", error)
+    let reason = format!("cannot set up the tables in PostgreSQL: {}", words(&error));
+    let is_lasting = is_misconfigured(&error);
+    store_error(reason, is_lasting, error)
 }
 
-fn not_opened(what: &str, error: Error) -> StoreError {
-    let reason = format!("{what}: {}", words(&error));
-    let is_misconfigured = is_misconfigured(&error);
-    let cause: Option<Cause> = Some(Arc::new(error));
-    if is_misconfigured {
+/// An error of a statement that fits the tables of a store: where it does not fit those in this place, they are
+/// another program's.
+pub(super) fn not_fitting(error: Error, place: &str) -> StoreError {
+    if !has_other_tables(&error) {
+        return not_set_up(error);
+    }
+    StoreError::NotAStore {
+        place: place.to_owned(),
+        problem: format!(
+            "its tables are not those of this program ({})",
+            words(&error)
+        ),
+    }
+}
+
+fn store_error(reason: String, is_lasting: bool, error: Error) -> StoreError {
+    let cause = cause(error);
+    if is_lasting {
         StoreError::Misconfigured { reason, cause }
     } else {
         StoreError::Unavailable { reason, cause }
     }
 }
 
-/// Whether it takes somebody to put it right: on the server, or in the URL.
+/// Whether it takes a person to put it right: on the server, or in the URL. Not so where the server is a standby
+/// (25006) until a failover, is at its limits (class 53), or is shut down (57P01 to 57P03).
+fn is_withheld(error: &Error) -> bool {
+    let missing = [
+        SqlState::INVALID_CATALOG_NAME,
+        SqlState::INVALID_SCHEMA_NAME,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ];
+    let is_withheld = |state: &SqlState| {
+        // Class 28: the role, its password, pg_hba.conf.
+        missing.contains(state) || state.code().starts_with("28")
+    };
+    error.code().is_some_and(is_withheld)
+}
+
+/// The same, of an error while connecting or setting up. The driver has no code for some of these. What happens on
+/// the way to a server has an I/O error below it. A setting has only words: a missing password, a host without
+/// its port, a server without TLS.
 fn is_misconfigured(error: &Error) -> bool {
+    let is_setting = |source: &(dyn std::error::Error + 'static)| !has_io(source);
+    let source = std::error::Error::source(error);
+    is_withheld(error) || (error.code().is_none() && source.is_some_and(is_setting))
+}
+
+/// Whether a table, a column, a function or a type is missing, another, or there already. A plan that no longer fits
+/// (0A000) and a constraint without its index (42P10) are not among these: they pass with an upgrade or a restoration.
+fn has_other_tables(error: &Error) -> bool {
+    let states = [
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_COLUMN,
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DATATYPE_MISMATCH,
+        SqlState::WRONG_OBJECT_TYPE,
+        SqlState::INVALID_TEXT_REPRESENTATION,
+    ];
     match error.code() {
-        Some(state) => {
-            let missing = [
-                SqlState::INVALID_CATALOG_NAME,
-                SqlState::INVALID_SCHEMA_NAME,
-                SqlState::INSUFFICIENT_PRIVILEGE,
-            ];
-            // Class 28: the role, its password, pg_hba.conf.
-            missing.contains(state) || state.code().starts_with("28")
+        Some(state) => states.contains(state),
+        None => {
+            std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<WrongType>)
         }
-        // The driver has no code for these. What happens on the way to a server has an I/O error below it.
-        // A setting has only words: a missing password, a host without its port, a server without TLS.
-        None => std::error::Error::source(error).is_some_and(|it| !has_io(it)),
     }
+}
+
+/// Whether the server has no connection left for this role, this database, or anybody.
+pub(super) fn is_full(error: &Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
 /// Whether an I/O error is among an error and those that led to it.
@@ -183,16 +234,65 @@ fn has_io(error: &(dyn std::error::Error + 'static)) -> bool {
 fn unknown(error: Error) -> StoreError {
     StoreError::UnknownOutcome {
         reason: words(&error),
-        cause: Some(Arc::new(error)),
+        cause: cause(error),
+    }
+}
+
+/// The error below a reason. What the server said is in the reason, as far as it may be repeated; the driver's error
+/// has all of it, and prints it.
+fn cause(error: Error) -> Option<Cause> {
+    match error.as_db_error() {
+        Some(_) => None,
+        None => Some(Arc::new(error)),
     }
 }
 
 /// What happened: in the server's words, where it said something.
 fn words(error: &Error) -> String {
     match error.as_db_error() {
-        Some(details) => chain(details),
+        Some(said) => format!(
+            "{}: {} (SQLSTATE {})",
+            repeatable(said.severity()),
+            repeatable(said.message()),
+            repeatable(said.code().code())
+        ),
         None => chain(error),
     }
+}
+
+/// The longest text of the server that is repeated, in characters.
+const LONGEST: usize = 200;
+
+/// A text of the server on one line, and not all of a long one. Of an error, this is for the message alone: DETAIL,
+/// HINT and CONTEXT quote the row, which has a title and an address.
+fn repeatable(text: &str) -> String {
+    let mut repeatable = String::new();
+    for (at, character) in text.chars().enumerate() {
+        if at == LONGEST {
+            repeatable.push('…');
+            break;
+        }
+        // The last ones break lines, or turn the direction of writing.
+        let acts = character.is_control()
+            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if acts {
+            repeatable.extend(character.escape_default());
+        } else {
+            repeatable.push(character);
+        }
+    }
+    repeatable
+}
+
+fn is_of_key(said: &DbError, table: &str, key: &str) -> bool {
+    *said.code() == SqlState::UNIQUE_VIOLATION
+        && said.table() == Some(table)
+        && said.constraint() == Some(key)
+}
+
+/// The DETAIL of a primary key of ours, of which each column is a number or an identity.
+fn key_of(said: &DbError) -> String {
+    repeatable(said.detail().unwrap_or_default())
 }
 
 /// An error with the errors that led to it: on its own, the outer one says little.

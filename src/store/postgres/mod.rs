@@ -2,6 +2,7 @@
 
 mod batch;
 mod coalesce;
+mod connections;
 mod each;
 mod failure;
 mod home;
@@ -22,7 +23,7 @@ mod together;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -32,9 +33,11 @@ use super::directory::{Count, ListQuery, Page};
 use super::error::{ExecuteError, StoreError};
 use super::name::InstitutionId;
 use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::setup::Setup;
 use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use coalesce::Coalescer;
+use connections::{Connections, Family};
 use failure::Failure;
 use home::Home;
 use outbox::Desk;
@@ -43,13 +46,15 @@ use pool::{Purpose, Target};
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// How many connections write at the same time, 1 to 1,000; 2. The commands that wait for one meanwhile become
+    /// What opening may do to the tables; it creates and upgrades them.
+    pub setup: Setup,
+    /// How many connections write at the same time, at most, 1 to 1,000; 2. The commands that wait for one meanwhile become
     /// one statement, so more of them make smaller statements; a server with many cores may want more.
     pub writers: usize,
-    /// How many connections read at the same time, 1 to 1,000; 4. Whoever finds all of them in use waits for
+    /// How many connections read at the same time, at most, 1 to 1,000; 4. Whoever finds all of them in use waits for
     /// one, two minutes at most.
     pub readers: usize,
-    /// How long to wait for a server that is asked for a connection; 5 seconds.
+    /// How long to wait for a server that is asked for a connection, and for one that has none left; 5 seconds.
     pub connect_timeout: Duration,
     /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. For
     /// rows that commands of other stores keep locked, a command waits up to 200 times as long: sessions with this
@@ -67,6 +72,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
+            setup: Setup::Create,
             writers: 2,
             readers: 4,
             connect_timeout: Duration::from_secs(5),
@@ -114,7 +120,8 @@ struct Shared {
     coalescer: Coalescer,
     target: Target,
     home: Arc<Home>,
-    readers: Pool,
+    family: Arc<Family>,
+    readers: Connections,
     desk: Desk,
     options: PostgresOptions,
     commits: watch::Sender<()>,
@@ -131,7 +138,8 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, and creates or upgrades the tables where that is needed.
+    /// Connects, and creates or upgrades the tables where that is needed and wanted
+    /// ([`PostgresOptions::setup`]).
     ///
     /// The URL is PostgreSQL's: `postgres://user:password@host:port/database?sslmode=require`. With
     /// `sslmode=require` (or `verify-ca`, `verify-full`), the connection is encrypted and the server's certificate
@@ -142,7 +150,9 @@ impl PostgresStore {
     /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database or role,
     /// refuses the password, withholds a right or is older than 15, or where the database's encoding is not
     /// UTF8; [`StoreError::Unavailable`] where there is no way to the server now;
-    /// [`StoreError::NewerSchema`] where a newer program has upgraded the database.
+    /// [`StoreError::NewerSchema`] where a newer program has upgraded the database;
+    /// [`StoreError::NotAStore`] where tables with the store's names are another program's;
+    /// [`StoreError::NoStore`] and [`StoreError::OlderSchema`] as [`PostgresOptions::setup`] has it.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, PostgresOptions::default()).await
     }
@@ -155,11 +165,12 @@ impl PostgresStore {
         let options = options.within_limits();
         let target = Target::parse(url)?;
         let home = Arc::new(Home::here()?);
-        let pool = |purpose| target.pool(purpose, &home, &options);
+        let family = Arc::new(Family::new(options.connect_timeout));
+        let pool = |purpose| target.connections(purpose, &home, &family, &options);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
-        if !schema::is_newest(&readers).await? {
-            schema::migrate(&pool(Purpose::Migrating)?).await?;
-        }
+        let migrating = pool(Purpose::Migrating)?;
+        family.is_set_up(schema::set_up(&readers, &migrating, options.setup).await?);
+        drop(migrating);
         if schema::is_behind(&readers).await? {
             // Every connection that writes sees to that. Whoever may only read still can, but for the
             // end of the feed.
@@ -167,7 +178,14 @@ impl PostgresStore {
         }
         let commits = watch::Sender::new(());
         let tell = signal::tell(&home, readers.clone());
-        let desk = Desk::new(&target, &home, &options, writers.clone(), tell.clone())?;
+        let desk = Desk::new(
+            &target,
+            &home,
+            &family,
+            &options,
+            writers.clone(),
+            tell.clone(),
+        )?;
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,
@@ -180,6 +198,7 @@ impl PostgresStore {
                 coalescer,
                 target,
                 home,
+                family,
                 readers,
                 desk,
                 options,
@@ -191,7 +210,7 @@ impl PostgresStore {
 
     async fn reader(&self) -> Result<Object, StoreError> {
         let reader = self.shared.readers.get().await;
-        reader.map_err(|error| Failure::from(error).into_error())
+        reader.map_err(Failure::into_error)
     }
 
     /// The answer to a question; none where the server does not give one in time.
@@ -262,7 +281,8 @@ impl Store for PostgresStore {
         self.shared.hearing.get_or_init(|| {
             let (open, is_open) = watch::channel(());
             let (target, commits) = (self.shared.target.clone(), self.shared.commits.clone());
-            signal::hear(&self.shared.home, target, commits, is_open);
+            let family = Arc::clone(&self.shared.family);
+            signal::hear(&self.shared.home, target, family, commits, is_open);
             open
         });
         Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)

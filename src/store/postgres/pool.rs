@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
+use super::connections::{BUSY, Connections, Family};
 use super::home::Home;
 use super::schema;
 use crate::store::StoreError;
@@ -55,10 +56,6 @@ const QUEUES: &str = "SET enable_bitmapscan = off; SET enable_sort = off";
 const HASTY: &str = "SET synchronous_commit = off";
 
 const READER: &str = "SET default_transaction_read_only = on";
-
-/// How long to wait for one of the store's own connections that others use: that is work under way, and no
-/// server that cannot be reached.
-const BUSY: Duration = Duration::from_secs(120);
 
 /// Where to connect to, and how.
 #[derive(Clone)]
@@ -129,10 +126,26 @@ impl Target {
     }
 
     /// Connections for a purpose, which live at home.
-    pub(super) fn pool(
+    pub(super) fn connections(
         &self,
         purpose: Purpose,
         home: &Arc<Home>,
+        family: &Arc<Family>,
+        options: &PostgresOptions,
+    ) -> Result<Connections, StoreError> {
+        let pool = self.pool(purpose, home, family.index(), options)?;
+        // Migration comes to an end, and its connection with it.
+        if purpose != Purpose::Migrating {
+            family.add(pool.clone());
+        }
+        Ok(Connections::new(pool, Arc::clone(family)))
+    }
+
+    fn pool(
+        &self,
+        purpose: Purpose,
+        home: &Arc<Home>,
+        index: Arc<OnceLock<String>>,
         options: &PostgresOptions,
     ) -> Result<Pool, StoreError> {
         #[allow(
@@ -163,7 +176,15 @@ impl Target {
         };
         let limit = options.answer_timeout;
         let set_up = Hook::async_fn(move |client: &mut ClientWrapper, _| {
-            let settings = settings.clone();
+            let mut settings = settings.clone();
+            // An error while a dump is being restored, of which this index is the last: tables that are missing
+            // until then are on their way.
+            if let Some(index) = index.get() {
+                settings = format!(
+                    "{settings}; SELECT '{}'::regclass",
+                    index.replace('\'', "''")
+                );
+            }
             Box::pin(async move {
                 let set_up = async {
                     client.batch_execute(&settings).await?;

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::failure::{Failure, unavailable};
+use super::failure::{Failure, failed};
 use super::row::{Joined, columns};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
@@ -69,11 +69,8 @@ pub(super) async fn query(
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
-    let statement = client.prepare_cached(sql).await.map_err(unavailable)?;
-    client
-        .query(&statement, parameters)
-        .await
-        .map_err(unavailable)
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    client.query(&statement, parameters).await.map_err(failed)
 }
 
 pub(super) async fn load(
@@ -228,10 +225,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
         tokio_postgres::types::Type::INT8,
     ];
     let parameters: Vec<_> = parameters.into_iter().zip(types).collect();
-    let rows = client
-        .query_typed(sql, &parameters)
-        .await
-        .map_err(unavailable)?;
+    let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
     let numbered = |row: &Row| {
         let application = read(row, |joined| Ok(joined.last_event()?.application()));
         Ok((application, read(row, Joined::number)?))
@@ -248,9 +242,9 @@ pub(super) async fn counts(
     let rows = query(client, sql, &[&institution.as_str()]).await?;
     let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
     for row in &rows {
-        let column = |index| row.try_get::<_, i16>(index).map_err(unavailable);
+        let column = |index| row.try_get::<_, i16>(index).map_err(failed);
         let (status, context) = (column(0)?, column(1)?);
-        let applications: i64 = row.try_get(2).map_err(unavailable)?;
+        let applications: i64 = row.try_get(2).map_err(failed)?;
         let cell = || -> Result<(Status, Source), Problem> {
             let context = decode(&TriggerContext::ALL, "trigger_context", context.into())?;
             let status = decode(&Status::ALL, "status", status.into())?;

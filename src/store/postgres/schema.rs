@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
-use tokio_postgres::{Client, IsolationLevel, Row};
+use deadpool_postgres::{GenericClient, Object};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, IsolationLevel};
 
-use super::failure::{Failure, not_set_up};
-use crate::store::StoreError;
+use super::connections::Connections;
+use super::failure::{Failure, not_fitting, not_set_up};
+use crate::store::{Setup, StoreError};
 
 /// From each version to the next; forward only. What has been released never changes.
 const MIGRATIONS: [&str; 5] = [
@@ -29,9 +31,40 @@ const OTHERS: Duration = Duration::from_secs(60);
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;
 
-async fn connection(pool: &Pool) -> Result<Object, StoreError> {
-    let client = pool.get().await;
-    client.map_err(|error| Failure::from(error).into_error())
+/// The columns that are read and written, of each table. A statement that names others cannot be prepared.
+const SHAPE: [(&str, &str); 7] = [
+    (
+        "certlife_application",
+        "uuid, institution, application_id, certificate_title, applicant_email, trigger_context, \
+         seal, status, version, updated_at, transaction, number",
+    ),
+    (
+        "certlife_event",
+        "uuid, version, kind, at, actor_kind, actor, text, idempotency_key, transaction, place",
+    ),
+    (
+        "certlife_idempotency",
+        "key, institution, uuid, version, refused",
+    ),
+    ("certlife_feed", "base"),
+    (
+        "certlife_webhook",
+        "id, number, institution, kinds, enabled, settings, created_at, revision, failing_since, \
+         not_before, removed",
+    ),
+    (
+        "certlife_delivery",
+        "application, webhook, version, transaction, place, number, at, created_at, token, \
+         attempts, state, reason",
+    ),
+    (
+        "certlife_attempt",
+        "delivery, number, at, milliseconds, status, error, excerpt",
+    ),
+];
+
+async fn connection(connections: &Connections) -> Result<Object, StoreError> {
+    connections.get().await.map_err(Failure::into_error)
 }
 
 fn unusable(reason: String) -> StoreError {
@@ -41,14 +74,44 @@ fn unusable(reason: String) -> StoreError {
     }
 }
 
-/// Whether the database has the newest version. This only looks, so that who may not change anything can
-/// read: on a standby, or in a role without the rights.
-pub(super) async fn is_newest(readers: &Pool) -> Result<bool, StoreError> {
+/// Brings the database to the newest version, as far as that is wanted. First it only looks, so that who may not change
+/// anything can read: on a standby, or in a role without the rights. The index of the feed, by its whole name.
+pub(super) async fn set_up(
+    readers: &Connections,
+    migrating: &Connections,
+    setup: Setup,
+) -> Result<String, StoreError> {
     let client = connection(readers).await?;
-    let sql = "SELECT current_setting('server_version_num')::integer, \
-               current_setting('server_encoding'), \
-               to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
-    let row = client.query_one(sql, &[]).await.map_err(not_set_up)?;
+    let (place, schema) = place(&client).await?;
+    let found = version(&client, &place).await?;
+    if found == Some(NEWEST) {
+        check_shape(&client, &place).await?;
+    } else {
+        refuse(found, &place, setup)?;
+        // There may be no other connection.
+        drop(client);
+        migrate(migrating, &place, setup).await?;
+    }
+    Ok(format!("{schema}.certlife_event_feed"))
+}
+
+/// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks into it at all.
+const PLACE: &str = "\
+    SELECT current_setting('server_version_num')::integer, \
+        current_setting('server_encoding'), \
+        current_database()::text, current_schema()::text, current_user::text, \
+        quote_ident(current_schema()), ( \
+            SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+            WHERE c.relname = 'certlife_schema' AND NOT has_schema_privilege(n.oid, 'USAGE') \
+                AND n.nspname = ANY (regexp_split_to_array(replace(replace( \
+                    current_setting('search_path'), '\"$user\"', current_user), '\"', ''), \
+                    ' *, *')) \
+            LIMIT 1 \
+        )";
+
+/// What is opened, and its schema as SQL names it; if that can be a store.
+async fn place(client: &impl GenericClient) -> Result<(String, String), StoreError> {
+    let row = client.query_one(PLACE, &[]).await.map_err(not_set_up)?;
     let server: i32 = row.try_get(0).map_err(not_set_up)?;
     if server < OLDEST_SERVER {
         let found = server / 10_000;
@@ -62,32 +125,88 @@ pub(super) async fn is_newest(readers: &Pool) -> Result<bool, StoreError> {
              (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
         )));
     }
-    if !row.try_get(2).map_err(not_set_up)? {
-        return Ok(false);
+    let withheld: Option<String> = row.try_get(6).map_err(not_set_up)?;
+    if let Some(schema) = withheld {
+        let role: String = row.try_get(4).map_err(not_set_up)?;
+        return Err(unusable(format!(
+            "the role {role:?} may not use the schema {schema:?}, which has a store (GRANT USAGE ON SCHEMA)"
+        )));
     }
-    let row = client.query_opt(VERSION, &[]).await.map_err(not_set_up)?;
-    Ok(version(row.as_ref())? == NEWEST)
+    let database: String = row.try_get(2).map_err(not_set_up)?;
+    let schema: Option<String> = row.try_get(3).map_err(not_set_up)?;
+    let quoted: Option<String> = row.try_get(5).map_err(not_set_up)?;
+    let place = match schema {
+        Some(schema) => format!("schema {schema:?} of database {database:?}"),
+        None => format!("database {database:?} (no schema of its search_path can be used)"),
+    };
+    Ok((place, quoted.unwrap_or_default()))
 }
 
-const VERSION: &str = "SELECT version FROM certlife_schema";
-
-fn version(row: Option<&Row>) -> Result<i64, StoreError> {
-    let found = match row {
-        Some(row) => row.try_get(0).map_err(not_set_up)?,
-        None => 0,
+/// The version of the tables; none where there are none. An error where the table of the version is that of another
+/// program.
+async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>, StoreError> {
+    let exists =
+        "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
+    let row = client.query_one(exists, &[]).await.map_err(not_set_up)?;
+    if !row.try_get(0).map_err(not_set_up)? {
+        return Ok(None);
+    }
+    let not_a_store = |problem: String| StoreError::NotAStore {
+        place: place.to_owned(),
+        problem,
     };
-    if found > NEWEST {
-        return Err(StoreError::NewerSchema {
+    let rows = client.query("SELECT version FROM certlife_schema", &[]);
+    let rows = rows.await.map_err(|error| not_fitting(error, place))?;
+    let [row] = &*rows else {
+        return Err(not_a_store(if rows.is_empty() {
+            "its schema version is missing, as while a dump is being restored".to_owned()
+        } else {
+            "it has more than one schema version".to_owned()
+        }));
+    };
+    let is_number = row.columns().iter().all(|it| *it.type_() == Type::INT8);
+    let found = if is_number {
+        row.try_get(0).map_err(not_set_up)?
+    } else {
+        None
+    };
+    match found {
+        Some(found) if found > NEWEST => Err(StoreError::NewerSchema {
             found,
             known: NEWEST,
-        });
+        }),
+        Some(found) if found > 0 => Ok(Some(found)),
+        _ => Err(not_a_store(
+            "its table certlife_schema is that of another program".to_owned(),
+        )),
     }
-    Ok(found)
 }
 
-/// Brings the database to the newest version.
-pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
-    let mut client = connection(pool).await?;
+/// What is not to be made or upgraded.
+fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreError> {
+    match (found, setup) {
+        (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
+            place: place.to_owned(),
+        }),
+        (Some(found), Setup::Keep) if found < NEWEST => Err(StoreError::OlderSchema {
+            found,
+            needed: NEWEST,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// That the tables have the columns that are read and written. To prepare a statement takes no rights on them.
+async fn check_shape(client: &Client, place: &str) -> Result<(), StoreError> {
+    let tables = SHAPE.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
+    let sql = format!("SELECT FROM {}", tables.join(", "));
+    let prepared = client.prepare(&sql).await;
+    prepared.map_err(|error| not_fitting(error, place))?;
+    Ok(())
+}
+
+async fn migrate(connections: &Connections, place: &str, setup: Setup) -> Result<(), StoreError> {
+    let mut client = connection(connections).await?;
     // A snapshot that is older than the lock would not see what was done under it.
     let committed = IsolationLevel::ReadCommitted;
     let transaction = client.build_transaction().isolation_level(committed);
@@ -97,28 +216,32 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
         "SET LOCAL client_min_messages = warning; \
          SELECT set_config('certlife.lock_timeout', current_setting('lock_timeout'), true); \
          SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK}); \
-         SELECT set_config('lock_timeout', current_setting('certlife.lock_timeout'), true); \
-         CREATE TABLE IF NOT EXISTS certlife_schema (version bigint NOT NULL)",
+         SELECT set_config('lock_timeout', current_setting('certlife.lock_timeout'), true)",
         OTHERS.as_millis()
     );
     transaction.batch_execute(&lock).await.map_err(not_set_up)?;
-    let row = transaction.query_opt(VERSION, &[]).await;
-    let row = row.map_err(not_set_up)?;
-    let missing = usize::try_from(version(row.as_ref())?).unwrap_or_default();
-    for migration in MIGRATIONS.iter().skip(missing) {
-        transaction
-            .batch_execute(migration)
-            .await
-            .map_err(not_set_up)?;
+    // Others may have done it meanwhile, or more than that.
+    let found = version(&transaction, place).await?;
+    if found == Some(NEWEST) {
+        return Ok(());
     }
-    let remember = match row {
-        Some(_) => "UPDATE certlife_schema SET version = $1 WHERE version <> $1",
+    refuse(found, place, setup)?;
+    let missing = usize::try_from(found.unwrap_or_default()).unwrap_or_default();
+    let missing = MIGRATIONS.iter().skip(missing).copied();
+    let remember = match found {
+        Some(_) => "UPDATE certlife_schema SET version = $1",
         None => "INSERT INTO certlife_schema VALUES ($1)",
     };
-    transaction
-        .execute(remember, &[&NEWEST])
-        .await
-        .map_err(not_set_up)?;
+    let first = found
+        .is_none()
+        .then_some("CREATE TABLE certlife_schema (version bigint NOT NULL)");
+    let migrated = async {
+        for sql in first.into_iter().chain(missing) {
+            transaction.batch_execute(sql).await?;
+        }
+        transaction.execute(remember, &[&NEWEST]).await
+    };
+    migrated.await.map_err(|error| not_fitting(error, place))?;
     transaction.commit().await.map_err(not_set_up)
 }
 
@@ -141,7 +264,7 @@ const REBASE: &str = "\
     COMMIT";
 
 /// Whether what is written next would stand before the last event of the feed.
-pub(super) async fn is_behind(readers: &Pool) -> Result<bool, StoreError> {
+pub(super) async fn is_behind(readers: &Connections) -> Result<bool, StoreError> {
     let client = connection(readers).await?;
     let behind = client.query_opt(IS_BEHIND, &[]).await;
     Ok(behind.map_err(not_set_up)?.is_some())

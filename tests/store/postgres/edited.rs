@@ -77,7 +77,7 @@ async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read(
     // Then it says what stands in the way, and the others were carried out
     assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
     assert!(
-        matches!(&answers[1], Err(ExecuteError::Store(StoreError::Unavailable { reason, .. }))
+        matches!(&answers[1], Err(ExecuteError::Store(StoreError::Misconfigured { reason, .. }))
             if reason.contains("certlife_event")),
         "{answers:?}"
     );

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use certificate_lifecycle::store::{ExecuteError, PostgresStore, StoreError};
+use certificate_lifecycle::store::{PostgresStore, StoreError};
 
 use super::{Harness, Postgres, edit, engine};
 use crate::server::server;
@@ -51,7 +51,7 @@ async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
     assert_eq!(
         message,
         "the store is not set up right: cannot connect to PostgreSQL: FATAL: database \
-         \"no_such_database\" does not exist"
+         \"no_such_database\" does not exist (SQLSTATE 3D000)"
     );
     let message = problem(&url.replace("tests@", "nobody@")).await;
     assert!(message.contains("role \"nobody\""), "{message}");
@@ -121,9 +121,10 @@ async fn a_statement_that_the_server_does_not_allow_changed_nothing() {
     let engine = engine(&url, super::impatient()).await;
     edit(&schema, "REVOKE INSERT ON certlife_event FROM reader").await;
     let error = engine.execute(submit(0)).await.unwrap_err();
-    assert!(
-        matches!(&error, ExecuteError::Store(StoreError::Unavailable { .. })),
-        "{error:?}"
+    assert_eq!(
+        error.to_string(),
+        "the store is not set up right: ERROR: permission denied for table certlife_event \
+         (SQLSTATE 42501)"
     );
-    assert_eq!(error.code(), "unavailable");
+    assert_eq!(error.code(), "misconfigured");
 }

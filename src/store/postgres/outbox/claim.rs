@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::{Failure, unavailable};
+use super::super::failure::{Failure, failed};
 use super::super::read;
 use super::super::row::{Joined, columns, get, get_or_null};
 use super::front::{Found, Front, Fronts};
@@ -38,10 +38,10 @@ const CLAIM: &str = concat!(
 pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
-        let not_before: Option<i64> = row.try_get(1).map_err(unavailable)?;
+        let not_before: Option<i64> = row.try_get(1).map_err(failed)?;
         Ok(Due {
-            webhook: row.try_get(0).map_err(unavailable)?,
-            has_new: row.try_get(2).map_err(unavailable)?,
+            webhook: row.try_get(0).map_err(failed)?,
+            has_new: row.try_get(2).map_err(failed)?,
             at: time_if_any(row, 3)?,
             // Where it is none, the webhook is corrupt, as the claim tells.
             not_before: not_before.and_then(DateTime::from_timestamp_millis),

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::super::failure::unavailable;
+use super::super::failure::failed;
 use super::super::read;
 use super::super::row::{get, get_or_null};
 use super::super::text::decode as decode_text;
@@ -128,12 +128,12 @@ pub(super) async fn list(
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client.query_typed(LIST, &parameters).await;
-    DeliveryPage::of(size, rows.map_err(unavailable)?.iter().map(delivery))
+    DeliveryPage::of(size, rows.map_err(failed)?.iter().map(delivery))
 }
 
 /// The number of a row, and what it says.
 fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery, StoreError>), StoreError> {
-    let id = DeliveryId(row.try_get(0).map_err(unavailable)?);
+    let id = DeliveryId(row.try_get(0).map_err(failed)?);
     let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
     Ok((id, restore(row, id).map_err(corrupt)))
 }
@@ -208,18 +208,18 @@ pub(super) async fn backlog(
     let institution = institution.map(InstitutionId::as_str);
     let rows = read::query(client, BACKLOG, &[&institution]).await?;
     let of_webhook = |row: &Row| {
-        let webhook: Uuid = row.try_get(0).map_err(unavailable)?;
+        let webhook: Uuid = row.try_get(0).map_err(failed)?;
         let count = |index| {
-            let count: i64 = row.try_get(index).map_err(unavailable)?;
+            let count: i64 = row.try_get(index).map_err(failed)?;
             Ok::<_, StoreError>(u64::try_from(count).unwrap_or_default())
         };
-        let institution: String = row.try_get(6).map_err(unavailable)?;
+        let institution: String = row.try_get(6).map_err(failed)?;
         let institution = InstitutionId::new(institution)
             .map_err(|it| StoreError::corrupt(format!("webhook {webhook}"), it.to_string()))?;
         Ok(Backlog {
             webhook,
             institution,
-            is_enabled: row.try_get(1).map_err(unavailable)?,
+            is_enabled: row.try_get(1).map_err(failed)?,
             pending: count(2)?,
             oldest: time_if_any(row, 3)?,
             first_due: time_if_any(row, 4)?,

@@ -8,10 +8,11 @@ mod settle;
 mod time;
 mod webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{GenericClient, Object, Pool};
+use deadpool_postgres::{GenericClient, Object};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use self::front::Fronts;
 use self::time::milliseconds;
+use super::connections::{Connections, Family};
 use super::failure::{Failure, in_time};
 use super::home::Home;
 use super::pause::pause;
@@ -35,9 +37,9 @@ const MOST_ATTEMPTS: u32 = 20;
 /// What the store has for the outbox.
 pub(super) struct Desk {
     /// For what must be on disk when it is answered.
-    writers: Pool,
+    writers: Connections,
     /// For claims and settlements: what is lost of them is sent again.
-    delivering: Pool,
+    delivering: Connections,
     fronts: Fronts,
     /// Tells others that something may have become due.
     tell: mpsc::Sender<()>,
@@ -46,14 +48,15 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(
         target: &Target,
-        home: &std::sync::Arc<Home>,
+        home: &Arc<Home>,
+        family: &Arc<Family>,
         options: &PostgresOptions,
-        writers: Pool,
+        writers: Connections,
         tell: mpsc::Sender<()>,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             writers,
-            delivering: target.pool(Purpose::Delivering, home, options)?,
+            delivering: target.connections(Purpose::Delivering, home, family, options)?,
             fronts: Fronts::default(),
             tell,
         })
@@ -92,9 +95,8 @@ impl Tries {
     }
 }
 
-async fn connection(pool: &Pool) -> Result<Object, StoreError> {
-    let client = pool.get().await;
-    client.map_err(|error| Failure::from(error).into_error())
+async fn connection(pool: &Connections) -> Result<Object, StoreError> {
+    pool.get().await.map_err(Failure::into_error)
 }
 
 /// The rows of a statement.

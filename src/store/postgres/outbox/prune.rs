@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::super::PostgresStore;
-use super::super::failure::unavailable;
+use super::super::failure::failed;
 use super::time::milliseconds;
 use crate::store::StoreError;
 
@@ -57,7 +57,7 @@ pub(super) async fn prune(
         pruned += store.change(sql, &parameters).await?.len();
     }
     for row in store.change(LEFT, &[]).await? {
-        remove_some(store, row.try_get(0).map_err(unavailable)?).await?;
+        remove_some(store, row.try_get(0).map_err(failed)?).await?;
     }
     Ok(u64::try_from(pruned).unwrap_or_default())
 }
@@ -69,7 +69,7 @@ pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64, 
         .change(include_str!("removal.sql"), &[&id, &BATCH])
         .await?;
     let gone = match rows.first() {
-        Some(row) => row.try_get(0).map_err(unavailable)?,
+        Some(row) => row.try_get(0).map_err(failed)?,
         None => 0,
     };
     if gone == 0 {

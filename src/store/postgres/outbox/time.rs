@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
-use super::super::failure::unavailable;
+use super::super::failure::failed;
 use crate::store::StoreError;
 use crate::store::stored::{Problem, nearest_time};
 
@@ -27,6 +27,6 @@ pub(super) fn time_or_none(
 
 /// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand has written.
 pub(super) fn time_if_any(row: &Row, index: usize) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let milliseconds: Option<i64> = row.try_get(index).map_err(unavailable)?;
+    let milliseconds: Option<i64> = row.try_get(index).map_err(failed)?;
     Ok(milliseconds.map(nearest_time))
 }

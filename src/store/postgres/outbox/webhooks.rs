@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::unavailable;
+use super::super::failure::failed;
 use super::super::row::{get, get_or_null};
 use super::super::text::{decode, encode};
 use super::super::{PostgresStore, read};
@@ -25,7 +25,7 @@ macro_rules! columns {
 
 /// Reads a row with its checks; what is wrong is reported with the webhook's id.
 pub(super) fn from_row(row: &Row) -> Result<Webhook, StoreError> {
-    let id: Uuid = row.try_get(0).map_err(unavailable)?;
+    let id: Uuid = row.try_get(0).map_err(failed)?;
     restore(row, id).map_err(|problem| StoreError::corrupt(format!("webhook {id}"), problem))
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<Put,
     let rows = store.change(sql, &parameters).await?;
     Ok(match rows.first() {
         None => Put::Unknown,
-        Some(row) if row.try_get(0).map_err(unavailable)? => Put::Done,
+        Some(row) if row.try_get(0).map_err(failed)? => Put::Done,
         Some(_) => Put::Conflict,
     })
 }

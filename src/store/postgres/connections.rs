@@ -1,0 +1,166 @@
+//! Connections for one purpose, and what becomes of them where the server has no more.
+//!
+//! A role, a database and a server have limits of connections. Where one is reached, a store makes do with those that
+//! it has: the connection that listens is given up, since polling stands in for it; then those that lie idle for
+//! other purposes. Whoever finds all of them in use waits. So everything works with a single connection: no call
+//! holds one while it waits for another.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{HookError, Object, Pool, PoolError};
+use tokio::sync::watch;
+
+use super::failure::{Failure, is_full};
+
+/// How long to wait for one of the store's own connections that others use: that is work under way, and no
+/// server that cannot be reached.
+pub(super) const BUSY: Duration = Duration::from_secs(120);
+
+/// For how long no second connection for a purpose is asked of a server that had none left.
+const SCARCE: Duration = Duration::from_secs(10);
+
+/// The shortest and the longest wait before a connection is asked for again. A server takes a moment to be rid of one
+/// that was closed.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// All connections of a store.
+pub(super) struct Family {
+    pools: Mutex<Vec<Pool>>,
+    /// The whole name of the index of the feed, once the tables are set up.
+    index: Arc<OnceLock<String>>,
+    /// When the server last had no connection left.
+    full_at: Mutex<Option<Instant>>,
+    /// Tells the connection that listens to make room.
+    room: watch::Sender<()>,
+    listens: AtomicBool,
+    /// How long to wait for a server that has no connection left, while the store has none.
+    patience: Duration,
+}
+
+impl Family {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            pools: Mutex::default(),
+            index: Arc::default(),
+            full_at: Mutex::default(),
+            room: watch::Sender::new(()),
+            listens: AtomicBool::new(false),
+            patience,
+        }
+    }
+
+    pub(super) fn add(&self, pool: Pool) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.push(pool);
+    }
+
+    pub(super) fn index(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.index)
+    }
+
+    /// The tables are set up, and this is the whole name of the index of the feed.
+    pub(super) fn is_set_up(&self, index: String) {
+        // It is said once.
+        let _ = self.index.set(index);
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.clone()
+    }
+
+    /// The server had no connection left.
+    pub(super) fn is_full(&self) {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *full_at = Some(Instant::now());
+    }
+
+    /// Whether that was so a moment ago.
+    pub(super) fn is_scarce(&self) -> bool {
+        let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        full_at.is_some_and(|it| it.elapsed() < SCARCE)
+    }
+
+    /// A sign for the connection that listens: it is to be given up.
+    pub(super) fn room(&self) -> watch::Receiver<()> {
+        self.room.subscribe()
+    }
+
+    /// Whether there is a connection that listens.
+    pub(super) fn listens(&self, listens: bool) {
+        self.listens.store(listens, Ordering::Release);
+    }
+
+    /// Gives up a connection that is not needed now, if there is one.
+    fn make_room(&self) {
+        if self.listens.load(Ordering::Acquire) {
+            self.room.send_replace(());
+            return;
+        }
+        let pools = self.pools();
+        if let Some(idle) = pools.iter().find(|it| it.status().available > 0) {
+            drop(idle.retain(|_, _| false));
+        }
+    }
+
+    /// Whether the store has any connection that others may give back or up.
+    fn has_connections(&self) -> bool {
+        let listens = self.listens.load(Ordering::Acquire);
+        listens || self.pools().iter().any(|it| it.status().size > 0)
+    }
+}
+
+/// Connections for one purpose.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pool: Pool,
+    family: Arc<Family>,
+}
+
+impl Connections {
+    pub(super) const fn new(pool: Pool, family: Arc<Family>) -> Self {
+        Self { pool, family }
+    }
+
+    /// One that lies idle, or a new one.
+    pub(super) async fn get(&self) -> Result<Object, Failure> {
+        let since = Instant::now();
+        let mut wait = SHORTEST;
+        loop {
+            let status = self.pool.status();
+            let must_wait = status.size > 0 && status.available == 0 && self.family.is_scarce();
+            let limit = if must_wait || self.family.has_connections() {
+                BUSY.max(self.family.patience)
+            } else {
+                self.family.patience
+            };
+            let is_last = since.elapsed() >= limit;
+            if !must_wait || is_last {
+                match self.pool.get().await {
+                    Err(error) if has_no_more(&error) && !is_last => {
+                        self.family.is_full();
+                        if self.pool.status().size == 0 {
+                            self.family.make_room();
+                        }
+                    }
+                    got => return got.map_err(Failure::from),
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST);
+        }
+    }
+}
+
+/// Whether the server has no connection left.
+fn has_no_more(error: &PoolError) -> bool {
+    match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            is_full(error)
+        }
+        _ => false,
+    }
+}
