@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deadpool_postgres::Object;
 
-use super::failure::unavailable;
+use super::failure::failed;
 use super::read;
 use crate::store::{InstitutionId, StoreError};
 
@@ -24,7 +24,7 @@ const ALL: &str = "\
 pub(super) async fn all(client: &Object) -> Result<Vec<InstitutionId>, StoreError> {
     let rows = read::query(client, ALL, &[]).await?;
     let ids = rows.iter().map(|row| {
-        let id: String = row.try_get(0).map_err(unavailable)?;
+        let id: String = row.try_get(0).map_err(failed)?;
         InstitutionId::new(&id)
             .map_err(|it| StoreError::corrupt(format!("institution {id:?}"), it.to_string()))
     });
