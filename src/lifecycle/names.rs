@@ -24,11 +24,6 @@ impl UnknownName {
     }
 }
 
-/// A wire name as a person says it: "begin processing" for `begin_processing`.
-pub(crate) fn in_words(name: &str) -> String {
-    name.replace('_', " ")
-}
-
 /// Declares an enumeration together with its wire names: `ALL`, `NAMES`, `as_str`, `Display`,
 /// `FromStr` and serde all follow from the one list.
 macro_rules! named_enum {
