@@ -114,7 +114,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     for count in engine.counts(&university).await? {
         println!("{} {}: {}", count.status, count.source, count.applications);
     }
-    // A server does this when it is told to end. Where it is killed instead, the worker does some of it again.
+    // A server does this when it shuts down. After a crash, the worker does some of it again.
     let _ = stop.send(());
     worker.await?
 }
@@ -123,8 +123,8 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
 struct Form {
     /// Made when the form is shown, and sent with it: so a form that is sent twice is one application.
     uuid: Uuid,
-    /// The backend's own number, drawn together with the uuid, and never again when the form is sent: the number
-    /// is part of the command, and with another one the key would be refused.
+    /// The backend's own number, drawn together with the uuid, and never again when the form is
+    /// sent: the number is part of the command, and with another one the key would be refused.
     number: ApplicationId,
     email: &'static str,
     title: &'static str,
@@ -145,7 +145,8 @@ impl Form {
     }
 }
 
-/// The backend's own numbers of applications. Here they are in a file; in a backend, a sequence of its database.
+/// The backend's own numbers of applications. Here they are in a file; in a backend, a sequence of
+/// its database.
 struct Numbers {
     place: PathBuf,
 }
@@ -222,15 +223,17 @@ fn told(answer: &Result<Receipt, ExecuteError>) -> String {
 /// How many certificates are made at the same time.
 const AT_ONCE: usize = 4;
 
-/// Follows the feed and does the background work, from where it was the last time. When it is to stop, it ends what is
-/// under way. By itself it ends only with an error that does not go away ([`StoreError::is_lasting`]).
+/// Follows the feed and does the background work, from where it was the last time. When it is to
+/// stop, it ends what is under way. By itself it ends only with an error that does not go away
+/// ([`StoreError::is_lasting`]).
 ///
 /// # Errors
 /// That error.
 ///
-/// On PostgreSQL, the feed tells only what lies before the oldest open transaction of the whole server that has
-/// written something. So while any such transaction is open, of any program, this worker stands still: see
-/// `docs/stores.md`, "The feed stands still". `Filter::in_progress` lists the work without the feed.
+/// On PostgreSQL, the feed tells only what lies before the oldest open transaction of the whole
+/// server that has written something. So while any such transaction is open, of any program, this
+/// worker stands still: see `docs/stores.md`, "The feed stands still". `Filter::in_progress` lists
+/// the work without the feed.
 pub async fn work<S: Store>(
     engine: Engine<S>,
     folder: PathBuf,
@@ -275,8 +278,8 @@ pub async fn work<S: Store>(
 /// Work on one event, which runs by itself.
 type Work = JoinHandle<Result<(), Error>>;
 
-/// Waits for the oldest work, and takes it out when it is done. To be given up while it waits, and called again, loses
-/// nothing.
+/// Waits for the oldest work, and takes it out when it is done. To be given up while it waits, and
+/// called again, loses nothing.
 async fn oldest(under_way: &mut VecDeque<(Cursor, Work)>) -> Result<Cursor, Error> {
     let Some((cursor, work)) = under_way.front_mut() else {
         return std::future::pending().await;
@@ -320,12 +323,14 @@ async fn process<S: Store>(
         match engine.execute(request.clone()).await {
             // It was done before, and only the answer or the cursor was lost.
             Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => return Ok(()),
-            // It keeps nothing else from being done. Once it is restored, `Engine::stalled` finds it.
+            // It keeps nothing else from being done. Once it is restored, `Engine::stalled` finds
+            // it.
             Err(ExecuteError::Store(error @ StoreError::Corrupt { .. })) => {
                 eprintln!("left undone: {error}");
                 return Ok(());
             }
-            // The store is away, or the answer was lost: the expected version keeps it from being done twice.
+            // The store is away, or the answer was lost: the expected version keeps it from being
+            // done twice.
             Err(ExecuteError::Store(error)) if !error.is_lasting() => {
                 failures += 1;
                 eprintln!("{}: {error}", application.uuid());

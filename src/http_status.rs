@@ -37,7 +37,8 @@ http_status!(IllegalTransition, => CONFLICT);
 http_status!(RestoreError, => INTERNAL);
 
 impl NotAnObject {
-    /// The HTTP status to answer with: 400 for what is no JSON, 422 for another value (RFC 9110, 15).
+    /// The HTTP status to answer with: 400 for what is no JSON, 422 for another value (RFC 9110,
+    /// 15).
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
@@ -48,7 +49,8 @@ impl NotAnObject {
 }
 
 impl PayloadError {
-    /// The HTTP status to answer with: 400 for what is no JSON, 422 for another payload (RFC 9110, 15).
+    /// The HTTP status to answer with: 400 for what is no JSON, 422 for another payload (RFC 9110,
+    /// 15).
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match &self.problem {
@@ -99,8 +101,8 @@ mod of_the_engine {
     }
 
     impl StoreError {
-        /// The HTTP status to answer with, such as 503 (RFC 9110, 15). Only after 503 does it help to send the
-        /// same request again; after 504, with an idempotency key.
+        /// The HTTP status to answer with, such as 503 (RFC 9110, 15). Only after 503 does it help
+        /// to send the same request again; after 504, with an idempotency key.
         #[must_use]
         pub const fn http_status(&self) -> u16 {
             match self {
@@ -117,8 +119,8 @@ mod of_the_engine {
     }
 
     impl ExecuteError {
-        /// The HTTP status to answer with: that of the refusal or of the store's error, and 409 for a command
-        /// that was abandoned with others (RFC 9110, 15).
+        /// The HTTP status to answer with: that of the refusal or of the store's error, and 409 for
+        /// a command that was abandoned with others (RFC 9110, 15).
         #[must_use]
         pub const fn http_status(&self) -> u16 {
             match self {

@@ -7,8 +7,8 @@
 //! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and those that an operator permits.
 //!
 //! The transport checks every address that a name has, on each connect, and connects to these very
-//! addresses: a name that means something else a moment later changes nothing. What the URL alone tells, a
-//! backend checks when the webhook is registered ([`check_url`]).
+//! addresses: a name that means something else a moment later changes nothing. What the URL alone
+//! tells, a backend checks when the webhook is registered ([`check_url`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -57,8 +57,8 @@ pub fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(), RefusedAddress> {
     Err(RefusedAddress { address, kind })
 }
 
-/// Why nothing is sent to a webhook's URL. The words suit the tenant who gave it as well as the operator: they
-/// name no option.
+/// Why nothing is sent to a webhook's URL. The words suit the tenant who gave it as well as the
+/// operator: they name no option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusedTarget {
@@ -105,11 +105,12 @@ impl RefusedTarget {
     }
 }
 
-/// Whether requests may go to the URL of a webhook, as far as the URL alone says: its scheme, and its host if that is an
-/// address or `localhost`. Names are not resolved: that is done on each connect, and may then be refused.
+/// Whether requests may go to the URL of a webhook, as far as the URL alone says: its scheme, and
+/// its host if that is an address or `localhost`. Names are not resolved: that is done on each
+/// connect, and may then be refused.
 ///
-/// A backend calls [`HttpOptions::check`](crate::delivery::HttpOptions::check), which has the dispatcher's own options,
-/// when a webhook is registered.
+/// A backend calls [`HttpOptions::check`](crate::delivery::HttpOptions::check), which has the
+/// dispatcher's own options, when a webhook is registered.
 ///
 /// # Errors
 /// [`RefusedTarget`] says what is wrong and what would be right.

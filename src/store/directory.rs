@@ -60,7 +60,8 @@ impl Filter {
         self.only(|status, source| rules::is_legal(status, source, Action::Approve))
     }
 
-    /// Only those that an administrator has to decide: created, and from a customer (CONTRACT.md, "Lifecycle").
+    /// Only those that an administrator has to decide: created, and from a customer (CONTRACT.md,
+    /// "Lifecycle").
     pub fn awaiting_decision(self) -> Self {
         self.only(|status, source| rules::is_legal(status, source, Action::BeginProcessing))
     }

@@ -79,8 +79,8 @@ pub enum Refusal {
         /// By whom.
         actor: Actor,
         /// The fields in which the two commands differ, by the names of `certlife apply` and of the
-        /// contract, such as `application_id`. Empty if the first command was refused and differs in
-        /// none of `command`, `uuid` and `actor`: of a refused command, the rest is not kept.
+        /// contract, such as `application_id`. Empty if the first command was refused and differs
+        /// in none of `command`, `uuid` and `actor`: of a refused command, the rest is not kept.
         differing: Vec<&'static str>,
     },
     /// The same command was refused before under the same key, and so it stays: a key's command is decided

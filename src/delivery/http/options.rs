@@ -68,9 +68,10 @@ pub enum HttpTransportError {
 }
 
 impl HttpOptions {
-    /// Whether requests may go to the URL of a webhook, as far as the URL alone says: the check that the transport makes
-    /// before it connects, for a backend to make when a webhook is registered. The host may be a name: then its addresses
-    /// are checked on each connect only, since they can change.
+    /// Whether requests may go to the URL of a webhook, as far as the URL alone says: the check
+    /// that the transport makes before it connects, for a backend to make when a webhook is
+    /// registered. The host may be a name: then its addresses are checked on each connect only,
+    /// since they can change.
     ///
     /// ```
     /// use certificate_lifecycle::delivery::HttpOptions;
