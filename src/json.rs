@@ -30,16 +30,48 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// What the value is, in words, as an error quotes it.
+    /// What the value of a field is, in words, as an error quotes it. A text is quoted where it cannot be
+    /// personal: not in fields that are, and not where it looks as if it came from another one.
     #[must_use]
-    pub fn describe(&self) -> String {
+    pub fn describe(&self, field: &str) -> String {
         match self {
-            Self::Text(text) => format!("the string {:?}", excerpt(text)),
+            Self::Text(text) if !PERSONAL.contains(&field) && is_word(text) => {
+                format!("the string {:?}", excerpt(text))
+            }
+            other => other.describe_kind(),
+        }
+    }
+
+    /// What kind of value it is, in words.
+    #[must_use]
+    pub fn describe_kind(&self) -> String {
+        match self {
+            Self::Text(text) => match text.chars().count() {
+                1 => "a string of 1 character".to_owned(),
+                count => format!("a string of {count} characters"),
+            },
             Self::Integer(number) => format!("the number {number}"),
             Self::Null => "null".to_owned(),
             Self::Other(words) => words.to_string(),
         }
     }
+}
+
+/// The fields whose values are never told: they are about a person, or written by one.
+const PERSONAL: [&str; 6] = [
+    "certificate_title",
+    "applicant_email",
+    "rejection_reason",
+    "error",
+    "actor",
+    "idempotency_key",
+];
+
+/// Whether a text is neither an address nor a title of several words.
+fn is_word(text: &str) -> bool {
+    !text
+        .trim()
+        .contains(|it: char| it.is_whitespace() || it == '@')
 }
 
 /// The fields of one object: those that were asked for, and the first that was not.
@@ -124,7 +156,7 @@ impl FieldError {
             Some(found) => Self::WrongType {
                 field,
                 expected,
-                found: found.describe(),
+                found: found.describe(field),
             },
         }
     }
@@ -306,7 +338,7 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that a visitor returns")]
 fn other<T, E>(value: &Scalar<'_>) -> Result<Result<T, String>, E> {
-    Ok(Err(value.describe()))
+    Ok(Err(value.describe_kind()))
 }
 
 enum Name<'de> {

@@ -169,13 +169,13 @@ fn a_changed_field_is_found_once_and_the_event_counts() {
             "of Achievement",
             "of Merit",
             "changed_certificate_title",
-            "certificate_title changed from \"Certificate of Achievement\" to \"Certificate of Merit\"",
+            "certificate_title changed",
         ),
         (
             "john@",
             "jane@",
             "changed_applicant_email",
-            "applicant_email changed from \"john@example.com\" to \"jane@example.com\"",
+            "applicant_email changed",
         ),
         (
             "\"application_id\":42",

@@ -163,6 +163,52 @@ fn the_svg_needs_nothing_from_elsewhere_and_knows_the_dark() {
     }
 }
 
+/// `CairoSVG` and others do not know `paint-order`: they draw a stroke over its text.
+#[test]
+fn the_labels_of_the_svg_are_readable_without_paint_order() {
+    let svg = diagram::svg();
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let style = document.descendants().find(|it| it.has_tag_name("style"));
+    let style = style.and_then(|it| it.text()).unwrap();
+    assert!(!svg.contains("paint-order"));
+    let declarations = |class: &str| -> String {
+        let start = format!("{class} {{");
+        let rules = style.split(&start).skip(1);
+        rules.map(|it| it.split('}').next().unwrap()).collect()
+    };
+    for source in ["customer", "vault", "both"] {
+        let label = declarations(&format!(".label.{source}, .tip.{source}"));
+        assert!(label.contains("fill: #"), "{source}");
+        assert!(!label.contains("stroke"), "{source}");
+    }
+    assert!(!declarations(".label").contains("stroke"));
+    assert!(declarations(".halo").contains("stroke: #ffffff"));
+    let texts = |class: &str| -> Vec<_> {
+        let texts = document.descendants().filter(|it| it.has_tag_name("text"));
+        let texts = texts.filter(|it| it.attribute("class").unwrap().starts_with(class));
+        texts.collect()
+    };
+    let (halos, labels) = (texts("halo"), texts("label"));
+    // Those of the legend stand on the paper alone.
+    assert_eq!((halos.len(), labels.len()), (11, 11 + 3));
+    for (halo, label) in halos.iter().zip(&labels) {
+        let place = |it: &roxmltree::Node| {
+            let at = |name| it.attribute(name).map(str::to_owned);
+            (
+                at("x"),
+                at("y"),
+                at("text-anchor"),
+                it.text().map(str::to_owned),
+            )
+        };
+        assert_eq!(place(halo), place(label));
+        assert!(
+            halo.range().start < labels[0].range().start,
+            "below all labels"
+        );
+    }
+}
+
 #[test]
 fn every_edge_of_the_svg_has_a_way_of_its_own() {
     let svg = diagram::svg();

@@ -448,12 +448,12 @@ fn what_is_no_json_object_is_told_apart() {
         (
             "\"x\"",
             "not_an_object",
-            "expected a JSON object, found the string \"x\"",
+            "expected a JSON object, found a string of 1 character",
         ),
         (
             "\"\\u0041\"",
             "not_an_object",
-            "expected a JSON object, found the string \"A\"",
+            "expected a JSON object, found a string of 1 character",
         ),
         (
             "42",

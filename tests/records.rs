@@ -174,9 +174,7 @@ fn a_fact_of_another_state_must_not_be_there() {
             forged.trigger_context = Some(TriggerContext::SingleUpload);
             assert_eq!(
                 refusal(forged),
-                format!(
-                    "a record in status {status} must not have the field trigger_context, but has \"single_upload\""
-                )
+                format!("a record in status {status} must not have the field trigger_context")
             );
         }
         if status != Status::Rejected {
@@ -184,9 +182,7 @@ fn a_fact_of_another_state_must_not_be_there() {
             forged.rejection_reason = Some("late".to_owned());
             assert_eq!(
                 refusal(forged),
-                format!(
-                    "a record in status {status} must not have the field rejection_reason, but has \"late\""
-                )
+                format!("a record in status {status} must not have the field rejection_reason")
             );
         }
         if status != Status::Failed {
@@ -194,10 +190,7 @@ fn a_fact_of_another_state_must_not_be_there() {
             forged.error = Some("x".repeat(100));
             assert_eq!(
                 refusal(forged),
-                format!(
-                    "a record in status {status} must not have the field error, but has \"{}… (100 characters)\"",
-                    "x".repeat(48)
-                )
+                format!("a record in status {status} must not have the field error")
             );
         }
     }

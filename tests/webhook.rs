@@ -248,8 +248,12 @@ fn what_is_sent_verifies_by_both_signatures() {
         let delivery = request.verify(&verifier).unwrap();
         assert_eq!(delivery.payload.kind(), event.kind());
         assert_eq!(delivery.event_id, Some(event.id()));
+        // The platform's alone has no time in it: it is taken where that is wanted.
         let request = request.platform_only();
-        let delivery = request.verify(&verifier).unwrap();
+        let alone = VerifyError::PlatformSignatureAlone;
+        assert_eq!(request.verify(&verifier).unwrap_err(), alone);
+        let lenient = verifier.clone().accept_platform_signature();
+        let delivery = request.verify(&lenient).unwrap();
         assert_eq!(delivery.payload.kind(), event.kind());
         // The platform's signature does not cover it.
         assert_eq!(delivery.event_id, None);
@@ -261,9 +265,9 @@ fn while_secrets_rotate_old_and_new_receivers_verify() {
     let event = &life()[0];
     // Given that two secrets sign, the first for the platform
     let request = Request::of(event, &[secret(1), secret(2)]);
-    let old = Verifier::new([secret(1)]);
-    let new = Verifier::new([secret(2)]);
-    let both = Verifier::new([secret(2), secret(1)]);
+    let old = Verifier::new([secret(1)]).accept_platform_signature();
+    let new = Verifier::new([secret(2)]).accept_platform_signature();
+    let both = Verifier::new([secret(2), secret(1)]).accept_platform_signature();
     for verifier in [&old, &new, &both] {
         assert!(request.verify(verifier).is_ok());
     }
@@ -276,7 +280,7 @@ fn while_secrets_rotate_old_and_new_receivers_verify() {
 #[test]
 fn each_thing_that_is_wrong_has_its_error() {
     let event = &life()[0];
-    let verifier = Verifier::new([secret(1)]);
+    let verifier = Verifier::new([secret(1)]).accept_platform_signature();
     let good = Request::of(event, &[secret(1)]);
     let old = good.clone().platform_only();
     let malformed = |header, expected| VerifyError::MalformedHeader { header, expected };
@@ -383,7 +387,7 @@ fn a_header_twice_and_a_signed_nonsense_are_told() {
     let headers = vec![("X-Webhook-Signature".to_owned(), signature)];
     let request = Request { headers, body };
     assert!(matches!(
-        request.verify(&verifier),
+        request.verify(&verifier.accept_platform_signature()),
         Err(VerifyError::Payload(_))
     ));
 }
@@ -402,9 +406,32 @@ fn an_attempt_counts_for_five_minutes_either_way() {
     let now = at() - TimeDelta::seconds(301);
     let too_new = VerifyError::TooNew { at: at(), now };
     assert_eq!(request.verify_at(&verifier, now).unwrap_err(), too_new);
-    // The platform's signature says nothing of the time.
+    // The limit cannot be escaped by leaving headers away, unless that is accepted.
     let later = at() + TimeDelta::days(1);
-    assert!(request.platform_only().verify_at(&verifier, later).is_ok());
+    let old = request.clone().platform_only();
+    for (left_away, expected) in [
+        (old.clone(), VerifyError::PlatformSignatureAlone),
+        (
+            request.clone().without("webhook-signature"),
+            VerifyError::PlatformSignatureAlone,
+        ),
+        (
+            request.clone().without("webhook-timestamp"),
+            VerifyError::MissingHeader {
+                header: "webhook-timestamp",
+            },
+        ),
+    ] {
+        assert_eq!(left_away.verify_at(&verifier, later).unwrap_err(), expected);
+    }
+    let lenient = verifier.accept_platform_signature();
+    assert!(old.verify_at(&lenient, later).is_ok());
+    // Where it is there, the other one decides all the same.
+    let now = at() + TimeDelta::seconds(301);
+    assert!(matches!(
+        request.verify_at(&lenient, now),
+        Err(VerifyError::TooOld { .. })
+    ));
 }
 
 #[test]
@@ -519,7 +546,7 @@ proptest! {
     #[test]
     fn nothing_else_verifies(place in any::<prop::sample::Index>(), bit in 0_u8..8, other in 2_u8..255) {
         let good = Request::of(&life()[0], &[secret(1)]);
-        let verifier = Verifier::new([secret(1)]);
+        let verifier = Verifier::new([secret(1)]).accept_platform_signature();
         let mut changed = good.clone();
         let at = place.index(changed.body.len());
         changed.body[at] ^= 1 << bit;
@@ -528,8 +555,8 @@ proptest! {
             prop_assert!(no_match);
         }
         for request in [good.clone(), good.platform_only()] {
-            prop_assert!(request.verify(&Verifier::new([secret(other)])).is_err());
-            prop_assert!(request.verify(&Verifier::new([])).is_err());
+            prop_assert!(request.verify(&Verifier::new([secret(other)]).accept_platform_signature()).is_err());
+            prop_assert!(request.verify(&Verifier::new([]).accept_platform_signature()).is_err());
         }
     }
 }
@@ -537,7 +564,7 @@ proptest! {
 #[test]
 fn a_tracker_says_what_it_cannot_follow() {
     let event = &life()[0];
-    let verifier = Verifier::new([secret(1)]);
+    let verifier = Verifier::new([secret(1)]).accept_platform_signature();
     let mut tracker = Tracker::new();
     let request = Request::of(event, &[secret(1)]).platform_only();
     let delivery = request.verify(&verifier).unwrap();

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use super::harmless::may_be_secret;
 use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::InstitutionId;
 
@@ -35,6 +36,16 @@ pub(super) struct Form {
     pub(super) json: bool,
 }
 
+/// How a sentence names an institution: by its id, unless that may be a secret in the wrong place.
+pub(super) fn in_words(institution: &InstitutionId) -> String {
+    let id = institution.as_str();
+    if may_be_secret(id) {
+        "this institution".to_owned()
+    } else {
+        format!("institution {id:?}")
+    }
+}
+
 /// Reads the one form in which the contract writes UUIDs.
 pub(super) fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
     only_hyphenated(uuid)
@@ -62,9 +73,9 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
         .ok_or("expected an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z")
 }
 
-/// Reads a length of time.
-pub(super) fn duration(text: &str) -> Result<TimeDelta, String> {
+/// Reads a length of time. An error repeats nothing of the text, as those of humantime do.
+pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
     let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("expected a duration such as 30m, 2h or 1day: {error}"))?;
-    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration".to_owned())
+        .map_err(|_| "expected a duration such as 30m, 2h or 1day, in s, m, h, days or weeks")?;
+    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration")
 }

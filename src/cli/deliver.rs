@@ -100,8 +100,9 @@ enum Level {
 }
 
 fn schedule(text: &str) -> Result<RetrySchedule, String> {
-    let delay = |text: &str| duration(text.trim()).map_err(|error| format!("{text:?}: {error}"));
-    let delays = text.split(',').map(delay);
+    let delays = text.split(',').enumerate().map(|(at, text)| {
+        duration(text.trim()).map_err(|error| format!("delay {}: {error}", at + 1))
+    });
     let schedule = RetrySchedule::new(delays.collect::<Result<_, _>>()?);
     schedule.map_err(|error| format!("{error}; delays are separated by commas"))
 }

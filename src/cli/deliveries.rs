@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use uuid::Uuid;
 
-use super::arguments::{Form, hyphenated, time as read_time};
+use super::arguments::{Form, hyphenated, in_words, time as read_time};
 use super::delivery::{COLUMNS, Line, facts, row};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
@@ -177,7 +177,7 @@ impl Args {
 /// Says that there is no such delivery, of an institution or at all.
 pub(super) fn unknown(institution: Option<&InstitutionId>, id: DeliveryId) -> Outcome {
     say(&match institution {
-        Some(it) => format!("institution {:?} has no delivery {id}", it.as_str()),
+        Some(it) => format!("{} has no delivery {id}", in_words(it)),
         None => format!("there is no delivery {id}"),
     });
     Outcome::Refused

@@ -1,7 +1,6 @@
 //! A delivery as it is shown: as a row, as a block, as an object.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::show::time;
 use super::table::{Column, Fact};
@@ -73,75 +72,20 @@ fn in_words(attempt: &Attempted) -> String {
     }
 }
 
-/// A delivery, for programs.
+/// A delivery, for programs: with its attempts, if they are wanted.
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
-    id: i64,
-    event: &'static str,
-    version: u64,
-    application: Uuid,
-    webhook: Uuid,
-    institution: &'a str,
-    status: DeliveryStatus,
-    attempts: u32,
-    recorded_at: String,
+    #[serde(flatten)]
+    delivery: &'a Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
-    due_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settled_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempted: Option<Vec<AttemptLine<'a>>>,
-}
-
-/// An attempt, for programs.
-#[derive(Serialize)]
-struct AttemptLine<'a> {
-    at: String,
-    milliseconds: u64,
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    excerpt: Option<&'a str>,
+    attempted: Option<&'a [Attempted]>,
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(delivery: &'a Delivery, attempts: Option<&'a [Attempted]>) -> Self {
-        let is_pending = delivery.status == DeliveryStatus::Pending;
-        let at = time(delivery.at);
-        let (due_at, settled_at) = if is_pending {
-            (Some(at), None)
-        } else {
-            (None, Some(at))
-        };
+    pub(super) const fn new(delivery: &'a Delivery, attempted: Option<&'a [Attempted]>) -> Self {
         Self {
-            id: delivery.id.0,
-            event: delivery.kind.name(),
-            version: delivery.version,
-            application: delivery.application,
-            webhook: delivery.webhook,
-            institution: delivery.institution.as_str(),
-            status: delivery.status,
-            attempts: delivery.attempts,
-            recorded_at: time(delivery.created_at),
-            due_at,
-            settled_at,
-            reason: delivery.reason.as_deref(),
-            attempted: attempts.map(|made| made.iter().map(AttemptLine::new).collect()),
-        }
-    }
-}
-
-impl<'a> AttemptLine<'a> {
-    fn new(attempt: &'a Attempted) -> Self {
-        Self {
-            at: time(attempt.at),
-            milliseconds: attempt.milliseconds,
-            status: attempt.status,
-            error: attempt.error.as_deref(),
-            excerpt: attempt.excerpt.as_deref(),
+            delivery,
+            attempted,
         }
     }
 }

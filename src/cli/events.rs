@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Webhook};
+use super::arguments::{Form, Webhook, in_words};
 use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
@@ -33,7 +33,7 @@ pub(super) struct Args {
     webhook: Webhook,
 
     /// Begin after this cursor; at the first event, if absent.
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
     after: Option<Cursor>,
 
     /// After the last event, wait for the next; Ctrl-C or SIGTERM ends it, a second one at once.
@@ -69,6 +69,12 @@ const COLUMNS: [Column; 7] = [
     Column::word("INSTITUTION"),
     Column::word("ACTOR"),
 ];
+
+/// Reads a cursor. Its own error repeats the text.
+fn cursor(text: &str) -> Result<Cursor, &'static str> {
+    text.parse()
+        .map_err(|_| "expected a cursor as the feed gives it, such as 17 or 17-3")
+}
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
@@ -158,7 +164,7 @@ fn nothing(args: &Args) -> String {
     let more = if args.after.is_some() { "more " } else { "" };
     match &args.institution {
         None => format!("no {more}events"),
-        Some(institution) => format!("no {more}events of institution {:?}", institution.as_str()),
+        Some(institution) => format!("no {more}events of {}", in_words(institution)),
     }
 }
 

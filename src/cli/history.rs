@@ -1,6 +1,5 @@
 //! `certlife history`: all that happened to one application.
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::arguments::{Form, Institution, hyphenated};
@@ -9,7 +8,7 @@ use super::show::{time, unknown};
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, store};
 use certificate_lifecycle::EventBody;
-use certificate_lifecycle::store::{IdempotencyKey, Recorded};
+use certificate_lifecycle::store::Recorded;
 
 /// Show all that happened to one application, in order: what, when, and who did it.
 ///
@@ -41,62 +40,24 @@ const COLUMNS: [Column; 7] = [
     Column::text("REASON OR ERROR"),
 ];
 
-/// An entry of the history, for programs.
-#[derive(Serialize)]
-struct Entry<'a> {
-    version: u64,
-    event: &'static str,
-    at: String,
-    actor: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejection_reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    idempotency_key: Option<&'a IdempotencyKey>,
-    cursor: String,
-    event_id: Uuid,
-}
-
-impl<'a> Entry<'a> {
-    fn new(recorded: &'a Recorded) -> Self {
-        let event = &recorded.event;
-        let (mut rejection_reason, mut error) = (None, None);
-        match event.body() {
-            EventBody::Rejected {
-                rejection_reason: it,
-            } => rejection_reason = Some(it.as_str()),
-            EventBody::Failed { error: it, .. } => error = Some(it.as_str()),
-            _ => {}
-        }
-        Self {
-            version: event.version(),
-            event: event.kind().name(),
-            at: time(event.timestamp()),
-            actor: recorded.actor.to_string(),
-            rejection_reason,
-            error,
-            idempotency_key: recorded.idempotency_key.as_ref(),
-            cursor: recorded.cursor.to_string(),
-            event_id: event.id(),
-        }
-    }
-
-    fn row(&self, recorded: &Recorded) -> Vec<String> {
-        vec![
-            self.version.to_string(),
-            recorded.event.kind().to_string(),
-            self.at.clone(),
-            self.cursor.clone(),
-            self.actor.clone(),
-            self.idempotency_key
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            self.rejection_reason
-                .or(self.error)
-                .unwrap_or_default()
-                .to_owned(),
-        ]
-    }
+/// The cells of a table's row.
+fn row(recorded: &Recorded) -> Vec<String> {
+    let event = &recorded.event;
+    let text = match event.body() {
+        EventBody::Rejected { rejection_reason } => rejection_reason.as_str(),
+        EventBody::Failed { error, .. } => error.as_str(),
+        _ => "",
+    };
+    let key = recorded.idempotency_key.as_ref();
+    vec![
+        event.version().to_string(),
+        event.kind().to_string(),
+        time(event.timestamp()),
+        recorded.cursor.to_string(),
+        recorded.actor.to_string(),
+        key.map(ToString::to_string).unwrap_or_default(),
+        text.to_owned(),
+    ]
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
@@ -111,12 +72,12 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut output = Output::plain();
     if args.form.json {
         for recorded in &history {
-            if output.object(&Entry::new(recorded))? == Reader::Gone {
+            if output.object(recorded)? == Reader::Gone {
                 return Ok(Outcome::Clean);
             }
         }
     } else {
-        let rows = history.iter().map(|it| Entry::new(it).row(it));
+        let rows = history.iter().map(row);
         let text = Table::new(&COLUMNS).page(rows);
         output.text().extend_from_slice(text.as_bytes());
     }

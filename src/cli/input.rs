@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use super::harmless::unread;
 use super::{Failure, say};
 
 /// The longest line that is read, in bytes without its end: 1 MiB.
@@ -196,7 +197,10 @@ pub(super) fn open(path: Option<&PathBuf>) -> Result<Opened, Failure> {
                     read: Box::new(file),
                     size,
                 }),
-                Err(error) => Err(Failure::Read { input: name, error }),
+                Err(error) => {
+                    let input = unread(path);
+                    Err(Failure::Read { input, error })
+                }
             }
         }
         _ => {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Institution};
+use super::arguments::{Form, Institution, in_words};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
@@ -55,7 +55,7 @@ pub(super) struct Args {
     limit: Option<u64>,
 
     /// Go on after the key that a list with --limit ended with.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = page_key)]
     after: Option<PageKey>,
 
     #[command(flatten)]
@@ -73,11 +73,11 @@ fn sources() -> impl TypedValueParser<Value = Source> {
 impl Args {
     /// What to say where there is nothing to list.
     fn nothing(&self) -> String {
-        let institution = self.institution.id.as_str();
+        let institution = in_words(&self.institution.id);
         match (self.after, self.filter() == Filter::all()) {
-            (Some(_), _) => format!("no more applications of institution {institution:?}"),
-            (None, true) => format!("no applications of institution {institution:?}"),
-            (None, false) => format!("no application of institution {institution:?} matches"),
+            (Some(_), _) => format!("no more applications of {institution}"),
+            (None, true) => format!("no applications of {institution}"),
+            (None, false) => format!("no application of {institution} matches"),
         }
     }
 
@@ -99,6 +99,12 @@ impl Args {
     }
 }
 
+/// Reads the key of a page. Its own error repeats the text.
+fn page_key(text: &str) -> Result<PageKey, &'static str> {
+    text.parse()
+        .map_err(|_| "expected the key of a page as a list gives it")
+}
+
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     block_on(async {
         let engine = args.store.open_to_read().await?;
@@ -118,6 +124,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
                 order,
                 after,
                 limit,
+                origins: false,
             };
             let page = engine.list(query).await?;
             left = left.saturating_sub(page.applications.len() as u64);

@@ -26,6 +26,7 @@ mod listen;
 mod log;
 #[cfg(feature = "cli")]
 mod metrics;
+mod misuse;
 #[cfg(feature = "cli")]
 mod open_files;
 #[cfg(feature = "cli")]
@@ -143,7 +144,7 @@ enum Command {
 /// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run could
 /// not go on. Whoever stops reading the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match misuse::arguments().command {
         Command::Apply(args) => apply::run(args),
         Command::Import(args) => import::run(args),
         #[cfg(feature = "cli")]
@@ -187,9 +188,11 @@ pub(super) fn run() -> ExitCode {
     code
 }
 
-/// Tells people something on standard error. If nobody can hear it, that changes nothing.
+/// Writes a sentence for people to standard error. If it cannot be written, that changes nothing.
+///
+/// Characters of an argument or a name in it that act on a terminal are escaped.
 fn say(sentence: &str) {
-    log::write(format!("certlife: {sentence}\n").as_bytes());
+    log::write(format!("certlife: {}\n", harmless::inert(sentence)).as_bytes());
 }
 
 /// Why a run could not go on.

@@ -6,6 +6,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
+use super::harmless::inert;
 
 /// How many bytes pass at most between two looks at the progress.
 const BYTES_A_LOOK: u64 = 1 << 16;
@@ -77,7 +78,9 @@ impl Report {
             Self::Programs(stderr) => serde_json::to_writer(&mut *stderr, object)
                 .map_err(io::Error::from)
                 .and_then(|()| stderr.write_all(b"\n")),
-            Self::People { bar, .. } => bar.suspend(|| writeln!(io::stderr(), "{}", sentence())),
+            Self::People { bar, .. } => {
+                bar.suspend(|| writeln!(io::stderr(), "{}", inert(&sentence())))
+            }
         };
         ignore_gone(written)
     }

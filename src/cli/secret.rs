@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::Failure;
-use certificate_lifecycle::webhook::Secret;
+use certificate_lifecycle::webhook::{Secret, Verifier};
 
 /// What a receiver knows.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,32 @@ pub(super) struct Args {
         value_parser = given()
     )]
     secrets: Vec<Given>,
+}
+
+/// Whether the platform's own signature is enough.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(skip)]
+pub(super) struct PlatformSignature {
+    /// Accept X-Webhook-Signature where webhook-signature is missing: of a sender who has no other.
+    ///
+    /// It says nothing of the time: what was captured once can be sent again for ever.
+    #[arg(long = "accept-platform-signature")]
+    is_accepted: bool,
+}
+
+impl PlatformSignature {
+    /// What helps where it came alone.
+    pub(super) const HINT: &str =
+        "a sender who has no other signature is trusted by --accept-platform-signature";
+
+    pub(super) fn verifier(self, secrets: Vec<Secret>) -> Verifier {
+        let verifier = Verifier::new(secrets);
+        if self.is_accepted {
+            verifier.accept_platform_signature()
+        } else {
+            verifier
+        }
+    }
 }
 
 /// A text that may be a secret. clap would repeat a mistyped one, so it is only read here, and for the same

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use super::arguments::duration;
+use super::harmless::unread;
 use super::{Failure, open_files};
 use certificate_lifecycle::delivery::target::{self, RefusedTarget};
 use certificate_lifecycle::delivery::{
@@ -35,12 +36,11 @@ pub(super) struct Args {
     authorities: Option<PathBuf>,
 }
 
-fn deadline(text: &str) -> Result<TimeDelta, String> {
+fn deadline(text: &str) -> Result<TimeDelta, &'static str> {
     let (least, most) = (TimeDelta::milliseconds(10), TimeDelta::hours(1));
     let timeout = duration(text)?;
     let is_in_range = (least..=most).contains(&timeout);
-    let out_of_range = || "expected 10ms to 1h".to_owned();
-    is_in_range.then_some(timeout).ok_or_else(out_of_range)
+    is_in_range.then_some(timeout).ok_or("expected 10ms to 1h")
 }
 
 impl Args {
@@ -49,7 +49,7 @@ impl Args {
         let authorities = match &self.authorities {
             None => Vec::new(),
             Some(path) => fs::read(path).map_err(|error| Failure::Read {
-                input: path.display().to_string(),
+                input: unread(path),
                 error,
             })?,
         };

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::arguments::{Form, Institution, hyphenated};
+use super::arguments::{Form, Institution, hyphenated, in_words};
 use super::output::Output;
 use super::table::{Fact, record};
 use super::{Failure, Outcome, block_on, say, store};
@@ -53,8 +53,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 /// Says that there is no such application.
 pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Outcome {
     say(&format!(
-        "institution {:?} has no application {uuid}",
-        institution.as_str()
+        "{} has no application {uuid}",
+        in_words(institution)
     ));
     Outcome::Refused
 }

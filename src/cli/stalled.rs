@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::arguments::{Form, Institution, Webhook, duration};
+use super::arguments::{Form, Institution, Webhook, duration, in_words};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Failure, Outcome, block_on, say, store};
@@ -72,10 +72,7 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
             .await?;
         after = page.next;
         if view.show(&page)? == Reader::Gone || after.is_none() {
-            return view.end(|| {
-                let institution = institution.as_str();
-                format!("nothing of institution {institution:?} is stalled")
-            });
+            return view.end(|| format!("nothing of {} is stalled", in_words(institution)));
         }
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Failure;
+use super::harmless::is_file_name;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -189,12 +190,20 @@ fn after_scheme(_: &OsStr) -> Option<PathBuf> {
 
 /// What stands there instead, without a password that may be part of it.
 fn found(address: &str) -> String {
-    // Neither can be a part of an address with a password in it.
-    let is_path = ["/", "./", "../"].iter().any(|it| address.starts_with(it));
+    if address.is_empty() {
+        return "is empty".to_owned();
+    }
+    if is_file_name(address) {
+        return format!("is {address:?}; for the file of that name, say {SQLITE}{address}");
+    }
+    let is_letter = |it: char| it.is_ascii_lowercase();
     match address.split_once(':') {
-        _ if address.is_empty() => "is empty".to_owned(),
-        Some((scheme, _)) if !is_path => format!("begins with {:?}", format!("{scheme}:")),
-        _ => format!("is {address:?}; for the file of that name, say {SQLITE}{address}"),
+        Some((scheme, _)) if scheme.len() <= 16 && scheme.chars().all(is_letter) => {
+            format!("begins with {:?}", format!("{scheme}:"))
+        }
+        _ => {
+            "is something else, which is not repeated here: it may have a password in it".to_owned()
+        }
     }
 }
 
@@ -272,6 +281,10 @@ impl Store for AnyStore {
 impl Directory for AnyStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         ask!(self, it => it.list(query).await)
+    }
+
+    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        ask!(self, it => it.institutions().await)
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {

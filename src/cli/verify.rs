@@ -9,18 +9,19 @@ use super::arguments::time as read_time;
 use super::input::{self, BYTE_ORDER_MARK, Opened, other_encoding};
 use super::output::print;
 use super::received::{Headers, LARGEST, Signature};
+use super::secret::{self, PlatformSignature};
 use super::show::time;
 use super::table::{Fact, record};
-use super::{Failure, Outcome, say, secret};
+use super::{Failure, Outcome, say};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::webhook::{Verified, Verifier, VerifyError};
+use certificate_lifecycle::webhook::{Verified, VerifyError};
 
 /// Check the signature of a delivery that came, and say what it is.
 ///
 /// FILE is the body, byte for byte as it came. The headers are lines of the form "Name: value"; a
-/// request line or status line before them is passed over. Where the Standard Webhooks signature is
-/// there (webhook-signature), it decides, and it is valid for five minutes; else the platform's does
-/// (X-Webhook-Signature), which says nothing of the time.
+/// request line or status line before them is passed over. The Standard Webhooks signature
+/// (webhook-signature) decides; it is valid for five minutes. Where it is missing, the platform's
+/// (X-Webhook-Signature) decides with --accept-platform-signature, which says nothing of the time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -30,6 +31,9 @@ pub(super) struct Args {
     /// The file with the headers; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     headers: PathBuf,
+
+    #[command(flatten)]
+    platform: PlatformSignature,
 
     /// Check as if it were then; now, if absent.
     #[arg(long, value_name = "TIME", value_parser = read_time)]
@@ -48,11 +52,13 @@ const EXAMPLE: &str = r#"Example:
   '"uuid":"9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15",' \
   '"certificate_title":"Certificate of Achievement",' \
   '"applicant_email":"john@example.com","source":"vault"}' > body.json
-  printf %s 'X-Webhook-Signature: ' \
-  845f6bbd139c3913e3a443786b4545961a74372e8cb5ce53b6f85de02f3d105e \
+  printf '%s\n' 'webhook-id: e730f4c3-5e7a-5991-9aa6-e90d7a6cee11' \
+  'webhook-timestamp: 1780569001' \
+  'webhook-signature: v1,Z2fzY/KMXc86hSzrttlRIbpUOLHrRjyiLb1zZLMm4w4=' \
   > headers.txt
   certlife verify --headers headers.txt body.json \
-  --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+  --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw \
+  --at 2026-06-04T10:30:05Z
 
 Exit status: 0 verified, 1 not to be trusted, 2 the run could not go on."#;
 
@@ -80,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })?;
     let (_, body) = read(&args.body, "body has")?;
     let now = args.at.unwrap_or_else(|| SystemClock.now());
-    let verifier = Verifier::new(secrets);
+    let verifier = args.platform.verifier(secrets);
     match verifier.verify(headers.iter(), &body, now) {
         Ok(delivery) => {
             print(&record(facts(&delivery, &headers)))?;
@@ -107,6 +113,7 @@ fn hint(error: &VerifyError, fits: impl Fn(&[u8]) -> bool, body: &[u8]) -> Optio
             "one that came long ago is checked as if it were then by --at {}",
             time(*at)
         )),
+        VerifyError::PlatformSignatureAlone => Some(PlatformSignature::HINT.to_owned()),
         VerifyError::NoMatch { .. } => {
             let changes = changes(body, fits)?;
             Some(format!(

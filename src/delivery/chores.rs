@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::options::DispatcherOptions;
 use super::telemetry;
 use crate::store::{Clock, Outbox, StoreError, Webhook};
-use crate::webhook::{Disabled, DisabledReason, WebhookUrl};
+use crate::webhook::{Description, Disabled, DisabledReason, WebhookUrl};
 
 /// How many rows are forgotten at once, so that nobody waits for long.
 const BATCH: u32 = 500;
@@ -58,7 +58,8 @@ pub(super) async fn disable<S: Outbox>(
         webhook.endpoint.disabled = Some(Disabled {
             reason,
             at: now,
-            detail,
+            // Both are short, and on one line.
+            detail: Description::new(detail).unwrap_or_default(),
         });
         if store.put_webhook(webhook).await?.is_done() {
             metrics::counter!(telemetry::DISABLED, "reason" => reason.as_str()).increment(1);

@@ -16,7 +16,8 @@ const STYLE: &str = "
     .name { fill: #1b222c; font-weight: 600; font-size: 15px }
     .note { fill: #5a6675; font-size: 12px }
     .edge { fill: none; stroke-width: 1.8 }
-    .label { font-size: 12.5px; stroke: #ffffff; stroke-width: 5; paint-order: stroke; stroke-linejoin: round }
+    .label { font-size: 12.5px }
+    .halo { font-size: 12.5px; fill: none; stroke: #ffffff; stroke-width: 5; stroke-linejoin: round }
     .edge.both { stroke: #5a6675 } .label.both, .tip.both { fill: #4a5462 }
     .edge.customer { stroke: #1d63c4 } .label.customer, .tip.customer { fill: #1d63c4 }
     .edge.vault { stroke: #a03e95; stroke-dasharray: 7 4 } .label.vault, .tip.vault { fill: #a03e95 }
@@ -27,7 +28,7 @@ const STYLE: &str = "
       .start { fill: #c8d0db }
       .name { fill: #eef2f7 }
       .note { fill: #a4b0c0 }
-      .label { stroke: #14181f }
+      .halo { stroke: #14181f }
       .edge.both { stroke: #a4b0c0 } .label.both, .tip.both { fill: #b9c3d0 }
       .edge.customer { stroke: #6ea8ff } .label.customer, .tip.customer { fill: #7fb2ff }
       .edge.vault { stroke: #e08bd6 } .label.vault, .tip.vault { fill: #e79ade }
@@ -69,8 +70,13 @@ pub fn svg() -> String {
     for edge in &edges {
         draw_line(&mut out, edge);
     }
+    // Each halo is an element of its own: renderers without `paint-order` would draw a stroke of the
+    // label over it.
     for edge in &edges {
-        draw_label(&mut out, edge);
+        draw_text(&mut out, edge, "halo");
+    }
+    for edge in &edges {
+        draw_text(&mut out, edge, &format!("label {}", class(edge.traffic())));
     }
     let _ = writeln!(
         out,
@@ -144,11 +150,11 @@ fn draw_line(out: &mut String, edge: &Edge) {
     );
 }
 
-fn draw_label(out: &mut String, edge: &Edge) {
-    let (class, (_, (x, y)), label) = (class(edge.traffic()), route(edge), edge.label);
+fn draw_text(out: &mut String, edge: &Edge, class: &str) {
+    let ((_, (x, y)), label) = (route(edge), edge.label);
     let _ = writeln!(
         out,
-        "<text class=\"label {class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>"
+        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>"
     );
 }
 

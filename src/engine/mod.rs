@@ -39,7 +39,7 @@ mod stalled;
 use std::sync::Arc;
 
 pub use crate::store::{Clock, SystemClock};
-pub use permission::permitted;
+pub use permission::{permitted, permitted_to};
 pub use stalled::Interrupted;
 
 use crate::store::Store;

@@ -1,21 +1,54 @@
 //! Who may do what (CONTRACT.md, "Events", column *who acts*).
 
 use crate::lifecycle::action::Action;
+use crate::lifecycle::any::AnyApplication;
 use crate::store::{ActorKind, Operation, Refusal, Request};
 
 /// To whom the contract gives an operation; the first is who usually does it.
 #[must_use]
 pub const fn permitted(operation: &Operation) -> &'static [ActorKind] {
-    match operation.action() {
-        Some(Action::BeginProcessing | Action::Reject | Action::Retry) => {
-            &[ActorKind::Administrator]
-        }
-        Some(Action::Approve | Action::Fail) => &[ActorKind::System],
-        None => match operation {
-            Operation::Upload(..) => &[ActorKind::Administrator],
-            // By a customer, or by the system on their behalf.
-            _ => &[ActorKind::Customer, ActorKind::System],
-        },
+    match operation {
+        // By a customer, or by the system on their behalf.
+        Operation::Submit(_) => &[ActorKind::Customer, ActorKind::System],
+        Operation::Upload(..) => &[ActorKind::Administrator],
+        Operation::Act { command, .. } => permitted_to(command.action()),
+    }
+}
+
+/// To whom the contract gives an action.
+#[must_use]
+pub const fn permitted_to(action: Action) -> &'static [ActorKind] {
+    match action {
+        Action::BeginProcessing | Action::Reject | Action::Retry => &[ActorKind::Administrator],
+        Action::Approve | Action::Fail => &[ActorKind::System],
+    }
+}
+
+impl AnyApplication {
+    /// What an actor of this kind may do to it as it is now: of the [legal](Self::legal_actions) actions those that
+    /// the contract gives to the kind. The buttons of a page, for example.
+    ///
+    /// ```
+    /// use certificate_lifecycle::store::ActorKind;
+    /// use certificate_lifecycle::*;
+    ///
+    /// # let at = chrono::DateTime::UNIX_EPOCH;
+    /// # let details = ApplicationDetails::new(ApplicationId::new(42)?,
+    /// #     uuid::uuid!("9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"),
+    /// #     CertificateTitle::new("Certificate of Achievement")?,
+    /// #     ApplicantEmail::new("john@example.com")?);
+    /// let submitted = AnyApplication::from(Application::submit(details, at).application);
+    /// let buttons = submitted.legal_actions_for(ActorKind::Administrator);
+    /// assert_eq!(buttons, [Action::BeginProcessing, Action::Reject]);
+    /// assert_eq!(submitted.legal_actions_for(ActorKind::Customer), []);
+    /// # Ok::<(), InvalidValue>(())
+    /// ```
+    #[must_use]
+    pub fn legal_actions_for(&self, kind: ActorKind) -> Vec<Action> {
+        let legal = self.legal_actions().iter().copied();
+        legal
+            .filter(|action| permitted_to(*action).contains(&kind))
+            .collect()
     }
 }
 

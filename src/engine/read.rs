@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::lifecycle::any::AnyApplication;
-use crate::store::{Count, Directory, InstitutionId, ListQuery, Page, Recorded, Store, StoreError};
+use crate::store::{
+    Count, Directory, InstitutionId, ListQuery, Origin, Page, Recorded, Store, StoreError,
+};
 
 impl<S: Store> Engine<S> {
     /// One application; none where the institution has none by this identity, whoever else may.
@@ -31,6 +33,20 @@ impl<S: Store> Engine<S> {
     ) -> Result<Vec<Recorded>, StoreError> {
         self.store.history(institution, uuid).await
     }
+
+    /// When one application was submitted or uploaded, and by whom; none where the institution has none by this
+    /// identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn origin(
+        &self,
+        institution: &InstitutionId,
+        uuid: Uuid,
+    ) -> Result<Option<Origin>, StoreError> {
+        let history = self.store.history(institution, uuid).await?;
+        Ok(Origin::of(&history))
+    }
 }
 
 impl<S: Directory> Engine<S> {
@@ -40,7 +56,28 @@ impl<S: Directory> Engine<S> {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.store.list(query).await
+        let wanted = query.origins.then(|| query.institution.clone());
+        let mut page = self.store.list(query).await?;
+        if let Some(institution) = wanted {
+            for application in &page.applications {
+                let uuid = application.details().uuid();
+                page.origins
+                    .push(match self.origin(&institution, uuid).await {
+                        Ok(origin) => origin,
+                        Err(StoreError::Corrupt { .. }) => None,
+                        Err(error) => return Err(error),
+                    });
+            }
+        }
+        Ok(page)
+    }
+
+    /// The institutions that have an application or a webhook, in the order of their ids: for operators.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        self.store.institutions().await
     }
 
     /// How many applications an institution has, by state and source.

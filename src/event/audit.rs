@@ -55,14 +55,12 @@ pub enum Problem {
         origin: Source,
     },
     /// A field that an application never changes has changed.
-    #[error("{} changed from {was:?} to {now:?}; it must stay the same in every event of an application", fact.field())]
+    #[error("{} changed{}; it must stay the same in every event of an application", fact.field(), from_to(values.as_ref()))]
     Changed {
         /// What has changed.
         fact: Fact,
-        /// What the `created` event said, shortened if it is long.
-        was: String,
-        /// What this event says, shortened if it is long.
-        now: String,
+        /// What the `created` event said, and what this event says; none where it is personal.
+        values: Option<(String, String)>,
     },
     /// It happened before the event that stands before it.
     #[error("timestamp {at} is before the application's last event at {last}")]
@@ -154,12 +152,18 @@ impl Problem {
     }
 
     pub(super) fn changed(fact: Fact, was: &str, now: &str) -> Self {
+        let is_personal = matches!(fact, Fact::CertificateTitle | Fact::ApplicantEmail);
         Self::Changed {
             fact,
-            was: shorten(was),
-            now: shorten(now),
+            values: (!is_personal).then(|| (shorten(was), shorten(now))),
         }
     }
+}
+
+fn from_to(values: Option<&(String, String)>) -> String {
+    values.map_or_else(String::new, |(was, now)| {
+        format!(" from {was:?} to {now:?}")
+    })
 }
 
 /// Follows a log of events, application by application.

@@ -5,7 +5,7 @@ use super::names::named_enum;
 use super::rules;
 use super::source::Source;
 use super::state::Status;
-use super::value::{InvalidValue, ProcessingError, RejectionReason, shorten};
+use super::value::{InvalidValue, ProcessingError, RejectionReason};
 
 named_enum! {
     /// What can be done to an application that exists (CONTRACT.md, "Lifecycle").
@@ -74,10 +74,7 @@ impl Command {
         };
         match text {
             None => Ok(command),
-            Some(text) => Err(CommandError::UnexpectedText {
-                action,
-                text: shorten(text),
-            }),
+            Some(_) => Err(CommandError::UnexpectedText { action }),
         }
     }
 
@@ -106,12 +103,10 @@ pub enum CommandError {
         field: &'static str,
     },
     /// The action takes no text.
-    #[error("{action} takes no text, but there is {text:?}")]
+    #[error("{action} takes no text, but there is one")]
     UnexpectedText {
         /// The action.
         action: Action,
-        /// What was found, shortened if it is long.
-        text: String,
     },
     /// The contract forbids the text.
     #[error(transparent)]

@@ -24,6 +24,9 @@ pub(super) fn check(value: &str) -> Result<(), &'static str> {
     if domain.trim_end().ends_with('>') {
         return Err("an address has no display name and no angle brackets");
     }
+    if value.trim() != value {
+        return Err("it begins or ends with white space");
+    }
     Err(if is_local {
         wrong_with_domain(domain)
     } else {

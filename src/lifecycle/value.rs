@@ -30,7 +30,8 @@ impl InvalidValue {
     }
 }
 
-/// The rule of the contract that a value breaks. Values are shortened where they are long.
+/// The rule of the contract that a value breaks. What was found is told where it is nothing personal, shortened
+/// where it is long: never a text of an applicant's or about one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
@@ -49,16 +50,16 @@ pub enum Violation {
         value: String,
     },
     /// A control character (Unicode category Cc) where none may stand.
-    #[error("{}, but is {value:?}", self.rule())]
+    #[error("{}, but has U+{:04X} as character {at}", self.rule(), u32::from(*found))]
     ControlCharacter {
         /// What was found.
-        value: String,
+        found: char,
+        /// Where: the place of the character in the text, from 1.
+        at: usize,
     },
     /// Not an e-mail address.
-    #[error("{}, but is {value:?} ({reason})", self.rule())]
+    #[error("{}, but {reason}", self.rule())]
     NotAnAddress {
-        /// What was found.
-        value: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -152,12 +153,25 @@ pub(crate) fn check_text(field: &'static str, value: &str, max: usize) -> Result
     Ok(())
 }
 
-/// Declares a text of the contract: its field, its longest length, its representation, its check.
+/// Declares a text of the contract: its field, its longest length, its representation, its check. `{:?}` does not
+/// show it, so that what is personal is in no log, unless it is said to be `shown`.
 macro_rules! text_value {
-    ($(#[$meta:meta])* $name:ident($repr:ty), $field:literal, $max:literal, $check:path) => {
+    (@debug $value:ident $f:ident $name:ident) => {
+        $f.write_str(concat!(stringify!($name), "(…)"))
+    };
+    (@debug $value:ident $f:ident $name:ident shown) => {
+        $f.debug_tuple(stringify!($name)).field(&$value.as_str()).finish()
+    };
+    ($(#[$meta:meta])* $name:ident($repr:ty), $field:literal, $max:literal, $check:path $(, $shown:ident)?) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($repr);
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::lifecycle::value::text_value!(@debug self f $name $($shown)?)
+            }
+        }
 
         impl $name {
             /// The contract's name of the field.
@@ -239,7 +253,6 @@ macro_rules! text_value {
         }
     };
 }
-#[cfg(feature = "engine")]
 pub(crate) use text_value;
 
 text_value! {
@@ -268,8 +281,8 @@ text_value! {
 fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
     check_length(field, value, max)?;
     address::check(value).map_err(|reason| {
-        let (value, reason) = (shorten(value), reason.to_owned());
-        InvalidValue::new(field, Violation::NotAnAddress { value, reason })
+        let reason = reason.to_owned();
+        InvalidValue::new(field, Violation::NotAnAddress { reason })
     })
 }
 

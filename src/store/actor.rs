@@ -1,7 +1,7 @@
 //! Who acts.
 
 use super::name::ActorId;
-use crate::lifecycle::names::{UnknownName, named_enum};
+use crate::lifecycle::names::named_enum;
 use crate::lifecycle::value::InvalidValue;
 
 named_enum! {
@@ -78,14 +78,11 @@ impl std::fmt::Display for Actor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActorError {
     /// There is no colon.
-    #[error("expected an actor as kind:id, such as administrator:jane, but found {found:?}")]
-    Form {
-        /// What was found, shortened if it is long.
-        found: String,
-    },
-    /// The part before the colon is no kind of actor.
-    #[error(transparent)]
-    Kind(#[from] UnknownName),
+    #[error("expected an actor as kind:id, such as administrator:jane, but there is no colon")]
+    Form,
+    /// The part before the colon is no kind of actor. It is not told: it may be the name of a person.
+    #[error("the part of an actor before the colon must be one of: {}", ActorKind::NAMES.join(", "))]
+    Kind,
     /// The part after the colon is no id.
     #[error(transparent)]
     Id(#[from] InvalidValue),
@@ -99,9 +96,8 @@ impl std::str::FromStr for Actor {
     /// # Errors
     /// [`ActorError`] says which part is wrong.
     fn from_str(text: &str) -> Result<Self, ActorError> {
-        let (kind, id) = text.split_once(':').ok_or_else(|| ActorError::Form {
-            found: crate::lifecycle::value::shorten(text),
-        })?;
-        Ok(Self::new(kind.parse()?, ActorId::new(id)?))
+        let (kind, id) = text.split_once(':').ok_or(ActorError::Form)?;
+        let kind = kind.parse().map_err(|_| ActorError::Kind)?;
+        Ok(Self::new(kind, ActorId::new(id)?))
     }
 }

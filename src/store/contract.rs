@@ -89,6 +89,12 @@ pub trait Directory: Store {
     /// [`StoreError`].
     fn list(&self, query: ListQuery) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
+    /// The institutions that have an application or a webhook, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn institutions(&self) -> impl Future<Output = Result<Vec<InstitutionId>, StoreError>> + Send;
+
     /// How many applications an institution has, by state and source.
     ///
     /// # Errors

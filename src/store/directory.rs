@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::ser::SerializeStruct;
 
+use super::actor::Actor;
 use super::cells::Cells;
 use super::error::StoreError;
 use super::name::InstitutionId;
+use super::request::Recorded;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::rules;
@@ -137,6 +139,8 @@ pub struct ListQuery {
     /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without applications would look like the
     /// end of the list.
     pub limit: u32,
+    /// Whether [`Page::origins`] is wanted, which takes the engine one more read for each application.
+    pub origins: bool,
 }
 
 impl ListQuery {
@@ -152,6 +156,7 @@ impl ListQuery {
             order: Order::OldestFirst,
             after: None,
             limit: Self::LIMIT,
+            origins: false,
         }
     }
 
@@ -183,10 +188,40 @@ impl ListQuery {
         self
     }
 
+    /// The same, with the [`Origin`] of each application.
+    #[must_use]
+    pub const fn with_origins(mut self) -> Self {
+        self.origins = true;
+        self
+    }
+
     /// How many applications the page has at most: for stores.
     #[must_use]
     pub const fn page_size(&self) -> u32 {
         if self.limit == 0 { 1 } else { self.limit }
+    }
+}
+
+/// How an application came to be. An event does not say it, so neither does an application, which is made of its
+/// last event.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Origin {
+    /// When it was submitted or uploaded, in whole seconds.
+    #[serde(serialize_with = "super::json::serialize_time")]
+    pub created_at: DateTime<Utc>,
+    /// Who submitted or uploaded it. As JSON, `kind:id`.
+    #[serde(serialize_with = "super::json::serialize_text")]
+    pub created_by: Actor,
+}
+
+impl Origin {
+    /// That of the application with this history; none where it has no beginning.
+    pub(crate) fn of(history: &[Recorded]) -> Option<Self> {
+        let created = history.first()?;
+        Some(Self {
+            created_at: created.event.timestamp(),
+            created_by: created.actor.clone(),
+        })
     }
 }
 
@@ -198,6 +233,9 @@ pub struct Page {
     /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for each,
     /// with its row. It does not keep the others from being listed.
     pub corrupt: Vec<StoreError>,
+    /// How each of the applications came to be, in their order: empty unless the query asks for it
+    /// ([`ListQuery::with_origins`]). None where the history is corrupt.
+    pub origins: Vec<Option<Origin>>,
     /// Where the next page begins; none after the last.
     pub next: Option<PageKey>,
 }
@@ -205,10 +243,15 @@ pub struct Page {
 impl serde::Serialize for Page {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let records = self.applications.iter().map(AnyApplication::to_record);
-        let mut page = serializer.serialize_struct("Page", 3)?;
+        let mut page = serializer.serialize_struct("Page", 4)?;
         page.serialize_field("applications", &records.collect::<Vec<_>>())?;
         let corrupt = self.corrupt.iter().map(ToString::to_string);
         page.serialize_field("corrupt", &corrupt.collect::<Vec<_>>())?;
+        if self.origins.is_empty() {
+            page.skip_field("origins")?;
+        } else {
+            page.serialize_field("origins", &self.origins)?;
+        }
         page.serialize_field("next", &self.next)?;
         page.end()
     }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::lifecycle::value::{InvalidValue, Violation, check_text, shorten, text_value};
+use crate::lifecycle::value::{InvalidValue, Violation, check_text, text_value};
 
 /// The rule of opaque names: a text without control characters.
 fn check_name(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {
     check_text(field, value, max)?;
-    if value.contains(char::is_control) {
-        let value = shorten(value);
+    if let Some((before, found)) = value.chars().enumerate().find(|(_, it)| it.is_control()) {
+        let at = before + 1;
         return Err(InvalidValue::new(
             field,
-            Violation::ControlCharacter { value },
+            Violation::ControlCharacter { found, at },
         ));
     }
     Ok(())
@@ -22,7 +22,7 @@ text_value! {
     /// space. Every application belongs to one institution, and every command and read names it.
     ///
     /// A clone copies no text.
-    InstitutionId(Arc<str>), "institution", 64, check_name
+    InstitutionId(Arc<str>), "institution", 64, check_name, shown
 }
 text_value! {
     /// Who acts, within their kind: 1 to 255 characters without control characters, not only white

@@ -34,8 +34,8 @@ pub struct Disabled {
     pub reason: DisabledReason,
     /// Since when.
     pub at: DateTime<Utc>,
-    /// What is to be said beyond the reason.
-    pub detail: String,
+    /// What is to be known beyond the reason; by the rule of descriptions.
+    pub detail: Description,
 }
 
 named_enum! {

@@ -50,6 +50,29 @@ impl Secrets {
     ///
     /// Of those that were replaced before, all that are valid sign on, but three at most: the oldest beyond
     /// these are forgotten, and so is what is past its time.
+    ///
+    /// A backend shows the new secret once, and replaces the settings of the webhook:
+    ///
+    /// ```
+    /// use certificate_lifecycle::webhook::{Endpoint, Secret, Secrets};
+    /// use chrono::{DateTime, Utc};
+    ///
+    /// fn rotate(endpoint: &mut Endpoint, now: DateTime<Utc>) -> Secret {
+    ///     // Random: the operating system may have none, which is an error of its own.
+    ///     let secret = Secret::generate().unwrap();
+    ///     let until = now + Secrets::GRACE;
+    ///     endpoint.secrets.rotate(secret.clone(), now, now + Secrets::GRACE / 2, until);
+    ///     secret
+    /// }
+    ///
+    /// let now = "2026-06-04T10:30:00Z".parse()?;
+    /// let old: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse()?;
+    /// let mut endpoint = Endpoint::new("https://example.com/hooks".parse()?, old.clone());
+    /// let new = rotate(&mut endpoint, now);
+    /// // … and then `store.put_webhook(webhook)`, again where it answers `Put::Conflict`.
+    /// assert_eq!(endpoint.secrets.standard(now), [new, old]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rotate(
         &mut self,
         secret: Secret,

@@ -69,7 +69,7 @@ impl Endpoint {
             disabled: self.disabled.as_ref().map(|it| StoredDisabled {
                 reason: it.reason,
                 at: it.at,
-                detail: it.detail.clone(),
+                detail: it.detail.as_str().to_owned(),
             }),
         };
         // It has no maps with keys that are no strings, and nothing that fails to serialise.
@@ -100,7 +100,7 @@ impl Endpoint {
             disabled: stored.disabled.map(|it| Disabled {
                 reason: it.reason,
                 at: it.at,
-                detail: it.detail,
+                detail: Description::restore(it.detail),
             }),
         })
     }

@@ -4,8 +4,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
-use crate::lifecycle::value::shorten;
-
 /// The longest URL, in bytes: what proxies and servers are known to take.
 const LONGEST: usize = 2048;
 
@@ -24,18 +22,25 @@ const LONGEST: usize = 2048;
 /// assert!("ftp://example.com".parse::<WebhookUrl>().is_err());
 /// # Ok::<(), certificate_lifecycle::webhook::WebhookUrlError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl {
     text: String,
     uri: Uri,
 }
 
-/// Why a text is no URL of a webhook.
+impl std::fmt::Debug for WebhookUrl {
+    /// Where it leads, without path and query: there are secrets in those of many receivers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let authority = self.uri.authority().map_or("", |it| it.as_str());
+        write!(f, "WebhookUrl({scheme}://{authority}/…)")
+    }
+}
+
+/// Why a text is no URL of a webhook. The text is not told: there may be secrets in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no URL of a webhook: {problem}")]
+#[error("this is no URL of a webhook: {problem}")]
 pub struct WebhookUrlError {
-    /// What was given, shortened if it is long; without what stands before an `@`.
-    pub found: String,
     /// What is wrong with it.
     pub problem: WebhookUrlProblem,
 }
@@ -108,14 +113,7 @@ impl std::str::FromStr for WebhookUrl {
     type Err = WebhookUrlError;
 
     fn from_str(text: &str) -> Result<Self, WebhookUrlError> {
-        let refused = |problem| WebhookUrlError {
-            // What stands before it may be a password.
-            found: match text.rsplit_once('@') {
-                Some((_, rest)) => shorten(&format!("…@{rest}")),
-                None => shorten(text),
-            },
-            problem,
-        };
+        let refused = |problem| WebhookUrlError { problem };
         if text.len() > LONGEST {
             return Err(refused(WebhookUrlProblem::TooLong(text.len())));
         }

@@ -43,6 +43,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, Clone)]
 pub struct Verifier {
     secrets: Vec<Secret>,
+    takes_platform_alone: bool,
 }
 
 /// A delivery that was sent by somebody who knows the secret.
@@ -51,7 +52,8 @@ pub struct Verified<'a> {
     /// The event as the webhook receives it.
     pub payload: EventPayload<'a>,
     /// The event's id, the same on every attempt: what duplicates are known by. Nothing where only the
-    /// platform's signature was there, which does not cover it.
+    /// platform's signature was there and was accepted
+    /// ([`Verifier::accept_platform_signature`]), which does not cover it.
     pub event_id: Option<Uuid>,
 }
 
@@ -62,6 +64,13 @@ pub enum VerifyError {
     /// Neither signature is there.
     #[error("the request has neither a {WEBHOOK_SIGNATURE} nor an {X_WEBHOOK_SIGNATURE} header")]
     NoSignature,
+    /// Only the platform's signature is there, and it was not to be accepted alone: it has no time in it, so the
+    /// request may be the repetition of one that was captured long ago.
+    #[error(
+        "the request has no {WEBHOOK_SIGNATURE} header, and its {X_WEBHOOK_SIGNATURE} alone is not accepted: it \
+         says nothing of when it was sent, so that what was captured once could be sent again for ever"
+    )]
+    PlatformSignatureAlone,
     /// A header that the signature needs is missing.
     #[error("the request has no {header} header")]
     MissingHeader {
@@ -125,18 +134,32 @@ pub enum VerifyError {
 }
 
 impl Verifier {
-    /// For a receiver who knows these secrets: several while one replaces another.
+    /// For a receiver who knows these secrets: several while one replaces another. It demands the Standard Webhooks
+    /// signature, which has the time of the attempt in it.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         Self {
             secrets: secrets.into_iter().collect(),
+            takes_platform_alone: false,
         }
+    }
+
+    /// Accepts the platform's own signature (`X-Webhook-Signature`) where the Standard Webhooks one is missing: for a
+    /// sender who has no other.
+    ///
+    /// It covers the body and no time: whoever has seen a delivery once can send it again for ever, also one of a
+    /// sender with both signatures, by leaving headers away. The receiver has to remember what it has had, for as
+    /// long as it would matter; there is no event id, so by the body, of which every attempt has the same bytes.
+    #[must_use]
+    pub fn accept_platform_signature(mut self) -> Self {
+        self.takes_platform_alone = true;
+        self
     }
 
     /// Checks what came: names and values of the headers, the body to the byte, and the receiver's clock.
     ///
-    /// Where the Standard Webhooks signature is there, it decides, and the attempt must have been sent
-    /// within five minutes of `now`; else the platform's does, which says nothing of the time
+    /// The Standard Webhooks signature decides, and the attempt must have been sent within five minutes of `now`.
+    /// Where it is missing, the platform's decides, if it is [accepted](Self::accept_platform_signature)
     /// (CONTRACT.md, "Delivery").
     ///
     /// # Errors
@@ -151,7 +174,12 @@ impl Verifier {
         let event_id = if let Some(signatures) = headers.get(WEBHOOK_SIGNATURE) {
             Some(self.standard(&headers, signatures, body, now)?)
         } else {
-            self.platform(&headers, body)?;
+            let signature = headers.get(X_WEBHOOK_SIGNATURE);
+            let signature = signature.ok_or(VerifyError::NoSignature)?;
+            if !self.takes_platform_alone {
+                return Err(VerifyError::PlatformSignatureAlone);
+            }
+            self.platform(signature, body)?;
             None
         };
         let payload = EventPayload::parse(body)?;
@@ -210,9 +238,8 @@ impl Verifier {
         })
     }
 
-    fn platform(&self, headers: &Headers, body: &[u8]) -> Result<(), VerifyError> {
+    fn platform(&self, signature: &[u8], body: &[u8]) -> Result<(), VerifyError> {
         let header = X_WEBHOOK_SIGNATURE;
-        let signature = headers.get(header).ok_or(VerifyError::NoSignature)?;
         let expected = "64 hexadecimal digits";
         let signature =
             unhex(signature).ok_or(VerifyError::MalformedHeader { header, expected })?;

@@ -430,7 +430,7 @@ fn a_blank_beside_a_comma_is_part_of_the_field_and_a_refusal_shows_it() {
             4,
             format!("field 3 goes on after its closing quote; {rule}"),
         ),
-        (5, "but is \" d@example.com\"".to_owned()),
+        (5, "but it begins or ends with white space".to_owned()),
         (6, "but is the string \"5 \"".to_owned()),
     ];
     assert_eq!(run.refusals().len(), expected.len());

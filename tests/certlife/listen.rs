@@ -137,7 +137,7 @@ fn life() -> Vec<Event> {
 
 #[test]
 fn what_arrives_is_verified_followed_and_summed_up() {
-    let mut listener = Listener::start(&["--secret", SECRET]);
+    let mut listener = Listener::start(&["--secret", SECRET, "--accept-platform-signature"]);
     let events = life();
     // When events come late and twice
     for (at, news, version) in [
@@ -196,6 +196,27 @@ fn what_arrives_is_verified_followed_and_summed_up() {
         told,
         "{\"received\":6,\"verified\":5,\"refused\":1,\"duplicates\":1,\"as_asked\":0}\n"
     );
+}
+
+#[test]
+fn a_signature_without_a_time_is_not_enough_unless_it_is_to_be() {
+    let mut listener = Listener::start(&["--secret", SECRET]);
+    let (headers, body) = attempt(&life()[0], now());
+    let platform: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-"))
+        .cloned()
+        .collect();
+    assert_eq!(listener.post(&platform, &body), 401);
+    let shown = listener.shown();
+    assert_eq!(shown["verified"], false);
+    let error = shown["error"].as_str().unwrap();
+    assert!(
+        error.ends_with("trusted by --accept-platform-signature"),
+        "{error}"
+    );
+    let (_, told) = listener.interrupt();
+    assert!(told.contains("\"refused\":1"), "{told}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod import;
 #[cfg(target_os = "linux")]
 mod limits;
 mod listen;
+mod marked;
 mod minute;
 mod patience;
 mod read;

@@ -167,7 +167,7 @@ fn a_list_of_many_pages_keeps_its_columns() {
 #[test]
 fn a_title_cannot_play_with_the_terminal() {
     let store = Scratch::new();
-    let title = "\u{1b}[2J\n\u{202e}evil\\";
+    let title = "\u{1b}[2J\n\u{202e}evil\\\u{180e}\u{9b}31m\u{200b}\u{2028}\u{3164}";
     let json = serde_json::to_string(title).unwrap();
     let submit = format!(
         r#"{{"command":"submit","application_id":1,"uuid":"{UUID}","certificate_title":{json},"applicant_email":"a@example.com"}}"#
@@ -175,8 +175,9 @@ fn a_title_cannot_play_with_the_terminal() {
     store.run(&["apply"], &submit);
     for args in [&["list"][..], &["show", UUID]] {
         let table = printed(&store, args);
-        assert!(table.contains(r"\u{1b}[2J\n\u{202e}evil\\"), "{table}");
-        assert!(!table.contains(['\u{1b}', '\u{202e}']));
+        let escaped = r"\u{1b}[2J\n\u{202e}evil\\\u{180e}\u{9b}31m\u{200b}\u{2028}\u{3164}";
+        assert!(table.contains(escaped), "{table}");
+        assert!(!table.contains(['\u{1b}', '\u{202e}', '\u{180e}', '\u{9b}']));
     }
     for args in [&["list", "--json"][..], &["show", "--json", UUID]] {
         assert_eq!(store.run(args, "").events()[0]["certificate_title"], title);

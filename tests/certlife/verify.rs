@@ -90,9 +90,20 @@ fn what_came_is_told_by_either_signature() {
     );
     let platform = platform.replace("A1B2C3D4-E5F6-7890-ABCD-EF1234567890", &WEBHOOK.to_string());
     let logged = format!("POST /hooks HTTP/1.1\r\n{platform}\r\n");
-    let run = Came::new(&logged, &body).verify(&["--secret", SECRET]);
+    let came = Came::new(&logged, &body);
+    let run = came.verify(&["--secret", SECRET, "--accept-platform-signature"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     golden!(run.stdout, "golden/verify-platform.txt");
+    // It has no time in it, and so it is not enough by itself.
+    let run = came.verify(&["--secret", SECRET]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(
+        run.stderr
+            .contains("x-webhook-signature alone is not accepted")
+            && run.stderr.contains("--accept-platform-signature"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -187,7 +198,14 @@ fn what_is_wrong_with_a_delivery_is_a_refusal_that_says_so() {
             "the x-webhook-signature header fits none",
         ),
     ] {
-        let run = Came::new(headers, body).verify(&["--secret", SECRET, "--at", at]);
+        let more = [
+            "--secret",
+            SECRET,
+            "--at",
+            at,
+            "--accept-platform-signature",
+        ];
+        let run = Came::new(headers, body).verify(&more);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{told}");
         assert!(run.stderr.starts_with("certlife: "), "{}", run.stderr);
         assert!(run.stderr.contains(told), "{}", run.stderr);

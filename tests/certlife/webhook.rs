@@ -537,6 +537,31 @@ fn a_secret_that_has_become_known_signs_nothing_whenever_it_was_replaced() {
 }
 
 #[test]
+fn the_reason_for_disabling_has_the_rule_of_descriptions() {
+    let store = example();
+    for (reason, words) in [
+        (
+            "x".repeat(257),
+            "at most 256 characters, but this one has 257",
+        ),
+        (
+            "two\nlines".to_owned(),
+            "no control characters, such as line breaks",
+        ),
+        ("\u{1b}[31m".to_owned(), "no control characters"),
+    ] {
+        let run = store.run(&["webhook", "disable", ID, "--reason", &reason], "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+    }
+    assert_eq!(shown(&store, ID, &[])["enabled"], true);
+    let longest = "ä".repeat(256);
+    said(&store, &["webhook", "disable", ID, "--reason", &longest]);
+    assert_eq!(shown(&store, ID, &[])["disabled"]["detail"], longest);
+}
+
+#[test]
 fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pending() {
     let store = example();
     let pending = shown(&store, ID, &[])["pending"].as_u64().unwrap();

@@ -165,6 +165,7 @@ async fn applications(engine: &Engine<impl Directory>) -> HashMap<Uuid, AnyAppli
         order: Order::OldestFirst,
         after: None,
         limit: 1000,
+        origins: false,
     };
     let mut applications = HashMap::new();
     loop {

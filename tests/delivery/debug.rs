@@ -3,9 +3,15 @@
 use std::fmt::Debug;
 
 use certificate_lifecycle::delivery::*;
+use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::*;
-use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Secrets};
+use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Secrets, WebhookUrl};
+use certificate_lifecycle::{
+    AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId, Audit,
+    CertificateTitle, Command, EventPayload, ProcessingError, RejectionReason,
+};
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use crate::sending;
 use crate::stage::{Stage, status};
@@ -62,7 +68,10 @@ async fn neither_secrets_nor_headers_are_shown() {
     // What it shows is what somebody would look for.
     assert!(discreet(&endpoint.headers).contains("authorization"));
     assert!(discreet(&endpoint.secrets).contains("whsec_…"));
-    assert!(discreet(&endpoint).contains("https://example.com/hooks"));
+    // Nor the path, in which many a receiver has a secret.
+    let shown = discreet(&endpoint);
+    assert!(shown.contains("https://example.com/…"), "{shown}");
+    assert!(!shown.contains("hooks"), "{shown}");
     assert!(discreet(&webhook).contains(&id.to_string()));
     discreet(&secret(7));
     let claim = Claim {
@@ -95,6 +104,79 @@ async fn neither_secrets_nor_headers_are_shown() {
             "{shown}"
         );
     }
+}
+
+/// Everything that tells of applications, with marks where it is personal.
+#[tokio::test(start_paused = true)]
+async fn nothing_personal_is_shown_of_applications_and_events() {
+    let mark = |text: &str| format!("mark {text}");
+    let at = "2026-06-04T10:30:00Z".parse().unwrap();
+    let details = ApplicationDetails::new(
+        ApplicationId::new(42).unwrap(),
+        Uuid::from_u128(1),
+        CertificateTitle::new(mark("title")).unwrap(),
+        ApplicantEmail::new("mark@example.com").unwrap(),
+    );
+    let created = Application::submit(details.clone(), at);
+    let (application, event) = (AnyApplication::from(created.application), created.event);
+    let reason = RejectionReason::new(mark("reason")).unwrap();
+    let rejected = application
+        .clone()
+        .apply(Command::Reject(reason.clone()), at);
+    let rejected = rejected.unwrap();
+    let illegal = rejected
+        .application
+        .clone()
+        .apply(Command::Reject(reason), at);
+    let error = ProcessingError::new(mark("error")).unwrap();
+    let json = event.to_json(Uuid::nil());
+    let payload = EventPayload::parse(json.as_bytes()).unwrap();
+    let institution = InstitutionId::new("university").unwrap();
+    let actor = Actor::customer("mark@example.com").unwrap();
+    let key = IdempotencyKey::new(mark("key")).unwrap();
+    let request = Request::submit(institution.clone(), actor.clone(), details.clone());
+    let request = request.with_key(key.clone());
+    let store = MemoryStore::new();
+    let engine = Engine::new(store.clone());
+    let receipt = engine.execute(request.clone()).await.unwrap();
+    let recorded = engine.feed(Cursor::START, 10).await.unwrap();
+    let email = ApplicantEmail::new("mark@example.com").unwrap();
+    let query = ListQuery::new(institution.clone()).filter(Filter::all().email(email));
+    let page = engine.list(query.clone()).await.unwrap();
+    assert_eq!(page.applications.len(), 1);
+    let mut audit = Audit::default();
+    assert!(audit.check(json.as_bytes()).is_empty());
+    let url: WebhookUrl = "https://example.com/mark?mark=1".parse().unwrap();
+    let wrong: Result<WebhookUrl, _> = "mark://mark:mark@example.com/mark".parse();
+    let all: [&dyn Debug; 21] = [
+        &details,
+        &application,
+        &event,
+        &rejected,
+        &illegal,
+        &error,
+        &payload,
+        &actor,
+        &key,
+        &request,
+        &receipt,
+        &recorded,
+        &query,
+        &page,
+        &engine,
+        &store,
+        &audit,
+        &url,
+        &wrong,
+        &application.to_record(),
+        &Command::Fail(error.clone()),
+    ];
+    for shown in all.map(discreet) {
+        assert!(!shown.to_lowercase().contains("mark"), "{shown}");
+    }
+    // What is not personal is there.
+    assert!(discreet(&event).contains("00000000-0000-0000-0000-000000000001"));
+    assert!(discreet(&request).contains("university"));
 }
 
 #[tokio::test(start_paused = true)]

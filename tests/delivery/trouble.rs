@@ -5,7 +5,7 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{
-    CustomHeaders, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret, Secrets,
+    CustomHeaders, Description, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret, Secrets,
 };
 use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
 use chrono::TimeDelta;
@@ -175,7 +175,7 @@ async fn enabled_again_it_is_served_at_once() {
         known.endpoint.disabled = (!is_enabled).then(|| Disabled {
             reason: DisabledReason::Manual,
             at: stage.now(),
-            detail: String::new(),
+            detail: Description::default(),
         });
         assert!(stage.store.put_webhook(known).await.unwrap().is_done());
         tokio::time::sleep(SECOND).await;

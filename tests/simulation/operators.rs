@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::*;
-use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds, Secret};
+use certificate_lifecycle::webhook::{
+    Description, Disabled, DisabledReason, Endpoint, EventKinds, Secret,
+};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -74,7 +76,7 @@ impl Actors {
                     webhook.endpoint.disabled = Some(Disabled {
                         reason: DisabledReason::Manual,
                         at: now,
-                        detail: String::new(),
+                        detail: Description::default(),
                     });
                     self.put(webhook).await;
                 }

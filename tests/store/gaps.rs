@@ -49,6 +49,7 @@ pub async fn lists_go_on<H: Harness>(world: &World<H>) {
                     order,
                     after,
                     limit,
+                    origins: false,
                 };
                 let page = world.engine.list(query).await.unwrap();
                 let rows = page.applications.len() + page.corrupt.len();

@@ -144,6 +144,7 @@ pub async fn an_institution_that_was_only_asked_about_has_nothing<H: Harness>() 
                 order: Order::OldestFirst,
                 after,
                 limit: 10,
+                origins: false,
             };
             let page = world.engine.list(query).await.unwrap();
             assert_eq!((page.applications.len(), page.next), (0, None));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{Count, Filter, ListQuery, Order};
+use certificate_lifecycle::store::{Count, Filter, ListQuery, Order, Origin};
 use certificate_lifecycle::{Action, AnyApplication, ApplicantEmail, Source, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,7 +10,8 @@ use crate::harness::Harness;
 use crate::random::Random;
 use crate::support::{at, contract};
 use crate::world::{
-    World, act, create, details, every_cell, id, ours, submit, theirs, upload, way_to, whole_list,
+    World, act, create, details, every_cell, id, jane, john, ours, submit, theirs, upload, way_to,
+    whole_list,
 };
 
 /// What narrows a list, as data, so that the model can apply it too.
@@ -189,6 +190,7 @@ pub async fn a_key_may_be_any_number<H: Harness>() {
             order,
             after: Some(key.to_string().parse().unwrap()),
             limit: 10,
+            origins: false,
         };
         // On a thread of its own, so that one that goes on for ever is noticed.
         let engine = world.engine.clone();
@@ -213,6 +215,7 @@ pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
                 order,
                 after,
                 limit: 3,
+                origins: false,
             };
             let page = world.engine.list(query).await.unwrap();
             seen.extend(page.applications.iter().map(|it| it.details().uuid()));
@@ -326,4 +329,50 @@ pub async fn updated_before_is_to_the_second<H: Harness>() {
         let list = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 10).await;
         assert_eq!(list.len(), usize::from(found), "{time}");
     }
+}
+
+pub async fn a_list_says_how_each_application_came_to_be<H: Harness>() {
+    let world = World::<H>::new().await;
+    let engine = &world.engine;
+    for (number, seconds) in [(1, 0), (2, 60), (3, 120)] {
+        world.clock.set(seconds);
+        let request = if number == 2 {
+            upload(number)
+        } else {
+            submit(number)
+        };
+        let _ = engine.execute(request).await.unwrap();
+    }
+    world.clock.set(600);
+    let _ = engine
+        .execute(act(1, Action::BeginProcessing))
+        .await
+        .unwrap();
+    let query = ListQuery::new(ours()).order(Order::NewestFirst).limit(2);
+    assert_eq!(engine.list(query.clone()).await.unwrap().origins, []);
+    let page = engine.list(query.clone().with_origins()).await.unwrap();
+    let origin = |seconds, created_by| {
+        let created_at = at(seconds);
+        Some(Origin {
+            created_at,
+            created_by,
+        })
+    };
+    assert_eq!(page.origins, [origin(120, john()), origin(60, jane())]);
+    assert_eq!(page.applications.len(), 2);
+    let json = serde_json::to_value(&page).unwrap();
+    let first =
+        serde_json::json!({"created_at": "2026-06-04T10:32:00Z", "created_by": "customer:john"});
+    assert_eq!(json["origins"][0], first);
+    // Whatever has happened since
+    let page = engine.list(query.after(page.next).with_origins()).await;
+    let page = page.unwrap();
+    assert_eq!(page.origins, [origin(0, john())]);
+    assert_eq!(page.applications[0].status(), Status::Processing);
+    assert_eq!(
+        engine.origin(&ours(), id(1)).await.unwrap(),
+        origin(0, john())
+    );
+    assert_eq!(engine.origin(&theirs(), id(1)).await.unwrap(), None);
+    assert_eq!(engine.origin(&ours(), id(9)).await.unwrap(), None);
 }

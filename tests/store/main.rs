@@ -162,7 +162,8 @@ macro_rules! conformance {
                     a_key_may_be_any_number,
                     counts_are_what_the_lists_say,
                     addresses_are_taken_letter_for_letter,
-                    updated_before_is_to_the_second
+                    updated_before_is_to_the_second,
+                    a_list_says_how_each_application_came_to_be
                 }
                 stalled::{
                     only_work_that_is_stuck_is_stalled,
@@ -211,6 +212,7 @@ macro_rules! outbox_conformance {
                     webhooks_are_listed_in_the_order_of_creation,
                     a_webhook_is_replaced_only_as_it_was_seen,
                     what_belongs_to_another_institution_is_unknown,
+                    institutions_are_those_with_an_application_or_a_webhook,
                     of_those_who_saw_the_same_revision_one_replaces_it,
                     who_is_enabled_again_begins_in_good_health,
                     a_removed_webhook_goes_with_all_that_belongs_to_it,

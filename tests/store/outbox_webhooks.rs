@@ -1,10 +1,10 @@
 //! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a whole.
 
-use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{
-    DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Put, Verdict, Webhook,
+    DeliveryFilter, DeliveryId, Directory, Health, InstitutionId, Outbox, Put, Verdict, Webhook,
 };
 use certificate_lifecycle::webhook::{CustomHeaders, Description, Disabled, DisabledReason};
+use certificate_lifecycle::{Action, EventKind};
 use uuid::Uuid;
 
 use crate::harness::Harness;
@@ -12,7 +12,7 @@ use crate::outbox_world::{
     Post, at_ms, disabled, endpoint, hook, in_theirs, of_ours, of_theirs, retry, sick,
 };
 use crate::support::at;
-use crate::world::{OURS, ours, submit, theirs};
+use crate::world::{OURS, act, key, ours, submit, theirs};
 
 /// A text with what is easily lost.
 const TEXT: &str = " \u{0}a\u{1}\r\n\t'\"\\%_{}\u{7f}ä\u{feff}\u{202e}\u{1f600}\u{0} ";
@@ -44,7 +44,7 @@ fn with_everything() -> Webhook {
     endpoint.disabled = Some(Disabled {
         reason: DisabledReason::Failing,
         at: at_ms(999),
-        detail: TEXT.to_owned(),
+        detail: description(),
     });
     webhook
 }
@@ -388,4 +388,34 @@ pub async fn an_unknown_webhook_has_nothing<H: Harness<Store: Outbox>>() {
     assert_eq!(post.store.due().await.unwrap(), []);
     assert_eq!(post.store.backlog(None).await.unwrap(), []);
     assert_eq!(post.deliveries().await, []);
+}
+
+pub async fn institutions_are_those_with_an_application_or_a_webhook<H>()
+where
+    H: Harness<Store: Outbox + Directory>,
+{
+    let post = Post::<H>::new().await;
+    let named = |name: &str| InstitutionId::new(name).unwrap();
+    let institutions = async || post.engine.institutions().await.unwrap();
+    assert_eq!(institutions().await, []);
+    // Who only tries, has none, also where a key remembers that
+    let mut refused = act(7, Action::Approve).with_key(key("k"));
+    refused.institution = named("nobody");
+    let _ = post.engine.execute(refused).await.unwrap_err();
+    assert_eq!(institutions().await, []);
+    for number in 0..30 {
+        post.done(submit(number)).await;
+        post.done(in_theirs(submit(number + 100))).await;
+    }
+    assert_eq!(institutions().await, [ours(), theirs()]);
+    let names = ["École", "a", "Z", "z"].map(named);
+    for (number, institution) in names.iter().enumerate() {
+        let number = u64::try_from(number).unwrap() + 1;
+        let webhook = Webhook::new(hook(number), institution.clone(), endpoint(number), at(0));
+        post.register(webhook).await;
+    }
+    let expected = ["Z", "a", "our-university", "their-university", "z", "École"];
+    assert_eq!(institutions().await, expected.map(named));
+    assert!(post.store.remove_webhook(&names[1], hook(2)).await.unwrap());
+    assert_eq!(institutions().await.len(), 5);
 }

@@ -5,7 +5,7 @@ use certificate_lifecycle::store::{
     Attempted, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health,
     HealthChange, InstitutionId, Outbox, Request, Settlement, Verdict, Webhook,
 };
-use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
+use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -36,7 +36,7 @@ pub fn disabled(mut endpoint: Endpoint) -> Endpoint {
     endpoint.disabled = Some(Disabled {
         reason: DisabledReason::Manual,
         at: at(0),
-        detail: String::new(),
+        detail: Description::default(),
     });
     endpoint
 }

@@ -1,14 +1,16 @@
 //! What of the stores and the engine is shown to programs, as codes and JSON, and to people, as sentences.
 
 use certificate_lifecycle::store::{
-    Actor, ActorKind, Count, Cursor, ExecuteError, ListQuery, MemoryStore, Order, PageKey, Refusal,
-    StoreError,
+    Actor, ActorKind, Count, Cursor, DeliveryFilter, DeliveryStatus, ExecuteError, ListQuery,
+    MemoryStore, Order, Outbox, PageKey, Refusal, StoreError,
 };
+use certificate_lifecycle::webhook::{CustomHeaders, Disabled, DisabledReason};
 use certificate_lifecycle::{Action, Source, Status, Timestamp};
 use serde_json::{Value, json};
 
+use crate::outbox_world::{attempted, of_ours};
 use crate::support::at;
-use crate::world::{TestClock, act, engine_on, id, jane, john, key, ours, submit};
+use crate::world::{OURS, TestClock, act, engine_on, id, jane, john, key, ours, submit};
 
 fn json_of(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap()
@@ -50,6 +52,13 @@ async fn every_error_has_a_code_that_stays() {
             problem: String::new(),
         },
         StoreError::NewerSchema { found: 9, known: 2 },
+        StoreError::OlderSchema {
+            found: 2,
+            needed: 9,
+        },
+        StoreError::NoStore {
+            place: String::new(),
+        },
         StoreError::NotAStore {
             place: String::new(),
             problem: String::new(),
@@ -62,6 +71,8 @@ async fn every_error_has_a_code_that_stays() {
         "unknown_outcome",
         "corrupt",
         "newer_schema",
+        "older_schema",
+        "no_store",
         "not_a_store",
     ];
     assert_eq!(codes, expected.map(|code| (code, code)));
@@ -84,6 +95,8 @@ fn every_code_is_in_the_guide() {
         "unknown_outcome",
         "corrupt",
         "newer_schema",
+        "older_schema",
+        "no_store",
         "not_a_store",
     ] {
         assert!(guide.contains(&format!("| `{code}` |")), "{code}");
@@ -126,12 +139,101 @@ fn an_actor_that_is_none_says_what_was_expected() {
     let problem = |text: &str| text.parse::<Actor>().unwrap_err().to_string();
     assert_eq!(
         problem("customer"),
-        "expected an actor as kind:id, such as administrator:jane, but found \"customer\""
+        "expected an actor as kind:id, such as administrator:jane, but there is no colon"
     );
     assert!(problem("").starts_with("expected an actor as kind:id"));
-    assert!(problem("robot:x").starts_with("unknown actor \"robot\""));
+    let kinds =
+        "the part of an actor before the colon must be one of: customer, administrator, system";
+    assert_eq!(problem("robot:x"), kinds);
     assert!(problem("customer:").contains("1 to 255 characters"));
     assert!(problem(&"x".repeat(1000)).len() < 200);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_json_without_secrets() {
+    let store = MemoryStore::new();
+    let mut webhook = of_ours(1);
+    webhook.endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken")]).unwrap();
+    webhook.endpoint.description = "our portal".parse().unwrap();
+    assert!(store.add_webhook(webhook.clone()).await.unwrap());
+    let engine = engine_on(store.clone(), &TestClock::default());
+    let request = submit(0).with_key(key("k"));
+    let receipt = engine.execute(request).await.unwrap();
+    let rejected = engine.execute(act(0, Action::Reject)).await.unwrap();
+    let illegal = engine.execute(act(0, Action::Retry)).await.unwrap_err();
+    let [created, last] = &engine.history(&ours(), id(0)).await.unwrap()[..] else {
+        panic!("two things have happened");
+    };
+    assert_eq!(
+        json_of(created),
+        json!({
+            "version": 1, "event": "certificate_application.created", "at": "2026-06-04T10:30:00Z",
+            "actor": "customer:john", "idempotency_key": "k", "cursor": created.cursor.to_string(),
+            "event_id": receipt.event.id(), "uuid": id(0), "institution": "our-university",
+        })
+    );
+    assert_eq!(json_of(last)["rejection_reason"], "Duplicate certificate");
+    let application = rejected.event.application();
+    assert_eq!(json_of(&application), json_of(&application.to_record()));
+    assert_eq!(
+        json_of(illegal.refusal().unwrap()),
+        json!({
+            "code": "illegal_transition", "message": illegal.to_string(),
+            "current_status": "rejected", "current_version": 2, "legal": [],
+        })
+    );
+    let conflict = engine
+        .execute(act(0, Action::Retry).expecting(1))
+        .await
+        .unwrap_err();
+    let conflict = json_of(conflict.refusal().unwrap());
+    assert_eq!(conflict["current_version"], 2);
+    assert_eq!(conflict["current_status"], "rejected");
+    assert!(conflict["legal"].is_null());
+    let url = "https://hooks.example.com/1";
+    assert_eq!(
+        json_of(&webhook),
+        json!({
+            "id": webhook.id, "institution": "our-university", "url": url,
+            "events": ["created", "processing", "approved", "rejected", "failed", "retried"],
+            "description": "our portal", "headers": ["authorization"], "enabled": true,
+            "created_at": "2026-06-04T10:30:00Z", "failing_since": null, "not_before": null,
+            "revision": 0,
+        })
+    );
+    webhook.endpoint.disabled = Some(Disabled {
+        reason: DisabledReason::Gone,
+        at: at(0),
+        detail: "it is".parse().unwrap(),
+    });
+    assert_eq!(
+        json_of(&webhook)["disabled"],
+        json!({"reason": "gone", "at": "2026-06-04T10:30:00Z", "detail": "it is"})
+    );
+    let page = store.deliveries(Some(&OURS), DeliveryFilter::default(), None, 1);
+    let mut delivery = page.await.unwrap().deliveries.remove(0);
+    let mut expected = json!({
+        "id": delivery.id.0, "event": "certificate_application.created", "version": 1,
+        "application": id(0), "webhook": webhook.id, "institution": "our-university",
+        "status": "pending", "attempts": 0, "recorded_at": "2026-06-04T10:30:00Z",
+        "due_at": "2026-06-04T10:30:00Z",
+    });
+    assert_eq!(json_of(&delivery), expected);
+    delivery.status = DeliveryStatus::Dead;
+    delivery.reason = Some("no".to_owned());
+    let fields = expected.as_object_mut().unwrap();
+    let when = fields.remove("due_at").unwrap();
+    fields.insert("settled_at".to_owned(), when);
+    fields.insert("status".to_owned(), "dead".into());
+    fields.insert("reason".to_owned(), "no".into());
+    assert_eq!(json_of(&delivery), expected);
+    assert_eq!(
+        json_of(&attempted(0, 204)),
+        json!({
+            "at": "2026-06-04T10:30:00Z", "milliseconds": 12, "status": 204, "error": null,
+            "excerpt": null,
+        })
+    );
 }
 
 #[tokio::test]

@@ -315,6 +315,7 @@ pub async fn whole_list<S: Directory>(
             order,
             after,
             limit,
+            origins: false,
         };
         let page = engine.list(query).await.unwrap();
         assert!(page.applications.len() <= limit as usize);

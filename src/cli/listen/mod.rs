@@ -47,6 +47,9 @@ pub(super) struct Args {
     #[command(flatten)]
     secret: secret::Args,
 
+    #[command(flatten)]
+    platform: secret::PlatformSignature,
+
     /// Answer this share of all deliveries with 500, such as 30%: always the same ones, evenly spread.
     #[arg(long, value_name = "SHARE", value_parser = percent, allow_hyphen_values = true)]
     fail: Option<u8>,
@@ -93,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         status: args.status,
         percent: args.fail.unwrap_or_default(),
     };
-    let mut receiver = Receiver::new(args.secret.read()?, nerves);
+    let mut receiver = Receiver::new(args.secret.read()?, args.platform, nerves);
     let delay = args.delay.unwrap_or_default();
     let delay = delay.to_std().unwrap_or_default();
     log::start()?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::followed::Followed;
 use super::server::{Answer, Unread};
 use crate::cli::received::{Headers, Signature};
+use crate::cli::secret::PlatformSignature;
 use certificate_lifecycle::EventPayload;
 use certificate_lifecycle::webhook::{
     News, Secret, Tracked, Verified, Verifier, VerifyError, WEBHOOK_ID,
@@ -76,8 +77,8 @@ pub(super) enum Told {
 }
 
 impl Receiver {
-    pub(super) fn new(secrets: Vec<Secret>, nerves: Nerves) -> Self {
-        let verifier = (!secrets.is_empty()).then(|| Verifier::new(secrets));
+    pub(super) fn new(secrets: Vec<Secret>, platform: PlatformSignature, nerves: Nerves) -> Self {
+        let verifier = (!secrets.is_empty()).then(|| platform.verifier(secrets));
         Self {
             verifier,
             followed: Followed::default(),
@@ -159,7 +160,12 @@ impl Receiver {
                 VerifyError::Payload(_) | VerifyError::OtherEvent { .. } => StatusCode::BAD_REQUEST,
                 _ => StatusCode::UNAUTHORIZED,
             };
-            (status, error.to_string())
+            let mut words = error.to_string();
+            if error == VerifyError::PlatformSignatureAlone {
+                words.push_str("; ");
+                words.push_str(PlatformSignature::HINT);
+            }
+            (status, words)
         })
     }
 

@@ -15,6 +15,7 @@ use crate::cli::secret::{Given, given};
 use crate::cli::sending::option_for;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
@@ -39,7 +40,7 @@ pub(super) struct Args {
     institution: InstitutionId,
 
     /// Only these events, separated by commas, such as approved,rejected; all, if absent.
-    #[arg(long, value_name = "KINDS")]
+    #[arg(long, value_name = "KINDS", value_parser = kinds)]
     events: Option<EventKinds>,
 
     /// What to call it: at most 256 characters, on one line.
@@ -103,6 +104,13 @@ fn address_of(url: &WebhookUrl) -> Option<IpAddr> {
 struct Credentials<'a> {
     id: Uuid,
     secret: &'a str,
+}
+
+/// Reads kinds of events. Their own error repeats the text.
+fn kinds(text: &str) -> Result<EventKinds, String> {
+    let names = || EventKind::NAMES.join(", ");
+    text.parse()
+        .map_err(|_| format!("expected one of: {}; separated by commas", names()))
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {

@@ -4,7 +4,7 @@ use super::{Changed, Which, change};
 use crate::cli::show::time;
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::webhook::{Disabled, DisabledReason};
+use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason};
 
 /// Send nothing to a webhook until it is enabled again.
 ///
@@ -15,14 +15,14 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// Why, for whoever looks at it later.
+    /// Why, for those who look at it later: at most 256 characters, on one line.
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "",
         hide_default_value = true
     )]
-    reason: String,
+    reason: Description,
 
     #[command(flatten)]
     which: Which,

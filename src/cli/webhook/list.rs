@@ -1,7 +1,7 @@
 //! `certlife webhook list`: the webhooks that there are.
 
-use super::{Line, events};
-use crate::cli::arguments::Form;
+use super::events;
+use crate::cli::arguments::{Form, in_words};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};
 use crate::cli::{Failure, Outcome, block_on, say, store};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut output = Output::plain();
     if args.form.json {
         for webhook in &webhooks {
-            if output.object(&Line::new(webhook))? == Reader::Gone {
+            if output.object(webhook)? == Reader::Gone {
                 return Ok(Outcome::Clean);
             }
         }
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if webhooks.is_empty() && !args.form.json {
         say(&match &args.institution {
             None => "no webhooks".to_owned(),
-            Some(institution) => format!("no webhooks of institution {:?}", institution.as_str()),
+            Some(institution) => format!("no webhooks of {}", in_words(institution)),
         });
     }
     Ok(Outcome::Clean)

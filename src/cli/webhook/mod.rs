@@ -11,17 +11,16 @@ mod test;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::arguments::hyphenated;
+use super::arguments::{hyphenated, in_words};
+use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
-use super::show::time;
 use super::store::AnyStore;
 use super::{Failure, Outcome, say};
+use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
-use certificate_lifecycle::webhook::{DisabledReason, Endpoint, EventKinds};
-use certificate_lifecycle::{EventKind, Timestamp};
+use certificate_lifecycle::webhook::{Endpoint, EventKinds};
 
 /// Register webhooks, and see to them.
 ///
@@ -78,9 +77,13 @@ impl Which {
     }
 }
 
-/// How commands name a webhook, so that it can be pasted into a shell.
+/// How commands name a webhook, so that it can be pasted into a shell. An institution whose id may be a secret
+/// in the wrong place is not named.
 pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
     let institution = institution.as_str();
+    if may_be_secret(institution) {
+        return format!("--institution ID {id}");
+    }
     if institution == "default" {
         return id.to_string();
     }
@@ -98,7 +101,7 @@ pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
 /// Says that there is no such webhook, of an institution or at all.
 pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Outcome {
     say(&match institution {
-        Some(it) => format!("institution {:?} has no webhook {id}", it.as_str()),
+        Some(it) => format!("{} has no webhook {id}", in_words(it)),
         None => format!("there is no webhook {id}"),
     });
     Outcome::Refused
@@ -152,54 +155,6 @@ fn later(now: DateTime<Utc>, by: TimeDelta) -> Result<DateTime<Utc>, Failure> {
     let later = now.checked_add_signed(by);
     let later = later.filter(|it| Timestamp::new(*it).is_ok());
     later.ok_or_else(|| Failure::Argument("the duration leads beyond the year 9999".to_owned()))
-}
-
-/// A webhook, for programs; nothing secret.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: Uuid,
-    institution: &'a str,
-    url: &'a str,
-    events: Vec<&'static str>,
-    description: &'a str,
-    /// The names of its own headers.
-    headers: Vec<&'a str>,
-    enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disabled: Option<DisabledLine<'a>>,
-    created_at: String,
-    failing_since: Option<String>,
-    not_before: Option<String>,
-}
-
-#[derive(Serialize)]
-struct DisabledLine<'a> {
-    reason: DisabledReason,
-    at: String,
-    detail: &'a str,
-}
-
-impl<'a> Line<'a> {
-    fn new(webhook: &'a Webhook) -> Self {
-        let endpoint = &webhook.endpoint;
-        Self {
-            id: webhook.id,
-            institution: webhook.institution.as_str(),
-            url: endpoint.url.as_str(),
-            events: endpoint.kinds.iter().map(EventKind::as_str).collect(),
-            description: endpoint.description.as_str(),
-            headers: endpoint.headers.names().collect(),
-            enabled: endpoint.is_enabled(),
-            disabled: endpoint.disabled.as_ref().map(|it| DisabledLine {
-                reason: it.reason,
-                at: time(it.at),
-                detail: &it.detail,
-            }),
-            created_at: time(webhook.created_at),
-            failing_since: webhook.health.failing_since.map(time),
-            not_before: webhook.health.not_before.map(time),
-        }
-    }
 }
 
 /// The events that a webhook wants, for people.

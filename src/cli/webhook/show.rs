@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Line, Which, events};
+use super::{Which, events};
 use crate::cli::arguments::Form;
 use crate::cli::output::Output;
 use crate::cli::show::time;
@@ -33,7 +33,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    line: Line<'a>,
+    webhook: &'a Webhook,
     pending: u64,
     oldest_pending: Option<String>,
     dead: u64,
@@ -92,7 +92,7 @@ fn old_secrets(webhook: &Webhook) -> impl Iterator<Item = &OldSecret> {
 impl Args {
     fn shown<'a>(webhook: &'a Webhook, backlog: &Backlog) -> Shown<'a> {
         Shown {
-            line: Line::new(webhook),
+            webhook,
             pending: backlog.pending,
             oldest_pending: backlog.oldest.map(time),
             dead: backlog.dead,

@@ -1,11 +1,9 @@
 //! `certlife webhook test`: send an event that nothing has happened for.
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::Which;
 use crate::cli::output::Output;
-use crate::cli::show::time;
 use crate::cli::{Failure, Outcome, block_on, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, TestError};
 use certificate_lifecycle::store::Attempted;
@@ -39,16 +37,6 @@ const EXAMPLE: &str = "Example:
 
 Exit status: 0 it was taken, 1 it was not, 2 the run could not go on.";
 
-/// What came of it, for programs.
-#[derive(Serialize)]
-struct Line<'a> {
-    at: String,
-    milliseconds: u64,
-    status: Option<u16>,
-    error: Option<&'a str>,
-    excerpt: Option<&'a str>,
-}
-
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let transport = args.sending.transport(1)?;
     let options = DispatcherOptions {
@@ -73,13 +61,7 @@ impl Args {
     fn show(&self, attempted: &Attempted) -> Result<Outcome, Failure> {
         if self.json {
             let mut output = Output::plain();
-            let _ = output.object(&Line {
-                at: time(attempted.at),
-                milliseconds: attempted.milliseconds,
-                status: attempted.status,
-                error: attempted.error.as_deref(),
-                excerpt: attempted.excerpt.as_deref(),
-            })?;
+            let _ = output.object(attempted)?;
             let _ = output.flush()?;
         } else {
             let took = format!("after {} ms", attempted.milliseconds);

@@ -5,8 +5,8 @@ mod log;
 mod outbox;
 mod webhooks;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -313,6 +313,7 @@ impl Tables {
             applications: found.into_iter().map(|(_, it)| it).collect(),
             // What was entered came out of a transition.
             corrupt: Vec::new(),
+            origins: Vec::new(),
         }
     }
 
@@ -381,6 +382,17 @@ impl Directory for MemoryStore {
             .institution(&query.institution)
             .map(|institution| tables.list(institution, &query));
         Ok(page.unwrap_or_default())
+    }
+
+    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        let tables = self.tables();
+        let of_applications = tables.applications.iter().filter_map(|it| {
+            let number = it.institution as usize;
+            tables.institutions.all.get(number)
+        });
+        let of_webhooks = tables.outbox.in_order().map(|it| &it.institution);
+        let all: BTreeSet<_> = of_applications.chain(of_webhooks).collect();
+        Ok(all.into_iter().cloned().collect())
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {

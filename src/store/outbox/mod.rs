@@ -1,6 +1,7 @@
 //! What is kept for the delivery of events: webhooks, deliveries and attempts.
 
 mod delivery;
+mod json;
 mod webhook;
 
 use std::future::Future;

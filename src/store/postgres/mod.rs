@@ -5,6 +5,7 @@ mod coalesce;
 mod each;
 mod failure;
 mod home;
+mod institutions;
 mod outbox;
 mod pause;
 mod pool;
@@ -272,6 +273,12 @@ impl Directory for PostgresStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         let reader = self.reader().await?;
         let answer = self.in_time(read::list(&reader, &query)).await;
+        keep_or_give_up(reader, answer)
+    }
+
+    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        let reader = self.reader().await?;
+        let answer = self.in_time(institutions::all(&reader)).await;
         keep_or_give_up(reader, answer)
     }
 

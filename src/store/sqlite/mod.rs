@@ -276,6 +276,13 @@ impl Directory for SqliteStore {
             .await
     }
 
+    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+        self.shared
+            .readers
+            .ask(|reader| read::institutions(reader))
+            .await
+    }
+
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         let institution = institution.clone();
         self.shared

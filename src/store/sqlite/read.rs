@@ -199,6 +199,22 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     Page::of(query.page_size(), rows.map(|row| row.map_err(unavailable)))
 }
 
+/// Those with an application or a webhook: keys that remember a refusal name institutions as well.
+pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>, StoreError> {
+    let sql = "SELECT id FROM certlife_institution i WHERE \
+               EXISTS (SELECT 1 FROM certlife_head h WHERE h.institution = i.no) OR \
+               EXISTS (SELECT 1 FROM certlife_webhook w WHERE w.institution = i.no AND w.id IS NOT NULL) \
+               ORDER BY id";
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0));
+    let read = |id: rusqlite::Result<String>| {
+        let id = id.map_err(unavailable)?;
+        InstitutionId::new(&id)
+            .map_err(|error| StoreError::corrupt(format!("institution {id:?}"), error.to_string()))
+    };
+    rows.map_err(unavailable)?.map(read).collect()
+}
+
 pub(super) fn counts(
     connection: &Connection,
     institution_id: &InstitutionId,
@@ -218,7 +234,12 @@ pub(super) fn counts(
             let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
             Ok((decode(&Status::ALL, "status", status)?, context.source()))
         };
-        let heads = || format!("table head of institution {:?}", institution_id.as_str());
+        let heads = || {
+            format!(
+                "table certlife_head of institution {:?}",
+                institution_id.as_str()
+            )
+        };
         let cell = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
         let applications = u64::try_from(applications).unwrap_or_default();
         *counts.entry(cell).or_default() += applications;

@@ -152,6 +152,7 @@ async fn ask(engine: &Engine<PostgresStore>, question: Question) -> Result<(), S
                 order: Order::OldestFirst,
                 after: None,
                 limit: 100,
+                origins: false,
             };
             // It tells of what is corrupt, and of all others.
             let page = engine.list(query).await?;

@@ -70,6 +70,7 @@ async fn only_reads(engine: &Engine<PostgresStore>) {
         order: Order::NewestFirst,
         after: None,
         limit: 100,
+        origins: false,
     };
     let found = engine.list(query).await.unwrap().applications.len();
     assert_eq!(found, 10);

@@ -403,6 +403,7 @@ async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
             order,
             after: None,
             limit: 100,
+            origins: false,
         };
         // It tells of what is corrupt, and of all others.
         let page = engine.list(query).await?;
@@ -534,6 +535,7 @@ async fn a_list_goes_on_where_an_application_is_missing() {
             order: Order::OldestFirst,
             after,
             limit: 3,
+            origins: false,
         };
         let page = engine.list(query).await.unwrap();
         sound += page.applications.len();
@@ -583,7 +585,7 @@ async fn a_corrupt_row_is_named_by_what_it_is_and_where() {
         (
             "UPDATE certlife_head SET status = 99 WHERE application = {app}",
             Counts,
-            "table head of institution \"our-university\"".to_owned(),
+            "table certlife_head of institution \"our-university\"".to_owned(),
         ),
         (
             "UPDATE certlife_idempotency SET event = 999999 WHERE key = '9-4'",

@@ -99,6 +99,7 @@ async fn nothing_is_torn_while_others_open_and_close() {
             order: Order::OldestFirst,
             after: None,
             limit: 100_000,
+            origins: false,
         };
         let page = reader.list(query).await.unwrap();
         assert_eq!(page.corrupt.len(), 0);

@@ -84,7 +84,7 @@ fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
     let key = || match (id(), row.get::<_, i64>(0)) {
         (Ok(id), _) => format!("webhook {id}"),
         (_, Ok(number)) => format!("webhook row {number}"),
-        _ => "a row of table webhook".to_owned(),
+        _ => "a row of table certlife_webhook".to_owned(),
     };
     let read = || -> Result<Webhook, Problem> {
         let institution: String = get(row, 2, "institution.id")?;
