@@ -7,19 +7,22 @@
 //! The folder keeps the applications, the worker's place in the feed and the certificates. Run it twice: the
 //! worker goes on where it was.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Actor, Cursor, ExecuteError, Filter, IdempotencyKey, InstitutionId, ListQuery, Order, Receipt,
-    Recorded, Refusal, Request, SqliteStore, StoreError,
+    Recorded, Refusal, Request, SqliteStore, Store, StoreError,
 };
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, ProcessingError,
     RejectionReason, Status,
 };
 use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -47,10 +50,16 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let jane = Actor::administrator("jane")?;
     // For whoever wants to hear of what happens from now on.
     let now = engine.end_of_feed().await?;
-    let worker = tokio::spawn(work(engine.clone(), folder.to_owned()));
+    let (stop, stopped) = oneshot::channel();
+    let worker = tokio::spawn(work(engine.clone(), folder.to_owned(), stopped));
 
     // A customer sends a form, and sends it again, because the answer did not arrive: one application.
-    let form = Form::shown("john@example.com", "Certificate of Achievement");
+    let mut numbers = Numbers::of(folder);
+    let form = Form::shown(
+        &mut numbers,
+        "john@example.com",
+        "Certificate of Achievement",
+    )?;
     submit(&engine, &university, &form).await?;
     let again = submit(&engine, &university, &form).await?;
     println!("{} again, replayed: {}", form.uuid, again.replayed);
@@ -64,7 +73,11 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     println!("jim rejects: {}", told(&too_late));
 
     // A draft: the worker cannot make a certificate of it.
-    let draft = Form::shown("mary@example.com", "Certificate of Fluid Dynamics (draft)");
+    let draft = Form::shown(
+        &mut numbers,
+        "mary@example.com",
+        "Certificate of Fluid Dynamics (draft)",
+    )?;
     submit(&engine, &university, &draft).await?;
     decide(
         &engine,
@@ -101,27 +114,66 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     for count in engine.counts(&university).await? {
         println!("{} {}: {}", count.status, count.source, count.applications);
     }
-    // In a server, it ends with the process.
-    worker.abort();
-    match worker.await {
-        Ok(ended) => ended,
-        Err(_) => Ok(()),
-    }
+    // A server does this when it shuts down. After a crash, the worker does some of it again.
+    let _ = stop.send(());
+    worker.await?
 }
 
 /// What a customer fills in.
 struct Form {
     /// Made when the form is shown, and sent with it: so a form that is sent twice is one application.
     uuid: Uuid,
+    /// The backend's own number, drawn together with the uuid, and never again when the form is
+    /// sent: the number is part of the command, and with another one the key would be refused.
+    number: ApplicationId,
     email: &'static str,
     title: &'static str,
 }
 
 impl Form {
-    fn shown(email: &'static str, title: &'static str) -> Self {
-        let uuid = Uuid::new_v4();
-        Self { uuid, email, title }
+    fn shown(
+        numbers: &mut Numbers,
+        email: &'static str,
+        title: &'static str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            uuid: Uuid::new_v4(),
+            number: numbers.next()?,
+            email,
+            title,
+        })
     }
+}
+
+/// The backend's own numbers of applications. Here they are in a file; in a backend, a sequence of
+/// its database.
+struct Numbers {
+    place: PathBuf,
+}
+
+impl Numbers {
+    fn of(folder: &Path) -> Self {
+        let place = folder.join("last.number");
+        Self { place }
+    }
+
+    fn next(&mut self) -> Result<ApplicationId, Error> {
+        let last = match fs::read_to_string(&self.place) {
+            Ok(text) => text.parse()?,
+            Err(_) => 0_u64,
+        };
+        let next = ApplicationId::new(last + 1)?;
+        replace(&self.place, &next.get().to_string())?;
+        Ok(next)
+    }
+}
+
+/// Writes a file at once as a whole.
+fn replace(place: &Path, text: &str) -> Result<(), Error> {
+    let written = place.with_extension("new");
+    fs::write(&written, text)?;
+    fs::rename(&written, place)?;
+    Ok(())
 }
 
 async fn submit(
@@ -130,8 +182,7 @@ async fn submit(
     form: &Form,
 ) -> Result<Receipt, Error> {
     let details = ApplicationDetails::new(
-        // The backend's own number; the identity is the uuid.
-        ApplicationId::new(42)?,
+        form.number,
         form.uuid,
         CertificateTitle::new(form.title)?,
         ApplicantEmail::new(form.email)?,
@@ -169,8 +220,25 @@ fn told(answer: &Result<Receipt, ExecuteError>) -> String {
     }
 }
 
-/// Follows the feed and does the background work, from where it was the last time.
-async fn work(engine: Backend, folder: PathBuf) -> Result<(), Error> {
+/// How many certificates are made at the same time.
+const AT_ONCE: usize = 4;
+
+/// Follows the feed and does the background work, from where it was the last time. When it is to
+/// stop, it ends what is under way. By itself it ends only with an error that does not go away
+/// ([`StoreError::is_lasting`]).
+///
+/// # Errors
+/// That error.
+///
+/// On PostgreSQL, the feed tells only what lies before the oldest open transaction of the whole
+/// server that has written something. So while any such transaction is open, of any program, this
+/// worker stands still: see `docs/stores.md`, "The feed stands still". `Filter::in_progress` lists
+/// the work without the feed.
+pub async fn work<S: Store>(
+    engine: Engine<S>,
+    folder: PathBuf,
+    mut stop: oneshot::Receiver<()>,
+) -> Result<(), Error> {
     let place = folder.join("worker.cursor");
     let start = match fs::read_to_string(&place) {
         Ok(text) => text.parse()?,
@@ -178,32 +246,63 @@ async fn work(engine: Backend, folder: PathBuf) -> Result<(), Error> {
     };
     println!("the worker goes on after {start}");
     let mut events = engine.follow(start);
-    while let Some(next) = events.next().await {
-        match next {
-            Ok(recorded) => {
-                process(&engine, &folder, &recorded).await?;
-                // Afterwards, and at once as a whole: should the process end before, it is done again.
-                let written = place.with_extension("new");
-                fs::write(&written, recorded.cursor.to_string())?;
-                fs::rename(&written, &place)?;
+    // In the order of the feed. The cursor that is kept is never behind work that is not done.
+    let mut under_way: VecDeque<(Cursor, Work)> = VecDeque::new();
+    let mut is_stopped = false;
+    while !is_stopped || !under_way.is_empty() {
+        tokio::select! {
+            _ = &mut stop, if !is_stopped => is_stopped = true,
+            // The oldest first: only then does the place move on.
+            done = oldest(&mut under_way), if !under_way.is_empty() => {
+                let cursor = done?;
+                // Afterwards: should the process end before, it is done again.
+                replace(&place, &cursor.to_string())?;
             }
-            // The stream waits before it asks again, and goes on where it was.
-            Err(error @ StoreError::Unavailable { .. }) => eprintln!("the worker waits: {error}"),
-            // Nothing that goes away by itself.
-            Err(error) => return Err(error.into()),
+            next = events.next(), if !is_stopped && under_way.len() < AT_ONCE => match next {
+                Some(Ok(recorded)) => {
+                    let cursor = recorded.cursor;
+                    let work = process(engine.clone(), folder.clone(), recorded);
+                    under_way.push_back((cursor, tokio::spawn(work)));
+                }
+                // Nothing that goes away by itself.
+                Some(Err(error)) if error.is_lasting() => return Err(error.into()),
+                // The stream waits before it asks again, and goes on where it was.
+                Some(Err(error)) => eprintln!("the worker waits: {error}"),
+                None => is_stopped = true,
+            },
         }
     }
     Ok(())
 }
 
+/// Work on one event, which runs by itself.
+type Work = JoinHandle<Result<(), Error>>;
+
+/// Waits for the oldest work, and takes it out when it is done. To be given up while it waits, and
+/// called again, loses nothing.
+async fn oldest(under_way: &mut VecDeque<(Cursor, Work)>) -> Result<Cursor, Error> {
+    let Some((cursor, work)) = under_way.front_mut() else {
+        return std::future::pending().await;
+    };
+    let (cursor, done) = (*cursor, work.await);
+    under_way.pop_front();
+    done??;
+    Ok(cursor)
+}
+
 /// Makes the certificate, where the event has begun the work on one.
-async fn process(engine: &Backend, folder: &Path, recorded: &Recorded) -> Result<(), Error> {
+async fn process<S: Store>(
+    engine: Engine<S>,
+    folder: PathBuf,
+    recorded: Recorded,
+) -> Result<(), Error> {
     let application = recorded.event.application();
     if !application.is_in_progress() {
         return Ok(());
     }
-    let details = application.details();
-    let command = match render(details.certificate_title()) {
+    let title = application.details().certificate_title().clone();
+    // It computes for long, so it gets a thread that nothing else waits for.
+    let command = match tokio::task::spawn_blocking(move || render(&title)).await? {
         Ok(pdf) => {
             fs::write(folder.join(format!("{}.pdf", application.uuid())), pdf)?;
             Command::Approve
@@ -218,10 +317,27 @@ async fn process(engine: &Backend, folder: &Path, recorded: &Recorded) -> Result
         command,
     )
     .expecting(application.version());
-    match engine.execute(request).await {
-        // It was done before, and only the cursor was not saved any more.
-        Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => Ok(()),
-        Err(error) => Err(error.into()),
+    let wake = engine.store().wake();
+    let mut failures = 0;
+    loop {
+        match engine.execute(request.clone()).await {
+            // It was done before, and only the answer or the cursor was lost.
+            Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => return Ok(()),
+            // It keeps nothing else from being done. Once it is restored, `Engine::stalled` finds
+            // it.
+            Err(ExecuteError::Store(error @ StoreError::Corrupt { .. })) => {
+                eprintln!("left undone: {error}");
+                return Ok(());
+            }
+            // The store is away, or the answer was lost: the expected version keeps it from being
+            // done twice.
+            Err(ExecuteError::Store(error)) if !error.is_lasting() => {
+                failures += 1;
+                eprintln!("{}: {error}", application.uuid());
+                wake.back_off(failures).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub mod diagram;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod event;
+mod http_status;
 #[doc(hidden)]
 pub mod json;
 mod lifecycle;

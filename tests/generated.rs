@@ -2,6 +2,10 @@
 //!
 //! Renew them with `SNAPSHOTS=overwrite cargo test --test generated`.
 
+#[cfg(feature = "delivery")]
+#[path = "support/errors.rs"]
+mod errors;
+
 use certificate_lifecycle::{EventKind, diagram, schema};
 use snapbox::{IntoData, assert_data_eq, file};
 
@@ -66,6 +70,60 @@ fn the_table_in_the_document_is_current() {
     assert_data_eq!(
         expected.into_data().raw(),
         file!["../docs/lifecycle.md"].raw()
+    );
+}
+
+#[cfg(feature = "delivery")]
+#[test]
+fn the_statuses_in_the_document_are_those_of_the_errors() {
+    const END: &str = "<!-- end of the generated column -->";
+    let document = include_str!("../docs/stores.md");
+    let (before, rest) = document
+        .split_once("<!-- the column HTTP is generated")
+        .unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    let (mut expected, mut left) = (Vec::new(), errors::all());
+    for line in table.lines() {
+        let name = line
+            .strip_prefix("| `")
+            .and_then(|it| it.split_once("` | "));
+        let Some((name, rest)) = name else {
+            expected.push(line.to_owned());
+            continue;
+        };
+        let found = left.iter().position(|(it, _)| it == name);
+        let (_, status) = left.remove(found.unwrap_or_else(|| panic!("no error has {name}")));
+        let (_, rest) = rest.split_once(" | ").unwrap();
+        expected.push(format!("| `{name}` | {status} | {rest}"));
+    }
+    assert!(left.is_empty(), "the table lacks {left:?}");
+    let expected = format!(
+        "{before}<!-- the column HTTP is generated{}\n{END}{after}",
+        expected.join("\n")
+    );
+    assert_data_eq!(expected.into_data().raw(), file!["../docs/stores.md"].raw());
+}
+
+/// A code that is added to the crate is added to the table.
+#[cfg(feature = "delivery")]
+#[test]
+fn every_code_is_in_the_table() {
+    let source = include_str!("../src/store/error.rs");
+    let codes = source.lines().filter_map(|line| {
+        let (pattern, code) = line.trim().split_once(" => \"")?;
+        pattern
+            .starts_with("Self::")
+            .then(|| code.trim_end_matches("\","))
+    });
+    let known = errors::all();
+    let mut count = 0;
+    for code in codes {
+        assert!(known.iter().any(|(it, _)| it == code), "{code}");
+        count += 1;
+    }
+    assert_eq!(
+        count, 16,
+        "the codes of Refusal, StoreError and ExecuteError"
     );
 }
 

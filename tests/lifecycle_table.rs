@@ -208,14 +208,14 @@ fn a_refusal_is_a_sentence_that_an_administrator_can_read() {
             0,
             Action::BeginProcessing,
             format!(
-                "cannot begin processing application {uuid} (source vault): its status is created; what can be done now: approve, fail"
+                "cannot begin_processing application {uuid} (source vault): its status is created; what can be done now: approve, fail"
             ),
         ),
         (
             4,
             Action::Approve,
             format!(
-                "cannot approve application {uuid} (source customer): its status is created; what can be done now: begin processing, reject"
+                "cannot approve application {uuid} (source customer): its status is created; what can be done now: begin_processing, reject"
             ),
         ),
         (

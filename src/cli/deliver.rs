@@ -15,7 +15,7 @@ use super::arguments::duration;
 use super::output::Output;
 use super::webhook::named;
 use super::{Failure, Outcome, block_on, log, metrics, open_files, say, sending, signals, store};
-use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpTransport, Summary};
+use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
 use store::AnyStore;
@@ -147,7 +147,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 async fn deliver(
     args: &Args,
     store: &AnyStore,
-    transport: HttpTransport,
+    transport: sending::Sender,
 ) -> Result<Summary, Failure> {
     let options = DispatcherOptions {
         concurrency: args.concurrency,

@@ -38,6 +38,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "SOURCE", value_parser = sources())]
     source: Option<Source>,
 
+    /// Only those that an administrator has to decide: created, and from a customer.
+    #[arg(long)]
+    awaiting_decision: bool,
+
     /// Only those of this applicant; upper and lower case count.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
@@ -84,6 +88,9 @@ impl Args {
         }
         if let Some(source) = self.source {
             filter = filter.source(source);
+        }
+        if self.awaiting_decision {
+            filter = filter.awaiting_decision();
         }
         if let Some(email) = &self.email {
             filter = filter.email(email.clone());

@@ -56,6 +56,9 @@ enum Detail {
         version: u64,
         status: Status,
     },
+    Mismatch {
+        differing: Vec<&'static str>,
+    },
 }
 
 impl Refusal {
@@ -152,6 +155,10 @@ impl From<store::Refusal> for Refusal {
                     version,
                     status,
                 }),
+                ..told
+            },
+            store::Refusal::IdempotencyMismatch { differing, .. } => Self {
+                detail: Some(Detail::Mismatch { differing }),
                 ..told
             },
             // Histories never run backwards.

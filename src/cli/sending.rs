@@ -9,7 +9,10 @@ use ipnet::IpNet;
 use super::arguments::duration;
 use super::harmless::unread;
 use super::{Failure, open_files};
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, HttpTransportError, target};
+use certificate_lifecycle::delivery::target::{self, RefusedTarget};
+use certificate_lifecycle::delivery::{
+    HttpOptions, HttpTransport, HttpTransportError, Outgoing, Response, SendError, Transport,
+};
 
 /// Where requests may go, and how long they may take.
 #[derive(Debug, clap::Args)]
@@ -42,7 +45,7 @@ fn deadline(text: &str) -> Result<TimeDelta, &'static str> {
 
 impl Args {
     /// What sends, at most so many requests at a time.
-    pub(super) fn transport(&self, concurrency: u32) -> Result<HttpTransport, Failure> {
+    pub(super) fn transport(&self, concurrency: u32) -> Result<Sender, Failure> {
         let authorities = match &self.authorities {
             None => Vec::new(),
             Some(path) => fs::read(path).map_err(|error| Failure::Read {
@@ -70,12 +73,53 @@ impl Args {
             idle_total: open_files::most() / 2,
             ..defaults
         };
-        HttpTransport::new(options).map_err(|error| match (&error, &self.authorities) {
+        let http = HttpTransport::new(options);
+        let http = http.map_err(|error| match (&error, &self.authorities) {
             (HttpTransportError::Authorities(_), Some(path)) => Failure::Content {
                 input: format!("--authorities {}", path.display()),
                 problem: error.to_string(),
             },
             _ => Failure::Argument(error.to_string()),
+        })?;
+        Ok(Sender {
+            http,
+            allow_http: self.allow_http,
+            allowed: self.allowed.clone(),
         })
+    }
+}
+
+/// Sends over HTTP. A refusal of the target also says which option permits it: the library's words do not,
+/// since a tenant may read them.
+pub(super) struct Sender {
+    http: HttpTransport,
+    allow_http: bool,
+    allowed: Vec<IpNet>,
+}
+
+impl Transport for Sender {
+    async fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
+        let checked = target::check_url(&outgoing.url, self.allow_http, &self.allowed);
+        self.http.send(outgoing).await.map_err(|error| match error {
+            SendError::Refused(why) => {
+                // A name was resolved, and its address stands in the message.
+                let option = checked.map_or_else(
+                    |refused| option_for(&refused),
+                    |()| "--allow-target with its address".to_owned(),
+                );
+                SendError::Refused(format!("{why}; {option} permits it"))
+            }
+            error => error,
+        })
+    }
+}
+
+/// The option that permits a target.
+pub(super) fn option_for(refused: &RefusedTarget) -> String {
+    match refused {
+        RefusedTarget::Address { refused, .. } => {
+            format!("--allow-target {}", IpNet::from(refused.address))
+        }
+        _ => "--allow-http".to_owned(),
     }
 }

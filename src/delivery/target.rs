@@ -7,11 +7,14 @@
 //! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and those that an operator permits.
 //!
 //! The transport checks every address that a name has, on each connect, and connects to these very
-//! addresses: a name that means something else a moment later changes nothing.
+//! addresses: a name that means something else a moment later changes nothing. What the URL alone
+//! tells, a backend checks when the webhook is registered ([`check_url`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::webhook::WebhookUrl;
 
 /// An address that nothing is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +55,98 @@ pub fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(), RefusedAddress> {
         return Ok(());
     }
     Err(RefusedAddress { address, kind })
+}
+
+/// Why nothing is sent to a webhook's URL. The words suit the tenant who gave it as well as the
+/// operator: they name no option.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedTarget {
+    /// The URL begins with `http://`.
+    #[error("requests to {host} would not be encrypted: expected a URL that begins with https://")]
+    NotEncrypted {
+        /// The host of the URL.
+        host: String,
+    },
+    /// The host is, or leads to, an address that nothing is sent to.
+    #[error(
+        "{}: expected a host on the public Internet",
+        what_it_is(host, refused)
+    )]
+    Address {
+        /// The host of the URL.
+        host: String,
+        /// Its address.
+        #[source]
+        refused: RefusedAddress,
+    },
+}
+
+/// What a host is, or what its name leads to.
+fn what_it_is(host: &str, refused: &RefusedAddress) -> String {
+    if literal(host) == Some(refused.address) {
+        return refused.to_string();
+    }
+    let RefusedAddress { address, kind } = refused;
+    format!("{host} leads to {address}, which is {kind}")
+}
+
+impl RefusedTarget {
+    /// An address of a host, if requests may go to it.
+    pub(super) fn check_address(
+        host: &str,
+        address: IpAddr,
+        allowed: &[IpNet],
+    ) -> Result<(), Self> {
+        check(address, allowed).map_err(|refused| Self::Address {
+            host: host.to_owned(),
+            refused,
+        })
+    }
+}
+
+/// Whether requests may go to the URL of a webhook, as far as the URL alone says: its scheme, and
+/// its host if that is an address or `localhost`. Names are not resolved: that is done on each
+/// connect, and may then be refused.
+///
+/// A backend calls [`HttpOptions::check`](crate::delivery::HttpOptions::check), which has the
+/// dispatcher's own options, when a webhook is registered.
+///
+/// # Errors
+/// [`RefusedTarget`] says what is wrong and what would be right.
+pub fn check_url(
+    url: &WebhookUrl,
+    allow_http: bool,
+    allowed: &[IpNet],
+) -> Result<(), RefusedTarget> {
+    let host = url.host();
+    if !url.is_https() && !allow_http {
+        let host = host.to_owned();
+        return Err(RefusedTarget::NotEncrypted { host });
+    }
+    if let Some(address) = literal(host) {
+        return RefusedTarget::check_address(host, address, allowed);
+    }
+    if is_localhost(host) {
+        let v4 = RefusedTarget::check_address(host, Ipv4Addr::LOCALHOST.into(), allowed);
+        let v6 = RefusedTarget::check_address(host, Ipv6Addr::LOCALHOST.into(), allowed);
+        // Which of both it is, only the system knows.
+        return v6.or(v4);
+    }
+    Ok(())
+}
+
+/// The address that a host is, if it is no name.
+pub(super) fn literal(host: &str) -> Option<IpAddr> {
+    let host = host.strip_prefix('[').unwrap_or(host);
+    host.strip_suffix(']').unwrap_or(host).parse().ok()
+}
+
+/// Whether a name is one of this machine (RFC 6761, 6.3).
+fn is_localhost(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
 }
 
 /// Why a text is no network.

@@ -1,7 +1,7 @@
 //! What can be asked of an application at run time, and the refusal of what is illegal.
 
 use super::any::AnyApplication;
-use super::names::{in_words, named_enum};
+use super::names::named_enum;
 use super::rules;
 use super::source::Source;
 use super::state::Status;
@@ -187,7 +187,7 @@ impl std::fmt::Display for IllegalTransition {
         write!(
             f,
             "cannot {} application {} (source {}): its status is {}",
-            in_words(self.action().as_str()),
+            self.action(),
             self.application.details().uuid(),
             self.source(),
             self.status(),
@@ -195,7 +195,7 @@ impl std::fmt::Display for IllegalTransition {
         match rules::legal_actions(self.status(), self.source()) {
             [] => write!(f, ", which is final"),
             legal => {
-                let legal: Vec<_> = legal.iter().map(|it| in_words(it.as_str())).collect();
+                let legal: Vec<_> = legal.iter().map(|it| it.as_str()).collect();
                 write!(f, "; what can be done now: {}", legal.join(", "))
             }
         }

@@ -29,11 +29,6 @@ fn quoted(found: Option<&str>) -> String {
     found.map_or_else(String::new, |it| format!(" {it:?}"))
 }
 
-/// A wire name as a person says it: "begin processing" for `begin_processing`.
-pub(crate) fn in_words(name: &str) -> String {
-    name.replace('_', " ")
-}
-
 /// Declares an enumeration together with its wire names: `ALL`, `NAMES`, `as_str`, `Display`,
 /// `FromStr` and serde all follow from the one list.
 macro_rules! named_enum {

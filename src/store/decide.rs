@@ -1,10 +1,12 @@
 //! What becomes of a command: one pure decision, the same in every store.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
+use super::actor::Actor;
 use super::error::Refusal;
 use super::remembered::Used;
-use super::request::{Append, Operation, Receipt, Recorded};
+use super::request::{Append, Operation, Receipt, Recorded, Request};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::Application;
@@ -60,25 +62,29 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
 /// that it was refused.
 ///
 /// The recorded event tells all of the command but when it was sent and which version it expected;
-/// an expected version must be the one that it had.
+/// an expected version must be the one that it had. The backend's number is compared as well: two
+/// forms that differ in it alone may be two applications, and one would be lost without a word.
 pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
-    let (operation, uuid, actor) = match used {
+    let (operation, uuid, actor, differing) = match used {
         Used::Event(recorded) => {
             let Recorded { event, actor, .. } = *recorded;
-            if actor == append.request.actor && is_of(&event, &append.request.operation) {
+            let differing = differing(&event, &actor, &append.request);
+            if differing.is_empty() {
                 return Ok(Receipt {
                     event,
                     replayed: true,
                 });
             }
-            (operation_of(&event), event.uuid(), actor)
+            (operation_of(&event), event.uuid(), actor, differing)
         }
         Used::Refused(refused) => {
             if refused.is_of(append) {
                 let (code, message) = (refused.code, refused.message);
                 return Err(Refusal::Repeated { code, message });
             }
-            (refused.operation, refused.uuid, refused.actor)
+            let (operation, uuid, actor) = (refused.operation, refused.uuid, refused.actor);
+            let differing = of_another(&append.request, operation, uuid, &actor);
+            (operation, uuid, actor, differing)
         }
     };
     Err(match &append.request.idempotency_key {
@@ -87,42 +93,77 @@ pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
             operation,
             uuid,
             actor,
+            differing,
         },
         // Only asked about commands that have a key.
         None => Refusal::AlreadyExists { uuid },
     })
 }
 
-/// Whether this is the event that the operation emits.
-fn is_of(event: &Event, operation: &Operation) -> bool {
-    match operation {
-        Operation::Submit(_) | Operation::Upload(..) => {
-            operation.creation().is_some_and(|(details, context)| {
-                let body = EventBody::Created {
-                    trigger_context: context,
-                };
-                *event.body() == body && event.details() == &**details
-            })
+/// The fields in which a request is not the command that emitted the event; none, if it is that command.
+fn differing(event: &Event, actor: &Actor, request: &Request) -> Vec<&'static str> {
+    let operation = &request.operation;
+    let mut differing = of_another(request, operation_of(event), event.uuid(), actor);
+    let mut compare = |field, is_same: bool| {
+        if !is_same {
+            differing.push(field);
         }
-        Operation::Act {
-            uuid,
-            command,
-            expected_version,
-        } => {
-            let texts = match (command, event.body()) {
+    };
+    match (operation, event.body()) {
+        (Operation::Submit(_) | Operation::Upload(..), EventBody::Created { trigger_context }) => {
+            let (known, created) = (event.details(), operation.creation());
+            if let Some((details, context)) = created {
+                let number = known.application_id() == details.application_id();
+                compare("application_id", number);
+                let title = known.certificate_title() == details.certificate_title();
+                compare("certificate_title", title);
+                let email = known.applicant_email() == details.applicant_email();
+                compare("applicant_email", email);
+                compare("trigger_context", *trigger_context == context);
+            }
+        }
+        (
+            Operation::Act {
+                command,
+                expected_version,
+                ..
+            },
+            body,
+        ) => {
+            match (command, body) {
                 (Command::Reject(reason), EventBody::Rejected { rejection_reason }) => {
-                    reason == rejection_reason
+                    compare("rejection_reason", reason == rejection_reason);
                 }
-                (Command::Fail(expected), EventBody::Failed { error, .. }) => expected == error,
-                _ => true,
-            };
-            event.uuid() == *uuid
-                && event.kind().action() == Some(command.action())
-                && texts
-                && expected_version
-                    .is_none_or(|version| version.checked_add(1) == Some(event.version()))
+                (Command::Fail(expected), EventBody::Failed { error, .. }) => {
+                    compare("error", expected == error);
+                }
+                _ => {}
+            }
+            let is_same = expected_version
+                .is_none_or(|version| version.checked_add(1) == Some(event.version()));
+            compare("expected_version", is_same);
         }
+        _ => {}
     }
+    differing
+}
+
+/// Of the fields that every command has, those in which the request is not the key's own command.
+fn of_another(
+    request: &Request,
+    operation: &'static str,
+    uuid: Uuid,
+    actor: &Actor,
+) -> Vec<&'static str> {
+    let same = [
+        ("command", request.operation.name() == operation),
+        ("uuid", request.uuid() == uuid),
+        ("actor", request.actor == *actor),
+    ];
+    let fields = same.into_iter();
+    fields
+        .filter_map(|(field, same)| (!same).then_some(field))
+        .collect()
 }
 
 /// The name of the operation that the event tells of.

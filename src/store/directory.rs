@@ -23,9 +23,11 @@ use crate::lifecycle::value::ApplicantEmail;
 /// use certificate_lifecycle::Status;
 /// use certificate_lifecycle::store::Filter;
 ///
-/// let waiting_for_a_decision = Filter::all().status(Status::Created);
+/// let to_be_decided = Filter::all().awaiting_decision();
 /// let work_under_way = Filter::all().in_progress();
-/// # let _ = (waiting_for_a_decision, work_under_way);
+/// // `Created` alone has both: an upload into the vault is created, and at once in progress.
+/// let created = Filter::all().status(Status::Created);
+/// # let _ = (to_be_decided, work_under_way, created);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -58,6 +60,12 @@ impl Filter {
     /// Only those that background work owns (CONTRACT.md, "In progress").
     pub fn in_progress(self) -> Self {
         self.only(|status, source| rules::is_legal(status, source, Action::Approve))
+    }
+
+    /// Only those that an administrator has to decide: created, and from a customer (CONTRACT.md,
+    /// "Lifecycle").
+    pub fn awaiting_decision(self) -> Self {
+        self.only(|status, source| rules::is_legal(status, source, Action::BeginProcessing))
     }
 
     /// Only those of this applicant, the address taken letter for letter.

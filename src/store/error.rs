@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::actor::{Actor, ActorKind};
 use super::name::IdempotencyKey;
 use crate::lifecycle::action::IllegalTransition;
-use crate::lifecycle::names::in_words;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::timestamp::Timestamp;
 
@@ -16,11 +15,7 @@ use crate::lifecycle::timestamp::Timestamp;
 #[non_exhaustive]
 pub enum Refusal {
     /// The contract does not give this to the actor (CONTRACT.md, "Events", column *who acts*).
-    #[error(
-        "{actor} may not {}; who may: {}",
-        in_words(operation),
-        names(permitted)
-    )]
+    #[error("{actor} may not {operation}; who may: {}", names(permitted))]
     Forbidden {
         /// Who asked.
         actor: Actor,
@@ -69,9 +64,10 @@ pub enum Refusal {
     },
     /// The key was used for another command of the institution.
     #[error(
-        "idempotency key {:?} was used for another command: {} of application {uuid} by {actor}",
+        "idempotency key {:?} was used for another command: {operation} of application {uuid} by \
+         {actor}; {}",
         key.as_str(),
-        in_words(operation)
+        what_differs(differing)
     )]
     IdempotencyMismatch {
         /// The key.
@@ -82,6 +78,10 @@ pub enum Refusal {
         uuid: Uuid,
         /// By whom.
         actor: Actor,
+        /// The fields in which the two commands differ, by the names of `certlife apply` and of the
+        /// contract, such as `application_id`. Empty if the first command was refused and differs
+        /// in none of `command`, `uuid` and `actor`: of a refused command, the rest is not kept.
+        differing: Vec<&'static str>,
     },
     /// The same command was refused before under the same key, and so it stays: a key's command is decided
     /// once. Whoever wants it decided anew takes a new key, or none.
@@ -97,6 +97,14 @@ pub enum Refusal {
 fn names(kinds: &[ActorKind]) -> String {
     let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
     names.join(", ")
+}
+
+/// Fields are named and never quoted: a title or an address does not belong into a log.
+fn what_differs(fields: &[&str]) -> String {
+    if fields.is_empty() {
+        return "it was refused, and is kept only as a digest, which differs".to_owned();
+    }
+    format!("what differs: {}", fields.join(", "))
 }
 
 impl Refusal {

@@ -117,7 +117,7 @@ fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
     );
     assert_eq!(
         refusals[0]["message"],
-        "customer:ann may not begin processing; who may: administrator"
+        "customer:ann may not begin_processing; who may: administrator"
     );
     assert_eq!(
         refusals[5]["message"],

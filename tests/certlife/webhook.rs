@@ -254,11 +254,11 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
     for (args, words) in [
         (
             &["http://example.com/"][..],
-            "http://example.com/ is not encrypted: whoever is on the way can read the events; if that is meant, say --allow-http, here and to certlife deliver",
+            "requests to example.com would not be encrypted: expected a URL that begins with https://; to permit it, say --allow-http, here and to certlife deliver",
         ),
         (
             &["https://10.0.0.7/"],
-            "10.0.0.7 is private (RFC 1918); if that is meant, say --allow-target 10.0.0.7/32",
+            "10.0.0.7 is private (RFC 1918): expected a host on the public Internet; to permit it, say --allow-target 10.0.0.7/32",
         ),
         (
             &["https://10.0.0.7/", "--allow-target", "10.1.0.0/16"],
@@ -266,7 +266,11 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
         ),
         (
             &["https://[::1]:8443/"],
-            "::1 is loopback (RFC 4291); if that is meant, say --allow-target ::1/128",
+            "::1 is loopback (RFC 4291): expected a host on the public Internet; to permit it, say --allow-target ::1/128",
+        ),
+        (
+            &["https://localhost:8443/"],
+            "localhost leads to 127.0.0.1, which is loopback (RFC 1122): expected a host on the public Internet; to permit it, say --allow-target 127.0.0.1/32",
         ),
         (&["https://[::ffff:127.0.0.1]/"], "IPv4-mapped"),
         (
@@ -323,7 +327,13 @@ fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
             "10.0.0.0/8",
         ],
         // Of a name, the dispatcher sees the addresses.
-        &["https://localhost/"],
+        &["https://inside.example.com/"],
+        &[
+            "http://localhost:1/",
+            "--allow-http",
+            "--allow-target",
+            "127.0.0.1/32",
+        ],
     ] {
         let run = Scratch::new().run(&[&["webhook", "add"], args].concat(), "");
         assert_eq!(run.code, Some(0));

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use certificate_lifecycle::delivery::target::{NetworkError, check, network};
+use certificate_lifecycle::delivery::HttpOptions;
+use certificate_lifecycle::delivery::target::{NetworkError, RefusedTarget, check, network};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -371,5 +372,68 @@ proptest! {
             let it = Ipv4Addr::from_bits(network | bits >> prefix);
             prop_assert!(check(it.into(), &[]).is_err(), "{it}");
         }
+    }
+}
+
+fn options(allow_http: bool, allowed: &[&str]) -> HttpOptions {
+    HttpOptions {
+        allow_http,
+        allow_targets: allowed.iter().map(|it| network(it).unwrap()).collect(),
+        ..HttpOptions::default()
+    }
+}
+
+#[test]
+fn what_a_url_alone_tells_is_refused_when_it_is_registered() {
+    let strict = options(false, &[]);
+    let check = |url: &str| strict.check(&url.parse().unwrap());
+    for (url, message) in [
+        (
+            "http://example.com/",
+            "requests to example.com would not be encrypted: expected a URL that begins with https://",
+        ),
+        (
+            "https://192.168.0.7:8443/",
+            "192.168.0.7 is private (RFC 1918): expected a host on the public Internet",
+        ),
+        (
+            "https://[fd00::1]/",
+            "fd00::1 is unique-local (RFC 4193): expected a host on the public Internet",
+        ),
+        (
+            "https://localhost/",
+            "localhost leads to 127.0.0.1, which is loopback (RFC 1122): expected a host on the public Internet",
+        ),
+    ] {
+        let refused = check(url).unwrap_err();
+        assert_eq!(refused.to_string(), message);
+        assert_eq!(refused.http_status(), 422);
+    }
+    for url in ["https://LOCALHOST./", "https://a.localhost:1/"] {
+        let refused = check(url).unwrap_err();
+        assert!(matches!(refused, RefusedTarget::Address { .. }), "{url}");
+    }
+    // What a name leads to is seen when something is sent; a name may only look like one of this machine.
+    for url in [
+        "https://example.com/",
+        "https://93.184.215.14/",
+        "https://localhost.example.com/",
+        "https://notlocalhost/",
+    ] {
+        assert_eq!(check(url), Ok(()), "{url}");
+    }
+}
+
+#[test]
+fn what_the_operator_allows_is_registered() {
+    for (allowed, url) in [
+        ("127.0.0.0/8", "http://localhost:8700/"),
+        ("::1", "http://localhost:8700/"),
+        ("10.0.0.0/8", "https://10.0.0.7/"),
+    ] {
+        let url = url.parse().unwrap();
+        assert_eq!(options(true, &[allowed]).check(&url), Ok(()), "{url}");
+        let strict = options(true, &["192.168.0.0/16"]).check(&url);
+        assert!(strict.is_err(), "{url}");
     }
 }

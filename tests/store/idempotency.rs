@@ -106,6 +106,88 @@ fn other_details(change: impl Fn(&mut (u64, uuid::Uuid, String, String))) -> App
     )
 }
 
+/// Commands that are not those that had the keys, and the fields in which they differ.
+fn others(
+    submitted: &Request,
+    rejected: &Request,
+) -> Vec<(&'static str, Request, &'static [&'static str])> {
+    let reason = |text: &str| Command::Reject(RejectionReason::new(text).unwrap());
+    let error = |text: &str| Command::Fail(ProcessingError::new(text).unwrap());
+    let by = |name: &str, mut request: Request| {
+        request.actor = Actor::new(request.actor.kind, format!("{name}-2").parse().unwrap());
+        request
+    };
+    let submitting = |details| Request::submit(ours(), john(), details);
+    let mut system = submitted.clone();
+    system.actor = Actor::system("john").unwrap();
+    let details_of = |change: fn(&mut (u64, uuid::Uuid, String, String))| other_details(change);
+    let uploading = Request::upload(ours(), jane(), details(0), VaultUpload::Single);
+    vec![
+        ("submit", by("john", submitted.clone()), &["actor"]),
+        ("submit", system, &["actor"]),
+        // The backend drew a new number for a form that was sent again.
+        (
+            "submit",
+            submitting(details_of(|it| it.0 += 1)),
+            &["application_id"],
+        ),
+        (
+            "submit",
+            submitting(details_of(|it| it.1 = id(77))),
+            &["uuid"],
+        ),
+        (
+            "submit",
+            submitting(details_of(|it| it.2.push('!'))),
+            &["certificate_title"],
+        ),
+        (
+            "submit",
+            submitting(details_of(|it| it.3.insert(0, 'x'))),
+            &["applicant_email"],
+        ),
+        (
+            "submit",
+            submitting(details_of(|it| (it.0, it.2) = (9, "Another".to_owned()))),
+            &["application_id", "certificate_title"],
+        ),
+        (
+            "submit",
+            uploading,
+            &["command", "actor", "trigger_context"],
+        ),
+        (
+            "submit",
+            act(0, Action::BeginProcessing),
+            &["command", "actor"],
+        ),
+        ("submit", act(0, Action::Approve), &["command", "actor"]),
+        (
+            "reject",
+            order(1, reason("another reason")),
+            &["rejection_reason"],
+        ),
+        ("reject", order(2, reason("a reason")), &["uuid"]),
+        ("reject", order(77, reason("a reason")), &["uuid"]),
+        ("reject", order(1, error("a reason")), &["command", "actor"]),
+        ("reject", act(1, Action::BeginProcessing), &["command"]),
+        ("reject", by("jane", rejected.clone()), &["actor"]),
+        (
+            "reject",
+            rejected.clone().expecting(2),
+            &["expected_version"],
+        ),
+        (
+            "reject",
+            rejected.clone().expecting(u64::MAX),
+            &["expected_version"],
+        ),
+        ("fail", order(3, error("another error")), &["error"]),
+        ("fail", act(3, Action::Retry), &["command", "actor"]),
+        ("fail", submit(77), &["command", "uuid", "actor"]),
+    ]
+}
+
 pub async fn a_key_belongs_to_one_command<H: Harness>() {
     let world = World::<H>::new().await;
     world.given(submit(1)).await;
@@ -127,50 +209,17 @@ pub async fn a_key_belongs_to_one_command<H: Harness>() {
     }
     let before = snapshot(&world.engine).await;
     // When anything about the command is another
-    let by = |name: &str, mut request: Request| {
-        request.actor = Actor::new(request.actor.kind, format!("{name}-2").parse().unwrap());
-        request
-    };
-    let submitting = |details| Request::submit(ours(), john(), details);
-    let mut system = submitted.clone();
-    system.actor = Actor::system("john").unwrap();
-    let others = [
-        ("submit", by("john", submitted.clone())),
-        ("submit", system),
-        ("submit", submitting(other_details(|it| it.0 += 1))),
-        ("submit", submitting(other_details(|it| it.1 = id(77)))),
-        ("submit", submitting(other_details(|it| it.2.push('!')))),
-        (
-            "submit",
-            submitting(other_details(|it| it.3.insert(0, 'x'))),
-        ),
-        (
-            "submit",
-            Request::upload(ours(), jane(), details(0), VaultUpload::Single),
-        ),
-        ("submit", act(0, Action::BeginProcessing)),
-        ("submit", act(0, Action::Approve)),
-        ("reject", order(1, reason("another reason"))),
-        ("reject", order(2, reason("a reason"))),
-        ("reject", order(77, reason("a reason"))),
-        ("reject", order(1, error("a reason"))),
-        ("reject", act(1, Action::BeginProcessing)),
-        ("reject", by("jane", rejected.clone())),
-        ("reject", rejected.clone().expecting(2)),
-        ("reject", rejected.clone().expecting(u64::MAX)),
-        ("fail", order(3, error("another error"))),
-        ("fail", act(3, Action::Retry)),
-        ("fail", submit(77)),
-    ];
-    for (name, request) in others {
+    let others = others(&submitted, &rejected);
+    for (name, request, differing) in others {
         let refusal = world.refused(request.clone().with_key(key(name))).await;
-        // Then the key's own command is named, and nothing changed
+        // Then the key's own command is named, and what differs, and nothing changed
         let (_, original) = requests.iter().find(|(it, _)| *it == name).unwrap();
         let expected = Refusal::IdempotencyMismatch {
             key: key(name),
             operation: original.operation.name(),
             uuid: original.uuid(),
             actor: original.actor.clone(),
+            differing: differing.to_vec(),
         };
         assert_eq!(refusal, expected, "{request:?}");
     }
@@ -369,6 +418,7 @@ pub async fn a_refused_command_stays_refused_under_its_key<H: Harness>() {
         operation: "approve",
         uuid: id(0),
         actor: refused[0].actor.clone(),
+        differing: vec!["command", "uuid", "actor"],
     };
     assert_eq!(world.refused(other).await, expected);
     for request in [

@@ -20,6 +20,7 @@ struct Narrow {
     status: Option<Status>,
     source: Option<Source>,
     in_progress: bool,
+    awaiting_decision: bool,
     email: Option<ApplicantEmail>,
     updated_before: Option<DateTime<Utc>>,
 }
@@ -36,6 +37,9 @@ impl Narrow {
         if self.in_progress {
             filter = filter.in_progress();
         }
+        if self.awaiting_decision {
+            filter = filter.awaiting_decision();
+        }
         if let Some(email) = &self.email {
             filter = filter.email(email.clone());
         }
@@ -51,9 +55,11 @@ impl Narrow {
             (it.status(), it.source()),
             (Status::Created, Source::Vault) | (Status::Processing | Status::Retried, _)
         );
+        let awaiting_decision = (it.status(), it.source()) == (Status::Created, Source::Customer);
         self.status.is_none_or(|status| status == it.status())
             && self.source.is_none_or(|source| source == it.source())
             && (!self.in_progress || in_progress)
+            && (!self.awaiting_decision || awaiting_decision)
             && self
                 .email
                 .as_ref()
@@ -110,6 +116,7 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
                         status,
                         source,
                         in_progress: random.one_in(3),
+                        awaiting_decision: random.one_in(3),
                         email: email.clone(),
                         updated_before,
                     };

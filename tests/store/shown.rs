@@ -104,7 +104,7 @@ fn every_code_is_in_the_guide() {
 }
 
 #[test]
-fn people_read_words_and_programs_names() {
+fn messages_say_the_word_that_can_be_sent() {
     let forbidden = Refusal::Forbidden {
         actor: john(),
         operation: "begin_processing",
@@ -112,19 +112,20 @@ fn people_read_words_and_programs_names() {
     };
     assert_eq!(
         forbidden.to_string(),
-        "customer:john may not begin processing; who may: administrator"
+        "customer:john may not begin_processing; who may: administrator"
     );
     let mismatch = Refusal::IdempotencyMismatch {
         key: key("k\"9"),
         operation: "begin_processing",
         uuid: id(0),
         actor: jane(),
+        differing: vec!["application_id", "certificate_title"],
     };
     assert_eq!(
         mismatch.to_string(),
         format!(
-            "idempotency key \"k\\\"9\" was used for another command: begin processing of \
-             application {} by administrator:jane",
+            "idempotency key \"k\\\"9\" was used for another command: begin_processing of \
+             application {} by administrator:jane; what differs: application_id, certificate_title",
             id(0)
         )
     );

@@ -12,6 +12,7 @@ use super::{named, show_secret};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
+use crate::cli::sending::option_for;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Failure, Outcome, block_on, say, store};
 use certificate_lifecycle::EventKind;
@@ -174,19 +175,11 @@ impl Args {
             Ok(url) => url,
             Err(error) => return refused(error.to_string()),
         };
-        if !url.is_https() && !self.allow_http {
-            return refused(format!(
-                "{url} is not encrypted: whoever is on the way can read the events; if that is meant, \
-                 say --allow-http, here and to certlife deliver"
-            ));
-        }
         // Of a name, only the dispatcher can tell, each time that it connects.
-        let checked = address_of(&url).map(|it| target::check(it, &self.allowed));
-        if let Some(Err(error)) = checked {
+        if let Err(error) = target::check_url(&url, self.allow_http, &self.allowed) {
             return refused(format!(
-                "nothing is sent there: {error}; if that is meant, say --allow-target {}, here and to \
-                 certlife deliver",
-                IpNet::from(error.address)
+                "{error}; to permit it, say {}, here and to certlife deliver",
+                option_for(&error)
             ));
         }
         Ok(url)

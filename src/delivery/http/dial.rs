@@ -17,7 +17,7 @@ use super::kept::Kept;
 use super::lookups::Lookups;
 use super::race::{Lost, race};
 use super::stream::Stream;
-use crate::delivery::target::check;
+use crate::delivery::target::{RefusedTarget, literal};
 
 /// Connects to a name's addresses, of which every one must pass the target guard.
 ///
@@ -79,18 +79,14 @@ impl Service<Uri> for Dialer {
 impl Rules {
     /// The addresses of a host, if every one may be sent to.
     async fn permitted(&self, host: &str) -> Result<Arc<[IpAddr]>, ConnectFailure> {
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = if let Ok(address) = literal.parse() {
+        let addresses = if let Some(address) = literal(host) {
             Arc::from([address])
         } else {
             let found = self.lookups.addresses(host).await;
             found.map_err(|error| ConnectFailure::unknown(host, &error))?
         };
         for address in &*addresses {
-            check(*address, &self.allowed).map_err(|refused| ConnectFailure::Refused {
-                host: host.to_owned(),
-                refused,
-            })?;
+            RefusedTarget::check_address(host, *address, &self.allowed)?;
         }
         Ok(addresses)
     }

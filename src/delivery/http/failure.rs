@@ -5,26 +5,17 @@ use std::io;
 use std::net::SocketAddr;
 
 use hyper_util::client::legacy;
-use ipnet::IpNet;
 
 use super::handshake::in_words;
 use super::shortage::{lacking, lacking_to};
-use crate::delivery::target::RefusedAddress;
+use crate::delivery::target::RefusedTarget;
 use crate::delivery::transport::SendError;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectFailure {
-    #[error(
-        "{host} leads to {}, which is {}; --allow-target {} (allow_targets) permits it",
-        refused.address,
-        refused.kind,
-        IpNet::from(refused.address)
-    )]
-    Refused {
-        host: String,
-        refused: RefusedAddress,
-    },
+    #[error(transparent)]
+    Refused(#[from] RefusedTarget),
     #[error("{host} has no address: {reason}")]
     Unknown { host: String, reason: String },
     #[error("{host} at {address}: {reason}")]
@@ -76,7 +67,7 @@ impl ConnectFailure {
 
     fn to_send_error(&self) -> SendError {
         match self {
-            Self::Refused { .. } => SendError::Refused(self.to_string()),
+            Self::Refused(_) => SendError::Refused(self.to_string()),
             Self::TimedOut => SendError::Timeout("connecting"),
             Self::Local(what) => SendError::Local(what.clone()),
             Self::Unknown { .. } | Self::Unreachable { .. } | Self::Tls { .. } => {

@@ -30,6 +30,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use ipnet::IpNet;
 use tokio::time::{Instant, timeout_at};
 
 use connector::Connector;
@@ -38,6 +39,7 @@ use kept::Use;
 pub use options::{HttpOptions, HttpTransportError};
 pub use resolve::{Resolve, Resolving};
 
+use super::target;
 use super::transport::{Outgoing, Response, SendError, Transport};
 
 /// How long the headers of a response may be, in bytes: more than proxies let through.
@@ -72,6 +74,7 @@ struct Shared {
     client: Client<Connector, Full<Bytes>>,
     timeout: Duration,
     allow_http: bool,
+    allowed: Vec<IpNet>,
 }
 
 impl HttpTransport {
@@ -93,6 +96,7 @@ impl HttpTransport {
         resolver: impl Resolve,
     ) -> Result<Self, HttpTransportError> {
         let (timeout, allow_http) = (options.timeout, options.allow_http);
+        let allowed = options.allow_targets.clone();
         let [of_response, of_connection] = AHEAD;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -116,6 +120,7 @@ impl HttpTransport {
             client,
             timeout,
             allow_http,
+            allowed,
         });
         Ok(Self { shared })
     }
@@ -127,15 +132,12 @@ impl Transport for HttpTransport {
             client,
             timeout,
             allow_http,
+            allowed,
         } = &*self.shared;
         let Outgoing { url, headers, body } = outgoing;
-        if !url.is_https() && !allow_http {
-            return Err(SendError::Refused(format!(
-                "{} would be sent to over http://, which is not encrypted; --allow-http (allow_http) \
-                 permits it",
-                url.host()
-            )));
-        }
+        // Of its addresses, those of a name included, the connector sees to.
+        let checked = target::check_url(&url, *allow_http, allowed);
+        checked.map_err(|refused| SendError::Refused(refused.to_string()))?;
         let mut request = Request::new(Full::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.uri().clone();

@@ -7,6 +7,9 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::delivery::target::{RefusedTarget, check_url};
+use crate::webhook::WebhookUrl;
+
 /// How requests are sent, and to whom they may go.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -65,6 +68,31 @@ pub enum HttpTransportError {
 }
 
 impl HttpOptions {
+    /// Whether requests may go to the URL of a webhook, as far as the URL alone says: the check
+    /// that the transport makes before it connects, for a backend to make when a webhook is
+    /// registered. The host may be a name: then its addresses are checked on each connect only,
+    /// since they can change.
+    ///
+    /// ```
+    /// use certificate_lifecycle::delivery::HttpOptions;
+    ///
+    /// let options = HttpOptions::default();
+    /// assert!(options.check(&"https://example.com/hooks".parse()?).is_ok());
+    /// let refused = options.check(&"https://10.0.0.7/".parse()?).unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "10.0.0.7 is private (RFC 1918): expected a host on the public Internet"
+    /// );
+    /// assert_eq!(refused.http_status(), 422);
+    /// # Ok::<(), certificate_lifecycle::webhook::WebhookUrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RefusedTarget`] says what is wrong and what would be right.
+    pub fn check(&self, url: &WebhookUrl) -> Result<(), RefusedTarget> {
+        check_url(url, self.allow_http, &self.allow_targets)
+    }
+
     /// The authorities of the system, and those that are given.
     pub(super) fn all_authorities(&self) -> Result<RootCertStore, HttpTransportError> {
         let refused = |reason: String| HttpTransportError::Authorities(reason);
