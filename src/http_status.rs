@@ -109,6 +109,7 @@ mod of_the_engine {
                 Self::Unavailable { .. } => UNAVAILABLE,
                 Self::UnknownOutcome { .. } => TIMEOUT,
                 Self::Misconfigured { .. }
+                | Self::RefusedByDatabase { .. }
                 | Self::Corrupt { .. }
                 | Self::NewerSchema { .. }
                 | Self::OlderSchema { .. }

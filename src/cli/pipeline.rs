@@ -288,7 +288,10 @@ impl Printer {
                         continue;
                     }
                     Err(error) => {
-                        if let ExecuteError::Store(error) = &error {
+                        // What the database does not keep concerns this line alone.
+                        if let ExecuteError::Store(error) = &error
+                            && !matches!(error, StoreError::RefusedByDatabase { .. })
+                        {
                             let broken = self.broken.get_or_insert((error.clone(), last));
                             broken.1 = last;
                         }

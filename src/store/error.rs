@@ -15,7 +15,7 @@ use crate::lifecycle::timestamp::Timestamp;
 #[non_exhaustive]
 pub enum Refusal {
     /// The contract does not give this to the actor (CONTRACT.md, "Events", column *who acts*).
-    #[error("{actor} may not {operation}; who may: {}", names(permitted))]
+    #[error("{} may not {operation}; who may: {}", actor.kind, names(permitted))]
     Forbidden {
         /// Who asked.
         actor: Actor,
@@ -64,9 +64,7 @@ pub enum Refusal {
     },
     /// The key was used for another command of the institution.
     #[error(
-        "idempotency key {:?} was used for another command: {operation} of application {uuid} by \
-         {actor}; {}",
-        key.as_str(),
+        "this idempotency key was used for another command: {operation} of application {uuid}; {}",
         what_differs(differing)
     )]
     IdempotencyMismatch {
@@ -167,6 +165,13 @@ pub enum StoreError {
         #[source]
         cause: Option<Cause>,
     },
+    /// The database does not keep it, by a constraint or a trigger that is not this crate's. Nothing was changed,
+    /// and the same again is refused again; other commands are not.
+    #[error("the database refuses to keep it: {reason}")]
+    RefusedByDatabase {
+        /// What the database says.
+        reason: String,
+    },
     /// Something stored belongs to no legal application. It was left as it is.
     #[error("{row} is corrupt: {problem}")]
     Corrupt {
@@ -226,6 +231,7 @@ impl StoreError {
             Self::Unavailable { .. } => "unavailable",
             Self::Misconfigured { .. } => "misconfigured",
             Self::UnknownOutcome { .. } => "unknown_outcome",
+            Self::RefusedByDatabase { .. } => "refused_by_database",
             Self::Corrupt { .. } => "corrupt",
             Self::NewerSchema { .. } => "newer_schema",
             Self::OlderSchema { .. } => "older_schema",
@@ -238,7 +244,10 @@ impl StoreError {
     #[must_use]
     pub const fn is_lasting(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::UnknownOutcome { .. } | Self::Corrupt { .. } => false,
+            Self::Unavailable { .. }
+            | Self::UnknownOutcome { .. }
+            | Self::RefusedByDatabase { .. }
+            | Self::Corrupt { .. } => false,
             Self::Misconfigured { .. }
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }

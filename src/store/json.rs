@@ -67,7 +67,7 @@ impl Serialize for Recorded {
 
 impl Serialize for Refusal {
     /// `code` and `message`; of a conflict `current_status` and `current_version`, of an illegal transition `legal`
-    /// (the actions that are legal now) as well.
+    /// (the actions that are legal now) as well; of a mismatch of keys `differing`, the fields.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code())?;
@@ -84,6 +84,9 @@ impl Serialize for Refusal {
                 map.serialize_entry("current_status", &application.status())?;
                 map.serialize_entry("current_version", &application.version())?;
                 map.serialize_entry("legal", illegal.legal_actions())?;
+            }
+            Self::IdempotencyMismatch { differing, .. } => {
+                map.serialize_entry("differing", differing)?;
             }
             _ => {}
         }

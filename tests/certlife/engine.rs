@@ -117,7 +117,7 @@ fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
     );
     assert_eq!(
         refusals[0]["message"],
-        "customer:ann may not begin_processing; who may: administrator"
+        "customer may not begin_processing; who may: administrator"
     );
     assert_eq!(
         refusals[5]["message"],
@@ -309,14 +309,35 @@ fn help_does_not_show_the_address_in_the_environment() {
 }
 
 #[test]
+fn what_the_database_does_not_keep_is_a_refusal_of_its_line() {
+    let store = Scratch::new();
+    assert_eq!(store.run(&["apply"], &submit(1, "")).code, Some(0));
+    // A rule of the institution's own.
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    connection
+        .execute_batch("CREATE TRIGGER rule BEFORE INSERT ON certlife_application WHEN NEW.application_id = 3 BEGIN SELECT RAISE(FAIL, 'not this one'); END")
+        .unwrap();
+    let lines = [submit(2, ""), submit(3, ""), submit(4, "")].join("\n");
+    let run = store.run(&["apply"], &lines);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.events().len(), 2);
+    let [refusal] = &run.refusals()[..] else {
+        panic!("{}", run.stderr);
+    };
+    assert_eq!(
+        (&refusal["line"], &refusal["error"], &refusal["message"]),
+        (
+            &2.into(),
+            &"refused_by_database".into(),
+            &"the database refuses to keep it: not this one".into()
+        )
+    );
+}
+
+#[test]
 fn a_store_that_breaks_ends_the_run_and_says_which_lines_are_open() {
     let store = Scratch::new();
     assert_eq!(store.run(&["apply"], &submit(1, "")).code, Some(0));
-    // Somebody has changed the tables by hand.
-    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
-    connection
-        .execute_batch("CREATE TRIGGER broken BEFORE INSERT ON certlife_application WHEN NEW.application_id = 3 BEGIN SELECT RAISE(FAIL, 'no room'); END")
-        .unwrap();
     let mut child = store
         .certlife(&["apply"])
         .stdin(Stdio::piped())
@@ -328,8 +349,13 @@ fn a_store_that_breaks_ends_the_run_and_says_which_lines_are_open() {
     let mut events = BufReader::new(child.stdout.take().unwrap()).lines();
     writeln!(stdin, "{}", submit(2, "")).unwrap();
     events.next().unwrap().unwrap();
+    // Somebody changes the tables by hand.
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    let change = |sql: &str| connection.execute_batch(sql).unwrap();
+    change("ALTER TABLE certlife_event RENAME TO elsewhere");
     writeln!(stdin, "{}", submit(3, "")).unwrap();
     let output = child.wait_with_output().unwrap();
+    change("ALTER TABLE elsewhere RENAME TO certlife_event");
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
     let (line, sentence) = stderr.split_once('\n').unwrap();

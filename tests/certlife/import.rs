@@ -483,7 +483,7 @@ fn only_an_administrator_uploads() {
         (
             Some(2),
             "",
-            "certlife: customer:ann may not upload; who may: administrator\n"
+            "certlife: customer may not upload; who may: administrator\n"
         )
     );
     assert!(!store.path("test.db").exists());

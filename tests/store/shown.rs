@@ -47,6 +47,9 @@ async fn every_error_has_a_code_that_stays() {
             cause: cause.clone(),
         },
         StoreError::UnknownOutcome { reason, cause },
+        StoreError::RefusedByDatabase {
+            reason: String::new(),
+        },
         StoreError::Corrupt {
             row: String::new(),
             problem: String::new(),
@@ -69,6 +72,7 @@ async fn every_error_has_a_code_that_stays() {
         "unavailable",
         "misconfigured",
         "unknown_outcome",
+        "refused_by_database",
         "corrupt",
         "newer_schema",
         "older_schema",
@@ -112,7 +116,7 @@ fn messages_say_the_word_that_can_be_sent() {
     };
     assert_eq!(
         forbidden.to_string(),
-        "customer:john may not begin_processing; who may: administrator"
+        "customer may not begin_processing; who may: administrator"
     );
     let mismatch = Refusal::IdempotencyMismatch {
         key: key("k\"9"),
@@ -124,8 +128,8 @@ fn messages_say_the_word_that_can_be_sent() {
     assert_eq!(
         mismatch.to_string(),
         format!(
-            "idempotency key \"k\\\"9\" was used for another command: begin_processing of \
-             application {} by administrator:jane; what differs: application_id, certificate_title",
+            "this idempotency key was used for another command: begin_processing of application {}; \
+             what differs: application_id, certificate_title",
             id(0)
         )
     );

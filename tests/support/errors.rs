@@ -85,6 +85,9 @@ fn store_errors() -> Vec<StoreError> {
             reason,
             cause: None,
         },
+        StoreError::RefusedByDatabase {
+            reason: String::new(),
+        },
         StoreError::Corrupt {
             row,
             problem: problem.clone(),

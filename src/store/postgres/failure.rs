@@ -131,6 +131,11 @@ pub(super) async fn in_time<T>(
 
 /// An error of a statement that was rolled back, or only reads.
 pub(super) fn failed(error: Error) -> StoreError {
+    if is_refused(&error) {
+        return StoreError::RefusedByDatabase {
+            reason: words(&error),
+        };
+    }
     let is_lasting = is_withheld(&error) || has_other_tables(&error);
     store_error(words(&error), is_lasting, error)
 }
@@ -196,6 +201,17 @@ fn is_misconfigured(error: &Error) -> bool {
     let is_setting = |source: &(dyn std::error::Error + 'static)| !has_io(source);
     let source = std::error::Error::source(error);
     is_withheld(error) || (error.code().is_none() && source.is_some_and(is_setting))
+}
+
+/// Whether a constraint (class 23, and of a view 44000) or a trigger (P0001) does not let it be kept. Ours are never
+/// broken, or it is tried again.
+fn is_refused(error: &Error) -> bool {
+    let states = [
+        SqlState::RAISE_EXCEPTION,
+        SqlState::WITH_CHECK_OPTION_VIOLATION,
+    ];
+    let is_refused = |state: &SqlState| states.contains(state) || state.code().starts_with("23");
+    error.code().is_some_and(is_refused)
 }
 
 /// Whether a table, a column, a function or a type is missing, another, or there already. A plan that no longer fits

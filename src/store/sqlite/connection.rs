@@ -334,6 +334,12 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt) => {
             return StoreError::corrupt("the database file", text_of(&error));
         }
+        // A constraint or a trigger of somebody else's: ours are never broken.
+        Some(ErrorCode::ConstraintViolation) => {
+            return StoreError::RefusedByDatabase {
+                reason: text_of(&error),
+            };
+        }
         _ => text_of(&error),
     };
     StoreError::Unavailable {

@@ -50,7 +50,7 @@ fn trigger(when: &str, step: &str, condition: &str, body: &str) -> String {
 }
 
 fn is_injected(answer: &Result<Receipt, ExecuteError>) -> bool {
-    matches!(answer, Err(ExecuteError::Store(StoreError::Unavailable { reason, .. }))
+    matches!(answer, Err(ExecuteError::Store(StoreError::RefusedByDatabase { reason }))
         if reason.contains("injected"))
 }
 

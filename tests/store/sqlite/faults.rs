@@ -48,7 +48,7 @@ fn doomed(step: &str) -> Request {
 }
 
 fn is_injected(answer: &Result<impl Sized, ExecuteError>) -> bool {
-    matches!(answer, Err(ExecuteError::Store(StoreError::Unavailable { reason, .. }))
+    matches!(answer, Err(ExecuteError::Store(StoreError::RefusedByDatabase { reason }))
         if reason.contains("injected"))
 }
 

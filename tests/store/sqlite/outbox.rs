@@ -29,7 +29,7 @@ fn corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
 }
 
 fn is_injected<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Unavailable { reason, .. }) if reason.contains("injected"))
+    matches!(answer, Err(StoreError::RefusedByDatabase { reason }) if reason.contains("injected"))
 }
 
 async fn all(store: &SqliteStore) -> Vec<Delivery> {
