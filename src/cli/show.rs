@@ -6,7 +6,7 @@ use super::arguments::{Form, Institution, hyphenated, in_words};
 use super::output::Output;
 use super::table::{Fact, record};
 use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::store::InstitutionId;
+use certificate_lifecycle::store::{InstitutionId, Origin};
 use certificate_lifecycle::{AnyApplication, Timestamp};
 
 /// Show one application as it is now.
@@ -32,18 +32,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let institution = &args.institution.id;
-    let application = block_on(async {
+    let found = block_on(async {
         let engine = args.store.open_to_read().await?;
-        Ok(engine.load(institution, args.uuid).await?)
+        let Some(application) = engine.load(institution, args.uuid).await? else {
+            return Ok(None);
+        };
+        let origin = engine.origin(institution, args.uuid).await?;
+        Ok(Some((application, origin)))
     })?;
-    let Some(application) = application else {
+    let Some((application, origin)) = found else {
         return Ok(unknown(institution, args.uuid));
     };
     let mut output = Output::plain();
     if args.form.json {
         let _ = output.object(&application.to_record())?;
     } else {
-        let text = record(facts(institution, &application));
+        let text = record(facts(institution, &application, origin.as_ref()));
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
@@ -60,7 +64,11 @@ pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Outcome {
 }
 
 /// What there is to say about an application, each with its name.
-fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Fact> {
+fn facts(
+    institution: &InstitutionId,
+    application: &AnyApplication,
+    origin: Option<&Origin>,
+) -> Vec<Fact> {
     let details = application.details();
     let legal: Vec<_> = application
         .legal_actions()
@@ -83,6 +91,10 @@ fn facts(institution: &InstitutionId, application: &AnyApplication) -> Vec<Fact>
         Fact::word("updated at", time(application.updated_at())),
         Fact::text("can be done", next),
     ];
+    if let Some(origin) = origin {
+        facts.push(Fact::word("created at", time(origin.created_at)));
+        facts.push(Fact::word("created by", origin.created_by.to_string()));
+    }
     if let Some(reason) = application.rejection_reason() {
         facts.push(Fact::text("rejection reason", reason.to_string()));
     }
