@@ -323,9 +323,11 @@ async fn process<S: Store>(
         match engine.execute(request.clone()).await {
             // It was done before, and only the answer or the cursor was lost.
             Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => return Ok(()),
-            // It keeps nothing else from being done. Once it is restored, `Engine::stalled` finds
-            // it.
-            Err(ExecuteError::Store(error @ StoreError::Corrupt { .. })) => {
+            // It keeps nothing else from being done. Once it is restored, or the rule of the
+            // database's administrator is another, `Engine::stalled` finds it.
+            Err(ExecuteError::Store(
+                error @ (StoreError::Corrupt { .. } | StoreError::RefusedByDatabase { .. }),
+            )) => {
                 eprintln!("left undone: {error}");
                 return Ok(());
             }

@@ -10,12 +10,21 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::lifecycle::value::is_word;
+use crate::lifecycle::value::{is_personal, is_word};
 
 /// A text as an error quotes it: cut where it is long, with its length in characters.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     crate::lifecycle::value::shorten(text)
+}
+
+/// The same in quotes, unless it looks like a title or an address: then only how long it is.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    if is_word(text) {
+        return format!("{:?}", excerpt(text));
+    }
+    format!("a text of {} characters", text.chars().count())
 }
 
 /// A value, as far as a flat object needs it.
@@ -37,7 +46,7 @@ impl Scalar<'_> {
     #[must_use]
     pub fn describe(&self, field: &str) -> String {
         match self {
-            Self::Text(text) if !PERSONAL.contains(&field) && is_word(text) => {
+            Self::Text(text) if !is_personal(field) && is_word(text) => {
                 format!("the string {:?}", excerpt(text))
             }
             other => other.describe_kind(),
@@ -58,16 +67,6 @@ impl Scalar<'_> {
         }
     }
 }
-
-/// The fields whose values are never told: they are about a person, or written by one.
-const PERSONAL: [&str; 6] = [
-    "certificate_title",
-    "applicant_email",
-    "rejection_reason",
-    "error",
-    "actor",
-    "idempotency_key",
-];
 
 /// The fields of one object: those that were asked for, and the first that was not.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::arguments::hyphenated;
 use super::harmless::harmless;
 use super::records::{Record, is_blank};
 use super::refusal::Refusal;
-use certificate_lifecycle::json::{Scalar, excerpt};
+use certificate_lifecycle::json::{Scalar, quoted};
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, FieldError,
 };
@@ -156,8 +156,8 @@ fn unknown(name: &str) -> String {
         _ if name.contains('\t') => "; fields are separated by commas, not by tabs",
         _ => "",
     };
-    let name = harmless(&excerpt(name));
-    format!("unknown column \"{name}\"; {}{separator}", known())
+    // Where there is no line of names, it is the title of an application.
+    format!("unknown column {}; {}{separator}", quoted(name), known())
 }
 
 fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::arguments::{only_hyphenated, rfc_3339};
 use super::refusal::Refusal;
 use certificate_lifecycle::engine::permitted;
-use certificate_lifecycle::json::{Fields, Scalar, excerpt};
+use certificate_lifecycle::json::{Fields, Scalar, excerpt, quoted};
 use certificate_lifecycle::store::{
     Actor, ActorId, ActorKind, IdempotencyKey, InstitutionId, Operation, Request,
 };
@@ -93,7 +93,7 @@ pub(super) fn parse(
     known: &mut Known,
 ) -> Result<Request, Refusal> {
     let fields = Fields::parse(line, &FIELDS)?;
-    let unknown = fields.unknown().map(excerpt);
+    let unknown = fields.unknown().map(str::to_owned);
     let unique = fields.refuse_duplicates();
     // In a command, null is the same as leaving the field out.
     let values = fields
@@ -120,7 +120,8 @@ pub(super) fn parse(
     known.uuid = uuid.as_ref().ok().copied();
     let name = Scalar::text(COMMAND, command);
     if let Ok(name) = &name {
-        known.command = Some(name_of(name));
+        // Not a title in the place of a command.
+        known.command = Some(name_of(name)).filter(|_| quoted(name).starts_with('"'));
     }
     unique?;
     let name = name?;
@@ -217,18 +218,21 @@ fn refuse_foreign(
     };
     let own: Vec<_> = FIELDS.into_iter().filter(takes).collect();
     let own = own.join(", ");
-    Err(Refusal::field(
-        &field,
-        format!("field {field:?} does not belong to {command}, which takes: {own}"),
-    ))
+    let shown = quoted(&field);
+    let message = format!("field {shown} does not belong to {command}, which takes: {own}");
+    Err(if shown.starts_with('"') {
+        Refusal::field(&excerpt(&field), message)
+    } else {
+        Refusal::content(message)
+    })
 }
 
 fn unknown_command(name: &str) -> Refusal {
-    let found = excerpt(name);
+    let found = quoted(name);
     let actions = Action::NAMES.join(", ");
     Refusal::field(
         COMMAND,
-        format!("field {COMMAND} must be one of {SUBMIT}, {UPLOAD}, {actions}, but is {found:?}"),
+        format!("field {COMMAND} must be one of {SUBMIT}, {UPLOAD}, {actions}, but is {found}"),
     )
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Failure;
-use super::harmless::is_file_name;
+use super::harmless::{is_file_name, may_be_secret};
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -70,20 +70,14 @@ impl Args {
     /// written.
     #[cfg(feature = "cli")]
     pub(super) async fn open_to_read(&self) -> Result<Engine<AnyStore>, Failure> {
-        let place = self.place()?;
-        let Place::Sqlite(path) = &place else {
-            return self.engine(place, Setup::Keep).await;
-        };
-        let path = path.clone();
-        match self.engine(place, Setup::Keep).await {
-            // A file or a folder that may not be written to, or a disk that is full.
-            Err(Failure::Store(
-                error @ (StoreError::Misconfigured { .. } | StoreError::Unavailable { .. }),
-            )) => match SqliteStore::open_read_only(path) {
-                Ok(store) => Ok(Engine::new(AnyStore::Sqlite(store))),
-                Err(_) => Err(error.into()),
-            },
-            opened => opened,
+        match self.place()? {
+            Place::Sqlite(path) => {
+                let store = SqliteStore::open_to_read(&path);
+                let store =
+                    store.map_err(|error| unopened(error, Some(path.display().to_string())))?;
+                Ok(Engine::new(AnyStore::Sqlite(store)))
+            }
+            place => self.engine(place, Setup::Keep).await,
         }
     }
 
@@ -149,6 +143,12 @@ impl Args {
                 "--store {SQLITE} must be followed by the path of a file, as in \
                  {SQLITE}certlife.db; a store that is forgotten at the end is {MEMORY}"
             ))),
+            // An address or a secret in the place of a path is not opened, since errors tell paths.
+            Some(path) if is_no_path(path) => Err(Failure::Address(format!(
+                "--store {SQLITE} must be followed by the path of a file, as in {SQLITE}certlife.db, but what follows \
+                 looks like something else, and is not repeated here, since it may have a secret in it; for a file of \
+                 that name, say {SQLITE}./NAME"
+            ))),
             Some(path) => Ok(Place::Sqlite(PathBuf::from(path))),
             None => Err(Failure::Address(format!(
                 "--store (or CERTLIFE_STORE) must be {MEMORY}, {SQLITE}PATH or \
@@ -194,6 +194,12 @@ fn after_scheme(address: &OsStr) -> Option<PathBuf> {
 #[cfg(not(unix))]
 fn after_scheme(_: &OsStr) -> Option<PathBuf> {
     None
+}
+
+/// Whether what follows the scheme is rather an address or a secret.
+fn is_no_path(text: &str) -> bool {
+    let is_path = ["/", "./", "../"].iter().any(|it| text.starts_with(it));
+    !is_path && may_be_secret(text)
 }
 
 /// What stands there instead, without a password that may be part of it.

@@ -112,6 +112,17 @@ impl Violation {
 /// How many characters of a refused value an error quotes.
 const EXCERPT: usize = 48;
 
+/// Whether the values of a field are never told: they are about a person, or written by one.
+pub(crate) fn is_personal(field: &str) -> bool {
+    let texts = [
+        CertificateTitle::FIELD,
+        ApplicantEmail::FIELD,
+        RejectionReason::FIELD,
+        ProcessingError::FIELD,
+    ];
+    texts.contains(&field) || ["actor", "idempotency_key"].contains(&field)
+}
+
 /// Whether a text is neither an address nor a title of several words, so that an error may quote it.
 pub(crate) fn is_word(text: &str) -> bool {
     !text

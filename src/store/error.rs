@@ -240,7 +240,10 @@ impl StoreError {
         }
     }
 
-    /// Whether it does not go away by waiting: somebody has to put something right before the store can be used.
+    /// Whether the store cannot be used until something is put right: waiting does not help, and everything that is
+    /// asked of it meets the same. What concerns one row or command alone
+    /// ([`Corrupt`](Self::Corrupt), [`RefusedByDatabase`](Self::RefusedByDatabase)) is not lasting in this sense,
+    /// though it stays as it is: go on with the others.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {
         match self {

@@ -135,6 +135,18 @@ impl CustomHeaders {
         Ok(Self(kept))
     }
 
+    /// Those that a store has kept, without the names that are reserved by now.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn restore<'a>(
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, CustomHeaderError> {
+        let is_free = |(name, _): &(&str, &str)| {
+            let mut reserved = Self::RESERVED.into_iter();
+            !reserved.any(|(reserved, _)| reserved.eq_ignore_ascii_case(name))
+        };
+        Self::new(headers.into_iter().filter(is_free))
+    }
+
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
         self.0.iter()

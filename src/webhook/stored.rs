@@ -8,6 +8,7 @@ use super::endpoint::{Disabled, DisabledReason, Endpoint};
 use super::headers::CustomHeaders;
 use super::secret::Secret;
 use super::secrets::{OldSecret, Secrets};
+use super::url::WebhookUrl;
 use crate::lifecycle::event::EventKind;
 
 #[derive(Serialize, Deserialize)]
@@ -92,10 +93,10 @@ impl Endpoint {
         let headers = stored.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
         Ok(Self {
-            url: stored.url.parse().map_err(|error| format!("{error}"))?,
+            url: WebhookUrl::restore(&stored.url).map_err(|error| error.to_string())?,
             kinds: stored.kinds.into_iter().collect(),
             description: Description::restore(stored.description),
-            headers: CustomHeaders::new(headers).map_err(|error| error.to_string())?,
+            headers: CustomHeaders::restore(headers).map_err(|error| error.to_string())?,
             secrets: Secrets::restore(secret(&stored.secret)?, old.collect::<Result<_, _>>()?),
             disabled: stored.disabled.map(|it| Disabled {
                 reason: it.reason,
@@ -110,6 +111,41 @@ impl Endpoint {
 mod tests {
     use super::Endpoint;
     use crate::webhook::SecretError;
+
+    #[test]
+    fn urls_and_headers_that_earlier_versions_took_come_back() -> Result<(), String> {
+        let stored = |url: &str, header: &str| {
+            format!(
+                r#"{{"url":"{url}","kinds":["created"],"headers":[["{header}","x"],["x-team","two"]],"secret":"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}}"#
+            )
+        };
+        for (kept, now) in [
+            (
+                "https://example.com:+443/a?b=c:+1",
+                "https://example.com:443/a?b=c:+1",
+            ),
+            ("https://example.com:0443/", "https://example.com:443/"),
+            ("https://example.com:/a", "https://example.com/a"),
+            ("http://[::1]:+0080", "http://[::1]:80"),
+            ("https://example.com:8443/", "https://example.com:8443/"),
+        ] {
+            let endpoint = Endpoint::from_stored(&stored(kept, "proxy-connection"))?;
+            assert_eq!(endpoint.url.as_str(), now);
+            assert_eq!(endpoint.headers.names().collect::<Vec<_>>(), ["x-team"]);
+            assert_eq!(Endpoint::from_stored(&endpoint.to_stored())?, endpoint);
+        }
+        for never in [
+            "https://example.com:0/",
+            "ftp://example.com:+1/",
+            "https://u@e.com:+1/",
+        ] {
+            assert!(
+                Endpoint::from_stored(&stored(never, "x-own")).is_err(),
+                "{never}"
+            );
+        }
+        Ok(())
+    }
 
     #[test]
     fn a_description_that_was_kept_before_there_was_a_limit_comes_back() -> Result<(), String> {

@@ -153,6 +153,37 @@ impl std::str::FromStr for WebhookUrl {
     }
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl WebhookUrl {
+    /// One that a store has kept: earlier versions took ports with a sign or with leading zeros, or a colon without
+    /// one. It is written as it has to be now, and leads where it led.
+    pub(super) fn restore(text: &str) -> Result<Self, WebhookUrlError> {
+        let refused = match text.parse() {
+            Err(error @ WebhookUrlError { problem }) if problem == WebhookUrlProblem::Port => error,
+            known => return known,
+        };
+        let rewritten = || {
+            let uri: Uri = text.parse().ok()?;
+            let authority = uri.authority()?;
+            let port = authority.as_str().strip_prefix(authority.host())?;
+            let port = port.strip_prefix(':')?;
+            let digits = port.strip_prefix('+').unwrap_or(port);
+            let digits = digits.trim_start_matches('0');
+            let colon = if digits.is_empty() { "" } else { ":" };
+            if digits.is_empty() && !port.is_empty() {
+                // Port 0 leads nowhere.
+                return None;
+            }
+            let (before, after) = text.split_once(authority.as_str())?;
+            Some(format!(
+                "{before}{}{colon}{digits}{after}",
+                authority.host()
+            ))
+        };
+        rewritten().and_then(|it| it.parse().ok()).ok_or(refused)
+    }
+}
+
 /// Whether a port is written as one.
 fn is_port(port: &str) -> bool {
     // Rust reads a sign as well.

@@ -616,3 +616,19 @@ fn what_stands_in_no_named_column_is_told_with_its_column() {
     assert!(told.eq(expected), "{:?}", run.refusals());
     assert_eq!(run.events().len(), 1);
 }
+
+#[test]
+fn a_file_without_a_line_of_names_does_not_show_what_it_has() {
+    for (table, told) in [
+        (
+            "Diploma of John Doe,john@example.com,1\n",
+            "unknown column a text of 19 characters",
+        ),
+        ("title,mail,application_id\n", "unknown column \"mail\""),
+    ] {
+        let run = import(&Scratch::new(), table, &[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(!run.stderr.contains("John"), "{}", run.stderr);
+    }
+}

@@ -95,7 +95,8 @@ fn a_file_that_may_be_written_in_a_folder_that_may_not_is_read_as_well() {
         let run = run_as_reader_of(&store, 0o666, args);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert!(run.stderr.contains("not set up right"), "{}", run.stderr);
-        assert!(run.stderr.contains("folder"), "{}", run.stderr);
+        let words = "the folder of ";
+        assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     set_mode(store.folder.path(), 0o755);
     assert_eq!(fs::read_dir(store.folder.path()).unwrap().count(), 2);

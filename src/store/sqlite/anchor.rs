@@ -10,10 +10,10 @@ use crate::store::StoreError;
 
 /// What tells a file from all others, as long as somebody has it open.
 #[cfg(unix)]
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 #[cfg(unix)]
-fn identity(path: &Path) -> io::Result<Identity> {
+pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     use std::os::unix::fs::MetadataExt;
 
     let metadata = path.metadata()?;
@@ -22,11 +22,16 @@ fn identity(path: &Path) -> io::Result<Identity> {
 
 /// Elsewhere, a file that is open can be neither moved nor removed.
 #[cfg(not(unix))]
-type Identity = ();
+pub(super) type Identity = ();
 
 #[cfg(not(unix))]
-fn identity(_: &Path) -> io::Result<Identity> {
+pub(super) fn identity(_: &Path) -> io::Result<Identity> {
     Ok(())
+}
+
+/// What stands at a path before it is opened, if anything does.
+pub(super) fn before(path: &Path) -> Option<Identity> {
+    identity(path).ok()
 }
 
 /// Where the files stand that a store has open.
@@ -46,12 +51,21 @@ impl Anchor {
         let mut log = path.canonicalize()?.into_os_string();
         log.push("-wal");
         let log = PathBuf::from(log);
-        let log = identity(&log).ok().map(|found| (log, found));
+        let log = match identity(&log) {
+            Ok(found) => Some((log, found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
         Ok(Self {
             path: path.to_owned(),
             file,
             log,
         })
+    }
+
+    /// Whether it is another file than what stood there before it was opened.
+    pub(super) fn is_other(&self, before: Option<Identity>) -> bool {
+        before.is_some_and(|it| it != self.file)
     }
 
     /// What to say where the files are not the ones that were opened.

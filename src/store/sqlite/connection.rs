@@ -81,17 +81,23 @@ fn check_length(path: &Path) -> Result<(), StoreError> {
 
 /// Opens the file for the one writer; creates it where there is none.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let place = path.display().to_string();
-    if options.setup != Setup::Create && !path.try_exists().unwrap_or(true) {
+    if options.setup == Setup::Create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    } else if !path.try_exists().unwrap_or(true) {
         return Err(StoreError::NoStore { place });
     }
-    let mut connection = open(path, flags, options).map_err(misconfigured)?;
-    super::schema::set_up(&mut connection, &place, options.setup).map_err(misconfigured)?;
+    let at_first = |error| misconfigured(path, error);
+    let mut connection = open(path, flags, options).map_err(at_first)?;
+    super::schema::set_up(&mut connection, &place, options.setup).map_err(at_first)?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
-    write_ahead(&connection, options.busy_timeout)
+    // How the file is written belongs to it.
+    let switched = match options.setup {
+        Setup::Keep => Ok(()),
+        Setup::Create | Setup::Upgrade => write_ahead(&connection, options.busy_timeout),
+    };
+    switched
         .and_then(|()| set_durability(&connection, options.durability))
         .and_then(|()| set("cache_size", &-WRITER_CACHE))
         .and_then(|()| set("wal_autocheckpoint", &CHECKPOINT))
@@ -115,26 +121,55 @@ pub(super) fn set_durability(
 
 /// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process may have
 /// too many files open.
-fn misconfigured(error: StoreError) -> StoreError {
-    let cannot_open = |cause: &Cause| {
-        let error = cause.downcast_ref::<rusqlite::Error>();
-        matches!(
-            error.and_then(rusqlite::Error::sqlite_error_code),
-            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
-        )
-    };
-    match error {
-        StoreError::Unavailable {
-            reason,
-            cause: Some(cause),
-        } if cannot_open(&cause) => StoreError::Misconfigured {
+fn misconfigured(path: &Path, error: StoreError) -> StoreError {
+    match (code_below(&error), error) {
+        // The file itself has been opened for writing.
+        (Some(ErrorCode::ReadOnly), StoreError::Unavailable { cause, .. }) => {
+            StoreError::Misconfigured {
+                reason: format!(
+                    "the folder of {} may not be written to, in which SQLite keeps its log",
+                    path.display()
+                ),
+                cause,
+            }
+        }
+        (
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied),
+            StoreError::Unavailable { reason, cause },
+        ) => StoreError::Misconfigured {
             reason: format!(
                 "{reason} (is it a file, may its folder be written to, and is there room?)"
             ),
-            cause: Some(cause),
+            cause,
         },
-        error => error,
+        (_, error) => error,
     }
+}
+
+/// What kind of failure of SQLite's it is.
+fn code_below(error: &StoreError) -> Option<ErrorCode> {
+    let cause = match error {
+        StoreError::Unavailable { cause, .. } | StoreError::Misconfigured { cause, .. } => cause,
+        _ => return None,
+    };
+    code_of(cause.as_ref()?.downcast_ref::<rusqlite::Error>()?)
+}
+
+/// Whether a file cannot be opened because nothing may be written to it or beside it, or because there is no room: it
+/// may be read all the same. Not where others keep it locked.
+pub(super) fn may_be_read(error: &StoreError) -> bool {
+    let is_denied = matches!(error, StoreError::Misconfigured { .. });
+    let is_full = matches!(
+        code_below(error),
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+        )
+    );
+    is_denied || is_full
 }
 
 /// Switches to the log. Where others do so at the same time, SQLite does not wait for them; this does.
@@ -287,6 +322,22 @@ pub(super) fn text_of(error: &rusqlite::Error) -> String {
     }
 }
 
+/// How many characters of a message are told that is somebody else's.
+const LONGEST_MESSAGE: usize = 200;
+
+/// A message that a trigger of somebody else's has written.
+fn harmless(message: &str) -> String {
+    let mut shown = String::new();
+    for character in message.chars().take(LONGEST_MESSAGE) {
+        if character.is_control() {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// What kind of failure it is, where it was SQLite's.
 pub(super) fn code_of(error: &rusqlite::Error) -> Option<ErrorCode> {
     match error {
@@ -337,7 +388,7 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
         // A constraint or a trigger of somebody else's: ours are never broken.
         Some(ErrorCode::ConstraintViolation) => {
             return StoreError::RefusedByDatabase {
-                reason: text_of(&error),
+                reason: harmless(&text_of(&error)),
             };
         }
         _ => text_of(&error),

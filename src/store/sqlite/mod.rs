@@ -134,6 +134,25 @@ impl SqliteStore {
         })
     }
 
+    /// Opens a store that is there for who only reads: it makes and upgrades nothing ([`Setup::Keep`]). Where the file
+    /// or its folder may not be written to, or the disk is full, it is opened as
+    /// [`open_read_only`](Self::open_read_only) has it.
+    ///
+    /// # Errors
+    /// See [`open_with`](Self::open_with); those of it, where the file cannot be read either.
+    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let options = SqliteOptions {
+            setup: Setup::Keep,
+            ..SqliteOptions::default()
+        };
+        match Self::open_with(&path, options) {
+            Err(error) if connection::may_be_read(&error) => {
+                Self::open_read_only(path).map_err(|_| error)
+            }
+            opened => opened,
+        }
+    }
+
     /// Opens a file that is there for reading, where it may not be written: commands are refused with
     /// [`StoreError::Unavailable`]. It creates nothing and changes nothing.
     ///

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::SqliteOptions;
+use super::anchor::identity;
 use super::connection::{cannot_open, open_alone, open_beside_log};
 use crate::store::StoreError;
 
@@ -87,7 +88,7 @@ fn state(path: &Path) -> Result<impl PartialEq, StoreError> {
     loop {
         let look = path
             .metadata()
-            .and_then(|it| Ok((it.modified()?, it.len())));
+            .and_then(|it| Ok((it.modified()?, it.len(), identity(path)?)));
         let seen = look.map_err(|error| cannot_open(path, error))?;
         match seen.0.elapsed() {
             Ok(age) if age < TICK => thread::sleep(TICK),

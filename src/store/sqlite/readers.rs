@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -17,12 +18,17 @@ use crate::store::StoreError;
 const FEWEST: usize = 4;
 const MOST: usize = 8;
 
+/// How long an answer may still come from a file that was moved.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
     /// What a writer here has open; none where nobody here may write.
     anchor: Option<Anchor>,
+    /// When it was last seen that they are still there.
+    seen: Mutex<Option<Instant>>,
     /// Those that nobody is asking: opened as they are needed, and kept until the store is closed.
     idle: Mutex<Vec<Connection>>,
     /// Who may ask now. There are never more connections than turns.
@@ -46,6 +52,7 @@ impl Readers {
             path,
             options,
             anchor,
+            seen: Mutex::default(),
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(cores.clamp(FEWEST, MOST))),
         }
@@ -81,6 +88,7 @@ impl Readers {
         let Some(anchor) = &self.anchor else {
             return read_only::ask(&self.path, &self.options, question);
         };
+        self.look(anchor)?;
         let idle = self.idle().pop();
         let mut reader = if let Some(reader) = idle {
             reader
@@ -95,6 +103,17 @@ impl Readers {
         let answer = question(&mut reader);
         self.idle().push(reader);
         answer
+    }
+
+    /// Sees to it, now and then, that the answers are those of the file at the path.
+    fn look(&self, anchor: &Anchor) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_none_or(|it| now.duration_since(it) >= LOOK_AGAIN) {
+            anchor.check()?;
+            *seen = Some(now);
+        }
+        Ok(())
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {

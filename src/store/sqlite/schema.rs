@@ -1,6 +1,6 @@
 //! The tables, and the way from every earlier version of them to the newest.
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::connection::{self, code_of, text_of, unavailable};
 use crate::store::{Setup, StoreError};
@@ -81,7 +81,14 @@ pub(super) fn set_up(
     };
     let done = usize::try_from(from - 1).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(done) {
-        run(migration)?;
+        // It is a store: what is in the way, such as a view of others that is broken, has to be put right.
+        run(migration).map_err(|error| match error {
+            StoreError::NotAStore { problem, .. } => StoreError::Misconfigured {
+                reason: format!("{place} cannot be upgraded to schema version {NEWEST}: {problem}"),
+                cause: None,
+            },
+            error => error,
+        })?;
     }
     run("DELETE FROM certlife_schema")?;
     transaction
@@ -126,14 +133,20 @@ fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreErr
         .map_err(unavailable)?;
     let found = if is_versioned {
         let sql = "SELECT version FROM certlife_schema";
-        let version = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        let version = version.optional().map_err(|error| match error {
+        let versions = connection.prepare(sql).and_then(|mut statement| {
+            let rows = statement.query_map([], |row| row.get::<_, i64>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let versions = versions.map_err(|error| match error {
             rusqlite::Error::InvalidColumnType(..) => {
                 not_a_store("its table certlife_schema is that of another program")
             }
             error => refused(error, place),
         })?;
-        version.filter(|it| *it >= PREFIXED)
+        match versions[..] {
+            [version] if version >= PREFIXED => Some(version),
+            _ => None,
+        }
     } else {
         let application: i64 = connection::pragma(connection, "application_id")?;
         if application != APPLICATION_ID {

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
-use super::anchor::Anchor;
+use super::anchor::{self, Anchor};
 use super::busy;
 use super::change::Change;
 use super::connection::{cannot_open, commit_failed, open_writer, set_durability, unavailable};
@@ -80,8 +80,15 @@ impl Writer {
         options: &SqliteOptions,
         commits: watch::Sender<()>,
     ) -> Result<(Self, Anchor), StoreError> {
+        let before = anchor::before(path);
         let mut connection = open_writer(path, options)?;
         let anchor = Anchor::new(path).map_err(|error| cannot_open(path, error))?;
+        if anchor.is_other(before) {
+            return Err(StoreError::Unavailable {
+                reason: format!("{} was replaced while it was opened", path.display()),
+                cause: None,
+            });
+        }
         let place = anchor.clone();
         let (jobs, waiting) = channel();
         let (durability, patience) = (options.durability, options.busy_timeout);

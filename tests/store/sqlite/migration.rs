@@ -174,3 +174,21 @@ async fn many_may_upgrade_at_once() {
         assert_eq!(check(&engine(&file.path())).await.lists[0].len(), 10);
     }
 }
+
+#[tokio::test]
+async fn what_is_in_the_way_of_an_upgrade_is_named() {
+    let file = no_file().await;
+    edit(&file.path(), EARLIER[3]);
+    // Given a view of a backend's own that is broken: SQLite renames no table beside it
+    edit(&file.path(), "CREATE VIEW broken AS SELECT * FROM gone");
+    let error = SqliteStore::open(file.path()).unwrap_err();
+    assert_eq!(error.code(), "misconfigured", "{error}");
+    let words = "cannot be upgraded to schema version 5";
+    assert!(error.to_string().contains(words), "{error}");
+    assert!(error.to_string().contains("view broken"), "{error}");
+    assert_eq!(version(&file.path()), 4);
+    // When that is put right, it is
+    edit(&file.path(), "DROP VIEW broken");
+    drop(SqliteStore::open(file.path()).unwrap());
+    assert_eq!(version(&file.path()), 5);
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{ExecuteError, Outbox, SqliteStore, StoreError};
+use certificate_lifecycle::store::{Cursor, ExecuteError, Outbox, SqliteStore, StoreError};
 
 use super::{engine, file_with_every_kind, no_file};
 use crate::outbox_world::of_ours;
@@ -151,4 +151,22 @@ async fn of_what_was_acknowledged_while_it_was_moved_nothing_is_missing() {
             assert!(found.is_some(), "{number} in round {round}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_reader_with_open_connections_notices_too() {
+    let (file, other) = (no_file().await, file_with_every_kind().await);
+    let engine = engine(&file.path());
+    let _ = engine.execute(submit(50)).await.unwrap();
+    assert!(engine.load(&ours(), id(50)).await.unwrap().is_some());
+    // When a backup takes its place, and some time has passed
+    fs::rename(other.path(), file.path()).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(120)).await;
+    let error = engine.load(&ours(), id(50)).await.unwrap_err();
+    assert_eq!(error.code(), "unavailable", "{error}");
+    let error = engine.feed(Cursor::START, 10).await.unwrap_err();
+    assert!(
+        error.to_string().contains("is not the file any more"),
+        "{error}"
+    );
 }
