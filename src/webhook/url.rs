@@ -159,7 +159,11 @@ impl WebhookUrl {
     /// one. It is written as it has to be now, and leads where it led.
     pub(super) fn restore(text: &str) -> Result<Self, WebhookUrlError> {
         let refused = match text.parse() {
-            Err(error @ WebhookUrlError { problem }) if problem == WebhookUrlProblem::Port => error,
+            Err(
+                error @ WebhookUrlError {
+                    problem: WebhookUrlProblem::Port,
+                },
+            ) => error,
             known => return known,
         };
         let rewritten = || {

@@ -148,9 +148,9 @@ fn misconfigured(path: &Path, error: StoreError) -> StoreError {
 
 /// What kind of failure of SQLite's it is.
 fn code_below(error: &StoreError) -> Option<ErrorCode> {
-    let cause = match error {
-        StoreError::Unavailable { cause, .. } | StoreError::Misconfigured { cause, .. } => cause,
-        _ => return None,
+    let (StoreError::Unavailable { cause, .. } | StoreError::Misconfigured { cause, .. }) = error
+    else {
+        return None;
     };
     code_of(cause.as_ref()?.downcast_ref::<rusqlite::Error>()?)
 }
