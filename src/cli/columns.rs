@@ -157,7 +157,8 @@ fn unknown(name: &str) -> String {
         _ => "",
     };
     // Where there is no line of names, it is the title of an application.
-    format!("unknown column {}; {}{separator}", quoted(name), known())
+    let name = harmless(&quoted(name)).into_owned();
+    format!("unknown column {name}; {}{separator}", known())
 }
 
 fn text<'r>(field: &'static str, found: Option<&'r [u8]>) -> Result<Option<&'r str>, Refusal> {
