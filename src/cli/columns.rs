@@ -6,7 +6,7 @@ use super::arguments::hyphenated;
 use super::harmless::harmless;
 use super::records::{Record, is_blank};
 use super::refusal::Refusal;
-use certificate_lifecycle::json::{Scalar, quoted};
+use certificate_lifecycle::json::{Scalar, excerpt, quoted};
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, FieldError,
 };
@@ -157,7 +157,12 @@ fn unknown(name: &str) -> String {
         _ => "",
     };
     // Where there is no line of names, it is the title of an application.
-    let name = harmless(&quoted(name)).into_owned();
+    let told = quoted(name);
+    let name = if told.starts_with('"') {
+        format!("\"{}\"", harmless(&excerpt(name)))
+    } else {
+        told
+    };
     format!("unknown column {name}; {}{separator}", known())
 }
 
