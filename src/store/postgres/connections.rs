@@ -125,8 +125,8 @@ impl Connections {
         Self { pool, family }
     }
 
-    /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new one then takes up
-    /// to the connect timeout.
+    /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new
+    /// one then takes up to the connect timeout.
     pub(super) async fn get(&self) -> Result<Object, Failure> {
         let since = Instant::now();
         let mut wait = SHORTEST;

@@ -137,8 +137,8 @@ pub(super) async fn in_time<T>(
     })
 }
 
-/// An error of a statement that only reads, or that was rolled back for another reason than a rule of the database's
-/// administrator.
+/// An error of a statement that only reads, or that was rolled back for another reason than a rule
+/// of the database's administrator.
 pub(super) fn failed(error: Error) -> StoreError {
     let is_lasting = is_withheld(&error) || has_other_tables(&error);
     store_error(words(&error), is_lasting, error)
@@ -220,8 +220,9 @@ fn is_misconfigured(error: &Error) -> bool {
     is_withheld(error) || (error.code().is_none() && source.is_some_and(is_setting))
 }
 
-/// The keys on which two transactions can meet without a fault of either: both wrote the same key, or took a number
-/// or a place from a count that a restoration has set back. The next try sees the row, or takes the next number.
+/// The keys on which two transactions can meet without a fault of either: both wrote the same key,
+/// or took a number or a place from a count that a restoration has set back. The next try sees the
+/// row, or takes the next number.
 const RACES: [(&str, &str); 7] = [
     ("certlife_application", "certlife_application_pkey"),
     ("certlife_application", "certlife_application_list"),
@@ -237,24 +238,27 @@ fn is_race(said: &DbError) -> bool {
     races.any(|(table, key)| is_of_key(said, table, key))
 }
 
-/// Classes of PostgreSQL (Appendix A of its manual) whose errors say nothing about the row of a command.
+/// Classes of PostgreSQL (Appendix A of its manual) whose errors say nothing about the row of a
+/// command.
 const OTHER_CLASSES: [&str; 34] = [
     "00", "01", "02", "03", "08", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "24", "25", "26", "28",
     "2B", "2D", "2F", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "72", "F0",
     "HV", "XX",
 ];
 
-/// Whether a statement that carries rows met a rule of the database's administrator: a constraint (class 23, of a
-/// view 44) or a routine. A routine raises (P0, 09, 27, 38, 39), takes values that do not fit (20, 21, 22), or has a
-/// code of its own, of a class that PostgreSQL does not have. A syntax error (42601) is that of SQL that a routine
-/// makes of values: ours has none. Our own constraints are never broken, or it is a race.
+/// Whether a statement that carries rows met a rule of the database's administrator: a constraint
+/// (class 23, of a view 44) or a routine. A routine raises (P0, 09, 27, 38, 39), takes values that
+/// do not fit (20, 21, 22), or has a code of its own, of a class that PostgreSQL does not have. A
+/// syntax error (42601) is that of SQL that a routine makes of values: ours has none. Our own
+/// constraints are never broken, or it is a race.
 fn is_refused(state: &SqlState) -> bool {
     let class = state.code().get(..2).unwrap_or_default();
     *state == SqlState::SYNTAX_ERROR || !OTHER_CLASSES.contains(&class)
 }
 
-/// Whether the server's message may quote a value of a row: a value that does not fit (class 22), a part of SQL that
-/// was made of one (42601), or what another language says of its exception (class 38).
+/// Whether the server's message may quote a value of a row: a value that does not fit (class 22), a
+/// part of SQL that was made of one (42601), or what another language says of its exception (class
+/// 38).
 fn quotes(state: &SqlState) -> bool {
     let class = state.code().get(..2).unwrap_or_default();
     *state == SqlState::SYNTAX_ERROR || ["22", "38"].contains(&class)

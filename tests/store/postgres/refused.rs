@@ -1,4 +1,5 @@
-//! What a rule of the database's administrator refuses concerns its command alone, and is not tried again.
+//! What a rule of the database's administrator refuses concerns its command alone, and is not tried
+//! again.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{ExecuteError, Outbox, PostgresStore, Request, StoreError};
@@ -26,7 +27,8 @@ fn address(number: u64) -> String {
     format!("applicant-{number}@example.com")
 }
 
-/// The last number that rows of this table were given: each try takes some, and a rollback gives none back.
+/// The last number that rows of this table were given: each try takes some, and a rollback gives
+/// none back.
 async fn numbers(schema: &Postgres, table: &str) -> i64 {
     let sql = format!("SELECT nextval(pg_get_serial_sequence('{table}', 'number'))");
     let row = client(schema.url()).await.query_one(&sql, &[]).await;
@@ -128,7 +130,7 @@ async fn a_trigger_that_meets_a_value_refuses_one_command_and_quotes_nothing() {
     }
 }
 
-/// Its rules are not about a row, so they say what they said.
+/// A missing table needs a person, and a limit passes: neither is about the row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trigger_that_misses_a_table_or_meets_a_limit_is_no_refusal() {
     for (body, code) in [
@@ -142,7 +144,8 @@ async fn a_trigger_that_misses_a_table_or_meets_a_limit_is_no_refusal() {
     }
 }
 
-/// The keys of two commands at once are ours: one of them is carried out, and the other is its repetition.
+/// The keys of two commands at once are ours: one of them is carried out, and the other is its
+/// repetition.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_race_for_a_key_of_ours_is_tried_again() {
     let (schema, engine) = fresh().await;
@@ -161,7 +164,8 @@ async fn a_race_for_a_key_of_ours_is_tried_again() {
     let request = request.with_key(crate::world::key("key"));
     let call = tokio::spawn(async move { calling.execute(request).await });
     super::somebody_waits_for(&schema, pid).await;
-    // When it commits, then the command is looked at again: the key names an event that is not there
+    // When it commits, then the command is looked at again: the key names an event that is not
+    // there
     other.commit().await.unwrap();
     let error = call.await.unwrap().unwrap_err();
     assert_eq!(error.code(), "corrupt", "{error:?}");
