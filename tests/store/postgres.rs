@@ -9,6 +9,7 @@ mod migration;
 mod misconfigured;
 mod outbox;
 mod personal;
+mod refused;
 mod restored;
 mod rights;
 mod runtimes;

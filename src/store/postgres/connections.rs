@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{HookError, Object, Pool, PoolError};
+use deadpool_postgres::{HookError, Object, Pool, PoolError, TimeoutType};
 use tokio::sync::watch;
 
 use super::failure::{Failure, is_full};
@@ -125,10 +125,13 @@ impl Connections {
         Self { pool, family }
     }
 
-    /// One that lies idle, or a new one.
+    /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new
+    /// one then takes up to the connect timeout.
     pub(super) async fn get(&self) -> Result<Object, Failure> {
         let since = Instant::now();
         let mut wait = SHORTEST;
+        // What the server answered the last time.
+        let mut full = None;
         loop {
             let status = self.pool.status();
             let must_wait = status.size > 0 && status.available == 0 && self.family.is_scarce();
@@ -137,19 +140,39 @@ impl Connections {
             } else {
                 self.family.patience
             };
-            let is_last = since.elapsed() >= limit;
-            if !must_wait || is_last {
-                match self.pool.get().await {
-                    Err(error) if has_no_more(&error) && !is_last => {
+            let left = limit.saturating_sub(since.elapsed());
+            if left.is_zero() && (must_wait || full.is_some()) {
+                let error = full.unwrap_or(PoolError::Timeout(TimeoutType::Wait));
+                return Err(error.into());
+            }
+            if !must_wait {
+                let mut timeouts = self.pool.timeouts();
+                let waited = since.elapsed();
+                timeouts.wait = timeouts.wait.map(|it| it.saturating_sub(waited));
+                if full.is_some() {
+                    timeouts.wait = timeouts.wait.map(|it| it.min(left));
+                    timeouts.create = timeouts.create.map(|it| it.min(left));
+                }
+                match self.pool.timeout_get(&timeouts).await {
+                    Err(error) if has_no_more(&error) => {
+                        full = Some(error);
                         self.family.is_full();
                         if self.pool.status().size == 0 {
                             self.family.make_room();
                         }
                     }
+                    Err(PoolError::Timeout(timeout)) => {
+                        // Perhaps its time was only cut short.
+                        let is_over = since.elapsed() >= limit;
+                        let error = full.filter(|_| is_over);
+                        let error = error.unwrap_or(PoolError::Timeout(timeout));
+                        return Err(error.into());
+                    }
                     got => return got.map_err(Failure::from),
                 }
             }
-            tokio::time::sleep(wait).await;
+            let left = limit.saturating_sub(since.elapsed());
+            tokio::time::sleep(wait.min(left)).await;
             wait = (wait * 2).min(LONGEST);
         }
     }

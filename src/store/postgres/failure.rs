@@ -96,11 +96,19 @@ impl From<Error> for Failure {
             let key = key_of(details);
             return Self::Undone(StoreError::corrupt("table certlife_delivery", key));
         }
+        if details.is_some_and(is_race) {
+            // The next try sees the row that another transaction has written first.
+            return Self::Again(failed(error));
+        }
+        if is_refused(&state) {
+            return Self::Undone(StoreError::RefusedByDatabase {
+                reason: words(&error),
+            });
+        }
         match state {
-            SqlState::T_R_SERIALIZATION_FAILURE
-            | SqlState::T_R_DEADLOCK_DETECTED
-            // Somebody else used the key first; the next time, that is seen.
-            | SqlState::UNIQUE_VIOLATION => Self::Again(failed(error)),
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                Self::Again(failed(error))
+            }
             SqlState::LOCK_NOT_AVAILABLE => Self::Locked(failed(error)),
             // The server gives up the connection; the commit may have come first.
             SqlState::ADMIN_SHUTDOWN
@@ -129,13 +137,9 @@ pub(super) async fn in_time<T>(
     })
 }
 
-/// An error of a statement that was rolled back, or only reads.
+/// An error of a statement that only reads, or that was rolled back for another reason than a rule
+/// of the database's administrator.
 pub(super) fn failed(error: Error) -> StoreError {
-    if is_refused(&error) {
-        return StoreError::RefusedByDatabase {
-            reason: words(&error),
-        };
-    }
     let is_lasting = is_withheld(&error) || has_other_tables(&error);
     store_error(words(&error), is_lasting, error)
 }
@@ -143,7 +147,9 @@ pub(super) fn failed(error: Error) -> StoreError {
 /// An error while connecting. Whether the tables fit is no part of it: while a dump is being restored, a new
 /// connection finds only some of them.
 fn not_connected(error: Error) -> StoreError {
-    let reason = format!("cannot connect to PostgreSQL: {}", words(&error));
+    // No row is read or written, so that the message quotes none; it quotes settings.
+    let words = whole_words(&error);
+    let reason = format!("cannot connect to PostgreSQL: {words}");
     let is_lasting = is_misconfigured(&error);
     store_error(reason, is_lasting, error)
 }
@@ -155,11 +161,22 @@ pub(super) fn not_set_up(error: Error) -> StoreError {
     store_error(reason, is_lasting, error)
 }
 
+/// An error while the tables are looked at, before any of them is changed.
+pub(super) fn not_read(error: Error) -> StoreError {
+    let reason = format!("cannot read the tables in PostgreSQL: {}", words(&error));
+    let is_lasting = is_misconfigured(&error);
+    store_error(reason, is_lasting, error)
+}
+
 /// An error of a statement that fits the tables of a store: where it does not fit those in this place, they are
-/// another program's.
-pub(super) fn not_fitting(error: Error, place: &str) -> StoreError {
+/// another program's. Other errors are what `otherwise` makes of them.
+pub(super) fn not_fitting(
+    error: Error,
+    place: &str,
+    otherwise: fn(Error) -> StoreError,
+) -> StoreError {
     if !has_other_tables(&error) {
-        return not_set_up(error);
+        return otherwise(error);
     }
     StoreError::NotAStore {
         place: place.to_owned(),
@@ -203,15 +220,48 @@ fn is_misconfigured(error: &Error) -> bool {
     is_withheld(error) || (error.code().is_none() && source.is_some_and(is_setting))
 }
 
-/// Whether a constraint (class 23, and of a view 44000) or a trigger (P0001) does not let it be kept. Ours are never
-/// broken, or it is tried again.
-fn is_refused(error: &Error) -> bool {
-    let states = [
-        SqlState::RAISE_EXCEPTION,
-        SqlState::WITH_CHECK_OPTION_VIOLATION,
-    ];
-    let is_refused = |state: &SqlState| states.contains(state) || state.code().starts_with("23");
-    error.code().is_some_and(is_refused)
+/// The keys on which two transactions can meet without a fault of either: both wrote the same key,
+/// or took a number or a place from a count that a restoration has set back. The next try sees the
+/// row, or takes the next number.
+const RACES: [(&str, &str); 7] = [
+    ("certlife_application", "certlife_application_pkey"),
+    ("certlife_application", "certlife_application_list"),
+    ("certlife_event", "certlife_event_feed"),
+    ("certlife_idempotency", "certlife_idempotency_pkey"),
+    ("certlife_webhook", "certlife_webhook_pkey"),
+    ("certlife_delivery", "certlife_delivery_number"),
+    ("certlife_attempt", "certlife_attempt_pkey"),
+];
+
+fn is_race(said: &DbError) -> bool {
+    let mut races = RACES.iter();
+    races.any(|(table, key)| is_of_key(said, table, key))
+}
+
+/// Classes of PostgreSQL (Appendix A of its manual) whose errors say nothing about the row of a
+/// command.
+const OTHER_CLASSES: [&str; 34] = [
+    "00", "01", "02", "03", "08", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "24", "25", "26", "28",
+    "2B", "2D", "2F", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "72", "F0",
+    "HV", "XX",
+];
+
+/// Whether a statement that carries rows met a rule of the database's administrator: a constraint
+/// (class 23, of a view 44) or a routine. A routine raises (P0, 09, 27, 38, 39), takes values that
+/// do not fit (20, 21, 22), or has a code of its own, of a class that PostgreSQL does not have. A
+/// syntax error (42601) is that of SQL that a routine makes of values: ours has none. Our own
+/// constraints are never broken, or it is a race.
+fn is_refused(state: &SqlState) -> bool {
+    let class = state.code().get(..2).unwrap_or_default();
+    *state == SqlState::SYNTAX_ERROR || !OTHER_CLASSES.contains(&class)
+}
+
+/// Whether the server's message may quote a value of a row: a value that does not fit (class 22), a
+/// part of SQL that was made of one (42601), or what another language says of its exception (class
+/// 38).
+fn quotes(state: &SqlState) -> bool {
+    let class = state.code().get(..2).unwrap_or_default();
+    *state == SqlState::SYNTAX_ERROR || ["22", "38"].contains(&class)
 }
 
 /// Whether a table, a column, a function or a type is missing, another, or there already. A plan that no longer fits
@@ -263,8 +313,18 @@ fn cause(error: Error) -> Option<Cause> {
     }
 }
 
-/// What happened: in the server's words, where it said something.
+/// What happened: in the server's words, unless they may quote a value.
 fn words(error: &Error) -> String {
+    match error.code() {
+        Some(state) if quotes(state) => {
+            format!("a value is refused (SQLSTATE {})", repeatable(state.code()))
+        }
+        _ => whole_words(error),
+    }
+}
+
+/// The same, whatever the words quote.
+fn whole_words(error: &Error) -> String {
     match error.as_db_error() {
         Some(said) => format!(
             "{}: {} (SQLSTATE {})",

@@ -51,10 +51,12 @@ pub struct PostgresOptions {
     /// How many connections write at the same time, at most, 1 to 1,000; 2. The commands that wait for one meanwhile become
     /// one statement, so more of them make smaller statements; a server with many cores may want more.
     pub writers: usize,
-    /// How many connections read at the same time, at most, 1 to 1,000; 4. Whoever finds all of them in use waits for
-    /// one, two minutes at most.
+    /// How many connections read at the same time, at most, 1 to 1,000; 4. A call that finds all of
+    /// them in use waits for one, two minutes at most; where a new one has to be made then, up to
+    /// `connect_timeout` more.
     pub readers: usize,
-    /// How long to wait for a server that is asked for a connection, and for one that has none left; 5 seconds.
+    /// How long to wait for a server that is asked for a connection, or that has none left, also
+    /// where it is asked several times; 5 seconds.
     pub connect_timeout: Duration,
     /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. For
     /// rows that commands of other stores keep locked, a command waits up to 200 times as long: sessions with this

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, IsolationLevel};
 
 use super::connections::Connections;
-use super::failure::{Failure, not_fitting, not_set_up};
+use super::failure::{Failure, not_fitting, not_read, not_set_up};
 use crate::store::{Setup, StoreError};
 
 /// From each version to the next; forward only. What has been released never changes.
@@ -111,30 +111,30 @@ const PLACE: &str = "\
 
 /// What is opened, and its schema as SQL names it; if that can be a store.
 async fn place(client: &impl GenericClient) -> Result<(String, String), StoreError> {
-    let row = client.query_one(PLACE, &[]).await.map_err(not_set_up)?;
-    let server: i32 = row.try_get(0).map_err(not_set_up)?;
+    let row = client.query_one(PLACE, &[]).await.map_err(not_read)?;
+    let server: i32 = row.try_get(0).map_err(not_read)?;
     if server < OLDEST_SERVER {
         let found = server / 10_000;
         let reason = format!("the server is PostgreSQL {found}, but 15 or newer is needed");
         return Err(unusable(reason));
     }
-    let encoding: String = row.try_get(1).map_err(not_set_up)?;
+    let encoding: String = row.try_get(1).map_err(not_read)?;
     if encoding != "UTF8" {
         return Err(unusable(format!(
             "the database is encoded in {encoding}, but titles may be in any script: it must be in UTF8 \
              (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
         )));
     }
-    let withheld: Option<String> = row.try_get(6).map_err(not_set_up)?;
+    let withheld: Option<String> = row.try_get(6).map_err(not_read)?;
     if let Some(schema) = withheld {
-        let role: String = row.try_get(4).map_err(not_set_up)?;
+        let role: String = row.try_get(4).map_err(not_read)?;
         return Err(unusable(format!(
             "the role {role:?} may not use the schema {schema:?}, which has a store (GRANT USAGE ON SCHEMA)"
         )));
     }
-    let database: String = row.try_get(2).map_err(not_set_up)?;
-    let schema: Option<String> = row.try_get(3).map_err(not_set_up)?;
-    let quoted: Option<String> = row.try_get(5).map_err(not_set_up)?;
+    let database: String = row.try_get(2).map_err(not_read)?;
+    let schema: Option<String> = row.try_get(3).map_err(not_read)?;
+    let quoted: Option<String> = row.try_get(5).map_err(not_read)?;
     let place = match schema {
         Some(schema) => format!("schema {schema:?} of database {database:?}"),
         None => format!("database {database:?} (no schema of its search_path can be used)"),
@@ -147,8 +147,8 @@ async fn place(client: &impl GenericClient) -> Result<(String, String), StoreErr
 async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>, StoreError> {
     let exists =
         "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
-    let row = client.query_one(exists, &[]).await.map_err(not_set_up)?;
-    if !row.try_get(0).map_err(not_set_up)? {
+    let row = client.query_one(exists, &[]).await.map_err(not_read)?;
+    if !row.try_get(0).map_err(not_read)? {
         return Ok(None);
     }
     let not_a_store = |problem: String| StoreError::NotAStore {
@@ -156,7 +156,9 @@ async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>
         problem,
     };
     let rows = client.query("SELECT version FROM certlife_schema", &[]);
-    let rows = rows.await.map_err(|error| not_fitting(error, place))?;
+    let rows = rows
+        .await
+        .map_err(|error| not_fitting(error, place, not_read))?;
     let [row] = &*rows else {
         return Err(not_a_store(if rows.is_empty() {
             "its schema version is missing, as while a dump is being restored".to_owned()
@@ -166,7 +168,7 @@ async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>
     };
     let is_number = row.columns().iter().all(|it| *it.type_() == Type::INT8);
     let found = if is_number {
-        row.try_get(0).map_err(not_set_up)?
+        row.try_get(0).map_err(not_read)?
     } else {
         None
     };
@@ -201,7 +203,7 @@ async fn check_shape(client: &Client, place: &str) -> Result<(), StoreError> {
     let tables = SHAPE.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
     let sql = format!("SELECT FROM {}", tables.join(", "));
     let prepared = client.prepare(&sql).await;
-    prepared.map_err(|error| not_fitting(error, place))?;
+    prepared.map_err(|error| not_fitting(error, place, not_read))?;
     Ok(())
 }
 
@@ -241,7 +243,8 @@ async fn migrate(connections: &Connections, place: &str, setup: Setup) -> Result
         }
         transaction.execute(remember, &[&NEWEST]).await
     };
-    migrated.await.map_err(|error| not_fitting(error, place))?;
+    let migrated = migrated.await;
+    migrated.map_err(|error| not_fitting(error, place, not_set_up))?;
     transaction.commit().await.map_err(not_set_up)
 }
 
@@ -267,7 +270,7 @@ const REBASE: &str = "\
 pub(super) async fn is_behind(readers: &Connections) -> Result<bool, StoreError> {
     let client = connection(readers).await?;
     let behind = client.query_opt(IS_BEHIND, &[]).await;
-    Ok(behind.map_err(not_set_up)?.is_some())
+    Ok(behind.map_err(not_read)?.is_some())
 }
 
 /// Sees to it that what this connection writes stands behind the last event of the feed. Every connection

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use certificate_lifecycle::store::{PostgresStore, StoreError};
+use certificate_lifecycle::store::{PostgresOptions, PostgresStore, Setup, StoreError};
 
 use super::{Harness, Postgres, edit, engine};
 use crate::server::server;
@@ -127,4 +127,27 @@ async fn a_statement_that_the_server_does_not_allow_changed_nothing() {
          (SQLSTATE 42501)"
     );
     assert_eq!(error.code(), "misconfigured");
+}
+
+/// A role without a right, with a store that is only to be read.
+#[tokio::test]
+async fn what_is_only_read_is_not_said_to_be_set_up() {
+    let (schema, _) = super::fresh().await;
+    let url = as_a_role(&schema, "looking", "GRANT USAGE ON").await;
+    for setup in [Setup::Keep, Setup::Create] {
+        let options = PostgresOptions {
+            setup,
+            ..super::impatient()
+        };
+        let opened = PostgresStore::connect_with(&url, options).await;
+        assert_eq!(
+            opened.unwrap_err().to_string(),
+            "the store is not set up right: cannot read the tables in PostgreSQL: ERROR: permission \
+             denied for table certlife_schema (SQLSTATE 42501)"
+        );
+    }
+    // Nor where the feed is looked at
+    edit(&schema, "GRANT SELECT ON certlife_schema TO looking").await;
+    let error = PostgresStore::connect(&url).await.unwrap_err().to_string();
+    assert!(error.contains("cannot read the tables"), "{error}");
 }

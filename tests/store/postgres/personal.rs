@@ -16,7 +16,7 @@ fn trigger(raise: &str) -> String {
 }
 
 /// All that a log may print of an error.
-fn printed(error: &(dyn Error + 'static)) -> String {
+pub(super) fn printed(error: &(dyn Error + 'static)) -> String {
     let mut printed = format!("{error}\n{error:?}\n{error:#?}");
     let mut source = error.source();
     while let Some(error) = source {
@@ -44,7 +44,7 @@ async fn of_a_row_that_is_refused_only_the_message_is_told() {
         for answer in all {
             let error = answer.unwrap_err();
             let printed = printed(&error);
-            if error.code() == "unavailable" {
+            if error.code() == "refused_by_database" {
                 assert!(error.to_string().ends_with(words), "{sql}: {error}");
             }
             for personal in [

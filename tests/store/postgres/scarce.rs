@@ -1,6 +1,7 @@
 //! Roles with few connections: a store makes do with one.
 
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 use certificate_lifecycle::store::{
     Claim, Cursor, Outbox, PostgresOptions, PostgresStore, Store, Verdict,
@@ -108,4 +109,41 @@ async fn a_store_without_any_connection_is_unavailable_until_there_is_one() {
     assert!(error.to_string().ends_with("(SQLSTATE 53300)"), "{error}");
     drop(other);
     PostgresStore::connect_with(&url, options).await.unwrap();
+}
+
+/// A server that has no connection left, and takes its time to say so.
+fn slow_and_full(pause: Duration) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            std::thread::spawn(move || {
+                let _ = connection.read(&mut [0; 1024]);
+                std::thread::sleep(pause);
+                let fields = b"SFATAL\0VFATAL\0C53300\0Mtoo many clients\0\0";
+                let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+                let _ = connection.write_all(&[b"E", &length[..], fields].concat());
+            });
+        }
+    });
+    format!("postgres://tests@127.0.0.1:{port}/postgres")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_is_waited_for_no_longer_than_the_limit() {
+    let options = PostgresOptions {
+        connect_timeout: Duration::from_secs(2),
+        ..options()
+    };
+    let url = slow_and_full(Duration::from_millis(1500));
+    let start = Instant::now();
+    let error = PostgresStore::connect_with(&url, options)
+        .await
+        .unwrap_err();
+    let taken = start.elapsed();
+    assert!(error.to_string().ends_with("(SQLSTATE 53300)"), "{error}");
+    // The second answer would come after three seconds.
+    let limit = Duration::from_millis(1900)..Duration::from_millis(2900);
+    assert!(limit.contains(&taken), "{taken:?}");
 }

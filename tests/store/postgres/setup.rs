@@ -74,6 +74,12 @@ async fn tables_of_another_program_are_left_alone() {
                 .to_owned(),
             "another program",
         ),
+        (
+            "CREATE TABLE x (y text); INSERT INTO x VALUES ('five'); \
+             CREATE VIEW certlife_schema AS SELECT y::bigint AS version FROM x"
+                .to_owned(),
+            "22P02",
+        ),
         (format!("{version} (0)"), "another program"),
         (format!("{version} (NULL)"), "another program"),
         (
