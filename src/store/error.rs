@@ -165,11 +165,11 @@ pub enum StoreError {
         #[source]
         cause: Option<Cause>,
     },
-    /// The database does not keep it, by a constraint or a trigger that is not this crate's. Nothing was changed,
+    /// The database does not keep it, by a constraint, an index or a trigger that is not this crate's. Nothing was changed,
     /// and the same again is refused again; other commands are not.
     #[error("the database refuses to keep it: {reason}")]
     RefusedByDatabase {
-        /// What the database says.
+        /// What the database says; of a value that does not fit, only the SQLSTATE.
         reason: String,
     },
     /// Something stored belongs to no legal application. It was left as it is.
