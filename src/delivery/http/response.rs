@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, Response as Head};
+use http::{HeaderMap, Response as Head, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -18,10 +18,20 @@ const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
 /// up a dispatcher by it.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// A response, and whether it was read to its end, so that its connection can be used again.
+/// A response, and how far it was read.
 pub(super) struct Read {
     pub(super) response: Response,
-    pub(super) is_whole: bool,
+    pub(super) extent: Extent,
+}
+
+/// How far a response was read, which decides on its connection.
+pub(super) enum Extent {
+    /// To its end.
+    Whole,
+    /// Not to its end, over HTTP/2: it is longer than what is read, or broke off. Its stream is reset.
+    Cut,
+    /// Not to its end: it came too late, or not over HTTP/2.
+    GivenUp,
 }
 
 /// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`] bytes are read and the
@@ -32,13 +42,17 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let mut excerpt = Vec::new();
     let until = deadline.min(Instant::now() + BODY_WAIT);
     let reading = read_body(&mut body, &mut excerpt);
-    let is_whole = timeout_at(until, reading).await.unwrap_or(false);
+    let extent = match timeout_at(until, reading).await {
+        Ok(true) => Extent::Whole,
+        Ok(false) if head.version == Version::HTTP_2 => Extent::Cut,
+        _ => Extent::GivenUp,
+    };
     let response = Response {
         status: head.status.as_u16(),
         retry_after: retry_after(&head.headers),
         excerpt,
     };
-    Read { response, is_whole }
+    Read { response, extent }
 }
 
 /// Whether the body was read to its end.
