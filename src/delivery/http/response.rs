@@ -28,9 +28,9 @@ pub(super) struct Read {
 pub(super) enum Extent {
     /// To its end.
     Whole,
-    /// Not to its end, over HTTP/2: it is longer than what is read, or broke off. Its stream is reset.
+    /// Not to its end, over HTTP/2: it is longer than what is read. Its stream is reset.
     Cut,
-    /// Not to its end: it came too late, or not over HTTP/2.
+    /// Not to its end: it came too late, broke off, or is longer than what is read of HTTP/1.1.
     GivenUp,
 }
 
@@ -43,8 +43,8 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let until = deadline.min(Instant::now() + BODY_WAIT);
     let reading = read_body(&mut body, &mut excerpt);
     let extent = match timeout_at(until, reading).await {
-        Ok(true) => Extent::Whole,
-        Ok(false) if head.version == Version::HTTP_2 => Extent::Cut,
+        Ok(Some(true)) => Extent::Whole,
+        Ok(Some(false)) if head.version == Version::HTTP_2 => Extent::Cut,
         _ => Extent::GivenUp,
     };
     let response = Response {
@@ -55,12 +55,12 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     Read { response, extent }
 }
 
-/// Whether the body was read to its end.
-async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> bool {
+/// Whether the body was read to its end: not if it is longer than what is read. None if it broke off.
+async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return false;
+            return None;
         };
         let Ok(data) = frame.into_data() else {
             // Trailers.
@@ -70,10 +70,10 @@ async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> bool {
         excerpt.extend_from_slice(data.get(..missing).unwrap_or(&data));
         read += data.len();
         if read > Response::READ {
-            return body.is_end_stream();
+            return Some(body.is_end_stream());
         }
     }
-    true
+    Some(true)
 }
 
 /// How long a server asks to be left alone, if it says so in a way that RFC 9110 knows.
