@@ -119,9 +119,8 @@ impl Settled {
         settlement: &Settlement,
     ) -> Result<(), StoreError> {
         let delivery = settlement.id;
-        let mut error = match self.try_one(store, now, settlement.clone()).await? {
-            None => return Ok(()),
-            Some(error) => error,
+        let Some(mut error) = self.try_one(store, now, settlement.clone()).await? else {
+            return Ok(());
         };
         if settlement.attempt.is_some() {
             let bare = Settlement {

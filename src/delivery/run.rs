@@ -48,6 +48,16 @@ pub(super) enum Goal {
     Finish,
 }
 
+/// What was pending when the store was asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// Something, or that is unknown.
+    Some,
+    /// Only deliveries whose outcomes the database refuses.
+    Refused,
+    Nothing,
+}
+
 /// An answer of the store about what to do next.
 pub(super) enum Answer {
     /// With the time that it took.
@@ -58,10 +68,7 @@ pub(super) enum Answer {
 pub(super) struct Run<'d, S, T> {
     pub(super) dispatcher: &'d Dispatcher<S, T>,
     pub(super) goal: Goal,
-    /// Whether nothing was pending when the store was asked last.
-    is_idle: bool,
-    /// Whether nothing was pending then but deliveries whose outcomes the database refuses.
-    is_stuck: bool,
+    pending: Pending,
     pub(super) lines: BTreeMap<Uuid, Line>,
     pub(super) under_way: u32,
     /// How many deliveries were claimed ahead.
@@ -122,8 +129,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         Self {
             dispatcher,
             goal,
-            is_idle: false,
-            is_stuck: false,
+            pending: Pending::Some,
             lines: BTreeMap::new(),
             under_way: 0,
             waiting: 0,
@@ -224,7 +230,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
     fn is_over(&self) -> bool {
         let is_done = match self.goal {
             Goal::Stop => false,
-            Goal::Idle => self.is_idle && self.keeping.is_none(),
+            Goal::Idle => self.pending == Pending::Nothing && self.keeping.is_none(),
             Goal::Finish => true,
         };
         !self.is_busy() && is_done
@@ -232,8 +238,8 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// Why a run until nothing is pending cannot get there, if it has nothing else left to do.
     fn only_refused(&mut self) -> Option<StoreError> {
-        let is_stuck = self.goal == Goal::Idle && self.is_stuck && self.keeping.is_none();
-        if is_stuck && !self.is_busy() {
+        let is_stuck = self.goal == Goal::Idle && self.pending == Pending::Refused;
+        if is_stuck && self.keeping.is_none() && !self.is_busy() {
             self.refusal.take()
         } else {
             None
@@ -251,7 +257,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// Something may be due.
     pub(super) fn look(&mut self) {
-        self.is_stuck = false;
+        if self.pending == Pending::Refused {
+            self.pending = Pending::Some;
+        }
         self.look_at = Some(Instant::now());
     }
 
@@ -316,7 +324,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 self.due(&due);
             }
             Answer::Due(_, Err(error)) => {
-                self.is_idle = false;
+                self.pending = Pending::Some;
                 let delay = self.failed(&error, "what is due cannot be read")?;
                 self.hold(delay);
             }
@@ -350,12 +358,15 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// What is due, and when: something is claimed, or the next look has a time.
     fn due(&mut self, due: &[Due]) {
-        self.is_idle = due.is_empty();
-        self.is_stuck = self.is_stuck_with(due);
-        if self.is_idle {
+        self.pending = if due.is_empty() {
             self.refused.clear();
             self.uncounted.clear();
-        }
+            Pending::Nothing
+        } else if self.is_stuck_with(due) {
+            Pending::Refused
+        } else {
+            Pending::Some
+        };
         self.lines.retain(|_, line| !line.is_at_rest());
         let now = self.dispatcher.now();
         for due in due {
