@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::server::{self, Limits, text};
 use super::{Failure, say};
+use certificate_lifecycle::delivery::target::is_localhost;
 
 /// The bounds of the buckets, in seconds: an attempt ends with its timeout, a delivery may take days.
 const BOUNDS: [f64; 18] = [
@@ -94,7 +95,7 @@ async fn respond(
 
 /// The refusal of a request that names another host.
 ///
-/// On a loopback address, a name other than `localhost` is one that a web page has led here (DNS
+/// On a loopback address, a name other than [`localhost`](is_localhost) is one that a web page has led here (DNS
 /// rebinding). Other addresses have any name, as Prometheus knows them.
 fn misdirected(request: &Request<Incoming>, own: IpAddr) -> Option<Response<Full<Bytes>>> {
     if !own.to_canonical().is_loopback() {
@@ -117,8 +118,8 @@ fn misdirected(request: &Request<Incoming>, own: IpAddr) -> Option<Response<Full
     })
 }
 
-/// Whether no name stands for the host but one that is this machine's everywhere.
+/// Whether a host is an address, or a name of this machine wherever it is resolved.
 fn is_own_host(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    host.eq_ignore_ascii_case("localhost") || bare.unwrap_or(host).parse::<IpAddr>().is_ok()
+    is_localhost(host) || bare.unwrap_or(host).parse::<IpAddr>().is_ok()
 }

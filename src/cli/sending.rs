@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -85,32 +86,42 @@ impl Args {
             http,
             allow_http: self.allow_http,
             allowed: self.allowed.clone(),
+            remedy: Arc::default(),
         })
     }
 }
 
-/// Sends over HTTP. A refusal of the target also says which option permits it: the library's words do not,
-/// since a tenant may read them.
+/// Sends over HTTP. The log also names the option that permits a target that is refused. The error of the attempt
+/// does not: it is stored, and a tenant may read it.
 pub(super) struct Sender {
     http: HttpTransport,
     allow_http: bool,
     allowed: Vec<IpNet>,
+    remedy: Arc<OnceLock<String>>,
+}
+
+impl Sender {
+    /// What permits the first target that is refused, in words, once there is one.
+    pub(super) fn remedy(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.remedy)
+    }
 }
 
 impl Transport for Sender {
     async fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
         let checked = target::check_url(&outgoing.url, self.allow_http, &self.allowed);
-        self.http.send(outgoing).await.map_err(|error| match error {
-            SendError::Refused(why) => {
-                // A name was resolved, and its address stands in the message.
-                let option = checked.map_or_else(
-                    |refused| option_for(&refused),
-                    |()| "--allow-target with its address".to_owned(),
-                );
-                SendError::Refused(format!("{why}; {option} permits it"))
-            }
-            error => error,
-        })
+        let answer = self.http.send(outgoing).await;
+        if let Err(SendError::Refused(_)) = answer {
+            // A name was resolved, and its address stands in the error.
+            let option = checked.map_or_else(
+                |refused| option_for(&refused),
+                |()| "--allow-target with its address".to_owned(),
+            );
+            let remedy = format!("{option} permits it");
+            tracing::warn!(target: "certificate_lifecycle::certlife", "the target is refused; {remedy}");
+            let _ = self.remedy.set(remedy);
+        }
+        answer
     }
 }
 

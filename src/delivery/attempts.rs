@@ -75,6 +75,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                     continue;
                 }
             };
+            let uncounted = self.uncounted.get(&claimed.id).copied().unwrap_or_default();
             let line = self.lines.entry(claimed.webhook).or_default();
             if !line.has_unsaved_health {
                 line.health = webhook.health;
@@ -85,7 +86,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 leased: Leased {
                     id: claimed.id,
                     token: claimed.token,
-                    attempts: claimed.attempts,
+                    attempts: claimed.attempts.saturating_add(uncounted),
                     created_at: claimed.created_at,
                 },
                 since: claim.now,

@@ -90,7 +90,9 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
     /// Delivers until `shutdown` is over; then nothing more is claimed, and what is under way is finished and
     /// recorded.
     ///
-    /// A store that is away for a while is waited for.
+    /// A store that is away for a while is waited for. An attempt that the database refuses (a constraint or a trigger
+    /// of its administrator) is left out of the record of its delivery, with an error in the log. Where the database
+    /// refuses that as well, the delivery is sent again when its lease ends. Other deliveries go on.
     ///
     /// # Errors
     /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what kept it from recording the last outcomes: they are
@@ -103,7 +105,8 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
     /// its next attempt is waited for.
     ///
     /// # Errors
-    /// See [`run`](Self::run).
+    /// See [`run`](Self::run). Also [`StoreError::RefusedByDatabase`] where nothing is due any more, and each
+    /// webhook with something pending has a delivery whose outcome the database refuses to record.
     pub async fn run_until_idle(
         &self,
         shutdown: impl Future<Output = ()>,

@@ -14,6 +14,7 @@ mod judge;
 mod line;
 mod options;
 mod patience;
+mod recording;
 mod redact;
 mod run;
 mod send;

@@ -16,11 +16,13 @@ use uuid::Uuid;
 use super::chores::housekeeping;
 use super::dispatcher::{Dispatcher, Summary};
 use super::line::Line;
+use super::recording::{Settled, is_about_one};
 use super::send::Sent;
-use super::settling::Settled;
 use super::telemetry;
 use super::transport::Transport;
-use crate::store::{Claim, ClaimedBatch, Due, HealthChange, Outbox, Settlement, StoreError, Wake};
+use crate::store::{
+    Claim, ClaimedBatch, DeliveryId, Due, HealthChange, Outbox, Settlement, StoreError, Wake,
+};
 
 /// How long small groups of free places are gathered before something is claimed for them.
 pub(super) const GATHER: TimeDelta = TimeDelta::milliseconds(2);
@@ -46,6 +48,16 @@ pub(super) enum Goal {
     Finish,
 }
 
+/// What was pending when the store was asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// Something, or that is unknown.
+    Some,
+    /// Only deliveries whose outcomes the database refuses.
+    Refused,
+    Nothing,
+}
+
 /// An answer of the store about what to do next.
 pub(super) enum Answer {
     /// With the time that it took.
@@ -56,8 +68,7 @@ pub(super) enum Answer {
 pub(super) struct Run<'d, S, T> {
     pub(super) dispatcher: &'d Dispatcher<S, T>,
     pub(super) goal: Goal,
-    /// Whether nothing was pending when the store was asked last.
-    is_idle: bool,
+    pending: Pending,
     pub(super) lines: BTreeMap<Uuid, Line>,
     pub(super) under_way: u32,
     /// How many deliveries were claimed ahead.
@@ -86,6 +97,12 @@ pub(super) struct Run<'d, S, T> {
     pub(super) settle_at: Option<Instant>,
     /// Whether the last outcomes could not be recorded.
     pub(super) is_cut_off: bool,
+    /// The deliveries whose outcomes the database refuses, each with its webhook, if that is known.
+    pub(super) refused: BTreeMap<DeliveryId, Option<Uuid>>,
+    /// The last of these refusals.
+    pub(super) refusal: Option<StoreError>,
+    /// How many attempts of a delivery are missing in the store, since the database refuses them.
+    pub(super) uncounted: BTreeMap<DeliveryId, u32>,
     /// Whether there was more to claim than there was room for.
     pub(super) has_more: bool,
     /// The webhooks that something was last claimed for.
@@ -112,7 +129,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         Self {
             dispatcher,
             goal,
-            is_idle: false,
+            pending: Pending::Some,
             lines: BTreeMap::new(),
             under_way: 0,
             waiting: 0,
@@ -131,6 +148,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             late: 0,
             settle_at: None,
             is_cut_off: false,
+            refused: BTreeMap::new(),
+            refusal: None,
+            uncounted: BTreeMap::new(),
             has_more: false,
             asked: Vec::new(),
             hot: Vec::new(),
@@ -159,6 +179,9 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
             self.start_asking();
             if self.is_over() {
                 return Ok(self.summary);
+            }
+            if let Some(refusal) = self.only_refused() {
+                return Err(refusal);
             }
             tokio::select! {
                 biased;
@@ -205,21 +228,38 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// Whether nothing is left to do.
     fn is_over(&self) -> bool {
-        let is_busy = self.waiting > 0
+        let is_done = match self.goal {
+            Goal::Stop => false,
+            Goal::Idle => self.pending == Pending::Nothing && self.keeping.is_none(),
+            Goal::Finish => true,
+        };
+        !self.is_busy() && is_done
+    }
+
+    /// Why a run until nothing is pending cannot get there, if it has nothing else left to do.
+    fn only_refused(&mut self) -> Option<StoreError> {
+        let is_stuck = self.goal == Goal::Idle && self.pending == Pending::Refused;
+        if is_stuck && self.keeping.is_none() && !self.is_busy() {
+            self.refusal.take()
+        } else {
+            None
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.waiting > 0
             || !self.sending.is_empty()
             || !self.finished.is_empty()
             || self.settling.is_some()
-            || self.asking.is_some();
-        let is_done = match self.goal {
-            Goal::Stop => false,
-            Goal::Idle => self.is_idle && self.keeping.is_none(),
-            Goal::Finish => true,
-        };
-        !is_busy && is_done && self.chores.is_empty()
+            || self.asking.is_some()
+            || !self.chores.is_empty()
     }
 
     /// Something may be due.
     pub(super) fn look(&mut self) {
+        if self.pending == Pending::Refused {
+            self.pending = Pending::Some;
+        }
         self.look_at = Some(Instant::now());
     }
 
@@ -284,7 +324,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 self.due(&due);
             }
             Answer::Due(_, Err(error)) => {
-                self.is_idle = false;
+                self.pending = Pending::Some;
                 let delay = self.failed(&error, "what is due cannot be read")?;
                 self.hold(delay);
             }
@@ -292,11 +332,15 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 self.failures = 0;
                 self.claimed(&claim, batch);
             }
-            Answer::Claimed(claim, Err(StoreError::Corrupt { row, .. })) => {
+            Answer::Claimed(claim, Err(error)) if is_about_one(&error) => {
                 // The others need not suffer.
                 if let [(id, _)] = *claim.wanted {
-                    // What is wrong with it may quote its URL, and is told to whoever asks for the webhook.
-                    tracing::error!(webhook = %id, row, "webhook cannot be served: it is corrupt");
+                    // What is corrupt may quote its URL. Who asks for the webhook sees it.
+                    let why = match error {
+                        StoreError::Corrupt { row, .. } => format!("{row} is corrupt"),
+                        refused => refused.to_string(),
+                    };
+                    tracing::error!(webhook = %id, why, "webhook cannot be served");
                     let until = self.dispatcher.now() + UNREADABLE;
                     self.lines.entry(id).or_default().unreadable_until = Some(until);
                 } else {
@@ -314,7 +358,15 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 
     /// What is due, and when: something is claimed, or the next look has a time.
     fn due(&mut self, due: &[Due]) {
-        self.is_idle = due.is_empty();
+        self.pending = if due.is_empty() {
+            self.refused.clear();
+            self.uncounted.clear();
+            Pending::Nothing
+        } else if self.is_stuck_with(due) {
+            Pending::Refused
+        } else {
+            Pending::Some
+        };
         self.lines.retain(|_, line| !line.is_at_rest());
         let now = self.dispatcher.now();
         for due in due {

@@ -3,22 +3,15 @@
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
-use uuid::Uuid;
 
+use super::recording::{Left, Settled, record};
 use super::run::{GATHER, Run, duration};
 use super::telemetry;
 use super::transport::Transport;
-use crate::store::{HealthChange, Outbox, Settlement, StoreError};
+use crate::store::{Due, Outbox, StoreError};
 
 /// How many outcomes may wait to be recorded before nothing more is claimed, as a multiple of the requests at a time.
 const BEHIND: usize = 8;
-
-/// What was told to the store, and what it said.
-pub(super) struct Settled {
-    settlements: Vec<Settlement>,
-    health: Vec<(Uuid, HealthChange)>,
-    counted: Result<Vec<bool>, StoreError>,
-}
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     /// Whether outcomes cannot be recorded, or not as fast as they come: what is sent then is sent again when its lease
@@ -42,56 +35,84 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             deliveries = settlements.len(),
             webhooks = health.len()
         );
-        let settling = async move {
-            let (told, known) = (settlements.clone(), health.clone());
-            let counted = it.store.settle(it.now(), told, known).await;
-            Settled {
-                settlements,
-                health,
-                counted,
-            }
-        };
+        let settling = async move { record(&it.store, it.now(), settlements, health).await };
         self.settling = Some(settling.instrument(span).boxed());
     }
 
     pub(super) fn settled(&mut self, settled: Settled) -> Result<(), StoreError> {
         let telling = std::mem::take(&mut self.telling);
-        match settled.counted {
-            Ok(counted) => {
-                self.failures = 0;
-                self.is_cut_off = false;
-                self.told.extend(telling);
-                if self.asking.is_none() {
-                    self.forget_told();
-                }
-                let lost = counted.iter().filter(|counts| !**counts).count();
-                if lost > 0 {
-                    metrics::counter!(telemetry::LOST_LEASES).increment(lost as u64);
-                    tracing::info!(
-                        lost,
-                        "outcomes do not count: somebody else has taken over, or the webhook is gone"
-                    );
-                }
-                // What comes after what is over may go.
-                if !self.has_more || self.under_way == 0 {
-                    self.look();
-                } else {
-                    self.look_in(GATHER);
-                }
+        self.note_refusals(&settled);
+        let lost = settled.lost;
+        if lost > 0 {
+            metrics::counter!(telemetry::LOST_LEASES).increment(lost as u64);
+            tracing::info!(
+                lost,
+                "outcomes do not count: somebody else has taken over, or the webhook is gone"
+            );
+        }
+        let Some(left) = settled.left else {
+            self.failures = 0;
+            self.is_cut_off = false;
+            self.told.extend(telling);
+            if self.asking.is_none() {
+                self.forget_told();
             }
-            Err(error) => {
-                let delay = self.failed(&error, "outcomes cannot be recorded")?;
-                self.settle_at = Some(Instant::now() + duration(delay));
-                self.is_cut_off = true;
-                let newer = std::mem::replace(&mut self.finished, settled.settlements);
-                self.finished.extend(newer);
-                for (id, earlier) in settled.health {
-                    let later = self.health.entry(id).or_default();
-                    *later = earlier.and(*later);
+            // What comes after what is over may go.
+            if !self.has_more || self.under_way == 0 {
+                self.look();
+            } else {
+                self.look_in(GATHER);
+            }
+            return Ok(());
+        };
+        let Left {
+            settlements,
+            health,
+            error,
+        } = left;
+        let delay = self.failed(&error, "outcomes cannot be recorded")?;
+        self.settle_at = Some(Instant::now() + duration(delay));
+        self.is_cut_off = true;
+        let newer = std::mem::replace(&mut self.finished, settlements);
+        self.finished.extend(newer);
+        for (id, earlier) in health {
+            let later = self.health.entry(id).or_default();
+            *later = earlier.and(*later);
+        }
+        // The health of some may have been recorded before the fault.
+        self.told.extend(telling);
+        Ok(())
+    }
+
+    /// Notes what the database refuses to record.
+    fn note_refusals(&mut self, settled: &Settled) {
+        if !self.refused.is_empty() || !self.uncounted.is_empty() {
+            for id in &settled.recorded {
+                self.refused.remove(id);
+                if !settled.uncounted.contains(id) {
+                    self.uncounted.remove(id);
                 }
             }
         }
-        Ok(())
+        for id in &settled.uncounted {
+            let uncounted = self.uncounted.entry(*id).or_default();
+            *uncounted = uncounted.saturating_add(1);
+        }
+        for refused in &settled.refused {
+            self.refused.insert(refused.delivery, refused.webhook);
+            self.refusal = Some(refused.error.clone());
+        }
+    }
+
+    /// Whether nothing is left but deliveries whose outcomes the database refuses: each webhook that has something due
+    /// later has one of them, and nothing is due now.
+    pub(super) fn is_stuck_with(&self, due: &[Due]) -> bool {
+        let now = self.dispatcher.now();
+        let is_stuck = |due: &Due| {
+            let is_due = due.has_new || due.at.is_some_and(|at| at <= now);
+            !is_due && self.refused.values().any(|it| *it == Some(due.webhook))
+        };
+        !self.refused.is_empty() && due.iter().all(is_stuck)
     }
 
     /// From now on, what the store says of the health of these webhooks includes what it was told.

@@ -142,8 +142,17 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.strip_suffix(']').unwrap_or(host).parse().ok()
 }
 
-/// Whether a name is one of this machine (RFC 6761, 6.3).
-fn is_localhost(host: &str) -> bool {
+/// Whether the name of a host is one of this machine (RFC 6761, section 6.3): `localhost`, or a name that
+/// ends in `.localhost`, with or without a final dot, in either case of letters.
+///
+/// ```
+/// use certificate_lifecycle::delivery::target::is_localhost;
+///
+/// assert!(is_localhost("localhost.") && is_localhost("a.LOCALHOST"));
+/// assert!(!is_localhost("localhost.example.com") && !is_localhost("notlocalhost"));
+/// ```
+#[must_use]
+pub fn is_localhost(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
     last.eq_ignore_ascii_case("localhost")

@@ -259,11 +259,14 @@ fn a_target_that_is_not_allowed_is_told_with_what_allows_it() {
             .events();
         let attempt = &told[0]["attempted"][0];
         assert!(attempt["status"].is_null());
+        // What is stored says what would be right, and no option: a tenant may read it.
         let error = attempt["error"].as_str().unwrap();
-        assert!(
-            error.contains(remedy) && error.contains("permits it"),
-            "{error}"
-        );
+        assert!(error.contains(": expected a "), "{error}");
+        let database = std::fs::read(store.path("test.db")).unwrap();
+        let database = String::from_utf8_lossy(&database);
+        assert!(database.contains(error) && !database.contains("--allow"));
+        let shown = store.run(&["deliveries", "--attempts"], "").stdout;
+        assert!(!shown.contains("--allow"), "{shown}");
         assert!(run.stderr.contains(remedy), "{}", run.stderr);
         // And a test of the webhook says the same
         let test = store.run(&[&["webhook", "test", ID], allowed].concat(), "");
@@ -271,6 +274,42 @@ fn a_target_that_is_not_allowed_is_told_with_what_allows_it() {
         assert!(test.stderr.contains(remedy), "{}", test.stderr);
     }
     assert_eq!(receiver.requests(), 0);
+}
+
+#[test]
+fn an_attempt_that_the_database_refuses_stops_no_other_delivery() {
+    let well = Receiver::answering(204, Duration::ZERO);
+    let ill = Receiver::answering(500, Duration::ZERO);
+    let store = Scratch::new();
+    register(&store, &format!("http://{}/", well.address));
+    let url = format!("http://{}/", ill.address);
+    let add = ["webhook", "add", &url, "--id", OTHER, "--secret", SECRET];
+    assert_eq!(store.run(&[&add, &FREELY[..]].concat(), "").code, Some(0));
+    assert_eq!(store.run(&["apply"], &submits(1..=5)).code, Some(0));
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    let rule = |table: &str, event: &str, condition: &str| {
+        let sql = format!(
+            "CREATE TRIGGER {table}_rule BEFORE {event} ON {table} WHEN {condition} \
+             BEGIN SELECT RAISE(ABORT, 'no'); END"
+        );
+        connection.execute_batch(&sql).unwrap();
+    };
+    rule("certlife_attempt", "INSERT", "new.status = 500");
+    let delivered = deliver_freely(&store, &["--retry-schedule", "0s,1s"]);
+    assert_eq!(delivered.code, Some(1), "{}", delivered.stderr);
+    assert_eq!(statuses(&store), [0, 5, 5]);
+    let log = &delivered.stderr;
+    assert!(log.contains("recorded without its attempt"), "{log}");
+    assert_eq!((well.requests(), ill.requests()), (5, 10));
+    // And where the delivery cannot be recorded either, the run ends
+    rule("certlife_delivery", "UPDATE", "new.state = 3");
+    assert_eq!(store.run(&["apply"], &submits(6..=7)).code, Some(0));
+    let refused = deliver_freely(&store, &["--retry-schedule", "0s"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    let log = &refused.stderr;
+    assert!(log.contains("outcome is not recorded"), "{log}");
+    assert!(log.contains("the database refuses to keep it"), "{log}");
+    assert_eq!(statuses(&store), [2, 7, 5]);
 }
 
 /// A dispatcher that runs until it is told to end.

@@ -264,6 +264,9 @@ fn metrics_of_this_machine_are_not_for_another_name() {
         &*address,
         "localhost",
         "LOCALHOST:1",
+        "localhost.",
+        "Localhost.:9464",
+        "a.localhost",
         "[::1]:9464",
         "10.0.0.1",
     ] {
@@ -273,6 +276,8 @@ fn metrics_of_this_machine_are_not_for_another_name() {
         "evil.example",
         "localhost.evil.example:9464",
         "127.0.0.1.nip.io",
+        "notlocalhost",
+        "localhost..",
         "",
     ] {
         assert_eq!(status(other, "/metrics"), "421", "{other}");

@@ -171,3 +171,50 @@ async fn a_flood_ends_the_connection_even_where_another_request_waits() {
     let sent = sent.load(Ordering::SeqCst);
     assert!(sent <= 4 << 20, "{sent}");
 }
+
+/// The head of a response, and more of its body than is read.
+fn page(stream: u32) -> Vec<Frame> {
+    let pieces = [PIECE, 1, 1].map(|size| Frame::new(DATA, 0, stream, vec![b'a'; size]));
+    std::iter::once(Frame::head(stream)).chain(pieces).collect()
+}
+
+#[tokio::test]
+async fn responses_that_are_too_long_leave_their_connection_to_others() {
+    // Given a server that answers the second request after many others, and all with pages
+    let pages = 200;
+    let server = server(move |_| {
+        let mut streams = Vec::new();
+        move |frame: Frame| {
+            if !frame.is_last() {
+                return Vec::new();
+            }
+            streams.push(frame.stream);
+            let mut answers = match streams.len() {
+                2 => Vec::new(),
+                _ => page(frame.stream),
+            };
+            if streams.len() == pages + 2 {
+                answers.extend(page(streams[1]));
+            }
+            answers
+        }
+    })
+    .await;
+    let transport = transport_with(options());
+    let url = url_of(&server);
+    assert_eq!(answered(&transport, &url).await.status, 200);
+    let many = async {
+        for _ in 0..pages / 20 {
+            let some = (0..20).map(|_| answered(&transport, &url));
+            let some = futures_util::future::join_all(some).await;
+            assert!(some.iter().all(|it| it.status == 200));
+        }
+    };
+    let (slow, ()) = tokio::join!(answered(&transport, &url), many);
+    // Then that one is answered after 3 MiB of others, over the only connection.
+    assert_eq!(slow.status, 200);
+    assert_eq!(server.connections(), 1);
+    // And it takes further requests.
+    assert_eq!(answered(&transport, &url).await.status, 200);
+    assert_eq!(server.connections(), 1);
+}

@@ -26,6 +26,7 @@ mod limits;
 mod measured;
 mod metrics;
 mod pauses;
+mod refused;
 mod requests;
 mod reserved;
 mod responses;

@@ -39,6 +39,7 @@ Exit status: 0 it was taken, 1 it was not, 2 the run could not go on.";
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let transport = args.sending.transport(1)?;
+    let remedy = transport.remedy();
     let options = DispatcherOptions {
         timeout: args.sending.timeout,
         ..DispatcherOptions::default()
@@ -50,7 +51,13 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         Ok(dispatcher.send_test(institution, *id, Uuid::new_v4()).await)
     })?;
     match tested {
-        Ok(attempted) => args.show(&attempted),
+        Ok(mut attempted) => {
+            if let (Some(error), Some(remedy)) = (&mut attempted.error, remedy.get()) {
+                error.push_str("; ");
+                error.push_str(remedy);
+            }
+            args.show(&attempted)
+        }
         Err(TestError::Store(error)) => Err(error.into()),
         // There is no other reason.
         Err(_) => Ok(args.which.unknown()),

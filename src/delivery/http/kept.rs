@@ -11,6 +11,8 @@ use futures_util::task::AtomicWaker;
 use http::{Extensions, Request};
 use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_connection};
 
+use super::AHEAD;
+
 /// How many connections are idle, and how many may be.
 ///
 /// hyper's pool has a limit for each server and none for all: one connection to each of thousands of servers would
@@ -22,6 +24,10 @@ use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_
 /// A connection with a request that was given up is not kept either: its server may go on with the response for ever,
 /// and over HTTP/2 hyper would read all of it to throw it away. Such a connection takes no more requests. It is closed
 /// with the last one that it has, or when it has brought more than these can need ([`Link::CLOSING`]).
+///
+/// A response over HTTP/2 that was merely cut short does not end its connection: its stream is reset, and a server
+/// that respects this sends no more of it than was under way. From then on, the connection has an allowance
+/// ([`Usage::most`]), to which each new request adds. It is closed when its server has used that up.
 #[derive(Debug)]
 pub(super) struct Kept {
     idle: AtomicUsize,
@@ -36,13 +42,29 @@ struct Shared {
     kept: Arc<Kept>,
     usage: Mutex<Usage>,
     is_closing: AtomicBool,
+    has_cut: AtomicBool,
     is_ended: AtomicBool,
     reader: AtomicWaker,
 }
 
 struct Usage {
     requests: usize,
+    /// The most requests that it had at a time.
+    peak: usize,
     is_open: bool,
+    /// What it may still bring, in bytes, once a response was cut short.
+    allowance: Option<usize>,
+}
+
+impl Usage {
+    /// How much one request may bring, in bytes: the head of its response, its window, and as much again for what
+    /// enlarges the window and for the overhead of frames and TLS.
+    const OF_REQUEST: usize = 4 * AHEAD[0] as usize;
+
+    /// The most that it may bring: what its server may have sent ahead, and something for each request at a time.
+    const fn most(&self) -> usize {
+        Link::CLOSING.saturating_add(self.peak.saturating_mul(Self::OF_REQUEST))
+    }
 }
 
 impl Kept {
@@ -60,9 +82,12 @@ impl Kept {
             kept: Arc::clone(self),
             usage: Mutex::new(Usage {
                 requests: 0,
+                peak: 0,
                 is_open: true,
+                allowance: None,
             }),
             is_closing: AtomicBool::new(false),
+            has_cut: AtomicBool::new(false),
             is_ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         }))
@@ -77,6 +102,28 @@ impl Link {
     /// Whether it takes no more requests.
     pub(super) fn is_closing(&self) -> bool {
         self.0.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Whether a response on it was cut short: what it brings is counted.
+    pub(super) fn has_cut(&self) -> bool {
+        self.0.has_cut.load(Ordering::Acquire)
+    }
+
+    /// So many bytes were read. Returns whether the allowance is used up.
+    pub(super) fn spend(&self, bytes: usize) -> bool {
+        let mut usage = self.usage();
+        usage.allowance.as_mut().is_some_and(|allowance| {
+            *allowance = allowance.saturating_sub(bytes);
+            *allowance == 0
+        })
+    }
+
+    /// A response was cut short: its stream is reset.
+    fn cut(&self) {
+        let mut usage = self.usage();
+        let most = usage.most();
+        usage.allowance.get_or_insert(most);
+        self.0.has_cut.store(true, Ordering::Release);
     }
 
     /// Whether the stream is to read its end; if not yet, it is woken up then.
@@ -105,6 +152,11 @@ impl Link {
             self.0.kept.idle.fetch_sub(1, Ordering::Relaxed);
         }
         usage.requests += 1;
+        usage.peak = usage.peak.max(usage.requests);
+        let most = usage.most();
+        if let Some(allowance) = &mut usage.allowance {
+            *allowance = allowance.saturating_add(Usage::OF_REQUEST).min(most);
+        }
     }
 
     /// Whether the connection is idle now, and is not to be kept.
@@ -182,6 +234,12 @@ impl Use {
         self.leave();
     }
 
+    /// Over HTTP/2, the rest of its response is not read: its stream is reset, and the connection stays in use.
+    pub(super) fn cut(mut self) {
+        self.link.as_ref().inspect(|it| it.cut());
+        self.leave();
+    }
+
     fn leave(&mut self) {
         let Some(link) = self.link.take() else {
             return;
@@ -201,7 +259,7 @@ impl Use {
 }
 
 impl Drop for Use {
-    /// The request is given up, unless it is done.
+    /// The request is given up, unless it is done or cut short.
     fn drop(&mut self) {
         if let Some(link) = &self.link {
             self.take_no_more();

@@ -3,7 +3,7 @@
 //! A server may answer late, endlessly, or nonsense: one deadline covers everything from the name's
 //! addresses to the response, and nothing of a response is read beyond its limits. The head of a response
 //! decides: a body that is late or breaks off costs no more than its excerpt. A connection with a request that
-//! was given up takes no other.
+//! was given up takes no other; over HTTP/2, a body that is merely too long only resets its stream.
 //! Redirects are responses like others, and no body is unpacked. There is no proxy: the target guard sees
 //! the addresses that are connected to.
 
@@ -35,6 +35,7 @@ use tokio::time::{Instant, timeout_at};
 
 use connector::Connector;
 use kept::Use;
+use response::Extent;
 
 pub use options::{HttpOptions, HttpTransportError};
 pub use resolve::{Resolve, Resolving};
@@ -53,6 +54,10 @@ const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 /// when a connection ended may meet the end of the next one too, where many are as busy; but a server that refuses
 /// everything is not to be asked without end.
 const REPEATS: u32 = 3;
+
+/// How many streams that were reset are remembered on an HTTP/2 connection. What still arrives for one that is
+/// forgotten counts as the server's fault, and many such faults end the connection.
+const RESET: usize = 4096;
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -110,6 +115,7 @@ impl HttpTransport {
             .http2_max_header_list_size(HEADERS)
             .http2_initial_stream_window_size(of_response)
             .http2_initial_connection_window_size(of_connection)
+            .http2_max_concurrent_reset_streams(RESET)
             // Requests that get no answer do not end an HTTP/2 connection, so one whose server has
             // vanished would fail every request until the system gives it up.
             .timer(TokioTimer::new())
@@ -164,8 +170,10 @@ impl Transport for HttpTransport {
         };
         // The connection is in use until the response has been read.
         let read = response::read(head, deadline).await;
-        if read.is_whole {
-            connection.done();
+        match read.extent {
+            Extent::Whole => connection.done(),
+            Extent::Cut => connection.cut(),
+            Extent::GivenUp => drop(connection),
         }
         Ok(read.response)
     }

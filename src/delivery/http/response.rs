@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, Response as Head};
+use http::{HeaderMap, Response as Head, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -18,10 +18,20 @@ const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
 /// up a dispatcher by it.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// A response, and whether it was read to its end, so that its connection can be used again.
+/// A response, and how far it was read.
 pub(super) struct Read {
     pub(super) response: Response,
-    pub(super) is_whole: bool,
+    pub(super) extent: Extent,
+}
+
+/// How far a response was read, which decides on its connection.
+pub(super) enum Extent {
+    /// To its end.
+    Whole,
+    /// Not to its end, over HTTP/2: it is longer than what is read. Its stream is reset.
+    Cut,
+    /// Not to its end: it came too late, broke off, or is longer than what is read of HTTP/1.1.
+    GivenUp,
 }
 
 /// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`] bytes are read and the
@@ -32,21 +42,25 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let mut excerpt = Vec::new();
     let until = deadline.min(Instant::now() + BODY_WAIT);
     let reading = read_body(&mut body, &mut excerpt);
-    let is_whole = timeout_at(until, reading).await.unwrap_or(false);
+    let extent = match timeout_at(until, reading).await {
+        Ok(Some(true)) => Extent::Whole,
+        Ok(Some(false)) if head.version == Version::HTTP_2 => Extent::Cut,
+        _ => Extent::GivenUp,
+    };
     let response = Response {
         status: head.status.as_u16(),
         retry_after: retry_after(&head.headers),
         excerpt,
     };
-    Read { response, is_whole }
+    Read { response, extent }
 }
 
-/// Whether the body was read to its end.
-async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> bool {
+/// Whether the body was read to its end: not if it is longer than what is read. None if it broke off.
+async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return false;
+            return None;
         };
         let Ok(data) = frame.into_data() else {
             // Trailers.
@@ -56,10 +70,10 @@ async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> bool {
         excerpt.extend_from_slice(data.get(..missing).unwrap_or(&data));
         read += data.len();
         if read > Response::READ {
-            return body.is_end_stream();
+            return Some(body.is_end_stream());
         }
     }
-    true
+    Some(true)
 }
 
 /// How long a server asks to be left alone, if it says so in a way that RFC 9110 knows.

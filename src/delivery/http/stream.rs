@@ -28,6 +28,8 @@ pub(super) struct Stream {
     link: Link,
     /// How much it had brought when it was seen to take no more requests.
     closing_from: Option<usize>,
+    /// How much it had brought when that was last counted, since a response was cut short.
+    counted: Option<usize>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -41,12 +43,21 @@ impl Stream {
             patience,
             link,
             closing_from: None,
+            counted: None,
             stalled: None,
         }
     }
 
-    /// Whether it takes no more requests, and has brought all since that is read for those that it still has.
+    /// Whether it has brought all that is read of it: since it takes no more requests, or since a response was cut
+    /// short.
     fn has_brought_enough(&mut self) -> bool {
+        if self.link.has_cut() {
+            let read = self.tcp.inner().read;
+            let before = self.counted.replace(read).unwrap_or(read);
+            if self.link.spend(read.saturating_sub(before)) {
+                return true;
+            }
+        }
         if !self.link.is_closing() {
             return false;
         }

@@ -1,0 +1,182 @@
+//! Records outcomes: all at once, or one by one where the database refuses one of them.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::store::{
+    DeliveryFilter, DeliveryId, HealthChange, Outbox, Settlement, StoreError, Verdict,
+};
+
+/// What came of settlements.
+#[derive(Default)]
+pub(super) struct Settled {
+    /// These are recorded, or do not count any more.
+    pub(super) recorded: Vec<DeliveryId>,
+    /// How many of them do not count any more.
+    pub(super) lost: usize,
+    /// Of those recorded, these are retried, and their last attempt is missing.
+    pub(super) uncounted: Vec<DeliveryId>,
+    /// The database refuses these. Their leases end.
+    pub(super) refused: Vec<Refused>,
+    /// These are to be recorded again, and why.
+    pub(super) left: Option<Left>,
+}
+
+/// A settlement that the database refuses even without its attempt.
+pub(super) struct Refused {
+    pub(super) delivery: DeliveryId,
+    /// Its webhook, if that could be read.
+    pub(super) webhook: Option<Uuid>,
+    pub(super) error: StoreError,
+}
+
+/// What was not recorded, by a fault that befalls all outcomes.
+pub(super) struct Left {
+    pub(super) settlements: Vec<Settlement>,
+    pub(super) health: Vec<(Uuid, HealthChange)>,
+    pub(super) error: StoreError,
+}
+
+/// Whether an error may be about one row among several: the others need not suffer.
+pub(super) const fn is_about_one(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::RefusedByDatabase { .. } | StoreError::Corrupt { .. }
+    )
+}
+
+/// Records all at once; if the database refuses that, one by one.
+pub(super) async fn record<S: Outbox>(
+    store: &S,
+    now: DateTime<Utc>,
+    settlements: Vec<Settlement>,
+    health: Vec<(Uuid, HealthChange)>,
+) -> Settled {
+    let mut it = Settled::default();
+    let answer = store.settle(now, settlements.clone(), health.clone()).await;
+    let left = match answer {
+        Ok(counted) => {
+            it.recorded.extend(settlements.iter().map(|it| it.id));
+            it.lost = counted.iter().filter(|counts| !**counts).count();
+            None
+        }
+        Err(error) if is_about_one(&error) => {
+            it.record_apart(store, now, settlements, health).await
+        }
+        Err(error) => Some(Left {
+            settlements,
+            health,
+            error,
+        }),
+    };
+    it.left = left;
+    it
+}
+
+impl Settled {
+    /// Records each health change and each settlement alone. Returns what a fault left over.
+    async fn record_apart<S: Outbox>(
+        &mut self,
+        store: &S,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, HealthChange)>,
+    ) -> Option<Left> {
+        let mut health = health.into_iter();
+        while let Some(change) = health.next() {
+            match store.settle(now, Vec::new(), vec![change]).await {
+                Ok(_) => {}
+                Err(error) if is_about_one(&error) => {
+                    tracing::error!(webhook = %change.0, error = %error, "health is not recorded");
+                }
+                Err(error) => {
+                    return Some(Left {
+                        settlements,
+                        health: std::iter::once(change).chain(health).collect(),
+                        error,
+                    });
+                }
+            }
+        }
+        let mut settlements = settlements.into_iter();
+        while let Some(settlement) = settlements.next() {
+            if let Err(error) = self.record_one(store, now, &settlement).await {
+                return Some(Left {
+                    settlements: std::iter::once(settlement).chain(settlements).collect(),
+                    health: Vec::new(),
+                    error,
+                });
+            }
+        }
+        None
+    }
+
+    /// Records one settlement: with its attempt, without it, or not at all. A fault is an error.
+    async fn record_one<S: Outbox>(
+        &mut self,
+        store: &S,
+        now: DateTime<Utc>,
+        settlement: &Settlement,
+    ) -> Result<(), StoreError> {
+        let delivery = settlement.id;
+        let Some(mut error) = self.try_one(store, now, settlement.clone()).await? else {
+            return Ok(());
+        };
+        if settlement.attempt.is_some() {
+            let bare = Settlement {
+                attempt: None,
+                ..settlement.clone()
+            };
+            match self.try_one(store, now, bare).await? {
+                None => {
+                    tracing::error!(delivery = %delivery, error = %error, "recorded without its attempt");
+                    if let Verdict::Retry { .. } = settlement.verdict {
+                        self.uncounted.push(delivery);
+                    }
+                    return Ok(());
+                }
+                Some(other) => error = other,
+            }
+        }
+        let webhook = webhook_of(store, delivery).await;
+        tracing::error!(
+            delivery = %delivery,
+            webhook = webhook.map(tracing::field::display),
+            error = %error,
+            "outcome is not recorded: the delivery is sent again when its lease ends"
+        );
+        self.refused.push(Refused {
+            delivery,
+            webhook,
+            error,
+        });
+        Ok(())
+    }
+
+    /// Records a settlement, unless the database refuses it: then it returns why. A fault is an error.
+    async fn try_one<S: Outbox>(
+        &mut self,
+        store: &S,
+        now: DateTime<Utc>,
+        settlement: Settlement,
+    ) -> Result<Option<StoreError>, StoreError> {
+        let delivery = settlement.id;
+        match store.settle(now, vec![settlement], Vec::new()).await {
+            Ok(counted) => {
+                self.recorded.push(delivery);
+                self.lost += counted.iter().filter(|counts| !**counts).count();
+                Ok(None)
+            }
+            Err(error) if is_about_one(&error) => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+async fn webhook_of<S: Outbox>(store: &S, id: DeliveryId) -> Option<Uuid> {
+    let before = DeliveryId(id.0.saturating_sub(1));
+    let page = store.deliveries(None, DeliveryFilter::default(), Some(before), 1);
+    let page = page.await.ok()?;
+    let found = page.deliveries.into_iter().find(|it| it.id == id);
+    found.map(|it| it.webhook)
+}
