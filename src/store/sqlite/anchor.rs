@@ -2,9 +2,15 @@
 //!
 //! SQLite keeps on writing to a file that was moved or removed, and to a log that was: what it acknowledges then is
 //! gone for everybody who opens the path. So the writer looks before it acknowledges.
+//!
+//! To look at the files themselves at each commit is dear: on a kernel with fine-grained timestamps, whoever has
+//! looked makes the next write change the file's times. So the writer looks at the folders, which no commit changes, and
+//! at the files only after something in a folder was made, moved or removed.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::store::StoreError;
 
@@ -13,11 +19,10 @@ use crate::store::StoreError;
 pub(super) type Identity = (u64, u64);
 
 #[cfg(unix)]
-pub(super) fn identity(path: &Path) -> io::Result<Identity> {
+fn identity_of(metadata: &Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
 
-    let metadata = path.metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
+    (metadata.dev(), metadata.ino())
 }
 
 /// Elsewhere, a file that is open can be neither moved nor removed.
@@ -25,8 +30,10 @@ pub(super) fn identity(path: &Path) -> io::Result<Identity> {
 pub(super) type Identity = ();
 
 #[cfg(not(unix))]
-pub(super) fn identity(_: &Path) -> io::Result<Identity> {
-    Ok(())
+const fn identity_of(_: &Metadata) -> Identity {}
+
+pub(super) fn identity(path: &Path) -> io::Result<Identity> {
+    path.metadata().map(|it| identity_of(&it))
 }
 
 /// What stands at a path before it is opened, if anything does.
@@ -90,10 +97,76 @@ impl Anchor {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.lost() {
             None => Ok(()),
-            Some(reason) => Err(StoreError::Unavailable {
-                reason,
-                cause: None,
-            }),
+            Some(reason) => Err(unavailable(reason)),
         }
+    }
+}
+
+/// A folder that was changed so lately may be changed again without showing another time.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What changes with the names in a folder, and with the folder at a path.
+type Folder = (Identity, SystemTime);
+
+/// The same for whoever looks often, at each commit.
+#[derive(Debug)]
+pub(super) struct Watch {
+    anchor: Anchor,
+    /// Those in which the file, its log and a link to them stand.
+    folders: Vec<PathBuf>,
+    /// How the folders were when the files were seen to be in their places; none where that may not show.
+    seen: Option<Vec<Folder>>,
+}
+
+impl Watch {
+    pub(super) fn new(anchor: Anchor) -> Self {
+        let of_the_path = anchor.path.parent();
+        let of_the_log = anchor.log.as_ref().and_then(|(log, _)| log.parent());
+        let mut folders: Vec<_> = [of_the_path, of_the_log]
+            .into_iter()
+            .flatten()
+            .map(Path::to_owned)
+            .collect();
+        folders.dedup();
+        Self {
+            anchor,
+            folders,
+            seen: None,
+        }
+    }
+
+    /// See [`Anchor::lost`].
+    pub(super) fn lost(&mut self) -> Option<String> {
+        // Before the files, so that a change meanwhile shows the next time.
+        let folders = self.folders.iter().map(|it| folder(it)).collect();
+        let now: Option<Vec<Folder>> = folders;
+        if now.is_some() && now == self.seen {
+            return None;
+        }
+        let lost = self.anchor.lost();
+        let is_settled = |folders: &Vec<Folder>| {
+            let mut ages = folders.iter().map(|(_, changed)| changed.elapsed());
+            ages.all(|age| age.is_ok_and(|it| it > TICK))
+        };
+        self.seen = now.filter(|it| lost.is_none() && is_settled(it));
+        lost
+    }
+
+    /// See [`Anchor::check`].
+    pub(super) fn check(&mut self) -> Result<(), StoreError> {
+        self.lost()
+            .map_or(Ok(()), |reason| Err(unavailable(reason)))
+    }
+}
+
+fn folder(path: &Path) -> Option<Folder> {
+    let metadata = path.metadata().ok()?;
+    Some((identity_of(&metadata), metadata.modified().ok()?))
+}
+
+const fn unavailable(reason: String) -> StoreError {
+    StoreError::Unavailable {
+        reason,
+        cause: None,
     }
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
-use super::anchor::{self, Anchor};
+use super::anchor::{self, Anchor, Watch};
 use super::busy;
 use super::change::Change;
 use super::connection::{cannot_open, commit_failed, open_writer, set_durability, unavailable};
@@ -132,7 +132,7 @@ impl Drop for Writer {
 /// The writer's state, on its thread.
 struct Committer<'c> {
     connection: &'c Connection,
-    anchor: Anchor,
+    watch: Watch,
     /// What commands are promised.
     durability: Durability,
     /// What the connection is set to.
@@ -187,7 +187,7 @@ impl<'c> Committer<'c> {
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
-            anchor,
+            watch: Watch::new(anchor),
             durability,
             current: durability,
             write: Write::new(connection)?,
@@ -287,9 +287,9 @@ impl<'c> Committer<'c> {
 
     /// Commits, into the file that everybody finds at the path.
     fn end(&mut self) -> Result<(), StoreError> {
-        self.anchor.check()?;
+        self.watch.check()?;
         self.end.execute([]).map_err(commit_failed)?;
-        match self.anchor.lost() {
+        match self.watch.lost() {
             None => Ok(()),
             // It was moved in this moment, with the commit or without it.
             Some(reason) => Err(StoreError::UnknownOutcome {
