@@ -167,6 +167,10 @@ fn unopened(error: StoreError, path: Option<String>) -> Failure {
             "there is no store in {}; apply, import and webhook add create it",
             path.unwrap_or(place)
         )),
+        // Without commands, it does no more than that.
+        error @ StoreError::OlderSchema { .. } => {
+            Failure::Address(format!("{error}, as by certlife apply with an empty input"))
+        }
         error => error.into(),
     }
 }

@@ -45,7 +45,7 @@ impl std::fmt::Display for Cursor {
 
 crate::store::word::word!(Cursor);
 
-/// A text that is no cursor. It is not told: anything may stand there.
+/// A text that is no cursor. The error does not repeat it: anything may stand there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("expected a cursor as the feed gives it, such as 17 or 17-3")]

@@ -296,7 +296,7 @@ impl std::fmt::Display for PageKey {
 
 crate::store::word::word!(PageKey);
 
-/// A text that is no page key. It is not told: anything may stand there.
+/// A text that is no page key. The error does not repeat it: anything may stand there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("expected the key of a page as a list gives it")]

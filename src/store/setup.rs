@@ -2,8 +2,8 @@
 
 /// What opening a store may do to its tables.
 ///
-/// Commands and dispatchers can be told not to make tables in a database that was named by mistake; and who only
-/// reads, or has tables that somebody else upgrades, leaves them as they are.
+/// So commands and dispatchers make no tables in a database that was named by mistake, and programs that only read
+/// leave the tables as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Setup {
     /// Makes them where there are none, and upgrades those of an earlier version.

@@ -37,7 +37,7 @@ impl std::fmt::Debug for WebhookUrl {
     }
 }
 
-/// Why a text is no URL of a webhook. The text is not told: there may be secrets in it.
+/// Why a text is no URL of a webhook. The error does not repeat the text: there may be secrets in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no URL of a webhook: {problem}")]
 pub struct WebhookUrlError {

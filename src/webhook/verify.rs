@@ -147,8 +147,8 @@ impl Verifier {
     /// Accepts the platform's own signature (`X-Webhook-Signature`) where the Standard Webhooks one is missing: for a
     /// sender who has no other.
     ///
-    /// It covers the body and no time: whoever has seen a delivery once can send it again for ever, also one of a
-    /// sender with both signatures, by leaving headers away. The receiver has to remember what it has had, for as
+    /// It covers the body and no time: a delivery that was seen once can be sent again for ever, also one of a
+    /// sender with both signatures, without the other headers. The receiver has to remember what it has had, for as
     /// long as it would matter; there is no event id, so by the body, of which every attempt has the same bytes.
     #[must_use]
     pub fn accept_platform_signature(mut self) -> Self {

@@ -183,3 +183,30 @@ fn reading_an_empty_file_leaves_it_empty() {
     assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);
     assert_eq!(fs::read_dir(store.folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_file_of_an_older_program_is_left_as_it_is_by_what_only_reads() {
+    let store = Scratch::new();
+    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
+    let older = include_str!("../store/migrations/sqlite-4.sql");
+    connection.execute_batch(older).unwrap();
+    drop(connection);
+    let before = fs::read(store.path("test.db")).unwrap();
+    for args in READING {
+        let run = store.run(args, "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert_eq!(
+            run.stderr,
+            "certlife: the database has schema version 4, but this program needs version 5; it is upgraded when \
+             it is opened for writing, as by certlife apply with an empty input\n"
+        );
+    }
+    assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
+    // Which it is.
+    assert_eq!(store.run(&["apply"], "").code, Some(0));
+    let deliveries = store.run(
+        &["deliveries", "--json", "--institution", "our-university"],
+        "",
+    );
+    assert_eq!(deliveries.events().len(), 4);
+}

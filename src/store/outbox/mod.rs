@@ -25,7 +25,7 @@ pub use webhook::{Health, HealthChange, Put, Webhook};
 /// in the transaction that records the event. From then on a delivery is `pending` until it is `delivered` or
 /// `dead`; meanwhile whoever sends it holds a lease on it.
 ///
-/// Whoever asks for one webhook, or for deliveries by their ids, names the institution: what belongs to another
+/// A call for one webhook, or for deliveries by their ids, names the institution: what belongs to another
 /// one is unknown, and stays as it is. Lists and counts are those of one institution, or of all where it is
 /// none. What a dispatcher asks for ([`due`](Self::due), [`claim`](Self::claim), [`settle`](Self::settle),
 /// [`prune`](Self::prune)) concerns all institutions.

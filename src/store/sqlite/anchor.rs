@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::store::StoreError;
 
-/// What tells a file from all others, as long as somebody has it open.
+/// What distinguishes a file from all others, as long as it is open.
 #[cfg(unix)]
 pub(super) type Identity = (u64, u64);
 
@@ -108,7 +108,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// What changes with the names in a folder, and with the folder at a path.
 type Folder = (Identity, SystemTime);
 
-/// The same for whoever looks often, at each commit.
+/// The same for a writer, which looks at each commit.
 #[derive(Debug)]
 pub(super) struct Watch {
     anchor: Anchor,

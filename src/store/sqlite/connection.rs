@@ -322,10 +322,10 @@ pub(super) fn text_of(error: &rusqlite::Error) -> String {
     }
 }
 
-/// How many characters of a message are told that is somebody else's.
+/// How many characters are kept of a message that a trigger has written.
 const LONGEST_MESSAGE: usize = 200;
 
-/// A message that a trigger of somebody else's has written.
+/// A message of a trigger, which is not this crate's.
 fn harmless(message: &str) -> String {
     let mut shown = String::new();
     for character in message.chars().take(LONGEST_MESSAGE) {
@@ -385,7 +385,7 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt) => {
             return StoreError::corrupt("the database file", text_of(&error));
         }
-        // A constraint or a trigger of somebody else's: ours are never broken.
+        // A constraint or a trigger of the administrator's: ours are never broken.
         Some(ErrorCode::ConstraintViolation) => {
             return StoreError::RefusedByDatabase {
                 reason: harmless(&text_of(&error)),
