@@ -24,7 +24,7 @@ pub fn quoted(text: &str) -> String {
     if is_word(text) {
         return format!("{:?}", excerpt(text));
     }
-    format!("a text of {} characters", text.chars().count())
+    format!("of {} characters", text.chars().count())
 }
 
 /// A value, as far as a flat object needs it.

@@ -622,7 +622,7 @@ fn a_file_without_a_line_of_names_does_not_show_what_it_has() {
     for (table, told) in [
         (
             "Diploma of John Doe,john@example.com,1\n",
-            "unknown column a text of 19 characters",
+            "unknown column of 19 characters",
         ),
         ("title,mail,application_id\n", "unknown column \"mail\""),
     ] {
