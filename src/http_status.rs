@@ -69,6 +69,8 @@ mod of_the_engine {
 
     const FORBIDDEN: u16 = 403;
     const NOT_FOUND: u16 = 404;
+    /// What the cursor stood behind is not there any more (RFC 9110, 15.5.11).
+    const GONE: u16 = 410;
     /// The version is not the expected one: `If-Match` (RFC 9110, 15.5.13).
     const PRECONDITION_FAILED: u16 = 412;
     const UNAVAILABLE: u16 = 503;
@@ -108,6 +110,7 @@ mod of_the_engine {
             match self {
                 Self::Unavailable { .. } => UNAVAILABLE,
                 Self::UnknownOutcome { .. } => TIMEOUT,
+                Self::CursorBeyondEnd { .. } => GONE,
                 Self::Misconfigured { .. }
                 | Self::RefusedByDatabase { .. }
                 | Self::Corrupt { .. }

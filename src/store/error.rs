@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::actor::{Actor, ActorKind};
+use super::cursor::Cursor;
 use super::name::IdempotencyKey;
 use crate::lifecycle::action::IllegalTransition;
 use crate::lifecycle::state::Status;
@@ -203,6 +204,19 @@ pub enum StoreError {
         /// The version that this program reads.
         needed: i64,
     },
+    /// A cursor lies behind all that the feed has told. It comes from another store, or from a history that was lost: in
+    /// a failover to a standby that had not received all, or when a backup was restored. Where that was just now, the
+    /// feed goes on behind the cursor as soon as somebody writes; otherwise begin after an earlier cursor, or at the end.
+    #[error(
+        "the cursor {cursor} lies beyond the end of the feed, which is {end}: it comes from another store, or from a \
+         history that was lost in a failover or when a backup was restored"
+    )]
+    CursorBeyondEnd {
+        /// The cursor that was given.
+        cursor: Cursor,
+        /// The end of the feed ([`Store::feed_end`](super::Store::feed_end)).
+        end: Cursor,
+    },
     /// There are no tables of a store where it was opened, and none were to be made
     /// ([`Setup`](super::Setup)). Nothing was changed.
     #[error("there is no store in {place}")]
@@ -235,14 +249,15 @@ impl StoreError {
             Self::Corrupt { .. } => "corrupt",
             Self::NewerSchema { .. } => "newer_schema",
             Self::OlderSchema { .. } => "older_schema",
+            Self::CursorBeyondEnd { .. } => "cursor_beyond_end",
             Self::NoStore { .. } => "no_store",
             Self::NotAStore { .. } => "not_a_store",
         }
     }
 
     /// Whether the store cannot be used until something is put right: waiting does not help, and everything that is
-    /// asked of it meets the same. What concerns one row or command alone
-    /// ([`Corrupt`](Self::Corrupt), [`RefusedByDatabase`](Self::RefusedByDatabase)) is not lasting in this sense,
+    /// asked of it meets the same. What concerns one row, command or cursor alone ([`Corrupt`](Self::Corrupt),
+    /// [`RefusedByDatabase`](Self::RefusedByDatabase), [`CursorBeyondEnd`](Self::CursorBeyondEnd)) is not lasting in this sense,
     /// though it stays as it is: go on with the others.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {
@@ -250,7 +265,8 @@ impl StoreError {
             Self::Unavailable { .. }
             | Self::UnknownOutcome { .. }
             | Self::RefusedByDatabase { .. }
-            | Self::Corrupt { .. } => false,
+            | Self::Corrupt { .. }
+            | Self::CursorBeyondEnd { .. } => false,
             Self::Misconfigured { .. }
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }

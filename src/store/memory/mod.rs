@@ -361,6 +361,13 @@ impl Store for MemoryStore {
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         let tables = self.tables();
+        let last = Cursor::new(u64::from(place(tables.log.len())), 0);
+        if after.transaction() > last.transaction() {
+            return Err(StoreError::CursorBeyondEnd {
+                cursor: after,
+                end: last,
+            });
+        }
         let start = u32::try_from(after.transaction()).unwrap_or(u32::MAX);
         let end = start.saturating_add(limit).min(place(tables.log.len()));
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())

@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Object;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;
 use super::remember::remember;
+use super::session::Session;
 use super::statement::Shape;
 use super::together::together;
 use crate::store::{Append, Atomicity, StoreError};
@@ -32,15 +32,26 @@ const RECONNECT: Duration = Duration::from_millis(100);
 const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
 
 /// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
-/// `application_name`, which is the same for all unless their URLs say otherwise.
-const IS_HELD_BY_RIVALS: &str = "\
-    SELECT NOT EXISTS ( \
-        SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-        WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-            AND l.granted AND l.mode <> 'AccessShareLock' \
-            AND a.application_name IS DISTINCT FROM current_setting('application_name') \
-    )";
+/// `application_name`, which is the same for all unless their URLs say otherwise; and whether one of these waits
+/// for the synchronous standby.
+const HOLDERS: &str = "\
+    SELECT coalesce(bool_and(a.application_name IS NOT DISTINCT FROM \
+            current_setting('application_name')), true), \
+        coalesce(bool_or(a.wait_event = 'SyncRep'), false) \
+    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+    WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+        AND l.granted AND l.mode <> 'AccessShareLock'";
+
+/// Who holds what was waited for in vain.
+enum Holders {
+    /// Other stores' commands. They come to an end by themselves.
+    Rivals,
+    /// The same, of which one waits for the synchronous standby: perhaps until a person sees to that.
+    WaitForStandby,
+    /// Another program, which may wait for a person.
+    Others,
+}
 
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
@@ -51,6 +62,8 @@ struct Shared {
     home: Arc<Home>,
     pool: Connections,
     options: PostgresOptions,
+    /// How long a command is repeated.
+    patience: Duration,
     queue: Mutex<Queue>,
     commits: watch::Sender<()>,
     tell: mpsc::Sender<()>,
@@ -61,6 +74,7 @@ impl Coalescer {
         home: Arc<Home>,
         pool: Connections,
         options: PostgresOptions,
+        patience: Duration,
         commits: watch::Sender<()>,
         tell: mpsc::Sender<()>,
     ) -> Self {
@@ -69,6 +83,7 @@ impl Coalescer {
                 home,
                 pool,
                 options,
+                patience,
                 queue: Mutex::default(),
                 commits,
                 tell,
@@ -150,29 +165,39 @@ impl Shared {
         let attempt = self.attempt(&batch, is_atomic);
         match attempt.await {
             Ok(outcomes) => self.answer(batch, outcomes).await,
-            Err(Failure::Locked(error)) if self.is_held_by_rivals().await => retry(batch, &error),
-            Err(Failure::Undone(_) | Failure::Locked(_) | Failure::Stray(_)) if batch.len() > 1 => {
-                // Something is wrong with one of them; the others need not suffer.
-                let mut again = Vec::new();
-                for item in batch {
-                    again.extend(Box::pin(self.carry_out(vec![item])).await);
-                }
-                again
+            Err(Failure::Locked(error)) => match self.holders().await {
+                Holders::Rivals => retry(batch, &error),
+                Holders::WaitForStandby => self.fail(batch, &Failure::Held(held(&error))).await,
+                Holders::Others if batch.len() > 1 => self.carry_out_each(batch).await,
+                Holders::Others => self.fail(batch, &Failure::Locked(error)).await,
+            },
+            Err(Failure::Undone(_) | Failure::Stray(_)) if batch.len() > 1 => {
+                self.carry_out_each(batch).await
             }
             Err(failure) => self.fail(batch, &failure).await,
         }
     }
 
-    /// Whether none but other stores' commands can hold what was waited for in vain. They come to an end by
-    /// themselves; another program that holds a lock may wait for a person.
-    async fn is_held_by_rivals(&self) -> bool {
+    /// Something is wrong with one of them; the others need not suffer.
+    async fn carry_out_each(&self, batch: Vec<Item>) -> Vec<Item> {
+        let mut again = Vec::new();
+        for item in batch {
+            again.extend(Box::pin(self.carry_out(vec![item])).await);
+        }
+        again
+    }
+
+    async fn holders(&self) -> Holders {
         let asked = async {
             let client = self.pool.get().await?;
-            let row = client.query_one(IS_HELD_BY_RIVALS, &[]).await?;
-            Ok::<bool, Failure>(row.try_get(0)?)
+            let row = client.query_one(HOLDERS, &[]).await?;
+            Ok::<(bool, bool), Failure>((row.try_get(0)?, row.try_get(1)?))
         };
-        let held = in_time(self.options.answer_timeout, asked).await;
-        held.unwrap_or(false)
+        match in_time(self.options.answer_timeout, asked).await {
+            Ok((true, true)) => Holders::WaitForStandby,
+            Ok((true, false)) => Holders::Rivals,
+            Ok((false, _)) | Err(_) => Holders::Others,
+        }
     }
 
     /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
@@ -228,7 +253,7 @@ impl Shared {
             let sealed = in_time(self.options.answer_timeout, sealed).await;
             if let Err(failure) = sealed.map_err(Failure::without_effect) {
                 if failure.is_of_the_connection() {
-                    drop(Object::take(client));
+                    client.give_up();
                 }
                 return Err(failure);
             }
@@ -237,7 +262,7 @@ impl Shared {
     }
 
     async fn fail(&self, batch: Vec<Item>, failure: &Failure) -> Vec<Item> {
-        let patience = self.options.patience;
+        let patience = self.patience;
         let error = match failure {
             Failure::Again(error) => {
                 // Long enough for others to get through first.
@@ -256,6 +281,7 @@ impl Shared {
             }
             Failure::Undone(error)
             | Failure::Locked(error)
+            | Failure::Held(error)
             | Failure::Unsent(error)
             | Failure::Unknown(error) => error,
         };
@@ -265,6 +291,17 @@ impl Shared {
                 Failure::Unknown(error) => {
                     item.unknown.get_or_insert_with(|| error.clone());
                     item.is_repeatable()
+                }
+                Failure::Held(error) => {
+                    // Whoever has the same key at the same time may have carried it out.
+                    if item.is_repeatable() {
+                        item.unknown
+                            .get_or_insert_with(|| StoreError::UnknownOutcome {
+                                reason: error.to_string(),
+                                cause: None,
+                            });
+                    }
+                    true
                 }
                 // What is in its way may be its own earlier try.
                 Failure::Undone(_) | Failure::Locked(_) => item.unknown.is_some(),
@@ -280,6 +317,29 @@ impl Shared {
             tokio::time::sleep(RECONNECT).await;
         }
         again
+    }
+
+    /// The outcomes, as far as they can be told: what was committed here has waited for the standby, unless the server
+    /// warns that it has not; what is answered from what others have committed waits now.
+    async fn confirmed(
+        &self,
+        client: &Session,
+        mut outcomes: Vec<Outcome>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        client.check()?;
+        if outcomes.iter().any(Outcome::is_of_others)
+            && let Err(failure) = client.confirm(self.options.answer_timeout).await
+        {
+            for outcome in outcomes.iter_mut().filter(|it| it.is_of_others()) {
+                let failure = failure.clone();
+                *outcome = Outcome::Unexplained(match outcome {
+                    // Of what was refused, nothing was carried out.
+                    Outcome::Answered(Err(_)) => failure.without_effect(),
+                    _ => failure,
+                });
+            }
+        }
+        Ok(outcomes)
     }
 
     /// One try, on one connection. Should the server not answer, the connection is given up.
@@ -301,7 +361,10 @@ impl Shared {
                 Ok(outcomes)
             }
         };
-        let outcomes = attempt.await;
+        let outcomes = match attempt.await {
+            Ok(outcomes) => self.confirmed(&client, outcomes).await,
+            failed => failed,
+        };
         let is_over = match &outcomes {
             Ok(outcomes) => outcomes.iter().any(|outcome| {
                 matches!(outcome, Outcome::Unexplained(failure) if failure.is_of_the_connection())
@@ -309,7 +372,7 @@ impl Shared {
             Err(failure) => failure.is_of_the_connection(),
         };
         if is_over {
-            drop(Object::take(client));
+            client.give_up();
         }
         outcomes
     }
@@ -364,6 +427,16 @@ impl Drop for Worker {
         for item in left {
             item.refuse(&error);
         }
+    }
+}
+
+/// What a command hears that waits for another, which waits for the standby.
+fn held(error: &StoreError) -> StoreError {
+    StoreError::Unavailable {
+        reason: format!(
+            "another command keeps the row or the key, while it waits for the synchronous standby ({error})"
+        ),
+        cause: None,
     }
 }
 

@@ -9,10 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{HookError, Object, Pool, PoolError, TimeoutType};
+use deadpool::managed::{PoolError, TimeoutType};
 use tokio::sync::watch;
 
+use super::cluster::Cluster;
+use super::connector::NotConnected;
 use super::failure::{Failure, is_full};
+use super::session::{Manager, Session};
+use crate::store::StoreError;
+
+type Pool = deadpool::managed::Pool<Manager>;
 
 /// How long to wait for one of the store's own connections that others use: that is work under way, and no
 /// server that cannot be reached.
@@ -28,6 +34,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// All connections of a store.
 pub(super) struct Family {
+    pub(super) cluster: Arc<Cluster>,
     pools: Mutex<Vec<Pool>>,
     /// The whole name of the index of the feed, once the tables are set up.
     index: Arc<OnceLock<String>>,
@@ -43,6 +50,7 @@ pub(super) struct Family {
 impl Family {
     pub(super) fn new(patience: Duration) -> Self {
         Self {
+            cluster: Arc::default(),
             pools: Mutex::default(),
             index: Arc::default(),
             full_at: Mutex::default(),
@@ -118,16 +126,38 @@ impl Family {
 pub(super) struct Connections {
     pool: Pool,
     family: Arc<Family>,
+    /// How many connections that were given up while the server was busy may be left.
+    most_given_up: usize,
 }
 
 impl Connections {
-    pub(super) const fn new(pool: Pool, family: Arc<Family>) -> Self {
-        Self { pool, family }
+    pub(super) const fn new(pool: Pool, family: Arc<Family>, most_given_up: usize) -> Self {
+        Self {
+            pool,
+            family,
+            most_given_up,
+        }
+    }
+
+    /// An error where the server has not ended what was given up: more of it would take all of its connections.
+    fn check_given_up(&self) -> Result<(), Failure> {
+        let given_up = self.family.cluster.given_up();
+        if given_up < self.most_given_up {
+            return Ok(());
+        }
+        Err(Failure::Unsent(StoreError::Unavailable {
+            reason: format!(
+                "the server has not answered {given_up} earlier statements, which may wait for its \
+                 synchronous standby; no more are sent until it does"
+            ),
+            cause: None,
+        }))
     }
 
     /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new
     /// one then takes up to the connect timeout.
-    pub(super) async fn get(&self) -> Result<Object, Failure> {
+    pub(super) async fn get(&self) -> Result<Session, Failure> {
+        self.check_given_up()?;
         let since = Instant::now();
         let mut wait = SHORTEST;
         // What the server answered the last time.
@@ -151,7 +181,7 @@ impl Connections {
                 timeouts.wait = timeouts.wait.map(|it| it.saturating_sub(waited));
                 if full.is_some() {
                     timeouts.wait = timeouts.wait.map(|it| it.min(left));
-                    timeouts.create = timeouts.create.map(|it| it.min(left));
+                    timeouts.create = Some(left);
                 }
                 match self.pool.timeout_get(&timeouts).await {
                     Err(error) if has_no_more(&error) => {
@@ -168,7 +198,8 @@ impl Connections {
                         let error = error.unwrap_or(PoolError::Timeout(timeout));
                         return Err(error.into());
                     }
-                    got => return got.map_err(Failure::from),
+                    Err(error) => return Err(error.into()),
+                    Ok(object) => return Ok(Session::of(object, self.pool.manager())),
                 }
             }
             let left = limit.saturating_sub(since.elapsed());
@@ -179,11 +210,6 @@ impl Connections {
 }
 
 /// Whether the server has no connection left.
-fn has_no_more(error: &PoolError) -> bool {
-    match error {
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            is_full(error)
-        }
-        _ => false,
-    }
+fn has_no_more(error: &PoolError<NotConnected>) -> bool {
+    matches!(error, PoolError::Backend(error) if error.any(&is_full))
 }

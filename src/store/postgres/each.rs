@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use super::session::Session;
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
@@ -29,11 +29,22 @@ impl Outcome {
     const fn is_again(&self) -> bool {
         matches!(self, Self::Again)
     }
+
+    /// Whether it says what others have committed: the event of a key, or what stands in the way.
+    pub(super) const fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Answered(
+                Ok(Receipt { replayed: true, .. })
+                    | Err(ExecuteError::Refused(_) | ExecuteError::Abandoned { .. })
+            )
+        )
+    }
 }
 
 /// A statement of this shape.
 pub(super) async fn prepare(
-    client: &Object,
+    client: &Session,
     shape: Shape,
     limit: Duration,
 ) -> Result<Prepared, Failure> {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{HookError, PoolError, TimeoutType};
+use deadpool::managed::{PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::WrongType;
 
+use super::connector::NotConnected;
 use crate::store::{Cause, StoreError};
 
 /// What an error says about the statement that it befell.
@@ -19,6 +20,8 @@ pub(super) enum Failure {
     Undone(StoreError),
     /// It was rolled back, because another transaction kept a row locked for too long.
     Locked(StoreError),
+    /// The same, and that transaction waits for the synchronous standby.
+    Held(StoreError),
     /// It was rolled back, because an event that it wanted to record is there already: what it says.
     Stray(String),
     /// It was never sent, since there is no connection.
@@ -34,6 +37,7 @@ impl Failure {
             Self::Again(error)
             | Self::Undone(error)
             | Self::Locked(error)
+            | Self::Held(error)
             | Self::Unsent(error)
             | Self::Unknown(error) => error,
         }
@@ -56,18 +60,16 @@ impl Failure {
     }
 }
 
-impl From<PoolError> for Failure {
-    fn from(error: PoolError) -> Self {
+impl From<PoolError<NotConnected>> for Failure {
+    fn from(error: PoolError<NotConnected>) -> Self {
         // What the pool has to say of its own objects is nobody's business.
         let reason = match error {
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-                return Self::Unsent(not_connected(error));
-            }
+            PoolError::Backend(error) => return Self::Unsent(not_connected(error)),
             PoolError::Timeout(TimeoutType::Wait) => {
                 "all of the store's connections are in use, and none became free in time".to_owned()
             }
             PoolError::Timeout(_) => "cannot connect to PostgreSQL: it does not answer".to_owned(),
-            other => format!("cannot connect to PostgreSQL: {other}"),
+            other => format!("cannot connect to PostgreSQL: {other:?}"),
         };
         Self::Unsent(StoreError::Unavailable {
             reason,
@@ -116,7 +118,11 @@ impl From<Error> for Failure {
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
             | SqlState::TRANSACTION_RESOLUTION_UNKNOWN => Self::Unknown(unknown(error)),
-            SqlState::CANNOT_CONNECT_NOW => Self::Unsent(failed(error)),
+            // The server is a standby by now, or takes no writes for another reason: it was not carried out, and
+            // another connection may lead to one that does.
+            SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => {
+                Self::Unsent(failed(error))
+            }
             _ => Self::Undone(failed(error)),
         }
     }
@@ -146,12 +152,64 @@ pub(super) fn failed(error: Error) -> StoreError {
 
 /// An error while connecting. Whether the tables fit is no part of it: while a dump is being restored, a new
 /// connection finds only some of them.
-fn not_connected(error: Error) -> StoreError {
-    // No row is read or written, so that the message quotes none; it quotes settings.
-    let words = whole_words(&error);
-    let reason = format!("cannot connect to PostgreSQL: {words}");
-    let is_lasting = is_misconfigured(&error);
-    store_error(reason, is_lasting, error)
+pub(super) fn not_connected(error: NotConnected) -> StoreError {
+    let is_lasting = takes_a_person(&error);
+    let reason = format!("cannot connect to PostgreSQL: {}", why(&error));
+    match error {
+        NotConnected::Driver(error) | NotConnected::SetUp(error) => {
+            store_error(reason, is_lasting, error)
+        }
+        _ if is_lasting => StoreError::Misconfigured {
+            reason,
+            cause: None,
+        },
+        _ => StoreError::Unavailable {
+            reason,
+            cause: None,
+        },
+    }
+}
+
+/// Whether it takes a person to put it right; of several hosts, whether it does so for each.
+fn takes_a_person(error: &NotConnected) -> bool {
+    match error {
+        NotConnected::Driver(error) | NotConnected::SetUp(error) => is_misconfigured(error),
+        NotConnected::SharedSession => true,
+        NotConnected::Hosts(hosts) => hosts.iter().all(|(_, error)| takes_a_person(error)),
+        _ => false,
+    }
+}
+
+/// Why there is no connection, in words.
+fn why(error: &NotConnected) -> String {
+    match error {
+        // No row is read or written, so that the message quotes none; it quotes settings.
+        NotConnected::Driver(error) | NotConnected::SetUp(error) => whole_words(error),
+        NotConnected::NoAnswer(limit) => format!("it does not answer within {limit:?}"),
+        NotConnected::ReadOnly { is_standby: true } => "it is a standby".to_owned(),
+        NotConnected::ReadOnly { is_standby: false } => {
+            "it takes no writes (default_transaction_read_only)".to_owned()
+        }
+        NotConnected::Writable => {
+            "it takes writes, but the URL's target_session_attrs asks for a standby".to_owned()
+        }
+        NotConnected::Past { timeline, newest } => format!(
+            "its history ended (it is on timeline {timeline}, but another server is on timeline {newest}); if the \
+             database was set back on purpose, start this program again"
+        ),
+        NotConnected::SharedSession => {
+            "the session is shared with others, as by PgBouncer with pool_mode = transaction or statement; use \
+             pool_mode = session, or connect to PostgreSQL itself"
+                .to_owned()
+        }
+        NotConnected::Hosts(hosts) => {
+            let of_hosts = hosts
+                .iter()
+                .map(|(name, error)| format!("{name}: {}", why(error)));
+            of_hosts.collect::<Vec<_>>().join("; ")
+        }
+        NotConnected::Over => "the program's runtime has ended".to_owned(),
+    }
 }
 
 /// An error while the tables are set up.
@@ -217,7 +275,11 @@ fn is_withheld(error: &Error) -> bool {
 fn is_misconfigured(error: &Error) -> bool {
     let is_setting = |source: &(dyn std::error::Error + 'static)| !has_io(source);
     let source = std::error::Error::source(error);
-    is_withheld(error) || (error.code().is_none() && source.is_some_and(is_setting))
+    // A pooler refuses a setting of the URL that it does not know.
+    let is_unknown_setting = error.code() == Some(&SqlState::PROTOCOL_VIOLATION);
+    is_withheld(error)
+        || is_unknown_setting
+        || (error.code().is_none() && source.is_some_and(is_setting))
 }
 
 /// The keys on which two transactions can meet without a fault of either: both wrote the same key,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deadpool_postgres::Object;
+use super::session::Session;
 
 use super::failure::failed;
 use super::read;
@@ -21,7 +21,7 @@ const ALL: &str = "\
     SELECT id FROM of_applications WHERE id IS NOT NULL \
     UNION SELECT institution FROM certlife_webhook WHERE NOT removed";
 
-pub(super) async fn all(client: &Object) -> Result<Vec<InstitutionId>, StoreError> {
+pub(super) async fn all(client: &Session) -> Result<Vec<InstitutionId>, StoreError> {
     let rows = read::query(client, ALL, &[]).await?;
     let ids = rows.iter().map(|row| {
         let id: String = row.try_get(0).map_err(failed)?;

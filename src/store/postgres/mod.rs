@@ -1,10 +1,13 @@
 //! The store for many machines: PostgreSQL 15 or newer.
 
 mod batch;
+mod cluster;
 mod coalesce;
 mod connections;
+mod connector;
 mod each;
 mod failure;
+mod history;
 mod home;
 mod institutions;
 mod outbox;
@@ -15,16 +18,20 @@ mod read;
 mod remember;
 mod row;
 mod schema;
+mod server;
+mod session;
 mod signal;
 mod statement;
+mod target;
 mod text;
 mod together;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::Object;
-use tokio::sync::watch;
+use session::Session;
+use tokio::sync::watch::{self as channel, Sender};
 use uuid::Uuid;
 
 use super::contract::{Directory, Store};
@@ -38,10 +45,12 @@ use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use coalesce::Coalescer;
 use connections::{Connections, Family};
+use connector::Connector;
 use failure::Failure;
 use home::Home;
 use outbox::Desk;
-use pool::{Purpose, Target};
+use pool::Purpose;
+use target::{Target, Wanted};
 
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +64,9 @@ pub struct PostgresOptions {
     /// them in use waits for one, two minutes at most; where a new one has to be made then, up to
     /// `connect_timeout` more.
     pub readers: usize,
-    /// How long to wait for a server that is asked for a connection, or that has none left, also
-    /// where it is asked several times; 5 seconds.
+    /// How long to wait for a host that is asked for a connection, until it has answered the first question, where the
+    /// URL has no `connect_timeout` of its own; and for a server that has no connection left, also where it is asked
+    /// several times; 5 seconds.
     pub connect_timeout: Duration,
     /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. For
     /// rows that commands of other stores keep locked, a command waits up to 200 times as long: sessions with this
@@ -65,8 +75,9 @@ pub struct PostgresOptions {
     /// After how long a server that does not answer a statement is given up; 30 seconds. An all-or-nothing
     /// call of many commands takes several statements.
     pub answer_timeout: Duration,
-    /// How long a command is repeated, where that is safe, while the server cannot be reached; 10 seconds.
-    pub patience: Duration,
+    /// How long a command is repeated, where that is safe, while the server cannot be reached, and how long opening
+    /// waits for it. If absent, 10 seconds, and 60 where the URL has several hosts: for a failover.
+    pub patience: Option<Duration>,
     /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250 ms.
     pub poll: Duration,
 }
@@ -80,7 +91,7 @@ impl Default for PostgresOptions {
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(30),
-            patience: Duration::from_secs(10),
+            patience: None,
             poll: Duration::from_millis(250),
         }
     }
@@ -121,14 +132,15 @@ pub struct PostgresStore {
 struct Shared {
     coalescer: Coalescer,
     target: Target,
+    connector: Connector,
     home: Arc<Home>,
     family: Arc<Family>,
     readers: Connections,
     desk: Desk,
     options: PostgresOptions,
-    commits: watch::Sender<()>,
+    commits: Sender<()>,
     /// The listening ends with its only sender.
-    hearing: OnceLock<watch::Sender<()>>,
+    hearing: OnceLock<Sender<()>>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -168,30 +180,33 @@ impl PostgresStore {
         let target = Target::parse(url)?;
         let home = Arc::new(Home::here()?);
         let family = Arc::new(Family::new(options.connect_timeout));
-        let pool = |purpose| target.connections(purpose, &home, &family, &options);
+        let connector = {
+            let (target, home, limit) =
+                (target.clone(), Arc::clone(&home), options.connect_timeout);
+            move |cluster| Connector::new(target.clone(), Arc::clone(&home), cluster, limit)
+        };
+        watch::start(&home, &family.cluster, connector.clone());
+        let connector = connector(Arc::clone(&family.cluster));
+        let pool = |purpose| pool::connections(purpose, &connector, &home, &family, &options);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
         let migrating = pool(Purpose::Migrating)?;
         family.is_set_up(schema::set_up(&readers, &migrating, options.setup).await?);
         drop(migrating);
-        if schema::is_behind(&readers).await? {
+        check_pooler(&connector).await?;
+        if history::is_behind(&readers).await? {
             // Every connection that writes sees to that. Whoever may only read still can, but for the
             // end of the feed.
             drop(writers.get().await);
         }
-        let commits = watch::Sender::new(());
+        let commits = Sender::new(());
         let tell = signal::tell(&home, readers.clone());
-        let desk = Desk::new(
-            &target,
-            &home,
-            &family,
-            &options,
-            writers.clone(),
-            tell.clone(),
-        )?;
+        let delivering = pool(Purpose::Delivering)?;
+        let desk = Desk::new(writers.clone(), delivering, tell.clone());
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,
             options.clone(),
+            target.patience(&options),
             commits.clone(),
             tell,
         );
@@ -199,6 +214,7 @@ impl PostgresStore {
             shared: Arc::new(Shared {
                 coalescer,
                 target,
+                connector,
                 home,
                 family,
                 readers,
@@ -210,7 +226,7 @@ impl PostgresStore {
         })
     }
 
-    async fn reader(&self) -> Result<Object, StoreError> {
+    async fn reader(&self) -> Result<Session, StoreError> {
         let reader = self.shared.readers.get().await;
         reader.map_err(Failure::into_error)
     }
@@ -222,13 +238,23 @@ impl PostgresStore {
     }
 }
 
+/// An error where what is behind the URL lends sessions to whoever has a transaction: settings, prepared statements and
+/// notifications would be those of others. A second connection, beside one that lies idle, finds the mark of the first.
+async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
+    match connector.connect(Wanted::Any, None).await {
+        Err(error) if error.is_shared() => Err(failure::not_connected(error)),
+        // Whatever else there is to say of it is said where a connection is needed.
+        _ => Ok(()),
+    }
+}
+
 /// Gives up a connection that has not answered, since an answer may yet come.
 fn keep_or_give_up<T>(
-    reader: Object,
+    reader: Session,
     answer: Option<Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     answer.unwrap_or_else(|| {
-        drop(Object::take(reader));
+        reader.give_up();
         Err(StoreError::Unavailable {
             reason: "the server does not answer".to_owned(),
             cause: None,
@@ -269,7 +295,10 @@ impl Store for PostgresStore {
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         let reader = self.reader().await?;
-        let answer = self.in_time(read::feed(&reader, after, limit)).await;
+        let wait = self.shared.options.answer_timeout;
+        // It has a limit of its own for the standby, which is cancelled and not given up.
+        let answer = read::feed(&reader, after, limit, wait);
+        let answer = tokio::time::timeout(wait + wait, answer).await.ok();
         keep_or_give_up(reader, answer)
     }
 
@@ -281,10 +310,11 @@ impl Store for PostgresStore {
 
     fn wake(&self) -> Wake {
         self.shared.hearing.get_or_init(|| {
-            let (open, is_open) = watch::channel(());
-            let (target, commits) = (self.shared.target.clone(), self.shared.commits.clone());
-            let family = Arc::clone(&self.shared.family);
-            signal::hear(&self.shared.home, target, family, commits, is_open);
+            let (open, is_open) = channel::channel(());
+            let shared = &self.shared;
+            let (connector, commits) = (shared.connector.clone(), shared.commits.clone());
+            let family = Arc::clone(&shared.family);
+            signal::hear(&shared.home, connector, family, commits, is_open);
             open
         });
         Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)

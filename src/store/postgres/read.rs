@@ -1,8 +1,9 @@
 //! Questions to the database.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use deadpool_postgres::Object;
+use super::session::Session;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
@@ -40,7 +41,7 @@ macro_rules! events {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM certlife_event e LEFT JOIN certlife_application a ON a.uuid = e.uuid WHERE ",
+            ", current_setting('synchronous_standby_names') <> '' FROM certlife_event e LEFT JOIN certlife_application a ON a.uuid = e.uuid WHERE ",
             $condition
         )
     };
@@ -65,7 +66,7 @@ fn read<'r, T>(
 }
 
 pub(super) async fn query(
-    client: &Object,
+    client: &Session,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
@@ -74,7 +75,7 @@ pub(super) async fn query(
 }
 
 pub(super) async fn load(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
 ) -> Result<Option<AnyApplication>, StoreError> {
@@ -86,7 +87,7 @@ pub(super) async fn load(
 }
 
 pub(super) async fn history(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
 ) -> Result<Vec<Recorded>, StoreError> {
@@ -119,24 +120,28 @@ pub(super) async fn history(
     Ok(history)
 }
 
+/// Nothing is told that a failover could take back: `limit` is that of waiting for the standby, if that is needed.
 pub(super) async fn feed(
-    client: &Object,
+    client: &Session,
     after: Cursor,
-    limit: u32,
+    count: u32,
+    limit: Duration,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let Ok(transaction) = i64::try_from(after.transaction()) else {
-        return Ok(Vec::new());
-    };
+    let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
     let sql = concat!(
         events!("(e.transaction, e.place) > ($1, $2) AND "),
         settled!(),
         " ORDER BY e.transaction, e.place LIMIT $3"
     );
-    let rows = query(client, sql, &[&transaction, &place, &i64::from(limit)]).await?;
-    if rows.is_empty() {
-        let base = check_base(&***client).await;
-        base.map_err(|failure| failure.without_effect().into_error())?;
+    let rows = query(client, sql, &[&transaction, &place, &i64::from(count)]).await?;
+    if rows.is_empty() && count > 0 {
+        let next = next_transaction(client).await;
+        let next = next.map_err(|failure| failure.without_effect().into_error())?;
+        if next.is_some_and(|next| transaction >= next) {
+            let end = feed_end(client).await?;
+            return Err(StoreError::CursorBeyondEnd { cursor: after, end });
+        }
     }
     let mut page = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -147,12 +152,23 @@ pub(super) async fn feed(
             Err(corrupt) => return Err(corrupt),
         }
     }
+    if let Some(last) = page.last() {
+        let last = i64::try_from(last.cursor.transaction()).unwrap_or(i64::MAX);
+        let is_synchronous = rows
+            .first()
+            .is_some_and(|it| it.try_get(20).unwrap_or(true));
+        if is_synchronous {
+            let told = client.confirm_up_to(last, limit).await;
+            told.map_err(|failure| failure.without_effect().into_error())?;
+        }
+        client.told(last);
+    }
     Ok(page)
 }
 
 /// The last event that the feed tells of: what is not committed yet belongs to a transaction that is not
 /// settled, and comes behind it.
-pub(super) async fn feed_end(client: &Object) -> Result<Cursor, StoreError> {
+pub(super) async fn feed_end(client: &Session) -> Result<Cursor, StoreError> {
     let sql = concat!(
         events!(""),
         settled!(),
@@ -161,6 +177,20 @@ pub(super) async fn feed_end(client: &Object) -> Result<Cursor, StoreError> {
     let rows = query(client, sql, &[]).await?;
     let last = rows.first().map(|row| read(row, Joined::cursor));
     Ok(last.transpose()?.unwrap_or(Cursor::START))
+}
+
+/// The place of the feed that the next transaction will have, or a later one; none on a standby, which may lag behind
+/// cursors that the primary has given. With the checks of the base.
+async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
+    let sql = "SELECT base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \
+                   pg_is_in_recovery() FROM certlife_feed LIMIT 2";
+    let rows = client.query_typed(sql, &[]).await?;
+    let [row] = rows.as_slice() else {
+        check_base(&***client).await?;
+        return Ok(None);
+    };
+    let is_standby: bool = row.try_get(1)?;
+    Ok((!is_standby).then_some(row.try_get(0)?))
 }
 
 /// That there is one base, without which nothing is written and nothing is told. Only asked where that is so.
@@ -181,7 +211,7 @@ pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failur
     )))
 }
 
-pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, StoreError> {
+pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, StoreError> {
     // A status that is none is read, so that it is reported.
     let (sql, start) = match query.order {
         Order::OldestFirst => (
@@ -234,7 +264,7 @@ pub(super) async fn list(client: &Object, query: &ListQuery) -> Result<Page, Sto
 }
 
 pub(super) async fn counts(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
 ) -> Result<Vec<Count>, StoreError> {
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Object};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use super::connections::Connections;
 use super::failure::{Failure, not_fitting, not_read, not_set_up};
+use super::session::Session;
 use crate::store::{Setup, StoreError};
 
 /// From each version to the next; forward only. What has been released never changes.
@@ -63,7 +63,7 @@ const SHAPE: [(&str, &str); 7] = [
     ),
 ];
 
-async fn connection(connections: &Connections) -> Result<Object, StoreError> {
+async fn connection(connections: &Connections) -> Result<Session, StoreError> {
     connections.get().await.map_err(Failure::into_error)
 }
 
@@ -82,8 +82,8 @@ pub(super) async fn set_up(
     setup: Setup,
 ) -> Result<String, StoreError> {
     let client = connection(readers).await?;
-    let (place, schema) = place(&client).await?;
-    let found = version(&client, &place).await?;
+    let (place, schema) = place(&**client).await?;
+    let found = version(&**client, &place).await?;
     if found == Some(NEWEST) {
         check_shape(&client, &place).await?;
     } else {
@@ -223,7 +223,7 @@ async fn migrate(connections: &Connections, place: &str, setup: Setup) -> Result
     );
     transaction.batch_execute(&lock).await.map_err(not_set_up)?;
     // Others may have done it meanwhile, or more than that.
-    let found = version(&transaction, place).await?;
+    let found = version(&*transaction, place).await?;
     if found == Some(NEWEST) {
         return Ok(());
     }
@@ -246,38 +246,4 @@ async fn migrate(connections: &Connections, place: &str, setup: Setup) -> Result
     let migrated = migrated.await;
     migrated.map_err(|error| not_fitting(error, place, not_set_up))?;
     transaction.commit().await.map_err(not_set_up)
-}
-
-/// A row where the server's next transaction would stand before the feed's last event: the database was
-/// restored from a dump, and counts its transactions anew. An error where the index of the feed is
-/// missing, which is the last to be restored.
-const IS_BEHIND: &str = "\
-    SELECT FROM certlife_feed WHERE 'certlife_event_feed'::regclass IS NOT NULL \
-    AND (SELECT max(transaction) FROM certlife_event) \
-        >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
-
-/// The feed goes on where the dump ended. Whoever writes or reads the feed holds this lock: nobody goes on
-/// with the base from before while it is raised. Of several who do this at once, one does.
-const REBASE: &str = "\
-    BEGIN ISOLATION LEVEL READ COMMITTED; \
-    LOCK TABLE certlife_feed IN ACCESS EXCLUSIVE MODE; \
-    UPDATE certlife_feed SET base = last.transaction + 1 - pg_current_xact_id()::text::bigint \
-    FROM (SELECT max(transaction) AS transaction FROM certlife_event) last \
-    WHERE last.transaction >= base + pg_current_xact_id()::text::bigint; \
-    COMMIT";
-
-/// Whether what is written next would stand before the last event of the feed.
-pub(super) async fn is_behind(readers: &Connections) -> Result<bool, StoreError> {
-    let client = connection(readers).await?;
-    let behind = client.query_opt(IS_BEHIND, &[]).await;
-    Ok(behind.map_err(not_read)?.is_some())
-}
-
-/// Sees to it that what this connection writes stands behind the last event of the feed. Every connection
-/// that writes begins with it: behind a connection that was lost may be another database.
-pub(super) async fn catch_up(client: &Client) -> Result<(), tokio_postgres::Error> {
-    if client.query_opt(IS_BEHIND, &[]).await?.is_some() {
-        client.batch_execute(REBASE).await?;
-    }
-    Ok(())
 }

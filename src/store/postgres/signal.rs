@@ -4,15 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, watch};
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Config, NoTls, Socket};
 
 use super::connections::{Connections, Family};
+use super::connector::Connector;
 use super::failure::is_full;
 use super::home::Home;
-use super::pool::Target;
+use super::target::Wanted;
 
 /// PostgreSQL locks the whole database for every transaction that notifies, so there is at most one in this
 /// time.
@@ -20,6 +18,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// How long to wait before the next attempt to hear.
 const RECONNECT: Duration = Duration::from_secs(1);
+
+/// The same, where there is only a standby.
+const STANDBY: Duration = Duration::from_secs(5);
+
+/// How long the server may take to answer that it will tell.
+const ANSWER: Duration = Duration::from_secs(5);
+
+const LISTEN: &str = "LISTEN certlife";
 
 /// Starts telling; whatever is sent here becomes a notification soon.
 pub(super) fn tell(home: &Home, pool: Connections) -> mpsc::Sender<()> {
@@ -40,29 +46,24 @@ pub(super) fn tell(home: &Home, pool: Connections) -> mpsc::Sender<()> {
 /// this one more.
 pub(super) fn hear(
     home: &Home,
-    target: Target,
+    connector: Connector,
     family: Arc<Family>,
     commits: watch::Sender<()>,
     mut open: watch::Receiver<()>,
 ) {
     home.spawn(async move {
         loop {
-            let (config, tls) = target.parts();
             let heard = async {
                 let mut room = family.room();
+                let mut pause = RECONNECT;
                 if !family.is_scarce() {
                     tokio::select! {
-                        () = async {
-                            match tls {
-                                Some(tls) => listen(config, tls.clone(), &family, &commits).await,
-                                None => listen(config, NoTls, &family, &commits).await,
-                            }
-                        } => {}
+                        listened = listen(&connector, &family, &commits) => pause = listened,
                         _ = room.changed() => {}
                     }
                     family.listens(false);
                 }
-                tokio::time::sleep(RECONNECT).await;
+                tokio::time::sleep(pause).await;
             };
             tokio::select! {
                 () = heard => {}
@@ -72,40 +73,32 @@ pub(super) fn hear(
     });
 }
 
-/// Wakes whoever waits for commits, until the connection ends.
-async fn listen<T>(config: &Config, tls: T, family: &Family, commits: &watch::Sender<()>)
-where
-    T: MakeTlsConnect<Socket>,
-{
-    let (client, mut connection) = match config.connect(tls).await {
-        Ok(connected) => connected,
+/// Wakes whoever waits for commits, until the connection ends; how long to wait before the next one.
+async fn listen(connector: &Connector, family: &Family, commits: &watch::Sender<()>) -> Duration {
+    // Where no server takes writes, none has anything to tell.
+    let found = match connector
+        .connect(Wanted::PreferWritable, Some(commits))
+        .await
+    {
+        Ok(found) => found,
         Err(error) => {
-            if is_full(&error) {
+            if error.any(&is_full) {
                 family.is_full();
             }
-            return;
+            return RECONNECT;
         }
     };
-    family.listens(true);
-    let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
-    let listening = async {
-        // As long as this future is held, so is the connection.
-        let listening = client.batch_execute("LISTEN certlife").await;
-        if listening.is_ok() {
-            // What was committed before it listened.
-            commits.send_replace(());
-            std::future::pending::<()>().await;
-        }
-    };
-    let hearing = async {
-        while let Some(Ok(message)) = messages.next().await {
-            if let AsyncMessage::Notification(_) = message {
-                commits.send_replace(());
-            }
-        }
-    };
-    tokio::select! {
-        () = listening => {}
-        () = hearing => {}
+    if found.about.server.is_standby {
+        // Notifications do not get there, but events do: those who wait look by themselves.
+        return STANDBY;
     }
+    family.listens(true);
+    let listening = tokio::time::timeout(ANSWER, found.client.batch_execute(LISTEN)).await;
+    if matches!(listening, Ok(Ok(()))) {
+        // What was committed before it listened.
+        commits.send_replace(());
+        let mut task = found.task;
+        let _ = (&mut task).await;
+    }
+    RECONNECT
 }

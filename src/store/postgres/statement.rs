@@ -147,7 +147,7 @@ pub(super) use seal_of;
 pub(super) const PLACES: i64 = 1 << 22;
 
 fn with_expressions(sql: &str) -> String {
-    let number = format!("(transaction * {PLACES} + place)");
+    let number = format!("((transaction - skipped) * {PLACES} + place)");
     sql.replace("seal_of(fresh)", seal_of!("fresh"))
         .replace("seal_of(head)", seal_of!("head"))
         .replace("number_of(fresh)", &number)

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Transaction};
+use super::session::Session;
+use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
 use super::each::{Outcome, each, explained, prepare};
@@ -31,7 +32,7 @@ const RECORD_KEYS: &str = "\
 ///
 /// Whatever happens before the commit is sent, nothing was changed.
 pub(super) async fn together(
-    client: &mut Object,
+    client: &mut Session,
     appends: &[&Append],
     limit: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
@@ -56,7 +57,7 @@ pub(super) async fn together(
 
 /// One try. A command without an outcome had no turn: its key is that of an earlier one, which did not go through.
 async fn attempt(
-    client: &mut Object,
+    client: &mut Session,
     appends: &[&Append],
     plan: &Plan,
     limit: Duration,

@@ -109,13 +109,11 @@ pub(super) fn feed(
     after: Cursor,
     limit: u32,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let Ok(after) = i64::try_from(after.transaction()) else {
-        return Ok(Vec::new());
-    };
+    let place = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement
-        .query([after, limit.into()])
+        .query([place, limit.into()])
         .map_err(unavailable)?;
     let mut page = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
@@ -124,6 +122,12 @@ pub(super) fn feed(
             // What comes before it is told first.
             Err(_) if !page.is_empty() => break,
             Err(corrupt) => return Err(corrupt),
+        }
+    }
+    if page.is_empty() && limit > 0 {
+        let end = feed_end(connection)?;
+        if after.transaction() > end.transaction() {
+            return Err(StoreError::CursorBeyondEnd { cursor: after, end });
         }
     }
     Ok(page)

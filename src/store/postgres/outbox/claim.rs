@@ -1,10 +1,11 @@
 //! What is due, and leases on it.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::super::session::Session;
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ const CLAIM: &str = concat!(
     include_str!("claimed.sql")
 );
 
-pub(super) async fn due(client: &Object) -> Result<Vec<Due>, StoreError> {
+pub(super) async fn due(client: &Session) -> Result<Vec<Due>, StoreError> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
         let not_before: Option<i64> = row.try_get(1).map_err(failed)?;
@@ -58,9 +59,10 @@ struct Room {
 }
 
 pub(super) async fn claim(
-    client: &mut Object,
+    client: &mut Session,
     fronts: &Fronts,
     claim: &Claim,
+    limit: Duration,
 ) -> Result<ClaimedBatch, Failure> {
     let (known, corrupt) = wanted_webhooks(client, claim).await?;
     let mut rooms = HashMap::new();
@@ -72,17 +74,22 @@ pub(super) async fn claim(
         }
     }
     let mut batch = ClaimedBatch::default();
+    let mut last = 0;
     let transaction = client.transaction().await?;
     for _ in 0..MOST_ROUNDS {
         if rooms.is_empty() {
             break;
         }
-        let leased = round(&transaction, fronts, claim, &mut rooms).await;
+        let leased = round(&transaction, fronts, claim, &mut rooms, &mut last).await;
         batch
             .deliveries
             .extend(leased.map_err(Failure::without_effect)?);
     }
     transaction.commit().await?;
+    // Nothing is sent that a failover could take back. If it cannot be waited for, the leases end.
+    if last > 0 {
+        client.confirm_up_to(last, limit).await?;
+    }
     if let (true, Some(error)) = (batch.deliveries.is_empty(), corrupt) {
         return Err(Failure::Undone(error));
     }
@@ -94,7 +101,7 @@ pub(super) async fn claim(
 /// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other from
 /// it.
 async fn wanted_webhooks(
-    client: &Object,
+    client: &Session,
     claim: &Claim,
 ) -> Result<(HashMap<Uuid, Webhook>, Option<StoreError>), Failure> {
     let ids: Vec<Uuid> = claim.wanted.iter().map(|(id, _)| *id).collect();
@@ -113,13 +120,15 @@ async fn wanted_webhooks(
     Ok((known, corrupt))
 }
 
-/// Claims what there is room for. Some of it may have to wait for earlier ones and is put off: then there
+/// Claims what there is room for; `last` becomes the latest transaction of the feed that
+/// it is of, where there is a synchronous standby. Some of it may have to wait for earlier ones and is put off: then there
 /// is room left.
 async fn round(
     transaction: &Transaction<'_>,
     fronts: &Fronts,
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
+    last: &mut i64,
 ) -> Result<Vec<Claimed>, Failure> {
     let locked = lock(transaction, fronts, claim, rooms).await?;
     let numbers: Vec<i64> = locked
@@ -137,6 +146,9 @@ async fn round(
     let mut leased: HashMap<i64, Claimed> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
+        if row.try_get(27)? {
+            *last = (*last).max(row.try_get(26)?);
+        }
         leased.insert(claimed.id.0, claimed);
     }
     let mut left = HashMap::new();

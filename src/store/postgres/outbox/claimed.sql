@@ -1,6 +1,7 @@
 -- What else whoever sends has to know of what was claimed. Without OFFSET 0, PostgreSQL may read all applications
 -- of the institution to find the one of that number.
-, c.number, c.webhook, c.token, c.attempts, c.created_at, c.version
+, c.number, c.webhook, c.token, c.attempts, c.created_at, c.version,
+    c.transaction, current_setting('synchronous_standby_names') <> ''
 FROM claimed c
 JOIN certlife_webhook w ON w.id = c.webhook
 LEFT JOIN certlife_event e ON e.transaction = c.transaction AND e.place = c.place

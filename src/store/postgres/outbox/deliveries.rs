@@ -1,7 +1,7 @@
 //! Questions about deliveries.
 
+use super::super::session::Session;
 use chrono::{DateTime, Utc};
-use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -89,7 +89,7 @@ const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {
 
 /// One delivery of the institution.
 pub(super) async fn one(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
     id: DeliveryId,
 ) -> Result<Option<Delivery>, StoreError> {
@@ -99,7 +99,7 @@ pub(super) async fn one(
 }
 
 pub(super) async fn list(
-    client: &Object,
+    client: &Session,
     institution: Option<&InstitutionId>,
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
@@ -171,7 +171,7 @@ fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
 }
 
 pub(super) async fn attempts(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempted>, StoreError> {
@@ -202,7 +202,7 @@ pub(super) async fn attempts(
 }
 
 pub(super) async fn backlog(
-    client: &Object,
+    client: &Session,
     institution: Option<&InstitutionId>,
 ) -> Result<Vec<Backlog>, StoreError> {
     let institution = institution.map(InstitutionId::as_str);

@@ -8,11 +8,10 @@ mod settle;
 mod time;
 mod webhooks;
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{GenericClient, Object};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -20,12 +19,10 @@ use uuid::Uuid;
 
 use self::front::Fronts;
 use self::time::milliseconds;
-use super::connections::{Connections, Family};
+use super::connections::Connections;
 use super::failure::{Failure, in_time};
-use super::home::Home;
 use super::pause::pause;
-use super::pool::{Purpose, Target};
-use super::{PostgresOptions, PostgresStore, keep_or_give_up};
+use super::{PostgresStore, keep_or_give_up};
 use crate::store::{
     Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
     Due, HealthChange, InstitutionId, Outbox, Put, Settlement, StoreError, Verdict, Webhook,
@@ -47,19 +44,16 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(
-        target: &Target,
-        home: &Arc<Home>,
-        family: &Arc<Family>,
-        options: &PostgresOptions,
         writers: Connections,
+        delivering: Connections,
         tell: mpsc::Sender<()>,
-    ) -> Result<Self, StoreError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             writers,
-            delivering: target.connections(Purpose::Delivering, home, family, options)?,
+            delivering,
             fronts: Fronts::default(),
             tell,
-        })
+        }
     }
 }
 
@@ -74,12 +68,18 @@ impl Tries {
     /// given up.
     async fn end<T>(
         &mut self,
-        client: Object,
+        client: Session,
         outcome: Result<T, Failure>,
     ) -> Option<Result<T, StoreError>> {
         self.made += 1;
         match outcome {
-            Ok(answer) => Some(Ok(answer)),
+            Ok(answer) => match client.check() {
+                Ok(()) => Some(Ok(answer)),
+                Err(failure) => {
+                    client.give_up();
+                    Some(Err(failure.into_error()))
+                }
+            },
             Err(Failure::Again(_)) if self.made < MOST_ATTEMPTS => {
                 drop(client);
                 tokio::time::sleep(pause(self.made)).await;
@@ -87,7 +87,7 @@ impl Tries {
             }
             Err(failure) => {
                 if failure.is_of_the_connection() {
-                    drop(Object::take(client));
+                    client.give_up();
                 }
                 Some(Err(failure.into_error()))
             }
@@ -95,18 +95,17 @@ impl Tries {
     }
 }
 
-async fn connection(pool: &Connections) -> Result<Object, StoreError> {
+async fn connection(pool: &Connections) -> Result<Session, StoreError> {
     pool.get().await.map_err(Failure::into_error)
 }
 
 /// The rows of a statement.
 async fn query(
-    client: &impl GenericClient,
+    client: &impl Cached,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Failure> {
-    let statement = client.prepare_cached(sql).await?;
-    Ok(client.query(&statement, parameters).await?)
+    Ok(client.rows(sql, parameters).await?)
 }
 
 impl PostgresStore {
@@ -195,8 +194,9 @@ impl Outbox for PostgresStore {
         let mut tries = self.tries();
         loop {
             let mut client = connection(&self.shared.desk.delivering).await?;
-            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim);
-            let outcome = in_time(tries.limit, claimed).await;
+            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim, tries.limit);
+            // Waiting for the standby has a limit of its own.
+            let outcome = in_time(2 * tries.limit, claimed).await;
             if let Some(answer) = tries.end(client, outcome).await {
                 return answer;
             }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{GenericClient, Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -66,7 +67,7 @@ const REDELIVER: &str = "\
 type Lanes = BTreeSet<(i64, Uuid)>;
 
 pub(super) async fn settle(
-    client: &mut Object,
+    client: &mut Session,
     now: DateTime<Utc>,
     settlements: &[Settlement],
     health: &[(Uuid, HealthChange)],
@@ -158,7 +159,7 @@ impl<'a> Columns<'a> {
 
 /// Records one round; notes which counted, and of which lanes something is over.
 async fn record(
-    client: &impl GenericClient,
+    client: &impl Cached,
     now: DateTime<Utc>,
     round: &BTreeMap<i64, Placed<'_>>,
     counted: &mut [bool],
@@ -193,24 +194,19 @@ async fn record(
 }
 
 /// Lets the next deliveries of these lanes go.
-async fn pull(
-    client: &impl GenericClient,
-    now: DateTime<Utc>,
-    lanes: &Lanes,
-) -> Result<(), Failure> {
+async fn pull(client: &impl Cached, now: DateTime<Utc>, lanes: &Lanes) -> Result<(), Failure> {
     if lanes.is_empty() {
         return Ok(());
     }
     let (applications, webhooks): (Vec<i64>, Vec<Uuid>) = lanes.iter().copied().unzip();
     let parameters: [&(dyn ToSql + Sync); 3] = [&applications, &webhooks, &milliseconds(now)];
-    let statement = client.prepare_cached(PULL).await?;
-    client.execute(&statement, &parameters).await?;
+    query(client, PULL, &parameters).await?;
     Ok(())
 }
 
 /// The same, once the end of the earlier ones is committed; again where it has lost a deadlock. Should it
 /// fail, they go when the time has come to which they were put off.
-async fn pull_committed(client: &Object, now: DateTime<Utc>, lanes: &Lanes) {
+async fn pull_committed(client: &Session, now: DateTime<Utc>, lanes: &Lanes) {
     for tries in 1..=MOST_ATTEMPTS {
         match pull(client, now, lanes).await {
             Err(Failure::Again(_)) => tokio::time::sleep(pause(tries)).await,
@@ -258,7 +254,7 @@ fn in_order(deliveries: &[DeliveryId]) -> Vec<i64> {
 }
 
 pub(super) async fn abandon(
-    client: &mut Object,
+    client: &mut Session,
     institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],

@@ -1,6 +1,6 @@
 //! Webhooks.
 
-use deadpool_postgres::Object;
+use super::super::session::Session;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -110,7 +110,7 @@ fn revision(webhook: &Webhook) -> i64 {
 }
 
 pub(super) async fn one(
-    client: &Object,
+    client: &Session,
     institution: &InstitutionId,
     id: Uuid,
 ) -> Result<Option<Webhook>, StoreError> {
@@ -120,7 +120,7 @@ pub(super) async fn one(
 }
 
 pub(super) async fn all(
-    client: &Object,
+    client: &Session,
     institution: Option<&InstitutionId>,
 ) -> Result<Vec<Webhook>, StoreError> {
     let sql = concat!(
@@ -133,7 +133,7 @@ pub(super) async fn all(
 }
 
 /// Those of these ids that are enabled, as rows for [`from_row`].
-pub(super) async fn enabled(client: &Object, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
+pub(super) async fn enabled(client: &Session, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
     let sql = concat!(columns!(), "id = ANY ($1) AND enabled");
     read::query(client, sql, &[&ids]).await
 }

@@ -26,7 +26,7 @@ WITH input AS (
     -- always
 ),
 this AS MATERIALIZED (
-    SELECT base + pg_current_xact_id()::text::bigint AS transaction FROM certlife_feed
+    SELECT base + pg_current_xact_id()::text::bigint AS transaction, skipped FROM certlife_feed
 ),
 fresh AS (
     SELECT * FROM input

@@ -1,0 +1,82 @@
+//! Which server a connection has led to.
+
+use tokio_postgres::Client;
+
+/// What is known of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    /// Where its log stands; not known of a standby, nor of a server that does not tell.
+    pub(super) history: Option<History>,
+    /// When it was started, in microseconds since 1970: two servers on one host are told apart by it.
+    started_at: i64,
+    /// Whether it takes no writes from this connection.
+    pub(super) is_read_only: bool,
+    /// Whether it follows another server.
+    pub(super) is_standby: bool,
+}
+
+/// The history that a server writes: each time a standby takes the place of its primary, or a backup is restored to a
+/// point in time, a new one begins, which the server counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct History {
+    system: i64,
+    timeline: i64,
+}
+
+impl History {
+    /// Whether this one is the past of the other, and no longer goes on.
+    pub(super) const fn is_before(self, other: Self) -> bool {
+        self.system == other.system && self.timeline < other.timeline
+    }
+
+    pub(super) const fn timeline(self) -> i64 {
+        self.timeline
+    }
+}
+
+impl std::fmt::Display for History {
+    /// As it is kept in `certlife_feed`: two numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.system, self.timeline)
+    }
+}
+
+/// What every connection is asked first. `certlife.session` is set by what this crate asks next: where it is set
+/// already, the session is another's.
+const SERVER: &str = "\
+    SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
+        coalesce(current_setting('certlife.session', true), '') <> ''";
+
+/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. On a standby it is not asked
+/// for. Databases that only speak PostgreSQL's protocol may not have it.
+const HISTORY: &str = "\
+    SELECT c.system_identifier, \
+        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint \
+    FROM pg_control_system() c";
+
+/// What a connection answers, and whether its session is used by others as well.
+pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgres::Error> {
+    let server = client.query_typed_one(SERVER, &[]);
+    let history = client.query_typed_one(HISTORY, &[]);
+    // Both go out at once.
+    let (row, history) = tokio::join!(server, history);
+    let row = row?;
+    let is_standby: bool = row.try_get(1)?;
+    let history = match history {
+        Ok(history) if !is_standby => Some(History {
+            system: history.try_get(0)?,
+            timeline: history.try_get(1)?,
+        }),
+        Ok(_) => None,
+        Err(error) if error.code().is_some() => None,
+        Err(error) => return Err(error),
+    };
+    let server = Server {
+        history,
+        started_at: row.try_get(2)?,
+        is_read_only: row.try_get(0)?,
+        is_standby,
+    };
+    Ok((server, row.try_get(3)?))
+}

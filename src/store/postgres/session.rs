@@ -1,0 +1,250 @@
+//! A connection while it is used.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Metrics, Object, RecycleError, RecycleResult};
+use deadpool_postgres::{ClientWrapper, Transaction};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::cluster::{About, InUseGuard};
+use super::connector::{Connector, NotConnected};
+use super::failure::{Failure, in_time};
+use super::history;
+use super::home::Home;
+use super::pool::Purpose;
+use super::server::Server;
+use crate::store::StoreError;
+
+/// After how long a connection to a standby that stands in for the primary is made anew.
+const STAND_IN: Duration = Duration::from_secs(5);
+
+/// A connection of a pool.
+pub(super) struct Connected {
+    client: ClientWrapper,
+    about: Arc<About>,
+}
+
+/// Makes the connections of a pool.
+pub(super) struct Manager {
+    pub(super) connector: Connector,
+    pub(super) home: Arc<Home>,
+    pub(super) purpose: Purpose,
+    /// The first statements.
+    pub(super) settings: Box<dyn Fn() -> String + Send + Sync>,
+    /// How long each answer to them may take.
+    pub(super) limit: Duration,
+}
+
+impl std::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Manager")
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
+}
+
+impl deadpool::managed::Manager for Manager {
+    type Type = Connected;
+    type Error = NotConnected;
+
+    async fn create(&self) -> Result<Connected, NotConnected> {
+        let wanted = self.purpose.wanted(self.connector.reading());
+        let found = self.connector.connect(wanted, None).await?;
+        let client = ClientWrapper::new(found.client, found.task);
+        let set_up = async {
+            client.batch_execute(&(self.settings)()).await?;
+            match self.purpose {
+                Purpose::Writing => {
+                    let told = self.connector.cluster.last_told();
+                    history::catch_up(&client, &found.about.server, told).await
+                }
+                Purpose::Reading | Purpose::Delivering | Purpose::Migrating => Ok(()),
+            }
+        };
+        let set_up = tokio::time::timeout(self.limit, set_up).await;
+        let set_up = set_up.map_err(|_| NotConnected::NoAnswer(self.limit))?;
+        set_up.map_err(NotConnected::SetUp)?;
+        Ok(Connected {
+            client,
+            about: found.about,
+        })
+    }
+
+    async fn recycle(
+        &self,
+        connected: &mut Connected,
+        metrics: &Metrics,
+    ) -> RecycleResult<NotConnected> {
+        if connected.client.is_closed() {
+            return Err(RecycleError::message("it is closed"));
+        }
+        if connected.about.is_spare && metrics.age() > STAND_IN {
+            return Err(RecycleError::message("it stands in for another"));
+        }
+        Ok(())
+    }
+}
+
+/// A connection of a pool while it is used. Dropped, it goes back to the pool.
+pub(super) struct Session {
+    object: Object<Manager>,
+    guard: InUseGuard,
+    connector: Connector,
+    home: Arc<Home>,
+    purpose: Purpose,
+}
+
+impl Deref for Session {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        &self.object.client
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut ClientWrapper {
+        &mut self.object.client
+    }
+}
+
+/// Waits until the synchronous standby has all that is committed on the server, as far as this session sees it: the
+/// commit of an empty message comes after all of that in the log, and waits as every commit does. Without a
+/// synchronous standby, nothing is written.
+const CONFIRM: &str = "\
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+            WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' \
+            ELSE current_setting('synchronous_commit') END, true), \
+        pg_logical_emit_message(true, 'certlife', '') \
+    WHERE current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()";
+
+impl Session {
+    /// Takes it into use.
+    pub(super) fn of(object: Object<Manager>, manager: &Manager) -> Self {
+        let connector = manager.connector.clone();
+        let guard = connector.cluster.uses(&object.about);
+        Self {
+            object,
+            guard,
+            connector,
+            home: Arc::clone(&manager.home),
+            purpose: manager.purpose,
+        }
+    }
+
+    /// The server that it leads to.
+    pub(super) fn server(&self) -> &Server {
+        &self.object.about.server
+    }
+
+    /// An error if the server has warned that a commit of this session is not on the standby that it waited for: it
+    /// may be lost in a failover.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if !self.object.about.wire.is_in_doubt() {
+            return Ok(());
+        }
+        Err(Failure::Unknown(StoreError::UnknownOutcome {
+            reason: "the server stopped waiting for its synchronous standby: what it has committed may be lost \
+                     in a failover"
+                .to_owned(),
+            cause: None,
+        }))
+    }
+
+    /// Waits until what this session has seen cannot be lost in a failover; at once, where there is no synchronous
+    /// standby. Before it, nothing is said of what others have committed: while a commit waits for the standby it
+    /// cannot be seen, but once its wait is cancelled, or the server was restarted, it can.
+    pub(super) async fn confirm(&self, limit: Duration) -> Result<(), Failure> {
+        let confirmed = in_time(limit, async { Ok(self.batch_execute(CONFIRM).await?) }).await;
+        if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) && !self.is_closed() {
+            // The server must not go on waiting, time after time. It changes nothing.
+            self.connector.cancel(self).await;
+        }
+        confirmed.and_then(|()| self.check()).map_err(|failure| {
+            if failure.is_of_the_connection() {
+                Failure::Unknown(StoreError::UnknownOutcome {
+                    reason: "what is recorded may not be on the synchronous standby yet: it does not answer"
+                        .to_owned(),
+                    cause: None,
+                })
+            } else {
+                failure
+            }
+        })
+    }
+
+    /// The same, of the feed's transactions up to this one, which is about to be told. It is only asked where it is not
+    /// known already.
+    pub(super) async fn confirm_up_to(
+        &self,
+        transaction: i64,
+        limit: Duration,
+    ) -> Result<(), Failure> {
+        let cluster = &self.connector.cluster;
+        if !cluster.is_replicated(transaction) {
+            self.confirm(limit).await?;
+            cluster.is_replicated_up_to(transaction);
+        }
+        Ok(())
+    }
+
+    /// This transaction of the feed is told.
+    pub(super) fn told(&self, transaction: i64) {
+        self.connector.cluster.told(transaction);
+    }
+
+    /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy with a commit, which
+    /// no end of a connection stops, it counts until that is over.
+    pub(super) fn give_up(self) {
+        let Self {
+            object,
+            guard,
+            connector,
+            home,
+            purpose,
+        } = self;
+        let connected = Object::take(object);
+        if connected.client.is_closed() {
+            return;
+        }
+        connector.cluster.gives_up(&guard);
+        let is_over = async move {
+            if purpose == Purpose::Reading {
+                connector.cancel(&connected.client).await;
+            } else {
+                // Answered after what came before it.
+                let _ = connected.client.simple_query("").await;
+            }
+            drop(connected);
+            drop(guard);
+        };
+        drop(home.spawn(is_over));
+    }
+}
+
+/// Statements that the connection knows already.
+pub(super) trait Cached: Sync {
+    /// The rows of a statement.
+    fn rows(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+}
+
+impl Cached for Session {
+    async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare_cached(sql).await?;
+        self.query(&statement, parameters).await
+    }
+}
+
+impl Cached for Transaction<'_> {
+    async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare_cached(sql).await?;
+        self.query(&statement, parameters).await
+    }
+}

@@ -1,0 +1,47 @@
+//! Nobody waits for a server that another has taken the place of.
+//!
+//! A server that is stopped, or cut off from the network, does not close its connections: whoever waits for its answer
+//! would wait until a limit is over. So while one takes longer than usual, all hosts of the URL are looked at.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::cluster::Cluster;
+use super::connector::Connector;
+use super::home::Home;
+
+/// How long an answer usually takes, at most, and how often the hosts are looked at after that.
+const USUAL: Duration = Duration::from_secs(1);
+
+/// How often it is looked how long answers take.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Starts to watch, until the cluster is gone: `connector` is made from it when it is needed.
+pub(super) fn start(
+    home: &Home,
+    cluster: &Arc<Cluster>,
+    connector: impl Fn(Arc<Cluster>) -> Connector + Send + Sync + 'static,
+) {
+    let mut busy = cluster.busy();
+    let cluster: Weak<Cluster> = Arc::downgrade(cluster);
+    drop(home.spawn(async move {
+        while busy.changed().await.is_ok() {
+            while let Some(cluster) = cluster.upgrade()
+                && cluster.is_busy()
+            {
+                let slow = cluster.slow(USUAL);
+                if slow.is_empty() {
+                    drop(cluster);
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                let replaced = connector(Arc::clone(&cluster)).replaced(slow).await;
+                if !replaced.is_empty() {
+                    cluster.end_where(|it| replaced.contains(it));
+                }
+                drop(cluster);
+                tokio::time::sleep(USUAL).await;
+            }
+        }
+    }));
+}
