@@ -7,6 +7,7 @@ mod each;
 mod failure;
 mod home;
 mod institutions;
+mod migrate;
 mod outbox;
 mod pause;
 mod pool;
