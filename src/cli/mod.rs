@@ -26,6 +26,8 @@ mod listen;
 mod log;
 #[cfg(feature = "cli")]
 mod metrics;
+#[cfg(feature = "cli")]
+mod migrate;
 mod misuse;
 #[cfg(feature = "cli")]
 mod open_files;
@@ -129,6 +131,8 @@ enum Command {
     Deliveries(deliveries::Args),
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
+    #[cfg(feature = "cli")]
+    Migrate(migrate::Args),
     Validate(validate::Args),
     #[cfg(feature = "cli")]
     Verify(verify::Args),
@@ -167,6 +171,8 @@ pub(super) fn run() -> ExitCode {
         Command::Deliveries(args) => deliveries::run(&args),
         #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Migrate(args) => migrate::run(&args),
         Command::Validate(args) => validate::run(&args),
         #[cfg(feature = "cli")]
         Command::Verify(args) => verify::run(&args),

@@ -30,7 +30,7 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// PATH is a file, which apply, import and webhook add create if it is not there. memory: forgets them at the end.
+    /// PATH is a file, which apply, import, webhook add and migrate create if it is not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
     // same reason its value is not shown.
     #[arg(
@@ -44,7 +44,7 @@ pub(super) struct Args {
 }
 
 /// What an address names.
-enum Place {
+pub(super) enum Place {
     Memory,
     Sqlite(PathBuf),
     Postgres(String),
@@ -122,7 +122,7 @@ impl Args {
         Ok(Engine::new(store))
     }
 
-    fn place(&self) -> Result<Place, Failure> {
+    pub(super) fn place(&self) -> Result<Place, Failure> {
         let Some(address) = self.address.to_str() else {
             let path = after_scheme(&self.address).ok_or_else(|| {
                 Failure::Address(format!(
@@ -164,12 +164,11 @@ impl Args {
 fn unopened(error: StoreError, path: Option<String>) -> Failure {
     match error {
         StoreError::NoStore { place } => Failure::Address(format!(
-            "there is no store in {}; apply, import and webhook add create it",
+            "there is no store in {}; apply, import, webhook add and migrate create it",
             path.unwrap_or(place)
         )),
-        // Without commands, it does no more than that.
         error @ StoreError::OlderSchema { .. } => {
-            Failure::Address(format!("{error}, as by certlife apply with an empty input"))
+            Failure::Address(format!("{error}, and by certlife migrate"))
         }
         error => error.into(),
     }
@@ -178,12 +177,17 @@ fn unopened(error: StoreError, path: Option<String>) -> Failure {
 /// The place, unless all that is kept there ends with the command.
 fn lasting(place: Place) -> Result<Place, Failure> {
     match place {
-        Place::Memory => Err(Failure::Address(format!(
-            "{MEMORY} forgets at the end of the command what it was told: give --store {SQLITE}PATH or \
-             postgres://USER@HOST/DATABASE"
-        ))),
+        Place::Memory => Err(forgetful()),
         place => Ok(place),
     }
+}
+
+/// Why a store in memory is none for a command whose only effect is on the store.
+pub(super) fn forgetful() -> Failure {
+    Failure::Address(format!(
+        "{MEMORY} forgets at the end of the command what it was told: give --store {SQLITE}PATH or \
+         postgres://USER@HOST/DATABASE"
+    ))
 }
 
 /// The path in an address that is no UTF-8: on Unix, a file may have any name.

@@ -16,6 +16,8 @@ mod directory;
 mod error;
 mod json;
 mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod migration;
 mod name;
 mod outbox;
 #[cfg(feature = "postgres")]
@@ -37,6 +39,8 @@ pub use cursor::{Cursor, CursorError};
 pub use directory::{Count, Filter, ListQuery, Order, Origin, Page, PageKey, PageKeyError};
 pub use error::{Cause, ExecuteError, Refusal, StoreError};
 pub use memory::MemoryStore;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use migration::{Migration, MigrationKind, MigrationStep};
 pub use name::{ActorId, IdempotencyKey, InstitutionId};
 pub use outbox::{
     Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,

@@ -10,6 +10,7 @@ mod failure;
 mod history;
 mod home;
 mod institutions;
+mod migrate;
 mod outbox;
 mod pause;
 mod pool;
@@ -28,7 +29,7 @@ mod together;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session::Session;
 use tokio::sync::watch::{self as channel, Sender};
@@ -49,7 +50,7 @@ use connector::Connector;
 use failure::Failure;
 use home::Home;
 use outbox::Desk;
-use pool::Purpose;
+use pool::{Place, Purpose};
 use target::{Target, Wanted};
 
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
@@ -76,7 +77,8 @@ pub struct PostgresOptions {
     /// call of many commands takes several statements.
     pub answer_timeout: Duration,
     /// How long a command is repeated, where that is safe, while the server cannot be reached, and how long opening
-    /// waits for it. If absent, 10 seconds, and 60 where the URL has several hosts: for a failover.
+    /// waits for it. If absent, it is 60 seconds where the URL has several hosts, for a failover; otherwise
+    /// 10 seconds for a command, and opening does not wait.
     pub patience: Option<Duration>,
     /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250 ms.
     pub poll: Duration,
@@ -96,6 +98,9 @@ impl Default for PostgresOptions {
         }
     }
 }
+
+/// How long to wait before opening is tried again.
+const REOPEN: Duration = Duration::from_millis(250);
 
 /// The most connections of a kind. A server has a few hundred for everybody.
 const MOST_CONNECTIONS: usize = 1000;
@@ -178,29 +183,40 @@ impl PostgresStore {
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let options = options.within_limits();
         let target = Target::parse(url)?;
-        let home = Arc::new(Home::here()?);
-        let family = Arc::new(Family::new(options.connect_timeout));
-        let connector = {
-            let (target, home, limit) =
-                (target.clone(), Arc::clone(&home), options.connect_timeout);
-            move |cluster| Connector::new(target.clone(), Arc::clone(&home), cluster, limit)
-        };
-        watch::start(&home, &family.cluster, connector.clone());
-        let connector = connector(Arc::clone(&family.cluster));
-        let pool = |purpose| pool::connections(purpose, &connector, &home, &family, &options);
+        let (since, patience) = (Instant::now(), target.patience_at_opening(&options));
+        loop {
+            match Self::open(target.clone(), options.clone()).await {
+                Err(StoreError::Unavailable { .. }) if since.elapsed() < patience => {
+                    tokio::time::sleep(REOPEN).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn open(target: Target, options: PostgresOptions) -> Result<Self, StoreError> {
+        let place = Place::new(&target, &options)?;
+        let pool = |purpose| place.connections(purpose);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
         let migrating = pool(Purpose::Migrating)?;
-        family.is_set_up(schema::set_up(&readers, &migrating, options.setup).await?);
+        let index = schema::set_up(&readers, &migrating, options.setup).await?;
+        place.family.is_set_up(index);
         drop(migrating);
-        check_pooler(&connector).await?;
+        check_pooler(&place.connector).await?;
         if history::is_behind(&readers).await? {
             // Every connection that writes sees to that. Whoever may only read still can, but for the
             // end of the feed.
             drop(writers.get().await);
         }
         let commits = Sender::new(());
-        let tell = signal::tell(&home, readers.clone());
+        let tell = signal::tell(&place.home, readers.clone());
         let delivering = pool(Purpose::Delivering)?;
+        let Place {
+            home,
+            family,
+            connector,
+            ..
+        } = place;
         let desk = Desk::new(writers.clone(), delivering, tell.clone());
         let coalescer = Coalescer::new(
             Arc::clone(&home),

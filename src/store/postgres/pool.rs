@@ -10,7 +10,8 @@ use super::connections::{BUSY, Connections, Family};
 use super::connector::Connector;
 use super::home::Home;
 use super::session::Manager;
-use super::target::Wanted;
+use super::target::{Target, Wanted};
+use super::watch;
 use crate::store::StoreError;
 
 /// What connections are for.
@@ -58,8 +59,45 @@ const HASTY: &str = "SET synchronous_commit = off";
 
 const READER: &str = "SET default_transaction_read_only = on";
 
-/// Connections for a purpose, which live at home.
-pub(super) fn connections(
+/// Where connections lead to, and where they live.
+pub(super) struct Place<'o> {
+    pub(super) home: Arc<Home>,
+    pub(super) family: Arc<Family>,
+    pub(super) connector: Connector,
+    options: &'o PostgresOptions,
+}
+
+impl<'o> Place<'o> {
+    /// What the URL leads to, at home on the caller's runtime.
+    pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self, StoreError> {
+        let home = Arc::new(Home::here()?);
+        let family = Arc::new(Family::new(options.connect_timeout));
+        let (target, at) = (target.clone(), Arc::clone(&home));
+        let limit = options.connect_timeout;
+        let connector =
+            move |cluster| Connector::new(target.clone(), Arc::clone(&at), cluster, limit);
+        watch::start(&home, &family.cluster, connector.clone());
+        Ok(Self {
+            connector: connector(Arc::clone(&family.cluster)),
+            home,
+            family,
+            options,
+        })
+    }
+
+    /// Connections for a purpose.
+    pub(super) fn connections(&self, purpose: Purpose) -> Result<Connections, StoreError> {
+        let Self {
+            home,
+            family,
+            connector,
+            options,
+        } = self;
+        connections(purpose, connector, home, family, options)
+    }
+}
+
+fn connections(
     purpose: Purpose,
     connector: &Connector,
     home: &Arc<Home>,

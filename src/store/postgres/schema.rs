@@ -1,32 +1,13 @@
-//! The tables, and the way from every earlier version of them to the newest.
+//! The tables that are there: whose they are, and of which version.
 
-use std::time::Duration;
-
+use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use super::connections::Connections;
-use super::failure::{Failure, not_fitting, not_read, not_set_up};
+use super::failure::{Failure, not_fitting, not_read};
+use super::migrate::{NEEDED, NEWEST, migrate};
 use super::session::Session;
 use crate::store::{Setup, StoreError};
-
-/// From each version to the next; forward only. What has been released never changes.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("migrations/1_log.sql"),
-    include_str!("migrations/2_lists.sql"),
-    include_str!("migrations/3_refusals.sql"),
-    include_str!("migrations/4_outbox.sql"),
-    include_str!("migrations/5_numbers.sql"),
-];
-
-/// The newest version that this program knows.
-const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64;
-
-/// Held to the end of the migration, so that whoever else opens the store at the same time waits.
-const LOCK: i64 = 0x6365_7274_6c69_6665;
-
-/// How long to wait for somebody else's migration.
-const OTHERS: Duration = Duration::from_secs(60);
 
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;
@@ -46,7 +27,7 @@ const SHAPE: [(&str, &str); 7] = [
         "certlife_idempotency",
         "key, institution, uuid, version, refused",
     ),
-    ("certlife_feed", "base"),
+    ("certlife_feed", "base, history, skipped"),
     (
         "certlife_webhook",
         "id, number, institution, kinds, enabled, settings, created_at, revision, failing_since, \
@@ -63,7 +44,7 @@ const SHAPE: [(&str, &str); 7] = [
     ),
 ];
 
-async fn connection(connections: &Connections) -> Result<Session, StoreError> {
+pub(super) async fn connection(connections: &Connections) -> Result<Session, StoreError> {
     connections.get().await.map_err(Failure::into_error)
 }
 
@@ -74,8 +55,17 @@ fn unusable(reason: String) -> StoreError {
     }
 }
 
-/// Brings the database to the newest version, as far as that is wanted. First it only looks, so that who may not change
-/// anything can read: on a standby, or in a role without the rights. The index of the feed, by its whole name.
+/// The version of the tables, as two numbers: a program of before goes on working after an expansion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    /// What the oldest program that works with these tables must know. A program refuses what is above all it knows.
+    pub(super) oldest: i64,
+    /// The newest step that was applied. It may be above all that a program knows.
+    pub(super) expanded: i64,
+}
+
+/// Brings the database to the version that is needed, as far as that is wanted. First it only looks, so that who may not
+/// change anything can read: on a standby, or in a role without the rights. The index of the feed, by its whole name.
 pub(super) async fn set_up(
     readers: &Connections,
     migrating: &Connections,
@@ -84,13 +74,13 @@ pub(super) async fn set_up(
     let client = connection(readers).await?;
     let (place, schema) = place(&**client).await?;
     let found = version(&**client, &place).await?;
-    if found == Some(NEWEST) {
-        check_shape(&client, &place).await?;
+    if found.is_some_and(|it| it.expanded >= NEEDED) {
+        check_shape(&**client, &place).await?;
     } else {
-        refuse(found, &place, setup)?;
+        refuse(found, &place, setup, NEEDED)?;
         // There may be no other connection.
         drop(client);
-        migrate(migrating, &place, setup).await?;
+        migrate(migrating, &place, setup, NEEDED).await?;
     }
     Ok(format!("{schema}.certlife_event_feed"))
 }
@@ -110,7 +100,7 @@ const PLACE: &str = "\
         )";
 
 /// What is opened, and its schema as SQL names it; if that can be a store.
-async fn place(client: &impl GenericClient) -> Result<(String, String), StoreError> {
+pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String), StoreError> {
     let row = client.query_one(PLACE, &[]).await.map_err(not_read)?;
     let server: i32 = row.try_get(0).map_err(not_read)?;
     if server < OLDEST_SERVER {
@@ -142,9 +132,16 @@ async fn place(client: &impl GenericClient) -> Result<(String, String), StoreErr
     Ok((place, quoted.unwrap_or_default()))
 }
 
+/// The row of the version, whether or not it has the column that came with version 6.
+const VERSION: &str =
+    "SELECT version, (to_jsonb(it) ->> 'expanded')::bigint FROM certlife_schema it";
+
 /// The version of the tables; none where there are none. An error where the table of the version is that of another
 /// program.
-async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>, StoreError> {
+pub(super) async fn version(
+    client: &impl GenericClient,
+    place: &str,
+) -> Result<Option<Version>, StoreError> {
     let exists =
         "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
     let row = client.query_one(exists, &[]).await.map_err(not_read)?;
@@ -155,8 +152,8 @@ async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>
         place: place.to_owned(),
         problem,
     };
-    let rows = client.query("SELECT version FROM certlife_schema", &[]);
-    let rows = rows
+    let rows = client
+        .query(VERSION, &[])
         .await
         .map_err(|error| not_fitting(error, place, not_read))?;
     let [row] = &*rows else {
@@ -167,17 +164,23 @@ async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>
         }));
     };
     let is_number = row.columns().iter().all(|it| *it.type_() == Type::INT8);
-    let found = if is_number {
-        row.try_get(0).map_err(not_read)?
+    let (oldest, expanded): (Option<i64>, Option<i64>) = if is_number {
+        (
+            row.try_get(0).map_err(not_read)?,
+            row.try_get(1).map_err(not_read)?,
+        )
     } else {
-        None
+        (None, None)
     };
-    match found {
+    match oldest {
         Some(found) if found > NEWEST => Err(StoreError::NewerSchema {
             found,
             known: NEWEST,
         }),
-        Some(found) if found > 0 => Ok(Some(found)),
+        Some(oldest) if oldest > 0 => Ok(Some(Version {
+            oldest,
+            expanded: expanded.map_or(oldest, |it| it.max(oldest)),
+        })),
         _ => Err(not_a_store(
             "its table certlife_schema is that of another program".to_owned(),
         )),
@@ -185,65 +188,32 @@ async fn version(client: &impl GenericClient, place: &str) -> Result<Option<i64>
 }
 
 /// What is not to be made or upgraded.
-fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreError> {
+pub(super) fn refuse(
+    found: Option<Version>,
+    place: &str,
+    setup: Setup,
+    needed: i64,
+) -> Result<(), StoreError> {
     match (found, setup) {
         (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
             place: place.to_owned(),
         }),
-        (Some(found), Setup::Keep) if found < NEWEST => Err(StoreError::OlderSchema {
-            found,
-            needed: NEWEST,
+        (Some(found), Setup::Keep) if found.expanded < needed => Err(StoreError::OlderSchema {
+            found: found.expanded,
+            needed,
         }),
         _ => Ok(()),
     }
 }
 
 /// That the tables have the columns that are read and written. To prepare a statement takes no rights on them.
-async fn check_shape(client: &Client, place: &str) -> Result<(), StoreError> {
+pub(super) async fn check_shape(
+    client: &impl GenericClient,
+    place: &str,
+) -> Result<(), StoreError> {
     let tables = SHAPE.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
     let sql = format!("SELECT FROM {}", tables.join(", "));
     let prepared = client.prepare(&sql).await;
     prepared.map_err(|error| not_fitting(error, place, not_read))?;
     Ok(())
-}
-
-async fn migrate(connections: &Connections, place: &str, setup: Setup) -> Result<(), StoreError> {
-    let mut client = connection(connections).await?;
-    // A snapshot that is older than the lock would not see what was done under it.
-    let committed = IsolationLevel::ReadCommitted;
-    let transaction = client.build_transaction().isolation_level(committed);
-    let transaction = transaction.start().await.map_err(not_set_up)?;
-    // Somebody else's migration may take longer than a row is waited for.
-    let lock = format!(
-        "SET LOCAL client_min_messages = warning; \
-         SELECT set_config('certlife.lock_timeout', current_setting('lock_timeout'), true); \
-         SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK}); \
-         SELECT set_config('lock_timeout', current_setting('certlife.lock_timeout'), true)",
-        OTHERS.as_millis()
-    );
-    transaction.batch_execute(&lock).await.map_err(not_set_up)?;
-    // Others may have done it meanwhile, or more than that.
-    let found = version(&*transaction, place).await?;
-    if found == Some(NEWEST) {
-        return Ok(());
-    }
-    refuse(found, place, setup)?;
-    let missing = usize::try_from(found.unwrap_or_default()).unwrap_or_default();
-    let missing = MIGRATIONS.iter().skip(missing).copied();
-    let remember = match found {
-        Some(_) => "UPDATE certlife_schema SET version = $1",
-        None => "INSERT INTO certlife_schema VALUES ($1)",
-    };
-    let first = found
-        .is_none()
-        .then_some("CREATE TABLE certlife_schema (version bigint NOT NULL)");
-    let migrated = async {
-        for sql in first.into_iter().chain(missing) {
-            transaction.batch_execute(sql).await?;
-        }
-        transaction.execute(remember, &[&NEWEST]).await
-    };
-    let migrated = migrated.await;
-    migrated.map_err(|error| not_fitting(error, place, not_set_up))?;
-    transaction.commit().await.map_err(not_set_up)
 }

@@ -155,7 +155,7 @@ impl Target {
         })
     }
 
-    /// How long a command is repeated, and opening waits.
+    /// How long a command is repeated.
     pub(super) fn patience(&self, options: &PostgresOptions) -> Duration {
         let usual = if self.hosts.len() > 1 {
             FAILOVER
@@ -163,6 +163,14 @@ impl Target {
             OUTAGE
         };
         options.patience.unwrap_or(usual)
+    }
+
+    /// How long opening waits for a server.
+    pub(super) fn patience_at_opening(&self, options: &PostgresOptions) -> Duration {
+        match options.patience {
+            None if self.hosts.len() == 1 => Duration::ZERO,
+            _ => self.patience(options),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::{Durability, SqliteOptions};
-use crate::store::{Cause, Setup, StoreError};
+use crate::store::{Cause, Migration, Setup, StoreError};
 
 /// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.
 const WRITER_CACHE: i64 = 64 << 10;
@@ -81,6 +81,14 @@ fn check_length(path: &Path) -> Result<(), StoreError> {
 
 /// Opens the file for the one writer; creates it where there is none.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    open_and_migrate(path, options).map(|(connection, _)| connection)
+}
+
+/// The same, with what was done to the tables.
+pub(super) fn open_and_migrate(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<(Connection, Migration), StoreError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let place = path.display().to_string();
     if options.setup == Setup::Create {
@@ -90,7 +98,8 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     }
     let at_first = |error| misconfigured(path, error);
     let mut connection = open(path, flags, options).map_err(at_first)?;
-    super::schema::set_up(&mut connection, &place, options.setup).map_err(at_first)?;
+    let migration = super::schema::set_up(&mut connection, &place, options.setup);
+    let migration = migration.map_err(at_first)?;
     let set = |name, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     // How the file is written belongs to it.
     let switched = match options.setup {
@@ -104,7 +113,7 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         // With the first look, the log is there.
         .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
         .map_err(unavailable)?;
-    Ok(connection)
+    Ok((connection, migration))
 }
 
 /// What the commits of a connection survive from now on.
@@ -121,7 +130,7 @@ pub(super) fn set_durability(
 
 /// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process may have
 /// too many files open.
-fn misconfigured(path: &Path, error: StoreError) -> StoreError {
+pub(super) fn misconfigured(path: &Path, error: StoreError) -> StoreError {
     match (code_below(&error), error) {
         // The file itself has been opened for writing.
         (Some(ErrorCode::ReadOnly), StoreError::Unavailable { cause, .. }) => {
@@ -225,7 +234,11 @@ pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connect
     connect(Path::new(&uri), path, flags, options)
 }
 
-fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, StoreError> {
+pub(super) fn open(
+    path: &Path,
+    flags: OpenFlags,
+    options: &SqliteOptions,
+) -> Result<Connection, StoreError> {
     connect(path, path, flags, options)
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::connection::{self, code_of, text_of, unavailable};
-use crate::store::{Setup, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
 
 /// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in ASCII. The
 /// version was then in `PRAGMA user_version`.
@@ -44,17 +44,18 @@ const SHAPE: [&str; 8] = [
 ];
 
 /// Brings the database to the newest version, as far as that is wanted; whoever else opens it at the same time
-/// waits.
+/// waits. What was done.
 pub(super) fn set_up(
     connection: &mut Connection,
     place: &str,
     setup: Setup,
-) -> Result<(), StoreError> {
+) -> Result<Migration, StoreError> {
     // One look: between two, somebody else may make it a store.
     let look = connection.transaction().map_err(unavailable)?;
     let found = version(&look, place)?;
     if found == Some(NEWEST) {
-        return check_shape(&look, place);
+        check_shape(&look, place)?;
+        return Ok(from_here(found));
     }
     refuse(found, place, setup)?;
     drop(look);
@@ -64,7 +65,8 @@ pub(super) fn set_up(
     // Somebody else may have done it meanwhile, or more than that.
     let found = version(&transaction, place)?;
     if found == Some(NEWEST) {
-        return check_shape(&transaction, place);
+        check_shape(&transaction, place)?;
+        return Ok(from_here(found));
     }
     refuse(found, place, setup)?;
     let run = |sql: &str| {
@@ -94,7 +96,49 @@ pub(super) fn set_up(
     transaction
         .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])
         .and_then(|_| transaction.commit())
-        .map_err(unavailable)
+        .map_err(unavailable)?;
+    Ok(from_here(found))
+}
+
+/// The way from this version to the newest: all of it is one transaction. No program works with another version than
+/// the newest that it knows, since it is alone with its file (docs/decisions/0011-upgrades.md).
+fn from_here(found: Option<i64>) -> Migration {
+    let step = |version, kind| MigrationStep {
+        version,
+        kind,
+        oldest_program: version,
+    };
+    Migration {
+        from: found,
+        to: NEWEST,
+        steps: match found {
+            None => vec![step(NEWEST, MigrationKind::Creation)],
+            Some(from) => (from + 1..=NEWEST)
+                .map(|it| step(it, MigrationKind::Contraction))
+                .collect(),
+        },
+    }
+}
+
+/// What is to be done, where a store is to be made or is there.
+pub(super) fn pending(
+    connection: &Connection,
+    place: &str,
+    setup: Setup,
+) -> Result<Migration, StoreError> {
+    let found = version(connection, place)?;
+    match found {
+        None => refuse(found, place, setup)?,
+        Some(NEWEST) => check_shape(connection, place)?,
+        Some(_) => {}
+    }
+    Ok(from_here(found))
+}
+
+/// The same, where there is no file.
+pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration, StoreError> {
+    refuse(None, place, setup)?;
+    Ok(from_here(None))
 }
 
 /// That there is nothing to do, for whoever may not do it.

@@ -1,0 +1,365 @@
+//! The way from every earlier version of the tables to the newest: see docs/decisions/0011-upgrades.md.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, IsolationLevel};
+
+use super::connections::Connections;
+use super::failure::{not_fitting, not_set_up};
+use super::pause::pause;
+use super::pool::{Place, Purpose};
+use super::schema::{Version, check_shape, connection, place, refuse, version};
+use super::target::Target;
+use super::{PostgresOptions, PostgresStore};
+use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
+
+/// What a step means for programs of before.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// They go on working.
+    Expansion,
+    /// Only those go on working that know this version.
+    Contraction { oldest: i64 },
+}
+
+struct Step {
+    kind: Kind,
+    sql: &'static str,
+}
+
+const fn expansion(sql: &'static str) -> Step {
+    let kind = Kind::Expansion;
+    Step { kind, sql }
+}
+
+const fn contraction(oldest: i64, sql: &'static str) -> Step {
+    let kind = Kind::Contraction { oldest };
+    Step { kind, sql }
+}
+
+/// From each version to the next; forward only. What has been released never changes.
+///
+/// Expand first, contract a release later: a step that takes away comes when the release that no longer uses it is
+/// out, and `oldest` is the version of that release.
+const STEPS: [Step; 6] = [
+    contraction(1, include_str!("migrations/1_log.sql")),
+    contraction(2, include_str!("migrations/2_lists.sql")),
+    contraction(3, include_str!("migrations/3_refusals.sql")),
+    contraction(4, include_str!("migrations/4_outbox.sql")),
+    contraction(5, include_str!("migrations/5_numbers.sql")),
+    expansion(include_str!("migrations/6_history.sql")),
+];
+
+/// The newest version that this program knows.
+pub(super) const NEWEST: i64 = STEPS.len().cast_signed() as i64;
+
+/// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
+pub(super) const NEEDED: i64 = 6;
+
+/// The step that adds the column `expanded`.
+const EXPANDED: i64 = 6;
+
+/// Held to the end of a step, so that whoever else upgrades the store at the same time waits.
+const LOCK: i64 = 0x6365_7274_6c69_6665;
+
+/// How long to wait for somebody else's step, and for locks on the tables in all.
+const OTHERS: Duration = Duration::from_secs(60);
+
+/// How long a step waits for the lock of a table, at a time. The commands of programs that go on working wait behind
+/// it for so long, and not longer.
+const HELD_UP: Duration = Duration::from_millis(500);
+
+/// The version after this step, and what it means.
+fn step(number: i64) -> Option<(&'static Step, MigrationStep)> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    let step = STEPS.get(index)?;
+    let until = STEPS.iter().take(index + 1);
+    let oldest = until.rev().find_map(|it| match it.kind {
+        Kind::Expansion => None,
+        Kind::Contraction { oldest } => Some(oldest),
+    });
+    let described = MigrationStep {
+        version: number,
+        kind: match step.kind {
+            Kind::Expansion => MigrationKind::Expansion,
+            Kind::Contraction { .. } => MigrationKind::Contraction,
+        },
+        oldest_program: oldest?,
+    };
+    Some((step, described))
+}
+
+/// The one step of a store that is made.
+fn creation() -> Option<MigrationStep> {
+    let (_, last) = step(NEWEST)?;
+    Some(MigrationStep {
+        kind: MigrationKind::Creation,
+        ..last
+    })
+}
+
+/// What is to be done from this version on.
+fn pending(found: Option<Version>) -> Migration {
+    let from = found.map(|it| it.expanded);
+    let steps: Vec<_> = match from {
+        None => creation().into_iter().collect(),
+        Some(from) => (from + 1..=NEWEST)
+            .filter_map(|it| Some(step(it)?.1))
+            .collect(),
+    };
+    Migration {
+        from,
+        to: from.map_or(NEWEST, |it| it.max(NEWEST)),
+        steps,
+    }
+}
+
+/// Brings the tables to this version at least, each step in a transaction of its own; makes them of the newest version.
+pub(super) async fn migrate(
+    connections: &Connections,
+    place: &str,
+    setup: Setup,
+    wanted: i64,
+) -> Result<Migration, StoreError> {
+    let mut done: Option<Migration> = None;
+    let mut since = Instant::now();
+    let mut tries = 0;
+    loop {
+        let tried = once(connections, place, setup, wanted).await?;
+        let found = match tried {
+            Tried::Nothing { found } | Tried::Done { found, .. } | Tried::Locked { found, .. } => {
+                found
+            }
+        };
+        let migration = done.get_or_insert_with(|| Migration {
+            from: found.map(|it| it.expanded),
+            to: 0,
+            steps: Vec::new(),
+        });
+        match tried {
+            Tried::Nothing { .. } => {
+                migration.to = found.map_or(NEWEST, |it| it.expanded);
+                return Ok(migration.clone());
+            }
+            Tried::Done { step, .. } => {
+                migration.steps.push(step);
+                (since, tries) = (Instant::now(), 0);
+            }
+            Tried::Locked { error, .. } if since.elapsed() >= OTHERS => {
+                return Err(held_up(error));
+            }
+            Tried::Locked { .. } => {
+                tries += 1;
+                // What waited behind the lock goes first.
+                tokio::time::sleep(HELD_UP + 10 * pause(tries)).await;
+            }
+        }
+    }
+}
+
+/// Why a step was not made.
+fn held_up(error: Error) -> StoreError {
+    StoreError::Unavailable {
+        reason: format!(
+            "cannot upgrade the tables in PostgreSQL: for {} seconds, other transactions have kept them locked, as \
+             pg_dump and transactions that are left open do; nothing was changed by this step, and it can be tried \
+             again when they have ended",
+            OTHERS.as_secs()
+        ),
+        cause: Some(Arc::new(error)),
+    }
+}
+
+/// What became of a try, and what was found before.
+enum Tried {
+    /// There is nothing to do.
+    Nothing { found: Option<Version> },
+    /// The next step.
+    Done {
+        found: Option<Version>,
+        step: MigrationStep,
+    },
+    /// Others keep a table locked.
+    Locked {
+        found: Option<Version>,
+        error: Error,
+    },
+}
+
+/// Makes the tables, or the next step from the version that is there, in a transaction.
+async fn once(
+    connections: &Connections,
+    place: &str,
+    setup: Setup,
+    wanted: i64,
+) -> Result<Tried, StoreError> {
+    let mut client = connection(connections).await?;
+    // A snapshot that is older than the lock would not see what was done under it.
+    let committed = IsolationLevel::ReadCommitted;
+    let transaction = client.build_transaction().isolation_level(committed);
+    let transaction = transaction.start().await.map_err(not_set_up)?;
+    let lock = format!(
+        "SET LOCAL client_min_messages = warning; \
+         SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = {}",
+        OTHERS.as_millis(),
+        HELD_UP.as_millis()
+    );
+    transaction.batch_execute(&lock).await.map_err(not_set_up)?;
+    // Others may have done it meanwhile, or more than that.
+    let found = version(&*transaction, place).await?;
+    if found.is_some_and(|it| it.expanded >= wanted) {
+        return Ok(Tried::Nothing { found });
+    }
+    refuse(found, place, setup, wanted)?;
+    match apply(&transaction, found).await {
+        // No step is missing: only what is older than the newest gets here.
+        Ok(None) => Ok(Tried::Nothing { found }),
+        Ok(Some(step)) => {
+            if step.version >= wanted {
+                check_shape(&*transaction, place).await?;
+            }
+            transaction.commit().await.map_err(not_set_up)?;
+            Ok(Tried::Done { found, step })
+        }
+        Err(error) if is_locked(&error) => {
+            transaction.rollback().await.map_err(not_set_up)?;
+            Ok(Tried::Locked { found, error })
+        }
+        Err(error) => Err(not_fitting(error, place, not_set_up)),
+    }
+}
+
+/// Whether others keep a table locked, or wait for us in a circle.
+fn is_locked(error: &Error) -> bool {
+    let states = [
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+    ];
+    error.code().is_some_and(|it| states.contains(it))
+}
+
+/// Makes the tables, or takes the next step.
+async fn apply(
+    transaction: &Transaction<'_>,
+    found: Option<Version>,
+) -> Result<Option<MigrationStep>, Error> {
+    let Some(found) = found else {
+        transaction
+            .batch_execute("CREATE TABLE certlife_schema (version bigint NOT NULL)")
+            .await?;
+        for step in &STEPS {
+            transaction.batch_execute(step.sql).await?;
+        }
+        let made = creation();
+        if let Some(made) = made {
+            let sql = "INSERT INTO certlife_schema (version, expanded) VALUES ($1, $2)";
+            let row: [&(dyn ToSql + Sync); 2] = [&made.oldest_program, &made.version];
+            transaction.execute(sql, &row).await?;
+        }
+        return Ok(made);
+    };
+    let Some((step, next)) = step(found.expanded + 1) else {
+        return Ok(None);
+    };
+    transaction.batch_execute(step.sql).await?;
+    if next.version < EXPANDED {
+        let sql = "UPDATE certlife_schema SET version = $1";
+        transaction.execute(sql, &[&next.oldest_program]).await?;
+    } else {
+        let sql = "UPDATE certlife_schema SET version = $1, expanded = $2";
+        let row: [&(dyn ToSql + Sync); 2] = [&next.oldest_program, &next.version];
+        transaction.execute(sql, &row).await?;
+    }
+    Ok(Some(next))
+}
+
+impl PostgresStore {
+    /// Brings the tables to the newest schema that this program knows, as a step of a deployment: `certlife migrate`
+    /// does this. Programs that are running go on working through each [expansion](MigrationKind::Expansion), which
+    /// holds their commands up for 0.5 s at most. Where [`PostgresOptions::setup`] is [`Setup::Create`], as by
+    /// default, tables are made where there are none.
+    ///
+    /// Each step is a transaction. A step that finds a table locked by others is tried again for a minute.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions keep tables locked;
+    /// [`StoreError::OlderSchema`] where there is something to do and the setup is [`Setup::Keep`].
+    pub async fn migrate(url: &str, options: PostgresOptions) -> Result<Migration, StoreError> {
+        let (readers, migrating) = connections(url, &options)?;
+        let client = connection(&readers).await?;
+        let (place, _) = place(&**client).await?;
+        drop(client);
+        migrate(&migrating, &place, options.setup, NEWEST).await
+    }
+
+    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads may ask, also on a
+    /// standby.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect); [`StoreError::NoStore`] where there are no tables and
+    /// [`PostgresOptions::setup`] is not [`Setup::Create`]. An older schema is no error.
+    pub async fn pending_migration(
+        url: &str,
+        options: PostgresOptions,
+    ) -> Result<Migration, StoreError> {
+        let (readers, _) = connections(url, &options)?;
+        let client = connection(&readers).await?;
+        let (place, _) = place(&**client).await?;
+        let found = version(&**client, &place).await?;
+        if found.is_none() {
+            refuse(found, &place, options.setup, NEWEST)?;
+        }
+        let pending = pending(found);
+        if pending.steps.is_empty() {
+            check_shape(&**client, &place).await?;
+        }
+        Ok(pending)
+    }
+}
+
+/// To look, and to migrate.
+fn connections(
+    url: &str,
+    options: &PostgresOptions,
+) -> Result<(Connections, Connections), StoreError> {
+    let options = options.clone().within_limits();
+    let place = Place::new(&Target::parse(url)?, &options)?;
+    Ok((
+        place.connections(Purpose::Reading)?,
+        place.connections(Purpose::Migrating)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_says_which_programs_go_on_working() {
+        let steps: Vec<_> = (1..=NEWEST).map(|it| step(it).unwrap().1).collect();
+        assert_eq!(steps.len(), STEPS.len());
+        for (before, after) in steps.iter().zip(&steps[1..]) {
+            let is_expansion = after.kind == MigrationKind::Expansion;
+            assert_eq!(is_expansion, before.oldest_program == after.oldest_program);
+            assert!(before.oldest_program <= after.oldest_program);
+        }
+        assert!(steps.iter().all(|it| it.oldest_program <= it.version));
+        assert_eq!(step(0).map(|it| it.1), None);
+        assert_eq!(step(NEWEST + 1).map(|it| it.1), None);
+        // This program works with the tables that it makes.
+        assert!(NEEDED <= NEWEST && creation().unwrap().oldest_program <= NEEDED);
+    }
+
+    #[test]
+    fn what_a_newer_program_has_expanded_is_left_as_it_is() {
+        let found = |oldest, expanded| Some(Version { oldest, expanded });
+        let beyond = pending(found(5, NEWEST + 3));
+        assert_eq!((beyond.to, beyond.steps.len()), (NEWEST + 3, 0));
+        assert_eq!(pending(found(5, 5)).steps.len(), STEPS.len() - 5);
+        assert_eq!(pending(None).steps.len(), 1);
+    }
+}
