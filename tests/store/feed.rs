@@ -51,10 +51,38 @@ pub async fn pages_of_any_size_tell_the_same<H: Harness>() {
 pub async fn an_empty_feed_is_empty<H: Harness>() {
     let world = World::<H>::new().await;
     assert_eq!(world.engine.feed(Cursor::START, 10).await.unwrap(), []);
-    // A cursor of another store, beyond all that is there, has nothing after it.
-    let beyond = Cursor::new(u64::MAX, u32::MAX);
-    world.given(submit(0)).await;
-    assert_eq!(world.engine.feed(beyond, 10).await.unwrap(), []);
+    let end = world.engine.end_of_feed().await.unwrap();
+    assert_eq!(world.engine.feed(end, 10).await.unwrap(), []);
+}
+
+/// It is that of another store, or of a history that was lost: who goes on after it would wait for what never comes,
+/// and then miss what does.
+pub async fn a_cursor_beyond_the_end_is_an_error<H: Harness>() {
+    let world = World::<H>::new().await;
+    for events in 0..3 {
+        let end = world.engine.end_of_feed().await.unwrap();
+        for beyond in [
+            Cursor::new(end.transaction() + (1 << 40), 0),
+            Cursor::new(i64::MAX.unsigned_abs(), 0),
+            Cursor::new(u64::MAX, u32::MAX),
+        ] {
+            let error = world.engine.feed(beyond, 10).await.unwrap_err();
+            let is_right = matches!(error, StoreError::CursorBeyondEnd { cursor, end: it }
+                if cursor == beyond && it == end);
+            assert!(is_right, "{error:?}");
+            assert!(!error.is_lasting());
+            assert_eq!(
+                (error.code(), error.http_status()),
+                ("cursor_beyond_end", 410)
+            );
+            // Who follows hears of it, and may go on.
+            let mut events = world.engine.follow(beyond);
+            assert!(events.next().await.unwrap().is_err());
+        }
+        world.given(submit(events)).await;
+        let end = world.engine.end_of_feed().await.unwrap();
+        assert_eq!(world.engine.feed(end, 10).await.unwrap(), []);
+    }
 }
 
 pub async fn a_cursor_is_kept_as_text<H: Harness>() {

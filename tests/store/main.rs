@@ -143,6 +143,7 @@ macro_rules! conformance {
                 feed::{
                     pages_of_any_size_tell_the_same,
                     an_empty_feed_is_empty,
+                    a_cursor_beyond_the_end_is_an_error,
                     a_cursor_is_kept_as_text,
                     a_page_of_none_is_empty,
                     readers_miss_nothing_while_many_write,

@@ -37,7 +37,7 @@ fn impatient() -> PostgresOptions {
         connect_timeout: Duration::from_secs(2),
         lock_timeout: Duration::from_millis(200),
         answer_timeout: Duration::from_millis(500),
-        patience: Duration::from_secs(20),
+        patience: Some(Duration::from_secs(20)),
         ..PostgresOptions::default()
     }
 }

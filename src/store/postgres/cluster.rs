@@ -60,8 +60,17 @@ pub(super) struct Cluster {
     replicated: AtomicI64,
     connections: Mutex<Vec<Weak<About>>>,
     in_use: Mutex<InUse>,
+    /// What was given up while the server may have been busy with it: that goes on when the connection is closed.
+    given_up: Mutex<Vec<GivenUp>>,
     /// Is told when the first connection is taken into use.
     busy: watch::Sender<()>,
+}
+
+/// A session whose statement was not waited for any more.
+#[derive(Debug, Clone)]
+struct GivenUp {
+    server: Server,
+    process: i32,
 }
 
 /// Connections in use, by the number of their use.
@@ -75,7 +84,6 @@ struct InUse {
 struct Use {
     since: Instant,
     about: Arc<About>,
-    is_given_up: bool,
 }
 
 /// A connection is in use as long as this is there.
@@ -153,7 +161,6 @@ impl Cluster {
         let entry = Use {
             since: Instant::now(),
             about: Arc::clone(about),
-            is_given_up: false,
         };
         in_use.uses.insert(number, entry);
         drop(in_use);
@@ -167,16 +174,28 @@ impl Cluster {
     }
 
     /// What a connection is in use for is not waited for any more, but the server may yet carry it out.
-    pub(super) fn gives_up(&self, guard: &InUseGuard) {
-        if let Some(of) = self.in_use().uses.get_mut(&guard.number) {
-            of.is_given_up = true;
-        }
+    pub(super) fn gives_up(&self, about: &About) {
+        locked(&self.given_up).push(GivenUp {
+            server: about.server.clone(),
+            process: about.server.process,
+        });
     }
 
-    /// How many connections were given up and are not over.
+    /// How many connections were given up and may not be over.
     pub(super) fn given_up(&self) -> usize {
-        let in_use = self.in_use();
-        in_use.uses.values().filter(|it| it.is_given_up).count()
+        locked(&self.given_up).len()
+    }
+
+    /// The processes of this server whose connections were given up. Those of others are forgotten.
+    pub(super) fn given_up_at(&self, server: &Server) -> Vec<i32> {
+        let mut given_up = locked(&self.given_up);
+        given_up.retain(|it| it.server.is_same(server));
+        given_up.iter().map(|it| it.process).collect()
+    }
+
+    /// Of those that were given up, only these processes are still busy.
+    pub(super) fn are_busy(&self, processes: &[i32]) {
+        locked(&self.given_up).retain(|it| processes.contains(&it.process));
     }
 
     /// Whether there are connections in use.

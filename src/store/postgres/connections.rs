@@ -140,8 +140,13 @@ impl Connections {
     }
 
     /// An error where the server has not ended what was given up: more of it would take all of its connections.
-    fn check_given_up(&self) -> Result<(), Failure> {
-        let given_up = self.family.cluster.given_up();
+    async fn check_given_up(&self, session: &Session) -> Result<(), Failure> {
+        let cluster = &self.family.cluster;
+        if cluster.given_up() < self.most_given_up {
+            return Ok(());
+        }
+        session.recount_given_up(self.family.patience).await?;
+        let given_up = cluster.given_up();
         if given_up < self.most_given_up {
             return Ok(());
         }
@@ -157,7 +162,20 @@ impl Connections {
     /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new
     /// one then takes up to the connect timeout.
     pub(super) async fn get(&self) -> Result<Session, Failure> {
-        self.check_given_up()?;
+        let session = self.any().await?;
+        match self.check_given_up(&session).await {
+            Ok(()) => Ok(session),
+            Err(failure) => {
+                if session.is_closed() {
+                    session.give_up();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// The same, whatever the server is busy with.
+    async fn any(&self) -> Result<Session, Failure> {
         let since = Instant::now();
         let mut wait = SHORTEST;
         // What the server answered the last time.

@@ -174,12 +174,12 @@ impl Connector {
         let Ok(found) = found else { return Vec::new() };
         let newest = &found.about.server;
         let is_replaced = |server: &Server| {
-            if server == newest || server.is_standby {
+            if server.is_same(newest) || server.is_standby {
                 return false;
             }
             match (server.history, newest.history) {
                 (Some(of), Some(newest)) if of.is_before(newest) => true,
-                _ => !answered.contains(server),
+                _ => !answered.iter().any(|it| it.is_same(server)),
             }
         };
         servers.into_iter().filter(is_replaced).collect()

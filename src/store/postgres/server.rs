@@ -3,16 +3,25 @@
 use tokio_postgres::Client;
 
 /// What is known of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Server {
     /// Where its log stands; not known of a standby, nor of a server that does not tell.
     pub(super) history: Option<History>,
     /// When it was started, in microseconds since 1970: two servers on one host are told apart by it.
     started_at: i64,
+    /// The process that serves this connection.
+    pub(super) process: i32,
     /// Whether it takes no writes from this connection.
     pub(super) is_read_only: bool,
     /// Whether it follows another server.
     pub(super) is_standby: bool,
+}
+
+impl Server {
+    /// Whether both are one server, which was not started again.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.started_at == other.started_at && self.history == other.history
+    }
 }
 
 /// The history that a server writes: each time a standby takes the place of its primary, or a backup is restored to a
@@ -46,7 +55,7 @@ impl std::fmt::Display for History {
 const SERVER: &str = "\
     SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
-        coalesce(current_setting('certlife.session', true), '') <> ''";
+        coalesce(current_setting('certlife.session', true), '') <> '', pg_backend_pid()";
 
 /// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. On a standby it is not asked
 /// for. Databases that only speak PostgreSQL's protocol may not have it.
@@ -77,6 +86,7 @@ pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgre
         started_at: row.try_get(2)?,
         is_read_only: row.try_get(0)?,
         is_standby,
+        process: row.try_get(4)?,
     };
     Ok((server, row.try_get(3)?))
 }

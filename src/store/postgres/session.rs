@@ -121,6 +121,9 @@ const CONFIRM: &str = "\
         pg_logical_emit_message(true, 'certlife', '') \
     WHERE current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()";
 
+/// Which of these processes carry something out.
+const BUSY: &str = "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1) AND state = 'active'";
+
 impl Session {
     /// Takes it into use.
     pub(super) fn of(object: Object<Manager>, manager: &Manager) -> Self {
@@ -197,7 +200,7 @@ impl Session {
     }
 
     /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy with a commit, which
-    /// no end of a connection stops, it counts until that is over.
+    /// no end of a connection stops, it is remembered.
     pub(super) fn give_up(self) {
         let Self {
             object,
@@ -210,18 +213,30 @@ impl Session {
         if connected.client.is_closed() {
             return;
         }
-        connector.cluster.gives_up(&guard);
-        let is_over = async move {
-            if purpose == Purpose::Reading {
+        match purpose {
+            Purpose::Reading => drop(home.spawn(async move {
                 connector.cancel(&connected.client).await;
-            } else {
-                // Answered after what came before it.
-                let _ = connected.client.simple_query("").await;
-            }
-            drop(connected);
-            drop(guard);
+                drop((connected, guard));
+            })),
+            Purpose::Writing => connector.cluster.gives_up(&connected.about),
+            Purpose::Migrating | Purpose::Delivering => {}
+        }
+    }
+
+    /// Asks the server which of the statements that were given up it is still busy with.
+    pub(super) async fn recount_given_up(&self, limit: Duration) -> Result<(), Failure> {
+        let cluster = &self.connector.cluster;
+        let processes = cluster.given_up_at(self.server());
+        let busy = async {
+            let rows = self.query(BUSY, &[&processes]).await?;
+            let rows = rows.iter().map(|row| row.try_get(0));
+            Ok(rows.collect::<Result<Vec<i32>, _>>()?)
         };
-        drop(home.spawn(is_over));
+        let busy = in_time(limit, busy)
+            .await
+            .map_err(Failure::without_effect)?;
+        cluster.are_busy(&busy);
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn start(
                 }
                 let replaced = connector(Arc::clone(&cluster)).replaced(slow).await;
                 if !replaced.is_empty() {
-                    cluster.end_where(|it| replaced.contains(it));
+                    cluster.end_where(|it| replaced.iter().any(|of| of.is_same(it)));
                 }
                 drop(cluster);
                 tokio::time::sleep(USUAL).await;

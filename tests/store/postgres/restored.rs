@@ -19,7 +19,7 @@ async fn engines(name: &str, count: usize) -> (Postgres, Vec<Engine<PostgresStor
     let schema = Postgres::fresh().await;
     let url = format!("{}&application_name={name}", schema.url());
     let options = PostgresOptions {
-        patience: Duration::from_secs(2),
+        patience: Some(Duration::from_secs(2)),
         ..impatient()
     };
     let mut engines = Vec::new();

@@ -134,6 +134,7 @@ fn slow_and_full(pause: Duration) -> String {
 async fn a_full_server_is_waited_for_no_longer_than_the_limit() {
     let options = PostgresOptions {
         connect_timeout: Duration::from_secs(2),
+        patience: None,
         ..options()
     };
     let url = slow_and_full(Duration::from_millis(1500));

@@ -151,7 +151,7 @@ async fn the_limit_is_that_of_a_statement_however_many_a_call_has() {
     let schema = dawdling("0.4").await;
     let options = PostgresOptions {
         answer_timeout: Duration::from_secs(1),
-        patience: Duration::ZERO,
+        patience: Some(Duration::ZERO),
         ..super::impatient()
     };
     let engine = super::engine(schema.url(), options).await;
@@ -170,7 +170,7 @@ async fn that_nothing_was_changed_is_known_as_long_as_the_commit_was_not_sent() 
 
     let schema = dawdling("1").await;
     let options = PostgresOptions {
-        patience: Duration::ZERO,
+        patience: Some(Duration::ZERO),
         ..super::impatient()
     };
     let engine = super::engine(schema.url(), options).await;
