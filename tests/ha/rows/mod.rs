@@ -1,0 +1,3 @@
+//! One scenario in each test, by the rows of the table of what was seen.
+
+
