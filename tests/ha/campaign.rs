@@ -20,7 +20,11 @@ async fn nothing_acknowledged_is_lost_and_work_goes_on_through_every_fault() {
         let plan = Plan::new(faults[round % faults.len()], &mut random, is_short);
         let start = Instant::now();
         let (report, violations) = round::run(plan).await;
-        let outcome = if violations.is_empty() { "ok" } else { "FAILED" };
+        let outcome = if violations.is_empty() {
+            "ok"
+        } else {
+            "FAILED"
+        };
         println!(
             "round {}: {plan:?} ... {outcome} ({:.0?}): {report}",
             round + 1,
@@ -41,6 +45,10 @@ fn faults() -> Vec<Fault> {
     let wanted = std::env::var("HA_FAULT").unwrap_or_default();
     let mut faults = Fault::ALL.to_vec();
     faults.retain(|it| format!("{it:?}").contains(&wanted));
-    assert!(!faults.is_empty(), "no fault is called {wanted:?}: {:?}", Fault::ALL);
+    assert!(
+        !faults.is_empty(),
+        "no fault is called {wanted:?}: {:?}",
+        Fault::ALL
+    );
     faults
 }

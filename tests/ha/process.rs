@@ -107,7 +107,12 @@ impl Process {
         File::create(&log).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "process::process", "--include-ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "process::process",
+                "--include-ignored",
+                "--nocapture",
+            ])
             .env(ROLE, &name)
             .env(URL, url)
             .env(LOG, &log)
@@ -159,7 +164,11 @@ impl Process {
     pub fn is_running(&mut self) -> Result<(), String> {
         let status = self.child.try_wait().unwrap();
         status.map_or(Ok(()), |status| {
-            Err(format!("{} has ended: {status}: {}", self.name, self.complaints()))
+            Err(format!(
+                "{} has ended: {status}: {}",
+                self.name,
+                self.complaints()
+            ))
         })
     }
 

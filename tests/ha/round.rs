@@ -19,7 +19,8 @@ use crate::verify::{self, Seen};
 use crate::work::institution;
 
 /// Every institution's webhooks here.
-pub const WEBHOOKS: [(Uuid, &str); 2] = [(Uuid::from_u128(7), "/one"), (Uuid::from_u128(8), "/two")];
+pub const WEBHOOKS: [(Uuid, &str); 2] =
+    [(Uuid::from_u128(7), "/one"), (Uuid::from_u128(8), "/two")];
 
 /// How long the load may take for what it does by itself. Only a failing round waits so long.
 const FOREVER: Duration = Duration::from_secs(90);
@@ -83,7 +84,9 @@ impl Load {
 
 /// When, which key, and which event, of the lines that a writer has written.
 pub fn acknowledged(lines: &[String]) -> Vec<(u128, &str, &str)> {
-    let parts = lines.iter().map(|line| line.splitn(5, ' ').collect::<Vec<_>>());
+    let parts = lines
+        .iter()
+        .map(|line| line.splitn(5, ' ').collect::<Vec<_>>());
     let acknowledged = parts.filter_map(|parts| match parts[..] {
         [moment, "acknowledged", key, _, event] => Some((moment.parse().unwrap(), key, event)),
         _ => None,
@@ -123,7 +126,9 @@ pub async fn run(plan: Plan) -> (String, Vec<String>) {
             report = format!("went on after {after:?} ms");
             let limit = IN_TIME[usize::from(std::env::var_os("HA_STRICT").is_none())];
             if after.iter().any(|it| *it > limit.as_millis()) {
-                violations.push(format!("the load goes on after {after:?} ms, not {limit:?}"));
+                violations.push(format!(
+                    "the load goes on after {after:?} ms, not {limit:?}"
+                ));
             }
         }
         Err(violation) => violations.push(violation),

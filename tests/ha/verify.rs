@@ -67,7 +67,9 @@ fn the_feed_is_in_order(feed: &[Recorded], found: &mut Violations) {
         let version = versions.entry(recorded.event.uuid()).or_default();
         *version += 1;
         if recorded.event.version() != *version {
-            found.add("events out of the order of versions", || format!("{recorded:?}"));
+            found.add("events out of the order of versions", || {
+                format!("{recorded:?}")
+            });
         }
         let key = recorded.idempotency_key.as_ref().map(ToString::to_string);
         if !keys.insert(key) {
@@ -80,7 +82,12 @@ fn the_feed_is_in_order(feed: &[Recorded], found: &mut Violations) {
 }
 
 fn what_was_acknowledged_is_there(feed: &[Recorded], written: &[String], found: &mut Violations) {
-    let of_key = |it: &Recorded| Some((it.idempotency_key.as_ref()?.to_string(), it.event.to_json(Uuid::nil())));
+    let of_key = |it: &Recorded| {
+        Some((
+            it.idempotency_key.as_ref()?.to_string(),
+            it.event.to_json(Uuid::nil()),
+        ))
+    };
     let there: HashMap<_, _> = feed.iter().filter_map(of_key).collect();
     for (moment, key, event) in acknowledged(written) {
         match there.get(key) {
@@ -88,7 +95,9 @@ fn what_was_acknowledged_is_there(feed: &[Recorded], written: &[String], found: 
             Some(there) => found.add("acknowledged, and there as another event", || {
                 format!("{key} at {moment}: {event}, there: {there}")
             }),
-            None => found.add("acknowledged and lost", || format!("{key} at {moment}: {event}")),
+            None => found.add("acknowledged and lost", || {
+                format!("{key} at {moment}: {event}")
+            }),
         }
     }
     for line in written.iter().filter(|it| it.contains(" refused ")) {
@@ -97,13 +106,17 @@ fn what_was_acknowledged_is_there(feed: &[Recorded], written: &[String], found: 
 }
 
 fn the_follower_saw_the_feed(feed: &[Recorded], followed: &[String], found: &mut Violations) {
-    let parts = followed.iter().map(|it| it.splitn(4, ' ').collect::<Vec<_>>());
+    let parts = followed
+        .iter()
+        .map(|it| it.splitn(4, ' ').collect::<Vec<_>>());
     let saw = parts.filter_map(|parts| match parts[..] {
         [_, "saw", cursor, event] => Some((cursor.parse::<Cursor>().unwrap(), event.to_owned())),
         _ => None,
     });
     let saw: Vec<_> = saw.collect();
-    let expected = feed.iter().map(|it| (it.cursor, it.event.to_json(Uuid::nil())));
+    let expected = feed
+        .iter()
+        .map(|it| (it.cursor, it.event.to_json(Uuid::nil())));
     let expected: Vec<_> = expected.collect();
     let (were_seen, are_there): (BTreeSet<_>, BTreeSet<_>) = (
         saw.iter().map(|it| &it.1).collect(),
@@ -114,14 +127,23 @@ fn the_follower_saw_the_feed(feed: &[Recorded], followed: &[String], found: &mut
     }
     for event in are_there.difference(&were_seen) {
         let last = followed.last();
-        found.add("there, and not followed", || format!("{event}; the last line: {last:?}"));
+        found.add("there, and not followed", || {
+            format!("{event}; the last line: {last:?}")
+        });
     }
     for pair in saw.windows(2).filter(|it| it[0].0 >= it[1].0) {
-        found.add("followed with cursors that do not ascend", || format!("{pair:?}"));
+        found.add("followed with cursors that do not ascend", || {
+            format!("{pair:?}")
+        });
     }
-    let differ = saw.iter().zip(&expected).find(|(saw, expected)| saw != expected);
+    let differ = saw
+        .iter()
+        .zip(&expected)
+        .find(|(saw, expected)| saw != expected);
     if let Some((saw, expected)) = differ {
-        found.add("followed otherwise than it is", || format!("{saw:?}, there: {expected:?}"));
+        found.add("followed otherwise than it is", || {
+            format!("{saw:?}, there: {expected:?}")
+        });
     }
 }
 
@@ -153,7 +175,9 @@ async fn deliveries_are_those_of_the_events(
         let page = store.deliveries(None, DeliveryFilter::default(), after, 1000);
         let page = page.await.unwrap();
         for it in &page.deliveries {
-            *made.entry((it.application, it.version, it.webhook)).or_default() += 1;
+            *made
+                .entry((it.application, it.version, it.webhook))
+                .or_default() += 1;
             if it.status != DeliveryStatus::Delivered {
                 found.add("deliveries that are not delivered", || format!("{it:?}"));
             }
@@ -168,7 +192,9 @@ async fn deliveries_are_those_of_the_events(
             let of = (recorded.event.uuid(), recorded.event.version(), webhook);
             match made.remove(&of) {
                 Some(1) => {}
-                count => found.add("events whose deliveries are not one", || format!("{of:?}: {count:?}")),
+                count => found.add("events whose deliveries are not one", || {
+                    format!("{of:?}: {count:?}")
+                }),
             }
         }
     }
@@ -188,10 +214,15 @@ async fn keys_are_known(store: PostgresStore, written: &[String], found: &mut Vi
             (key, event, answer)
         }
     });
-    let answers: Vec<_> = futures_util::stream::iter(repeats).buffered(64).collect().await;
+    let answers: Vec<_> = futures_util::stream::iter(repeats)
+        .buffered(64)
+        .collect()
+        .await;
     for (key, event, answer) in answers {
         if !matches!(&answer, Ok((true, there)) if *there == event) {
-            found.add("acknowledged, and its key unknown", || format!("{key}: {event}; {answer:?}"));
+            found.add("acknowledged, and its key unknown", || {
+                format!("{key}: {event}; {answer:?}")
+            });
         }
     }
 }

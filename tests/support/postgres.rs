@@ -239,6 +239,11 @@ impl Server {
         self.launch();
     }
 
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
