@@ -84,7 +84,7 @@ impl Plan {
 
     /// Does it, under load; when a server could write again after it, in milliseconds since 1970.
     pub async fn carry_out(self, pair: &Pair, wire: Option<&Proxy>) -> u128 {
-        let (part, rest) = (self.lasts / 3, self.lasts - self.lasts / 3);
+        let (part, rest) = (self.lasts / 3, self.lasts / 3 * 2);
         let mut suspended = Vec::new();
         match self.fault {
             Fault::Killed => pair.primary().kill(),
@@ -128,6 +128,8 @@ impl Plan {
                 tokio::time::sleep(rest).await;
                 wire.unwrap().be(Wire::Up);
             }
+            // The load has to leave the old primary by itself.
+            Fault::PromotedBeside => tokio::time::sleep(self.lasts).await,
             _ => {}
         }
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::process::now;
+
 /// A request: the path of the webhook, the id of the event, and the body.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Arrival {
@@ -15,7 +17,8 @@ pub struct Arrival {
 #[derive(Clone)]
 pub struct Receiver {
     pub port: u16,
-    taken: Arc<Mutex<Vec<Arrival>>>,
+    /// With the moment of each.
+    taken: Arc<Mutex<Vec<(u128, Arrival)>>>,
 }
 
 impl Receiver {
@@ -36,7 +39,8 @@ impl Receiver {
         receiver
     }
 
-    pub fn taken(&self) -> Vec<Arrival> {
+    /// What has arrived, and when, in order.
+    pub fn taken(&self) -> Vec<(u128, Arrival)> {
         self.taken.lock().unwrap().clone()
     }
 
@@ -65,11 +69,12 @@ impl Receiver {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body)?;
-            self.taken.lock().unwrap().push(Arrival {
+            let arrival = Arrival {
                 path,
                 webhook_id,
                 body: String::from_utf8(body).unwrap(),
-            });
+            };
+            self.taken.lock().unwrap().push((now(), arrival));
             let answer = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
             reader.get_mut().write_all(answer)?;
         }

@@ -19,8 +19,11 @@ pub struct Seen<'s> {
     pub written: &'s [String],
     /// The lines of the follower.
     pub followed: &'s [String],
-    pub arrived: &'s [Arrival],
+    pub arrived: &'s [(u128, Arrival)],
 }
+
+/// How much of a case is printed.
+const LONGEST_CASE: usize = 600;
 
 /// What did not hold, by its kind: how often, and the first case.
 #[derive(Default)]
@@ -32,7 +35,10 @@ impl Violations {
     }
 
     fn into_lines(self) -> Vec<String> {
-        let line = |(kind, (count, case))| format!("{count} × {kind}, first: {case}");
+        let line = |(kind, (count, case)): (_, (_, String))| {
+            let case: String = case.chars().take(LONGEST_CASE).collect();
+            format!("{count} × {kind}, first: {case}")
+        };
         self.0.into_iter().map(line).collect()
     }
 }
@@ -147,8 +153,12 @@ fn the_follower_saw_the_feed(feed: &[Recorded], followed: &[String], found: &mut
     }
 }
 
-fn the_receiver_has_the_events(feed: &[Recorded], arrived: &[Arrival], found: &mut Violations) {
-    let arrived: BTreeSet<_> = arrived.iter().cloned().collect();
+fn the_receiver_has_the_events(
+    feed: &[Recorded],
+    arrived: &[(u128, Arrival)],
+    found: &mut Violations,
+) {
+    let arrived: BTreeSet<_> = arrived.iter().map(|(_, it)| it.clone()).collect();
     let expected = feed.iter().flat_map(|recorded| {
         WEBHOOKS.map(|(webhook, path)| Arrival {
             path: path.to_owned(),

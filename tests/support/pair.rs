@@ -246,8 +246,8 @@ impl Server {
         signal("STOP", &[postmaster]);
         // It starts no more.
         let mut processes = children(postmaster);
-        processes.iter().for_each(|it| stop_if_there(*it));
-        processes.insert(0, postmaster);
+        signal_if_there("STOP", &processes);
+        processes.push(postmaster);
         processes
     }
 }
@@ -258,27 +258,16 @@ fn conninfo(server: &Server) -> String {
 
 /// Lets suspended processes go on.
 pub fn resume(processes: &[u32]) {
-    for process in processes {
-        let script = format!("kill -CONT {process} 2>/dev/null || true");
-        assert!(
-            Command::new("sh")
-                .args(["-c", &script])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
+    signal_if_there("CONT", processes);
 }
 
-fn stop_if_there(process: u32) {
-    let script = format!("kill -STOP {process} 2>/dev/null || true");
-    assert!(
-        Command::new("sh")
-            .args(["-c", &script])
-            .status()
-            .unwrap()
-            .success()
-    );
+/// Some of them may have ended.
+fn signal_if_there(name: &str, processes: &[u32]) {
+    for process in processes {
+        let script = format!("kill -{name} {process} 2>/dev/null || true");
+        let sent = Command::new("sh").args(["-c", &script]).status();
+        assert!(sent.unwrap().success());
+    }
 }
 
 fn children(parent: u32) -> Vec<u32> {
