@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::server::{Server, client, in_schema, signal};
+use crate::server::{Server, signal};
 
 /// How long servers may take for what a test waits for. Only a failing test waits so long.
 const FOREVER: Duration = Duration::from_secs(60);
@@ -85,36 +85,19 @@ impl Pair {
         schema
     }
 
-    /// Both hosts with a new, empty schema in which tables are found and made; and how to reach the primary,
-    /// whichever that is, beside the hosts.
-    pub async fn url_of_new_schema(&self) -> String {
-        in_schema(&self.url(), &self.new_schema().await)
-    }
-
     /// From now on commits on the primary wait for the standby; returns when they do.
     pub async fn be_synchronous(&self) {
         let standby = NAMES[1 - self.primary.load(Ordering::Relaxed)];
-        self.commits_wait_for(standby);
+        let line = format!("synchronous_standby_names = '{standby}'");
+        let primary = self.primary();
+        primary.configure("postgresql.auto.conf", &line);
+        primary.control(&["reload"]);
         self.is_so(
-            self.primary(),
+            primary,
             "SELECT EXISTS (SELECT FROM pg_stat_replication \
              WHERE state = 'streaming' AND sync_state = 'sync')",
         )
         .await;
-    }
-
-    /// From now on they wait for none.
-    pub async fn be_asynchronous(&self) {
-        self.commits_wait_for("");
-        let sql = "SELECT current_setting('synchronous_standby_names') = ''";
-        self.is_so(self.primary(), sql).await;
-    }
-
-    fn commits_wait_for(&self, standby: &str) {
-        let primary = self.primary();
-        let line = format!("synchronous_standby_names = '{standby}'");
-        primary.configure("postgresql.auto.conf", &line);
-        primary.control(&["reload"]);
     }
 
     /// Waits until the standby streams from the primary.
@@ -303,13 +286,4 @@ pub fn url_of(ports: &[u16]) -> String {
         .map(|port| format!("127.0.0.1:{port}"))
         .collect();
     format!("postgres://tests@{}/postgres", hosts.join(","))
-}
-
-/// Carries out SQL on the primary.
-pub async fn edit(server: &Server, sql: &str) {
-    client(&server.url())
-        .await
-        .batch_execute(sql)
-        .await
-        .unwrap();
 }
