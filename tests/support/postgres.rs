@@ -11,11 +11,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to start: it recovers from a crash, on a busy machine.
 const START: Duration = Duration::from_secs(2 * 60);
+
+/// PostgreSQL's own, which stands in the name of a socket.
+const DEFAULT_PORT: u16 = 5432;
 
 /// A server that listens on a Unix socket in its own folder. Dropped, it is stopped and deleted; and so
 /// it is however the test process ends, by the watchdog.
@@ -26,6 +29,8 @@ pub struct Server {
     watchdog: Child,
     /// What it is started with beyond the usual.
     settings: String,
+    /// The number in its socket's name, and its port where it listens on loopback.
+    port: u16,
     schemas: AtomicU32,
 }
 
@@ -69,15 +74,40 @@ impl Server {
                 chown(&file, Some(user.uid), Some(user.gid)).unwrap();
             }
         }
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        server.settings = format!("-c ssl=on -c listen_addresses=127.0.0.1 -c port={port}");
+        let port = server.listen_on_loopback();
+        server.settings.push_str(" -c ssl=on");
         server.launch();
         (
             server,
             format!("postgres://tests@localhost:{port}/postgres"),
         )
+    }
+
+    /// Sets up a server that listens on loopback as well, with these lines in its configuration, and starts
+    /// it. `name` is its `cluster_name`, by which a primary knows it when it is a standby.
+    pub fn start_on_loopback(name: &str, configuration: &str) -> Self {
+        let server = Self::on_loopback(name, Self::set_up());
+        server.configure("postgresql.conf", configuration);
+        server.launch();
+        server
+    }
+
+    /// The same without any data yet, and not started.
+    pub fn empty_on_loopback(name: &str) -> Self {
+        Self::on_loopback(name, Self::without_data())
+    }
+
+    fn on_loopback(name: &str, mut server: Self) -> Self {
+        server.listen_on_loopback();
+        server.settings.push_str(" -c cluster_name=");
+        server.settings.push_str(name);
+        server
+    }
+
+    fn listen_on_loopback(&mut self) -> u16 {
+        self.port = free_port();
+        self.settings = format!("-c listen_addresses=127.0.0.1 -c port={}", self.port);
+        self.port
     }
 
     /// A server that follows this one and can be read, once it takes connections.
@@ -130,13 +160,23 @@ impl Server {
             run_as,
             watchdog,
             settings: String::new(),
+            port: DEFAULT_PORT,
             schemas: AtomicU32::new(0),
         }
     }
 
     /// How to connect to it.
     pub fn url(&self) -> String {
-        format!("postgres://tests@{}/postgres", encoded(&self.folder))
+        format!(
+            "postgres://tests@{}:{}/postgres",
+            encoded(&self.folder),
+            self.port
+        )
+    }
+
+    /// The port of loopback that it listens on, if it was started so.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// How to connect to it, with a new, empty schema in which tables are found and made.
@@ -157,25 +197,54 @@ impl Server {
 
     /// The socket that it listens on.
     pub fn socket(&self) -> PathBuf {
-        self.folder.join(".s.PGSQL.5432")
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Kills the server as a crash of the machine would: it gets no chance to tidy up.
     pub fn kill(&self) {
-        let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let pid = pid_file.lines().next().unwrap();
-        let killed = Command::new("sh")
-            .args(["-c", &format!("kill -KILL {pid}")])
-            .status();
-        assert!(killed.unwrap().success());
+        self.signal("KILL");
     }
 
-    /// Starts it again after it was killed; it recovers what was committed.
+    /// Sends a signal to the first process of the server.
+    pub fn signal(&self, name: &str) {
+        signal(name, &[self.pid()]);
+    }
+
+    /// The first process of the server.
+    pub fn pid(&self) -> u32 {
+        let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        pid_file.lines().next().unwrap().parse().unwrap()
+    }
+
+    /// Runs `pg_ctl` on it.
+    pub fn control(&self, args: &[&str]) {
+        let mut command = self.command("pg_ctl");
+        // What the server inherits must not be a pipe that somebody waits for.
+        command.args(args).arg("-s");
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.unwrap().success(), "pg_ctl {args:?}");
+    }
+
+    /// Adds lines to one of its configuration files; the last line for a setting counts.
+    pub fn configure(&self, file: &str, lines: &str) {
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(self.data().join(file))
+            .unwrap();
+        std::io::Write::write_all(&mut file, format!("{lines}\n").as_bytes()).unwrap();
+    }
+
+    /// Starts it again after it was killed or stopped; it recovers what was committed.
     pub fn restart(&self) {
         self.launch();
     }
 
-    fn data(&self) -> PathBuf {
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -213,9 +282,15 @@ impl Server {
     }
 
     fn run(&self, program: &str, args: &[&str]) {
+        self.try_to_run(program, args).unwrap();
+    }
+
+    /// Runs one of PostgreSQL's programs on the data; or what it complains of.
+    pub fn try_to_run(&self, program: &str, args: &[&str]) -> Result<(), String> {
         let output = self.command(program).args(args).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program}: {message}");
+        let complaint = || format!("{program}: {message}");
+        output.status.success().then_some(()).ok_or_else(complaint)
     }
 
     /// Where one of PostgreSQL's programs is.
@@ -249,6 +324,30 @@ impl Drop for Server {
     }
 }
 
+/// Sends a signal to processes.
+pub fn signal(name: &str, pids: &[u32]) {
+    let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
+    let script = format!("kill -{name} {}", pids.join(" "));
+    let sent = Command::new("sh").args(["-c", &script]).status();
+    assert!(sent.unwrap().success(), "{script}");
+}
+
+/// A port below those that the system gives to outgoing connections: these could take it while the server
+/// is down, or connect to themselves.
+fn free_port() -> u16 {
+    const FIRST: u16 = 15_000;
+    const COUNT: u16 = 15_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let start =
+            std::process::id().wrapping_mul(41) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + u16::try_from(start % u32::from(COUNT)).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A connection to the server with this URL.
 pub async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
@@ -270,6 +369,8 @@ fn watchdog(folder: &Path, programs: &Path, run_as: Option<&User>) -> Child {
     let script = r#"
         trap "" INT TERM HUP
         read -r _
+        # A server that is suspended cannot stop.
+        kill -CONT "$(head -n 1 "$2/data/postmaster.pid")"
         "$1/pg_ctl" -D "$2/data" stop -m immediate -w
         rm -rf "$2"
     "#;

@@ -1,4 +1,5 @@
-//! A wire that can be cut: forwards connections to a server, and fails at a message of the test's choice.
+//! A wire that can be cut: forwards connections to a server, and fails at a message of the test's choice, or
+//! altogether.
 
 #![allow(
     dead_code,
@@ -8,7 +9,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
@@ -37,6 +38,20 @@ impl Fault {
     ];
 }
 
+/// What the whole wire does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// It forwards.
+    Up,
+    /// Every connection, old and new, is closed.
+    Away,
+    /// Every connection, old and new, stays open and silent; what was sent meanwhile arrives when the wire is
+    /// up, as TCP has it.
+    Stalled,
+    /// The same, and those connections stay silent for ever, as behind a firewall that has forgotten them.
+    Lost,
+}
+
 /// A fault that waits for a message with these bytes in it, so many times.
 struct Armed {
     marker: Vec<u8>,
@@ -49,27 +64,78 @@ struct Armed {
 pub struct Proxy {
     port: u16,
     armed: Arc<Mutex<Option<Armed>>>,
-    is_away: watch::Sender<bool>,
+    wire: watch::Sender<Wire>,
 }
 
 impl Proxy {
     /// A wire to the server behind this socket.
     pub async fn start(socket: PathBuf) -> Self {
+        let (proxy, listener) = Self::listening().await;
+        let accepting = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (accepting, socket) = (accepting.clone(), socket.clone());
+                let server = async move { UnixStream::connect(&socket).await };
+                tokio::spawn(accepting.connect(client, server));
+            }
+        });
+        proxy
+    }
+
+    /// A wire to the server on this port of loopback.
+    pub async fn start_to_port(port: u16) -> Self {
+        let (proxy, listener) = Self::listening().await;
+        let accepting = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", port));
+                tokio::spawn(accepting.clone().connect(client, server));
+            }
+        });
+        proxy
+    }
+
+    async fn listening() -> (Self, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             armed: Arc::default(),
-            is_away: watch::Sender::new(false),
+            wire: watch::Sender::new(Wire::Up),
         };
-        let accepting = proxy.clone();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if let Ok(server) = UnixStream::connect(&socket).await {
-                    tokio::spawn(accepting.clone().forward(client, server));
+        (proxy, listener)
+    }
+
+    /// A new connection, and the one behind it.
+    async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        mut client: TcpStream,
+        server: impl Future<Output = std::io::Result<S>>,
+    ) {
+        if self.is_up_again(&mut client).await
+            && let Ok(server) = server.await
+        {
+            self.forward(client, server).await;
+        }
+    }
+
+    /// Waits while the wire is stalled; whether the connection goes on then.
+    async fn is_up_again(&self, client: &mut TcpStream) -> bool {
+        let mut wire = self.wire.subscribe();
+        loop {
+            let now = *wire.borrow_and_update();
+            match now {
+                Wire::Up => return true,
+                Wire::Away => return false,
+                Wire::Stalled => {}
+                Wire::Lost => {
+                    swallow(client).await;
+                    return false;
                 }
             }
-        });
-        proxy
+            if wire.changed().await.is_err() {
+                return false;
+            }
+        }
     }
 
     pub const fn port(&self) -> u16 {
@@ -87,11 +153,16 @@ impl Proxy {
 
     /// Loses every connection, old and new, until it is back.
     pub fn go_away(&self) {
-        self.is_away.send_replace(true);
+        self.be(Wire::Away);
     }
 
     pub fn come_back(&self) {
-        self.is_away.send_replace(false);
+        self.be(Wire::Up);
+    }
+
+    /// From now on the wire does this.
+    pub fn be(&self, wire: Wire) {
+        self.wire.send_replace(wire);
     }
 
     /// How many messages are still to meet with the fault.
@@ -111,12 +182,21 @@ impl Proxy {
     }
 
     /// Both ways, until one end or a fault closes the connection.
-    async fn forward(self, mut client: TcpStream, mut server: UnixStream) {
+    async fn forward<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        mut client: TcpStream,
+        mut server: S,
+    ) {
         let (mut request, mut answer) = (vec![0; 1 << 20], vec![0; 1 << 20]);
-        let mut is_away = self.is_away.subscribe();
+        let mut wire = self.wire.subscribe();
         loop {
             tokio::select! {
-                () = async { let _ = is_away.wait_for(|it| *it).await; } => return,
+                biased;
+                () = async { let _ = wire.wait_for(|it| *it != Wire::Up).await; } => {
+                    if !self.is_up_again(&mut client).await {
+                        return;
+                    }
+                }
                 read = client.read(&mut request) => {
                     let Ok(length @ 1..) = read else { return };
                     let message = &request[..length];
@@ -136,8 +216,7 @@ impl Proxy {
                             return;
                         }
                         Some(Fault::HangBeforeRequest | Fault::HangBeforeAnswer) => {
-                            // Until the client gives up.
-                            while let Ok(1..) = client.read(&mut request).await {}
+                            swallow(&mut client).await;
                             return;
                         }
                     }
@@ -151,4 +230,10 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Reads, and answers nothing, until the client gives up.
+async fn swallow(client: &mut TcpStream) {
+    let mut request = vec![0; 1 << 16];
+    while let Ok(1..) = client.read(&mut request).await {}
 }
