@@ -15,7 +15,7 @@ use super::pause::pause;
 use super::pool::{Purpose, Target};
 use super::schema::{Version, check_shape, connection, place, refuse, version};
 use super::{PostgresOptions, PostgresStore};
-use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, StoreError};
 
 /// What a step means for programs of before.
 #[derive(Clone, Copy)]
@@ -66,11 +66,11 @@ const EXPANDED: i64 = 6;
 /// Held to the end of a step, so that whoever else upgrades the store at the same time waits.
 const LOCK: i64 = 0x6365_7274_6c69_6665;
 
-/// How long to wait for somebody else's step, and for locks on the tables in all.
+/// How long to wait for somebody else's step.
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// How long a step waits for the lock of a table, at a time. The commands of programs that go on working wait behind
-/// it for so long, and not longer.
+/// How long a step waits for the lock of a table, at a time; `lock_timeout` is how long it is tried in all. The commands
+/// of programs that go on working wait behind it for so long, and not longer.
 const HELD_UP: Duration = Duration::from_millis(500);
 
 /// The version after this step, and what it means.
@@ -122,14 +122,14 @@ fn pending(found: Option<Version>) -> Migration {
 pub(super) async fn migrate(
     connections: &Connections,
     place: &str,
-    setup: Setup,
+    options: &PostgresOptions,
     wanted: i64,
 ) -> Result<Migration, StoreError> {
     let mut done: Option<Migration> = None;
     let mut since = Instant::now();
     let mut tries = 0;
     loop {
-        let tried = once(connections, place, setup, wanted).await?;
+        let tried = once(connections, place, options, wanted).await?;
         let found = match tried {
             Tried::Nothing { found } | Tried::Done { found, .. } | Tried::Locked { found, .. } => {
                 found
@@ -149,8 +149,8 @@ pub(super) async fn migrate(
                 migration.steps.push(step);
                 (since, tries) = (Instant::now(), 0);
             }
-            Tried::Locked { error, .. } if since.elapsed() >= OTHERS => {
-                return Err(held_up(error));
+            Tried::Locked { error, .. } if since.elapsed() >= options.lock_timeout => {
+                return Err(held_up(options.lock_timeout, error));
             }
             Tried::Locked { .. } => {
                 tries += 1;
@@ -162,13 +162,11 @@ pub(super) async fn migrate(
 }
 
 /// Why a step was not made.
-fn held_up(error: Error) -> StoreError {
+fn held_up(limit: Duration, error: Error) -> StoreError {
     StoreError::Unavailable {
         reason: format!(
-            "cannot upgrade the tables in PostgreSQL: for {} seconds, other transactions have kept them locked, as \
-             pg_dump and transactions that are left open do; nothing was changed by this step, and it can be tried \
-             again when they have ended",
-            OTHERS.as_secs()
+            "cannot upgrade the tables in PostgreSQL: for {limit:?}, other transactions have kept them locked, as \
+             pg_dump and transactions that are left open do; try again when they have ended"
         ),
         cause: Some(Arc::new(error)),
     }
@@ -194,7 +192,7 @@ enum Tried {
 async fn once(
     connections: &Connections,
     place: &str,
-    setup: Setup,
+    options: &PostgresOptions,
     wanted: i64,
 ) -> Result<Tried, StoreError> {
     let mut client = connection(connections).await?;
@@ -206,7 +204,7 @@ async fn once(
         "SET LOCAL client_min_messages = warning; \
          SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = {}",
         OTHERS.as_millis(),
-        HELD_UP.as_millis()
+        HELD_UP.min(options.lock_timeout).as_millis()
     );
     transaction.batch_execute(&lock).await.map_err(not_set_up)?;
     // Others may have done it meanwhile, or more than that.
@@ -214,7 +212,7 @@ async fn once(
     if found.is_some_and(|it| it.expanded >= wanted) {
         return Ok(Tried::Nothing { found });
     }
-    refuse(found, place, setup, wanted)?;
+    refuse(found, place, options.setup, wanted)?;
     match apply(&transaction, found).await {
         // No step is missing: only what is older than the newest gets here.
         Ok(None) => Ok(Tried::Nothing { found }),
@@ -280,20 +278,22 @@ async fn apply(
 impl PostgresStore {
     /// Brings the tables to the newest schema that this program knows, as a step of a deployment: `certlife migrate`
     /// does this. Programs that are running go on working through each [expansion](MigrationKind::Expansion), which
-    /// holds their commands up for 0.5 s at most. Where [`PostgresOptions::setup`] is [`Setup::Create`], as by
+    /// holds their commands up for 0.5 s at most. Where [`PostgresOptions::setup`] is [`Setup::Create`](crate::store::Setup::Create), as by
     /// default, tables are made where there are none.
     ///
-    /// Each step is a transaction. A step that finds a table locked by others is tried again for a minute.
+    /// Each step is a transaction. A step that finds a table locked by others is tried again, for
+    /// [`PostgresOptions::lock_timeout`] in all.
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions keep tables locked;
-    /// [`StoreError::OlderSchema`] where there is something to do and the setup is [`Setup::Keep`].
+    /// [`StoreError::OlderSchema`] where there is something to do and the setup is [`Setup::Keep`](crate::store::Setup::Keep).
     pub async fn migrate(url: &str, options: PostgresOptions) -> Result<Migration, StoreError> {
+        let options = options.within_limits();
         let (readers, migrating) = connections(url, &options)?;
         let client = connection(&readers).await?;
         let (place, _) = place(&client).await?;
         drop(client);
-        migrate(&migrating, &place, options.setup, NEWEST).await
+        migrate(&migrating, &place, &options, NEWEST).await
     }
 
     /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads may ask, also on a
@@ -301,11 +301,12 @@ impl PostgresStore {
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect); [`StoreError::NoStore`] where there are no tables and
-    /// [`PostgresOptions::setup`] is not [`Setup::Create`]. An older schema is no error.
+    /// [`PostgresOptions::setup`] is not [`Setup::Create`](crate::store::Setup::Create). An older schema is no error.
     pub async fn pending_migration(
         url: &str,
         options: PostgresOptions,
     ) -> Result<Migration, StoreError> {
+        let options = options.within_limits();
         let (readers, _) = connections(url, &options)?;
         let client = connection(&readers).await?;
         let (place, _) = place(&client).await?;
@@ -326,11 +327,10 @@ fn connections(
     url: &str,
     options: &PostgresOptions,
 ) -> Result<(Connections, Connections), StoreError> {
-    let options = options.clone().within_limits();
     let target = Target::parse(url)?;
     let home = Arc::new(Home::here()?);
     let family = Arc::new(Family::new(options.connect_timeout));
-    let of = |purpose| target.connections(purpose, &home, &family, &options);
+    let of = |purpose| target.connections(purpose, &home, &family, options);
     Ok((of(Purpose::Reading)?, of(Purpose::Migrating)?))
 }
 

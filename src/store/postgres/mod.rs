@@ -172,7 +172,7 @@ impl PostgresStore {
         let pool = |purpose| target.connections(purpose, &home, &family, &options);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
         let migrating = pool(Purpose::Migrating)?;
-        family.is_set_up(schema::set_up(&readers, &migrating, options.setup).await?);
+        family.is_set_up(schema::set_up(&readers, &migrating, &options).await?);
         drop(migrating);
         if schema::is_behind(&readers).await? {
             // Every connection that writes sees to that. Whoever may only read still can, but for the
