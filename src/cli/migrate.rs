@@ -17,8 +17,8 @@ use store::Place;
 
 /// Bring the store's tables to the newest schema, before newer programs are started.
 ///
-/// Programs of the version before go on working through an expansion. Before a contraction, stop those that do not know
-/// its schema. Where there is no store, it is created.
+/// Programs of the version before go on working through an expansion. Before a contraction, stop
+/// those that do not know its schema. Where there is no store, it is created.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   certlife migrate --check
@@ -31,7 +31,8 @@ pub(super) struct Args {
     #[arg(long)]
     check: bool,
 
-    /// How long to try while others keep the tables locked, such as 90s; never longer than 0.5 s at a time.
+    /// How long to try while others keep tables locked, such as 90s. Running programs wait behind a
+    /// try for 0.5 s at most.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     lock_timeout: TimeDelta,
 

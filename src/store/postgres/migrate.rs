@@ -1,4 +1,5 @@
-//! The way from every earlier version of the tables to the newest: see docs/decisions/0011-upgrades.md.
+//! The way from every earlier version of the tables to the newest: see
+//! docs/decisions/0011-upgrades.md.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,8 +44,8 @@ const fn contraction(oldest: i64, sql: &'static str) -> Step {
 
 /// From each version to the next; forward only. What has been released never changes.
 ///
-/// Expand first, contract a release later: a step that takes away comes when the release that no longer uses it is
-/// out, and `oldest` is the version of that release.
+/// Expand first, contract a release later: a step that takes away comes when the release that no
+/// longer uses it is out, and `oldest` is the version of that release.
 const STEPS: [Step; 6] = [
     contraction(1, include_str!("migrations/1_log.sql")),
     contraction(2, include_str!("migrations/2_lists.sql")),
@@ -69,8 +70,8 @@ const LOCK: i64 = 0x6365_7274_6c69_6665;
 /// How long to wait for somebody else's step.
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// How long a step waits for the lock of a table, at a time; `lock_timeout` is how long it is tried in all. The commands
-/// of programs that go on working wait behind it for so long, and not longer.
+/// How long a step waits for the lock of a table, at a time; `lock_timeout` is how long it is tried
+/// in all. The commands of programs that go on working wait behind it for so long, and not longer.
 const HELD_UP: Duration = Duration::from_millis(500);
 
 /// The version after this step, and what it means.
@@ -118,7 +119,8 @@ fn pending(found: Option<Version>) -> Migration {
     }
 }
 
-/// Brings the tables to this version at least, each step in a transaction of its own; makes them of the newest version.
+/// Brings the tables to this version at least, each step in a transaction of its own; makes them of
+/// the newest version.
 pub(super) async fn migrate(
     connections: &Connections,
     place: &str,
@@ -276,17 +278,19 @@ async fn apply(
 }
 
 impl PostgresStore {
-    /// Brings the tables to the newest schema that this program knows, as a step of a deployment: `certlife migrate`
-    /// does this. Programs that are running go on working through each [expansion](MigrationKind::Expansion), which
-    /// holds their commands up for 0.5 s at most. Where [`PostgresOptions::setup`] is [`Setup::Create`](crate::store::Setup::Create), as by
+    /// Brings the tables to the newest schema that this program knows, as a step of a deployment:
+    /// `certlife migrate` does this. Programs that are running go on working through each
+    /// [expansion](MigrationKind::Expansion), which holds their commands up for 0.5 s at most.
+    /// Where [`PostgresOptions::setup`] is [`Setup::Create`](crate::store::Setup::Create), as by
     /// default, tables are made where there are none.
     ///
     /// Each step is a transaction. A step that finds a table locked by others is tried again, for
     /// [`PostgresOptions::lock_timeout`] in all.
     ///
     /// # Errors
-    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions keep tables locked;
-    /// [`StoreError::OlderSchema`] where there is something to do and the setup is [`Setup::Keep`](crate::store::Setup::Keep).
+    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions
+    /// keep tables locked; [`StoreError::OlderSchema`] where there is something to do and the setup
+    /// is [`Setup::Keep`](crate::store::Setup::Keep).
     pub async fn migrate(url: &str, options: PostgresOptions) -> Result<Migration, StoreError> {
         let options = options.within_limits();
         let (readers, migrating) = connections(url, &options)?;
@@ -296,12 +300,13 @@ impl PostgresStore {
         migrate(&migrating, &place, &options, NEWEST).await
     }
 
-    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads may ask, also on a
-    /// standby.
+    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads
+    /// may ask, also on a standby.
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect); [`StoreError::NoStore`] where there are no tables and
-    /// [`PostgresOptions::setup`] is not [`Setup::Create`](crate::store::Setup::Create). An older schema is no error.
+    /// [`PostgresOptions::setup`] is not [`Setup::Create`](crate::store::Setup::Create). An older
+    /// schema is no error.
     pub async fn pending_migration(
         url: &str,
         options: PostgresOptions,
