@@ -129,7 +129,7 @@ pub(super) async fn migrate(
 ) -> Result<Migration, StoreError> {
     let mut done: Option<Migration> = None;
     let mut since = Instant::now();
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let tried = once(connections, place, options, wanted).await?;
         let found = match tried {
@@ -149,15 +149,15 @@ pub(super) async fn migrate(
             }
             Tried::Done { step, .. } => {
                 migration.steps.push(step);
-                (since, tries) = (Instant::now(), 0);
+                (since, attempts) = (Instant::now(), 0);
             }
             Tried::Locked { error, .. } if since.elapsed() >= options.lock_timeout => {
                 return Err(held_up(options.lock_timeout, error));
             }
             Tried::Locked { .. } => {
-                tries += 1;
+                attempts += 1;
                 // What waited behind the lock goes first.
-                tokio::time::sleep(HELD_UP + 10 * pause(tries)).await;
+                tokio::time::sleep(HELD_UP + 10 * pause(attempts)).await;
             }
         }
     }
@@ -345,9 +345,9 @@ mod tests {
 
     #[test]
     fn every_step_says_which_programs_go_on_working() {
-        let steps: Vec<_> = (1..=NEWEST).map(|it| step(it).unwrap().1).collect();
+        let steps: Vec<_> = (1..=NEWEST).filter_map(step).map(|it| it.1).collect();
         assert_eq!(steps.len(), STEPS.len());
-        for (before, after) in steps.iter().zip(&steps[1..]) {
+        for (before, after) in steps.iter().zip(steps.iter().skip(1)) {
             let is_expansion = after.kind == MigrationKind::Expansion;
             assert_eq!(is_expansion, before.oldest_program == after.oldest_program);
             assert!(before.oldest_program <= after.oldest_program);
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(step(0).map(|it| it.1), None);
         assert_eq!(step(NEWEST + 1).map(|it| it.1), None);
         // This program works with the tables that it makes.
-        assert!(NEEDED <= NEWEST && creation().unwrap().oldest_program <= NEEDED);
+        assert!(creation().is_some_and(|it| it.oldest_program <= NEEDED && NEEDED <= NEWEST));
     }
 
     #[test]

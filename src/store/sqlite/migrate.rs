@@ -16,6 +16,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Those of [`open_with`](Self::open_with).
+    #[expect(clippy::needless_pass_by_value, reason = "as `open_with` takes them")]
     pub fn migrate(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -31,6 +32,7 @@ impl SqliteStore {
     /// Those of [`open_with`](Self::open_with), but an older schema is no error;
     /// [`StoreError::NoStore`] where there are no tables and [`SqliteOptions::setup`] is not
     /// [`Setup::Create`].
+    #[expect(clippy::needless_pass_by_value, reason = "as `open_with` takes them")]
     pub fn pending_migration(
         path: impl AsRef<Path>,
         options: SqliteOptions,
