@@ -1,8 +1,11 @@
 //! `certlife migrate`: the tables, brought to the newest schema as a step of a deployment.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::arguments::Form;
+use super::arguments::{Form, duration};
 use super::output::Output;
 use super::table::{Column, Table};
 use super::{Failure, Outcome, block_on, store};
@@ -14,8 +17,8 @@ use store::Place;
 
 /// Bring the store's tables to the newest schema, before newer programs are started.
 ///
-/// Programs of the version before go on working through an expansion. Before a contraction, stop those that do not know
-/// its schema. Where there is no store, it is created.
+/// Programs of the version before go on working through an expansion. Before a contraction, stop
+/// those that do not know its schema. Where there is no store, it is created.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   certlife migrate --check
@@ -27,6 +30,11 @@ pub(super) struct Args {
     /// Change nothing: print what there is to do. The exit status is 1 if there is something.
     #[arg(long)]
     check: bool,
+
+    /// How long to try while others keep tables locked, such as 90s. Running programs wait behind a
+    /// try for 0.5 s at most.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    lock_timeout: TimeDelta,
 
     #[command(flatten)]
     form: Form,
@@ -48,7 +56,7 @@ struct Line<'m> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let migration = block_on(migrate(args.store.place()?, args.check))?;
+    let migration = block_on(migrate(args))?;
     let mut output = Output::plain();
     if args.form.json {
         let line = Line {
@@ -72,18 +80,34 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 /// Brings the tables to the newest schema, or only says what that takes.
-async fn migrate(place: Place, only_check: bool) -> Result<Migration, Failure> {
-    Ok(match place {
-        Place::Postgres(url) if only_check => {
-            PostgresStore::pending_migration(&url, PostgresOptions::default()).await?
+async fn migrate(args: &Args) -> Result<Migration, Failure> {
+    // A negative duration cannot be written.
+    let lock_timeout = args.lock_timeout.to_std().unwrap_or(Duration::ZERO);
+    match args.store.place()? {
+        Place::Postgres(url) => {
+            let options = PostgresOptions {
+                lock_timeout,
+                ..PostgresOptions::default()
+            };
+            Ok(if args.check {
+                PostgresStore::pending_migration(&url, options).await?
+            } else {
+                PostgresStore::migrate(&url, options).await?
+            })
         }
-        Place::Postgres(url) => PostgresStore::migrate(&url, PostgresOptions::default()).await?,
-        Place::Sqlite(path) if only_check => {
-            SqliteStore::pending_migration(path, SqliteOptions::default())?
+        Place::Sqlite(path) => {
+            let options = SqliteOptions {
+                busy_timeout: lock_timeout,
+                ..SqliteOptions::default()
+            };
+            Ok(if args.check {
+                SqliteStore::pending_migration(path, options)?
+            } else {
+                SqliteStore::migrate(path, options)?
+            })
         }
-        Place::Sqlite(path) => SqliteStore::migrate(path, SqliteOptions::default())?,
-        Place::Memory => return Err(store::forgetful()),
-    })
+        Place::Memory => Err(store::forgetful()),
+    }
 }
 
 fn sentence(migration: &Migration, only_check: bool) -> String {

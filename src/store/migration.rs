@@ -2,19 +2,20 @@
 
 use serde::Serialize;
 
-/// An upgrade of a store's tables: one that was made (`SqliteStore::migrate`, `PostgresStore::migrate`), or one that is
-/// to be made (`pending_migration` of both).
+/// An upgrade of a store's tables: one that was made (`SqliteStore::migrate`,
+/// `PostgresStore::migrate`), or one that is to be made (`pending_migration` of both).
 ///
 /// Serializes as `{"from":5,"to":6,"steps":[{"version":6,"kind":"expansion","oldest_program":5}]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Migration {
-    /// The schema version before: the newest step that had been applied. None where there were no tables.
+    /// The schema version before: the newest step that had been applied. None where there were no
+    /// tables.
     pub from: Option<i64>,
-    /// The schema version after the steps. It may be above the newest that this program knows, if a newer program has
-    /// expanded the tables.
+    /// The schema version after the steps. It may be above the newest that this program knows, if a
+    /// newer program has expanded the tables.
     pub to: i64,
-    /// The steps, in their order; none where nothing is to be done. Those that another program has made at the same
-    /// time are not among them.
+    /// The steps, in their order; none where nothing is to be done. Those that another program has
+    /// made at the same time are not among them.
     pub steps: Vec<MigrationStep>,
 }
 
@@ -25,8 +26,8 @@ pub struct MigrationStep {
     pub version: i64,
     /// What it means for programs that are running.
     pub kind: MigrationKind,
-    /// The schema version that the oldest program that works with the tables afterwards must know. An older one is
-    /// refused: [`StoreError::NewerSchema`](super::StoreError::NewerSchema).
+    /// The schema version that the oldest program that works with the tables afterwards must know.
+    /// An older one is refused: [`StoreError::NewerSchema`](super::StoreError::NewerSchema).
     pub oldest_program: i64,
 }
 
@@ -36,7 +37,8 @@ pub struct MigrationStep {
 pub enum MigrationKind {
     /// All the tables are made.
     Creation,
-    /// Only adds what older programs pass over: they go on working while it is made, and afterwards.
+    /// Only adds what older programs pass over: they go on working while it is made, and
+    /// afterwards.
     Expansion,
     /// Changes what older programs rely on: those that do not know
     /// [`oldest_program`](MigrationStep::oldest_program) have to be stopped before.

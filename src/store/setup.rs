@@ -6,13 +6,15 @@
 /// leave the tables as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Setup {
-    /// Makes them where there are none, and upgrades those of an earlier version.
+    /// Makes them where there are none, and upgrades those of an earlier version, as far as this
+    /// program needs it.
     #[default]
     Create,
     /// Upgrades those of an earlier version. Where there are none, opening fails with
     /// [`StoreError::NoStore`](super::StoreError::NoStore).
     Upgrade,
-    /// Neither: where they are of an earlier version, opening fails with
-    /// [`StoreError::OlderSchema`](super::StoreError::OlderSchema).
+    /// Neither: where they are of an earlier version than this program needs, opening fails with
+    /// [`StoreError::OlderSchema`](super::StoreError::OlderSchema). The programs of a fleet open a
+    /// store so: `certlife migrate`, or `PostgresStore::migrate`, is a step of the deployment.
     Keep,
 }

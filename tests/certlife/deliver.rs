@@ -639,7 +639,7 @@ fn what_cannot_be_done_is_told() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import and webhook add create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
         );
     }
     register(&store, "https://example.com/");

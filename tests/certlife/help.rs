@@ -39,6 +39,7 @@ fn help_is_what_the_golden_files_say() {
         "golden/help-deliveries.txt"
     );
     golden!(help(&["redeliver", "--help"]), "golden/help-redeliver.txt");
+    golden!(help(&["migrate", "--help"]), "golden/help-migrate.txt");
     golden!(help(&["listen", "--help"]), "golden/help-listen.txt");
     golden!(help(&["verify", "--help"]), "golden/help-verify.txt");
     golden!(help(&["validate", "--help"]), "golden/help-validate.txt");
@@ -93,6 +94,7 @@ fn the_example_of_each_help_works_as_pasted() {
         "webhook test",
         "deliveries",
         "redeliver",
+        "migrate",
         "listen",
         "verify",
         "show",

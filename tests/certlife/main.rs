@@ -25,6 +25,7 @@ mod import;
 mod limits;
 mod listen;
 mod marked;
+mod migrate;
 mod minute;
 mod patience;
 mod postgresql;

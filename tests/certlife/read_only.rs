@@ -154,7 +154,7 @@ fn what_only_reads_makes_no_store_in_a_database_of_another_program() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import and webhook add create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
         );
     }
     assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
@@ -177,7 +177,7 @@ fn reading_an_empty_file_leaves_it_empty() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import and webhook add create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
         );
     }
     assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);
@@ -198,12 +198,12 @@ fn a_file_of_an_older_program_is_left_as_it_is_by_what_only_reads() {
         assert_eq!(
             run.stderr,
             "certlife: the database has schema version 4, but this program needs version 5; it is upgraded when \
-             it is opened for writing, as by certlife apply with an empty input\n"
+             it is opened for writing, and by certlife migrate\n"
         );
     }
     assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
     // Which it is.
-    assert_eq!(store.run(&["apply"], "").code, Some(0));
+    assert_eq!(store.run(&["migrate"], "").code, Some(0));
     let deliveries = store.run(
         &["deliveries", "--json", "--institution", "our-university"],
         "",

@@ -17,6 +17,7 @@ mod scarce;
 mod setup;
 mod slow;
 mod tls;
+mod upgrade;
 mod wire;
 mod withheld;
 

@@ -1,4 +1,5 @@
-//! The way from every earlier version of the tables to the newest: see docs/decisions/0011-upgrades.md.
+//! The way from every earlier version of the tables to the newest: see
+//! docs/decisions/0011-upgrades.md.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::pool::{Place, Purpose};
 use super::schema::{Version, check_shape, connection, place, refuse, version};
 use super::target::Target;
 use super::{PostgresOptions, PostgresStore};
-use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, StoreError};
 
 /// What a step means for programs of before.
 #[derive(Clone, Copy)]
@@ -43,8 +44,8 @@ const fn contraction(oldest: i64, sql: &'static str) -> Step {
 
 /// From each version to the next; forward only. What has been released never changes.
 ///
-/// Expand first, contract a release later: a step that takes away comes when the release that no longer uses it is
-/// out, and `oldest` is the version of that release.
+/// Expand first, contract a release later: a step that takes away comes when the release that no
+/// longer uses it is out, and `oldest` is the version of that release.
 const STEPS: [Step; 6] = [
     contraction(1, include_str!("migrations/1_log.sql")),
     contraction(2, include_str!("migrations/2_lists.sql")),
@@ -66,11 +67,11 @@ const EXPANDED: i64 = 6;
 /// Held to the end of a step, so that whoever else upgrades the store at the same time waits.
 const LOCK: i64 = 0x6365_7274_6c69_6665;
 
-/// How long to wait for somebody else's step, and for locks on the tables in all.
+/// How long to wait for somebody else's step.
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// How long a step waits for the lock of a table, at a time. The commands of programs that go on working wait behind
-/// it for so long, and not longer.
+/// How long a step waits for the lock of a table, at a time; `lock_timeout` is how long it is tried
+/// in all. The commands of programs that go on working wait behind it for so long, and not longer.
 const HELD_UP: Duration = Duration::from_millis(500);
 
 /// The version after this step, and what it means.
@@ -118,18 +119,19 @@ fn pending(found: Option<Version>) -> Migration {
     }
 }
 
-/// Brings the tables to this version at least, each step in a transaction of its own; makes them of the newest version.
+/// Brings the tables to this version at least, each step in a transaction of its own; makes them of
+/// the newest version.
 pub(super) async fn migrate(
     connections: &Connections,
     place: &str,
-    setup: Setup,
+    options: &PostgresOptions,
     wanted: i64,
 ) -> Result<Migration, StoreError> {
     let mut done: Option<Migration> = None;
     let mut since = Instant::now();
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        let tried = once(connections, place, setup, wanted).await?;
+        let tried = once(connections, place, options, wanted).await?;
         let found = match tried {
             Tried::Nothing { found } | Tried::Done { found, .. } | Tried::Locked { found, .. } => {
                 found
@@ -147,28 +149,26 @@ pub(super) async fn migrate(
             }
             Tried::Done { step, .. } => {
                 migration.steps.push(step);
-                (since, tries) = (Instant::now(), 0);
+                (since, attempts) = (Instant::now(), 0);
             }
-            Tried::Locked { error, .. } if since.elapsed() >= OTHERS => {
-                return Err(held_up(error));
+            Tried::Locked { error, .. } if since.elapsed() >= options.lock_timeout => {
+                return Err(held_up(options.lock_timeout, error));
             }
             Tried::Locked { .. } => {
-                tries += 1;
+                attempts += 1;
                 // What waited behind the lock goes first.
-                tokio::time::sleep(HELD_UP + 10 * pause(tries)).await;
+                tokio::time::sleep(HELD_UP + 10 * pause(attempts)).await;
             }
         }
     }
 }
 
 /// Why a step was not made.
-fn held_up(error: Error) -> StoreError {
+fn held_up(limit: Duration, error: Error) -> StoreError {
     StoreError::Unavailable {
         reason: format!(
-            "cannot upgrade the tables in PostgreSQL: for {} seconds, other transactions have kept them locked, as \
-             pg_dump and transactions that are left open do; nothing was changed by this step, and it can be tried \
-             again when they have ended",
-            OTHERS.as_secs()
+            "cannot upgrade the tables in PostgreSQL: for {limit:?}, other transactions have kept them locked, as \
+             pg_dump and transactions that are left open do; try again when they have ended"
         ),
         cause: Some(Arc::new(error)),
     }
@@ -194,7 +194,7 @@ enum Tried {
 async fn once(
     connections: &Connections,
     place: &str,
-    setup: Setup,
+    options: &PostgresOptions,
     wanted: i64,
 ) -> Result<Tried, StoreError> {
     let mut client = connection(connections).await?;
@@ -206,7 +206,7 @@ async fn once(
         "SET LOCAL client_min_messages = warning; \
          SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = {}",
         OTHERS.as_millis(),
-        HELD_UP.as_millis()
+        HELD_UP.min(options.lock_timeout).as_millis()
     );
     transaction.batch_execute(&lock).await.map_err(not_set_up)?;
     // Others may have done it meanwhile, or more than that.
@@ -214,7 +214,7 @@ async fn once(
     if found.is_some_and(|it| it.expanded >= wanted) {
         return Ok(Tried::Nothing { found });
     }
-    refuse(found, place, setup, wanted)?;
+    refuse(found, place, options.setup, wanted)?;
     match apply(&transaction, found).await {
         // No step is missing: only what is older than the newest gets here.
         Ok(None) => Ok(Tried::Nothing { found }),
@@ -278,34 +278,40 @@ async fn apply(
 }
 
 impl PostgresStore {
-    /// Brings the tables to the newest schema that this program knows, as a step of a deployment: `certlife migrate`
-    /// does this. Programs that are running go on working through each [expansion](MigrationKind::Expansion), which
-    /// holds their commands up for 0.5 s at most. Where [`PostgresOptions::setup`] is [`Setup::Create`], as by
+    /// Brings the tables to the newest schema that this program knows, as a step of a deployment:
+    /// `certlife migrate` does this. Programs that are running go on working through each
+    /// [expansion](MigrationKind::Expansion), which holds their commands up for 0.5 s at most.
+    /// Where [`PostgresOptions::setup`] is [`Setup::Create`](crate::store::Setup::Create), as by
     /// default, tables are made where there are none.
     ///
-    /// Each step is a transaction. A step that finds a table locked by others is tried again for a minute.
+    /// Each step is a transaction. A step that finds a table locked by others is tried again, for
+    /// [`PostgresOptions::lock_timeout`] in all.
     ///
     /// # Errors
-    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions keep tables locked;
-    /// [`StoreError::OlderSchema`] where there is something to do and the setup is [`Setup::Keep`].
+    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions
+    /// keep tables locked; [`StoreError::OlderSchema`] where there is something to do and the setup
+    /// is [`Setup::Keep`](crate::store::Setup::Keep).
     pub async fn migrate(url: &str, options: PostgresOptions) -> Result<Migration, StoreError> {
+        let options = options.within_limits();
         let (readers, migrating) = connections(url, &options)?;
         let client = connection(&readers).await?;
         let (place, _) = place(&**client).await?;
         drop(client);
-        migrate(&migrating, &place, options.setup, NEWEST).await
+        migrate(&migrating, &place, &options, NEWEST).await
     }
 
-    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads may ask, also on a
-    /// standby.
+    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads
+    /// may ask, also on a standby.
     ///
     /// # Errors
     /// Those of [`connect`](Self::connect); [`StoreError::NoStore`] where there are no tables and
-    /// [`PostgresOptions::setup`] is not [`Setup::Create`]. An older schema is no error.
+    /// [`PostgresOptions::setup`] is not [`Setup::Create`](crate::store::Setup::Create). An older
+    /// schema is no error.
     pub async fn pending_migration(
         url: &str,
         options: PostgresOptions,
     ) -> Result<Migration, StoreError> {
+        let options = options.within_limits();
         let (readers, _) = connections(url, &options)?;
         let client = connection(&readers).await?;
         let (place, _) = place(&**client).await?;
@@ -326,8 +332,7 @@ fn connections(
     url: &str,
     options: &PostgresOptions,
 ) -> Result<(Connections, Connections), StoreError> {
-    let options = options.clone().within_limits();
-    let place = Place::new(&Target::parse(url)?, &options)?;
+    let place = Place::new(&Target::parse(url)?, options)?;
     Ok((
         place.connections(Purpose::Reading)?,
         place.connections(Purpose::Migrating)?,
@@ -340,9 +345,9 @@ mod tests {
 
     #[test]
     fn every_step_says_which_programs_go_on_working() {
-        let steps: Vec<_> = (1..=NEWEST).map(|it| step(it).unwrap().1).collect();
+        let steps: Vec<_> = (1..=NEWEST).filter_map(step).map(|it| it.1).collect();
         assert_eq!(steps.len(), STEPS.len());
-        for (before, after) in steps.iter().zip(&steps[1..]) {
+        for (before, after) in steps.iter().zip(steps.iter().skip(1)) {
             let is_expansion = after.kind == MigrationKind::Expansion;
             assert_eq!(is_expansion, before.oldest_program == after.oldest_program);
             assert!(before.oldest_program <= after.oldest_program);
@@ -351,7 +356,7 @@ mod tests {
         assert_eq!(step(0).map(|it| it.1), None);
         assert_eq!(step(NEWEST + 1).map(|it| it.1), None);
         // This program works with the tables that it makes.
-        assert!(NEEDED <= NEWEST && creation().unwrap().oldest_program <= NEEDED);
+        assert!(creation().is_some_and(|it| it.oldest_program <= NEEDED && NEEDED <= NEWEST));
     }
 
     #[test]

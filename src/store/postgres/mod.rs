@@ -199,7 +199,7 @@ impl PostgresStore {
         let pool = |purpose| place.connections(purpose);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
         let migrating = pool(Purpose::Migrating)?;
-        let index = schema::set_up(&readers, &migrating, options.setup).await?;
+        let index = schema::set_up(&readers, &migrating, &options).await?;
         place.family.is_set_up(index);
         drop(migrating);
         check_pooler(&place.connector).await?;

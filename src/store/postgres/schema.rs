@@ -3,6 +3,7 @@
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
+use super::PostgresOptions;
 use super::connections::Connections;
 use super::failure::{Failure, not_fitting, not_read};
 use super::migrate::{NEEDED, NEWEST, migrate};
@@ -69,7 +70,7 @@ pub(super) struct Version {
 pub(super) async fn set_up(
     readers: &Connections,
     migrating: &Connections,
-    setup: Setup,
+    options: &PostgresOptions,
 ) -> Result<String, StoreError> {
     let client = connection(readers).await?;
     let (place, schema) = place(&**client).await?;
@@ -77,10 +78,10 @@ pub(super) async fn set_up(
     if found.is_some_and(|it| it.expanded >= NEEDED) {
         check_shape(&**client, &place).await?;
     } else {
-        refuse(found, &place, setup, NEEDED)?;
+        refuse(found, &place, options.setup, NEEDED)?;
         // There may be no other connection.
         drop(client);
-        migrate(migrating, &place, setup, NEEDED).await?;
+        migrate(migrating, &place, options, NEEDED).await?;
     }
     Ok(format!("{schema}.certlife_event_feed"))
 }

@@ -9,12 +9,14 @@ use super::{SqliteOptions, SqliteStore, read_only, schema};
 use crate::store::{Migration, StoreError};
 
 impl SqliteStore {
-    /// Brings the file to the newest schema that this program knows, in one transaction: `certlife migrate` does this.
-    /// Where [`SqliteOptions::setup`] is [`Setup::Create`], as by default, the file and its tables are made where there
-    /// are none. An older program that has the file open meanwhile fails afterwards: stop it before.
+    /// Brings the file to the newest schema that this program knows, in one transaction: `certlife
+    /// migrate` does this. Where [`SqliteOptions::setup`] is [`Setup::Create`], as by default, the
+    /// file and its tables are made where there are none. An older program that has the file open
+    /// meanwhile fails afterwards: stop it before.
     ///
     /// # Errors
     /// Those of [`open_with`](Self::open_with).
+    #[expect(clippy::needless_pass_by_value, reason = "as `open_with` takes them")]
     pub fn migrate(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -23,11 +25,14 @@ impl SqliteStore {
         open_and_migrate(&path, &options).map(|(_, migration)| migration)
     }
 
-    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, and the file need not be writable.
+    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, and the file need not be
+    /// writable.
     ///
     /// # Errors
-    /// Those of [`open_with`](Self::open_with), but an older schema is no error; [`StoreError::NoStore`] where there are
-    /// no tables and [`SqliteOptions::setup`] is not [`Setup::Create`].
+    /// Those of [`open_with`](Self::open_with), but an older schema is no error;
+    /// [`StoreError::NoStore`] where there are no tables and [`SqliteOptions::setup`] is not
+    /// [`Setup::Create`].
+    #[expect(clippy::needless_pass_by_value, reason = "as `open_with` takes them")]
     pub fn pending_migration(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -37,7 +42,8 @@ impl SqliteStore {
     }
 }
 
-/// What is to be done to the tables of a file. Nothing is changed, where nothing may be written either.
+/// What is to be done to the tables of a file. Nothing is changed, where nothing may be written
+/// either.
 fn pending(path: &Path, options: &SqliteOptions) -> Result<Migration, StoreError> {
     let place = path.display().to_string();
     if !path.try_exists().unwrap_or(true) {

@@ -13,17 +13,20 @@ use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
 /// The databases that earlier versions left: each with one of every kind of application, every command
 /// with a key.
-const EARLIER: [&str; 4] = [
+const EARLIER: [&str; 5] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),
     include_str!("../migrations/postgres-3.sql"),
     include_str!("../migrations/postgres-4.sql"),
+    include_str!("../migrations/postgres-5.sql"),
 ];
 
+/// The newest step that was applied.
 async fn version(schema: &Postgres) -> i64 {
     let client = client(schema.url()).await;
-    let row = client.query_one("SELECT version FROM certlife_schema", &[]);
-    row.await.unwrap().get(0)
+    let sql =
+        "SELECT coalesce((to_jsonb(it) ->> 'expanded')::bigint, version) FROM certlife_schema it";
+    client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,6 +127,6 @@ async fn a_newer_schema_is_left_alone() {
             if it == found && to == known);
         assert!(said, "{error:?}");
         assert_eq!(dump(&schema).await, before);
-        assert_eq!(version(&schema).await, found);
+        assert_eq!(version(&schema).await, known);
     }
 }

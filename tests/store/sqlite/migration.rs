@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use certificate_lifecycle::store::{
-    Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Outbox, Setup, SqliteOptions, SqliteStore,
-    StoreError,
+    Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Migration, MigrationKind, MigrationStep,
+    Outbox, Setup, SqliteOptions, SqliteStore, StoreError,
 };
 use chrono::TimeDelta;
 
@@ -191,4 +191,65 @@ async fn what_is_in_the_way_of_an_upgrade_is_named() {
     edit(&file.path(), "DROP VIEW broken");
     drop(SqliteStore::open(file.path()).unwrap());
     assert_eq!(version(&file.path()), 5);
+}
+
+#[tokio::test]
+async fn a_migration_says_what_it_does() {
+    let step = |version| MigrationStep {
+        version,
+        kind: MigrationKind::Contraction,
+        oldest_program: version,
+    };
+    for (sql, earlier) in EARLIER.iter().zip(1..) {
+        let file = no_file().await;
+        edit(&file.path(), sql);
+        let before = std::fs::read(file.path()).unwrap();
+        let expected = Migration {
+            from: Some(earlier),
+            to: 5,
+            steps: (earlier + 1..=5).map(step).collect(),
+        };
+        let options = SqliteOptions::default();
+        let pending = SqliteStore::pending_migration(file.path(), options.clone());
+        assert_eq!(pending.unwrap(), expected);
+        assert_eq!(std::fs::read(file.path()).unwrap(), before);
+        let done = SqliteStore::migrate(file.path(), options.clone());
+        assert_eq!(done.unwrap(), expected);
+        let again = SqliteStore::migrate(file.path(), options.clone()).unwrap();
+        assert_eq!((again.from, again.to, again.steps.len()), (Some(5), 5, 0));
+        let pending = SqliteStore::pending_migration(file.path(), options).unwrap();
+        assert_eq!(pending, again);
+        check(&engine(&file.path())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_made_by_who_wants_one() {
+    let file = no_file().await;
+    for setup in [Setup::Upgrade, Setup::Keep] {
+        let options = SqliteOptions {
+            setup,
+            ..SqliteOptions::default()
+        };
+        for answer in [
+            SqliteStore::pending_migration(file.path(), options.clone()),
+            SqliteStore::migrate(file.path(), options),
+        ] {
+            assert!(
+                matches!(answer, Err(StoreError::NoStore { .. })),
+                "{answer:?}"
+            );
+        }
+    }
+    let options = SqliteOptions::default();
+    let pending = SqliteStore::pending_migration(file.path(), options.clone()).unwrap();
+    assert!(!file.path().exists());
+    let [step] = pending.steps[..] else {
+        panic!("{pending:?}")
+    };
+    assert_eq!((pending.from, pending.to), (None, 5));
+    assert_eq!((step.version, step.kind), (5, MigrationKind::Creation));
+    let done = SqliteStore::migrate(file.path(), options).unwrap();
+    assert_eq!(done, pending);
+    let _ = SqliteStore::open_read_only(file.path()).unwrap();
 }
