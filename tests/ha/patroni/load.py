@@ -155,7 +155,7 @@ class Writer(threading.Thread):
             except queue.Empty:
                 break
         self.process = None
-        said = " | ".join(self.said[-2:])
+        said = self.said[-1] if self.said else ""
         self.ledger.ended.append((time.monotonic(), self.name, status, said))
         if status != 2:
             self.ledger.fault(f"{self.name}: ended with exit status {status}: {said}")

@@ -64,7 +64,7 @@ class Campaign:
         timeline = self.probe.timeline()
         promoted, node = self.probe.promoted[timeline]
         writable = self.probe.writable[timeline]
-        first = self.until_all_go_on(promoted)
+        first = self.until_all_go_on(writable)
         print(f"  {node} on timeline {timeline}: leader after {promoted - began:.2f} s,"
               f" commits with a standby after {writable - began:.2f} s")
         for path in ("hosts", "haproxy"):
@@ -91,7 +91,7 @@ class Campaign:
         self.known = events
         ended = [it for it in self.ledger.ended if it[0] >= began]
         for when, writer, status, said in ended:
-            print(f"  {writer} ended with {status} after {when - began:.1f} s, was started anew: {said}")
+            print(f"  {writer} ended with {status} after {when - began:.1f} s, started anew: {said}")
         good = len(self.ledger.faults) == faults
         print(f"  {len(acknowledged)} acknowledged, {len(events)} in the feed: "
               + ("nothing lost, no gap" if good else "NOT as it should be"))
