@@ -125,13 +125,13 @@ class Node:
         self.patroni.end(signal.SIGKILL)
         self.kill_postmaster()
 
-    def connect(self):
+    def connect(self, database="postgres"):
         return psycopg2.connect(
             host="127.0.0.1", port=self.port, user="postgres", password=self.cluster.password,
-            dbname="postgres", connect_timeout=1, application_name="probe")
+            dbname=database, connect_timeout=1, application_name="probe")
 
-    def sql(self, statement):
-        connection = self.connect()
+    def sql(self, statement, database="postgres"):
+        connection = self.connect(database)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

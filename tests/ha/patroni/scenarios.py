@@ -144,6 +144,7 @@ class Campaign:
             node.kill()
         # What was on the standby already may still be read here.
         time.sleep(1)
+        seen = len(self.follower.seen)
         self.quiet(4, "without a standby")
         for end in ("pg_cancel_backend", "pg_terminate_backend"):
             ended = 0
@@ -154,6 +155,9 @@ class Campaign:
             if ended == 0:
                 self.ledger.fault(f"no session waits for a standby, {end} shows nothing")
             self.quiet(2, f"after {end}", since=time.monotonic() - 3)
+        if len(self.follower.seen) > seen:
+            number = len(self.follower.seen) - seen
+            self.ledger.fault(f"the feed had {number} events that were on one server only")
         back = time.monotonic()
         for node in standbys:
             node.start()
