@@ -75,7 +75,7 @@ class Node:
         self.folder = cluster.folder / self.name
         self.folder.mkdir(mode=0o700)
         self.data = self.folder / "data"
-        self.patroni = None
+        self.patroni, self.frozen = None, []
 
     def write_file(self):
         cluster, here = self.cluster, f"127.0.0.1:{self.port}"
@@ -119,6 +119,24 @@ class Node:
                 os.kill(it, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+    def freeze(self):
+        """As a machine that is suspended: it takes connections, and does not answer. How to thaw it."""
+        number = self.postmaster()
+        children = pathlib.Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        stopped = [self.patroni.process.pid, number] + [int(it) for it in children]
+        for it in stopped:
+            os.kill(it, signal.SIGSTOP)
+        self.frozen = stopped
+        return self.thaw
+
+    def thaw(self):
+        for it in self.frozen:
+            try:
+                os.kill(it, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        self.frozen = []
 
     def kill(self):
         """As if the machine had lost its power."""
@@ -208,6 +226,8 @@ class Cluster:
         return f"postgres://certlife:{self.password}@{hosts}/certlife{more}"
 
     def end(self):
+        for node in self.nodes:
+            node.thaw()
         # All at once, one after another would take three times as long; Patroni needs etcd meanwhile.
         others = [it for it in Program.running if it.name != "etcd"]
         for it in others:

@@ -18,9 +18,13 @@ class Certlife:
 
     def __init__(self, path):
         self.path = str(path)
-        self.patience = []
-        if "--patience" in self.output("apply", "--help"):
-            self.patience = ["--patience", "60s" if self.takes("60s") else "60"]
+        self.patience = self.patience_of("apply")
+
+    def patience_of(self, command):
+        """Also behind the one address of HAProxy, longer than any failover here."""
+        if "--patience" not in self.output(command, "--help"):
+            return []
+        return ["--patience", "60s" if self.takes("60s") else "60"]
 
     def takes(self, value):
         words = ["apply", "--store", "memory:", "--patience", value]
@@ -37,9 +41,10 @@ class Certlife:
         command = [self.path, *words, "--store", store]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
 
-    def start(self, *words, store):
+    def start(self, *words, store=None):
+        place = ["--store", store] if store else []
         return subprocess.Popen(
-            [self.path, *words, "--store", store], stdin=subprocess.PIPE, text=True,
+            [self.path, *words, *place], stdin=subprocess.PIPE, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
@@ -181,7 +186,7 @@ class Follower:
         self.start()
 
     def start(self):
-        words = ["events", "--json", "--follow"]
+        words = ["events", "--json", "--follow", *self.certlife.patience_of("events")]
         if self.seen:
             words += ["--after", self.seen[-1]["cursor"]]
         self.process = self.certlife.start(*words, store=self.store)

@@ -13,9 +13,10 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND use
 
 
 class Campaign:
-    def __init__(self, cluster, probe, certlife, ledger, writers, follower, store):
+    def __init__(self, cluster, probe, certlife, ledger, writers, readers, store):
         self.cluster, self.probe, self.certlife, self.ledger = cluster, probe, certlife, ledger
-        self.writers, self.follower, self.store = writers, follower, store
+        self.writers, self.store = writers, store
+        self.follower, self.deliveries = readers
         self.rows = []
         self.known = []  # the feed as it was read last
 
@@ -52,11 +53,16 @@ class Campaign:
             self.ledger.fault(f"after {seconds} s, these still have no answer: {missing}")
         return first
 
-    def scenario(self, name, happens, seconds=60):
-        """Under load: it happens, a leader on a new timeline is there, all goes on."""
+    def under_way(self, name):
+        """The cluster is whole, and all writers work."""
         print(f"\n{name}", flush=True)
         self.cluster.until_healthy()
         time.sleep(2)
+        self.until_all_go_on(time.monotonic())
+
+    def scenario(self, name, happens, afterwards=None, seconds=60):
+        """Under load: it happens, a leader on a new timeline is there, all goes on."""
+        self.under_way(name)
         faults, timeline = len(self.ledger.faults), self.probe.timeline()
         began = time.monotonic()
         happens()
@@ -65,6 +71,8 @@ class Campaign:
         promoted, node = self.probe.promoted[timeline]
         writable = self.probe.writable[timeline]
         first = self.until_all_go_on(writable)
+        if afterwards:
+            afterwards()
         print(f"  {node} on timeline {timeline}: leader after {promoted - began:.2f} s,"
               f" commits with a standby after {writable - began:.2f} s")
         for path in ("hosts", "haproxy"):
@@ -88,6 +96,7 @@ class Campaign:
         if kept is not None:
             self.no_gap_after(kept, events)
         self.follower_saw(events)
+        self.deliveries.verify(events)
         self.known = events
         ended = [it for it in self.ledger.ended if it[0] >= began]
         for when, writer, status, said in ended:
@@ -135,8 +144,7 @@ class Campaign:
     def strict_without_standby(self):
         """Nothing is acknowledged while no standby has it, also not when the wait is ended."""
         name = "strict synchronous mode without a standby"
-        print(f"\n{name}", flush=True)
-        self.cluster.until_healthy()
+        self.under_way(name)
         faults, began = len(self.ledger.faults), time.monotonic()
         leader = self.cluster.leader()
         standbys = [it for it in self.cluster.nodes if it is not leader]
@@ -178,11 +186,9 @@ class Campaign:
     def not_strict_without_standby(self):
         """Patroni lets the leader go on alone, within its loop."""
         name = "synchronous mode, not strict, without a standby"
-        print(f"\n{name}", flush=True)
         self.cluster.patronictl(
             "edit-config", "certlife", "--force", "-q", "-s", "synchronous_mode_strict=false")
-        self.cluster.until_healthy()
-        time.sleep(2)
+        self.under_way(name)
         faults, began = len(self.ledger.faults), time.monotonic()
         leader = self.cluster.leader()
         standbys = [it for it in self.cluster.nodes if it is not leader]
@@ -205,6 +211,10 @@ class Campaign:
             self.scenario("killed leader", lambda: leader().kill())
         if "postmaster" in chosen:
             self.scenario("killed postmaster", lambda: leader().kill_postmaster())
+        if "frozen" in chosen:
+            frozen = []
+            self.scenario("frozen leader, which comes back later",
+                          lambda: frozen.append(leader().freeze()), lambda: frozen[0]())
         if "strict" in chosen:
             self.strict_without_standby()
         if "alone" in chosen:
