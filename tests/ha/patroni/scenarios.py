@@ -99,7 +99,9 @@ class Campaign:
         self.deliveries.verify(events)
         self.known = events
         ended = [it for it in self.ledger.ended if it[0] >= began]
-        for when, writer, status, said in ended:
+        if len(ended) > 6:
+            print(f"  {len(ended)} runs ended, of these the first 6:")
+        for when, writer, status, said in ended[:6]:
             print(f"  {writer} ended with {status} after {when - began:.1f} s, started anew: {said}")
         good = len(self.ledger.faults) == faults
         print(f"  {len(acknowledged)} acknowledged, {len(events)} in the feed: "
