@@ -121,7 +121,7 @@ class Node:
                 pass
 
     def freeze(self):
-        """As a machine that is suspended: it takes connections, and does not answer. How to thaw it."""
+        """As a suspended machine: it takes connections, and does not answer. How to thaw it."""
         number = self.postmaster()
         children = pathlib.Path(f"/proc/{number}/task/{number}/children").read_text().split()
         stopped = [self.patroni.process.pid, number] + [int(it) for it in children]
@@ -162,6 +162,7 @@ class Node:
 class Cluster:
     def __init__(self, folder, programs, password):
         self.folder, self.bin, self.password = folder, programs, password
+        self.synchronous = True
         ports = free_ports(11)
         self.etcd_port, self.peer_port, self.haproxy_port = ports[:3]
         self.spare_ports = ports[3:5]
@@ -208,7 +209,8 @@ class Cluster:
         roles = sorted(it["role"] for it in members)
         timelines = {it.get("timeline") for it in members}
         running = all(it["state"] in ("running", "streaming") for it in members)
-        return roles == ["leader", "replica", "sync_standby"] and running and len(timelines) == 1
+        wanted = ["leader", "replica", "sync_standby" if self.synchronous else "replica"]
+        return roles == wanted and running and len(timelines) == 1
 
     def until_healthy(self, seconds=60):
         until(seconds, "a leader, a synchronous standby, a standby", self.is_healthy, 0.2)
@@ -228,7 +230,7 @@ class Cluster:
     def end(self):
         for node in self.nodes:
             node.thaw()
-        # All at once, one after another would take three times as long; Patroni needs etcd meanwhile.
+        # All at once: one by one takes three times as long. Patroni needs etcd meanwhile.
         others = [it for it in Program.running if it.name != "etcd"]
         for it in others:
             if it.process.poll() is None:

@@ -11,6 +11,9 @@ import uuid
 STEPS = ["submit", "begin_processing", "approve"]
 # Longer than any scenario: an answer that takes this long is a fault of its own.
 LONGEST_ANSWER = 90
+# Every command is legal: only these may keep one from being carried out.
+PASSING = ["unavailable", "unknown_outcome"]
+REFUSED = object()
 
 
 class Certlife:
@@ -112,7 +115,8 @@ class Writer(threading.Thread):
                 continue
             answer = self.answer(command)
             if answer is not None:
-                self.ledger.acknowledged.append(answer)
+                if answer is not REFUSED:
+                    self.ledger.acknowledged.append(answer)
                 return
         return
 
@@ -138,6 +142,9 @@ class Writer(threading.Thread):
                 continue
             if kind == "said" and line is not None:
                 self.said.append(line.strip())
+                if self.is_refused(line):
+                    self.ledger.fault(f"{self.name}: refused: {line.strip()}")
+                    return REFUSED
             elif line is None:
                 if kind == "event":
                     self.reap()
@@ -148,6 +155,12 @@ class Writer(threading.Thread):
                     self.ledger.fault(f"{self.name}: the event of another command: {line}")
                 return (when, self.name, command["idempotency_key"], payload)
         return None
+
+    def is_refused(self, line):
+        try:
+            return json.loads(line)["error"] not in PASSING
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def reap(self):
         status = self.process.wait()

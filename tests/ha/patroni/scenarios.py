@@ -1,9 +1,9 @@
 """What happens to the cluster, and what has to be true afterwards."""
 
 import json
+import os
+import signal
 import time
-
-import psycopg2
 
 from cluster import until
 
@@ -81,7 +81,7 @@ class Campaign:
                 print(f"  first acknowledgement by {path}: {times[0]:.2f} s later,"
                       f" last writer's first: {times[-1]:.2f} s")
                 if times[0] > LATEST and path == "hosts":
-                    self.ledger.fault(f"by {path}, the first acknowledgement is {times[0]:.1f} s late")
+                    self.ledger.fault(f"by {path}, the first answer is {times[0]:.1f} s late")
         for node in self.cluster.nodes:
             if node.patroni.process.poll() is not None:
                 node.start()
@@ -102,7 +102,7 @@ class Campaign:
         if len(ended) > 6:
             print(f"  {len(ended)} runs ended, of these the first 6:")
         for when, writer, status, said in ended[:6]:
-            print(f"  {writer} ended with {status} after {when - began:.1f} s, started anew: {said}")
+            print(f"  {writer} ended with {status} after {when - began:.1f} s: {said}")
         good = len(self.ledger.faults) == faults
         print(f"  {len(acknowledged)} acknowledged, {len(events)} in the feed: "
               + ("nothing lost, no gap" if good else "NOT as it should be"))
@@ -113,10 +113,14 @@ class Campaign:
         for event in events:
             key = json.dumps(event["payload"], sort_keys=True)
             places.setdefault(key, []).append(event["cursor"])
-        for _, writer, key, payload in acknowledged:
+        wrong = []
+        for _, _, key, payload in acknowledged:
             found = places.get(json.dumps(payload, sort_keys=True), [])
             if len(found) != 1:
-                self.ledger.fault(f"{key} of {writer} was acknowledged, and is there {len(found)} times")
+                wrong.append(f"{key} {len(found)} times")
+        if wrong:
+            self.ledger.fault(f"of {len(wrong)} acknowledged commands, the event is not there once: "
+                              + ", ".join(wrong[:4]))
 
     def no_gap_after(self, cursor, events):
         before = [it["event_id"] for it in self.known]
@@ -137,7 +141,8 @@ class Campaign:
         if seen != wanted:
             at = next((i for i, it in enumerate(seen) if it != wanted[i]), len(seen))
             self.ledger.fault(
-                f"the follower saw {len(self.follower.seen)} of {len(wanted)}, otherwise from {at} on")
+                f"the follower saw {len(self.follower.seen)} of {len(wanted)},"
+                f" otherwise from {at} on")
 
     def switchover(self):
         standby = self.cluster.with_role("sync_standby")
@@ -205,8 +210,25 @@ class Campaign:
             "edit-config", "certlife", "--force", "-q", "-s", "synchronous_mode_strict=true")
         self.verify(name, began, faults)
 
+    def lag_and_die(self):
+        """The leader acknowledges for 2 s what it sends to no standby, and is killed."""
+        leader = self.cluster.leader()
+        for (number,) in leader.sql("SELECT pid FROM pg_stat_replication"):
+            os.kill(number, signal.SIGSTOP)
+        time.sleep(2)
+        leader.kill()
+
+    def asynchronous(self):
+        self.cluster.patronictl(
+            "edit-config", "certlife", "--force", "-q", "-s", "synchronous_mode=false")
+        self.cluster.synchronous = False
+        self.scenario("asynchronous standbys: losses are expected, and found", self.lag_and_die)
+
     def run(self, chosen):
         leader = self.cluster.leader
+        if "asynchronous" in chosen:
+            self.cluster.until_healthy()
+            self.asynchronous()
         if "switchover" in chosen:
             self.scenario("switchover", self.switchover)
         if "leader" in chosen:
