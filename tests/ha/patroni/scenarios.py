@@ -119,8 +119,8 @@ class Campaign:
             if len(found) != 1:
                 wrong.append(f"{key} {len(found)} times")
         if wrong:
-            self.ledger.fault(f"of {len(wrong)} acknowledged commands, the event is not there once: "
-                              + ", ".join(wrong[:4]))
+            some = ", ".join(wrong[:4])
+            self.ledger.fault(f"{len(wrong)} acknowledged events are not there once: {some}")
 
     def no_gap_after(self, cursor, events):
         before = [it["event_id"] for it in self.known]
