@@ -52,7 +52,7 @@ pub fn now() -> u128 {
 /// The options of all stores here: the load waits for the servers as long as a failover takes.
 pub fn options() -> PostgresOptions {
     PostgresOptions {
-        patience: Duration::from_secs(60),
+        patience: Some(Duration::from_secs(60)),
         ..PostgresOptions::default()
     }
 }

@@ -14,10 +14,14 @@ use super::failure::{Failure, not_read};
 use super::server::Server;
 use crate::store::StoreError;
 
-/// By how much the base is raised where a new history begins. How many transactions were lost cannot be known: this
-/// many take a server with 50,000 of them a second two weeks. It is a multiple of 2^32, so that the 32 bits
-/// of it that rows carry stay the same.
-const GAP: i64 = 1 << 36;
+/// How many places of the feed there are for each minute of the clock: more than a server has transactions in one. Where a
+/// new history begins, how many were lost cannot be known, and two histories may even have one name, where a backup
+/// was restored twice. So the base is raised to the minute that it is: any earlier history has lower places. It is a
+/// multiple of 2^32, so that the 32 bits of the base that rows depend on stay the same.
+const MINUTE: i64 = 1 << 36;
+
+/// The last minute since 1970 that there are places for, in 2097. Should a clock say more, the base is raised by one.
+const LAST_MINUTE: i64 = (1 << 26) - 1;
 
 /// A row where the server's next transaction would stand before the feed's last event, or before one that was told: the
 /// database was restored, and counts its transactions anew. Also where its history is not the one that the feed was
@@ -41,7 +45,10 @@ fn rebase(history: Option<&str>, told: i64) -> String {
              history = new_history \
          FROM ( \
              SELECT {history} AS new_history, \
-                 CASE WHEN f.history <> {history} THEN {GAP} ELSE 0 END AS gap, \
+                 CASE WHEN f.history <> {history} THEN \
+                     {MINUTE} * greatest(1, least({LAST_MINUTE}, \
+                         floor(extract(epoch FROM clock_timestamp()) / 60)::bigint) - f.base / {MINUTE}) \
+                 ELSE 0 END AS gap, \
                  greatest((SELECT max(transaction) FROM certlife_event), {told}) AS last \
              FROM certlife_feed f \
          ) raised; \

@@ -57,11 +57,11 @@ const SERVER: &str = "\
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
         coalesce(current_setting('certlife.session', true), '') <> '', pg_backend_pid()";
 
-/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. On a standby it is not asked
-/// for. Databases that only speak PostgreSQL's protocol may not have it.
+/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. A standby has none. Databases that only speak PostgreSQL's protocol may not have it.
 const HISTORY: &str = "\
     SELECT c.system_identifier, \
-        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint \
+        CASE WHEN NOT pg_is_in_recovery() THEN \
+            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
     FROM pg_control_system() c";
 
 /// What a connection answers, and whether its session is used by others as well.
@@ -71,13 +71,12 @@ pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgre
     // Both go out at once.
     let (row, history) = tokio::join!(server, history);
     let row = row?;
-    let is_standby: bool = row.try_get(1)?;
     let history = match history {
-        Ok(history) if !is_standby => Some(History {
-            system: history.try_get(0)?,
-            timeline: history.try_get(1)?,
-        }),
-        Ok(_) => None,
+        Ok(row) => {
+            let system = row.try_get(0)?;
+            let timeline: Option<i64> = row.try_get(1)?;
+            timeline.map(|timeline| History { system, timeline })
+        }
         Err(error) if error.code().is_some() => None,
         Err(error) => return Err(error),
     };
@@ -85,7 +84,7 @@ pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgre
         history,
         started_at: row.try_get(2)?,
         is_read_only: row.try_get(0)?,
-        is_standby,
+        is_standby: row.try_get(1)?,
         process: row.try_get(4)?,
     };
     Ok((server, row.try_get(3)?))

@@ -17,7 +17,7 @@ async fn a_key_whose_first_try_is_under_way_has_an_unknown_outcome() {
         // Of rows that other stores lock, 200 times as long.
         lock_timeout: Duration::from_millis(5),
         answer_timeout: Duration::from_secs(10),
-        patience: Duration::from_secs(1),
+        patience: Some(Duration::from_secs(1)),
         ..options()
     };
     let other = world.engine_with(impatient).await;
