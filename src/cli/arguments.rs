@@ -79,3 +79,9 @@ pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
         .map_err(|_| "expected a duration such as 30m, 2h or 1day, in s, m, h, days or weeks")?;
     TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration")
 }
+
+/// Reads how long a server is waited for.
+pub(super) fn patience(text: &str) -> Result<std::time::Duration, &'static str> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration such as 60s or 2m, in ms, s, m or h")
+}

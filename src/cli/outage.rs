@@ -13,14 +13,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Outage {
     last_wait: Option<Duration>,
+    /// Whether the feed was read, after a cursor of its own.
+    has_followed: bool,
 }
 
 impl Outage {
     /// Waits until it is time to ask again, and says once that it waits. What waiting does not mend comes
     /// back as the failure that it is.
     pub(super) async fn wait(&mut self, error: StoreError) -> Result<(), Failure> {
-        let StoreError::Unavailable { reason, .. } = error else {
-            return Err(error.into());
+        let reason = match error {
+            StoreError::Unavailable { reason, .. } => reason,
+            // A server has taken the place of another, and nothing was written to it yet: the feed will go on behind it.
+            error @ StoreError::CursorBeyondEnd { .. } if self.has_followed => error.to_string(),
+            error => return Err(error.into()),
         };
         let wait = if let Some(last) = self.last_wait {
             last.saturating_mul(2).min(LONGEST_WAIT)
@@ -37,6 +42,7 @@ impl Outage {
 
     /// The store has answered.
     pub(super) fn end(&mut self) {
+        self.has_followed = true;
         if self.last_wait.take().is_some() {
             say("the store answers again");
         }

@@ -41,6 +41,13 @@ pub(super) struct Args {
         default_value = "sqlite:certlife.db"
     )]
     address: OsString,
+
+    /// How long a PostgreSQL server that cannot be reached is waited for, such as 60s.
+    ///
+    /// By default 60s where the URL has several hosts, since another may have to take the place of one. With one host,
+    /// opening does not wait, and what is under way waits 10s.
+    #[arg(long, value_name = "DURATION", value_parser = super::arguments::patience)]
+    patience: Option<std::time::Duration>,
 }
 
 /// What an address names.
@@ -106,6 +113,7 @@ impl Args {
             Place::Postgres(url) => {
                 let options = PostgresOptions {
                     setup,
+                    patience: self.patience,
                     ..PostgresOptions::default()
                 };
                 let store = PostgresStore::connect_with(&url, options).await;

@@ -114,14 +114,19 @@ impl Cluster {
         if server.is_read_only {
             return;
         }
-        self.writable.store(host + 1, Ordering::Relaxed);
-        let Some(found) = server.history else { return };
+        let Some(found) = server.history else {
+            self.writable.store(host + 1, Ordering::Relaxed);
+            return;
+        };
         {
             let mut history = locked(&self.history);
-            if history.is_some_and(|it| it == found || found.is_before(it)) {
+            if history.is_some_and(|it| found.is_before(it)) {
                 return;
             }
-            *history = Some(found);
+            self.writable.store(host + 1, Ordering::Relaxed);
+            if history.replace(found) == Some(found) {
+                return;
+            }
         }
         self.end_where(|it| it.history.is_some_and(|it| it.is_before(found)));
     }

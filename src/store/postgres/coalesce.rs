@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::PostgresOptions;
 use super::connections::Connections;
 use super::each::{Outcome, each, prepare};
-use super::failure::{Failure, in_time};
+use super::failure::{Failure, impatient, in_time};
 use super::home::Home;
 use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
@@ -307,10 +307,13 @@ impl Shared {
                 Failure::Undone(_) | Failure::Locked(_) => item.unknown.is_some(),
                 Failure::Unsent(_) | Failure::Again(_) | Failure::Stray(_) => true,
             };
-            if may_repeat && !error.is_lasting() && item.since.elapsed() < patience {
+            if !may_repeat || error.is_lasting() {
+                item.refuse(error);
+            } else if item.since.elapsed() < patience {
                 again.push(item);
             } else {
-                item.refuse(error);
+                item.unknown = item.unknown.map(|it| impatient(it, patience));
+                item.refuse(&impatient(error.clone(), patience));
             }
         }
         if !again.is_empty() {

@@ -168,7 +168,7 @@ impl Connector {
     /// looked at.
     pub(super) async fn replaced(&self, servers: Vec<Server>) -> Vec<Server> {
         let mut race = Race::new(self, Wanted::Writable, None);
-        race.looks_at_all = true;
+        race.looks_at = Some((0..self.target.hosts.len()).collect());
         let found = race.run().await;
         let answered = race.answered;
         let Ok(found) = found else { return Vec::new() };
@@ -183,6 +183,20 @@ impl Connector {
             }
         };
         servers.into_iter().filter(is_replaced).collect()
+    }
+
+    /// Looks at the hosts beside the one that is known to take writes. If one of them does so with a newer history,
+    /// the connections to the others are ended.
+    pub(super) async fn look_around(&self) {
+        let known = self.cluster.writable();
+        let hosts = (0..self.target.hosts.len()).filter(|it| Some(*it) != known);
+        let hosts: Vec<usize> = hosts.collect();
+        if known.is_some() && !hosts.is_empty() {
+            let mut race = Race::new(self, Wanted::Writable, None);
+            race.looks_at = Some(hosts);
+            // What is found is known from then on.
+            drop(race.run().await);
+        }
     }
 
     /// Cancels what the connection is busy with. Only for what changes nothing.
@@ -357,8 +371,8 @@ struct Race<'c> {
     connector: &'c Connector,
     wanted: Wanted,
     hear: Option<&'c watch::Sender<()>>,
-    /// Whether the first answer does not end it.
-    looks_at_all: bool,
+    /// The hosts that are all looked at, whichever answers first.
+    looks_at: Option<Vec<usize>>,
     answered: Vec<Server>,
     refused: Vec<(usize, NotConnected)>,
     best: Option<(usize, Answer)>,
@@ -375,7 +389,7 @@ impl<'c> Race<'c> {
             connector,
             wanted,
             hear,
-            looks_at_all: false,
+            looks_at: None,
             answered: Vec::new(),
             refused: Vec::new(),
             best: None,
@@ -384,10 +398,9 @@ impl<'c> Race<'c> {
     }
 
     async fn run(&mut self) -> Result<Found, NotConnected> {
-        let mut groups = if self.looks_at_all {
-            VecDeque::from([(0..self.connector.target.hosts.len()).collect()])
-        } else {
-            self.connector.groups(self.wanted)
+        let mut groups = match &self.looks_at {
+            Some(hosts) => VecDeque::from([hosts.clone()]),
+            None => self.connector.groups(self.wanted),
         };
         let mut steps: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
         let start = Instant::now();
@@ -476,7 +489,7 @@ impl<'c> Race<'c> {
                 if self.best.as_ref().is_none_or(|(_, best)| is_newer(best)) {
                     self.best = Some((host, answer));
                 }
-                !self.looks_at_all && (is_known || is_only_host)
+                self.looks_at.is_none() && (is_known || is_only_host)
             }
             Wanted::ReadOnly | Wanted::PreferReadOnly if !is_read_only => {
                 if self.wanted == Wanted::PreferReadOnly && self.spare.is_none() {

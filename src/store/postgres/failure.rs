@@ -143,6 +143,27 @@ pub(super) async fn in_time<T>(
     })
 }
 
+/// The error of what was tried again until the patience was over.
+pub(super) fn impatient(error: StoreError, patience: Duration) -> StoreError {
+    let more = |reason: String| {
+        if patience.is_zero() {
+            return reason;
+        }
+        format!("{reason}; given up after {patience:?} (the option patience)")
+    };
+    match error {
+        StoreError::Unavailable { reason, cause } => StoreError::Unavailable {
+            reason: more(reason),
+            cause,
+        },
+        StoreError::UnknownOutcome { reason, cause } => StoreError::UnknownOutcome {
+            reason: more(reason),
+            cause,
+        },
+        other => other,
+    }
+}
+
 /// An error of a statement that only reads, or that was rolled back for another reason than a rule
 /// of the database's administrator.
 pub(super) fn failed(error: Error) -> StoreError {

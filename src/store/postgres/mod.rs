@@ -189,7 +189,7 @@ impl PostgresStore {
                 Err(StoreError::Unavailable { .. }) if since.elapsed() < patience => {
                     tokio::time::sleep(REOPEN).await;
                 }
-                opened => return opened,
+                opened => return opened.map_err(|it| failure::impatient(it, patience)),
             }
         }
     }

@@ -4,17 +4,21 @@
 //! would wait until a limit is over. So while one takes longer than usual, all hosts of the URL are looked at.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 use super::connector::Connector;
 use super::home::Home;
 
 /// How long an answer usually takes, at most, and how often the hosts are looked at after that.
-const USUAL: Duration = Duration::from_secs(1);
+const USUAL: Duration = Duration::from_millis(700);
 
 /// How often it is looked how long answers take.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How often the other hosts of the URL are looked at while the store is in use. A primary that was cut off from a standby
+/// which has taken its place goes on answering those who only read.
+const AROUND: Duration = Duration::from_secs(2);
 
 /// Starts to watch, until the cluster is gone: `connector` is made from it when it is needed.
 pub(super) fn start(
@@ -25,7 +29,14 @@ pub(super) fn start(
     let mut busy = cluster.busy();
     let cluster: Weak<Cluster> = Arc::downgrade(cluster);
     drop(home.spawn(async move {
+        let mut looked_at = Instant::now();
         while busy.changed().await.is_ok() {
+            if looked_at.elapsed() > AROUND
+                && let Some(cluster) = cluster.upgrade()
+            {
+                connector(cluster).look_around().await;
+                looked_at = Instant::now();
+            }
             while let Some(cluster) = cluster.upgrade()
                 && cluster.is_busy()
             {
