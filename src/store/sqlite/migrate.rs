@@ -10,9 +10,10 @@ use crate::store::{Migration, StoreError};
 
 impl SqliteStore {
     /// Brings the file to the newest schema that this program knows, in one transaction: `certlife
-    /// migrate` does this. Where [`SqliteOptions::setup`] is [`Setup::Create`], as by default, the
-    /// file and its tables are made where there are none. An older program that has the file open
-    /// meanwhile fails afterwards: stop it before.
+    /// migrate` does this. Where [`SqliteOptions::setup`] is
+    /// [`Setup::Create`](crate::store::Setup::Create), as by default, the file and its tables are
+    /// made where there are none. An older program that has the file open meanwhile fails
+    /// afterwards: stop it before.
     ///
     /// # Errors
     /// Those of [`open_with`](Self::open_with).
@@ -31,7 +32,7 @@ impl SqliteStore {
     /// # Errors
     /// Those of [`open_with`](Self::open_with), but an older schema is no error;
     /// [`StoreError::NoStore`] where there are no tables and [`SqliteOptions::setup`] is not
-    /// [`Setup::Create`].
+    /// [`Setup::Create`](crate::store::Setup::Create).
     #[expect(clippy::needless_pass_by_value, reason = "as `open_with` takes them")]
     pub fn pending_migration(
         path: impl AsRef<Path>,
