@@ -8,7 +8,7 @@ mod settle;
 mod time;
 mod webhooks;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::front::Fronts;
 use self::time::milliseconds;
 use super::connections::Connections;
-use super::failure::{Failure, in_time};
+use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
 use super::{PostgresStore, keep_or_give_up};
 use crate::store::{
@@ -30,6 +30,9 @@ use crate::store::{
 
 /// How often something is tried again that lost a deadlock.
 const MOST_ATTEMPTS: u32 = 20;
+
+/// How long to wait before a connection is asked for again.
+const RECONNECT: Duration = Duration::from_millis(100);
 
 /// What the store has for the outbox.
 pub(super) struct Desk {
@@ -61,9 +64,18 @@ impl Desk {
 struct Tries {
     limit: Duration,
     made: u32,
+    since: Instant,
+    /// For how long it is made again where it was not sent, or only read.
+    patience: Duration,
 }
 
 impl Tries {
+    /// Whether what was not carried out for want of a server is to be tried again.
+    fn may_wait(&self, failure: &Failure) -> bool {
+        let is_unsent = matches!(failure, Failure::Unsent(error) if !error.is_lasting());
+        is_unsent && self.since.elapsed() < self.patience
+    }
+
     /// What a try ended with; none if it is to be made again. A connection that is lost, or does not answer, is
     /// given up.
     async fn end<T>(
@@ -89,6 +101,10 @@ impl Tries {
                 if failure.is_of_the_connection() {
                     client.give_up();
                 }
+                if self.may_wait(&failure) {
+                    tokio::time::sleep(RECONNECT).await;
+                    return None;
+                }
                 Some(Err(failure.into_error()))
             }
         }
@@ -113,7 +129,39 @@ impl PostgresStore {
         Tries {
             limit: self.shared.options.answer_timeout,
             made: 0,
+            since: Instant::now(),
+            patience: self.shared.target.patience(&self.shared.options),
         }
+    }
+
+    /// The same, of what whoever asks tries again by himself.
+    fn tries_of_a_dispatcher(&self) -> Tries {
+        Tries {
+            patience: Duration::ZERO,
+            ..self.tries()
+        }
+    }
+
+    /// A connection that writes; while there is none, it is asked for again.
+    async fn writer(&self, tries: &Tries) -> Result<Session, StoreError> {
+        loop {
+            match self.shared.desk.writers.get().await {
+                Err(failure) if tries.may_wait(&failure) => tokio::time::sleep(RECONNECT).await,
+                Err(failure) => return Err(impatient(failure.into_error(), tries.patience)),
+                Ok(session) => return Ok(session),
+            }
+        }
+    }
+
+    /// Waits until what others have committed cannot be lost in a failover, before it is answered.
+    async fn confirmed(&self) -> Result<(), StoreError> {
+        let tries = self.tries();
+        let client = self.writer(&tries).await?;
+        let confirmed = client.confirm(tries.limit).await;
+        if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) {
+            client.give_up();
+        }
+        confirmed.map_err(|failure| failure.without_effect().into_error())
     }
 
     /// One statement that changes something, on disk when it is answered.
@@ -124,7 +172,7 @@ impl PostgresStore {
     ) -> Result<Vec<Row>, StoreError> {
         let mut tries = self.tries();
         loop {
-            let client = connection(&self.shared.desk.writers).await?;
+            let client = self.writer(&tries).await?;
             let changed = async {
                 let statement = client.prepare_cached(sql).await;
                 let statement = statement.map_err(|it| Failure::from(it).without_effect())?;
@@ -191,7 +239,7 @@ impl Outbox for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
-        let mut tries = self.tries();
+        let mut tries = self.tries_of_a_dispatcher();
         loop {
             let mut client = connection(&self.shared.desk.delivering).await?;
             let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim, tries.limit);
@@ -209,7 +257,7 @@ impl Outbox for PostgresStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
-        let mut tries = self.tries();
+        let mut tries = self.tries_of_a_dispatcher();
         let again = settlements.iter().map(|it| match it.verdict {
             Verdict::Retry { at } => at.min(now),
             _ => now,
@@ -283,7 +331,7 @@ impl Outbox for PostgresStore {
     ) -> Result<u64, StoreError> {
         let mut tries = self.tries();
         loop {
-            let mut client = connection(&self.shared.desk.writers).await?;
+            let mut client = self.writer(&tries).await?;
             let abandoned = settle::abandon(&mut client, institution, now, &deliveries, &reason);
             let outcome = in_time(tries.limit, abandoned).await;
             self.shared.desk.fronts.due_at(milliseconds(now));

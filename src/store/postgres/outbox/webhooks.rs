@@ -72,7 +72,11 @@ pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool
         &webhook.health.failing_since.map(milliseconds),
         &webhook.health.not_before.map(milliseconds),
     ];
-    Ok(!store.change(sql, &parameters).await?.is_empty())
+    let is_new = !store.change(sql, &parameters).await?.is_empty();
+    if !is_new {
+        store.confirmed().await?;
+    }
+    Ok(is_new)
 }
 
 /// In one statement: how it stands before, and the change.
@@ -97,11 +101,13 @@ pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<Put,
         &webhook.institution.as_str(),
     ];
     let rows = store.change(sql, &parameters).await?;
-    Ok(match rows.first() {
+    let put = match rows.first() {
         None => Put::Unknown,
-        Some(row) if row.try_get(0).map_err(failed)? => Put::Done,
+        Some(row) if row.try_get(0).map_err(failed)? => return Ok(Put::Done),
         Some(_) => Put::Conflict,
-    })
+    };
+    store.confirmed().await?;
+    Ok(put)
 }
 
 /// A revision that PostgreSQL cannot hold is none that a webhook has.
@@ -148,6 +154,7 @@ pub(super) async fn remove(
                WHERE id = $1 AND institution = $2 AND NOT removed RETURNING id";
     let parameters: [&(dyn ToSql + Sync); 2] = [&id, &institution.as_str()];
     if store.change(sql, &parameters).await?.is_empty() {
+        store.confirmed().await?;
         return Ok(false);
     }
     // Should this be cut off, pruning ends it.
