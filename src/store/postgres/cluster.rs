@@ -58,6 +58,7 @@ pub(super) struct Cluster {
     told: AtomicI64,
     /// Every transaction of the feed below this one is on the standby that commits wait for.
     replicated: AtomicI64,
+    turns: tokio::sync::Mutex<()>,
     connections: Mutex<Vec<Weak<About>>>,
     in_use: Mutex<InUse>,
     /// What was given up while the server may have been busy with it: that goes on when the connection is closed.
@@ -228,6 +229,11 @@ impl Cluster {
     /// The highest that was told.
     pub(super) fn last_told(&self) -> i64 {
         self.told.load(Ordering::Acquire)
+    }
+
+    /// A turn to wait for the standby; one at a time.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turns.lock().await
     }
 
     /// Every transaction of the feed up to this one is where commits wait for it to be.

@@ -12,6 +12,7 @@ use super::PostgresOptions;
 use super::connections::Connections;
 use super::each::{Outcome, each, prepare};
 use super::failure::{Failure, impatient, in_time};
+use super::holders::{Holders, held};
 use super::home::Home;
 use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
@@ -30,28 +31,6 @@ const RECONNECT: Duration = Duration::from_millis(100);
 
 /// What a command hears whose worker is gone.
 const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
-
-/// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
-/// `application_name`, which is the same for all unless their URLs say otherwise; and whether one of these waits
-/// for the synchronous standby.
-const HOLDERS: &str = "\
-    SELECT coalesce(bool_and(a.application_name IS NOT DISTINCT FROM \
-            current_setting('application_name')), true), \
-        coalesce(bool_or(a.wait_event = 'SyncRep'), false) \
-    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-    WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-        AND l.granted AND l.mode <> 'AccessShareLock'";
-
-/// Who holds what was waited for in vain.
-enum Holders {
-    /// Other stores' commands. They come to an end by themselves.
-    Rivals,
-    /// The same, of which one waits for the synchronous standby: perhaps until a person sees to that.
-    WaitForStandby,
-    /// Another program, which may wait for a person.
-    Others,
-}
 
 /// The queue of the commands, and the workers that carry them out.
 pub(super) struct Coalescer {
@@ -190,14 +169,10 @@ impl Shared {
     async fn holders(&self) -> Holders {
         let asked = async {
             let client = self.pool.get().await?;
-            let row = client.query_one(HOLDERS, &[]).await?;
-            Ok::<(bool, bool), Failure>((row.try_get(0)?, row.try_get(1)?))
+            Holders::ask(&client).await
         };
-        match in_time(self.options.answer_timeout, asked).await {
-            Ok((true, true)) => Holders::WaitForStandby,
-            Ok((true, false)) => Holders::Rivals,
-            Ok((false, _)) | Err(_) => Holders::Others,
-        }
+        let holders = in_time(self.options.answer_timeout, asked).await;
+        holders.unwrap_or(Holders::Others)
     }
 
     /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
@@ -430,16 +405,6 @@ impl Drop for Worker {
         for item in left {
             item.refuse(&error);
         }
-    }
-}
-
-/// What a command hears that waits for another, which waits for the standby.
-fn held(error: &StoreError) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!(
-            "another command keeps the row or the key, while it waits for the synchronous standby ({error})"
-        ),
-        cause: None,
     }
 }
 

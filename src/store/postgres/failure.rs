@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::WrongType;
 
-use super::connector::NotConnected;
 use crate::store::{Cause, StoreError};
 
 /// What an error says about the statement that it befell.
@@ -57,24 +55,6 @@ impl Failure {
             }
             known => known,
         }
-    }
-}
-
-impl From<PoolError<NotConnected>> for Failure {
-    fn from(error: PoolError<NotConnected>) -> Self {
-        // What the pool has to say of its own objects is nobody's business.
-        let reason = match error {
-            PoolError::Backend(error) => return Self::Unsent(not_connected(error)),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                "all of the store's connections are in use, and none became free in time".to_owned()
-            }
-            PoolError::Timeout(_) => "cannot connect to PostgreSQL: it does not answer".to_owned(),
-            other => format!("cannot connect to PostgreSQL: {other:?}"),
-        };
-        Self::Unsent(StoreError::Unavailable {
-            reason,
-            cause: None,
-        })
     }
 }
 
@@ -171,68 +151,6 @@ pub(super) fn failed(error: Error) -> StoreError {
     store_error(words(&error), is_lasting, error)
 }
 
-/// An error while connecting. Whether the tables fit is no part of it: while a dump is being restored, a new
-/// connection finds only some of them.
-pub(super) fn not_connected(error: NotConnected) -> StoreError {
-    let is_lasting = takes_a_person(&error);
-    let reason = format!("cannot connect to PostgreSQL: {}", why(&error));
-    match error {
-        NotConnected::Driver(error) | NotConnected::SetUp(error) => {
-            store_error(reason, is_lasting, error)
-        }
-        _ if is_lasting => StoreError::Misconfigured {
-            reason,
-            cause: None,
-        },
-        _ => StoreError::Unavailable {
-            reason,
-            cause: None,
-        },
-    }
-}
-
-/// Whether it takes a person to put it right; of several hosts, whether it does so for each.
-fn takes_a_person(error: &NotConnected) -> bool {
-    match error {
-        NotConnected::Driver(error) | NotConnected::SetUp(error) => is_misconfigured(error),
-        NotConnected::SharedSession => true,
-        NotConnected::Hosts(hosts) => hosts.iter().all(|(_, error)| takes_a_person(error)),
-        _ => false,
-    }
-}
-
-/// Why there is no connection, in words.
-fn why(error: &NotConnected) -> String {
-    match error {
-        // No row is read or written, so that the message quotes none; it quotes settings.
-        NotConnected::Driver(error) | NotConnected::SetUp(error) => whole_words(error),
-        NotConnected::NoAnswer(limit) => format!("it does not answer within {limit:?}"),
-        NotConnected::ReadOnly { is_standby: true } => "it is a standby".to_owned(),
-        NotConnected::ReadOnly { is_standby: false } => {
-            "it takes no writes (default_transaction_read_only)".to_owned()
-        }
-        NotConnected::Writable => {
-            "it takes writes, but the URL's target_session_attrs asks for a standby".to_owned()
-        }
-        NotConnected::Past { timeline, newest } => format!(
-            "its history ended (it is on timeline {timeline}, but another server is on timeline {newest}); if the \
-             database was set back on purpose, start this program again"
-        ),
-        NotConnected::SharedSession => {
-            "the session is shared with others, as by PgBouncer with pool_mode = transaction or statement; use \
-             pool_mode = session, or connect to PostgreSQL itself"
-                .to_owned()
-        }
-        NotConnected::Hosts(hosts) => {
-            let of_hosts = hosts
-                .iter()
-                .map(|(name, error)| format!("{name}: {}", why(error)));
-            of_hosts.collect::<Vec<_>>().join("; ")
-        }
-        NotConnected::Over => "the program's runtime has ended".to_owned(),
-    }
-}
-
 /// An error while the tables are set up.
 pub(super) fn not_set_up(error: Error) -> StoreError {
     let reason = format!("cannot set up the tables in PostgreSQL: {}", words(&error));
@@ -266,7 +184,7 @@ pub(super) fn not_fitting(
     }
 }
 
-fn store_error(reason: String, is_lasting: bool, error: Error) -> StoreError {
+pub(super) fn store_error(reason: String, is_lasting: bool, error: Error) -> StoreError {
     let cause = cause(error);
     if is_lasting {
         StoreError::Misconfigured { reason, cause }
@@ -293,7 +211,7 @@ fn is_withheld(error: &Error) -> bool {
 /// The same, of an error while connecting or setting up. The driver has no code for some of these. What happens on
 /// the way to a server has an I/O error below it. A setting has only words: a missing password, a host without
 /// its port, a server without TLS.
-fn is_misconfigured(error: &Error) -> bool {
+pub(super) fn is_misconfigured(error: &Error) -> bool {
     let is_setting = |source: &(dyn std::error::Error + 'static)| !has_io(source);
     let source = std::error::Error::source(error);
     // A pooler refuses a setting of the URL that it does not know.
@@ -407,7 +325,7 @@ fn words(error: &Error) -> String {
 }
 
 /// The same, whatever the words quote.
-fn whole_words(error: &Error) -> String {
+pub(super) fn whole_words(error: &Error) -> String {
     match error.as_db_error() {
         Some(said) => format!(
             "{}: {} (SQLSTATE {})",

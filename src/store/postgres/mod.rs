@@ -8,6 +8,7 @@ mod connector;
 mod each;
 mod failure;
 mod history;
+mod holders;
 mod home;
 mod institutions;
 mod migrate;
@@ -15,6 +16,7 @@ mod outbox;
 mod pause;
 mod pool;
 mod queue;
+mod race;
 mod read;
 mod remember;
 mod row;
@@ -26,6 +28,7 @@ mod statement;
 mod target;
 mod text;
 mod together;
+mod unconnected;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -51,6 +54,7 @@ use failure::Failure;
 use home::Home;
 use outbox::Desk;
 use pool::{Place, Purpose};
+use server::Server;
 use target::{Target, Wanted};
 
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
@@ -185,7 +189,7 @@ impl PostgresStore {
         let target = Target::parse(url)?;
         let (since, patience) = (Instant::now(), target.patience_at_opening(&options));
         loop {
-            match Self::open(target.clone(), options.clone()).await {
+            match Box::pin(Self::open(target.clone(), options.clone())).await {
                 Err(StoreError::Unavailable { .. }) if since.elapsed() < patience => {
                     tokio::time::sleep(REOPEN).await;
                 }
@@ -247,6 +251,29 @@ impl PostgresStore {
         reader.map_err(Failure::into_error)
     }
 
+    /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover. One connection waits,
+    /// whoever else has a page to tell, so that others can read.
+    async fn confirm_page(&self, last: i64, server: &Server) -> Result<(), StoreError> {
+        let cluster = &self.shared.family.cluster;
+        if cluster.is_replicated(last) {
+            return Ok(());
+        }
+        let _turn = cluster.turn().await;
+        let reader = self.reader().await?;
+        if !reader.server().is_same(server) {
+            return Err(StoreError::Unavailable {
+                reason: "another server has taken the place of the one that was read".to_owned(),
+                cause: None,
+            });
+        }
+        let limit = self.shared.options.answer_timeout;
+        let confirmed = reader.confirm_up_to(last, limit).await;
+        if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) {
+            reader.give_up();
+        }
+        confirmed.map_err(|failure| failure.without_effect().into_error())
+    }
+
     /// The answer to a question; none where the server does not give one in time.
     async fn in_time<T>(&self, answer: impl Future<Output = T> + Send) -> Option<T> {
         let limit = self.shared.options.answer_timeout;
@@ -258,7 +285,7 @@ impl PostgresStore {
 /// notifications would be those of others. A second connection, beside one that lies idle, finds the mark of the first.
 async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
     match connector.connect(Wanted::Any, None).await {
-        Err(error) if error.is_shared() => Err(failure::not_connected(error)),
+        Err(error) if error.is_shared() => Err(unconnected::not_connected(error)),
         // Whatever else there is to say of it is said where a connection is needed.
         _ => Ok(()),
     }
@@ -311,11 +338,17 @@ impl Store for PostgresStore {
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
         let reader = self.reader().await?;
-        let wait = self.shared.options.answer_timeout;
-        // It has a limit of its own for the standby, which is cancelled and not given up.
-        let answer = read::feed(&reader, after, limit, wait);
-        let answer = tokio::time::timeout(wait + wait, answer).await.ok();
-        keep_or_give_up(reader, answer)
+        let server = reader.server().clone();
+        let answer = self.in_time(read::feed(&reader, after, limit)).await;
+        let (page, is_synchronous) = keep_or_give_up(reader, answer)?;
+        if let Some(last) = page.last() {
+            let last = i64::try_from(last.cursor.transaction()).unwrap_or(i64::MAX);
+            if is_synchronous {
+                self.confirm_page(last, &server).await?;
+            }
+            self.shared.family.cluster.told(last);
+        }
+        Ok(page)
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {

@@ -1,7 +1,6 @@
 //! Questions to the database.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::session::Session;
 use tokio_postgres::types::ToSql;
@@ -120,13 +119,12 @@ pub(super) async fn history(
     Ok(history)
 }
 
-/// Nothing is told that a failover could take back: `limit` is that of waiting for the standby, if that is needed.
+/// A page of the feed, and whether it has to wait until the synchronous standby has it, before it is told.
 pub(super) async fn feed(
     client: &Session,
     after: Cursor,
     count: u32,
-    limit: Duration,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<(Vec<Recorded>, bool), StoreError> {
     let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
     let sql = concat!(
@@ -152,18 +150,10 @@ pub(super) async fn feed(
             Err(corrupt) => return Err(corrupt),
         }
     }
-    if let Some(last) = page.last() {
-        let last = i64::try_from(last.cursor.transaction()).unwrap_or(i64::MAX);
-        let is_synchronous = rows
-            .first()
-            .is_some_and(|it| it.try_get(20).unwrap_or(true));
-        if is_synchronous {
-            let told = client.confirm_up_to(last, limit).await;
-            told.map_err(|failure| failure.without_effect().into_error())?;
-        }
-        client.told(last);
-    }
-    Ok(page)
+    let is_synchronous = rows
+        .first()
+        .is_some_and(|it| it.try_get(20).unwrap_or(true));
+    Ok((page, is_synchronous))
 }
 
 /// The last event that the feed tells of: what is not committed yet belongs to a transaction that is not

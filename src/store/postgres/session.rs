@@ -81,6 +81,9 @@ impl deadpool::managed::Manager for Manager {
         if connected.client.is_closed() {
             return Err(RecycleError::message("it is closed"));
         }
+        if connected.about.wire.is_in_doubt() {
+            return Err(RecycleError::message("what it committed is in doubt"));
+        }
         if connected.about.is_spare && metrics.age() > STAND_IN {
             return Err(RecycleError::message("it stands in for another"));
         }
@@ -163,7 +166,9 @@ impl Session {
     pub(super) async fn confirm(&self, limit: Duration) -> Result<(), Failure> {
         let confirmed = in_time(limit, async { Ok(self.batch_execute(CONFIRM).await?) }).await;
         if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) && !self.is_closed() {
-            // The server must not go on waiting, time after time. It changes nothing.
+            // The server must not go on waiting, time after time. It changes nothing. The warning that follows is not to
+            // be taken for one of whoever has the connection next.
+            self.object.about.wire.doubt();
             self.connector.cancel(self).await;
         }
         confirmed.and_then(|()| self.check()).map_err(|failure| {
@@ -192,11 +197,6 @@ impl Session {
             cluster.is_replicated_up_to(transaction);
         }
         Ok(())
-    }
-
-    /// This transaction of the feed is told.
-    pub(super) fn told(&self, transaction: i64) {
-        self.connector.cluster.told(transaction);
     }
 
     /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy with a commit, which

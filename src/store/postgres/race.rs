@@ -1,0 +1,210 @@
+//! The attempts for one connection, side by side.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::cluster::About;
+use super::connector::{Answer, Connector, Found, NotConnected, Step};
+use super::server::Server;
+use super::target::Wanted;
+
+/// How long after a host the next ones are asked as well.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How long the others may take to show that the first server that takes writes is one of the past.
+const OTHERS: Duration = Duration::from_millis(250);
+
+/// How long a server that takes writes may take, once a standby has answered, before the standby has to do.
+const SPARE: Duration = Duration::from_secs(1);
+
+/// The attempts for one connection.
+pub(super) struct Race<'c> {
+    connector: &'c Connector,
+    wanted: Wanted,
+    hear: Option<&'c watch::Sender<()>>,
+    /// The hosts that are all looked at, whichever answers first.
+    pub(super) looks_at: Option<Vec<usize>>,
+    pub(super) answered: Vec<Server>,
+    refused: Vec<(usize, NotConnected)>,
+    best: Option<(usize, Answer)>,
+    spare: Option<(usize, Answer)>,
+}
+
+impl<'c> Race<'c> {
+    pub(super) const fn new(
+        connector: &'c Connector,
+        wanted: Wanted,
+        hear: Option<&'c watch::Sender<()>>,
+    ) -> Self {
+        Self {
+            connector,
+            wanted,
+            hear,
+            looks_at: None,
+            answered: Vec::new(),
+            refused: Vec::new(),
+            best: None,
+            spare: None,
+        }
+    }
+
+    pub(super) async fn run(&mut self) -> Result<Found, NotConnected> {
+        let mut groups = match &self.looks_at {
+            Some(hosts) => VecDeque::from([hosts.clone()]),
+            None => self.connector.groups(self.wanted),
+        };
+        let mut steps: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
+        let start = Instant::now();
+        // One attempt may come after the other.
+        let end = start + 2 * self.connector.limit;
+        let (mut next, mut is_over_at) = (start, end);
+        loop {
+            tokio::select! {
+                Some(step) = steps.next(), if !steps.is_empty() => match step {
+                    Step::Addresses(host, configs) => {
+                        let mut after = Duration::ZERO;
+                        for config in configs {
+                            let connector = self.connector.clone();
+                            let hear = self.hear.cloned();
+                            steps.push(Box::pin(connector.attempt(host, config, hear, after)));
+                            after += HEAD_START;
+                        }
+                    }
+                    Step::Answered(host, Ok(answer)) => {
+                        self.answered.push(answer.server.clone());
+                        if self.take(host, answer) {
+                            break;
+                        }
+                        next = Instant::now();
+                    }
+                    Step::Answered(host, Err(error)) => {
+                        self.refused.push((host, error));
+                        next = Instant::now();
+                    }
+                },
+                () = sleep_until(next), if !groups.is_empty() => {
+                    for host in groups.pop_front().unwrap_or_default() {
+                        steps.push(Box::pin(self.connector.clone().addresses(host)));
+                    }
+                    next = Instant::now() + HEAD_START;
+                }
+                () = sleep_until(is_over_at) => break,
+            }
+            if steps.is_empty() && groups.is_empty() {
+                break;
+            }
+            let patience = match (&self.best, &self.spare) {
+                (Some(_), _) => OTHERS,
+                (None, Some(_)) => SPARE,
+                (None, None) => continue,
+            };
+            is_over_at = is_over_at.min(Instant::now() + patience);
+        }
+        drop(steps);
+        self.end()
+    }
+
+    /// Looks at a server that has answered; whether it is the one.
+    fn take(&mut self, host: usize, answer: Answer) -> bool {
+        let server = &answer.server;
+        let newest = self.connector.cluster.history();
+        let is_only_host = self.connector.target.hosts.len() == 1;
+        if let (Some(history), Some(newest)) = (server.history, newest)
+            && history.is_before(newest)
+        {
+            let error = NotConnected::Past {
+                timeline: history.timeline(),
+                newest: newest.timeline(),
+            };
+            self.refused.push((host, error));
+            return false;
+        }
+        let is_read_only = server.is_read_only;
+        match self.wanted {
+            Wanted::Writable | Wanted::PreferWritable if is_read_only => {
+                let is_standby = server.is_standby;
+                if self.wanted == Wanted::PreferWritable && self.spare.is_none() {
+                    self.spare = Some((host, answer));
+                }
+                let error = NotConnected::ReadOnly { is_standby };
+                self.refused.push((host, error));
+                false
+            }
+            Wanted::Writable | Wanted::PreferWritable => {
+                // None can be newer than the newest, but for one that the watch will find.
+                let is_known = newest.is_some() && server.history == newest;
+                let is_newer = |best: &Answer| match (best.server.history, server.history) {
+                    (Some(best), Some(history)) => best.is_before(history),
+                    _ => false,
+                };
+                if self.best.as_ref().is_none_or(|(_, best)| is_newer(best)) {
+                    self.best = Some((host, answer));
+                }
+                self.looks_at.is_none() && (is_known || is_only_host)
+            }
+            Wanted::ReadOnly | Wanted::PreferReadOnly if !is_read_only => {
+                if self.wanted == Wanted::PreferReadOnly && self.spare.is_none() {
+                    self.spare = Some((host, answer));
+                }
+                self.refused.push((host, NotConnected::Writable));
+                false
+            }
+            Wanted::Any | Wanted::ReadOnly | Wanted::PreferReadOnly => {
+                self.best = Some((host, answer));
+                true
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<Found, NotConnected> {
+        let is_spare = self.best.is_none();
+        let Some((host, answer)) = self.best.take().or_else(|| self.spare.take()) else {
+            return Err(self.error());
+        };
+        let cluster = &self.connector.cluster;
+        cluster.found(&answer.server, host);
+        let Answer {
+            client,
+            mut task,
+            wire,
+            server,
+        } = answer;
+        let about = Arc::new(About {
+            server,
+            wire,
+            is_spare,
+        });
+        cluster.connected(&about);
+        // From here on it ends with the client.
+        let task = task.release().ok_or(NotConnected::Over)?;
+        Ok(Found {
+            client,
+            task,
+            about,
+        })
+    }
+
+    fn error(&mut self) -> NotConnected {
+        let hosts = &self.connector.target.hosts;
+        let limit = self.connector.limit;
+        if let [_] = hosts.as_slice() {
+            let first = self.refused.drain(..).next();
+            return first.map_or(NotConnected::NoAnswer(limit), |(_, error)| error);
+        }
+        let mut of_hosts = Vec::new();
+        for (at, host) in hosts.iter().enumerate() {
+            let found = self.refused.iter().position(|(of, _)| *of == at);
+            let error = found.map(|it| self.refused.swap_remove(it).1);
+            let error = error.unwrap_or(NotConnected::NoAnswer(limit));
+            of_hosts.push((host.name.clone(), error));
+        }
+        NotConnected::Hosts(of_hosts)
+    }
+}
