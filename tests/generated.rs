@@ -122,7 +122,7 @@ fn every_code_is_in_the_table() {
         count += 1;
     }
     assert_eq!(
-        count, 17,
+        count, 18,
         "the codes of Refusal, StoreError and ExecuteError"
     );
 }

@@ -59,6 +59,10 @@ async fn every_error_has_a_code_that_stays() {
             found: 2,
             needed: 9,
         },
+        StoreError::CursorBeyondEnd {
+            cursor: Cursor::new(9, 0),
+            end: Cursor::START,
+        },
         StoreError::NoStore {
             place: String::new(),
         },
@@ -76,6 +80,7 @@ async fn every_error_has_a_code_that_stays() {
         "corrupt",
         "newer_schema",
         "older_schema",
+        "cursor_beyond_end",
         "no_store",
         "not_a_store",
     ];

@@ -1,7 +1,7 @@
 //! One error of each kind that a backend meets when it answers a request.
 
 use certificate_lifecycle::delivery::HttpOptions;
-use certificate_lifecycle::store::{Actor, ExecuteError, IdempotencyKey, Refusal, StoreError};
+use certificate_lifecycle::store::{Actor, Cursor, ExecuteError, IdempotencyKey, Refusal, StoreError};
 use certificate_lifecycle::{
     Action, AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
     CertificateTitle, Command, EventPayload, IllegalTransition, Status, Timestamp,
@@ -94,6 +94,10 @@ fn store_errors() -> Vec<StoreError> {
         },
         StoreError::NewerSchema { found, known: 1 },
         StoreError::OlderSchema { found, needed: 9 },
+        StoreError::CursorBeyondEnd {
+            cursor: Cursor::new(9, 0),
+            end: Cursor::START,
+        },
         StoreError::NoStore {
             place: place.clone(),
         },
