@@ -7,7 +7,7 @@ use certificate_lifecycle::store::StoreError;
 
 /// How long is waited before the store is asked again: twice as long each time, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The time for which the store does not answer, if it does not.
 #[derive(Default)]

@@ -13,13 +13,16 @@ pub(super) const RACE: TimeDelta = TimeDelta::milliseconds(20);
 /// The shortest wait between two tries of a store that is away.
 const SHORTEST_BACK_OFF: TimeDelta = TimeDelta::milliseconds(50);
 
-/// The longest wait between two tries of a store that is away, or too slow.
-const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(5);
+/// The longest: work is to go on soon after the store is back.
+const LONGEST_BACK_OFF: TimeDelta = TimeDelta::seconds(2);
+
+/// The longest wait for a store that is too slow.
+const LONGEST_WHERE_LATE: TimeDelta = TimeDelta::seconds(5);
 
 /// A wait that is doubled each time.
-fn back_off(shortest: TimeDelta, times: u32) -> TimeDelta {
+fn back_off(shortest: TimeDelta, longest: TimeDelta, times: u32) -> TimeDelta {
     let doubled = 1_i32.checked_shl(times.min(10)).unwrap_or(1);
-    (shortest * doubled).min(LONGEST_BACK_OFF)
+    (shortest * doubled).min(longest)
 }
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
@@ -33,7 +36,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             self.late = 0;
             return;
         }
-        let delay = back_off(RACE, self.late);
+        let delay = back_off(RACE, LONGEST_WHERE_LATE, self.late);
         self.late = self.late.saturating_add(1);
         self.held_until = Some(Instant::now() + duration(delay));
         tracing::warn!(
@@ -60,7 +63,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             return Err(error.clone());
         }
         tracing::warn!(error = %error, "{what}");
-        let delay = back_off(SHORTEST_BACK_OFF, self.failures);
+        let delay = back_off(SHORTEST_BACK_OFF, LONGEST_BACK_OFF, self.failures);
         self.failures = self.failures.saturating_add(1);
         Ok(delay)
     }

@@ -39,7 +39,7 @@ impl<S: Store> Engine<S> {
     /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next one.
     ///
     /// After an error the stream goes on where it was. Asked again, it first waits, the longer the more
-    /// errors came in a row, up to 5 seconds: so a loop may go on after an error without asking a store
+    /// errors came in a row, up to 2 seconds: so a loop may go on after an error without asking a store
     /// that is away all the time. Which errors do not go away by themselves is for the caller to say:
     /// [`StoreError`].
     ///

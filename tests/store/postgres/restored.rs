@@ -110,3 +110,81 @@ async fn what_is_being_restored_is_left_alone() {
     let _ = engine.execute(act(0, Action::Approve)).await.unwrap();
     check(engine).await;
 }
+
+/// What a store finds that was written under another history: of a primary whose standby was promoted, or of a
+/// server that was restored from a backup.
+const OF_ANOTHER_HISTORY: &str = "UPDATE certlife_feed SET history = '1/1'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_history_begins_above_every_earlier_one() {
+    // Given two programs that write, and a cursor of places that the new history does not have
+    let (schema, engines) = engines("new_history", 2).await;
+    for number in 0..10 {
+        let _ = engines[0].execute(upload(number)).await.unwrap();
+    }
+    let told = whole_feed(&engines[0], 10).await;
+    let before = told.last().unwrap().cursor;
+    let lost = Cursor::new(before.transaction() + 1_000_000, 7);
+    for round in 1..=3 {
+        // When the history is another, again and again, and both go on at once
+        edit(&schema, OF_ANOTHER_HISTORY).await;
+        cut(&schema, "new_history").await;
+        let calls: Vec<_> = (0..10)
+            .zip(engines.iter().cycle().cloned())
+            .map(|(number, engine)| {
+                tokio::spawn(async move {
+                    let created = upload(100 * round + number);
+                    let key = crate::world::key(&format!("{round}, {number}"));
+                    engine.execute(created.with_key(key)).await
+                })
+            })
+            .collect();
+        for call in calls {
+            let _ = call.await.unwrap().unwrap();
+        }
+        // Then the base is raised once, to the minute of the clock or beyond
+        let sql =
+            "SELECT base >> 36, skipped, history <> '1/1', base & 68719476735 FROM certlife_feed";
+        let row = client(schema.url())
+            .await
+            .query_one(sql, &[])
+            .await
+            .unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let minute = i64::try_from(now.unwrap().as_secs() / 60).unwrap();
+        let found: i64 = row.get(0);
+        assert!((minute - 1..=minute + 3).contains(&found), "{found}");
+        assert_eq!(
+            (row.get::<_, i64>(1) >> 36, row.get::<_, i64>(3)),
+            (found, 0)
+        );
+        assert!(row.get::<_, bool>(2));
+        // And all of it comes behind what was told, and behind what was lost
+        let all = usize::try_from(10 + 10 * round).unwrap();
+        whole_feed(&engines[0], all).await;
+        let after = engines[1].feed(lost, 1000).await.unwrap();
+        assert_eq!(after.len(), usize::try_from(10 * round).unwrap());
+    }
+    // Then applications of before move on, in one statement each as well
+    for number in 0..10 {
+        let _ = engines[1]
+            .execute(act(number, Action::Approve))
+            .await
+            .unwrap();
+    }
+    whole_feed(&engines[0], 50).await;
+    check(&engines[0]).await;
+    // And numbers of applications are those that the transactions without the leap have
+    let sql = "SELECT max(number) < 1::bigint << 60, count(DISTINCT number) = count(*), \
+               bool_and(number = expected) FROM ( \
+                   SELECT a.number, (e.transaction - CASE WHEN e.transaction < 1::bigint << 50 THEN 0 \
+                       ELSE (e.transaction >> 36) << 36 END) * 4194304 + e.place AS expected \
+                   FROM certlife_application a JOIN certlife_event e ON e.uuid = a.uuid AND e.version = 1 \
+               ) numbered";
+    let row = client(schema.url())
+        .await
+        .query_one(sql, &[])
+        .await
+        .unwrap();
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (true, true, true));
+}
