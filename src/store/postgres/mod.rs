@@ -6,6 +6,7 @@ mod coalesce;
 mod connections;
 mod connector;
 mod each;
+mod encryption;
 mod failure;
 mod history;
 mod holders;

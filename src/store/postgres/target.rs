@@ -1,19 +1,16 @@
 //! What a URL leads to: its hosts, and how each of them is connected to.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
+use super::encryption::tls;
 use crate::store::StoreError;
 
 /// PostgreSQL's port.
@@ -231,8 +228,8 @@ fn host(
     match name {
         Some(Host::Tcp(name)) => {
             one.host(name);
-            shown = format!("{name}:{port}");
             let is_address = name.parse::<IpAddr>().is_ok();
+            shown = with_port(name, port);
             lookup = (address.is_none() && !is_address).then(|| (name.clone(), port));
         }
         #[cfg(unix)]
@@ -245,13 +242,22 @@ fn host(
     if let Some(address) = address {
         one.hostaddr(*address);
         if shown.is_empty() {
-            shown = format!("{address}:{port}");
+            shown = with_port(&address.to_string(), port);
         }
     }
     HostTarget {
         name: shown,
         config: one,
         lookup,
+    }
+}
+
+/// A host and its port as URLs write them.
+fn with_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
@@ -314,28 +320,105 @@ pub(super) fn misconfigured(reason: String) -> StoreError {
     }
 }
 
-fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
-    let authorities = if let Some(path) = root_certificates {
-        let mut roots = RootCertStore::empty();
-        let refused = |error: &dyn std::fmt::Display| {
-            misconfigured(format!(
-                "sslrootcert: cannot read certificates from {}: {error}",
-                path.display()
-            ))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Target {
+        Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn each_host_has_the_settings_of_the_url() {
+        let target = parse(
+            "postgres://me:secret@one,two:5433,[::1]:5434/db?application_name=a&connect_timeout=3\
+             &keepalives_idle=77&tcp_user_timeout=9",
+        );
+        let names: Vec<&str> = target.hosts.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["one:5432", "two:5433", "[::1]:5434"]);
+        for host in &target.hosts {
+            let config = &host.config;
+            assert_eq!(config.get_user(), Some("me"));
+            assert_eq!(config.get_password(), Some(&b"secret"[..]));
+            assert_eq!(config.get_dbname(), Some("db"));
+            assert_eq!(config.get_application_name(), Some("a"));
+            assert_eq!(config.get_keepalives_idle(), Duration::from_secs(77));
+            assert_eq!(config.get_hosts().len(), 1);
+        }
+        assert_eq!(target.connect_timeout, Some(Duration::from_secs(3)));
+        assert!(!format!("{target:?}").contains("secret"));
+        // A name is looked up, an address is not.
+        let looked_up = target.hosts.iter().map(|it| it.lookup.is_some());
+        assert_eq!(looked_up.collect::<Vec<_>>(), [true, true, false]);
+    }
+
+    #[test]
+    fn a_dead_peer_is_noticed_unless_the_url_says_otherwise() {
+        let [host] = &parse("postgres://me@one/db").hosts[..] else {
+            panic!("one host")
         };
-        let certificates = CertificateDer::pem_file_iter(&path).map_err(|it| refused(&it))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|it| refused(&it))?;
-            roots.add(certificate).map_err(|it| refused(&it))?;
+        let config = &host.config;
+        assert_eq!(config.get_keepalives_idle(), IDLE);
+        assert_eq!(config.get_keepalives_interval(), Some(INTERVAL));
+        assert_eq!(config.get_keepalives_retries(), Some(RETRIES));
+        assert_eq!(config.get_tcp_user_timeout(), Some(&UNACKNOWLEDGED));
+        assert_eq!(IDLE + RETRIES * INTERVAL, UNACKNOWLEDGED);
+        assert_eq!(config.get_application_name(), Some("certificate-lifecycle"));
+    }
+
+    #[test]
+    fn who_reads_wants_the_server_that_the_url_says() {
+        for (attributes, wanted) in [
+            ("", Wanted::PreferWritable),
+            ("?target_session_attrs=any", Wanted::Any),
+            ("?target_session_attrs=read-write", Wanted::Writable),
+            ("?target_session_attrs=primary", Wanted::Writable),
+            ("?target_session_attrs=read-only", Wanted::ReadOnly),
+            ("?target_session_attrs=standby", Wanted::ReadOnly),
+            (
+                "?target_session_attrs=prefer-standby",
+                Wanted::PreferReadOnly,
+            ),
+        ] {
+            assert_eq!(
+                parse(&format!("postgres://one,two/db{attributes}")).reading,
+                wanted
+            );
         }
-        if roots.is_empty() {
-            return Err(refused(&"there are none"));
+        let error = Target::parse("postgres://one/db?target_session_attrs=master").unwrap_err();
+        assert!(error.to_string().contains("prefer-standby"), "{error}");
+    }
+
+    #[test]
+    fn several_hosts_are_waited_for_through_a_failover() {
+        let options = PostgresOptions::default();
+        let (one, two) = (parse("postgres://one/db"), parse("postgres://one,two/db"));
+        assert_eq!(
+            (one.patience(&options), two.patience(&options)),
+            (OUTAGE, FAILOVER)
+        );
+        assert_eq!(one.patience_at_opening(&options), Duration::ZERO);
+        assert_eq!(two.patience_at_opening(&options), FAILOVER);
+        let options = PostgresOptions {
+            patience: Some(Duration::from_secs(7)),
+            ..options
+        };
+        assert_eq!(one.patience_at_opening(&options), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn hosts_that_do_not_fit_are_refused() {
+        for (url, why) in [
+            ("postgres:///db", "no host"),
+            ("postgres://one,two/db?port=1,2,3", "port"),
+            (
+                "postgres://one/db?hostaddr=127.0.0.1,127.0.0.2",
+                "hostaddrs",
+            ),
+        ] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(error.to_string().contains(why), "{url}: {error}");
+            assert!(error.is_lasting());
         }
-        roots
-    } else {
-        crate::tls::system_authorities()
-    };
-    let config =
-        crate::tls::client(authorities).map_err(|error| misconfigured(error.to_string()))?;
-    Ok(MakeRustlsConnect::new(config))
+    }
 }
