@@ -236,10 +236,9 @@ impl Cluster {
         self.turns.lock().await
     }
 
-    /// Every transaction of the feed up to this one is where commits wait for it to be.
-    pub(super) fn is_replicated_up_to(&self, transaction: i64) {
-        self.replicated
-            .fetch_max(transaction.saturating_add(1), Ordering::AcqRel);
+    /// Every transaction of the feed before this one is where commits wait for it to be.
+    pub(super) fn is_replicated_before(&self, transaction: i64) {
+        self.replicated.fetch_max(transaction, Ordering::AcqRel);
     }
 
     pub(super) fn is_replicated(&self, transaction: i64) -> bool {

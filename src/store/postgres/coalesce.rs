@@ -181,12 +181,14 @@ impl Shared {
         self.commits.send_replace(());
         // If one is under way already, it comes after this commit.
         let _ = self.tell.try_send(());
-        let (mut again, mut edited, mut unexplained) = (Vec::new(), Vec::new(), Vec::new());
-        let mut why = None;
+        let (mut again, mut edited) = (Vec::new(), Vec::new());
+        // Those that are in doubt, and those that were not carried out.
+        let mut unexplained: [Option<(Failure, Vec<Item>)>; 2] = [None, None];
         let mut outcomes = outcomes.into_iter();
         for item in batch {
             let mut answers = Vec::with_capacity(item.commands.len());
             let mut unsealed = Vec::new();
+            let mut why = None;
             let of_the_item = item.commands.iter().zip(outcomes.by_ref());
             for (append, outcome) in of_the_item {
                 match outcome {
@@ -200,8 +202,14 @@ impl Shared {
                 item.answer(answers);
             } else if !unsealed.is_empty() {
                 edited.push((item, unsealed));
-            } else if why.is_some() {
-                unexplained.push(item);
+            } else if let Some(failure) = why {
+                let [unknown, undone] = &mut unexplained;
+                let of_its_kind = match failure {
+                    Failure::Unknown(_) => unknown,
+                    _ => undone,
+                };
+                let (_, items) = of_its_kind.get_or_insert_with(|| (failure, Vec::new()));
+                items.push(item);
             } else {
                 again.push(item);
             }
@@ -213,8 +221,8 @@ impl Shared {
                 Err(failure) => again.extend(self.fail(vec![item], &failure).await),
             }
         }
-        if let Some(failure) = why {
-            again.extend(self.fail(unexplained, &failure).await);
+        for (failure, items) in unexplained.into_iter().flatten() {
+            again.extend(self.fail(items, &failure).await);
         }
         again
     }

@@ -39,9 +39,10 @@ impl Purpose {
 const EVERYBODY: &str = "\
     SET default_transaction_isolation = 'read committed'; SET certlife.session = 'mine'";
 
-/// What was acknowledged is on disk, and on the synchronous standby, whatever the server's default.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
-    WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+/// What was acknowledged is on disk, and on the synchronous standby, whatever the server's default is, or becomes.
+const DURABLE: &str = "\
+    SELECT set_config('synchronous_commit', CASE WHEN setting IN ('off', 'local') THEN 'on' ELSE setting END, false) \
+    FROM current_setting('synchronous_commit') AS setting";
 
 /// The plans of prepared statements are made once, perhaps while the tables are empty; so they may only be
 /// those that stay good: by index, row by row.

@@ -117,8 +117,12 @@ impl DerefMut for Session {
 /// Waits until the synchronous standby has all that is committed on the server, as far as this session sees it: the
 /// commit of an empty message comes after all of that in the log, and waits as every commit does. Without a
 /// synchronous standby, nothing is written.
+///
+/// The answer is a place of the feed: the transactions of all places before it are over, and so they are on the standby
+/// as well. What is under way may have a lower number than what was committed already.
 const CONFIRM: &str = "\
-    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+    SELECT (SELECT base FROM certlife_feed LIMIT 1) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
+        set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
             WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' \
             ELSE current_setting('synchronous_commit') END, true), \
         pg_logical_emit_message(true, 'certlife', '') \
@@ -164,14 +168,25 @@ impl Session {
     /// standby. Before it, nothing is said of what others have committed: while a commit waits for the standby it
     /// cannot be seen, but once its wait is cancelled, or the server was restarted, it can.
     pub(super) async fn confirm(&self, limit: Duration) -> Result<(), Failure> {
-        let confirmed = in_time(limit, async { Ok(self.batch_execute(CONFIRM).await?) }).await;
+        let confirmed = in_time(limit, async {
+            let row = self.query_typed_opt(CONFIRM, &[]).await?;
+            let place = row
+                .map(|row| row.try_get::<_, Option<i64>>(0))
+                .transpose()?;
+            Ok(place.flatten())
+        });
+        let confirmed = confirmed.await;
         if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) && !self.is_closed() {
             // The server must not go on waiting, time after time. It changes nothing. The warning that follows is not to
             // be taken for one of whoever has the connection next.
             self.object.about.wire.doubt();
             self.connector.cancel(self).await;
         }
-        confirmed.and_then(|()| self.check()).map_err(|failure| {
+        let confirmed = confirmed.and_then(|place| self.check().map(|()| place));
+        if let Ok(Some(place)) = &confirmed {
+            self.connector.cluster.is_replicated_before(*place);
+        }
+        confirmed.map(|_| ()).map_err(|failure| {
             if failure.is_of_the_connection() {
                 Failure::Unknown(StoreError::UnknownOutcome {
                     reason: "what is recorded may not be on the synchronous standby yet: it does not answer"
@@ -191,12 +206,10 @@ impl Session {
         transaction: i64,
         limit: Duration,
     ) -> Result<(), Failure> {
-        let cluster = &self.connector.cluster;
-        if !cluster.is_replicated(transaction) {
-            self.confirm(limit).await?;
-            cluster.is_replicated_up_to(transaction);
+        if self.connector.cluster.is_replicated(transaction) {
+            return Ok(());
         }
-        Ok(())
+        self.confirm(limit).await
     }
 
     /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy with a commit, which

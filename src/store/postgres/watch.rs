@@ -31,15 +31,14 @@ pub(super) fn start(
     drop(home.spawn(async move {
         let mut looked_at = Instant::now();
         while busy.changed().await.is_ok() {
-            if looked_at.elapsed() > AROUND
-                && let Some(cluster) = cluster.upgrade()
-            {
-                connector(cluster).look_around().await;
-                looked_at = Instant::now();
-            }
-            while let Some(cluster) = cluster.upgrade()
-                && cluster.is_busy()
-            {
+            while let Some(cluster) = cluster.upgrade() {
+                if looked_at.elapsed() > AROUND {
+                    connector(Arc::clone(&cluster)).look_around().await;
+                    looked_at = Instant::now();
+                }
+                if !cluster.is_busy() {
+                    break;
+                }
                 let slow = cluster.slow(USUAL);
                 if slow.is_empty() {
                     drop(cluster);
