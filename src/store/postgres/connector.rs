@@ -158,17 +158,25 @@ impl Connector {
         race.run().await
     }
 
-    /// Which of these servers are not to be waited for any longer: another has taken their place. All hosts are
-    /// looked at.
-    pub(super) async fn replaced(&self, servers: Vec<Server>) -> Vec<Server> {
+    /// Of the connections that these are the servers of: which are not to be waited for any longer. Another has taken
+    /// the server's place, or the server has nothing to do for the connection: the question or the answer was lost on
+    /// the way. All hosts are looked at.
+    pub(super) async fn lost(&self, servers: Vec<Server>) -> Vec<Server> {
         let mut race = Race::new(self, Wanted::Writable, None);
         race.looks_at = Some((0..self.target.hosts.len()).collect());
         let found = race.run().await;
         let answered = race.answered;
         let Ok(found) = found else { return Vec::new() };
         let newest = &found.about.server;
-        let is_replaced = |server: &Server| {
-            if server.is_same(newest) || server.is_standby {
+        let here = servers.iter().filter(|it| it.is_same(newest));
+        let processes: Vec<i32> = here.map(|it| it.process).collect();
+        let idle = timeout(self.limit, server::idle(&found.client, &processes));
+        let idle = idle.await.ok().and_then(Result::ok).unwrap_or_default();
+        let is_lost = |server: &Server| {
+            if server.is_same(newest) {
+                return idle.contains(&server.process);
+            }
+            if server.is_standby {
                 return false;
             }
             match (server.history, newest.history) {
@@ -176,7 +184,7 @@ impl Connector {
                 _ => !answered.iter().any(|it| it.is_same(server)),
             }
         };
-        servers.into_iter().filter(is_replaced).collect()
+        servers.into_iter().filter(is_lost).collect()
     }
 
     /// Looks at the hosts beside the one that is known to take writes. If one of them does so with a newer history,

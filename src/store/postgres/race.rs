@@ -18,6 +18,9 @@ use super::target::Wanted;
 /// How long after a host the next ones are asked as well.
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// After how long without an answer hosts are asked once more.
+const AGAIN: Duration = Duration::from_millis(1500);
+
 /// How long the others may take to show that the first server that takes writes is one of the past.
 const OTHERS: Duration = Duration::from_millis(250);
 
@@ -65,6 +68,7 @@ impl<'c> Race<'c> {
         // One attempt may come after the other.
         let end = start + 2 * self.connector.limit;
         let (mut next, mut is_over_at) = (start, end);
+        let (all, mut again) = (groups.clone(), start + AGAIN);
         loop {
             tokio::select! {
                 Some(step) = steps.next(), if !steps.is_empty() => match step {
@@ -94,6 +98,12 @@ impl<'c> Race<'c> {
                         steps.push(Box::pin(self.connector.clone().addresses(host)));
                     }
                     next = Instant::now() + HEAD_START;
+                }
+                // What was sent may have been lost on the way.
+                () = sleep_until(again), if groups.is_empty() && again < start + self.connector.limit => {
+                    groups.extend(all.iter().flatten().map(|host| vec![*host]));
+                    again = Instant::now() + AGAIN;
+                    next = Instant::now();
                 }
                 () = sleep_until(is_over_at) => break,
             }

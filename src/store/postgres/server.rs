@@ -22,6 +22,11 @@ impl Server {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.started_at == other.started_at && self.history == other.history
     }
+
+    /// Whether both are one session of one server.
+    pub(super) fn is_same_session(&self, other: &Self) -> bool {
+        self.process == other.process && self.is_same(other)
+    }
 }
 
 /// The history that a server writes: each time a standby takes the place of its primary, or a backup is restored to a
@@ -63,6 +68,24 @@ const HISTORY: &str = "\
         CASE WHEN NOT pg_is_in_recovery() THEN \
             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
     FROM pg_control_system() c";
+
+/// Of these processes of the server: those that are not there, or have done nothing for a while.
+const IDLE: &str = "\
+    SELECT process FROM unnest($1::integer[]) AS process \
+    LEFT JOIN pg_stat_activity a ON a.pid = process \
+    WHERE a.pid IS NULL OR (a.state LIKE 'idle%' AND a.state_change < clock_timestamp() - interval '0.7 s')";
+
+/// Asks the server which of its processes it has nothing to do for.
+pub(super) async fn idle(
+    client: &Client,
+    processes: &[i32],
+) -> Result<Vec<i32>, tokio_postgres::Error> {
+    if processes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = client.query(IDLE, &[&processes]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
 
 /// What a connection answers, and whether its session is used by others as well.
 pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgres::Error> {

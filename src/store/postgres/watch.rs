@@ -1,7 +1,8 @@
-//! Nobody waits for a server that another has taken the place of.
+//! Nobody waits for a server that another has taken the place of, nor for an answer that was lost on the way.
 //!
-//! A server that is stopped, or cut off from the network, does not close its connections: whoever waits for its answer
-//! would wait until a limit is over. So while one takes longer than usual, all hosts of the URL are looked at.
+//! A server that is stopped, or cut off from the network, does not close its connections, and a firewall may forget
+//! one: whoever waits for an answer would wait until a limit is over. So while one takes longer than usual, all
+//! hosts of the URL are looked at, and the server is asked what it is busy with.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -45,10 +46,8 @@ pub(super) fn start(
                     tokio::time::sleep(LOOK).await;
                     continue;
                 }
-                let replaced = connector(Arc::clone(&cluster)).replaced(slow).await;
-                if !replaced.is_empty() {
-                    cluster.end_where(|it| replaced.iter().any(|of| of.is_same(it)));
-                }
+                let lost = connector(Arc::clone(&cluster)).lost(slow).await;
+                cluster.end_where(|it| lost.iter().any(|of| of.is_same_session(it)));
                 drop(cluster);
                 tokio::time::sleep(USUAL).await;
             }
