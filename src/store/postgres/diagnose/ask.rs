@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::super::connector::{Connector, NotConnected};
+use super::super::connector::{Connector, Found, NotConnected};
 use super::super::failure::{not_connected, not_read, repeatable};
 use super::super::migrate::{NEEDED, NEWEST};
 use super::super::schema::{check_shape, place, version};
@@ -66,13 +66,24 @@ struct Primary {
 /// the session of the first.
 const MARK: &str = "SET certlife.session = 'mine'";
 
+/// How long a connection may take to say goodbye.
+const CLOSING: Duration = Duration::from_millis(200);
+
+/// Ends a connection in good order: the server would complain of one that is only lost.
+async fn close(found: Found, limit: Duration) {
+    let Found { client, task, .. } = found;
+    drop(client);
+    let _ = timeout(limit.min(CLOSING), task).await;
+}
+
 impl Asked {
     pub(super) fn new(host: String, is_encrypted: bool) -> Self {
-        let mut report = HostReport::default();
-        report.host = host;
-        report.is_encrypted = is_encrypted;
         Self {
-            report,
+            report: HostReport {
+                host,
+                is_encrypted,
+                ..HostReport::default()
+            },
             findings: Vec::new(),
             server: None,
             senders: 0,
@@ -108,6 +119,7 @@ impl Asked {
                 format!("it has not answered all questions within {limit:?}"),
             );
         }
+        close(found, limit).await;
     }
 
     fn is_unreachable(&mut self, error: NotConnected) {
@@ -126,11 +138,13 @@ impl Asked {
     }
 
     async fn questions(&mut self, connector: &Connector, client: &Client) {
-        if client.batch_execute(MARK).await.is_ok()
-            && let Err(error) = connector.connect(Wanted::Any, None).await
-            && error.is_shared()
-        {
-            return self.is_unreachable(error);
+        if client.batch_execute(MARK).await.is_ok() {
+            match connector.connect(Wanted::Any, None).await {
+                Ok(second) => close(second, CLOSING).await,
+                Err(error) if error.is_shared() => return self.is_unreachable(error),
+                // There may be no second connection left.
+                Err(_) => {}
+            }
         }
         self.ask_server(client).await;
         self.ask_control(client).await;

@@ -254,25 +254,25 @@ fn rights(asked: &mut Asked) {
     let Some(missing) = asked.report.missing_rights.clone() else {
         return;
     };
-    let user = asked.report.user.clone().unwrap_or_default();
+    let role = asked.report.user.clone().unwrap_or_default();
     // Whoever writes needs it after a failover; whoever does not write lacks no right.
     let uses = missing.uses().into_iter().filter(|it| it.0 != "failover");
     let (may, may_not): (Vec<_>, Vec<_>) = uses.partition(|it| it.1.is_empty());
     if may.is_empty() {
         let lacks = missing.read.join(", ");
-        let found = format!("the role {user:?} may do nothing here; to read, it lacks {lacks}");
+        let found = format!("the role {role:?} may do nothing here; to read, it lacks {lacks}");
         return asked.find(FindingCode::Rights, Severity::Wrong, found);
     }
     let names: Vec<_> = may.iter().map(|it| it.0).collect();
-    let found = format!("the role {user:?} has the rights to {}", names.join(", "));
+    let found = format!("the role {role:?} has the rights to {}", names.join(", "));
     asked.find(FindingCode::Rights, Severity::Ok, found);
     for (name, lacks) in may_not {
-        let found = format!("to {name}, the role {user:?} lacks {}", lacks.join(", "));
+        let found = format!("to {name}, the role {role:?} lacks {}", lacks.join(", "));
         asked.find(FindingCode::Rights, Severity::Note, found);
     }
     if missing.write.is_empty() && !missing.failover.is_empty() {
         let lacks = missing.failover.join(", ");
-        let found = format!("the role {user:?} writes, and lacks {lacks}");
+        let found = format!("the role {role:?} writes, and lacks {lacks}");
         asked.find(FindingCode::FailoverRights, Severity::Warning, found);
     }
 }
