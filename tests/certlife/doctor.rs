@@ -45,7 +45,7 @@ fn masked(text: &str, before: &str, after: &str, word: &str) -> String {
     let mut masked = parts.next().unwrap().to_owned();
     for part in parts {
         let rest = &part[part.find(after).unwrap()..];
-        masked += &format!("{before}{word}{rest}");
+        masked.extend([before, word, rest]);
     }
     masked
 }
@@ -250,7 +250,11 @@ fn a_file_is_well_missing_of_another_or_damaged() {
     assert!(!store.path("test.db").exists());
     let applied = store.run(&["apply", &file("docs/examples/commands.jsonl")], "");
     assert!(applied.code < Some(2), "{applied:?}");
-    fs::set_permissions(store.path("test.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    let set_mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(store.folder.path(), 0o755);
+    set_mode(&store.path("test.db"), 0o644);
     let before = fs::read(store.path("test.db")).unwrap();
     let (code, text) = told(&["doctor"]);
     assert_eq!(code, Some(0));
@@ -259,6 +263,10 @@ fn a_file_is_well_missing_of_another_or_damaged() {
         "golden/doctor-sqlite.txt"
     );
     assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
+    // In a folder of its own, nobody else gets to it
+    set_mode(store.folder.path(), 0o700);
+    let run = store.run(&["doctor", "--json"], "");
+    assert_eq!(report(&run)["verdict"], "ok");
     // Damaged: the pages behind the first ones
     let mut bytes = before;
     let page = 4096;

@@ -168,12 +168,12 @@ impl Look {
     fn others(&mut self, path: &Path) {
         use std::os::unix::fs::PermissionsExt;
 
-        let may = |path: Option<&Path>, mode: u32| {
-            let metadata = path.and_then(|it| fs::metadata(it).ok());
-            metadata.is_some_and(|it| it.permissions().mode() & mode == mode)
+        let may = |path: &Path, mode: u32| {
+            let metadata = fs::metadata(path);
+            metadata.is_ok_and(|it| it.permissions().mode() & mode == mode)
         };
-        // Whoever may not enter the folder does not get to the file.
-        if may(Some(path), 0o004) && may(path.parent(), 0o001) {
+        // Whoever may not enter one of its folders does not get to the file.
+        if may(path, 0o004) && path.ancestors().skip(1).all(|it| may(it, 0o001)) {
             let found = "every user of this machine may read the file";
             self.find(FindingCode::ReadableByOthers, Severity::Note, found);
         }
