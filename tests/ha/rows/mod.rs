@@ -2,11 +2,8 @@
 
 mod again;
 mod demoted;
-<<<<<<< HEAD
-mod eyes;
-=======
 mod doctor;
->>>>>>> c187c08 (certlife doctor: tests on a pair, the documentation, and connections that are closed in good order)
+mod eyes;
 mod history;
 mod standby;
 mod waiting;

@@ -9,11 +9,12 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use super::super::connector::{Connector, Found, NotConnected};
-use super::super::failure::{not_connected, not_read, repeatable};
+use super::super::failure::{not_read, repeatable};
 use super::super::migrate::{NEEDED, NEWEST};
 use super::super::schema::{check_shape, place, version};
 use super::super::server::Server;
 use super::super::target::Wanted;
+use super::super::unconnected::not_connected;
 use crate::store::StoreError;
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::diagnosis::{
