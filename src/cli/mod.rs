@@ -13,6 +13,8 @@ mod deliveries;
 mod delivery;
 mod diagram;
 #[cfg(feature = "cli")]
+mod doctor;
+#[cfg(feature = "cli")]
 mod events;
 mod harmless;
 #[cfg(feature = "cli")]
@@ -133,6 +135,8 @@ enum Command {
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
     Migrate(migrate::Args),
+    #[cfg(feature = "cli")]
+    Doctor(doctor::Args),
     Validate(validate::Args),
     #[cfg(feature = "cli")]
     Verify(verify::Args),
@@ -173,6 +177,8 @@ pub(super) fn run() -> ExitCode {
         Command::Redeliver(args) => redeliver::run(&args),
         #[cfg(feature = "cli")]
         Command::Migrate(args) => migrate::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Doctor(args) => doctor::run(&args),
         Command::Validate(args) => validate::run(&args),
         #[cfg(feature = "cli")]
         Command::Verify(args) => verify::run(&args),

@@ -12,6 +12,8 @@ mod clock;
 mod contract;
 mod cursor;
 pub(crate) mod decide;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod diagnosis;
 mod directory;
 mod error;
 mod json;

@@ -40,6 +40,7 @@ fn help_is_what_the_golden_files_say() {
     );
     golden!(help(&["redeliver", "--help"]), "golden/help-redeliver.txt");
     golden!(help(&["migrate", "--help"]), "golden/help-migrate.txt");
+    golden!(help(&["doctor", "--help"]), "golden/help-doctor.txt");
     golden!(help(&["listen", "--help"]), "golden/help-listen.txt");
     golden!(help(&["verify", "--help"]), "golden/help-verify.txt");
     golden!(help(&["validate", "--help"]), "golden/help-validate.txt");

@@ -16,6 +16,7 @@ mod apply;
 mod corrupt;
 mod deliver;
 mod deliveries;
+mod doctor;
 mod encodings;
 mod engine;
 mod follow;

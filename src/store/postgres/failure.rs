@@ -342,7 +342,7 @@ const LONGEST: usize = 200;
 
 /// A text of the server on one line, and not all of a long one. Of an error, this is for the message alone: DETAIL,
 /// HINT and CONTEXT quote the row, which has a title and an address.
-fn repeatable(text: &str) -> String {
+pub(super) fn repeatable(text: &str) -> String {
     let mut repeatable = String::new();
     for (at, character) in text.chars().enumerate() {
         if at == LONGEST {

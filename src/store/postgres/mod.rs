@@ -5,6 +5,7 @@ mod cluster;
 mod coalesce;
 mod connections;
 mod connector;
+mod diagnose;
 mod each;
 mod encryption;
 mod failure;

@@ -5,6 +5,7 @@ mod busy;
 mod cache;
 mod change;
 mod connection;
+mod diagnose;
 mod migrate;
 mod outbox;
 mod queue;

@@ -2,6 +2,7 @@
 
 mod again;
 mod demoted;
+mod doctor;
 mod eyes;
 mod history;
 mod standby;
