@@ -19,7 +19,7 @@ use super::target::Wanted;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// After how long without an answer hosts are asked once more.
-const AGAIN: Duration = Duration::from_millis(1500);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long the others may take to show that the first server that takes writes is one of the past.
 const OTHERS: Duration = Duration::from_millis(250);

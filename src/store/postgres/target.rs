@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Target {
-        Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+        Target::parse(url).expect(url)
     }
 
     #[test]

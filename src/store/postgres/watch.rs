@@ -11,10 +11,10 @@ use super::cluster::Cluster;
 use super::connector::Connector;
 use super::home::Home;
 
-/// How long an answer usually takes, at most, and how often the hosts are looked at after that.
+/// How long an answer usually takes, at most.
 const USUAL: Duration = Duration::from_millis(700);
 
-/// How often it is looked how long answers take.
+/// How often it is looked how long answers take; after the hosts were looked at, half as often.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// How often the other hosts of the URL are looked at while the store is in use. A primary that was cut off from a standby
@@ -49,7 +49,7 @@ pub(super) fn start(
                 let lost = connector(Arc::clone(&cluster)).lost(slow).await;
                 cluster.end_where(|it| lost.iter().any(|of| of.is_same_session(it)));
                 drop(cluster);
-                tokio::time::sleep(USUAL).await;
+                tokio::time::sleep(2 * LOOK).await;
             }
         }
     }));
