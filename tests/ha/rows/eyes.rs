@@ -437,7 +437,9 @@ async fn a_dropped_store_ends_while_its_servers_hang() {
     drop(engine);
     sleep(15_000).await;
     let after = metrics.num_alive_tasks();
-    suspended.iter().for_each(|it| crate::pair::resume(it));
+    for it in &suspended {
+        crate::pair::resume(it);
+    }
     println!("tasks {before} {after}");
     assert_eq!(after, 0);
 }
