@@ -376,3 +376,70 @@ async fn connections_end_with_the_store() {
     println!("{before} {idle} {after}");
     assert_eq!((idle, after), (before, 0));
 }
+
+/// Whoever gives up while connecting leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connecting_that_is_given_up_leaves_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let open = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (count, mut all) = (Arc::clone(&open), 0);
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let count = Arc::clone(&count);
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut buffer = [0; 1024];
+                while matches!(
+                    tokio::io::AsyncReadExt::read(&mut socket, &mut buffer).await,
+                    Ok(read) if read > 0
+                ) {}
+                count.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    });
+    let url = format!("postgres://tests@127.0.0.1:{port},localhost:{port}/postgres");
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let before = metrics.num_alive_tasks();
+    for _ in 0..50 {
+        let connecting = PostgresStore::connect_with(&url, options());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(300), connecting)
+                .await
+                .is_err()
+        );
+        all += 1;
+    }
+    sleep(1500).await;
+    let left = open.load(Ordering::Relaxed);
+    println!("{all} {left} tasks {before} {}", metrics.num_alive_tasks());
+    assert_eq!(left, 0);
+    assert!(metrics.num_alive_tasks() <= before + 1);
+}
+
+/// The same of commands, whose connections are made by the store's own workers: the store goes on, and ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_store_ends_while_its_servers_hang() {
+    let world = World::synchronous().await;
+    let engine = world.engine_with(short()).await;
+    given(engine.clone(), submission(0)).await;
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let suspended = [world.pair.primary().suspend(), world.pair.other().suspend()];
+    for number in 1..5 {
+        let engine = engine.clone();
+        let _ = tokio::time::timeout(Duration::from_millis(100), async move {
+            engine.execute(request(&submission(number))).await
+        })
+        .await;
+    }
+    let before = metrics.num_alive_tasks();
+    drop(engine);
+    sleep(15_000).await;
+    let after = metrics.num_alive_tasks();
+    for it in &suspended {
+        crate::pair::resume(it);
+    }
+    println!("tasks {before} {after}");
+    assert_eq!(after, 0);
+}
