@@ -24,6 +24,11 @@ impl Wire {
         self.is_in_doubt.store(true, Ordering::Release);
     }
 
+    /// What came before says nothing about what comes.
+    pub(super) fn begin(&self) {
+        self.is_in_doubt.store(false, Ordering::Release);
+    }
+
     pub(super) fn is_in_doubt(&self) -> bool {
         self.is_in_doubt.load(Ordering::Acquire)
     }

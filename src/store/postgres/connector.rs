@@ -38,6 +38,8 @@ pub(super) enum NotConnected {
     Writable,
     /// The server is one of the past.
     Past { timeline: i64, newest: i64 },
+    /// So many sessions wait for the synchronous standby that more of them would take all connections.
+    TooManyWait(i64),
     /// What is behind the URL shares sessions.
     SharedSession,
     /// What each host of the URL has to say.
@@ -358,12 +360,11 @@ async fn drive<T>(
 }
 
 /// Whether the server warns that a commit is not where it waited for it to be: its wait was cancelled, or its session
-/// terminated. PostgreSQL has no code of its own for the first. What a routine in PL/pgSQL raises has the same code,
-/// and says nothing about a commit.
+/// terminated. PostgreSQL has no code of its own for the first, but names the routine that it comes from.
 fn is_doubt(notice: &DbError) -> bool {
-    let is_warning = notice.parsed_severity() == Some(Severity::Warning);
-    let is_raised = notice.routine() == Some("exec_stmt_raise");
-    is_warning
-        && (*notice.code() == SqlState::ADMIN_SHUTDOWN
-            || (*notice.code() == SqlState::WARNING && !is_raised))
+    let is_of_a_wait = match notice.routine() {
+        Some(routine) => routine == "SyncRepWaitForLSN",
+        None => [SqlState::WARNING, SqlState::ADMIN_SHUTDOWN].contains(notice.code()),
+    };
+    is_of_a_wait && notice.parsed_severity() == Some(Severity::Warning)
 }

@@ -209,7 +209,9 @@ impl PostgresStore {
         place.family.is_set_up(index);
         drop(migrating);
         check_pooler(&place.connector).await?;
-        if history::is_behind(&readers).await? {
+        let behind = history::is_behind(&readers);
+        let behind = tokio::time::timeout(options.answer_timeout, behind).await;
+        if behind.unwrap_or(Ok(false))? {
             // Every connection that writes sees to that. Whoever may only read still can, but for the
             // end of the feed.
             drop(writers.get().await);
@@ -251,6 +253,24 @@ impl PostgresStore {
     async fn reader(&self) -> Result<Session, StoreError> {
         let reader = self.shared.readers.get().await;
         reader.map_err(Failure::into_error)
+    }
+
+    /// A connection that may tell the feed. Of several hosts it is to a server that takes writes, unless the URL asks
+    /// for a standby: one that stands in may have received what the synchronous standby has not, and what is then lost.
+    async fn teller(&self) -> Result<Session, StoreError> {
+        let reader = self.reader().await?;
+        let target = &self.shared.target;
+        let wants_writable = target.hosts.len() > 1 && target.reading == Wanted::PreferWritable;
+        if !wants_writable || !reader.is_spare() {
+            return Ok(reader);
+        }
+        // The next is made anew.
+        reader.give_up();
+        Err(StoreError::Unavailable {
+            reason: "no host takes writes now, and a standby may tell what is lost in a failover"
+                .to_owned(),
+            cause: None,
+        })
     }
 
     /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover. One connection waits,
@@ -339,7 +359,7 @@ impl Store for PostgresStore {
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
-        let reader = self.reader().await?;
+        let reader = self.teller().await?;
         let server = reader.server().clone();
         let answer = self.in_time(read::feed(&reader, after, limit)).await;
         let (page, is_synchronous) = keep_or_give_up(reader, answer)?;
@@ -354,7 +374,7 @@ impl Store for PostgresStore {
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        let reader = self.reader().await?;
+        let reader = self.teller().await?;
         let answer = self.in_time(read::feed_end(&reader)).await;
         keep_or_give_up(reader, answer)
     }

@@ -34,10 +34,12 @@ impl Purpose {
 }
 
 /// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock, nobody
-/// sees what was done under it, and what was tried again would fail again. The mark shows whoever shares the session
+/// sees what was done under it, and what was tried again would fail again. Warnings say where a commit is not on the
+/// standby. The mark shows whoever shares the session
 /// that he does.
 const EVERYBODY: &str = "\
-    SET default_transaction_isolation = 'read committed'; SET certlife.session = 'mine'";
+    SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
+    SET certlife.session = 'mine'";
 
 /// What was acknowledged is on disk, and on the synchronous standby, whatever the server's default is, or becomes.
 const DURABLE: &str = "\

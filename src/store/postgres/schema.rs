@@ -73,11 +73,24 @@ pub(super) async fn set_up(
     options: &PostgresOptions,
 ) -> Result<String, StoreError> {
     let client = connection(readers).await?;
-    let (place, schema) = place(&**client).await?;
-    let found = version(&**client, &place).await?;
-    if found.is_some_and(|it| it.expanded >= NEEDED) {
-        check_shape(&**client, &place).await?;
-    } else {
+    let looked = async {
+        let (place, schema) = place(&**client).await?;
+        let found = version(&**client, &place).await?;
+        let is_done = found.is_some_and(|it| it.expanded >= NEEDED);
+        if is_done {
+            check_shape(&**client, &place).await?;
+        }
+        Ok((place, schema, found, is_done))
+    };
+    // An upgrade that is under way keeps the tables locked.
+    let looked = tokio::time::timeout(options.answer_timeout, looked).await;
+    let no_answer = |_| StoreError::Unavailable {
+        reason: "the server does not answer, or somebody keeps the store's tables locked"
+            .to_owned(),
+        cause: None,
+    };
+    let (place, schema, found, is_done) = looked.map_err(no_answer)??;
+    if !is_done {
         refuse(found, &place, options.setup, NEEDED)?;
         // There may be no other connection.
         drop(client);

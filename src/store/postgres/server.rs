@@ -1,6 +1,7 @@
 //! Which server a connection has led to.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 /// What is known of a server.
 #[derive(Debug, Clone)]
@@ -69,6 +70,16 @@ const HISTORY: &str = "\
             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
     FROM pg_control_system() c";
 
+/// Whether a server has no such function, or keeps it from the role.
+pub(super) fn does_not_tell(state: &SqlState) -> bool {
+    [
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ]
+    .contains(state)
+}
+
 /// Of these processes of the server: those that are not there, or have done nothing for a while.
 const IDLE: &str = "\
     SELECT process FROM unnest($1::integer[]) AS process \
@@ -100,7 +111,7 @@ pub(super) async fn ask(client: &Client) -> Result<(Server, bool), tokio_postgre
             let timeline: Option<i64> = row.try_get(1)?;
             timeline.map(|timeline| History { system, timeline })
         }
-        Err(error) if error.code().is_some() => None,
+        Err(error) if error.code().is_some_and(does_not_tell) => None,
         Err(error) => return Err(error),
     };
     let server = Server {

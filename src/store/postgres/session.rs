@@ -15,11 +15,19 @@ use super::failure::{Failure, in_time};
 use super::history;
 use super::home::Home;
 use super::pool::Purpose;
-use super::server::Server;
+use super::server::{Server, does_not_tell};
 use crate::store::StoreError;
 
 /// After how long a connection to a standby that stands in for the primary is made anew.
-const STAND_IN: Duration = Duration::from_secs(5);
+const STAND_IN: Duration = Duration::from_secs(2);
+
+/// How many sessions of the role wait for the synchronous standby, if that is as many as there may be. A command that is
+/// given up goes on waiting, and many processes that come and go would take all connections of the server.
+const TOO_MANY: &str = "\
+    SELECT (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user \
+        HAVING count(*) >= greatest(8, current_setting('max_connections')::integer / 4)) \
+    WHERE current_setting('synchronous_standby_names') <> '' \
+    UNION ALL SELECT NULL LIMIT 1";
 
 /// A connection of a pool.
 pub(super) struct Connected {
@@ -59,14 +67,19 @@ impl deadpool::managed::Manager for Manager {
             match self.purpose {
                 Purpose::Writing => {
                     let told = self.connector.cluster.last_told();
-                    history::catch_up(&client, &found.about.server, told).await
+                    history::catch_up(&client, &found.about.server, told).await?;
+                    let row = client.query_typed_one(TOO_MANY, &[]).await?;
+                    row.try_get(0)
                 }
-                Purpose::Reading | Purpose::Delivering | Purpose::Migrating => Ok(()),
+                Purpose::Reading | Purpose::Delivering | Purpose::Migrating => Ok(None),
             }
         };
         let set_up = tokio::time::timeout(self.limit, set_up).await;
         let set_up = set_up.map_err(|_| NotConnected::NoAnswer(self.limit))?;
-        set_up.map_err(NotConnected::SetUp)?;
+        if let Some(waiting) = set_up.map_err(NotConnected::SetUp)? {
+            return Err(NotConnected::TooManyWait(waiting));
+        }
+        found.about.wire.begin();
         Ok(Connected {
             client,
             about: found.about,
@@ -169,7 +182,13 @@ impl Session {
     /// cannot be seen, but once its wait is cancelled, or the server was restarted, it can.
     pub(super) async fn confirm(&self, limit: Duration) -> Result<(), Failure> {
         let confirmed = in_time(limit, async {
-            let row = self.query_typed_opt(CONFIRM, &[]).await?;
+            let row = match self.query_typed_opt(CONFIRM, &[]).await {
+                // The server refuses it also where nothing would be written.
+                Err(error) if error.code().is_some_and(does_not_tell) && !self.waits().await? => {
+                    None
+                }
+                row => row?,
+            };
             let place = row
                 .map(|row| row.try_get::<_, Option<i64>>(0))
                 .transpose()?;
@@ -197,6 +216,17 @@ impl Session {
                 failure
             }
         })
+    }
+
+    /// Whether commits wait for a standby.
+    async fn waits(&self) -> Result<bool, Error> {
+        let sql = "SELECT current_setting('synchronous_standby_names') <> ''";
+        self.query_typed_one(sql, &[]).await?.try_get(0)
+    }
+
+    /// Whether it leads to a server that stands in for one that takes writes.
+    pub(super) fn is_spare(&self) -> bool {
+        self.object.about.is_spare
     }
 
     /// The same, of the feed's transactions up to this one, which is about to be told. It is only asked where it is not

@@ -71,6 +71,9 @@ fn why(error: &NotConnected) -> String {
             "its history ended (it is on timeline {timeline}, but another server is on timeline {newest}); if the \
              database was set back on purpose, start this program again"
         ),
+        NotConnected::TooManyWait(waiting) => format!(
+            "{waiting} sessions of this role wait for the synchronous standby already; no more commands are sent until it is back"
+        ),
         NotConnected::SharedSession => {
             "the session is shared with others, as by PgBouncer with pool_mode = transaction or statement; use \
              pool_mode = session, or connect to PostgreSQL itself"

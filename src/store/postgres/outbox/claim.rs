@@ -1,7 +1,7 @@
 //! What is due, and leases on it.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::session::Session;
 use chrono::{DateTime, Utc};
@@ -58,12 +58,12 @@ struct Room {
     again: i64,
 }
 
+/// What was claimed, and the latest transaction of the feed that it is of, where there is a synchronous standby.
 pub(super) async fn claim(
     client: &mut Session,
     fronts: &Fronts,
     claim: &Claim,
-    limit: Duration,
-) -> Result<ClaimedBatch, Failure> {
+) -> Result<(ClaimedBatch, Option<i64>), Failure> {
     let (known, corrupt) = wanted_webhooks(client, claim).await?;
     let mut rooms = HashMap::new();
     for (webhook, room) in &claim.wanted {
@@ -74,7 +74,7 @@ pub(super) async fn claim(
         }
     }
     let mut batch = ClaimedBatch::default();
-    let mut last = 0;
+    let mut last = None;
     let transaction = client.transaction().await?;
     for _ in 0..MOST_ROUNDS {
         if rooms.is_empty() {
@@ -86,16 +86,12 @@ pub(super) async fn claim(
             .extend(leased.map_err(Failure::without_effect)?);
     }
     transaction.commit().await?;
-    // Nothing is sent that a failover could take back. If it cannot be waited for, the leases end.
-    if last > 0 {
-        client.confirm_up_to(last, limit).await?;
-    }
     if let (true, Some(error)) = (batch.deliveries.is_empty(), corrupt) {
         return Err(Failure::Undone(error));
     }
     let is_needed = |it: &Webhook| batch.deliveries.iter().any(|of| of.webhook == it.id);
     batch.webhooks = known.into_values().filter(is_needed).collect();
-    Ok(batch)
+    Ok((batch, last))
 }
 
 /// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other from
@@ -128,7 +124,7 @@ async fn round(
     fronts: &Fronts,
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
-    last: &mut i64,
+    last: &mut Option<i64>,
 ) -> Result<Vec<Claimed>, Failure> {
     let locked = lock(transaction, fronts, claim, rooms).await?;
     let numbers: Vec<i64> = locked
@@ -147,7 +143,7 @@ async fn round(
     for row in &rows {
         let claimed = claimed(row)?;
         if row.try_get(27)? {
-            *last = (*last).max(row.try_get(26)?);
+            *last = (*last).max(Some(row.try_get(26)?));
         }
         leased.insert(claimed.id.0, claimed);
     }

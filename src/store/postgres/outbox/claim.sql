@@ -16,8 +16,11 @@ WITH candidate AS MATERIALIZED (
 claimed AS (
     UPDATE certlife_delivery d
     SET state = 1,
-        -- That of a lease is odd, also where the last one was never settled.
-        token = CASE WHEN candidate.waits_for IS NULL THEN (d.token + 1) | 1 ELSE d.token END,
+        -- That of a lease is odd, also where the last one was never settled. In a new history of the server, which may
+        -- give numbers of deliveries again, none is like one of before: so late an end of a lease ends no other.
+        token = CASE WHEN candidate.waits_for IS NULL
+            THEN greatest((d.token + 1) | 1, ((SELECT base >> 36 FROM certlife_feed) << 20) + 1)
+            ELSE d.token END,
         at = CASE
             WHEN candidate.waits_for IS NULL THEN $3
             WHEN candidate.waits_for > $3 AND d.token = 0 THEN candidate.waits_for

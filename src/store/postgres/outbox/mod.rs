@@ -31,6 +31,9 @@ use crate::store::{
 /// How often something is tried again that lost a deadlock.
 const MOST_ATTEMPTS: u32 = 20;
 
+/// How long it may take to give back what was claimed.
+const RELEASE: Duration = Duration::from_secs(5);
+
 /// How long to wait before a connection is asked for again.
 const RECONNECT: Duration = Duration::from_millis(100);
 
@@ -153,6 +156,18 @@ impl PostgresStore {
         }
     }
 
+    /// Gives back what was claimed and is not to be sent. If it fails, the leases end.
+    async fn release(&self, now: DateTime<Utc>, batch: &ClaimedBatch) {
+        let settlements = batch.deliveries.iter().map(|it| Settlement {
+            id: it.id,
+            token: it.token,
+            verdict: Verdict::Released,
+            attempt: None,
+        });
+        let released = self.settle(now, settlements.collect(), Vec::new());
+        drop(tokio::time::timeout(RELEASE, released).await);
+    }
+
     /// Waits until what others have committed cannot be lost in a failover, before it is answered.
     async fn confirmed(&self) -> Result<(), StoreError> {
         let tries = self.tries();
@@ -211,7 +226,16 @@ impl Outbox for PostgresStore {
         id: Uuid,
     ) -> Result<Option<Webhook>, StoreError> {
         let reader = self.reader().await?;
+        let limit = self.shared.options.answer_timeout;
         let answer = self.in_time(webhooks::one(&reader, institution, id)).await;
+        // Whoever finds it as he wants it need not change it, and takes it for lasting.
+        let answer = match answer {
+            Some(Ok(webhook)) => {
+                let confirmed = reader.confirm(limit).await.map(|()| webhook);
+                Some(confirmed.map_err(|failure| failure.without_effect().into_error()))
+            }
+            answer => answer,
+        };
         keep_or_give_up(reader, answer)
     }
 
@@ -242,9 +266,20 @@ impl Outbox for PostgresStore {
         let mut tries = self.tries_of_a_dispatcher();
         loop {
             let mut client = connection(&self.shared.desk.delivering).await?;
-            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim, tries.limit);
-            // Waiting for the standby has a limit of its own.
-            let outcome = in_time(2 * tries.limit, claimed).await;
+            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim);
+            let outcome = match in_time(tries.limit, claimed).await {
+                // Nothing is sent that a failover could take back.
+                Ok((batch, Some(last))) => match client.confirm_up_to(last, tries.limit).await {
+                    Ok(()) => Ok(batch),
+                    Err(failure) => {
+                        client.give_up();
+                        self.release(claim.now, &batch).await;
+                        return Err(failure.into_error());
+                    }
+                },
+                Ok((batch, None)) => Ok(batch),
+                Err(failure) => Err(failure),
+            };
             if let Some(answer) = tries.end(client, outcome).await {
                 return answer;
             }
@@ -338,6 +373,12 @@ impl Outbox for PostgresStore {
             if let Some(answer) = tries.end(client, outcome).await {
                 // What waited for them may be due by now.
                 self.wake_dispatchers();
+                if answer
+                    .as_ref()
+                    .is_ok_and(|count| *count < deliveries.len() as u64)
+                {
+                    self.confirmed().await?;
+                }
                 return answer;
             }
         }

@@ -292,5 +292,8 @@ pub(super) async fn redeliver(
     let parameters: [&(dyn ToSql + Sync); 3] =
         [&numbers, &milliseconds(now), &institution.as_str()];
     let rows = store.change(REDELIVER, &parameters).await?;
+    if rows.len() < numbers.len() {
+        store.confirmed().await?;
+    }
     Ok(u64::try_from(rows.len()).unwrap_or_default())
 }
