@@ -1,8 +1,11 @@
 //! One scenario in each test, by the rows of the table of what was seen.
 
 mod again;
+mod bounded;
 mod demoted;
 mod history;
+mod hosts;
+mod pooler;
 mod standby;
 mod waiting;
 
