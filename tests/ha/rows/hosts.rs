@@ -9,6 +9,7 @@ use certificate_lifecycle::store::{
     Cursor, ExecuteError, PostgresOptions, PostgresStore, StoreError,
 };
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{World, in_time, submission};
@@ -94,7 +95,7 @@ async fn behind(host: &Host) -> String {
 }
 
 /// Does something that is to be done soon, and prints how long it took.
-async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
+async fn soon<T>(what: &str, doing: BoxFuture<'_, T>) -> T {
     let start = Instant::now();
     let done = in_time(doing).await;
     let time = start.elapsed();
@@ -104,13 +105,13 @@ async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
 }
 
 async fn open(url: &str) -> Engine<PostgresStore> {
-    let store = soon("opening", PostgresStore::connect(url)).await;
+    let store = soon("opening", Box::pin(PostgresStore::connect(url))).await;
     Engine::new(store.unwrap())
 }
 
 async fn give(engine: &Engine<PostgresStore>, number: u32) {
     let key = submission(number);
-    let receipt = soon("a command", engine.execute(request(&key))).await;
+    let receipt = soon("a command", Box::pin(engine.execute(request(&key)))).await;
     assert!(!receipt.unwrap().replayed);
 }
 
@@ -118,37 +119,40 @@ async fn give(engine: &Engine<PostgresStore>, number: u32) {
 async fn all_goes_well(url: &str) {
     let engine = open(url).await;
     give(&engine, 0).await;
-    let feed = soon("the feed", engine.feed(Cursor::START, 100)).await;
+    let feed = soon("the feed", Box::pin(engine.feed(Cursor::START, 100))).await;
     assert_eq!(feed.unwrap().len(), 1);
     // A follower that does not look by itself
-    let hears = PostgresOptions {
+    let listens_alone = PostgresOptions {
         poll: Duration::from_secs(3600),
         ..options()
     };
-    let other = PostgresStore::connect_with(url, hears).await.unwrap();
-    let mut events = Engine::new(other).follow(Cursor::START);
+    let other = Box::pin(PostgresStore::connect_with(url, listens_alone)).await;
+    let mut events = Engine::new(other.unwrap()).follow(Cursor::START);
     assert!(in_time(events.next()).await.is_some());
     let next = tokio::spawn(async move { events.next().await });
     // (it listens by then, or looks once more when it does)
     give(&engine, 1).await;
-    let heard = soon("hearing of a commit", next).await.unwrap();
+    let heard = soon("hearing of a commit", Box::pin(next)).await.unwrap();
     assert!(heard.unwrap().is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_never_answers_keeps_nobody_from_the_next() {
-    all_goes_well(&behind(&Host::mute()).await).await;
+    let host = Host::mute();
+    all_goes_well(&behind(&host).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_never_answers_keeps_nobody_from_the_next_whatever_the_timeout() {
-    let url = behind(&Host::mute()).await;
+    let host = Host::mute();
+    let url = behind(&host).await;
     all_goes_well(&format!("{url}&connect_timeout=60")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_refuses_keeps_nobody_from_the_next() {
-    all_goes_well(&behind(&Host::refusing()).await).await;
+    let host = Host::refusing();
+    all_goes_well(&behind(&host).await).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -193,10 +197,14 @@ async fn where_no_host_takes_writes_each_says_why() {
         ..options()
     };
     // It can be read from the standby
-    let store = soon("opening", PostgresStore::connect_with(&url, impatient)).await;
+    let store = soon(
+        "opening",
+        Box::pin(PostgresStore::connect_with(&url, impatient)),
+    )
+    .await;
     let engine = Engine::new(store.unwrap());
     let key = submission(0);
-    let answer = soon("the answer", engine.execute(request(&key))).await;
+    let answer = soon("the answer", Box::pin(engine.execute(request(&key)))).await;
     let Err(ExecuteError::Store(error @ StoreError::Unavailable { .. })) = answer else {
         panic!("{answer:?}");
     };
