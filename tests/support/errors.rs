@@ -1,7 +1,9 @@
 //! One error of each kind that a backend meets when it answers a request.
 
 use certificate_lifecycle::delivery::HttpOptions;
-use certificate_lifecycle::store::{Actor, Cursor, ExecuteError, IdempotencyKey, Refusal, StoreError};
+use certificate_lifecycle::store::{
+    Actor, Cursor, ExecuteError, IdempotencyKey, Refusal, StoreError,
+};
 use certificate_lifecycle::{
     Action, AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
     CertificateTitle, Command, EventPayload, IllegalTransition, Status, Timestamp,
