@@ -46,7 +46,7 @@ fn measure(pair: &Pair, peer: &Pgbench, callers: u64, goal: f64) -> Vec<Row> {
     let row = |work: &str, ours: &[f64]| {
         let ratios: Vec<f64> = ours.iter().zip(&peers).map(|(a, b)| a / b).collect();
         Row {
-            work: format!("PostgreSQL with a synchronous standby, {callers} callers, {work}"),
+            work: format!("PostgreSQL with a synchronous standby, callers: {callers}, {work}"),
             ours: format!(
                 "{:.0}/s ({}); ratios {}",
                 median(ours.to_vec()),
