@@ -1,18 +1,24 @@
 //! What durable deliveries cost beside bare requests, in one run: `cargo bench --features cli --bench delivery`.
 //!
 //! After `--`, name what to run: `sqlite`, `postgres` (rates beside the raw limit), `latency`, `dead` (one of ten
-//! webhooks is), and the long one, `backlog` (a million pending). The first four run without a name. Needs
-//! PostgreSQL (Debian: `postgresql`), which it runs in a temporary folder.
+//! webhooks is), `replicated` (a primary with a synchronous standby, beside one that does not wait for it), and the long
+//! one, `backlog` (a million pending). The first four run without a name. Needs PostgreSQL (Debian: `postgresql`), which it runs in a temporary folder.
 
 #[path = "backlog.rs"]
 mod backlog;
 #[path = "../store/load.rs"]
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod load;
+#[path = "../../tests/support/pair.rs"]
+mod pair;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 #[path = "receiver.rs"]
 mod receiver;
+#[path = "replicated.rs"]
+mod replicated;
+#[path = "../support/span.rs"]
+mod span;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -34,6 +40,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use load::{details, institution, rate, upload_many, uuid};
+/// As the pair of servers calls it.
+use postgres as server;
 use receiver::Receiver;
 use support::{Row, conclude};
 
@@ -75,6 +83,9 @@ fn main() -> ExitCode {
     }
     if is_default("dead") {
         rows.push(one_is_dead("SQLite", &runtime, &receiver, &mut sqlite));
+    }
+    if is_wanted("replicated") {
+        rows.extend(replicated::rows(&runtime, &receiver));
     }
     let with_server = ["postgres", "latency", "dead", "backlog"];
     if with_server
@@ -253,46 +264,53 @@ fn rates<S: Outbox + Directory>(
     }
 }
 
-/// From the answer to a command to the receiver's first byte, where nothing else is going on.
+/// From the answer to a command to the receiver's first byte, where nothing else is going on, in milliseconds.
+async fn first_bytes<S: Outbox + Directory>(receiver: &Receiver, store: S) -> Vec<f64> {
+    add_webhook(&store, receiver.url(0)).await;
+    let dispatcher = Dispatcher::new(store.clone(), transport(), options());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        dispatcher.run(stopped).await
+    });
+    receiver.notes_arrivals.store(true, Ordering::Relaxed);
+    let engine = Engine::new(store);
+    let customer = Actor::customer("john").unwrap();
+    let mut times = Vec::new();
+    for number in 0..300 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        engine
+            .submit(&institution(), &customer, details(number))
+            .await
+            .unwrap();
+        let committed = Instant::now();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let arrived = receiver.arrivals.lock().unwrap().remove(&uuid(number));
+        let arrived = arrived.map(|it| it.saturating_duration_since(committed));
+        times.push(arrived.map_or(30.0, |it| it.as_secs_f64() * 1000.0));
+    }
+    receiver.notes_arrivals.store(false, Ordering::Relaxed);
+    drop(stop);
+    running.await.unwrap().unwrap();
+    times
+}
+
+/// The median, and what 99 of 100 are below.
+fn median_and_late(mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[times.len() * 99 / 100])
+}
+
 fn latency<S: Outbox + Directory>(
     name: &str,
     runtime: &Runtime,
     receiver: &Receiver,
     store: S,
 ) -> Row {
-    let mut times = runtime.block_on(async {
-        add_webhook(&store, receiver.url(0)).await;
-        let dispatcher = Dispatcher::new(store.clone(), transport(), options());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(async move {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            dispatcher.run(stopped).await
-        });
-        receiver.notes_arrivals.store(true, Ordering::Relaxed);
-        let engine = Engine::new(store);
-        let customer = Actor::customer("john").unwrap();
-        let mut times = Vec::new();
-        for number in 0..300 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            engine
-                .submit(&institution(), &customer, details(number))
-                .await
-                .unwrap();
-            let committed = Instant::now();
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            let arrived = receiver.arrivals.lock().unwrap().remove(&uuid(number));
-            let arrived = arrived.map(|it| it.saturating_duration_since(committed));
-            times.push(arrived.map_or(30.0, |it| it.as_secs_f64() * 1000.0));
-        }
-        receiver.notes_arrivals.store(false, Ordering::Relaxed);
-        drop(stop);
-        running.await.unwrap().unwrap();
-        times
-    });
-    times.sort_by(f64::total_cmp);
-    let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let times = runtime.block_on(first_bytes(receiver, store));
+    let (median, late) = median_and_late(times);
     Row {
         work: format!("{name}, from commit to the first byte"),
         ours: format!("{median:.2} ms (99 %: {late:.2} ms)"),

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{Actor, Atomicity, InstitutionId, Store};
+use certificate_lifecycle::store::{
+    Actor, Atomicity, IdempotencyKey, InstitutionId, Request, Store,
+};
 use certificate_lifecycle::{
-    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, ProcessingError,
+    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, ProcessingError,
 };
 use uuid::Uuid;
 
@@ -42,6 +44,8 @@ pub struct Load<S> {
     applications: u64,
     /// How many commands were carried out: they go round the applications.
     position: Arc<AtomicU64>,
+    /// Whether each command has an idempotency key of its own.
+    is_keyed: bool,
 }
 
 impl<S: Store> Load<S> {
@@ -63,6 +67,17 @@ impl<S: Store> Load<S> {
             first,
             applications,
             position: Arc::new(AtomicU64::new(0)),
+            is_keyed: false,
+        }
+    }
+
+    /// The same load on the same applications, each command with an idempotency key of its own.
+    pub fn keyed(&self) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            position: Arc::clone(&self.position),
+            is_keyed: true,
+            ..*self
         }
     }
 
@@ -81,20 +96,24 @@ impl<S: Store> Load<S> {
             let (system, administrator) = (system.clone(), administrator.clone());
             let (error, position) = (error.clone(), Arc::clone(&self.position));
             let (first, applications) = (self.first, self.applications);
+            let is_keyed = self.is_keyed;
             let task = async move {
                 while start.elapsed() < time {
                     let at = position.fetch_add(1, Ordering::Relaxed);
                     // Coprime to the number of applications: every one is visited once a round.
                     let number = first + (at % applications).wrapping_mul(7919) % applications;
-                    let receipt = if at / applications % 2 == 0 {
-                        engine
-                            .fail(&institution, &system, uuid(number), error.clone())
-                            .await
+                    let (actor, command) = if at / applications % 2 == 0 {
+                        (system.clone(), Command::Fail(error.clone()))
                     } else {
-                        engine
-                            .retry(&institution, &administrator, uuid(number))
-                            .await
+                        (administrator.clone(), Command::Retry)
                     };
+                    let mut request =
+                        Request::transition(institution.clone(), actor, uuid(number), command);
+                    if is_keyed {
+                        let key = IdempotencyKey::new(format!("transition-{at}")).unwrap();
+                        request = request.with_key(key);
+                    }
+                    let receipt = engine.execute(request).await;
                     let _ = receipt.unwrap();
                 }
             };

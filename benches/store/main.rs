@@ -1,8 +1,9 @@
 //! The stores against what their databases can do, and against cqrs-es, side by side in one run:
 //! `cargo bench --features sqlite,postgres,cli --bench store`.
 //!
-//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), and the long
-//! ones, `contention` and `growth` (or `contention-sqlite`, `growth-postgres` … alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
+//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), `replicated` (a
+//! primary with a synchronous standby), and the long ones, `contention` and `growth` (or `contention-sqlite`,
+//! `growth-postgres` … alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
 //! temporary folder. What is measured in pairs is measured in alternating rounds; the median counts.
 
 #[path = "bare.rs"]
@@ -13,14 +14,20 @@ mod contention;
 mod load;
 #[path = "long.rs"]
 mod long;
+#[path = "../../tests/support/pair.rs"]
+mod pair;
 #[path = "pgbench.rs"]
 mod pgbench;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 #[path = "../../tests/support/random.rs"]
 mod random;
+#[path = "replicated.rs"]
+mod replicated;
 #[path = "../../tests/support/rivals.rs"]
 mod rivals;
+#[path = "../support/span.rs"]
+mod span;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -33,6 +40,8 @@ use certificate_lifecycle::store::{Atomicity, PostgresStore, SqliteStore};
 use tokio::runtime::Runtime;
 
 use load::{Load, submissions, upload_many};
+/// As the pair of servers calls it.
+use postgres as server;
 use support::{Row, conclude};
 
 /// How long one round of one side takes.
@@ -58,6 +67,9 @@ fn main() -> ExitCode {
     }
     if is_wanted("cqrs", true) {
         rows.extend(cqrs(folder.path()));
+    }
+    if is_wanted("replicated", false) {
+        rows.extend(replicated::rows());
     }
     if is_wanted("contention", false) || is_wanted("contention-sqlite", false) {
         rows.extend(contention::sqlite(folder.path()));
@@ -96,7 +108,7 @@ fn runtime() -> Runtime {
 }
 
 /// The medians of both sides, in alternating rounds.
-fn pair(mut ours: impl FnMut() -> f64, mut peer: impl FnMut() -> f64) -> (f64, f64) {
+fn medians(mut ours: impl FnMut() -> f64, mut peer: impl FnMut() -> f64) -> (f64, f64) {
     let (mut all_ours, mut all_peers) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         all_ours.push(ours());
@@ -132,14 +144,14 @@ fn sqlite(folder: &Path) -> Vec<Row> {
     for (callers, goal) in [(1, 0.8), (64, 10.0), (512, 20.0)] {
         let runtime = runtime_for(callers);
         let ours = || runtime.block_on(load.run(callers, ROUND));
-        let measured = pair(ours, || bare.run(ROUND));
+        let measured = medians(ours, || bare.run(ROUND));
         let work = format!("SQLite, {callers} callers");
         rows.push(row(&work, measured, "bare loop", goal));
     }
     let runtime = runtime();
     let mut next = APPLICATIONS;
     let mut next_peer = APPLICATIONS;
-    let measured = pair(
+    let measured = medians(
         || {
             next += 10_000;
             runtime.block_on(upload_many(&engine, next, 10_000, Atomicity::All))
@@ -168,7 +180,7 @@ fn postgresql() -> Vec<Row> {
             let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
             let load = runtime.block_on(Load::prepare(Engine::new(store), 0, APPLICATIONS));
             let ours = || runtime.block_on(load.run(callers, ROUND));
-            let measured = pair(ours, || peer.run(callers, ROUND));
+            let measured = medians(ours, || peer.run(callers, ROUND));
             let work = format!("PostgreSQL, {callers} callers");
             row(&work, measured, "pgbench", goal)
         })
@@ -191,7 +203,7 @@ fn cqrs(folder: &Path) -> Vec<Row> {
             .parse::<f64>()
             .unwrap()
     };
-    let sqlite = pair(
+    let sqlite = medians(
         || {
             number += 1;
             let file = folder.join(format!("cqrs-ours-{number}.db"));
@@ -203,7 +215,7 @@ fn cqrs(folder: &Path) -> Vec<Row> {
             peer(format!("sqlite://{}", file.path().display()))
         },
     );
-    let postgres = pair(
+    let postgres = medians(
         || {
             let url = runtime.block_on(server.url_of_new_schema());
             let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();

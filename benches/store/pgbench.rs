@@ -1,5 +1,6 @@
 //! PostgreSQL's own benchmark: one prepared statement that does what a transition does.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -54,7 +55,8 @@ FROM moved;
 pub struct Pgbench {
     program: PathBuf,
     script: tempfile::NamedTempFile,
-    socket_folder: PathBuf,
+    host: OsString,
+    port: u16,
 }
 
 impl Pgbench {
@@ -72,8 +74,15 @@ impl Pgbench {
         Self {
             program: server.program("pgbench"),
             script,
-            socket_folder: server.socket().parent().unwrap().to_owned(),
+            host: server.socket().parent().unwrap().into(),
+            port: server.port(),
         }
+    }
+
+    /// The same over TCP, to a server that listens on loopback.
+    pub fn over_loopback(mut self) -> Self {
+        self.host = "127.0.0.1".into();
+        self
     }
 
     /// Transitions a second.
@@ -81,7 +90,8 @@ impl Pgbench {
         let output = Command::new(&self.program)
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
             .args(["--username=tests", "--host"])
-            .arg(&self.socket_folder)
+            .arg(&self.host)
+            .arg(format!("--port={}", self.port))
             .arg(format!("--client={clients}"))
             .arg(format!("--time={}", time.as_secs().max(2)))
             .arg("--file")

@@ -1,17 +1,24 @@
 //! One scenario in each test, by the rows of the table of what was seen.
 
 mod again;
+mod bounded;
 mod demoted;
 mod doctor;
 mod eyes;
 mod history;
+mod hosts;
+mod pooler;
 mod standby;
 mod waiting;
 
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{ExecuteError, PostgresOptions, PostgresStore, Receipt};
+use certificate_lifecycle::store::{
+    ExecuteError, PostgresOptions, PostgresStore, Receipt, Recorded, StoreError,
+};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 
 use crate::pair::Pair;
 use crate::process::{options, store};
@@ -92,6 +99,29 @@ async fn given(engine: Engine<PostgresStore>, key: String) -> Receipt {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Gives commands with these numbers until a follower shows one of their events. An event stays behind
+/// transactions of other tests on the server that are under way, and no notification reports their end.
+async fn heard(
+    engine: &Engine<PostgresStore>,
+    numbers: std::ops::Range<u32>,
+    events: &mut BoxStream<'static, Result<Recorded, StoreError>>,
+) {
+    let mut given = Vec::new();
+    for number in numbers {
+        let receipt = in_time(engine.execute(request(&submission(number)))).await;
+        let receipt = receipt.unwrap();
+        assert!(!receipt.replayed);
+        given.push(receipt.event);
+        let until = Instant::now() + Duration::from_secs(2);
+        while let Ok(event) = tokio::time::timeout_at(until.into(), events.next()).await {
+            if given.contains(&event.unwrap().unwrap().event) {
+                return;
+            }
+        }
+    }
+    panic!("it hears of nothing");
 }
 
 async fn in_time<T>(answer: impl Future<Output = T>) -> T {
