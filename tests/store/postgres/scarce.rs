@@ -100,6 +100,7 @@ async fn a_store_without_any_connection_is_unavailable_until_there_is_one() {
     let url = role(&schema, 1).await;
     let options = PostgresOptions {
         connect_timeout: Duration::from_millis(500),
+        patience: None,
         ..options()
     };
     let other = client(&url).await;
