@@ -4,10 +4,10 @@ mod again;
 mod bounded;
 mod demoted;
 mod doctor;
-mod eyes;
 mod history;
 mod hosts;
 mod pooler;
+mod promises;
 mod standby;
 mod waiting;
 

@@ -1,4 +1,4 @@
-//! What a review of issue 20 found: each test fails as long as the fault is there.
+//! What is said, told or sent while the standby is away, and whether a store notices that it is back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -251,62 +251,6 @@ async fn a_webhook_that_is_there_already_is_on_the_standby() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn statements_given_up_are_bounded_and_work_goes_on() {
-    let world = World::synchronous().await;
-    let engine = world
-        .engine_with(PostgresOptions {
-            answer_timeout: Duration::from_millis(500),
-            patience: Some(Duration::from_secs(1)),
-            ..options()
-        })
-        .await;
-    given(engine.clone(), submission(0)).await;
-    world.pair.standby_away();
-    let start = Instant::now();
-    let mut most = 0;
-    let client = world.pair.primary().client().await;
-    let mut number = 1;
-    while start.elapsed() < Duration::from_secs(25) {
-        let batch: Vec<_> = (number..number + 3)
-            .map(|it| {
-                tokio::spawn({
-                    let engine = engine.clone();
-                    async move {
-                        engine
-                            .execute(request(&submission(it)))
-                            .await
-                            .unwrap_err()
-                            .to_string()
-                    }
-                })
-            })
-            .collect();
-        for it in batch {
-            let error = it.await.unwrap();
-            if number < 10 {
-                println!("{error}");
-            }
-        }
-        number += 3;
-        let sql = "SELECT count(*), count(*) FILTER (WHERE wait_event = 'SyncRep') FROM pg_stat_activity \
-            WHERE application_name = 'certificate-lifecycle'";
-        let row = client.query_one(sql, &[]).await.unwrap();
-        let (all, waiting): (i64, i64) = (row.get(0), row.get(1));
-        most = most.max(all);
-        if number < 10 {
-            println!("{all} {waiting}");
-        }
-    }
-    println!("most {most}, commands {number}");
-    world.pair.standby_back().await;
-    let back = Instant::now();
-    given(engine, submission(10_000)).await;
-    println!("went on after {:?}", back.elapsed());
-    assert!(back.elapsed() < Duration::from_secs(3));
-    assert!(most < 12);
-}
-
 /// A primary that another has taken the place of, and that goes on: does a store that reads all the time notice?
 async fn notices(pause: u64) -> bool {
     let world = World::on(Pair::start_asynchronous().await).await;
@@ -352,7 +296,6 @@ async fn a_busy_store_notices_a_new_primary() {
     assert!(notices(0).await);
 }
 
-/// An endless stream of commands that share no pause either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_end_with_the_store() {
     let world = World::synchronous().await;
