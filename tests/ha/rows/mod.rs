@@ -8,6 +8,7 @@ mod history;
 mod hosts;
 mod pooler;
 mod promises;
+mod settings;
 mod standby;
 mod waiting;
 
