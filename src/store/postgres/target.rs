@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn a_dead_peer_is_noticed_unless_the_url_says_otherwise() -> Result<(), StoreError> {
         let target = Target::parse("postgres://me@one/db")?;
-        let config = &target.hosts[0].config;
+        let config = target.hosts.first().map(|it| it.config.clone());
+        let config = config.unwrap_or_default();
         assert_eq!(config.get_keepalives_idle(), IDLE);
         assert_eq!(config.get_keepalives_interval(), Some(INTERVAL));
         assert_eq!(config.get_keepalives_retries(), Some(RETRIES));
