@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::Failure;
 use super::harmless::{is_file_name, may_be_secret};
+#[cfg(feature = "cli")]
+use super::say;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -18,6 +20,10 @@ use certificate_lifecycle::store::{
 };
 #[cfg(feature = "cli")]
 use certificate_lifecycle::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
+
+/// How long opening takes before it is said that it waits.
+#[cfg(feature = "cli")]
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 const MEMORY: &str = "memory:";
 const SQLITE: &str = "sqlite:";
@@ -116,7 +122,14 @@ impl Args {
                     patience: self.patience,
                     ..PostgresOptions::default()
                 };
-                let store = PostgresStore::connect_with(&url, options).await;
+                let mut opening = Box::pin(PostgresStore::connect_with(&url, options));
+                let store = match tokio::time::timeout(SILENCE, &mut opening).await {
+                    Ok(store) => store,
+                    Err(_) => {
+                        say("waiting for the PostgreSQL server (--patience says for how long)");
+                        opening.await
+                    }
+                };
                 AnyStore::Postgres(store.map_err(|error| unopened(error, None))?)
             }
             #[cfg(not(feature = "cli"))]

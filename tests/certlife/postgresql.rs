@@ -130,3 +130,44 @@ fn one_connection_is_enough() {
     assert_eq!(listener.shown()["verified"], true);
     assert_eq!(statuses(&lone), [0, 5, 0]);
 }
+
+/// The URL of two hosts, which refuse connections.
+fn of_nobody() -> String {
+    let ports = [(); 2].map(|()| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    });
+    format!(
+        "postgres://tests:se-cret@127.0.0.1:{},127.0.0.1:{}/db",
+        ports[0], ports[1]
+    )
+}
+
+#[test]
+fn a_server_is_waited_for_with_patience_and_not_in_silence() {
+    let url = of_nobody();
+    let store = Scratch::on(url.clone());
+    let start = std::time::Instant::now();
+    let run = store.run(&["list", "--patience", "3s"], "");
+    assert!(start.elapsed() >= std::time::Duration::from_secs(3));
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let (hosts, _) = url.split_once('@').unwrap().1.split_once('/').unwrap();
+    for words in hosts.split(',').chain([
+        "waiting for the PostgreSQL server (--patience says for how long)",
+        "given up after 3s (the option patience)",
+    ]) {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("se-cret"), "{}", run.stderr);
+    // Where there is nobody to wait for, it says so at once
+    let (one, _) = url.split_once(',').unwrap();
+    let store = Scratch::on(format!("{one}/db"));
+    let start = std::time::Instant::now();
+    let run = store.run(&["list"], "");
+    assert!(start.elapsed() < std::time::Duration::from_secs(2));
+    assert!(!run.stderr.contains("waiting"), "{}", run.stderr);
+    // And an odd patience is refused
+    let run = store.run(&["list", "--patience", "soon"], "");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("60s"), "{}", run.stderr);
+}
