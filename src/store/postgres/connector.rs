@@ -80,7 +80,7 @@ pub(super) struct Found {
 /// Connects to the hosts of a URL.
 #[derive(Clone)]
 pub(super) struct Connector {
-    pub(super) target: Target,
+    pub(super) target: Arc<Target>,
     home: Arc<Home>,
     pub(super) cluster: Arc<Cluster>,
     /// Of one attempt, with all that belongs to it.
@@ -131,7 +131,7 @@ pub(super) struct Answer {
 
 impl Connector {
     pub(super) fn new(
-        target: Target,
+        target: Arc<Target>,
         home: Arc<Home>,
         cluster: Arc<Cluster>,
         limit: Duration,
@@ -146,7 +146,7 @@ impl Connector {
     }
 
     /// Which server those who read want.
-    pub(super) const fn reading(&self) -> Wanted {
+    pub(super) fn reading(&self) -> Wanted {
         self.target.reading
     }
 

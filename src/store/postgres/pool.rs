@@ -75,10 +75,10 @@ impl<'o> Place<'o> {
     pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self, StoreError> {
         let home = Arc::new(Home::here()?);
         let family = Arc::new(Family::new(options.connect_timeout));
-        let (target, at) = (target.clone(), Arc::clone(&home));
+        let (target, at) = (Arc::new(target.clone()), Arc::clone(&home));
         let limit = options.connect_timeout;
         let connector =
-            move |cluster| Connector::new(target.clone(), Arc::clone(&at), cluster, limit);
+            move |cluster| Connector::new(Arc::clone(&target), Arc::clone(&at), cluster, limit);
         watch::start(&home, &family.cluster, connector.clone());
         Ok(Self {
             connector: connector(Arc::clone(&family.cluster)),

@@ -65,8 +65,7 @@ impl<'c> Race<'c> {
         };
         let mut steps: FuturesUnordered<BoxFuture<'static, Step>> = FuturesUnordered::new();
         let start = Instant::now();
-        // One attempt may come after the other.
-        let end = start + 2 * self.connector.limit;
+        let end = start + self.connector.limit;
         let (mut next, mut is_over_at) = (start, end);
         let (all, mut again) = (groups.clone(), start + AGAIN);
         loop {
@@ -100,7 +99,7 @@ impl<'c> Race<'c> {
                     next = Instant::now() + HEAD_START;
                 }
                 // What was sent may have been lost on the way.
-                () = sleep_until(again), if groups.is_empty() && again < start + self.connector.limit => {
+                () = sleep_until(again), if groups.is_empty() => {
                     groups.extend(all.iter().flatten().map(|host| vec![*host]));
                     again = Instant::now() + AGAIN;
                     next = Instant::now();

@@ -75,7 +75,7 @@ async fn diagnose_host(
     let mut alone = target.clone();
     alone.hosts = vec![host.clone()];
     let limit = options.connect_timeout;
-    let connector = Connector::new(alone, Arc::clone(home), Arc::default(), limit);
+    let connector = Connector::new(Arc::new(alone), Arc::clone(home), Arc::default(), limit);
     let mut asked = Asked::new(host.name.clone(), target.tls.is_some());
     asked.ask(&connector, options.answer_timeout).await;
     asked
