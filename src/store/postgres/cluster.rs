@@ -69,7 +69,17 @@ pub(super) struct Cluster {
     /// What was given up while the server may have been busy with it: that goes on when the connection is closed.
     given_up: Mutex<Vec<GivenUp>>,
     /// Is told when the first connection is taken into use.
-    busy: watch::Sender<()>,
+    busy: Sign,
+}
+
+/// A sign to whoever waits for it.
+#[derive(Debug)]
+struct Sign(watch::Sender<()>);
+
+impl Default for Sign {
+    fn default() -> Self {
+        Self(watch::Sender::new(()))
+    }
 }
 
 /// A session whose statement was not waited for any more.
@@ -176,7 +186,7 @@ impl Cluster {
         in_use.uses.insert(number, entry);
         drop(in_use);
         if is_first {
-            self.busy.send_replace(());
+            self.busy.0.send_replace(());
         }
         InUseGuard {
             cluster: Arc::clone(self),
@@ -216,7 +226,7 @@ impl Cluster {
 
     /// A sign of the first use.
     pub(super) fn busy(&self) -> watch::Receiver<()> {
-        self.busy.subscribe()
+        self.busy.0.subscribe()
     }
 
     /// The servers of connections that have been in use for longer than this.
