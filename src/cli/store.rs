@@ -123,12 +123,12 @@ impl Args {
                     ..PostgresOptions::default()
                 };
                 let mut opening = Box::pin(PostgresStore::connect_with(&url, options));
-                let store = match tokio::time::timeout(SILENCE, &mut opening).await {
-                    Ok(store) => store,
-                    Err(_) => {
-                        say("waiting for the PostgreSQL server (--patience says for how long)");
-                        opening.await
-                    }
+                let in_time = tokio::time::timeout(SILENCE, &mut opening).await;
+                let store = if let Ok(store) = in_time {
+                    store
+                } else {
+                    say("waiting for the PostgreSQL server (--patience says for how long)");
+                    opening.await
                 };
                 AnyStore::Postgres(store.map_err(|error| unopened(error, None))?)
             }
