@@ -212,7 +212,7 @@ class Cluster:
         wanted = ["leader", "replica", "sync_standby" if self.synchronous else "replica"]
         return roles == wanted and running and len(timelines) == 1
 
-    def until_healthy(self, seconds=60):
+    def until_healthy(self, seconds=180):
         until(seconds, "a leader, a synchronous standby, a standby", self.is_healthy, 0.2)
 
     def patronictl(self, *words):
