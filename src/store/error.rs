@@ -206,10 +206,10 @@ pub enum StoreError {
     },
     /// A cursor lies behind all that the feed has told. It comes from another store, or from a history that was lost: in
     /// a failover to a standby that had not received all, or when a backup was restored. Where that was just now, the
-    /// feed goes on behind the cursor as soon as somebody writes; otherwise begin after an earlier cursor, or at the end.
+    /// feed goes on behind the cursor as soon as a program writes; otherwise begin after an earlier cursor, or at the end.
     #[error(
         "the cursor {cursor} lies beyond the end of the feed, which is {end}: it comes from another store, or from a \
-         history that was lost in a failover or when a backup was restored"
+         history that was lost in a failover or when a backup was restored; begin after an earlier cursor, or at the end"
     )]
     CursorBeyondEnd {
         /// The cursor that was given.

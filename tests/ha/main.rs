@@ -8,6 +8,8 @@
 mod campaign;
 mod faults;
 mod follower;
+#[path = "../support/http_request.rs"]
+mod http_request;
 #[path = "../support/pair.rs"]
 mod pair;
 mod process;

@@ -1,9 +1,10 @@
 //! A receiver that takes everything and keeps it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::http_request::HttpRequest;
 use crate::process::now;
 
 /// A request: the path of the webhook, the id of the event, and the body.
@@ -46,37 +47,18 @@ impl Receiver {
 
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            let path = line.split(' ').nth(1).unwrap().to_owned();
-            let (mut webhook_id, mut length) = (String::new(), 0);
-            loop {
-                line.clear();
-                if reader.read_line(&mut line)? == 0 {
-                    return Ok(());
-                }
-                let Some((name, value)) = line.trim_end().split_once(':') else {
-                    break;
-                };
-                if name.eq_ignore_ascii_case("content-length") {
-                    length = value.trim().parse().unwrap();
-                } else if name.eq_ignore_ascii_case("webhook-id") {
-                    value.trim().clone_into(&mut webhook_id);
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body)?;
+        while let Some(request) = HttpRequest::read(&mut reader)? {
+            let mut headers = request.headers.into_iter();
+            let id = headers.find(|(name, _)| name.eq_ignore_ascii_case("webhook-id"));
             let arrival = Arrival {
-                path,
-                webhook_id,
-                body: String::from_utf8(body).unwrap(),
+                path: request.path,
+                webhook_id: id.map_or_else(String::new, |(_, id)| id.trim().to_owned()),
+                body: String::from_utf8(request.body).unwrap(),
             };
             self.taken.lock().unwrap().push((now(), arrival));
             let answer = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n";
             reader.get_mut().write_all(answer)?;
         }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A receiver that verifies and notes what it takes, and refuses some of it at first.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::webhook::{Secret, Verifier};
 use uuid::Uuid;
+
+use crate::http_request::HttpRequest;
 
 /// How long a request may be held, and be waited for. Only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,32 +97,12 @@ impl Receiver {
 
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            let path = line.split(' ').nth(1).unwrap().to_owned();
-            let (mut headers, mut length) = (Vec::new(), 0);
-            loop {
-                line.clear();
-                if reader.read_line(&mut line)? == 0 {
-                    return Ok(());
-                }
-                let Some((name, value)) = line.trim_end().split_once(':') else {
-                    break;
-                };
-                if name.eq_ignore_ascii_case("content-length") {
-                    length = value.trim().parse().unwrap();
-                }
-                headers.push((name.to_owned(), value.to_owned()));
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body)?;
-            let status = self.take(path, &headers, &body);
+        while let Some(request) = HttpRequest::read(&mut reader)? {
+            let status = self.take(request.path, &request.headers, &request.body);
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
             reader.get_mut().write_all(answer.as_bytes())?;
         }
+        Ok(())
     }
 
     fn take(&self, path: String, headers: &[(String, String)], body: &[u8]) -> &'static str {

@@ -33,7 +33,7 @@ impl Wire {
         self.is_in_doubt.load(Ordering::Acquire)
     }
 
-    /// Ends the connection: whoever waits for an answer hears that it is closed.
+    /// Ends the connection: a call that waits for an answer gets an error.
     pub(super) fn end(&self) {
         self.end.notify_one();
     }
@@ -68,11 +68,11 @@ pub(super) struct Cluster {
     in_use: Mutex<InUse>,
     /// What was given up while the server may have been busy with it: that goes on when the connection is closed.
     given_up: Mutex<Vec<GivenUp>>,
-    /// Is told when the first connection is taken into use.
+    /// Changes when the first connection is taken into use.
     busy: Sign,
 }
 
-/// A sign to whoever waits for it.
+/// A channel with a default, for the oldest Tokio.
 #[derive(Debug)]
 struct Sign(watch::Sender<()>);
 

@@ -276,7 +276,7 @@ impl Shared {
                     item.is_repeatable()
                 }
                 Failure::Held(error) => {
-                    // Whoever has the same key at the same time may have carried it out.
+                    // A command with the same key may be under way, and carried out later.
                     if item.is_repeatable() {
                         item.unknown
                             .get_or_insert_with(|| StoreError::UnknownOutcome {

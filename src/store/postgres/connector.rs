@@ -1,6 +1,6 @@
 //! Connecting: all hosts of the URL are asked, and the right one is taken.
 //!
-//! A host that accepts a connection and then does not answer, or that is not there at all, keeps nobody from the
+//! A host that accepts a connection and then does not answer, or that is not there at all, does not keep a store from the
 //! others. Of several servers that take writes, the one with the newest history is the primary; one of the past
 //! was cut off from the others when another took its place, and has not noticed.
 
@@ -150,7 +150,7 @@ impl Connector {
         self.target.reading
     }
 
-    /// A connection to the server that is wanted. What is heard on it is told to `hear`.
+    /// A connection to the server that is wanted. `hear` changes with each notification on it.
     pub(super) async fn connect(
         &self,
         wanted: Wanted,

@@ -64,10 +64,10 @@ pub(super) const NEEDED: i64 = 6;
 /// The step that adds the column `expanded`.
 const EXPANDED: i64 = 6;
 
-/// Held to the end of a step, so that whoever else upgrades the store at the same time waits.
+/// Held to the end of a step, so that programs that upgrade the store at the same time wait.
 const LOCK: i64 = 0x6365_7274_6c69_6665;
 
-/// How long to wait for somebody else's step.
+/// How long to wait for another program's step.
 const OTHERS: Duration = Duration::from_secs(60);
 
 /// How long a step waits for the lock of a table, at a time; `lock_timeout` is how long it is tried

@@ -303,7 +303,7 @@ impl PostgresStore {
     }
 }
 
-/// An error where what is behind the URL lends sessions to whoever has a transaction: settings, prepared statements and
+/// An error where a pooler lends its sessions for a transaction at a time: settings, prepared statements and
 /// notifications would be those of others. A second connection, beside one that lies idle, finds the mark of the first.
 async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
     match connector.connect(Wanted::Any, None).await {

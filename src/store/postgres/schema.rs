@@ -85,7 +85,7 @@ pub(super) async fn set_up(
     // An upgrade that is under way keeps the tables locked.
     let looked = tokio::time::timeout(options.answer_timeout, looked).await;
     let no_answer = |_| StoreError::Unavailable {
-        reason: "the server does not answer, or somebody keeps the store's tables locked"
+        reason: "the server does not answer, or another session keeps the store's tables locked"
             .to_owned(),
         cause: None,
     };

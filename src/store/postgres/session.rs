@@ -196,8 +196,8 @@ impl Session {
         });
         let confirmed = confirmed.await;
         if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) && !self.is_closed() {
-            // The server must not go on waiting, time after time. It changes nothing. The warning that follows is not to
-            // be taken for one of whoever has the connection next.
+            // The server must not go on waiting, time after time. It changes nothing. The warning that follows must
+            // not be taken for one about the next call.
             self.object.about.wire.doubt();
             self.connector.cancel(self).await;
         }

@@ -1,4 +1,4 @@
-//! Nobody waits for a server that another has taken the place of, nor for an answer that was lost on the way.
+//! Ends waits for a server that another has taken the place of, and for an answer that was lost on the way.
 //!
 //! A server that is stopped, or cut off from the network, does not close its connections, and a firewall may forget
 //! one: whoever waits for an answer would wait until a limit is over. So while one takes longer than usual, all

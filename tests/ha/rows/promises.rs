@@ -72,17 +72,22 @@ async fn a_reader_whose_wait_was_cancelled_tells_when_the_standby_is_back() {
     assert!(tells(&reader, Duration::from_secs(15)).await);
 }
 
-pub(super) async fn webhook(store: &PostgresStore) -> Webhook {
+/// A webhook that no store has yet.
+fn unregistered() -> Webhook {
     let endpoint = Endpoint::new(
         "https://example.com/".parse().unwrap(),
         Secret::generate().unwrap(),
     );
-    let webhook = Webhook::new(
+    Webhook::new(
         Uuid::from_u128(7),
         institution(),
         endpoint,
         SystemClock.now(),
-    );
+    )
+}
+
+pub(super) async fn webhook(store: &PostgresStore) -> Webhook {
+    let webhook = unregistered();
     assert!(store.add_webhook(webhook.clone()).await.unwrap());
     webhook
 }
@@ -224,16 +229,7 @@ async fn a_reload_does_not_make_commands_hasty() {
 async fn a_webhook_that_is_there_already_is_on_the_standby() {
     let world = World::synchronous().await;
     let engine = world.engine().await;
-    let endpoint = Endpoint::new(
-        "https://example.com/".parse().unwrap(),
-        Secret::generate().unwrap(),
-    );
-    let webhook = Webhook::new(
-        Uuid::from_u128(7),
-        institution(),
-        endpoint,
-        SystemClock.now(),
-    );
+    let webhook = unregistered();
     world.pair.standby_away();
     let adding = tokio::spawn({
         let (engine, webhook) = (engine.clone(), webhook.clone());

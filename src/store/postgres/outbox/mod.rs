@@ -137,7 +137,7 @@ impl PostgresStore {
         }
     }
 
-    /// The same, of what whoever asks tries again by himself.
+    /// The same, for a dispatcher, which tries again by itself.
     fn tries_of_a_dispatcher(&self) -> Tries {
         Tries {
             patience: Duration::ZERO,
@@ -228,7 +228,7 @@ impl Outbox for PostgresStore {
         let reader = self.reader().await?;
         let limit = self.shared.options.answer_timeout;
         let answer = self.in_time(webhooks::one(&reader, institution, id)).await;
-        // Whoever finds it as he wants it need not change it, and takes it for lasting.
+        // A caller that finds it as wanted does not change it, and relies on it.
         let answer = match answer {
             Some(Ok(webhook)) => {
                 let confirmed = reader.confirm(limit).await.map(|()| webhook);
