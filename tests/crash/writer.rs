@@ -173,7 +173,13 @@ impl<S: Store> Caller<S> {
                     Refusal::Illegal(_)
                     | Refusal::Conflict { .. }
                     | Refusal::AlreadyExists { .. }
-                    | Refusal::UnknownApplication { .. },
+                    | Refusal::UnknownApplication { .. }
+                    // The refusal was recorded with its key, and the answer was lost with the server.
+                    | Refusal::Repeated {
+                        code: "illegal_transition" | "conflict" | "already_exists"
+                            | "unknown_application",
+                        ..
+                    },
                 ),
             ) => false,
             Err(error) => {
