@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, Cursor, ExecuteError, Filter, IdempotencyKey, InstitutionId, ListQuery, Order, Receipt,
-    Recorded, Refusal, Request, SqliteStore, Store, StoreError,
+    Actor, Cursor, ExecuteError, Filter, IdempotencyKey, InstitutionId, ListOrder, ListQuery,
+    Receipt, RecordedEvent, Refusal, Request, SqliteStore, Store, StoreError,
 };
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, ProcessingError,
@@ -49,7 +49,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let university = InstitutionId::new("example-university")?;
     let jane = Actor::administrator("jane")?;
     // For whoever wants to hear of what happens from now on.
-    let now = engine.end_of_feed().await?;
+    let now = engine.feed_end().await?;
     let (stop, stopped) = oneshot::channel();
     let worker = tokio::spawn(work(engine.clone(), folder.to_owned(), stopped));
 
@@ -105,7 +105,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     // What a page of the administration shows.
     let query = ListQuery::new(university.clone())
         .filter(Filter::all().status(Status::Failed))
-        .order(Order::NewestFirst)
+        .order(ListOrder::NewestFirst)
         .limit(20);
     for application in engine.list(query).await?.applications {
         let error = application.error().map_or("", ProcessingError::as_str);
@@ -294,7 +294,7 @@ async fn oldest(under_way: &mut VecDeque<(Cursor, Work)>) -> Result<Cursor, Erro
 async fn process<S: Store>(
     engine: Engine<S>,
     folder: PathBuf,
-    recorded: Recorded,
+    recorded: RecordedEvent,
 ) -> Result<(), Error> {
     let application = recorded.event.application();
     if !application.is_in_progress() {
@@ -317,7 +317,7 @@ async fn process<S: Store>(
         command,
     )
     .expecting(application.version());
-    let wake = engine.store().wake();
+    let wake = engine.store().commits();
     let mut failures = 0;
     loop {
         match engine.execute(request.clone()).await {

@@ -16,7 +16,7 @@ use certificate_lifecycle::delivery::{
 use certificate_lifecycle::engine::{Clock, Engine, SystemClock};
 use certificate_lifecycle::store::{Actor, InstitutionId, Outbox, SqliteStore, Webhook};
 use certificate_lifecycle::webhook::{
-    Endpoint, RetrySchedule, Secret, Tracked, Tracker, Verifier, VerifyError,
+    Endpoint, RetrySchedule, Secret, TrackedApplication, Tracker, Verifier, VerifyError,
 };
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Status,
@@ -109,7 +109,11 @@ impl Receiver {
     }
 
     /// Receives until an application has this status.
-    fn receive(mut self, listener: &TcpListener, last: Status) -> Result<Tracked, Error> {
+    fn receive(
+        mut self,
+        listener: &TcpListener,
+        last: Status,
+    ) -> Result<TrackedApplication, Error> {
         let mut is_first = true;
         loop {
             let (stream, _) = listener.accept()?;

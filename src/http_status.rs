@@ -63,7 +63,7 @@ impl PayloadError {
 #[cfg(feature = "engine")]
 mod of_the_engine {
     use super::{CONFLICT, INTERNAL, UNPROCESSABLE};
-    use crate::engine::Interrupted;
+    use crate::engine::FailStalledError;
     use crate::store::{ActorError, CursorError, ExecuteError, PageKeyError, Refusal, StoreError};
     use crate::webhook::{CustomHeaderError, DescriptionError, SecretError, WebhookUrlError};
 
@@ -135,7 +135,7 @@ mod of_the_engine {
         }
     }
 
-    impl Interrupted {
+    impl FailStalledError {
         /// The HTTP status to answer with: that of [`error`](Self::error).
         #[must_use]
         pub const fn http_status(&self) -> u16 {

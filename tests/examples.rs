@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, Append, Atomicity, Cursor, ExecuteError, InstitutionId, MemoryStore, Receipt, Recorded,
-    SqliteStore, Store, StoreError, Wake,
+    Actor, Append, Atomicity, CommitWatch, Cursor, ExecuteError, InstitutionId, MemoryStore,
+    Receipt, RecordedEvent, SqliteStore, Store, StoreError,
 };
 use certificate_lifecycle::{
     AnyApplication, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Status,
@@ -112,11 +112,11 @@ impl Store for Flaky {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         self.store.history(institution, uuid).await
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         if self.faults.is_misconfigured.load(Ordering::SeqCst) {
             return Err(StoreError::Misconfigured {
                 reason: "a right is missing".to_owned(),
@@ -133,8 +133,8 @@ impl Store for Flaky {
         self.store.feed_end().await
     }
 
-    fn wake(&self) -> Wake {
-        self.store.wake()
+    fn commits(&self) -> CommitWatch {
+        self.store.commits()
     }
 }
 

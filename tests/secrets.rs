@@ -3,7 +3,7 @@
 
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::webhook::{
-    Attempt, Secret, Secrets, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE, platform_signature,
+    Secret, Secrets, SignedRequest, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE, platform_signature,
     standard_signature,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -64,7 +64,7 @@ fn of_many_that_are_valid_the_three_newest_sign_on_and_the_oldest_stops() {
         assert_eq!(platform(&secrets, now), *signing.last().unwrap());
     }
     // Then a request carries exactly these signatures
-    let attempt = Attempt {
+    let attempt = SignedRequest {
         webhook_id: Uuid::nil(),
         event_id: Uuid::max(),
         kind: EventKind::Created,

@@ -2,8 +2,8 @@
 #![cfg(feature = "verify")]
 
 use certificate_lifecycle::webhook::{
-    Attempt, News, Secret, SecretError, TrackError, Tracker, Verified, Verifier, VerifyError,
-    platform_signature, standard_signature,
+    Arrival, Secret, SecretError, SignedRequest, TrackError, Tracker, Verified, Verifier,
+    VerifyError, platform_signature, standard_signature,
 };
 use certificate_lifecycle::{
     Action, AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
@@ -62,7 +62,7 @@ struct Request {
 impl Request {
     fn of(event: &Event, secrets: &[Secret]) -> Self {
         let body = event.to_json(WEBHOOK).into_bytes();
-        let attempt = Attempt {
+        let attempt = SignedRequest {
             webhook_id: WEBHOOK,
             event_id: event.id(),
             kind: event.kind(),
@@ -519,16 +519,16 @@ proptest! {
         for index in order {
             let (body, id) = &events[index];
             let verifier = Verifier::new([secret(1)]);
-            let attempt = Attempt { webhook_id: WEBHOOK, event_id: *id, kind: kinds[index], at: at() };
+            let attempt = SignedRequest { webhook_id: WEBHOOK, event_id: *id, kind: kinds[index], at: at() };
             let headers = attempt.headers(&secret(1), &[secret(1)], body);
             let delivery = verifier.verify(headers, body, at()).unwrap();
             let news = tracker.take(&delivery).unwrap();
             let expected = if seen.contains(&index) {
-                News::Duplicate
+                Arrival::Duplicate
             } else if seen.last().is_some_and(|newest| *newest > index) {
-                News::Late
+                Arrival::Late
             } else {
-                News::Newest
+                Arrival::Newest
             };
             prop_assert_eq!(news, expected);
             seen.insert(index);
@@ -585,8 +585,8 @@ fn a_tracker_says_what_it_cannot_follow() {
         event_id: Some(event.id()),
         ..delivery
     };
-    assert_eq!(tracker.take(&known), Ok(News::Newest));
+    assert_eq!(tracker.take(&known), Ok(Arrival::Newest));
     assert_eq!(tracker.iter().count(), 1);
     assert_eq!(tracker.forget(uuid).unwrap().status(), Status::Created);
-    assert_eq!(tracker.take(&known), Ok(News::Newest));
+    assert_eq!(tracker.take(&known), Ok(Arrival::Newest));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::delivery::Dispatcher;
 use certificate_lifecycle::engine::{Clock, Engine, SystemClock};
-use certificate_lifecycle::store::{Atomicity, Claim, Directory, Outbox, Settlement, Verdict};
+use certificate_lifecycle::store::{Atomicity, Claim, Outbox, Outcome, Queries, Settlement};
 use chrono::TimeDelta;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub const SENDER: &str = "--sender";
 
 /// Measures the claims among a thousand and among a million alike: just as they were inserted, and after
 /// `settle`, which does what the database does by itself some time later. Sending starts settled.
-pub fn row<S: Outbox + Directory>(
+pub fn row<S: Outbox + Queries>(
     name: &str,
     runtime: &Runtime,
     receiver: &Receiver,
@@ -106,7 +106,7 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
         let released = claimed.into_iter().map(|it| Settlement {
             id: it.id,
             token: it.token,
-            verdict: Verdict::Released,
+            outcome: Outcome::Released,
             attempt: None,
         });
         store

@@ -27,11 +27,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::delivery::{
-    Clock, Dispatcher, DispatcherOptions, HttpOptions, HttpTransport, Outgoing, Transport,
+    Clock, Dispatcher, DispatcherOptions, HttpOptions, HttpTransport, OutgoingRequest, Transport,
 };
 use certificate_lifecycle::engine::{Engine, SystemClock};
 use certificate_lifecycle::store::{
-    Actor, Atomicity, Directory, Outbox, PostgresStore, SqliteStore, Webhook,
+    Actor, Atomicity, Outbox, PostgresStore, Queries, SqliteStore, Webhook,
 };
 use certificate_lifecycle::webhook::{Endpoint, Secret};
 use chrono::TimeDelta;
@@ -209,7 +209,7 @@ async fn raw(transport: &HttpTransport, url: &str) -> f64 {
                     let details = details(task * each + number);
                     let event =
                         certificate_lifecycle::Application::submit(details, SystemClock.now());
-                    let request = Outgoing {
+                    let request = OutgoingRequest {
                         url: url.clone(),
                         headers: Vec::new(),
                         body: event.event.to_json(Uuid::nil()).into_bytes(),
@@ -226,7 +226,7 @@ async fn raw(transport: &HttpTransport, url: &str) -> f64 {
 }
 
 /// Deliveries a second, of events of as many applications, that are pending when it starts.
-async fn durable<S: Outbox + Directory>(store: S, transport: &HttpTransport, url: String) -> f64 {
+async fn durable<S: Outbox + Queries>(store: S, transport: &HttpTransport, url: String) -> f64 {
     add_webhook(&store, url).await;
     let engine = Engine::new(store.clone());
     upload_many(&engine, 0, DELIVERIES, Atomicity::Each).await;
@@ -240,7 +240,7 @@ async fn durable<S: Outbox + Directory>(store: S, transport: &HttpTransport, url
     rate(DELIVERIES, start.elapsed())
 }
 
-fn rates<S: Outbox + Directory>(
+fn rates<S: Outbox + Queries>(
     name: &str,
     goal: f64,
     runtime: &Runtime,
@@ -265,7 +265,7 @@ fn rates<S: Outbox + Directory>(
 }
 
 /// From the answer to a command to the receiver's first byte, where nothing else is going on, in milliseconds.
-async fn first_bytes<S: Outbox + Directory>(receiver: &Receiver, store: S) -> Vec<f64> {
+async fn first_bytes<S: Outbox + Queries>(receiver: &Receiver, store: S) -> Vec<f64> {
     add_webhook(&store, receiver.url(0)).await;
     let dispatcher = Dispatcher::new(store.clone(), transport(), options());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -303,7 +303,7 @@ fn median_and_late(mut times: Vec<f64>) -> (f64, f64) {
     (times[times.len() / 2], times[times.len() * 99 / 100])
 }
 
-fn latency<S: Outbox + Directory>(
+fn latency<S: Outbox + Queries>(
     name: &str,
     runtime: &Runtime,
     receiver: &Receiver,
@@ -321,7 +321,7 @@ fn latency<S: Outbox + Directory>(
 }
 
 /// The rate of nine webhooks where the tenth is dead, beside the same where it is well.
-fn one_is_dead<S: Outbox + Directory>(
+fn one_is_dead<S: Outbox + Queries>(
     name: &str,
     runtime: &Runtime,
     receiver: &Receiver,

@@ -7,7 +7,7 @@ use super::command_line::{Defaults, Known, parse};
 use super::input::{Line, Lines, too_long};
 use super::pipeline::{self, Batch, Source};
 use super::refusal::{Code, Refusal};
-use super::{Failure, Outcome, store};
+use super::{Completion, Failure, store};
 use certificate_lifecycle::store::{Atomicity, InstitutionId};
 
 /// How many lines and bytes of them one call of the store has at most.
@@ -58,7 +58,7 @@ const EXAMPLE: &str = r#"Example:
 
 Exit status: 0 all accepted, 1 some refused, 2 the run could not go on."#;
 
-pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: Args) -> Result<Completion, Failure> {
     let lines = Lines::open(args.file.as_ref())?;
     let size = lines.size();
     let commands = Commands {

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::arguments::{only_hyphenated, rfc_3339};
 use super::refusal::Refusal;
-use certificate_lifecycle::engine::permitted;
 use certificate_lifecycle::json::{Fields, Scalar, excerpt, quoted};
 use certificate_lifecycle::store::{
     Actor, ActorId, ActorKind, IdempotencyKey, InstitutionId, Operation, Request,
@@ -69,7 +68,7 @@ impl Defaults {
 
     /// An actor of the kind whom the contract names first for the operation.
     fn actor(&self, operation: &Operation) -> Actor {
-        let kind = permitted(operation).first();
+        let kind = operation.permitted_actors().first();
         Actor::new(
             kind.copied().unwrap_or(ActorKind::System),
             self.actor.clone(),

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::output::print;
-use super::{Cli, Failure, Outcome};
+use super::{Cli, Completion, Failure};
 
 /// Print the completions for a shell.
 ///
@@ -16,9 +16,9 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "certlife", &mut script);
     print(&String::from_utf8_lossy(&script))?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

@@ -14,7 +14,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::arguments::duration;
 use super::output::Output;
 use super::webhook::named;
-use super::{Failure, Outcome, block_on, log, metrics, open_files, say, sending, signals, store};
+use super::{
+    Completion, Failure, block_on, log, metrics, open_files, say, sending, signals, store,
+};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, Summary};
 use certificate_lifecycle::store::{Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
@@ -117,7 +119,7 @@ struct Numbers {
     pending: Option<u64>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.start_log()?;
     open_files::raise();
     let transport = args.sending.transport(args.concurrency)?;
@@ -138,9 +140,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     args.tell(summary, pending)?;
     let has_failed = pending.is_some_and(|it| summary.dead > 0 || it > 0);
     Ok(if has_failed {
-        Outcome::Refused
+        Completion::Refused
     } else {
-        Outcome::Clean
+        Completion::Clean
     })
 }
 

@@ -12,9 +12,9 @@ use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::store::AnyStore;
 use super::table::{Table, record};
-use super::{Failure, Outcome, block_on, say, store, webhook};
+use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::store::{
-    Attempted, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
     StoreError,
 };
 
@@ -132,7 +132,7 @@ impl Filter {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     block_on(async {
         let engine = args.store.open_to_read().await?;
         let store = engine.store();
@@ -175,12 +175,12 @@ impl Args {
 }
 
 /// Says that there is no such delivery, of an institution or at all.
-pub(super) fn unknown(institution: Option<&InstitutionId>, id: DeliveryId) -> Outcome {
+pub(super) fn unknown(institution: Option<&InstitutionId>, id: DeliveryId) -> Completion {
     say(&match institution {
         Some(it) => format!("{} has no delivery {id}", in_words(it)),
         None => format!("there is no delivery {id}"),
     });
-    Outcome::Refused
+    Completion::Refused
 }
 
 /// One delivery, of an institution or of any, or why it cannot be read.
@@ -243,7 +243,7 @@ impl View {
     }
 
     /// Shows the next page at once.
-    pub(super) fn show(&mut self, page: &[(Delivery, Vec<Attempted>)]) -> Result<Reader, Failure> {
+    pub(super) fn show(&mut self, page: &[(Delivery, Vec<Attempt>)]) -> Result<Reader, Failure> {
         let was_empty = self.is_empty;
         self.is_empty &= page.is_empty();
         match &mut self.form {
@@ -308,8 +308,8 @@ impl View {
         store: &AnyStore,
         institution: Option<&InstitutionId>,
         ids: &[DeliveryId],
-    ) -> Result<Outcome, Failure> {
-        let mut outcome = Outcome::Clean;
+    ) -> Result<Completion, Failure> {
+        let mut outcome = Completion::Clean;
         for id in ids {
             let (mut found, mut corrupt) = (Vec::new(), Vec::new());
             match find(store, institution, *id).await? {
@@ -338,7 +338,7 @@ impl View {
 
     /// After the last: how it went. Not well, where something could not be shown; and where there was
     /// nothing, people are told so. Programs see it.
-    fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
+    fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {
                 left_out: LISTED,
@@ -348,6 +348,6 @@ impl View {
         if self.is_empty && !matches!(self.form, Shown::Lines { .. }) {
             say(&nothing());
         }
-        Ok(Outcome::Clean)
+        Ok(Completion::Clean)
     }
 }

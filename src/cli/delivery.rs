@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::show::time;
 use super::table::{Column, Fact};
-use certificate_lifecycle::store::{Attempted, Delivery, DeliveryStatus};
+use certificate_lifecycle::store::{Attempt, Delivery, DeliveryStatus};
 
 pub(super) const COLUMNS: [Column; 8] = [
     Column::number("ID").at_least(6),
@@ -32,7 +32,7 @@ pub(super) fn row(delivery: &Delivery) -> Vec<String> {
 }
 
 /// All that is known of it, with its attempts.
-pub(super) fn facts(delivery: &Delivery, attempts: &[Attempted]) -> Vec<Fact> {
+pub(super) fn facts(delivery: &Delivery, attempts: &[Attempt]) -> Vec<Fact> {
     let when = match delivery.status {
         DeliveryStatus::Pending => "due at",
         DeliveryStatus::Delivered | DeliveryStatus::Dead => "settled at",
@@ -58,7 +58,7 @@ pub(super) fn facts(delivery: &Delivery, attempts: &[Attempted]) -> Vec<Fact> {
     facts
 }
 
-fn in_words(attempt: &Attempted) -> String {
+fn in_words(attempt: &Attempt) -> String {
     let status = attempt
         .status
         .map_or("no answer".to_owned(), |it| it.to_string());
@@ -78,11 +78,11 @@ pub(super) struct Line<'a> {
     #[serde(flatten)]
     delivery: &'a Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempted: Option<&'a [Attempted]>,
+    attempted: Option<&'a [Attempt]>,
 }
 
 impl<'a> Line<'a> {
-    pub(super) const fn new(delivery: &'a Delivery, attempted: Option<&'a [Attempted]>) -> Self {
+    pub(super) const fn new(delivery: &'a Delivery, attempted: Option<&'a [Attempt]>) -> Self {
         Self {
             delivery,
             attempted,

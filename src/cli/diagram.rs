@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::output::print;
-use super::{Failure, Outcome};
+use super::{Completion, Failure};
 
 /// Draw the lifecycle.
 #[derive(Debug, clap::Args)]
@@ -24,11 +24,11 @@ enum Format {
     Svg,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     print(&match args.format {
         Format::Mermaid => certificate_lifecycle::diagram::mermaid(),
         Format::Dot => certificate_lifecycle::diagram::dot(),
         Format::Svg => certificate_lifecycle::diagram::svg(),
     })?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

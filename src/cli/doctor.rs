@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::arguments::duration;
 use super::harmless::inert;
 use super::output::Output;
-use super::{Failure, Outcome, block_on, store};
+use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::diagnosis::{
     Diagnosis, FileReport, Finding, HostReport, HostRole, Severity,
 };
@@ -36,7 +36,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let diagnosis = block_on(diagnose(args))?;
     let mut output = Output::plain();
     if args.json {
@@ -47,9 +47,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let _ = output.flush()?;
     Ok(if diagnosis.is_wrong() {
-        Outcome::Refused
+        Completion::Refused
     } else {
-        Outcome::Clean
+        Completion::Clean
     })
 }
 

@@ -7,8 +7,8 @@ use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, log, say, signals, store};
-use certificate_lifecycle::store::{Cursor, InstitutionId, Recorded, Store};
+use super::{Completion, Failure, block_on, log, say, signals, store};
+use certificate_lifecycle::store::{Cursor, InstitutionId, RecordedEvent, Store};
 
 /// How many events are read at once.
 const PAGE: u32 = 512;
@@ -76,7 +76,7 @@ fn cursor(text: &str) -> Result<Cursor, &'static str> {
         .map_err(|_| "expected a cursor as the feed gives it, such as 17 or 17-3")
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     block_on(async {
         let feed = print(args);
         if !args.follow {
@@ -86,15 +86,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         let stopped = signals::first()?;
         tokio::select! {
             printed = feed => printed,
-            () = stopped => Ok(Outcome::Clean),
+            () = stopped => Ok(Completion::Clean),
         }
     })
 }
 
-async fn print(args: &Args) -> Result<Outcome, Failure> {
+async fn print(args: &Args) -> Result<Completion, Failure> {
     let engine = args.store.open_to_read().await?;
     // From before the first look, so that no commit falls between.
-    let mut wake = engine.store().wake();
+    let mut wake = engine.store().commits();
     let mut output = Output::plain();
     let is_table = !args.form.json && !args.payload;
     let mut table = is_table.then(|| Table::new(&COLUMNS));
@@ -113,7 +113,7 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
             Err(error) if args.follow => {
                 outage.wait(error).await?;
                 if output::reader() == Reader::Gone {
-                    return Ok(Outcome::Clean);
+                    return Ok(Completion::Clean);
                 }
                 continue;
             }
@@ -136,27 +136,27 @@ async fn print(args: &Args) -> Result<Outcome, Failure> {
             for recorded in &page {
                 write_line(recorded, args, output.text());
                 if output.end_line()? == Reader::Gone {
-                    return Ok(Outcome::Clean);
+                    return Ok(Completion::Clean);
                 }
             }
         }
         if output.flush()? == Reader::Gone {
-            return Ok(Outcome::Clean);
+            return Ok(Completion::Clean);
         }
         if is_end && !args.follow {
             if is_empty && is_table {
                 say(&nothing(args));
             }
-            return Ok(Outcome::Clean);
+            return Ok(Completion::Clean);
         }
         if is_end {
             wake.wait().await;
             if output::reader() == Reader::Gone {
-                return Ok(Outcome::Clean);
+                return Ok(Completion::Clean);
             }
         }
     }
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 /// What to say where there is no event.
@@ -169,8 +169,8 @@ fn nothing(args: &Args) -> String {
 }
 
 /// The line for programs, with the payload byte for byte as the webhook gets it.
-fn write_line(recorded: &Recorded, args: &Args, line: &mut Vec<u8>) {
-    let Recorded { cursor, event, .. } = recorded;
+fn write_line(recorded: &RecordedEvent, args: &Args, line: &mut Vec<u8>) {
+    let RecordedEvent { cursor, event, .. } = recorded;
     if args.payload {
         event.write_json(args.webhook.id, line);
         return;
@@ -187,7 +187,7 @@ fn write_line(recorded: &Recorded, args: &Args, line: &mut Vec<u8>) {
     line.push(b'}');
 }
 
-fn row(recorded: &Recorded) -> Vec<String> {
+fn row(recorded: &RecordedEvent) -> Vec<String> {
     let event = &recorded.event;
     vec![
         recorded.cursor.to_string(),

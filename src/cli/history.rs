@@ -6,9 +6,9 @@ use super::arguments::{Form, Institution, hyphenated};
 use super::output::{Output, Reader};
 use super::show::{time, unknown};
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, store};
+use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::EventBody;
-use certificate_lifecycle::store::Recorded;
+use certificate_lifecycle::store::RecordedEvent;
 
 /// Show all that happened to one application, in order: what, when, and who did it.
 ///
@@ -41,7 +41,7 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// The cells of a table's row.
-fn row(recorded: &Recorded) -> Vec<String> {
+fn row(recorded: &RecordedEvent) -> Vec<String> {
     let event = &recorded.event;
     let text = match event.body() {
         EventBody::Rejected { rejection_reason } => rejection_reason.as_str(),
@@ -60,7 +60,7 @@ fn row(recorded: &Recorded) -> Vec<String> {
     ]
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let institution = &args.institution.id;
     let history = block_on(async {
         let engine = args.store.open_to_read().await?;
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.form.json {
         for recorded in &history {
             if output.object(recorded)? == Reader::Gone {
-                return Ok(Outcome::Clean);
+                return Ok(Completion::Clean);
             }
         }
     } else {
@@ -82,5 +82,5 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

@@ -12,8 +12,7 @@ use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
 use super::records::{Flaw, Records};
 use super::refusal::Refusal;
-use super::{Failure, Outcome, store};
-use certificate_lifecycle::engine::permitted;
+use super::{Completion, Failure, store};
 use certificate_lifecycle::store::Refusal::Forbidden;
 use certificate_lifecycle::store::{
     Actor, Atomicity, IdempotencyKey, InstitutionId, Operation, Request,
@@ -107,7 +106,7 @@ fn prefix(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(super) fn run(args: Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: Args) -> Result<Completion, Failure> {
     check(&args.actor)?;
     let Opened { name, read, size } = input::open(Some(&args.file))?;
     let mut records = Records::new(read);
@@ -154,7 +153,7 @@ fn check(actor: &Actor) -> Result<(), Failure> {
         ApplicantEmail::new("any@example.com")?,
     );
     let upload = Operation::Upload(details.into(), VaultUpload::Bulk);
-    let permitted = permitted(&upload);
+    let permitted = upload.permitted_actors();
     if permitted.contains(&actor.kind) {
         return Ok(());
     }

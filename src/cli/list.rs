@@ -6,8 +6,8 @@ use super::arguments::{Form, Institution, in_words};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::store::{Filter, ListQuery, Order, Page, PageKey};
+use super::{Completion, Failure, block_on, say, store};
+use certificate_lifecycle::store::{Filter, ListOrder, ListQuery, Page, PageKey};
 use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -105,16 +105,16 @@ fn page_key(text: &str) -> Result<PageKey, &'static str> {
         .map_err(|_| "expected the key of a page as a list gives it")
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     block_on(async {
         let engine = args.store.open_to_read().await?;
         let mut view = View::new(&args.form);
         let mut left = args.limit.unwrap_or(u64::MAX);
         let mut after = args.after;
         let order = if args.newest_first {
-            Order::NewestFirst
+            ListOrder::NewestFirst
         } else {
-            Order::OldestFirst
+            ListOrder::OldestFirst
         };
         while left > 0 {
             let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
@@ -206,7 +206,7 @@ impl View {
 
     /// After the last: how it went. Not well, where something could not be shown; and where there was
     /// nothing, people are told so. Programs see it.
-    pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Outcome, Failure> {
+    pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {
                 left_out: LISTED,
@@ -216,7 +216,7 @@ impl View {
         if self.is_empty && self.table.is_some() {
             say(&nothing());
         }
-        Ok(Outcome::Clean)
+        Ok(Completion::Clean)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::arguments::{Form, duration};
 use super::output::Output;
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, store};
+use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::{
     Migration, MigrationKind, MigrationStep, PostgresOptions, PostgresStore, SqliteOptions,
     SqliteStore,
@@ -55,7 +55,7 @@ struct Line<'m> {
     applied: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let migration = block_on(migrate(args))?;
     let mut output = Output::plain();
     if args.form.json {
@@ -73,9 +73,9 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let _ = output.flush()?;
     Ok(if args.check && !migration.steps.is_empty() {
-        Outcome::Refused
+        Completion::Refused
     } else {
-        Outcome::Clean
+        Completion::Clean
     })
 }
 

@@ -76,7 +76,7 @@ use certificate_lifecycle::InvalidValue;
 use certificate_lifecycle::store::{ExecuteError, StoreError};
 
 /// What a run leaves behind for the shell.
-enum Outcome {
+enum Completion {
     /// All was accepted.
     Clean,
     /// Some lines were refused.
@@ -189,8 +189,8 @@ pub(super) fn run() -> ExitCode {
         Command::Completions(args) => completions::run(&args),
     };
     let code = match outcome {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Refused) => ExitCode::from(1),
+        Ok(Completion::Clean) => ExitCode::SUCCESS,
+        Ok(Completion::Refused) => ExitCode::from(1),
         Err(failure) => {
             say(&failure.to_string());
             ExitCode::from(2)

@@ -17,7 +17,7 @@ use super::output::{Output, Reader};
 use super::refusal::{Code, Refusal};
 use super::report::Report;
 use super::store::{self, AnyStore};
-use super::{Failure, Outcome, block_on};
+use super::{Completion, Failure, block_on};
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::Refusal::{IdempotencyMismatch, Repeated};
 use certificate_lifecycle::store::{Atomicity, ExecuteError, Receipt, Request, StoreError};
@@ -104,7 +104,7 @@ pub(super) fn run<S: Source>(
     webhook_id: Uuid,
     size: Option<u64>,
     mut source: S,
-) -> Result<Outcome, Failure> {
+) -> Result<Completion, Failure> {
     block_on(async {
         let engine = store.open().await?;
         engine.store().leave();
@@ -133,9 +133,9 @@ pub(super) fn run<S: Source>(
             printer.report.line(&(), || tally.summary())?;
         }
         if tally.refused.is_empty() {
-            Ok(Outcome::Clean)
+            Ok(Completion::Clean)
         } else {
-            Ok(Outcome::Refused)
+            Ok(Completion::Refused)
         }
     })
 }

@@ -14,7 +14,7 @@ use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::store::AnyStore;
-use super::{Failure, Outcome, block_on, say, store, webhook};
+use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
     Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox, StoreError,
@@ -66,7 +66,7 @@ const EXAMPLE: &str = "Example:
 Exit status: 0 they are due, 1 an id or the webhook is unknown, 2 some are corrupt and left out, or
 the run could not go on.";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     if args.ids.is_empty() && !args.all_dead && !args.filter.is_given() {
         return Err(Failure::Argument(
             "which deliveries? give their ids, --all-dead, or a filter such as --webhook or --since"
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         let mut run = Run::new(engine.store(), args);
         let (outcome, reader) = if args.ids.is_empty() {
-            (Outcome::Clean, run.all(&filter).await?)
+            (Completion::Clean, run.all(&filter).await?)
         } else {
             run.each(&args.ids).await?
         };
@@ -171,8 +171,8 @@ impl<'a> Run<'a> {
     }
 
     /// These; what cannot be is told, and the others are.
-    async fn each(&mut self, ids: &[DeliveryId]) -> Result<(Outcome, Reader), Failure> {
-        let (mut outcome, now) = (Outcome::Clean, SystemClock.now());
+    async fn each(&mut self, ids: &[DeliveryId]) -> Result<(Completion, Reader), Failure> {
+        let (mut outcome, now) = (Completion::Clean, SystemClock.now());
         for ids in ids.chunks(PAGE as usize) {
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {

@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, ValueEnum};
 
 use super::output::print;
-use super::{Cli, Failure, Outcome};
+use super::{Cli, Completion, Failure};
 use certificate_lifecycle::{EventKind, schema};
 
 /// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
@@ -38,7 +38,7 @@ fn kinds() -> impl TypedValueParser<Value = EventKind> {
     PossibleValuesParser::new(EventKind::NAMES).try_map(|kind| kind.parse())
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     if args.format == Format::Asyncapi && args.event.is_some() {
         let message = "--event goes with --format json-schema; an AsyncAPI document has all events";
         let mut cli = Cli::command();
@@ -55,5 +55,5 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         (Format::JsonSchema, Some(kind)) => schema::event_schema(kind),
         (Format::Asyncapi, _) => schema::asyncapi(),
     })?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

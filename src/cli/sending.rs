@@ -12,7 +12,7 @@ use super::harmless::unread;
 use super::{Failure, open_files};
 use certificate_lifecycle::delivery::target::{self, RefusedTarget};
 use certificate_lifecycle::delivery::{
-    HttpOptions, HttpTransport, HttpTransportError, Outgoing, Response, SendError, Transport,
+    HttpOptions, HttpTransport, HttpTransportError, OutgoingRequest, Response, SendError, Transport,
 };
 
 /// Where requests may go, and how long they may take.
@@ -108,7 +108,7 @@ impl Sender {
 }
 
 impl Transport for Sender {
-    async fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
+    async fn send(&self, outgoing: OutgoingRequest) -> Result<Response, SendError> {
         let checked = target::check_url(&outgoing.url, self.allow_http, &self.allowed);
         let answer = self.http.send(outgoing).await;
         if let Err(SendError::Refused(_)) = answer {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::arguments::{Form, Institution, hyphenated, in_words};
 use super::output::Output;
 use super::table::{Fact, record};
-use super::{Failure, Outcome, block_on, say, store};
+use super::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::store::{InstitutionId, Origin};
 use certificate_lifecycle::{AnyApplication, Timestamp};
 
@@ -30,7 +30,7 @@ pub(super) struct Args {
     uuid: Uuid,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let institution = &args.institution.id;
     let found = block_on(async {
         let engine = args.store.open_to_read().await?;
@@ -51,16 +51,16 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 /// Says that there is no such application.
-pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Outcome {
+pub(super) fn unknown(institution: &InstitutionId, uuid: Uuid) -> Completion {
     say(&format!(
         "{} has no application {uuid}",
         in_words(institution)
     ));
-    Outcome::Refused
+    Completion::Refused
 }
 
 /// What there is to say about an application, each with its name.

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use super::arguments::{Form, Institution, Webhook, duration, in_words};
 use super::list::{PAGE, View};
 use super::output::{Output, Reader};
-use super::{Failure, Outcome, block_on, say, store};
-use certificate_lifecycle::engine::{Engine, Interrupted};
+use super::{Completion, Failure, block_on, say, store};
+use certificate_lifecycle::engine::{Engine, FailStalledError};
 use certificate_lifecycle::store::{Actor, ExecuteError};
 use certificate_lifecycle::{AnyApplication, ProcessingError};
 use store::AnyStore;
@@ -53,7 +53,7 @@ const EXAMPLE: &str = "Example:
   certlife stalled --older-than 30m
   certlife stalled --older-than 1day --fail --error 'the worker was lost'";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     block_on(async {
         if args.fail {
             fail(args, &args.store.open_existing().await?).await
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })
 }
 
-async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure> {
+async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Completion, Failure> {
     let (institution, mut view) = (&args.institution.id, View::new(&args.form));
     let mut after = None;
     loop {
@@ -77,7 +77,7 @@ async fn list(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
     }
 }
 
-async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure> {
+async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Completion, Failure> {
     let (institution, actor) = (&args.institution.id, Actor::system("certlife")?);
     let outcome = engine
         .fail_stalled(institution, &actor, args.older_than, &args.error)
@@ -85,7 +85,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
     // What was failed is told, whatever came after.
     let (failed, interruption) = match outcome {
         Ok(failed) => (failed, None),
-        Err(Interrupted { failed, error }) => (failed, Some(error)),
+        Err(FailStalledError { failed, error }) => (failed, Some(error)),
     };
     if args.form.json {
         let mut output = Output::plain();
@@ -103,7 +103,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Outcome, Failure
         say(&format!("{} failed", failed.len()));
     }
     match interruption {
-        None => Ok(Outcome::Clean),
+        None => Ok(Completion::Clean),
         Some(ExecuteError::Store(error)) => Err(Failure::Store(error)),
         Some(other) => Err(Failure::Refused(other)),
     }

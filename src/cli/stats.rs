@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::arguments::{Form, Institution};
 use super::output::{Output, Reader};
 use super::table::{Column, Table};
-use super::{Failure, Outcome, block_on, store};
+use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::Count;
 use certificate_lifecycle::{Source, Status};
 
@@ -47,7 +47,7 @@ impl From<&Count> for Line {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let counts = block_on(async {
         let engine = args.store.open_to_read().await?;
         Ok(engine.counts(&args.institution.id).await?)
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.form.json {
         for count in &counts {
             if output.object(&Line::from(count))? == Reader::Gone {
-                return Ok(Outcome::Clean);
+                return Ok(Completion::Clean);
             }
         }
     } else {
@@ -73,5 +73,5 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

@@ -13,10 +13,10 @@ use super::say;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Append, Atomicity, Attempted, Backlog, Claim, ClaimedBatch, Count, Cursor, Delivery,
-    DeliveryFilter, DeliveryId, DeliveryPage, Directory, Due, ExecuteError, HealthChange,
-    InstitutionId, ListQuery, MemoryStore, Outbox, Page, Put, Receipt, Recorded, Settlement, Setup,
-    Store, StoreError, Wake, Webhook,
+    Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
+    DeliveryFilter, DeliveryId, DeliveryPage, Due, ExecuteError, HealthChange, InstitutionId,
+    ListQuery, MemoryStore, Outbox, Page, Put, Queries, Receipt, RecordedEvent, Settlement, Setup,
+    Store, StoreError, Webhook,
 };
 #[cfg(feature = "cli")]
 use certificate_lifecycle::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
@@ -304,11 +304,11 @@ impl Store for AnyStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         ask!(self, it => it.history(institution, uuid).await)
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         ask!(self, it => it.feed(after, limit).await)
     }
 
@@ -316,12 +316,12 @@ impl Store for AnyStore {
         ask!(self, it => it.feed_end().await)
     }
 
-    fn wake(&self) -> Wake {
-        ask!(self, it => it.wake())
+    fn commits(&self) -> CommitWatch {
+        ask!(self, it => it.commits())
     }
 }
 
-impl Directory for AnyStore {
+impl Queries for AnyStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         ask!(self, it => it.list(query).await)
     }
@@ -406,7 +406,7 @@ impl Outbox for AnyStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempted>, StoreError> {
+    ) -> Result<Vec<Attempt>, StoreError> {
         ask!(self, it => it.attempts(institution, delivery).await)
     }
 

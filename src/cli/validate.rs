@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::input::{Line, Lines, too_long};
 use super::output::{Output, Reader};
 use super::report::Report;
-use super::{Failure, Outcome};
+use super::{Completion, Failure};
 use certificate_lifecycle::{Audit, EventKind, Finding, Status};
 
 /// Audit a log of event payloads, one JSON object a line, in the order in which they happened.
@@ -103,7 +103,7 @@ impl<N: std::fmt::Display> std::fmt::Display for Counts<N> {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let mut lines = Lines::open(args.file.as_ref())?;
     let mut report = Report::new(lines.size());
     let mut output = Output::new(&report);
@@ -126,8 +126,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })?;
     report.flush()?;
     Ok(match findings {
-        0 => Outcome::Clean,
-        _ => Outcome::Refused,
+        0 => Completion::Clean,
+        _ => Completion::Refused,
     })
 }
 

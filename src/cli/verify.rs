@@ -12,7 +12,7 @@ use super::received::{Headers, LARGEST, Signature};
 use super::secret::{self, PlatformSignature};
 use super::show::time;
 use super::table::{Fact, record};
-use super::{Failure, Outcome, say};
+use super::{Completion, Failure, say};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::webhook::{Verified, VerifyError};
 
@@ -62,7 +62,7 @@ const EXAMPLE: &str = r#"Example:
 
 Exit status: 0 verified, 1 not to be trusted, 2 the run could not go on."#;
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let secrets = args.secret.read()?;
     if secrets.is_empty() {
         return Err(Failure::Argument(
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     match verifier.verify(headers.iter(), &body, now) {
         Ok(delivery) => {
             print(&record(facts(&delivery, &headers)))?;
-            Ok(Outcome::Clean)
+            Ok(Completion::Clean)
         }
         Err(error) => {
             say(&error.to_string());
@@ -101,7 +101,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             ) {
                 say(&hint);
             }
-            Ok(Outcome::Refused)
+            Ok(Completion::Refused)
         }
     }
 }

@@ -16,7 +16,7 @@ use super::run::{GATHER, Goal, Run};
 use super::send::{Leased, Sent, send};
 use super::telemetry::{self, UnderWay};
 use super::transport::{SendError, Transport};
-use crate::store::{Claim, ClaimedBatch, Due, Outbox, Settlement, Verdict, Webhook};
+use crate::store::{Claim, ClaimedBatch, Due, Outbox, Outcome, Settlement, Webhook};
 
 /// Why a delivery is dead of which no request can be made.
 const UNSENDABLE: &str = "what is stored cannot be sent";
@@ -44,20 +44,20 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         let mut got: BTreeMap<Uuid, u32> = BTreeMap::new();
         for claimed in batch.deliveries {
             *got.entry(claimed.webhook).or_default() += 1;
-            let settlement = |verdict| Settlement {
+            let settlement = |outcome| Settlement {
                 id: claimed.id,
                 token: claimed.token,
-                verdict,
+                outcome,
                 attempt: None,
             };
             let (webhook, event) = match (webhooks.get(&claimed.webhook), claimed.event) {
                 _ if is_late || self.goal == Goal::Finish => {
-                    self.finished.push(settlement(Verdict::Released));
+                    self.finished.push(settlement(Outcome::Released));
                     continue;
                 }
                 (Some(webhook), Ok(event)) => (webhook, event),
                 (None, Ok(_)) => {
-                    self.finished.push(settlement(Verdict::Released));
+                    self.finished.push(settlement(Outcome::Released));
                     continue;
                 }
                 (_, Err(problem)) => {
@@ -71,7 +71,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                     let reason = format!("{UNSENDABLE}: {problem}");
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
                     self.summary.dead += 1;
-                    self.finished.push(settlement(Verdict::Dead { reason }));
+                    self.finished.push(settlement(Outcome::Dead { reason }));
                     continue;
                 }
             };
@@ -198,7 +198,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         self.finished.push(Settlement {
             id: sent.id,
             token: sent.token,
-            verdict: Verdict::Released,
+            outcome: Outcome::Released,
             attempt: None,
         });
         self.release(sent.webhook);
@@ -220,10 +220,10 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
             opened: line.breaker.opened(),
         };
         let judgement = tried.judge(&it.options);
-        let is_delivered = judgement.verdict == Verdict::Delivered;
+        let is_delivered = judgement.outcome == Outcome::Delivered;
         line.is_quick = sent.attempted.milliseconds < QUICK;
-        match &judgement.verdict {
-            Verdict::Delivered => {
+        match &judgement.outcome {
+            Outcome::Delivered => {
                 if line.breaker.opened() > 0 {
                     tracing::info!(webhook = %sent.webhook, "circuit closed: something was delivered");
                 }
@@ -231,7 +231,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                 telemetry::delivered(sent.created_at, sent.now);
                 self.summary.delivered += 1;
             }
-            verdict => {
+            outcome => {
                 let is_silence = matches!(sent.answer, Err(SendError::Timeout(_)));
                 let longest = it.options.longest_break();
                 let was_closed = line.breaker.opened() == 0;
@@ -243,7 +243,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
                     );
                 }
                 self.summary.failed += 1;
-                if let Verdict::Dead { reason } = verdict {
+                if let Outcome::Dead { reason } = outcome {
                     metrics::counter!(telemetry::DEAD_TOTAL).increment(1);
                     tracing::error!(
                         delivery = %sent.id,
@@ -284,7 +284,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         self.finished.push(Settlement {
             id: sent.id,
             token: sent.token,
-            verdict: judgement.verdict,
+            outcome: judgement.outcome,
             attempt: Some(sent.attempted),
         });
         is_delivered
@@ -296,7 +296,7 @@ fn released(waiting: &Waiting) -> Settlement {
     Settlement {
         id: waiting.leased.id,
         token: waiting.leased.token,
-        verdict: Verdict::Released,
+        outcome: Outcome::Released,
         attempt: None,
     }
 }

@@ -125,7 +125,7 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         let span = tracing::debug_span!("claim", webhooks = claim.wanted.len(), room);
         let claiming = async move {
             let answer = it.store.claim(claim.clone()).await;
-            Answer::Claimed(claim, answer)
+            Answer::LeasedDelivery(claim, answer)
         };
         self.asking = Some(claiming.instrument(span).boxed());
     }

@@ -12,7 +12,7 @@ use super::send::{Leased, send};
 use super::transport::Transport;
 use crate::lifecycle::application::{Application, ApplicationDetails};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
-use crate::store::{Attempted, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
+use crate::store::{Attempt, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
 
 /// Sends what is due, over and over: any number of dispatchers, in any number of processes, may work on one
 /// store.
@@ -119,13 +119,13 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
     /// receivers think that they have seen it.
     ///
     /// # Errors
-    /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempted`] tells.
+    /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempt`] tells.
     pub async fn send_test(
         &self,
         institution: &InstitutionId,
         webhook: Uuid,
         application: Uuid,
-    ) -> Result<Attempted, TestError> {
+    ) -> Result<Attempt, TestError> {
         let known = self.store.webhook(institution, webhook).await?;
         let known = known.ok_or(TestError::UnknownWebhook(webhook))?;
         let now = self.clock.now();

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::options::DispatcherOptions;
 use super::transport::{Response, SendError};
-use crate::store::{Health, HealthChange, Verdict};
+use crate::store::{Health, HealthChange, Outcome};
 use crate::webhook::RetrySchedule;
 
 /// The statuses by which a server says that it is overloaded, not that the request is wrong.
@@ -37,7 +37,7 @@ pub(super) struct Tried<'a> {
 /// What follows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
+    pub(super) outcome: Outcome,
     /// What it says of the webhook.
     pub(super) change: HealthChange,
     pub(super) consequence: Consequence,
@@ -87,7 +87,7 @@ impl Tried<'_> {
         let status = self.answer.as_ref().ok().map(|it| it.status);
         if status.is_some_and(is_success) {
             return Judgement {
-                verdict: Verdict::Delivered,
+                outcome: Outcome::Delivered,
                 change: HealthChange {
                     delivered: true,
                     ..HealthChange::default()
@@ -117,17 +117,17 @@ impl Tried<'_> {
             Consequence::None
         };
         Judgement {
-            verdict: self.next(options, retry_after),
+            outcome: self.next(options, retry_after),
             change,
             consequence,
         }
     }
 
-    fn next(&self, options: &DispatcherOptions, retry_after: Option<TimeDelta>) -> Verdict {
+    fn next(&self, options: &DispatcherOptions, retry_after: Option<TimeDelta>) -> Outcome {
         let failed = self.attempts.saturating_add(1);
         let schedule = &options.schedule;
         if let Some(delay) = schedule.delay(failed, self.event_id, self.webhook, retry_after) {
-            return Verdict::Retry {
+            return Outcome::Retry {
                 at: self.now + delay,
             };
         }
@@ -136,6 +136,6 @@ impl Tried<'_> {
             1 => format!("the only attempt failed: {error}"),
             _ => format!("all {failed} attempts failed; the last one: {error}"),
         };
-        Verdict::Dead { reason }
+        Outcome::Dead { reason }
     }
 }

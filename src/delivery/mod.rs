@@ -27,6 +27,6 @@ mod transport;
 pub use dispatcher::{Dispatcher, Summary, TestError};
 pub use http::{HttpOptions, HttpTransport, HttpTransportError, Resolve, Resolving};
 pub use options::DispatcherOptions;
-pub use transport::{Outgoing, Response, RetryAfter, SendError, Transport};
+pub use transport::{OutgoingRequest, Response, RetryAfter, SendError, Transport};
 
 pub use crate::store::{Clock, SystemClock};

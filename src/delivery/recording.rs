@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::store::{
-    DeliveryFilter, DeliveryId, HealthChange, Outbox, Settlement, StoreError, Verdict,
+    DeliveryFilter, DeliveryId, HealthChange, Outbox, Outcome, Settlement, StoreError,
 };
 
 /// What came of settlements.
@@ -130,7 +130,7 @@ impl Settled {
             match self.try_one(store, now, bare).await? {
                 None => {
                     tracing::error!(delivery = %delivery, error = %error, "recorded without its attempt");
-                    if let Verdict::Retry { .. } = settlement.verdict {
+                    if let Outcome::Retry { .. } = settlement.outcome {
                         self.uncounted.push(delivery);
                     }
                     return Ok(());

@@ -21,7 +21,7 @@ use super::send::Sent;
 use super::telemetry;
 use super::transport::Transport;
 use crate::store::{
-    Claim, ClaimedBatch, DeliveryId, Due, HealthChange, Outbox, Settlement, StoreError, Wake,
+    Claim, ClaimedBatch, CommitWatch, DeliveryId, Due, HealthChange, Outbox, Settlement, StoreError,
 };
 
 /// How long small groups of free places are gathered before something is claimed for them.
@@ -62,7 +62,7 @@ enum Pending {
 pub(super) enum Answer {
     /// With the time that it took.
     Due(Duration, Result<Vec<Due>, StoreError>),
-    Claimed(Claim, Result<ClaimedBatch, StoreError>),
+    LeasedDelivery(Claim, Result<ClaimedBatch, StoreError>),
 }
 
 pub(super) struct Run<'d, S, T> {
@@ -169,7 +169,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<Summary, StoreError> {
         let mut shutdown = pin!(shutdown);
-        let mut waking = wait(self.dispatcher.store.wake());
+        let mut waking = wait(self.dispatcher.store.commits());
         // Also by a run that ends as soon as nothing is pending: there may be no other.
         self.keeping = Some(self.housekeeping());
         let mut housekeeping_at = self.next_housekeeping();
@@ -328,11 +328,11 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 let delay = self.failed(&error, "what is due cannot be read")?;
                 self.hold(delay);
             }
-            Answer::Claimed(claim, Ok(batch)) => {
+            Answer::LeasedDelivery(claim, Ok(batch)) => {
                 self.failures = 0;
                 self.claimed(&claim, batch);
             }
-            Answer::Claimed(claim, Err(error)) if is_about_one(&error) => {
+            Answer::LeasedDelivery(claim, Err(error)) if is_about_one(&error) => {
                 // The others need not suffer.
                 if let [(id, _)] = *claim.wanted {
                     // What is corrupt may quote its URL. Who asks for the webhook sees it.
@@ -348,7 +348,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
                 }
                 self.look();
             }
-            Answer::Claimed(_, Err(error)) => {
+            Answer::LeasedDelivery(_, Err(error)) => {
                 let delay = self.failed(&error, "nothing can be claimed")?;
                 self.hold(delay);
             }
@@ -390,7 +390,7 @@ impl<'d, S: Outbox, T: Transport> Run<'d, S, T> {
 }
 
 /// The next commit, or the time to look for one.
-fn wait(mut wake: Wake) -> BoxFuture<'static, Wake> {
+fn wait(mut wake: CommitWatch) -> BoxFuture<'static, CommitWatch> {
     async move {
         wake.wait().await;
         wake

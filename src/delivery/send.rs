@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::judge::error;
 use super::options::DispatcherOptions;
 use super::redact::Private;
-use super::transport::{Outgoing, Response, SendError, Transport};
+use super::transport::{OutgoingRequest, Response, SendError, Transport};
 use crate::lifecycle::event::Event;
-use crate::store::{Attempted, Clock, DeliveryId, Webhook};
-use crate::webhook::{Attempt, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE};
+use crate::store::{Attempt, Clock, DeliveryId, Webhook};
+use crate::webhook::{SignedRequest, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE};
 
 /// What is told of an attempt when it is over.
 pub(super) struct Sent {
@@ -28,7 +28,7 @@ pub(super) struct Sent {
     pub(super) attempts: u32,
     /// When the event was recorded.
     pub(super) created_at: DateTime<Utc>,
-    pub(super) attempted: Attempted,
+    pub(super) attempted: Attempt,
     pub(super) answer: Result<Response, SendError>,
     pub(super) now: DateTime<Utc>,
 }
@@ -43,10 +43,10 @@ pub(super) struct Leased {
 }
 
 /// The request that brings an event to a webhook, sent at this time.
-pub(super) fn request(event: &Event, webhook: &Webhook, at: DateTime<Utc>) -> Outgoing {
+pub(super) fn request(event: &Event, webhook: &Webhook, at: DateTime<Utc>) -> OutgoingRequest {
     let endpoint = &webhook.endpoint;
     let body = event.to_json(webhook.id).into_bytes();
-    let attempt = Attempt {
+    let attempt = SignedRequest {
         webhook_id: webhook.id,
         event_id: event.id(),
         kind: event.kind(),
@@ -59,7 +59,7 @@ pub(super) fn request(event: &Event, webhook: &Webhook, at: DateTime<Utc>) -> Ou
         let value = HeaderValue::try_from(value).ok()?;
         Some((HeaderName::from_static(name), value))
     });
-    Outgoing {
+    OutgoingRequest {
         url: endpoint.url.clone(),
         headers: signed.chain(endpoint.headers.iter().cloned()).collect(),
         body,
@@ -106,7 +106,7 @@ pub(super) async fn send<T: Transport>(
         endpoint: &webhook.endpoint,
         signatures: &signatures,
     };
-    let attempted = Attempted {
+    let attempted = Attempt {
         at,
         milliseconds,
         status: response.map(|it| it.status),

@@ -10,7 +10,7 @@ use crate::webhook::WebhookUrl;
 
 /// One request: a POST with these headers and this body.
 #[derive(Clone)]
-pub struct Outgoing {
+pub struct OutgoingRequest {
     /// Where it goes.
     pub url: WebhookUrl,
     /// All of its headers but those that frame it.
@@ -19,11 +19,11 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-impl fmt::Debug for Outgoing {
+impl fmt::Debug for OutgoingRequest {
     /// Neither values of headers nor the event.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Outgoing")
+        f.debug_struct("OutgoingRequest")
             .field("url", &self.url)
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", self.body.len()))
@@ -98,5 +98,8 @@ pub enum SendError {
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request, and reads the response. Its head decides: a body that is late or breaks off is no error.
     /// Dropping the future gives the request up.
-    fn send(&self, request: Outgoing) -> impl Future<Output = Result<Response, SendError>> + Send;
+    fn send(
+        &self,
+        request: OutgoingRequest,
+    ) -> impl Future<Output = Result<Response, SendError>> + Send;
 }

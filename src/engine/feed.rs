@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::Engine;
-use crate::store::{Cursor, Recorded, Store, StoreError};
+use crate::store::{Cursor, RecordedEvent, Store, StoreError};
 
 /// How many events are read from the store at once.
 const PAGE: u32 = 512;
@@ -23,7 +23,7 @@ impl<S: Store> Engine<S> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    pub async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         self.store.feed(after, limit).await
     }
 
@@ -32,7 +32,7 @@ impl<S: Store> Engine<S> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_of_feed(&self) -> Result<Cursor, StoreError> {
+    pub async fn feed_end(&self) -> Result<Cursor, StoreError> {
         self.store.feed_end().await
     }
 
@@ -65,10 +65,10 @@ impl<S: Store> Engine<S> {
     /// # }
     /// ```
     #[must_use = "a stream tells nothing until it is asked"]
-    pub fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Recorded, StoreError>> {
+    pub fn follow(&self, after: Cursor) -> BoxStream<'static, Result<RecordedEvent, StoreError>> {
         let following = Following {
             store: self.store.clone(),
-            wake: self.store.wake(),
+            wake: self.store.commits(),
             cursor: after,
             read: VecDeque::new(),
             failures: 0,
@@ -83,15 +83,15 @@ impl<S: Store> Engine<S> {
 
 struct Following<S> {
     store: S,
-    wake: crate::store::Wake,
+    wake: crate::store::CommitWatch,
     cursor: Cursor,
-    read: VecDeque<Recorded>,
+    read: VecDeque<RecordedEvent>,
     /// How often the store was asked in vain since it last answered.
     failures: u32,
 }
 
 impl<S: Store> Following<S> {
-    async fn next(&mut self) -> Result<Recorded, StoreError> {
+    async fn next(&mut self) -> Result<RecordedEvent, StoreError> {
         loop {
             if let Some(recorded) = self.read.pop_front() {
                 self.cursor = recorded.cursor;

@@ -39,8 +39,7 @@ mod stalled;
 use std::sync::Arc;
 
 pub use crate::store::{Clock, SystemClock};
-pub use permission::{permitted, permitted_to};
-pub use stalled::Interrupted;
+pub use stalled::FailStalledError;
 
 use crate::store::Store;
 
@@ -61,15 +60,16 @@ impl<S: Store> Engine<S> {
     /// An engine with the machine's clock.
     #[must_use]
     pub fn new(store: S) -> Self {
-        Self::with_clock(store, SystemClock)
+        let clock = Arc::new(SystemClock);
+        Self { store, clock }
     }
 
-    /// An engine with a clock of the caller's.
+    /// The same with a clock of the caller's.
     #[must_use]
-    pub fn with_clock(store: S, clock: impl Clock) -> Self {
+    pub fn with_clock(self, clock: impl Clock) -> Self {
         Self {
-            store,
             clock: Arc::new(clock),
+            ..self
         }
     }
 

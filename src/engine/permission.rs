@@ -4,23 +4,27 @@ use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::store::{ActorKind, Operation, Refusal, Request};
 
-/// To whom the contract gives an operation; the first is who usually does it.
-#[must_use]
-pub const fn permitted(operation: &Operation) -> &'static [ActorKind] {
-    match operation {
-        // By a customer, or by the system on their behalf.
-        Operation::Submit(_) => &[ActorKind::Customer, ActorKind::System],
-        Operation::Upload(..) => &[ActorKind::Administrator],
-        Operation::Act { command, .. } => permitted_to(command.action()),
+impl Operation {
+    /// The kinds of actors that the contract permits to carry it out; the usual one comes first.
+    #[must_use]
+    pub const fn permitted_actors(&self) -> &'static [ActorKind] {
+        match self {
+            // By a customer, or by the system on their behalf.
+            Self::Submit(_) => &[ActorKind::Customer, ActorKind::System],
+            Self::Upload(..) => &[ActorKind::Administrator],
+            Self::Act { command, .. } => command.action().permitted_actors(),
+        }
     }
 }
 
-/// To whom the contract gives an action.
-#[must_use]
-pub const fn permitted_to(action: Action) -> &'static [ActorKind] {
-    match action {
-        Action::BeginProcessing | Action::Reject | Action::Retry => &[ActorKind::Administrator],
-        Action::Approve | Action::Fail => &[ActorKind::System],
+impl Action {
+    /// The kinds of actors that the contract permits to carry it out; the usual one comes first.
+    #[must_use]
+    pub const fn permitted_actors(self) -> &'static [ActorKind] {
+        match self {
+            Self::BeginProcessing | Self::Reject | Self::Retry => &[ActorKind::Administrator],
+            Self::Approve | Self::Fail => &[ActorKind::System],
+        }
     }
 }
 
@@ -47,14 +51,14 @@ impl AnyApplication {
     pub fn legal_actions_for(&self, kind: ActorKind) -> Vec<Action> {
         let legal = self.legal_actions().iter().copied();
         legal
-            .filter(|action| permitted_to(*action).contains(&kind))
+            .filter(|action| action.permitted_actors().contains(&kind))
             .collect()
     }
 }
 
 /// Refuses what the contract does not give the request's actor.
 pub(super) fn check(request: &Request) -> Result<(), Refusal> {
-    let permitted = permitted(&request.operation);
+    let permitted = request.operation.permitted_actors();
     if permitted.contains(&request.actor.kind) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::Engine;
 use crate::lifecycle::any::AnyApplication;
 use crate::store::{
-    Count, Directory, InstitutionId, ListQuery, Origin, Page, Recorded, Store, StoreError,
+    Count, InstitutionId, ListQuery, Origin, Page, Queries, RecordedEvent, Store, StoreError,
 };
 
 impl<S: Store> Engine<S> {
@@ -30,7 +30,7 @@ impl<S: Store> Engine<S> {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         self.store.history(institution, uuid).await
     }
 
@@ -49,7 +49,7 @@ impl<S: Store> Engine<S> {
     }
 }
 
-impl<S: Directory> Engine<S> {
+impl<S: Queries> Engine<S> {
     /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
     /// others.
     ///

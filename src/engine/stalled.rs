@@ -7,7 +7,7 @@ use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ProcessingError;
 use crate::store::{
-    Actor, Directory, ExecuteError, Filter, InstitutionId, ListQuery, PageKey, Receipt, Refusal,
+    Actor, ExecuteError, Filter, InstitutionId, ListQuery, PageKey, Queries, Receipt, Refusal,
     Request, StoreError,
 };
 
@@ -17,7 +17,7 @@ const PAGE: u32 = 256;
 /// [`Engine::fail_stalled`] did not come to its end.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("interrupted after {} stalled applications were failed", failed.len())]
-pub struct Interrupted {
+pub struct FailStalledError {
     /// What was failed nevertheless, and stays failed.
     pub failed: Vec<Receipt>,
     /// What came in between: [`Refusal::Forbidden`] for an actor who is not the system, or what the
@@ -27,7 +27,7 @@ pub struct Interrupted {
     pub error: ExecuteError,
 }
 
-impl<S: Directory> Engine<S> {
+impl<S: Queries> Engine<S> {
     /// One page of the applications that background work has owned for longer than this (CONTRACT.md,
     /// "In progress"): those whose last event lies that far back.
     ///
@@ -55,14 +55,14 @@ impl<S: Directory> Engine<S> {
     /// alone, so that several may do this at once. What is corrupt keeps no other from being failed.
     ///
     /// # Errors
-    /// [`Interrupted`], with those that were failed: they stay failed.
+    /// [`FailStalledError`], with those that were failed: they stay failed.
     pub async fn fail_stalled(
         &self,
         institution: &InstitutionId,
         actor: &Actor,
         older_than: TimeDelta,
         error: &ProcessingError,
-    ) -> Result<Vec<Receipt>, Interrupted> {
+    ) -> Result<Vec<Receipt>, FailStalledError> {
         let mut failed = Vec::new();
         let mut after = None;
         let mut corrupt: Option<ExecuteError> = None;
@@ -71,7 +71,7 @@ impl<S: Directory> Engine<S> {
                 Ok(page) => page,
                 Err(error) => {
                     let error = error.into();
-                    return Err(Interrupted { failed, error });
+                    return Err(FailStalledError { failed, error });
                 }
             };
             let fail = |it: &AnyApplication| {
@@ -95,13 +95,13 @@ impl<S: Directory> Engine<S> {
                 }
             }
             if let Some(error) = first_error {
-                return Err(Interrupted { failed, error });
+                return Err(FailStalledError { failed, error });
             }
             after = page.next;
             if after.is_none() {
                 return match corrupt {
                     None => Ok(failed),
-                    Some(error) => Err(Interrupted { failed, error }),
+                    Some(error) => Err(FailStalledError { failed, error }),
                 };
             }
         }

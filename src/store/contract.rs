@@ -4,12 +4,12 @@ use std::future::Future;
 
 use uuid::Uuid;
 
+use super::commits::CommitWatch;
 use super::cursor::Cursor;
-use super::directory::{Count, ListQuery, Page};
 use super::error::{ExecuteError, StoreError};
 use super::name::InstitutionId;
-use super::request::{Append, Atomicity, Receipt, Recorded};
-use super::wake::Wake;
+use super::queries::{Count, ListQuery, Page};
+use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 
 /// What every store does: it appends transitions with their events, loads one application, and feeds
@@ -51,7 +51,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
     /// The first `limit` events after the cursor, of all institutions, in the order in which they were
     /// committed. No event ever appears before a cursor that was given out.
@@ -65,7 +65,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         after: Cursor,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
     /// A place in the feed behind which everything comes that is not committed yet: for whoever wants to
     /// hear of what happens from now on, and not of what was before.
@@ -77,11 +77,11 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn feed_end(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
 
     /// What tells of commits from now on, so that whoever follows the feed need not ask all the time.
-    fn wake(&self) -> Wake;
+    fn commits(&self) -> CommitWatch;
 }
 
 /// What a database adds: questions about many applications.
-pub trait Directory: Store {
+pub trait Queries: Store {
     /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
     /// others.
     ///

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::actor::Actor;
 use super::error::Refusal;
 use super::remembered::Used;
-use super::request::{Append, Operation, Receipt, Recorded, Request};
+use super::request::{Append, Operation, Receipt, RecordedEvent, Request};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::Application;
@@ -67,7 +67,7 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
 pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
     let (operation, uuid, actor, differing) = match used {
         Used::Event(recorded) => {
-            let Recorded { event, actor, .. } = *recorded;
+            let RecordedEvent { event, actor, .. } = *recorded;
             let differing = differing(&event, &actor, &append.request);
             if differing.is_empty() {
                 return Ok(Receipt {

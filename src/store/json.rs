@@ -5,7 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::error::Refusal;
-use super::request::Recorded;
+use super::request::RecordedEvent;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventBody;
 use crate::lifecycle::timestamp::Timestamp;
@@ -36,7 +36,7 @@ impl Serialize for AnyApplication {
     }
 }
 
-impl Serialize for Recorded {
+impl Serialize for RecordedEvent {
     /// `version`, `event` (its full name), `at`, `actor` (`kind:id`), `rejection_reason` or `error` where it has one,
     /// `idempotency_key` where the command had one, `cursor`, `event_id`, `uuid` (of the application),
     /// `institution`. The payload that webhooks get is [`Event::to_json`](crate::Event::to_json).

@@ -4,14 +4,14 @@ use uuid::Uuid;
 
 use super::actor::Actor;
 use super::error::Refusal;
-use super::request::{Append, Operation, Recorded, Request};
+use super::request::{Append, Operation, RecordedEvent, Request};
 use crate::lifecycle::action::Command;
 
 /// What became of the first command that had the key.
 #[derive(Debug, Clone)]
 pub(crate) enum Used {
     /// It was carried out.
-    Event(Box<Recorded>),
+    Event(Box<RecordedEvent>),
     /// It was refused.
     Refused(Refused),
 }

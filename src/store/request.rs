@@ -251,7 +251,7 @@ impl serde::Serialize for Receipt {
 
 /// An event as the store recorded it: an entry of a history, and of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// Its place in the feed.
     pub cursor: Cursor,
     /// Whose application it is.

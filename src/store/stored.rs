@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::actor::{Actor, ActorKind};
 use super::name::{ActorId, IdempotencyKey, InstitutionId};
-use super::request::Recorded;
+use super::request::RecordedEvent;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::rules;
@@ -173,9 +173,9 @@ pub(super) struct StoredRecord {
 }
 
 impl StoredRecord {
-    pub(super) fn restore(self, event: Event) -> Result<Recorded, Problem> {
+    pub(super) fn restore(self, event: Event) -> Result<RecordedEvent, Problem> {
         let kind = decode(&ActorKind::ALL, "actor_kind", self.actor_kind)?;
-        Ok(Recorded {
+        Ok(RecordedEvent {
             cursor: self.cursor,
             institution: InstitutionId::new(self.institution).map_err(rule)?,
             event,

@@ -43,11 +43,11 @@ pub use secret::{Secret, SecretError};
 pub use secrets::{OldSecret, Secrets};
 #[cfg(feature = "verify")]
 pub use sign::{
-    Attempt, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_EVENT, X_WEBHOOK_ID,
+    SignedRequest, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_EVENT, X_WEBHOOK_ID,
     X_WEBHOOK_SIGNATURE, X_WEBHOOK_TIMESTAMP, platform_signature, standard_signature,
 };
 #[cfg(feature = "verify")]
-pub use tracker::{News, TrackError, Tracked, Tracker};
+pub use tracker::{Arrival, TrackError, TrackedApplication, Tracker};
 #[cfg(feature = "engine")]
 pub use url::{WebhookUrl, WebhookUrlError, WebhookUrlProblem};
 #[cfg(feature = "verify")]

@@ -29,7 +29,7 @@ pub(super) const VERSION: &str = "v1";
 
 /// What an attempt says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
+pub struct SignedRequest {
     /// The webhook that it is sent to.
     pub webhook_id: Uuid,
     /// The event: the same on every attempt.
@@ -40,7 +40,7 @@ pub struct Attempt {
     pub at: DateTime<Utc>,
 }
 
-impl Attempt {
+impl SignedRequest {
     /// The headers of a request with this body, names in lower case: the platform's and those of Standard
     /// Webhooks. `secrets` sign for Standard Webhooks, all of them; the platform's header has room for
     /// one signature, by `platform`.

@@ -18,12 +18,12 @@ const MOST_VERSIONS: u64 = 100_000;
 /// arrivals confuse it: the state is that of the newest version seen.
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
-    applications: HashMap<Uuid, Tracked>,
+    applications: HashMap<Uuid, TrackedApplication>,
 }
 
 /// What is known of one application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracked {
+pub struct TrackedApplication {
     newest: EventPayload<'static>,
     version: u64,
     /// The versions seen, as ranges in order: first and last of each.
@@ -32,7 +32,7 @@ pub struct Tracked {
 
 /// What an event was to a [`Tracker`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum Arrival {
     /// It is the newest of its application so far.
     Newest,
     /// It was not seen before, but a newer one was: the state stays.
@@ -69,48 +69,48 @@ impl Tracker {
     ///
     /// # Errors
     /// [`TrackError`]; what is known stays as it is.
-    pub fn take(&mut self, event: &Verified<'_>) -> Result<News, TrackError> {
+    pub fn take(&mut self, event: &Verified<'_>) -> Result<Arrival, TrackError> {
         let event_id = event.event_id.ok_or(TrackError::NoEventId)?;
         let uuid = event.payload.uuid();
         let version = version_of(uuid, event_id).ok_or(TrackError::ForeignId { event_id, uuid })?;
         let Some(known) = self.applications.get_mut(&uuid) else {
-            let tracked = Tracked {
+            let tracked = TrackedApplication {
                 newest: event.payload.clone().into_owned(),
                 version,
                 seen: vec![(version, version)],
             };
             self.applications.insert(uuid, tracked);
-            return Ok(News::Newest);
+            return Ok(Arrival::Newest);
         };
         if !known.see(version) {
-            return Ok(News::Duplicate);
+            return Ok(Arrival::Duplicate);
         }
         if version < known.version {
-            return Ok(News::Late);
+            return Ok(Arrival::Late);
         }
         known.version = version;
         known.newest = event.payload.clone().into_owned();
-        Ok(News::Newest)
+        Ok(Arrival::Newest)
     }
 
     /// What is known of an application.
     #[must_use]
-    pub fn get(&self, uuid: Uuid) -> Option<&Tracked> {
+    pub fn get(&self, uuid: Uuid) -> Option<&TrackedApplication> {
         self.applications.get(&uuid)
     }
 
     /// All applications that are known, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Tracked> {
+    pub fn iter(&self) -> impl Iterator<Item = &TrackedApplication> {
         self.applications.values()
     }
 
     /// Forgets an application, such as one whose state is final.
-    pub fn forget(&mut self, uuid: Uuid) -> Option<Tracked> {
+    pub fn forget(&mut self, uuid: Uuid) -> Option<TrackedApplication> {
         self.applications.remove(&uuid)
     }
 }
 
-impl Tracked {
+impl TrackedApplication {
     /// The state that the newest event left.
     #[must_use]
     pub const fn status(&self) -> Status {

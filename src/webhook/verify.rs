@@ -19,7 +19,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// Checks the signatures of deliveries, in constant time.
 ///
 /// ```
-/// use certificate_lifecycle::webhook::{Attempt, Secret, Verifier};
+/// use certificate_lifecycle::webhook::{SignedRequest, Secret, Verifier};
 /// use certificate_lifecycle::*;
 ///
 /// # let at = "2026-06-04T10:30:00Z".parse::<chrono::DateTime<chrono::Utc>>()?;
@@ -31,7 +31,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// # let webhook_id = uuid::uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890");
 /// let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse()?;
 /// # let body = event.to_json(webhook_id);
-/// # let attempt = Attempt { webhook_id, event_id: event.id(), kind: event.kind(), at };
+/// # let attempt = SignedRequest { webhook_id, event_id: event.id(), kind: event.kind(), at };
 /// # let headers = attempt.headers(&secret, std::slice::from_ref(&secret), body.as_bytes());
 /// # let now = at;
 /// let verifier = Verifier::new([secret]);

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use certificate_lifecycle::store::{Attempted, Claim, Outbox, Settlement, SqliteStore, Verdict};
+use certificate_lifecycle::store::{Attempt, Claim, Outbox, Outcome, Settlement, SqliteStore};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::webhook::{ID, SECRET, example, shown, submits, timeless};
 use crate::{Run, Scratch, golden};
 
 /// Settles so many deliveries of what is due: as a dispatcher would.
-fn settle(store: &Scratch, count: u32, verdict: &Verdict) {
+fn settle(store: &Scratch, count: u32, outcome: &Outcome) {
     let path = store.path("test.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -29,8 +29,8 @@ fn settle(store: &Scratch, count: u32, verdict: &Verdict) {
             let settlements = claimed.into_iter().map(|it| Settlement {
                 id: it.id,
                 token: it.token,
-                verdict: verdict.clone(),
-                attempt: Some(attempted(now, verdict)),
+                outcome: outcome.clone(),
+                attempt: Some(attempted(now, outcome)),
             });
             let settled = store.settle(now, settlements.collect(), Vec::new()).await;
             assert!(settled.unwrap().into_iter().all(|it| it));
@@ -52,9 +52,9 @@ fn claim_one(store: &Scratch) {
     assert_eq!(claimed.unwrap().deliveries.len(), 1);
 }
 
-fn attempted(at: DateTime<Utc>, verdict: &Verdict) -> Attempted {
-    let went_well = *verdict == Verdict::Delivered;
-    Attempted {
+fn attempted(at: DateTime<Utc>, outcome: &Outcome) -> Attempt {
+    let went_well = *outcome == Outcome::Delivered;
+    Attempt {
         at,
         milliseconds: 12,
         status: Some(if went_well { 204 } else { 503 }),
@@ -63,15 +63,15 @@ fn attempted(at: DateTime<Utc>, verdict: &Verdict) -> Attempted {
     }
 }
 
-fn dead() -> Verdict {
+fn dead() -> Outcome {
     let reason = "every attempt has failed".to_owned();
-    Verdict::Dead { reason }
+    Outcome::Dead { reason }
 }
 
 /// The README's example, of which two deliveries have arrived and one is dead.
 fn settled() -> Scratch {
     let store = example();
-    settle(&store, 2, &Verdict::Delivered);
+    settle(&store, 2, &Outcome::Delivered);
     settle(&store, 1, &dead());
     store
 }
@@ -272,7 +272,7 @@ fn what_waits_for_its_next_attempt_is_sent_now() {
     let store = example();
     let day: DateTime<Utc> = std::time::SystemTime::now().into();
     let day = day + TimeDelta::days(1);
-    settle(&store, 2, &Verdict::Retry { at: day });
+    settle(&store, 2, &Outcome::Retry { at: day });
     claim_one(&store);
     let pending = listed(&store, &["--status", "pending"]);
     let [first, second, sent] = [pending[0], pending[1], pending[2]].map(|it| it.to_string());

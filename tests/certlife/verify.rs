@@ -1,6 +1,6 @@
 //! `certlife verify`: what came, and whether it is to be trusted.
 
-use certificate_lifecycle::webhook::{Attempt, Secret};
+use certificate_lifecycle::webhook::{Secret, SignedRequest};
 use certificate_lifecycle::{
     ApplicantEmail, Application, ApplicationDetails, ApplicationId, CertificateTitle, Event,
 };
@@ -32,7 +32,7 @@ pub(crate) fn submitted(number: u32) -> Event {
 /// The headers of an attempt with this event, and its body.
 pub(crate) fn attempt(event: &Event, at: DateTime<Utc>) -> (Vec<(&'static str, String)>, String) {
     let body = event.to_json(WEBHOOK);
-    let attempt = Attempt {
+    let attempt = SignedRequest {
         webhook_id: WEBHOOK,
         event_id: event.id(),
         kind: event.kind(),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, DeliveryFilter, DeliveryStatus, Directory, Filter, ListQuery, Order, Outbox,
-    PostgresStore, Recorded, SqliteStore, Webhook,
+    Cursor, DeliveryFilter, DeliveryStatus, Filter, ListOrder, ListQuery, Outbox, PostgresStore,
+    Queries, RecordedEvent, SqliteStore, Webhook,
 };
 use certificate_lifecycle::webhook::{Endpoint, Secret};
 use certificate_lifecycle::{AnyApplication, EventPayload};
@@ -50,14 +50,14 @@ pub async fn verify(url: &str, acknowledged: &HashMap<Uuid, Acknowledged>) {
     }
 }
 
-async fn all_is_there(store: impl Directory + Outbox, acknowledged: &HashMap<Uuid, Acknowledged>) {
+async fn all_is_there(store: impl Queries + Outbox, acknowledged: &HashMap<Uuid, Acknowledged>) {
     let engine = Engine::new(store.clone());
     let applications = applications(&engine).await;
     let events: u64 = applications.values().map(AnyApplication::version).sum();
     let feed = feed(&engine, events).await;
 
     // Each event once, and the versions of each application without a gap.
-    let mut histories = HashMap::<Uuid, Vec<&Recorded>>::new();
+    let mut histories = HashMap::<Uuid, Vec<&RecordedEvent>>::new();
     for recorded in &feed {
         let history = histories.entry(recorded.event.uuid()).or_default();
         history.push(recorded);
@@ -66,7 +66,7 @@ async fn all_is_there(store: impl Directory + Outbox, acknowledged: &HashMap<Uui
     assert!(feed.is_sorted_by(|one, next| one.cursor < next.cursor));
 
     // Everything that was acknowledged is there.
-    let ids: HashMap<Uuid, &Recorded> = feed.iter().map(|it| (it.event.id(), it)).collect();
+    let ids: HashMap<Uuid, &RecordedEvent> = feed.iter().map(|it| (it.event.id(), it)).collect();
     assert_eq!(ids.len(), feed.len());
     for (id, acknowledged) in acknowledged {
         let event = &ids
@@ -158,11 +158,11 @@ async fn deliveries(store: &impl Outbox) -> Vec<(Uuid, u64)> {
     }
 }
 
-async fn applications(engine: &Engine<impl Directory>) -> HashMap<Uuid, AnyApplication> {
+async fn applications(engine: &Engine<impl Queries>) -> HashMap<Uuid, AnyApplication> {
     let mut query = ListQuery {
         institution: institution(),
         filter: Filter::all(),
-        order: Order::OldestFirst,
+        order: ListOrder::OldestFirst,
         after: None,
         limit: 1000,
         origins: false,
@@ -183,7 +183,7 @@ async fn applications(engine: &Engine<impl Directory>) -> HashMap<Uuid, AnyAppli
 }
 
 /// The whole feed, as soon as it has so many events: no more, because nobody writes any more.
-async fn feed(engine: &Engine<impl Directory>, events: u64) -> Vec<Recorded> {
+async fn feed(engine: &Engine<impl Queries>, events: u64) -> Vec<RecordedEvent> {
     let (mut feed, mut cursor) = (Vec::new(), Cursor::START);
     let start = Instant::now();
     loop {

@@ -17,9 +17,9 @@ use crate::stage::{Stage, status};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What was recorded, by the name of the metric and the value of its label, if it has one.
-struct Recorded(BTreeMap<(String, String), DebugValue>);
+struct RecordedEvent(BTreeMap<(String, String), DebugValue>);
 
-impl Recorded {
+impl RecordedEvent {
     /// Of a run on virtual time.
     fn of(run: impl Future<Output = ()>) -> Self {
         let recorder = DebuggingRecorder::new();
@@ -71,7 +71,7 @@ fn options(delays: &[i64]) -> DispatcherOptions {
 #[test]
 fn each_outcome_counts_once_and_what_follows_from_it() {
     let mut latency = TimeDelta::zero();
-    let recorded = Recorded::of(async {
+    let recorded = RecordedEvent::of(async {
         // Given a server of every sort
         let stage = Stage::new(|request, count| match (request.url.uri().path(), count) {
             ("/a", 0) => status(500),
@@ -126,7 +126,7 @@ fn each_outcome_counts_once_and_what_follows_from_it() {
 
 #[test]
 fn a_webhook_that_fails_for_too_long_is_counted_as_failing() {
-    let recorded = Recorded::of(async {
+    let recorded = RecordedEvent::of(async {
         let stage = Stage::new(|_, _| status(500));
         let webhook = stage.webhook("/a").await;
         stage.submit().await;
@@ -145,7 +145,7 @@ fn a_webhook_that_fails_for_too_long_is_counted_as_failing() {
 
 #[test]
 fn what_comes_too_late_to_count_is_counted() {
-    let recorded = Recorded::of(async {
+    let recorded = RecordedEvent::of(async {
         let stage = Stage::with_delay(|_, _| status(204), |_| 2 * SECOND);
         let webhook = stage.webhook("/a").await;
         stage.submit().await;

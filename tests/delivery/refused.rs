@@ -138,7 +138,7 @@ async fn an_attempt_that_is_refused_is_left_out_of_the_record_of_its_delivery() 
 async fn what_cannot_be_recorded_at_all_ends_a_run_that_has_nothing_else_left() {
     let (stage, ill, well) = stage(20).await;
     let rules = Rules::of_settlements(|it| {
-        has_status(it, 500) || (it.attempt.is_none() && matches!(it.verdict, Verdict::Retry { .. }))
+        has_status(it, 500) || (it.attempt.is_none() && matches!(it.outcome, Outcome::Retry { .. }))
     });
     let error = run(&stage, rules).await.unwrap().unwrap_err();
     assert!(
@@ -154,7 +154,7 @@ async fn what_cannot_be_recorded_is_sent_again_when_its_lease_ends() {
     let (stage, ..) = stage(1).await;
     let store = Ruled {
         store: stage.store.clone(),
-        rules: Rules::of_settlements(|it| !matches!(it.verdict, Verdict::Released)),
+        rules: Rules::of_settlements(|it| !matches!(it.outcome, Outcome::Released)),
     };
     let options = DispatcherOptions::default();
     let dispatcher = stage.dispatcher_over(options, store, stage.clock());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use certificate_lifecycle::delivery::Outgoing;
+use certificate_lifecycle::delivery::OutgoingRequest;
 use certificate_lifecycle::webhook::{
     CustomHeaderError, CustomHeaders, Endpoint, ReservedHeader, Secret,
 };
@@ -14,7 +14,7 @@ use crate::sending::{options, send_all_of, transport};
 use crate::stage::{Stage, status};
 
 /// What the dispatcher gives its transport for a webhook with these headers.
-async fn request(headers: CustomHeaders) -> Outgoing {
+async fn request(headers: CustomHeaders) -> OutgoingRequest {
     let stage = Stage::new(|_, _| status(204));
     let secret = Secret::from_key(&[7; 32]).unwrap();
     let mut endpoint = Endpoint::new("https://example.com/".parse().unwrap(), secret);
@@ -26,7 +26,7 @@ async fn request(headers: CustomHeaders) -> Outgoing {
 }
 
 /// The names of the headers that arrive over HTTP/1.1.
-async fn arriving(mut request: Outgoing) -> BTreeSet<String> {
+async fn arriving(mut request: OutgoingRequest) -> BTreeSet<String> {
     let server = Receiver::start(|mut connection, _| async move {
         let head = read_request(&mut connection).await.unwrap().head;
         let answer = format!(
@@ -46,7 +46,7 @@ async fn arriving(mut request: Outgoing) -> BTreeSet<String> {
 }
 
 /// The same over HTTP/2.
-async fn arriving_by_http2(mut request: Outgoing) -> BTreeSet<String> {
+async fn arriving_by_http2(mut request: OutgoingRequest) -> BTreeSet<String> {
     let server = http2::server(|head, _| {
         let names: Vec<_> = head.headers.keys().map(http::HeaderName::as_str).collect();
         http2::with(names.join("\n"))

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use certificate_lifecycle::delivery::{
-    HttpOptions, HttpTransport, Outgoing, Resolve, Resolving, Response, SendError, Transport,
+    HttpOptions, HttpTransport, OutgoingRequest, Resolve, Resolving, Response, SendError, Transport,
 };
 
 use crate::certificates;
@@ -46,8 +46,8 @@ pub fn hasty() -> HttpTransport {
     HttpTransport::new(options).unwrap()
 }
 
-pub fn outgoing(url: &str) -> Outgoing {
-    Outgoing {
+pub fn outgoing(url: &str) -> OutgoingRequest {
+    OutgoingRequest {
         url: url.parse().unwrap(),
         headers: Vec::new(),
         body: br#"{"event":"certificate_application.created"}"#.to_vec(),
@@ -62,7 +62,7 @@ pub async fn send(transport: &HttpTransport, url: &str) -> Result<Response, Send
 /// response its limit.
 pub async fn send_all_of(
     transport: &HttpTransport,
-    outgoing: Outgoing,
+    outgoing: OutgoingRequest,
 ) -> Result<Response, SendError> {
     let outcome = tokio::time::timeout(PATIENT * 2, transport.send(outgoing)).await;
     let outcome = outcome.expect("the transport keeps its own deadline");

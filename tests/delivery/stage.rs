@@ -15,14 +15,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub type Answer = Result<Response, SendError>;
-type Script = dyn Fn(&Outgoing, usize) -> Answer + Send + Sync;
+type Script = dyn Fn(&OutgoingRequest, usize) -> Answer + Send + Sync;
 type Delays = dyn Fn(&str, usize) -> Duration + Send + Sync;
 
 /// A request that came, and when.
 #[derive(Debug, Clone)]
 pub struct Came {
     pub at: DateTime<Utc>,
-    pub request: Outgoing,
+    pub request: OutgoingRequest,
 }
 
 impl Came {
@@ -56,7 +56,7 @@ pub struct Scripted {
 }
 
 impl Transport for Scripted {
-    async fn send(&self, request: Outgoing) -> Answer {
+    async fn send(&self, request: OutgoingRequest) -> Answer {
         let at = now(self.start);
         let (count, path) = {
             let mut came = self.came.lock().unwrap();
@@ -126,24 +126,24 @@ impl Running {
 }
 
 impl Stage {
-    pub fn new(script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub fn new(script: impl Fn(&OutgoingRequest, usize) -> Answer + Send + Sync + 'static) -> Self {
         Self::with_delay(script, |_| Duration::from_millis(5))
     }
 
     pub fn with_delay(
-        script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
+        script: impl Fn(&OutgoingRequest, usize) -> Answer + Send + Sync + 'static,
         delay: impl Fn(&str) -> Duration + Send + Sync + 'static,
     ) -> Self {
         Self::with_delays(script, move |path, _| delay(path))
     }
 
     pub fn with_delays(
-        script: impl Fn(&Outgoing, usize) -> Answer + Send + Sync + 'static,
+        script: impl Fn(&OutgoingRequest, usize) -> Answer + Send + Sync + 'static,
         delay: impl Fn(&str, usize) -> Duration + Send + Sync + 'static,
     ) -> Self {
         let (start, store) = (Instant::now(), MemoryStore::new());
         Self {
-            engine: Engine::with_clock(store.clone(), move || now(start)),
+            engine: Engine::new(store.clone()).with_clock(move || now(start)),
             store,
             transport: Scripted {
                 start,

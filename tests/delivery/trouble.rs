@@ -27,7 +27,7 @@ fn once() -> DispatcherOptions {
 struct Always(Duration, fn() -> Answer);
 
 impl Transport for Always {
-    async fn send(&self, _: Outgoing) -> Answer {
+    async fn send(&self, _: OutgoingRequest) -> Answer {
         tokio::time::sleep(self.0).await;
         self.1()
     }

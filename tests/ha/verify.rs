@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, DeliveryFilter, DeliveryStatus, Outbox, PostgresStore, Recorded, Store,
+    Cursor, DeliveryFilter, DeliveryStatus, Outbox, PostgresStore, RecordedEvent, Store,
 };
 use futures_util::StreamExt;
 use uuid::Uuid;
@@ -44,8 +44,8 @@ impl Violations {
 }
 
 /// The whole feed, as it is now; nothing is being written.
-pub async fn feed(store: &PostgresStore) -> Vec<Recorded> {
-    let (mut feed, mut cursor) = (Vec::<Recorded>::new(), Cursor::START);
+pub async fn feed(store: &PostgresStore) -> Vec<RecordedEvent> {
+    let (mut feed, mut cursor) = (Vec::<RecordedEvent>::new(), Cursor::START);
     loop {
         let page = store.feed(cursor, 1000).await.unwrap();
         let Some(last) = page.last() else {
@@ -56,7 +56,11 @@ pub async fn feed(store: &PostgresStore) -> Vec<Recorded> {
     }
 }
 
-pub async fn violations(store: PostgresStore, feed: &[Recorded], seen: &Seen<'_>) -> Vec<String> {
+pub async fn violations(
+    store: PostgresStore,
+    feed: &[RecordedEvent],
+    seen: &Seen<'_>,
+) -> Vec<String> {
     let mut found = Violations::default();
     the_feed_is_in_order(feed, &mut found);
     what_was_acknowledged_is_there(feed, seen.written, &mut found);
@@ -67,7 +71,7 @@ pub async fn violations(store: PostgresStore, feed: &[Recorded], seen: &Seen<'_>
     found.into_lines()
 }
 
-fn the_feed_is_in_order(feed: &[Recorded], found: &mut Violations) {
+fn the_feed_is_in_order(feed: &[RecordedEvent], found: &mut Violations) {
     let (mut versions, mut keys) = (HashMap::<Uuid, u64>::new(), BTreeSet::new());
     for recorded in feed {
         let version = versions.entry(recorded.event.uuid()).or_default();
@@ -87,8 +91,12 @@ fn the_feed_is_in_order(feed: &[Recorded], found: &mut Violations) {
     }
 }
 
-fn what_was_acknowledged_is_there(feed: &[Recorded], written: &[String], found: &mut Violations) {
-    let of_key = |it: &Recorded| {
+fn what_was_acknowledged_is_there(
+    feed: &[RecordedEvent],
+    written: &[String],
+    found: &mut Violations,
+) {
+    let of_key = |it: &RecordedEvent| {
         Some((
             it.idempotency_key.as_ref()?.to_string(),
             it.event.to_json(Uuid::nil()),
@@ -111,7 +119,7 @@ fn what_was_acknowledged_is_there(feed: &[Recorded], written: &[String], found: 
     }
 }
 
-fn the_follower_saw_the_feed(feed: &[Recorded], followed: &[String], found: &mut Violations) {
+fn the_follower_saw_the_feed(feed: &[RecordedEvent], followed: &[String], found: &mut Violations) {
     let parts = followed
         .iter()
         .map(|it| it.splitn(4, ' ').collect::<Vec<_>>());
@@ -154,7 +162,7 @@ fn the_follower_saw_the_feed(feed: &[Recorded], followed: &[String], found: &mut
 }
 
 fn the_receiver_has_the_events(
-    feed: &[Recorded],
+    feed: &[RecordedEvent],
     arrived: &[(u128, Arrival)],
     found: &mut Violations,
 ) {
@@ -177,7 +185,7 @@ fn the_receiver_has_the_events(
 
 async fn deliveries_are_those_of_the_events(
     store: &PostgresStore,
-    feed: &[Recorded],
+    feed: &[RecordedEvent],
     found: &mut Violations,
 ) {
     let (mut made, mut after) = (BTreeMap::<_, usize>::new(), None);

@@ -198,7 +198,7 @@ async fn check<S: Outbox>(store: &S, receiver: &Receiver, cut_off: &[Arrival]) {
     let (mut again, mut last) = (0, BTreeMap::<(String, Uuid), u64>::new());
     let mut times = BTreeMap::<Arrival, u64>::new();
     for (path, event) in receiver.taken() {
-        let Recorded {
+        let RecordedEvent {
             institution, event, ..
         } = &events[&event];
         let is_its = WEBHOOKS.contains(&(path.as_str(), institution.as_str()));

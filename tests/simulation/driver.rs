@@ -104,7 +104,7 @@ impl Actors {
     pub fn engine(&self, skew: TimeDelta) -> Engine<Backend> {
         let (store, world) = (self.store.clone(), Arc::clone(&self.world));
         let clock = Arc::clone(&world);
-        Engine::with_clock(Backend { store, world }, move || clock.now() + skew)
+        Engine::new(Backend { store, world }).with_clock(move || clock.now() + skew)
     }
 
     /// A dispatcher, and its life.

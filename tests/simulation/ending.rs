@@ -153,7 +153,7 @@ impl Actors {
         let record = self.world.record();
         record.outcomes.made(&events);
         let mut last: BTreeMap<Uuid, (u64, DateTime<Utc>)> = BTreeMap::new();
-        for Recorded {
+        for RecordedEvent {
             event, institution, ..
         } in &events
         {

@@ -57,7 +57,7 @@ impl Faulty {
         for (settlement, counts) in told.iter().zip(counted) {
             record.settled(by, clock, settlement, *counts, now);
             if let Some(begun) = self.begun(&record, settlement) {
-                let is_success = settlement.verdict == Verdict::Delivered;
+                let is_success = settlement.outcome == Outcome::Delivered;
                 outcomes.push((begun, record.taken(by, begun.1), is_success));
             }
         }
@@ -88,8 +88,8 @@ fn away(reason: &str) -> StoreError {
 impl Store for Faulty {
     delegate!(append load history feed feed_end);
 
-    fn wake(&self) -> Wake {
-        self.bell.wake()
+    fn commits(&self) -> CommitWatch {
+        self.bell.commits()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certificate_lifecycle::store::{ExecuteError, Receipt, Recorded, Request};
+use certificate_lifecycle::store::{ExecuteError, Receipt, RecordedEvent, Request};
 use uuid::Uuid;
 
 use crate::world::check;
@@ -57,7 +57,7 @@ impl Outcomes {
     }
 
     /// These are all events that there are: those of the commands that were carried out, each once.
-    pub fn made(&self, events: &[Recorded]) {
+    pub fn made(&self, events: &[RecordedEvent]) {
         for it in events {
             let key = it.idempotency_key.as_ref().unwrap().as_str();
             let (known, outcome) = (self.0.get(key), Outcome::Done(it.event.id()));

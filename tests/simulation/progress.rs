@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certificate_lifecycle::delivery::{Response, SendError};
-use certificate_lifecycle::store::{Claimed, Delivery, DeliveryStatus, Settlement, Verdict};
+use certificate_lifecycle::store::{Delivery, DeliveryStatus, LeasedDelivery, Outcome, Settlement};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Progress {
     }
 
     /// A claim was carried out now: it was this one's turn, in truth.
-    pub fn claimed(&self, place: Place, claimed: &Claimed) {
+    pub fn claimed(&self, place: Place, claimed: &LeasedDelivery) {
         let attempts = self.pending.get(&place).copied();
         check(attempts == Some(claimed.attempts), || {
             format!(
@@ -90,15 +90,15 @@ impl Progress {
         self.heard.get_mut(&begun).unwrap()[which] = Heard::of(answer);
     }
 
-    /// A settlement counted: it tells of the attempt what was heard, and its verdict is what follows from that.
+    /// A settlement counted: it tells of the attempt what was heard, and its outcome is what follows from that.
     pub fn settled(&mut self, by: Number, place: Place, settlement: &Settlement) {
         let Some(before) = self.pending.get(&place).copied() else {
             panic!("{place:?} was settled, but was not pending");
         };
         let Some(attempt) = &settlement.attempt else {
             // All that is stored there can be sent, so it does not die untried.
-            check(settlement.verdict == Verdict::Released, || {
-                format!("{place:?} was not tried, but {:?}", settlement.verdict)
+            check(settlement.outcome == Outcome::Released, || {
+                format!("{place:?} was not tried, but {:?}", settlement.outcome)
             });
             return;
         };
@@ -112,25 +112,25 @@ impl Progress {
         });
         let attempts = before + 1;
         let is_last = attempts as usize == DELAYS.len();
-        let follows = match (&settlement.verdict, &told.error) {
-            (Verdict::Delivered, None) => true,
-            (Verdict::Dead { reason }, Some(error)) => {
+        let follows = match (&settlement.outcome, &told.error) {
+            (Outcome::Delivered, None) => true,
+            (Outcome::Dead { reason }, Some(error)) => {
                 let count = format!("all {attempts} attempts");
                 is_last && reason.contains(&count) && reason.ends_with(error)
             }
-            (Verdict::Retry { .. }, Some(_)) => !is_last,
+            (Outcome::Retry { .. }, Some(_)) => !is_last,
             _ => false,
         };
         check(follows, || {
-            let verdict = &settlement.verdict;
-            format!("{place:?}: {verdict:?} after {attempts} attempts, and at last {told:?}")
+            let outcome = &settlement.outcome;
+            format!("{place:?}: {outcome:?} after {attempts} attempts, and at last {told:?}")
         });
-        match &settlement.verdict {
-            Verdict::Delivered => {
+        match &settlement.outcome {
+            Outcome::Delivered => {
                 self.pending.remove(&place);
             }
-            Verdict::Dead { reason } => self.dies(place, attempts, reason),
-            Verdict::Retry { .. } | Verdict::Released => {
+            Outcome::Dead { reason } => self.dies(place, attempts, reason),
+            Outcome::Retry { .. } | Outcome::Released => {
                 self.pending.insert(place, attempts);
             }
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use certificate_lifecycle::delivery::{Outgoing, Response, RetryAfter, SendError, Transport};
+use certificate_lifecycle::delivery::{
+    OutgoingRequest, Response, RetryAfter, SendError, Transport,
+};
 use certificate_lifecycle::webhook::Verifier;
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -73,7 +75,7 @@ pub struct Wire {
 
 impl Wire {
     /// A request is made: is it what the contract says, and may it be made now?
-    fn begin(&self, request: &Outgoing) -> Place {
+    fn begin(&self, request: &OutgoingRequest) -> Place {
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
         let id = headers
@@ -190,7 +192,7 @@ impl Wire {
 const ASKED: TimeDelta = TimeDelta::seconds(2);
 
 impl Transport for Wire {
-    async fn send(&self, request: Outgoing) -> Result<Response, SendError> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response, SendError> {
         let place = self.begin(&request);
         let (by, at) = (self.life.number, self.life.now());
         let which = self.world.record().progress.begins(by, place, at);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use certificate_lifecycle::store::{
-    Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, ExecuteError, Receipt, Request,
-    Settlement, Verdict, Webhook,
+    Claim, ClaimedBatch, Delivery, DeliveryId, DeliveryStatus, ExecuteError, Outcome, Receipt,
+    Request, Settlement, Webhook,
 };
 use certificate_lifecycle::webhook::Endpoint;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -260,13 +260,13 @@ impl Record {
         lease.state = LeaseState::Settled;
         let place = self.places[&id];
         self.progress.settled(by, place, settlement);
-        match &settlement.verdict {
-            Verdict::Delivered => {
+        match &settlement.outcome {
+            Outcome::Delivered => {
                 self.delivered.insert(id, at);
                 self.health
                     .delivered(place.0, self.claims[&(by, place)], now);
             }
-            Verdict::Dead { .. } | Verdict::Retry { .. } | Verdict::Released => {}
+            Outcome::Dead { .. } | Outcome::Retry { .. } | Outcome::Released => {}
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Append, Atomicity, Cursor, ExecuteError, InstitutionId, MemoryStore, Receipt, Recorded, Store,
-    StoreError, Wake,
+    Append, Atomicity, CommitWatch, Cursor, ExecuteError, InstitutionId, MemoryStore, Receipt,
+    RecordedEvent, Store, StoreError,
 };
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ struct Flaky {
 impl Store for Flaky {
     delegate!(append load history feed_end wake);
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let left = self
             .failures

@@ -7,7 +7,9 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{Cursor, Filter, Order, Recorded, Request, Store, StoreError};
+use certificate_lifecycle::store::{
+    Cursor, Filter, ListOrder, RecordedEvent, Request, Store, StoreError,
+};
 use certificate_lifecycle::{Action, AnyApplication};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
@@ -51,7 +53,7 @@ pub async fn pages_of_any_size_tell_the_same<H: Harness>() {
 pub async fn an_empty_feed_is_empty<H: Harness>() {
     let world = World::<H>::new().await;
     assert_eq!(world.engine.feed(Cursor::START, 10).await.unwrap(), []);
-    let end = world.engine.end_of_feed().await.unwrap();
+    let end = world.engine.feed_end().await.unwrap();
     assert_eq!(world.engine.feed(end, 10).await.unwrap(), []);
 }
 
@@ -60,7 +62,7 @@ pub async fn an_empty_feed_is_empty<H: Harness>() {
 pub async fn a_cursor_beyond_the_end_is_an_error<H: Harness>() {
     let world = World::<H>::new().await;
     for events in 0..3 {
-        let end = world.engine.end_of_feed().await.unwrap();
+        let end = world.engine.feed_end().await.unwrap();
         for beyond in [
             Cursor::new(end.transaction() + (1 << 40), 0),
             Cursor::new(i64::MAX.unsigned_abs(), 0),
@@ -80,7 +82,7 @@ pub async fn a_cursor_beyond_the_end_is_an_error<H: Harness>() {
             assert!(events.next().await.unwrap().is_err());
         }
         world.given(submit(events)).await;
-        let end = world.engine.end_of_feed().await.unwrap();
+        let end = world.engine.feed_end().await.unwrap();
         assert_eq!(world.engine.feed(end, 10).await.unwrap(), []);
     }
 }
@@ -107,8 +109,8 @@ pub async fn a_page_of_none_is_empty<H: Harness>() {
 }
 
 /// Reads in small pages, from the start, until it has seen as many as there will be.
-async fn read_all<S: Store>(engine: Engine<S>, size: u32, total: usize) -> Vec<Recorded> {
-    let (mut seen, mut cursor) = (Vec::<Recorded>::new(), Cursor::START);
+async fn read_all<S: Store>(engine: Engine<S>, size: u32, total: usize) -> Vec<RecordedEvent> {
+    let (mut seen, mut cursor) = (Vec::<RecordedEvent>::new(), Cursor::START);
     while seen.len() < total {
         let page = engine.feed(cursor, size).await.unwrap();
         if let Some(last) = page.last() {
@@ -225,7 +227,9 @@ pub async fn what_was_acknowledged_first_comes_first<H: Harness>() {
     assert_eq!(feed.len(), hours.len());
 }
 
-async fn next(events: &mut (impl Stream<Item = Result<Recorded, StoreError>> + Unpin)) -> Recorded {
+async fn next(
+    events: &mut (impl Stream<Item = Result<RecordedEvent, StoreError>> + Unpin),
+) -> RecordedEvent {
     events.next().await.unwrap().unwrap()
 }
 
@@ -303,7 +307,7 @@ pub async fn following_starts_anywhere<H: Harness>() {
 
 pub async fn the_end_of_the_feed_is_behind_all_that_was_told<H: Harness>() {
     let world = World::<H>::new().await;
-    let end = world.engine.end_of_feed().await.unwrap();
+    let end = world.engine.feed_end().await.unwrap();
     assert_eq!(end, Cursor::START);
     for number in 0..10 {
         // Given that all that happened was told
@@ -314,9 +318,9 @@ pub async fn the_end_of_the_feed_is_behind_all_that_was_told<H: Harness>() {
         let told = whole_feed(&world.engine, events).await;
         // Then the end is there, whoever is asked, and behind it comes only what happens next
         let another = world.another().await;
-        let end = another.end_of_feed().await.unwrap();
+        let end = another.feed_end().await.unwrap();
         assert_eq!(end, told.last().unwrap().cursor);
-        assert_eq!(end, world.engine.end_of_feed().await.unwrap());
+        assert_eq!(end, world.engine.feed_end().await.unwrap());
         assert_eq!(another.feed(end, 10).await.unwrap(), []);
         let kept: Cursor = end.to_string().parse().unwrap();
         let next = world.done(submit(100 + number)).await;
@@ -347,9 +351,9 @@ pub async fn a_subscriber_who_starts_now_misses_nothing_that_is_committed_later<
         tokio::spawn(async move {
             let mut seen = Vec::new();
             while seen.len() < 20 {
-                let end = engine.end_of_feed().await.unwrap();
+                let end = engine.feed_end().await.unwrap();
                 let all = Filter::all();
-                let listed = whole_list(&engine, &ours(), &all, Order::OldestFirst, 1000).await;
+                let listed = whole_list(&engine, &ours(), &all, ListOrder::OldestFirst, 1000).await;
                 let listed: HashSet<_> = listed.iter().map(AnyApplication::uuid).collect();
                 seen.push((end, listed));
                 tokio::time::sleep(Duration::from_millis(3)).await;
@@ -379,7 +383,7 @@ pub async fn a_subscriber_who_starts_now_misses_nothing_that_is_committed_later<
     }
     // And when all is quiet, nothing does
     assert_eq!(
-        world.engine.end_of_feed().await.unwrap(),
+        world.engine.feed_end().await.unwrap(),
         feed[total - 1].cursor
     );
 }

@@ -1,7 +1,7 @@
 //! A row that was edited by hand is told, and keeps no other from being listed or failed.
 
 use certificate_lifecycle::ProcessingError;
-use certificate_lifecycle::store::{ExecuteError, Filter, ListQuery, Order, StoreError};
+use certificate_lifecycle::store::{ExecuteError, Filter, ListOrder, ListQuery, StoreError};
 use chrono::TimeDelta;
 
 use crate::harness::Harness;
@@ -33,10 +33,10 @@ fn names(error: &StoreError, number: u64) -> bool {
 
 /// Every page of a list tells what is corrupt on it, and the key of the next, whatever stands at its end.
 pub async fn lists_go_on<H: Harness>(world: &World<H>) {
-    for order in [Order::OldestFirst, Order::NewestFirst] {
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         let mut sound: Vec<_> = (0..UPLOADS).filter(|it| !EDITED.contains(it)).collect();
         let mut edited = EDITED;
-        if order == Order::NewestFirst {
+        if order == ListOrder::NewestFirst {
             sound.reverse();
             edited.reverse();
         }

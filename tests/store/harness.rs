@@ -3,14 +3,14 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use certificate_lifecycle::store::{Directory, MemoryStore, PostgresStore, SqliteStore};
+use certificate_lifecycle::store::{MemoryStore, PostgresStore, Queries, SqliteStore};
 use tempfile::TempDir;
 
 use crate::server::server;
 
 /// A place where one kind of store keeps its data: a fresh one for each test.
 pub trait Harness: Send + Sync + 'static {
-    type Store: Directory;
+    type Store: Queries;
 
     /// An empty place.
     fn fresh() -> impl Future<Output = Self> + Send;

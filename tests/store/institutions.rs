@@ -2,7 +2,7 @@
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Filter, InstitutionId, ListQuery, Order, PageKey, Refusal, Request,
+    Filter, InstitutionId, ListOrder, ListQuery, PageKey, Refusal, Request,
 };
 
 use crate::harness::Harness;
@@ -37,7 +37,7 @@ pub async fn nobody_sees_the_applications_of_another_institution<H: Harness>() {
                 .unwrap();
             assert_eq!(history.len(), usize::from(mine));
         }
-        for order in [Order::OldestFirst, Order::NewestFirst] {
+        for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
             let list = whole_list(&world.engine, &institution, &Filter::all(), order, 2).await;
             let mut numbers: Vec<_> = list
                 .iter()
@@ -141,7 +141,7 @@ pub async fn an_institution_that_was_only_asked_about_has_nothing<H: Harness>() 
             let query = ListQuery {
                 institution: stranger.clone(),
                 filter: Filter::all(),
-                order: Order::OldestFirst,
+                order: ListOrder::OldestFirst,
                 after,
                 limit: 10,
                 origins: false,
@@ -177,7 +177,7 @@ pub async fn institutions_whose_names_look_alike_are_different<H: Harness>() {
             &world.engine,
             &institution,
             &Filter::all(),
-            Order::OldestFirst,
+            ListOrder::OldestFirst,
             9,
         )
         .await;

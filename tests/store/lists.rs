@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{Count, Filter, ListQuery, Order, Origin};
+use certificate_lifecycle::store::{Count, Filter, ListOrder, ListQuery, Origin};
 use certificate_lifecycle::{Action, AnyApplication, ApplicantEmail, Source, Status};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -125,7 +125,7 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
                         .filter(|it| narrow.matches(it))
                         .cloned()
                         .collect();
-                    for order in [Order::OldestFirst, Order::NewestFirst] {
+                    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
                         let limit = u32::try_from(random.below(9) + 1).unwrap();
                         let list =
                             whole_list(&world.engine, &ours(), &narrow.filter(), order, limit)
@@ -142,7 +142,7 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
 pub async fn pages_of_any_size_list_the_same<H: Harness>() {
     let (world, mut model) = populated::<H>(&mut Random::new("pages")).await;
     let exactly = u32::try_from(model.len()).unwrap();
-    for order in [Order::OldestFirst, Order::NewestFirst] {
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         for limit in [1, 2, exactly - 1, exactly, exactly + 1, u32::MAX] {
             let list = whole_list(&world.engine, &ours(), &Filter::all(), order, limit).await;
             assert_eq!(list, model, "pages of {limit}");
@@ -173,16 +173,16 @@ pub async fn a_key_may_be_any_number<H: Harness>() {
     let world = World::<H>::new().await;
     world.all_given((0..3).map(submit)).await;
     for (key, order, found) in [
-        (i64::MIN, Order::OldestFirst, 3),
-        (-1, Order::OldestFirst, 3),
-        (0, Order::OldestFirst, 3),
-        (1 << 40, Order::OldestFirst, 0),
-        (i64::MAX, Order::OldestFirst, 0),
-        (i64::MIN, Order::NewestFirst, 0),
-        (-1, Order::NewestFirst, 0),
-        (0, Order::NewestFirst, 0),
-        (1 << 40, Order::NewestFirst, 3),
-        (i64::MAX, Order::NewestFirst, 3),
+        (i64::MIN, ListOrder::OldestFirst, 3),
+        (-1, ListOrder::OldestFirst, 3),
+        (0, ListOrder::OldestFirst, 3),
+        (1 << 40, ListOrder::OldestFirst, 0),
+        (i64::MAX, ListOrder::OldestFirst, 0),
+        (i64::MIN, ListOrder::NewestFirst, 0),
+        (-1, ListOrder::NewestFirst, 0),
+        (0, ListOrder::NewestFirst, 0),
+        (1 << 40, ListOrder::NewestFirst, 3),
+        (i64::MAX, ListOrder::NewestFirst, 3),
     ] {
         let query = ListQuery {
             institution: ours(),
@@ -203,7 +203,7 @@ pub async fn a_key_may_be_any_number<H: Harness>() {
 }
 
 pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
-    for order in [Order::OldestFirst, Order::NewestFirst] {
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         let world = World::<H>::new().await;
         world.all_given((0..20).map(submit)).await;
         // Given somebody who turns pages, while applications are created and move on
@@ -234,8 +234,8 @@ pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
         }
         // Then nothing comes twice, and nothing that was there is missing
         let expected: Vec<_> = match order {
-            Order::OldestFirst => (0..created).map(id).collect(),
-            Order::NewestFirst => (0..20).rev().map(id).collect(),
+            ListOrder::OldestFirst => (0..created).map(id).collect(),
+            ListOrder::NewestFirst => (0..20).rev().map(id).collect(),
         };
         assert_eq!(seen, expected);
     }
@@ -306,7 +306,7 @@ pub async fn addresses_are_taken_letter_for_letter<H: Harness>() {
     }
     for (number, address) in (0..).zip(addresses) {
         let filter = Filter::all().email(ApplicantEmail::new(address).unwrap());
-        let list = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 10).await;
+        let list = whole_list(&world.engine, &ours(), &filter, ListOrder::OldestFirst, 10).await;
         let found: Vec<_> = list.iter().map(|it| it.details().uuid()).collect();
         assert_eq!(found, [id(number)]);
     }
@@ -326,7 +326,7 @@ pub async fn updated_before_is_to_the_second<H: Harness>() {
         (DateTime::<Utc>::MAX_UTC, true),
     ] {
         let filter = Filter::all().updated_before(time);
-        let list = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 10).await;
+        let list = whole_list(&world.engine, &ours(), &filter, ListOrder::OldestFirst, 10).await;
         assert_eq!(list.len(), usize::from(found), "{time}");
     }
 }
@@ -348,7 +348,9 @@ pub async fn a_list_says_how_each_application_came_to_be<H: Harness>() {
         .execute(act(1, Action::BeginProcessing))
         .await
         .unwrap();
-    let query = ListQuery::new(ours()).order(Order::NewestFirst).limit(2);
+    let query = ListQuery::new(ours())
+        .order(ListOrder::NewestFirst)
+        .limit(2);
     assert_eq!(engine.list(query.clone()).await.unwrap().origins, []);
     let page = engine.list(query.clone().with_origins()).await.unwrap();
     let origin = |seconds, created_by| {

@@ -1,7 +1,7 @@
 //! A delivery is claimed by one at a time, and only the newest lease settles it.
 
 use certificate_lifecycle::store::{
-    Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Settlement, Verdict,
+    Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Outcome, Settlement,
 };
 use chrono::TimeDelta;
 
@@ -86,13 +86,13 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     assert_eq!(second.attempts, 0, "nobody has said that there was one");
     // Then the first settles nothing, whatever it says
     let before = post.delivery(first.id).await;
-    for verdict in [Verdict::Delivered, retry(1), dead(), Verdict::Released] {
-        assert!(!post.settled(61, &first, verdict).await);
+    for outcome in [Outcome::Delivered, retry(1), dead(), Outcome::Released] {
+        assert!(!post.settled(61, &first, outcome).await);
         assert_eq!(post.delivery(first.id).await, before);
         assert_eq!(post.store.attempts(&ours(), first.id).await.unwrap(), []);
     }
     // And the second does
-    post.settle(61, &second, Verdict::Delivered).await;
+    post.settle(61, &second, Outcome::Delivered).await;
     assert!(!post.settled(62, &second, dead()).await, "it is over");
     assert!(!post.settled(62, &first, dead()).await);
     assert_eq!(
@@ -106,7 +106,7 @@ pub async fn the_newest_lease_settles_even_after_it_has_ended<H: Harness<Store: 
     let post = Post::<H>::with([of_ours(1)]).await;
     post.done(submit(0)).await;
     let claimed = post.claim_one(1, 0).await;
-    post.settle(1_000, &claimed, Verdict::Delivered).await;
+    post.settle(1_000, &claimed, Outcome::Delivered).await;
 }
 
 pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox>>() {
@@ -173,7 +173,7 @@ pub async fn what_is_released_is_due_at_once<H: Harness<Store: Outbox>>() {
     // Released without an attempt
     let released = Settlement {
         attempt: None,
-        ..settlement(&claimed, Verdict::Released)
+        ..settlement(&claimed, Outcome::Released)
     };
     let settled = post.store.settle(at(2), vec![released], Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);
@@ -182,7 +182,7 @@ pub async fn what_is_released_is_due_at_once<H: Harness<Store: Outbox>>() {
     assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
     let again = post.claim_one(1, 2).await;
     assert_eq!((again.id, again.attempts), (claimed.id, 0));
-    assert!(!post.settled(3, &claimed, Verdict::Delivered).await);
+    assert!(!post.settled(3, &claimed, Outcome::Delivered).await);
 }
 
 pub async fn a_retry_is_due_at_its_time<H: Harness<Store: Outbox>>() {
@@ -219,7 +219,7 @@ pub async fn nothing_is_claimed_for_a_disabled_webhook<H: Harness<Store: Outbox>
     assert_eq!(batch.webhooks, [of_ours(2)]);
     assert_eq!(post.made(1).await.len(), 3);
     // What is under way may still be settled
-    post.settle(101, &held[1], Verdict::Delivered).await;
+    post.settle(101, &held[1], Outcome::Delivered).await;
     // And when it is enabled, the rest goes
     post.enable(1).await;
     assert_eq!(post.claims(1, 101).await, [(0, 1), (2, 1)]);
@@ -232,9 +232,9 @@ pub async fn each_settlement_counts_for_itself<H: Harness<Store: Outbox>>() {
     }
     let old = post.claim(1, 0).await;
     let new = post.claim(1, 60).await;
-    let of = |all: &[certificate_lifecycle::store::Claimed], number| {
+    let of = |all: &[certificate_lifecycle::store::LeasedDelivery], number| {
         let found = all.iter().find(|it| told(it).0 == number).unwrap();
-        settlement(found, Verdict::Delivered)
+        settlement(found, Outcome::Delivered)
     };
     let unknown = Settlement {
         id: DeliveryId(i64::MAX),
@@ -283,7 +283,7 @@ pub async fn a_thousand_are_settled_in_one_call<H: Harness<Store: Outbox>>() {
     assert_eq!(claimed.len(), 1_000);
     let settlements = claimed.iter().zip(0..).map(|(claimed, place)| Settlement {
         attempt: Some(attempted(place, 204)),
-        ..settlement(claimed, Verdict::Delivered)
+        ..settlement(claimed, Outcome::Delivered)
     });
     let settled = post.store.settle(at(1), settlements.collect(), Vec::new());
     assert_eq!(settled.await.unwrap(), vec![true; 1_000]);

@@ -288,7 +288,7 @@ pub async fn a_delivery_was_made_when_its_event_was_recorded<H: Harness<Store: O
     let post = Post::<H>::with([of_ours(1)]).await;
     // Given a clock with milliseconds, and a command that has a time of its own
     let engine =
-        certificate_lifecycle::engine::Engine::with_clock(post.store.clone(), || at_ms(12_345));
+        certificate_lifecycle::engine::Engine::new(post.store.clone()).with_clock(|| at_ms(12_345));
     let _ = engine.execute(submit(0).at(at(-500))).await.unwrap();
     // Then the delivery counts from the clock
     let made = post.filtered(None, DeliveryFilter::default()).await;

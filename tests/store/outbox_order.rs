@@ -1,6 +1,6 @@
 //! Of one application, a webhook hears in order: the next version goes when the one before is over.
 
-use certificate_lifecycle::store::{Outbox, Verdict};
+use certificate_lifecycle::store::{Outbox, Outcome};
 
 use crate::harness::Harness;
 use crate::outbox_world::{PLENTY, Post, dead, of_ours, retry, told};
@@ -39,7 +39,7 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
         assert_eq!(told(&claimed), (0, version));
         // When one is over, in whatever way
         match version % 3 {
-            0 => post.settle(start, &claimed, Verdict::Delivered).await,
+            0 => post.settle(start, &claimed, Outcome::Delivered).await,
             1 => post.settle(start, &claimed, dead()).await,
             _ => {
                 let abandoned =
@@ -78,7 +78,7 @@ pub async fn a_whole_history_is_told_in_order<H: Harness<Store: Outbox>>() {
             let last = &mut last[usize::try_from(number).unwrap()];
             assert_eq!(version, *last + 1);
             *last = version;
-            post.settle(0, &claimed, Verdict::Delivered).await;
+            post.settle(0, &claimed, Outcome::Delivered).await;
         }
     }
     assert_eq!(last, [20; 3]);
@@ -100,7 +100,7 @@ pub async fn what_waits_holds_up_its_own_application_only<H: Harness<Store: Outb
     for seconds in (11..3_600).step_by(97) {
         for claimed in post.claim(1, seconds).await {
             assert_eq!(told(&claimed).0, 1);
-            post.settle(seconds, &claimed, Verdict::Delivered).await;
+            post.settle(seconds, &claimed, Outcome::Delivered).await;
         }
     }
     // And nothing looks due that waits
@@ -110,7 +110,7 @@ pub async fn what_waits_holds_up_its_own_application_only<H: Harness<Store: Outb
     // Until the first is due
     let again = post.claim_one(1, 3_600).await;
     assert_eq!(told(&again), (0, 1));
-    post.settle(3_600, &again, Verdict::Delivered).await;
+    post.settle(3_600, &again, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 3_600).await, [(0, 2)]);
 }
 
@@ -139,7 +139,7 @@ pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: O
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 3).await;
     let first = post.claim_one(1, 0).await;
-    post.settle(0, &first, Verdict::Delivered).await;
+    post.settle(0, &first, Outcome::Delivered).await;
     // When the first is redelivered before the second was claimed
     let redelivered = post.store.redeliver(&ours(), at(1), vec![first.id]).await;
     assert_eq!(redelivered.unwrap(), 1);
@@ -149,7 +149,7 @@ pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: O
     post.settle(1, &again, retry(500)).await;
     assert_eq!(post.claims(1, 499).await, []);
     let again = post.claim_one(1, 500).await;
-    post.settle(500, &again, Verdict::Delivered).await;
+    post.settle(500, &again, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 500).await, [(0, 2)]);
 }
 
@@ -160,7 +160,7 @@ pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 2).await;
     let first = post.claim_one(1, 0).await;
-    post.settle(0, &first, Verdict::Delivered).await;
+    post.settle(0, &first, Outcome::Delivered).await;
     let second = post.claim_one(1, 0).await;
     post.settle(0, &second, retry(10)).await;
     post.store
@@ -181,7 +181,7 @@ pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
 }
 
 pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<Store: Outbox>>() {
-    for verdict in [Verdict::Delivered, retry(10), Verdict::Released] {
+    for outcome in [Outcome::Delivered, retry(10), Outcome::Released] {
         // Given the second version of one of two applications under a lease, for a minute
         let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
         post.versions(0, 2).await;
@@ -204,13 +204,13 @@ pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<S
         assert_eq!(post.claims(1, 1).await, [(1, 1)]);
         assert_eq!(post.claims(2, 1).await, [(0, 1), (1, 1)]);
         // The lease is not cut short
-        let is_over = verdict == Verdict::Delivered;
-        post.settle(2, &second, verdict).await;
+        let is_over = outcome == Outcome::Delivered;
+        post.settle(2, &second, outcome).await;
         assert_eq!(post.claims(1, 59).await, []);
         // And when its time is over, the first goes, and what is left of the second comes after it
         let first = post.claim_next(1, 60).await;
         assert_eq!(told(&first), (0, 1));
-        post.settle(60, &first, Verdict::Delivered).await;
+        post.settle(60, &first, Outcome::Delivered).await;
         let rest = post.claims(1, 61).await;
         assert_eq!(rest.contains(&(0, 2)), !is_over, "{rest:?}");
     }
@@ -221,7 +221,7 @@ pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 2).await;
     let first = post.claim_one(1, 0).await;
-    post.settle(0, &first, Verdict::Delivered).await;
+    post.settle(0, &first, Outcome::Delivered).await;
     let second = post.claim_one(1, 0).await;
     post.store
         .redeliver(&ours(), at(61), vec![first.id])
@@ -230,8 +230,8 @@ pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness
     // Then the first goes, and whoever held the second may still tell
     let first = post.claim_one(1, 61).await;
     assert_eq!(told(&first), (0, 1));
-    post.settle(62, &second, Verdict::Delivered).await;
-    post.settle(62, &first, Verdict::Delivered).await;
+    post.settle(62, &second, Outcome::Delivered).await;
+    post.settle(62, &first, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 62).await, []);
 }
 
@@ -242,11 +242,11 @@ pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Ou
         let batch = post.claim_of(round, &[(1, PLENTY)]).await;
         let told: Vec<_> = batch.deliveries.iter().map(told).collect();
         assert_eq!(told, [(0, 1)]);
-        post.settle(round, &batch.deliveries[0], Verdict::Released)
+        post.settle(round, &batch.deliveries[0], Outcome::Released)
             .await;
     }
     let claimed = post.claim_one(1, 5).await;
-    post.settle(5, &claimed, Verdict::Delivered).await;
+    post.settle(5, &claimed, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 5).await, [(0, 2)]);
 }
 
@@ -267,7 +267,7 @@ pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<S
     for version in 1..=3 {
         let claimed = post.claim_one(1, 10).await;
         assert_eq!(told(&claimed), (0, version));
-        post.settle(10, &claimed, Verdict::Delivered).await;
+        post.settle(10, &claimed, Outcome::Delivered).await;
     }
     assert_eq!(post.claims(1, 10).await, []);
 }

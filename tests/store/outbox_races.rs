@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Claim, Claimed, DeliveryFilter, DeliveryStatus, Outbox, Verdict,
+    Claim, DeliveryFilter, DeliveryStatus, LeasedDelivery, Outbox, Outcome,
 };
 use chrono::TimeDelta;
 
@@ -60,7 +60,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
             };
             tokio::spawn(async move { store.claim(claim).await.unwrap().deliveries })
         });
-        let mut claimed: Vec<Claimed> = Vec::new();
+        let mut claimed: Vec<LeasedDelivery> = Vec::new();
         for call in calls.collect::<Vec<_>>() {
             claimed.extend(call.await.unwrap());
         }
@@ -71,7 +71,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
             claimed.extend(post.claim(webhook, now).await);
         }
         assert_eq!(claimed.len(), 24);
-        let settlements = claimed.iter().map(|it| settlement(it, Verdict::Delivered));
+        let settlements = claimed.iter().map(|it| settlement(it, Outcome::Delivered));
         let settled = post
             .store
             .settle(at(now), settlements.collect(), Vec::new());
@@ -92,7 +92,7 @@ pub async fn of_two_leases_one_settles<H: Harness<Store: Outbox>>() {
         let calls = [&old, &new, &old, &new].into_iter().enumerate();
         let calls = calls.map(|(caller, claimed)| {
             let store = handles[caller % HANDLES].clone();
-            let settlement = settlement(claimed, Verdict::Delivered);
+            let settlement = settlement(claimed, Outcome::Delivered);
             tokio::spawn(async move {
                 let settled = store.settle(at(0), vec![settlement], Vec::new()).await;
                 settled.unwrap()[0]
@@ -134,19 +134,19 @@ async fn dispatch<S: Outbox>(store: S, traffic: Arc<Traffic>, mut random: Random
         let claimed = store.claim(claim).await.unwrap().deliveries;
         let mut settlements = Vec::new();
         for claimed in &claimed {
-            let verdict = match random.below(4) {
-                0 => Verdict::Released,
-                1 => Verdict::Retry {
+            let outcome = match random.below(4) {
+                0 => Outcome::Released,
+                1 => Outcome::Retry {
                     at: now + TimeDelta::seconds(2),
                 },
                 _ => {
                     let (number, version) = told(claimed);
                     let mut sent = traffic.sent.lock().unwrap();
                     sent.entry(number).or_default().push(version);
-                    Verdict::Delivered
+                    Outcome::Delivered
                 }
             };
-            settlements.push(settlement(claimed, verdict));
+            settlements.push(settlement(claimed, outcome));
         }
         let count = settlements.len();
         let settled = store.settle(now, settlements, Vec::new()).await.unwrap();

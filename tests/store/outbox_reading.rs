@@ -2,7 +2,7 @@
 
 use certificate_lifecycle::store::{
     Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, Outbox,
-    Settlement, Verdict,
+    Outcome, Settlement,
 };
 
 use crate::harness::Harness;
@@ -24,7 +24,7 @@ async fn of_every_kind<H: Harness<Store: Outbox>>() -> Post<H> {
     for webhook in [1, 3] {
         for claimed in post.claim(webhook, 60).await {
             match told(&claimed).0 % 3 {
-                0 => post.settle(61, &claimed, Verdict::Delivered).await,
+                0 => post.settle(61, &claimed, Outcome::Delivered).await,
                 1 => post.settle(61, &claimed, dead()).await,
                 _ => {}
             }
@@ -184,7 +184,7 @@ pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
     // The first of several times counts
     post.settle(3, &first, retry(500)).await;
     assert_eq!(due(1).await, is(1, false, Some(at(62))));
-    post.settle(3, &second, Verdict::Retry { at: at_ms(400_001) })
+    post.settle(3, &second, Outcome::Retry { at: at_ms(400_001) })
         .await;
     assert_eq!(due(1).await, is(1, false, Some(at_ms(400_001))));
     // Nothing is due for one that is disabled
@@ -195,12 +195,12 @@ pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
     // Nor when all is over
     for (number, time) in [(1, 500), (2, 500)] {
         for claimed in post.claim(number, time).await {
-            let verdict = if number == 1 {
-                Verdict::Delivered
+            let outcome = if number == 1 {
+                Outcome::Delivered
             } else {
                 dead()
             };
-            post.settle(time, &claimed, verdict).await;
+            post.settle(time, &claimed, outcome).await;
         }
         assert_eq!(due(number).await, None);
     }
@@ -219,7 +219,7 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     post.clock.set(70);
     post.done(submit(50)).await;
     let claimed = post.claim_one(4, 70).await;
-    post.settle(70, &claimed, Verdict::Delivered).await;
+    post.settle(70, &claimed, Outcome::Delivered).await;
     post.register(of_ours(5)).await;
     post.disable(2).await;
     let mut backlog = post.store.backlog(None).await.unwrap();
@@ -273,14 +273,14 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
     for claimed in post.claim(1, 0).await {
         let (number, _) = told(&claimed);
         let time = 10 + i64::try_from(number).unwrap();
-        let verdict = match number {
-            0 | 2 | 4 => Verdict::Delivered,
+        let outcome = match number {
+            0 | 2 | 4 => Outcome::Delivered,
             1 | 3 => dead(),
             _ => retry(1_000),
         };
         let settlement = Settlement {
             attempt: Some(attempted(time, 200)),
-            ..settlement(&claimed, verdict)
+            ..settlement(&claimed, outcome)
         };
         let settled = post.store.settle(at(time), vec![settlement], Vec::new());
         assert_eq!(settled.await.unwrap(), [true]);
@@ -347,7 +347,7 @@ pub async fn what_is_forgotten_at_once_is_limited<H: Harness<Store: Outbox>>() {
             post.settle(0, &claimed, retry(0)).await;
         }
         for claimed in post.claim(number, 0).await {
-            post.settle(0, &claimed, Verdict::Delivered).await;
+            post.settle(0, &claimed, Outcome::Delivered).await;
         }
     }
     // Given forty attempts and twenty that were delivered, of either no more than seven go at once
@@ -372,7 +372,7 @@ pub async fn a_forgotten_delivery_takes_its_attempts_along<H: Harness<Store: Out
     // Given an attempt that is said to have been made after it was settled
     let late = Settlement {
         attempt: Some(attempted(100, 200)),
-        ..settlement(&claimed, Verdict::Delivered)
+        ..settlement(&claimed, Outcome::Delivered)
     };
     let settled = post.store.settle(at(1), vec![late], Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);

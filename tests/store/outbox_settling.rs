@@ -1,7 +1,7 @@
 //! What became of a delivery, and what somebody does about it afterwards.
 
 use certificate_lifecycle::store::{
-    Attempted, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Settlement, Verdict,
+    Attempt, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Outcome, Settlement,
 };
 
 use crate::harness::Harness;
@@ -21,12 +21,12 @@ pub async fn a_delivery_says_what_became_of_it<H: Harness<Store: Outbox>>() {
     for number in 0..4 {
         post.done(submit(number)).await;
     }
-    let reason = Verdict::Dead {
+    let reason = Outcome::Dead {
         reason: TEXT.to_owned(),
     };
     let verdicts = [
         (
-            Verdict::Delivered,
+            Outcome::Delivered,
             DeliveryStatus::Delivered,
             at_ms(9_876),
             None,
@@ -38,13 +38,13 @@ pub async fn a_delivery_says_what_became_of_it<H: Harness<Store: Outbox>>() {
             Some(TEXT.to_owned()),
         ),
         (
-            Verdict::Retry { at: at_ms(12_345) },
+            Outcome::Retry { at: at_ms(12_345) },
             DeliveryStatus::Pending,
             at_ms(12_345),
             None,
         ),
         (
-            Verdict::Released,
+            Outcome::Released,
             DeliveryStatus::Pending,
             at_ms(9_876),
             None,
@@ -72,21 +72,21 @@ pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
     // Given attempts of every kind, at times in no order
     let attempts = [
         attempted(50, 500),
-        Attempted {
+        Attempt {
             at: at_ms(-1_234),
             milliseconds: u64::from(u32::MAX) * 4,
             status: None,
             error: Some(TEXT.to_owned()),
             excerpt: None,
         },
-        Attempted {
+        Attempt {
             at: at_ms(1),
             milliseconds: 0,
             status: Some(999),
             error: Some(String::new()),
             excerpt: Some(TEXT.repeat(500)),
         },
-        Attempted {
+        Attempt {
             at: at_ms(1),
             milliseconds: 1,
             status: Some(100),
@@ -209,7 +209,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     let refused = held.iter().find(|it| told(it).0 == 1).unwrap();
     let leased = held.iter().find(|it| told(it).0 == 2).unwrap();
     let waiting = held.iter().find(|it| told(it).0 == 3).unwrap();
-    post.settle(1, delivered, Verdict::Delivered).await;
+    post.settle(1, delivered, Outcome::Delivered).await;
     post.settle(1, refused, dead()).await;
     post.settle(1, waiting, retry(50)).await;
     let before = [
@@ -249,7 +249,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     assert_eq!(again.len(), 2);
     for claimed in &again {
         assert_eq!(claimed.attempts, 0);
-        post.settle(9, claimed, Verdict::Delivered).await;
+        post.settle(9, claimed, Outcome::Delivered).await;
         assert_eq!(post.delivery(claimed.id).await.attempts, 1);
         assert_eq!(
             post.store
@@ -327,7 +327,7 @@ pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_
             .unwrap(),
         0
     );
-    post.settle(62, leased, Verdict::Delivered).await;
+    post.settle(62, leased, Outcome::Delivered).await;
 }
 
 pub async fn a_lease_that_was_taken_over_is_one_as_well<H: Harness<Store: Outbox>>() {
@@ -361,7 +361,7 @@ pub async fn what_was_abandoned_while_it_was_sent_is_under_no_lease<H: Harness<S
         1
     );
     // Then whoever held it settles nothing
-    assert!(!post.settled(0, &first, Verdict::Delivered).await);
+    assert!(!post.settled(0, &first, Outcome::Delivered).await);
     // And whoever claims it holds the next lease, until the outcome is known
     let second = post.claim_one(1, 0).await;
     assert!(post.delivery(first.id).await.is_leased);
@@ -376,7 +376,7 @@ pub async fn what_was_abandoned_while_it_was_sent_is_under_no_lease<H: Harness<S
         1
     );
     let third = post.claim_one(1, 1).await;
-    post.settle(1, &third, Verdict::Released).await;
+    post.settle(1, &third, Outcome::Released).await;
     assert!(!post.delivery(first.id).await.is_leased);
 }
 
@@ -386,7 +386,7 @@ pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
         post.done(submit(number)).await;
     }
     let held = post.claim_of(0, &[(1, 2)]).await.deliveries;
-    post.settle(0, &held[0], Verdict::Delivered).await;
+    post.settle(0, &held[0], Outcome::Delivered).await;
     let delivered = post.delivery(held[0].id).await;
     let new = post.delivery_of(1, 2, 1).await;
     // When all are abandoned: one that is delivered, one under a lease, one that is new, and none
@@ -405,14 +405,14 @@ pub async fn what_is_pending_can_be_abandoned<H: Harness<Store: Outbox>>() {
         assert_eq!(delivery.reason.as_deref(), Some(TEXT));
         assert_eq!((delivery.at, delivery.attempts), (at(3), 0));
     }
-    assert!(!post.settled(4, &held[1], Verdict::Delivered).await);
+    assert!(!post.settled(4, &held[1], Outcome::Delivered).await);
     assert_eq!(post.claim(1, 100).await, []);
     let due = post.store.due().await.unwrap();
     assert_eq!(due, []);
 }
 
 pub async fn what_is_redelivered_is_not_ended_by_who_had_it_before<H: Harness<Store: Outbox>>() {
-    for verdict in [dead(), retry(1_000), Verdict::Delivered] {
+    for outcome in [dead(), retry(1_000), Outcome::Delivered] {
         let post = Post::<H>::with([of_ours(1)]).await;
         post.done(submit(0)).await;
         // Given a delivery that is abandoned while somebody has it in hand, and redelivered soon
@@ -424,22 +424,22 @@ pub async fn what_is_redelivered_is_not_ended_by_who_had_it_before<H: Harness<St
         let redelivered = post.store.redeliver(&OURS, at(2), vec![before.id]);
         assert_eq!(redelivered.await.unwrap(), 1);
         // Then the attempt from before does not end it: it has all attempts before it
-        assert!(!post.settled(3, &before, verdict).await);
+        assert!(!post.settled(3, &before, outcome).await);
         let delivery = post.delivery(before.id).await;
         assert_eq!(delivery.status, DeliveryStatus::Pending);
         assert_eq!((delivery.attempts, delivery.at), (0, at(2)));
         let again = post.claim_next(1, 3).await;
         assert_eq!((again.id, again.attempts), (before.id, 0));
-        assert!(post.settled(4, &again, Verdict::Delivered).await);
+        assert!(post.settled(4, &again, Outcome::Delivered).await);
     }
 }
 
 pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1)]).await;
     post.done(submit(0)).await;
-    for (start, verdict) in (0..)
+    for (start, outcome) in (0..)
         .step_by(1_000)
-        .zip([retry(10), Verdict::Released, retry(20)])
+        .zip([retry(10), Outcome::Released, retry(20)])
     {
         let claimed = post.claim_next(1, start).await;
         let attempts = post
@@ -449,8 +449,8 @@ pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
             .unwrap()
             .len();
         // Given an answer that was lost, so that it is told again
-        assert!(post.settled(start, &claimed, verdict.clone()).await);
-        assert!(!post.settled(start, &claimed, verdict).await);
+        assert!(post.settled(start, &claimed, outcome.clone()).await);
+        assert!(!post.settled(start, &claimed, outcome).await);
         // Then it was told once
         let delivery = post.delivery(claimed.id).await;
         let now = post

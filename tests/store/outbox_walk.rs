@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Attempted, Claim, Claimed, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, HealthChange,
-    InstitutionId, MemoryStore, Outbox, Put, Request, Settlement, Verdict, Webhook,
+    Attempt, Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, HealthChange,
+    InstitutionId, LeasedDelivery, MemoryStore, Outbox, Outcome, Put, Request, Settlement, Webhook,
 };
 use certificate_lifecycle::webhook::EventKinds;
 use certificate_lifecycle::{Action, EventKind};
@@ -40,19 +40,19 @@ enum Step {
     /// The webhooks, and for how long.
     Claim(Vec<u64>, i64),
     /// Which of those that were ever claimed, what became of it, and whether there was an attempt.
-    Settle(Vec<(usize, Verdict, bool)>, Option<(u64, HealthChange)>),
+    Settle(Vec<(usize, Outcome, bool)>, Option<(u64, HealthChange)>),
     Redeliver(Vec<usize>),
     Abandon(Vec<usize>),
     /// What is older than so many seconds.
     Prune(i64),
 }
 
-fn verdict() -> impl Strategy<Value = Verdict> {
+fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        4 => Just(Verdict::Delivered),
-        3 => (0..200_i64).prop_map(|seconds| Verdict::Retry { at: at(seconds) }),
-        2 => "[a-z\u{0}'é]{0,4}".prop_map(|reason| Verdict::Dead { reason }),
-        1 => Just(Verdict::Released),
+        4 => Just(Outcome::Delivered),
+        3 => (0..200_i64).prop_map(|seconds| Outcome::Retry { at: at(seconds) }),
+        2 => "[a-z\u{0}'é]{0,4}".prop_map(|reason| Outcome::Dead { reason }),
+        1 => Just(Outcome::Released),
     ]
 }
 
@@ -67,7 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         failed_at,
         not_before,
     });
-    let settled = prop::collection::vec((any::<usize>(), verdict(), any::<bool>()), 0..8);
+    let settled = prop::collection::vec((any::<usize>(), outcome(), any::<bool>()), 0..8);
     let picked = || prop::collection::vec(any::<usize>(), 0..4);
     let seconds = prop::sample::select(vec![0_i64, 1, 2, 10, 60]);
     prop_oneof![
@@ -101,7 +101,7 @@ struct Side<S: Outbox> {
     store: S,
     engines: Vec<Engine<S>>,
     /// In the order of the claims, and within one by name.
-    claimed: Vec<(Name, Claimed)>,
+    claimed: Vec<(Name, LeasedDelivery)>,
 }
 
 /// What can be compared of a step.
@@ -111,7 +111,7 @@ enum Answer {
     Written(Vec<bool>),
     Is(bool),
     Put(Put),
-    Claimed(Vec<(Name, u32, String)>, Vec<Webhook>),
+    LeasedDelivery(Vec<(Name, u32, String)>, Vec<Webhook>),
     Settled(Vec<bool>),
     Count(u64),
 }
@@ -120,7 +120,7 @@ enum Answer {
 #[derive(Debug, PartialEq)]
 struct Seen {
     webhooks: Vec<Webhook>,
-    deliveries: BTreeMap<Name, (Delivery, Vec<Attempted>)>,
+    deliveries: BTreeMap<Name, (Delivery, Vec<Attempt>)>,
     /// Which have something that is due by now.
     due: BTreeSet<(Uuid, bool)>,
     backlog: BTreeMap<Uuid, (u64, Option<i64>, u64)>,
@@ -252,12 +252,12 @@ impl<S: Outbox> Side<S> {
         self.claimed.extend(named);
         let mut webhooks = batch.webhooks;
         webhooks.sort_by_key(|it| it.id);
-        Answer::Claimed(told, webhooks)
+        Answer::LeasedDelivery(told, webhooks)
     }
 
     async fn settle(
         &mut self,
-        settled: &[(usize, Verdict, bool)],
+        settled: &[(usize, Outcome, bool)],
         health: Option<&(u64, HealthChange)>,
         now: i64,
     ) -> Answer {
@@ -265,12 +265,12 @@ impl<S: Outbox> Side<S> {
         let last = self.claimed.len().saturating_sub(12);
         let recent = &self.claimed[last..];
         let settlements = settled.iter().filter(|_| !recent.is_empty());
-        let settlements = settlements.map(|(place, verdict, is_attempted)| {
+        let settlements = settlements.map(|(place, outcome, is_attempted)| {
             let (_, claimed) = &recent[place % recent.len()];
             Settlement {
                 id: claimed.id,
                 token: claimed.token,
-                verdict: verdict.clone(),
+                outcome: outcome.clone(),
                 attempt: is_attempted.then(|| attempted(now, 200)),
             }
         });
@@ -377,7 +377,7 @@ pub async fn a_delivery_that_is_named_twice_is_redelivered_once<H: Harness<Store
         Step::Register(2),
         Step::Write(0, 1, vec![Action::Approve], false),
         Step::Claim(vec![2], 1),
-        Step::Settle(vec![(0, Verdict::Delivered, true)], None),
+        Step::Settle(vec![(0, Outcome::Delivered, true)], None),
         Step::Claim(vec![2], 60),
         // When it is named three times
         Step::Redeliver(vec![0, 0, 0]),

@@ -1,7 +1,7 @@
 //! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a whole.
 
 use certificate_lifecycle::store::{
-    DeliveryFilter, DeliveryId, Directory, Health, InstitutionId, Outbox, Put, Verdict, Webhook,
+    DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Outcome, Put, Queries, Webhook,
 };
 use certificate_lifecycle::webhook::{CustomHeaders, Description, Disabled, DisabledReason};
 use certificate_lifecycle::{Action, EventKind};
@@ -290,9 +290,9 @@ pub async fn a_removed_webhook_goes_with_all_that_belongs_to_it<H: Harness<Store
     let mut held = Vec::new();
     for number in [1, 2] {
         let claimed = post.claim(number, 1).await;
-        let verdicts = [Verdict::Delivered, crate::outbox_world::dead()];
-        for (claimed, verdict) in claimed.iter().zip(verdicts) {
-            post.settle(1, claimed, verdict).await;
+        let verdicts = [Outcome::Delivered, crate::outbox_world::dead()];
+        for (claimed, outcome) in claimed.iter().zip(verdicts) {
+            post.settle(1, claimed, outcome).await;
         }
         held.push(claimed);
     }
@@ -327,7 +327,7 @@ pub async fn a_removed_webhook_goes_with_all_that_belongs_to_it<H: Harness<Store
     assert!(backlog.iter().all(|it| it.webhook == hook(2)));
     // And nothing can be done with what it had
     for claimed in &held[0] {
-        assert!(!post.settled(2, claimed, Verdict::Delivered).await);
+        assert!(!post.settled(2, claimed, Outcome::Delivered).await);
     }
     let ids: Vec<_> = held[0].iter().map(|it| it.id).collect();
     assert_eq!(
@@ -358,7 +358,7 @@ pub async fn the_id_of_a_removed_webhook_is_free_again<H: Harness<Store: Outbox>
     post.done(submit(1)).await;
     post.done(in_theirs(submit(2))).await;
     assert_eq!(post.made(1).await, [(2, 1)]);
-    assert!(!post.settled(1, &old, Verdict::Delivered).await);
+    assert!(!post.settled(1, &old, Outcome::Delivered).await);
     assert_eq!(post.claims(1, 1).await, [(2, 1)]);
     // Numbers are not given out twice
     assert!(post.deliveries().await.iter().all(|it| it.id > old.id));
@@ -392,7 +392,7 @@ pub async fn an_unknown_webhook_has_nothing<H: Harness<Store: Outbox>>() {
 
 pub async fn institutions_are_those_with_an_application_or_a_webhook<H>()
 where
-    H: Harness<Store: Outbox + Directory>,
+    H: Harness<Store: Outbox + Queries>,
 {
     let post = Post::<H>::new().await;
     let named = |name: &str| InstitutionId::new(name).unwrap();

@@ -2,8 +2,8 @@
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Attempted, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health,
-    HealthChange, InstitutionId, Outbox, Request, Settlement, Verdict, Webhook,
+    Attempt, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health, HealthChange,
+    InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, Webhook,
 };
 use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
@@ -57,8 +57,8 @@ pub fn in_theirs(mut request: Request) -> Request {
 }
 
 /// An attempt that was answered with this status.
-pub fn attempted(seconds: i64, status: u16) -> Attempted {
-    Attempted {
+pub fn attempted(seconds: i64, status: u16) -> Attempt {
+    Attempt {
         at: at(seconds),
         milliseconds: 12,
         status: Some(status),
@@ -68,11 +68,11 @@ pub fn attempted(seconds: i64, status: u16) -> Attempted {
 }
 
 /// After an attempt, this became of it.
-pub fn settlement(claimed: &Claimed, verdict: Verdict) -> Settlement {
+pub fn settlement(claimed: &LeasedDelivery, outcome: Outcome) -> Settlement {
     Settlement {
         id: claimed.id,
         token: claimed.token,
-        verdict,
+        outcome,
         attempt: Some(attempted(0, 200)),
     }
 }
@@ -86,18 +86,18 @@ pub fn sick(health: Health) -> HealthChange {
     }
 }
 
-pub fn dead() -> Verdict {
-    Verdict::Dead {
+pub fn dead() -> Outcome {
+    Outcome::Dead {
         reason: "it was refused".to_owned(),
     }
 }
 
-pub fn retry(seconds: i64) -> Verdict {
-    Verdict::Retry { at: at(seconds) }
+pub fn retry(seconds: i64) -> Outcome {
+    Outcome::Retry { at: at(seconds) }
 }
 
 /// The number of the application and the version that a claimed delivery tells of.
-pub fn told(claimed: &Claimed) -> (u64, u64) {
+pub fn told(claimed: &LeasedDelivery) -> (u64, u64) {
     let event = claimed.event.as_ref().unwrap();
     (number_of(event.uuid()), event.version())
 }
@@ -212,7 +212,7 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     }
 
     /// Claims for one webhook until nothing is due.
-    pub async fn claim(&self, number: u64, seconds: i64) -> Vec<Claimed> {
+    pub async fn claim(&self, number: u64, seconds: i64) -> Vec<LeasedDelivery> {
         let mut claimed = Vec::new();
         loop {
             claimed.extend(self.claim_of(seconds, &[(number, PLENTY)]).await.deliveries);
@@ -228,7 +228,7 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     }
 
     /// The first that comes, where there is room for one only.
-    pub async fn claim_next(&self, number: u64, seconds: i64) -> Claimed {
+    pub async fn claim_next(&self, number: u64, seconds: i64) -> LeasedDelivery {
         for _ in 0..100 {
             let batch = self.claim_of(seconds, &[(number, 1)]).await;
             if let Some(claimed) = batch.deliveries.into_iter().next() {
@@ -251,21 +251,21 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     }
 
     /// The only delivery that can be claimed for a webhook.
-    pub async fn claim_one(&self, number: u64, seconds: i64) -> Claimed {
+    pub async fn claim_one(&self, number: u64, seconds: i64) -> LeasedDelivery {
         let mut claimed = self.claim(number, seconds).await;
         assert_eq!(claimed.len(), 1, "{claimed:?}");
         claimed.remove(0)
     }
 
     /// Settles one, which is expected to count.
-    pub async fn settle(&self, seconds: i64, claimed: &Claimed, verdict: Verdict) {
-        let counted = self.settled(seconds, claimed, verdict).await;
+    pub async fn settle(&self, seconds: i64, claimed: &LeasedDelivery, outcome: Outcome) {
+        let counted = self.settled(seconds, claimed, outcome).await;
         assert!(counted, "{claimed:?}");
     }
 
     /// Whether it counts.
-    pub async fn settled(&self, seconds: i64, claimed: &Claimed, verdict: Verdict) -> bool {
-        let settlements = vec![settlement(claimed, verdict)];
+    pub async fn settled(&self, seconds: i64, claimed: &LeasedDelivery, outcome: Outcome) -> bool {
+        let settlements = vec![settlement(claimed, outcome)];
         let settled = self.store.settle(at(seconds), settlements, Vec::new());
         settled.await.unwrap() == [true]
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Atomicity, ExecuteError, Filter, Order, Receipt, Refusal, Request, Store,
+    Atomicity, ExecuteError, Filter, ListOrder, Receipt, Refusal, Request, Store,
 };
 use certificate_lifecycle::{Action, AnyApplication};
 
@@ -196,7 +196,14 @@ pub async fn a_call_is_listed_and_told_in_its_order<H: Harness>() {
         let told: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();
         assert!(told == expected, "{atomicity:?}");
         let filter = Filter::default();
-        let listed = whole_list(&world.engine, &ours(), &filter, Order::OldestFirst, 1_000).await;
+        let listed = whole_list(
+            &world.engine,
+            &ours(),
+            &filter,
+            ListOrder::OldestFirst,
+            1_000,
+        )
+        .await;
         let listed: Vec<_> = listed.iter().map(AnyApplication::uuid).collect();
         assert!(listed == expected, "{atomicity:?}");
     }

@@ -1,8 +1,8 @@
 //! What of the stores and the engine is shown to programs, as codes and JSON, and to people, as sentences.
 
 use certificate_lifecycle::store::{
-    Actor, ActorKind, Count, Cursor, DeliveryFilter, DeliveryStatus, ExecuteError, ListQuery,
-    MemoryStore, Order, Outbox, PageKey, Refusal, StoreError,
+    Actor, ActorKind, Count, Cursor, DeliveryFilter, DeliveryStatus, ExecuteError, ListOrder,
+    ListQuery, MemoryStore, Outbox, PageKey, Refusal, StoreError,
 };
 use certificate_lifecycle::webhook::{CustomHeaders, Disabled, DisabledReason};
 use certificate_lifecycle::{Action, Source, Status, Timestamp};
@@ -293,7 +293,7 @@ async fn what_a_backend_answers_with_is_json() {
 #[test]
 fn a_query_that_says_nothing_is_the_first_page_of_all() {
     let query = ListQuery::new(ours());
-    assert_eq!(query.order, Order::OldestFirst);
+    assert_eq!(query.order, ListOrder::OldestFirst);
     assert_eq!((query.after, query.limit), (None, ListQuery::LIMIT));
     assert_eq!(query.clone().limit(0).page_size(), 1);
     assert_eq!(query.limit(u32::MAX).page_size(), u32::MAX);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use certificate_lifecycle::store::{
-    Actor, ActorId, ActorKind, Filter, IdempotencyKey, InstitutionId, Order, Request,
+    Actor, ActorId, ActorKind, Filter, IdempotencyKey, InstitutionId, ListOrder, Request,
 };
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, ProcessingError,
@@ -123,7 +123,7 @@ pub async fn names_at_their_limits_come_back<H: Harness>() {
             &another,
             &institution,
             &Filter::all(),
-            Order::OldestFirst,
+            ListOrder::OldestFirst,
             9,
         )
         .await;

@@ -3,8 +3,8 @@
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, ActorId, ActorKind, ExecuteError, MemoryStore, Operation, Receipt, Recorded, Refusal,
-    Request, Store,
+    Actor, ActorId, ActorKind, ExecuteError, MemoryStore, Operation, Receipt, RecordedEvent,
+    Refusal, Request, Store,
 };
 use certificate_lifecycle::{
     Action, AnyApplication, Command, ProcessingError, RejectionReason, VaultUpload,
@@ -89,8 +89,8 @@ fn by_identity(mut seen: Snapshot) -> (Vec<AnyApplication>, Vec<impl PartialEq +
 }
 
 /// All but the cursor, which is each store's own.
-fn fact(recorded: Recorded) -> impl PartialEq + std::fmt::Debug {
-    let Recorded {
+fn fact(recorded: RecordedEvent) -> impl PartialEq + std::fmt::Debug {
+    let RecordedEvent {
         institution,
         event,
         actor,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Actor, Count, Cursor, Directory, ExecuteError, Filter, IdempotencyKey, InstitutionId,
-    ListQuery, Order, Receipt, Recorded, Refusal, Request, Store,
+    Actor, Count, Cursor, ExecuteError, Filter, IdempotencyKey, InstitutionId, ListOrder,
+    ListQuery, Queries, Receipt, RecordedEvent, Refusal, Request, Store,
 };
 use certificate_lifecycle::{
     Action, AnyApplication, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle,
@@ -236,7 +236,7 @@ pub fn every_kind_with_keys() -> Vec<Request> {
 }
 
 /// Of one of each kind, with keys: the keys are known, and every application moves on.
-pub async fn goes_on<S: Directory>(engine: &Engine<S>) {
+pub async fn goes_on<S: Queries>(engine: &Engine<S>) {
     for request in every_kind_with_keys() {
         assert!(engine.execute(request).await.unwrap().replayed);
     }
@@ -262,7 +262,7 @@ pub fn every_cell() -> impl Iterator<Item = (Status, Source)> {
 
 pub fn engine_on<S: Store>(store: S, clock: &TestClock) -> Engine<S> {
     let clock = clock.clone();
-    Engine::with_clock(store, move || clock.now())
+    Engine::new(store).with_clock(move || clock.now())
 }
 
 #[track_caller]
@@ -278,7 +278,7 @@ pub fn refusal(answer: Result<Receipt, ExecuteError>) -> Refusal {
 const FEED: Duration = Duration::from_secs(60);
 
 /// The whole feed, read in pages as soon as it has so many events.
-pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<Recorded> {
+pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<RecordedEvent> {
     let (mut all, mut cursor) = (Vec::new(), Cursor::START);
     let start = Instant::now();
     loop {
@@ -300,11 +300,11 @@ pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<Reco
 }
 
 /// A whole list, in pages of this size.
-pub async fn whole_list<S: Directory>(
+pub async fn whole_list<S: Queries>(
     engine: &Engine<S>,
     institution: &InstitutionId,
     filter: &Filter,
-    order: Order,
+    order: ListOrder,
     limit: u32,
 ) -> Vec<AnyApplication> {
     let (mut all, mut after) = (Vec::new(), None);
@@ -332,16 +332,16 @@ pub async fn whole_list<S: Directory>(
 /// All that can be known of a store's contents.
 #[derive(Debug, PartialEq)]
 pub struct Snapshot {
-    pub feed: Vec<Recorded>,
+    pub feed: Vec<RecordedEvent>,
     pub lists: Vec<Vec<AnyApplication>>,
     pub counts: Vec<Vec<Count>>,
 }
 
-pub async fn snapshot<S: Directory>(engine: &Engine<S>) -> Snapshot {
+pub async fn snapshot<S: Queries>(engine: &Engine<S>) -> Snapshot {
     let (mut lists, mut counts) = (Vec::new(), Vec::new());
     for institution in [ours(), theirs()] {
         let all = Filter::all();
-        lists.push(whole_list(engine, &institution, &all, Order::OldestFirst, 1000).await);
+        lists.push(whole_list(engine, &institution, &all, ListOrder::OldestFirst, 1000).await);
         counts.push(engine.counts(&institution).await.unwrap());
     }
     // Each version is an event.
@@ -355,10 +355,10 @@ pub async fn snapshot<S: Directory>(engine: &Engine<S>) -> Snapshot {
 
 /// Checks all that must hold whatever happened: every history is legal, versions have no gap, and the
 /// feed, the histories, the applications and the lists tell the same.
-pub async fn check<S: Directory>(engine: &Engine<S>) -> Snapshot {
+pub async fn check<S: Queries>(engine: &Engine<S>) -> Snapshot {
     let seen = snapshot(engine).await;
     assert!(seen.feed.is_sorted_by(|one, next| one.cursor < next.cursor));
-    let mut histories = std::collections::HashMap::<Uuid, Vec<Recorded>>::new();
+    let mut histories = std::collections::HashMap::<Uuid, Vec<RecordedEvent>>::new();
     for recorded in &seen.feed {
         let history = histories.entry(recorded.event.uuid()).or_default();
         history.push(recorded.clone());

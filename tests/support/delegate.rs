@@ -31,7 +31,7 @@ macro_rules! delegate {
             &self,
             institution: &InstitutionId,
             uuid: Uuid,
-        ) -> Result<Vec<Recorded>, StoreError> {
+        ) -> Result<Vec<RecordedEvent>, StoreError> {
             self.store.history(institution, uuid).await
         }
     };
@@ -40,7 +40,7 @@ macro_rules! delegate {
             &self,
             after: Cursor,
             limit: u32,
-        ) -> Result<Vec<Recorded>, StoreError> {
+        ) -> Result<Vec<RecordedEvent>, StoreError> {
             self.store.feed(after, limit).await
         }
     };
@@ -50,8 +50,8 @@ macro_rules! delegate {
         }
     };
     (@wake) => {
-        fn wake(&self) -> Wake {
-            self.store.wake()
+        fn commits(&self) -> CommitWatch {
+            self.store.commits()
         }
     };
     (@add_webhook) => {
@@ -141,7 +141,7 @@ macro_rules! delegate {
             &self,
             institution: &InstitutionId,
             delivery: DeliveryId,
-        ) -> Result<Vec<Attempted>, StoreError> {
+        ) -> Result<Vec<Attempt>, StoreError> {
             self.store.attempts(institution, delivery).await
         }
     };

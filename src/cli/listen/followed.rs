@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use certificate_lifecycle::webhook::{News, TrackError, Tracked, Tracker, Verified};
+use certificate_lifecycle::webhook::{Arrival, TrackError, TrackedApplication, Tracker, Verified};
 
 /// How many applications are remembered: those whose events came last.
 const MOST: usize = 10_000;
@@ -25,7 +25,7 @@ pub(super) struct Followed {
 
 impl Followed {
     /// Takes in an event, as [`Tracker::take`] does.
-    pub(super) fn take(&mut self, event: &Verified<'_>) -> Result<News, TrackError> {
+    pub(super) fn take(&mut self, event: &Verified<'_>) -> Result<Arrival, TrackError> {
         let news = self.tracker.take(event)?;
         let uuid = event.payload.uuid();
         self.events += 1;
@@ -49,7 +49,7 @@ impl Followed {
     }
 
     /// What is known of an application.
-    pub(super) fn get(&self, uuid: Uuid) -> Option<&Tracked> {
+    pub(super) fn get(&self, uuid: Uuid) -> Option<&TrackedApplication> {
         self.tracker.get(uuid)
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::arguments::{Form, duration};
 use super::output::{self, Output, Reader};
-use super::{Failure, Outcome, block_on, log, say, secret, signals};
+use super::{Completion, Failure, block_on, log, say, secret, signals};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use receiver::{Nerves, Receiver, Tally};
 use server::Arrival;
@@ -91,7 +91,7 @@ fn status(text: &str) -> Result<StatusCode, &'static str> {
     status.ok_or("expected a status from 200 to 599, such as 503")
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let nerves = Nerves {
         status: args.status,
         percent: args.fail.unwrap_or_default(),
@@ -117,7 +117,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             never = server::serve(listener, sender, delay) => match never {},
         }
         args.sum_up(receiver.tally());
-        Ok(Outcome::Clean)
+        Ok(Completion::Clean)
     })
 }
 

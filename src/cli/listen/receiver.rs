@@ -10,7 +10,7 @@ use crate::cli::received::{Headers, Signature};
 use crate::cli::secret::PlatformSignature;
 use certificate_lifecycle::EventPayload;
 use certificate_lifecycle::webhook::{
-    News, Secret, Tracked, Verified, Verifier, VerifyError, WEBHOOK_ID,
+    Arrival, Secret, TrackedApplication, Verified, Verifier, VerifyError, WEBHOOK_ID,
 };
 
 /// Checks deliveries, follows applications, and fails as often as it is told to.
@@ -47,7 +47,7 @@ pub(super) struct Tally {
 pub(super) struct Finding<'a> {
     /// What the body says, whether or not that is to be trusted.
     pub(super) payload: Option<EventPayload<'a>>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Reply,
     /// What it was to the applications, where it was taken.
     pub(super) news: Option<Told>,
     pub(super) answer: Answer,
@@ -55,7 +55,7 @@ pub(super) struct Finding<'a> {
 
 /// Whether a delivery is to be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Reply {
     Verified(Signature),
     /// No secret is known.
     Unknown,
@@ -67,8 +67,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
     /// How new it is, the application's newest version, and the versions that are missing before it.
-    News {
-        news: News,
+    Arrival {
+        news: Arrival,
         version: u64,
         missing: Vec<(u64, u64)>,
     },
@@ -120,14 +120,14 @@ impl Receiver {
             },
         };
         let verdict = match &judged {
-            Ok(verified) if self.verifies() => Verdict::Verified(Signature::of(verified)),
-            Ok(_) => Verdict::Unknown,
-            Err(reason) => Verdict::Refused(reason.clone()),
+            Ok(verified) if self.verifies() => Reply::Verified(Signature::of(verified)),
+            Ok(_) => Reply::Unknown,
+            Err(reason) => Reply::Refused(reason.clone()),
         };
         match verdict {
-            Verdict::Verified(_) => self.tally.verified += 1,
-            Verdict::Unknown => {}
-            Verdict::Refused(_) => self.tally.refused += 1,
+            Reply::Verified(_) => self.tally.verified += 1,
+            Reply::Unknown => {}
+            Reply::Refused(_) => self.tally.refused += 1,
         }
         let answer = self.answer(would_be, judged.as_ref().err());
         // Who answers that it failed has not taken it: when it comes again, it is no duplicate.
@@ -190,11 +190,11 @@ impl Receiver {
             Ok(news) => news,
             Err(error) => return Told::Nothing(error.to_string()),
         };
-        self.tally.duplicates += u64::from(news == News::Duplicate);
+        self.tally.duplicates += u64::from(news == Arrival::Duplicate);
         let known = self.followed.get(verified.payload.uuid());
-        Told::News {
+        Told::Arrival {
             news,
-            version: known.map_or(0, Tracked::version),
+            version: known.map_or(0, TrackedApplication::version),
             missing: known.map_or_else(Vec::new, |it| it.missing().collect()),
         }
     }

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::receiver::{Finding, Told, Verdict};
+use super::receiver::{Finding, Reply, Told};
 use super::server::{Answer, Unread};
 use crate::cli::received::{Headers, Signature};
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
-use certificate_lifecycle::webhook::{News, WEBHOOK_ID};
+use certificate_lifecycle::webhook::{Arrival, WEBHOOK_ID};
 
 /// How a delivery is shown.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl View {
         }
         facts.push(match &finding.verdict {
             // What cannot be read is nothing to verify.
-            Verdict::Refused(why) if body.is_err() => Fact::text("refused", why.clone()),
+            Reply::Refused(why) if body.is_err() => Fact::text("refused", why.clone()),
             verdict => Fact::text("verified", in_words(verdict)),
         });
         if let Some(told) = &finding.news {
@@ -72,7 +72,7 @@ impl View {
         let Answer { status, reason } = &finding.answer;
         let status = status.as_str();
         facts.push(match &finding.verdict {
-            Verdict::Refused(why) if why == reason => Fact::word("answered", status),
+            Reply::Refused(why) if why == reason => Fact::word("answered", status),
             _ if reason.is_empty() => Fact::word("answered", status),
             _ => Fact::text("answered", format!("{status}, {reason}")),
         });
@@ -93,12 +93,12 @@ impl View {
     ) -> Vec<u8> {
         let payload = finding.payload.as_ref();
         let (verified, signature, error) = match &finding.verdict {
-            Verdict::Verified(signature) => (Some(true), Some(signature.header()), None),
-            Verdict::Unknown => (None, None, None),
-            Verdict::Refused(reason) => (Some(false), None, Some(reason.as_str())),
+            Reply::Verified(signature) => (Some(true), Some(signature.header()), None),
+            Reply::Unknown => (None, None, None),
+            Reply::Refused(reason) => (Some(false), None, Some(reason.as_str())),
         };
         let (news, version, missing) = match &finding.news {
-            Some(Told::News {
+            Some(Told::Arrival {
                 news,
                 version,
                 missing,
@@ -175,22 +175,22 @@ fn text_of(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-fn in_words(verdict: &Verdict) -> String {
+fn in_words(verdict: &Reply) -> String {
     match verdict {
-        Verdict::Verified(signature @ Signature::Standard) => format!("by {}", signature.header()),
-        Verdict::Verified(signature @ Signature::Platform) => {
+        Reply::Verified(signature @ Signature::Standard) => format!("by {}", signature.header()),
+        Reply::Verified(signature @ Signature::Platform) => {
             format!("by {}, which says nothing of the time", signature.header())
         }
-        Verdict::Unknown => "not verified: no secret is given".to_owned(),
-        Verdict::Refused(reason) => format!("no: {reason}"),
+        Reply::Unknown => "not verified: no secret is given".to_owned(),
+        Reply::Refused(reason) => format!("no: {reason}"),
     }
 }
 
-const fn name_of(news: News) -> &'static str {
+const fn name_of(news: Arrival) -> &'static str {
     match news {
-        News::Newest => "newest",
-        News::Late => "late",
-        News::Duplicate => "duplicate",
+        Arrival::Newest => "newest",
+        Arrival::Late => "late",
+        Arrival::Duplicate => "duplicate",
     }
 }
 
@@ -198,16 +198,16 @@ impl Told {
     fn in_words(&self) -> String {
         let (news, version, missing) = match self {
             Self::Nothing(why) => return format!("unknown: {why}"),
-            Self::News {
+            Self::Arrival {
                 news,
                 version,
                 missing,
             } => (*news, version, missing),
         };
         let mut words = match news {
-            News::Newest => format!("newest: the application is at version {version}"),
-            News::Late => format!("late: the application is at version {version} already"),
-            News::Duplicate => "duplicate: it came before".to_owned(),
+            Arrival::Newest => format!("newest: the application is at version {version}"),
+            Arrival::Late => format!("late: the application is at version {version} already"),
+            Arrival::Duplicate => "duplicate: it came before".to_owned(),
         };
         for (at, (first, last)) in missing.iter().enumerate() {
             let before = if at == 0 { "; not here yet: " } else { ", " };

@@ -14,7 +14,7 @@ use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
 use crate::cli::sending::option_for;
 use crate::cli::table::{Fact, record};
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
@@ -113,7 +113,7 @@ fn kinds(text: &str) -> Result<EventKinds, String> {
         .map_err(|_| format!("expected one of: {}; separated by commas", names()))
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let endpoint = args.endpoint()?;
     let secret = endpoint.secrets.current().clone();
     let id = args.id.unwrap_or_else(Uuid::new_v4);
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     })?;
     if !is_new {
         say(&format!("there is a webhook {id} already"));
-        return Ok(Outcome::Refused);
+        return Ok(Completion::Refused);
     }
     let credentials = Credentials {
         id,
@@ -146,7 +146,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if !args.json {
         args.say_next(id, &url);
     }
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 impl Args {

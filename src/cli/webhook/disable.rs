@@ -2,7 +2,7 @@
 
 use super::{Changed, Which, change};
 use crate::cli::show::time;
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason};
 
@@ -33,7 +33,7 @@ const EXAMPLE: &str = "Example:
   certlife webhook disable a1b2c3d4-e5f6-7890-abcd-ef1234567890 \\
   --reason 'the portal moves'";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let id = args.which.id;
     let now = SystemClock.now();
     let changed = block_on(async {
@@ -62,5 +62,5 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             it.reason
         ),
     });
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }

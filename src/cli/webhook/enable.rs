@@ -4,7 +4,7 @@ use super::{Changed, Which, change};
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
 use crate::cli::store::AnyStore;
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{DeliveryFilter, DeliveryStatus, Outbox};
 
@@ -41,14 +41,14 @@ const EXAMPLE: &str = "Example:
 
 Exit status: 0 enabled, 1 refused, 2 the run could not go on.";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     block_on(async {
         let engine = args.store.open_existing().await?;
         enable(args, engine.store()).await
     })
 }
 
-async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
+async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
     let Which { institution, id } = &args.which;
     let id = *id;
     let Some(webhook) = store.webhook(institution, id).await? else {
@@ -57,9 +57,9 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
     if webhook.endpoint.is_enabled() {
         // Nothing that is on its way is given up by the way.
         let (rest, outcome) = if args.drop {
-            ("; nothing was dropped", Outcome::Refused)
+            ("; nothing was dropped", Completion::Refused)
         } else {
-            ("", Outcome::Clean)
+            ("", Completion::Clean)
         };
         say(&format!("webhook {id} is enabled already{rest}"));
         return Ok(outcome);
@@ -76,7 +76,7 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
             deliveries(pending),
             oldest.unwrap_or_default()
         ));
-        return Ok(Outcome::Refused);
+        return Ok(Completion::Refused);
     }
     let dropped = if args.drop {
         drop_all(store, &args.which).await?
@@ -101,7 +101,7 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Outcome, Failure> {
         }
     };
     say(&format!("webhook {id} is enabled{rest}"));
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 fn deliveries(count: u64) -> &'static str {

@@ -4,7 +4,7 @@ use super::events;
 use crate::cli::arguments::{Form, in_words};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
 
 /// List the webhooks, in the order in which they were registered.
@@ -31,7 +31,7 @@ const COLUMNS: [Column; 6] = [
     Column::text("DESCRIPTION"),
 ];
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let webhooks = block_on(async {
         let engine = args.store.open_to_read().await?;
         Ok(engine.store().webhooks(args.institution.as_ref()).await?)
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.form.json {
         for webhook in &webhooks {
             if output.object(webhook)? == Reader::Gone {
-                return Ok(Outcome::Clean);
+                return Ok(Completion::Clean);
             }
         }
     } else {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             Some(institution) => format!("no webhooks of {}", in_words(institution)),
         });
     }
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 fn row(webhook: &Webhook) -> Vec<String> {

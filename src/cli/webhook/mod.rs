@@ -17,7 +17,7 @@ use super::arguments::{hyphenated, in_words};
 use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
 use super::store::AnyStore;
-use super::{Failure, Outcome, say};
+use super::{Completion, Failure, say};
 use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{Endpoint, EventKinds};
@@ -44,7 +44,7 @@ enum Command {
     Remove(remove::Args),
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     match &args.command {
         Command::Add(args) => add::run(args),
         Command::List(args) => list::run(args),
@@ -72,7 +72,7 @@ struct Which {
 
 impl Which {
     /// Says that the institution has no such webhook.
-    fn unknown(&self) -> Outcome {
+    fn unknown(&self) -> Completion {
         unknown(Some(&self.institution), self.id)
     }
 }
@@ -99,12 +99,12 @@ pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
 }
 
 /// Says that there is no such webhook, of an institution or at all.
-pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Outcome {
+pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Completion {
     say(&match institution {
         Some(it) => format!("{} has no webhook {id}", in_words(it)),
         None => format!("there is no webhook {id}"),
     });
-    Outcome::Refused
+    Completion::Refused
 }
 
 /// Changes a webhook's settings, whoever else changes them at the same time; the webhook as it was and as it

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::Which;
 use crate::cli::harmless::harmless;
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::store::{Outbox, Webhook};
 
 /// Remove a webhook, with its deliveries and their attempts.
@@ -30,7 +30,7 @@ const EXAMPLE: &str = "Example:
 
 Exit status: 0 removed, 1 there is none or it was not wanted, 2 the run could not go on.";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let Which { institution, id } = &args.which;
     let id = *id;
     if !args.yes && !can_ask() {
@@ -46,13 +46,13 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         };
         if !args.yes && !is_wanted(&webhook)? {
             say(&format!("webhook {id} was not removed"));
-            return Ok(Outcome::Refused);
+            return Ok(Completion::Refused);
         }
         if !store.remove_webhook(institution, id).await? {
             return Ok(args.which.unknown());
         }
         say(&format!("webhook {id} was removed"));
-        Ok(Outcome::Clean)
+        Ok(Completion::Clean)
     })
 }
 

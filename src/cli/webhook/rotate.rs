@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::secret::{Given, given};
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
-use crate::cli::{Failure, Outcome, block_on, say, store};
+use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::webhook::{OldSecret, Secret, Secrets};
 
@@ -64,7 +64,7 @@ struct Rotated<'a> {
     until: Option<String>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let id = args.which.id;
     let now = SystemClock.now();
     let grace = args.grace.unwrap_or(Secrets::GRACE);
@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let (before, after) = (&before.endpoint.secrets, &after.endpoint.secrets);
     if before == after {
         say(&format!("webhook {id} has this secret already"));
-        return Ok(Outcome::Refused);
+        return Ok(Completion::Refused);
     }
     // One that came back is the new one, however long it would have signed as an old one.
     let signs = |it: &&OldSecret| now < it.until && it.secret != secret;
@@ -143,7 +143,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     {
         say("the oldest of the secrets before it no longer signs: there were too many");
     }
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 impl Rotated<'_> {

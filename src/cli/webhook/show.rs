@@ -8,7 +8,7 @@ use crate::cli::arguments::Form;
 use crate::cli::output::Output;
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
-use crate::cli::{Failure, Outcome, block_on, store};
+use crate::cli::{Completion, Failure, block_on, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{Backlog, Outbox, Webhook};
 use certificate_lifecycle::webhook::OldSecret;
@@ -47,7 +47,7 @@ struct ShownOld {
     until: String,
 }
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let Which { institution, id } = &args.which;
     let id = *id;
     let found = block_on(async {
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(Completion::Clean)
 }
 
 /// The old secrets that still sign something.

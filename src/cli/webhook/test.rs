@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::Which;
 use crate::cli::output::Output;
-use crate::cli::{Failure, Outcome, block_on, say, sending, store};
+use crate::cli::{Completion, Failure, block_on, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, TestError};
-use certificate_lifecycle::store::Attempted;
+use certificate_lifecycle::store::Attempt;
 
 /// Send a test event to a webhook, once, and show what it answers.
 ///
@@ -37,7 +37,7 @@ const EXAMPLE: &str = "Example:
 
 Exit status: 0 it was taken, 1 it was not, 2 the run could not go on.";
 
-pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let transport = args.sending.transport(1)?;
     let remedy = transport.remedy();
     let options = DispatcherOptions {
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 impl Args {
-    fn show(&self, attempted: &Attempted) -> Result<Outcome, Failure> {
+    fn show(&self, attempted: &Attempt) -> Result<Completion, Failure> {
         if self.json {
             let mut output = Output::plain();
             let _ = output.object(attempted)?;
@@ -82,8 +82,8 @@ impl Args {
             }
         }
         Ok(match attempted.error {
-            None => Outcome::Clean,
-            Some(_) => Outcome::Refused,
+            None => Completion::Clean,
+            Some(_) => Completion::Refused,
         })
     }
 }

@@ -41,7 +41,7 @@ pub use options::{HttpOptions, HttpTransportError};
 pub use resolve::{Resolve, Resolving};
 
 use super::target;
-use super::transport::{Outgoing, Response, SendError, Transport};
+use super::transport::{OutgoingRequest, Response, SendError, Transport};
 
 /// How long the headers of a response may be, in bytes: more than proxies let through.
 const HEADERS: u32 = 32 << 10;
@@ -133,14 +133,14 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    async fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
+    async fn send(&self, outgoing: OutgoingRequest) -> Result<Response, SendError> {
         let Shared {
             client,
             timeout,
             allow_http,
             allowed,
         } = &*self.shared;
-        let Outgoing { url, headers, body } = outgoing;
+        let OutgoingRequest { url, headers, body } = outgoing;
         // Of its addresses, those of a name included, the connector sees to.
         let checked = target::check_url(&url, *allow_http, allowed);
         checked.map_err(|refused| SendError::Refused(refused.to_string()))?;

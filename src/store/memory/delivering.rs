@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryPage, DeliveryStatus, Due, HealthChange, Outbox, Put, Settlement, Webhook, is_of_lease,
+    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    DeliveryStatus, Due, HealthChange, LeasedDelivery, Outbox, Put, Settlement, Webhook,
+    is_of_lease,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -51,7 +52,7 @@ impl Tables {
                     .webhooks
                     .extend(self.outbox.webhooks.get(&it.webhook).cloned());
             }
-            batch.deliveries.push(Claimed {
+            batch.deliveries.push(LeasedDelivery {
                 id: it.id,
                 webhook: it.webhook,
                 token: it.token,
@@ -163,7 +164,7 @@ impl Outbox for MemoryStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempted>, StoreError> {
+    ) -> Result<Vec<Attempt>, StoreError> {
         let tables = self.tables();
         Ok(match tables.outbox.delivery_of(institution, delivery) {
             Some(_) => tables.outbox.attempts(delivery),

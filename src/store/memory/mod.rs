@@ -16,15 +16,15 @@ use uuid::Uuid;
 use log::{Entered, Log, Names, place};
 
 use super::actor::Actor;
-use super::contract::{Directory, Store};
+use super::commits::CommitWatch;
+use super::contract::{Queries, Store};
 use super::cursor::Cursor;
 use super::decide::{decide, replay};
-use super::directory::{Count, ListQuery, Order, Page, PageKey};
 use super::error::{ExecuteError, Refusal, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
+use super::queries::{Count, ListOrder, ListQuery, Page, PageKey};
 use super::remembered::{Refused, Used};
-use super::request::{Append, Atomicity, Receipt, Recorded};
-use super::wake::Wake;
+use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
@@ -241,10 +241,10 @@ impl Tables {
         self.institutions.numbers.get(institution).copied()
     }
 
-    fn recorded(&self, at: u32) -> Option<Recorded> {
+    fn recorded(&self, at: u32) -> Option<RecordedEvent> {
         let entered = self.log.get(at as usize)?;
         let row = self.applications.get(entered.application as usize)?;
-        Some(Recorded {
+        Some(RecordedEvent {
             cursor: Cursor::new(u64::from(at) + 1, 0),
             institution: self.institutions.all.get(row.institution as usize)?.clone(),
             event: entered.event(Arc::clone(&row.details))?,
@@ -253,7 +253,7 @@ impl Tables {
         })
     }
 
-    fn history(&self, institution: u32, uuid: Uuid) -> Vec<Recorded> {
+    fn history(&self, institution: u32, uuid: Uuid) -> Vec<RecordedEvent> {
         let row = self.row(uuid);
         let Some(row) = row.filter(|row| row.institution == institution) else {
             return Vec::new();
@@ -290,11 +290,11 @@ impl Tables {
         let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
         let limit = query.page_size() as usize;
         let found: Vec<_> = match query.order {
-            Order::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
+            ListOrder::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
                 .filter_map(|at| matches(&at))
                 .take(limit + 1)
                 .collect(),
-            Order::NewestFirst => (0..query
+            ListOrder::NewestFirst => (0..query
                 .after
                 .map_or(count, |key| up_to(key.0.saturating_sub(1))))
                 .rev()
@@ -353,13 +353,13 @@ impl Store for MemoryStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.map_or_else(Vec::new, |it| tables.history(it, uuid)))
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         let tables = self.tables();
         let last = Cursor::new(u64::from(place(tables.log.len())), 0);
         if after.transaction() > last.transaction() {
@@ -377,12 +377,12 @@ impl Store for MemoryStore {
         Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
     }
 
-    fn wake(&self) -> Wake {
-        Wake::new(self.commits.subscribe(), POLL)
+    fn commits(&self) -> CommitWatch {
+        CommitWatch::new(self.commits.subscribe(), POLL)
     }
 }
 
-impl Directory for MemoryStore {
+impl Queries for MemoryStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         let tables = self.tables();
         let page = tables

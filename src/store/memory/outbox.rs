@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::outbox::{
-    Attempted, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, LOOK_AGAIN,
-    Settlement, Verdict, Webhook, is_of_lease, next_lease,
+    Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, LOOK_AGAIN, Outcome,
+    Settlement, Webhook, is_of_lease, next_lease,
 };
 use crate::lifecycle::event::EventKind;
 use crate::store::InstitutionId;
@@ -25,7 +25,7 @@ pub(super) struct Outbox {
     pub(super) queues: HashMap<Uuid, Queue>,
     /// What is pending of one application and webhook, by the place of the event in the log.
     pub(super) lanes: HashMap<(u32, Uuid), BTreeMap<u32, i64>>,
-    pub(super) attempts: Vec<(i64, Attempted)>,
+    pub(super) attempts: Vec<(i64, Attempt)>,
 }
 
 /// A delivery.
@@ -235,11 +235,11 @@ impl Outbox {
         }
         let attempt = settlement.attempt.map(|attempt| (no, attempt));
         self.attempts.extend(attempt);
-        match settlement.verdict {
-            Verdict::Delivered => self.end(no, now, DeliveryStatus::Delivered, None),
-            Verdict::Dead { reason } => self.end(no, now, DeliveryStatus::Dead, Some(reason)),
-            Verdict::Retry { at } => self.move_to(no, at),
-            Verdict::Released => self.move_to(no, now),
+        match settlement.outcome {
+            Outcome::Delivered => self.end(no, now, DeliveryStatus::Delivered, None),
+            Outcome::Dead { reason } => self.end(no, now, DeliveryStatus::Dead, Some(reason)),
+            Outcome::Retry { at } => self.move_to(no, at),
+            Outcome::Released => self.move_to(no, now),
         }
         true
     }
@@ -287,7 +287,7 @@ impl Outbox {
             .map(|(no, row)| (*no, row))
     }
 
-    pub(super) fn attempts(&self, delivery: DeliveryId) -> Vec<Attempted> {
+    pub(super) fn attempts(&self, delivery: DeliveryId) -> Vec<Attempt> {
         let of = self.attempts.iter().filter(|(no, _)| *no == delivery.0);
         of.map(|(_, attempt)| attempt.clone()).collect()
     }

@@ -170,14 +170,14 @@ impl Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimedBatch {
     /// The deliveries.
-    pub deliveries: Vec<Claimed>,
+    pub deliveries: Vec<LeasedDelivery>,
     /// The webhooks that they go to, as they are now, each once.
     pub webhooks: Vec<Webhook>,
 }
 
 /// A delivery under a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
+pub struct LeasedDelivery {
     /// Its number.
     pub id: DeliveryId,
     /// Where it goes.
@@ -201,14 +201,14 @@ pub struct Settlement {
     /// The token of the lease.
     pub token: i64,
     /// What is to become of it.
-    pub verdict: Verdict,
+    pub outcome: Outcome,
     /// The attempt, if there was one.
-    pub attempt: Option<Attempted>,
+    pub attempt: Option<Attempt>,
 }
 
 /// What is to become of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Outcome {
     /// The receiver has taken it.
     Delivered,
     /// It is tried again.
@@ -227,7 +227,7 @@ pub enum Verdict {
 
 /// One attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempted {
+pub struct Attempt {
     /// When it was sent.
     pub at: DateTime<Utc>,
     /// How long it took, in milliseconds.

@@ -3,7 +3,7 @@
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::delivery::{Attempted, Delivery, DeliveryId, DeliveryStatus};
+use super::delivery::{Attempt, Delivery, DeliveryId, DeliveryStatus};
 use super::webhook::Webhook;
 use crate::lifecycle::event::EventKind;
 use crate::store::json::time;
@@ -93,7 +93,7 @@ impl Serialize for Delivery {
     }
 }
 
-impl Serialize for Attempted {
+impl Serialize for Attempt {
     /// `at`, `milliseconds`, `status`, `error`, `excerpt`: null where there is none.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(5))?;

@@ -13,8 +13,8 @@ use super::contract::Store;
 use super::error::StoreError;
 use super::name::InstitutionId;
 pub use delivery::{
-    Attempted, Backlog, Claim, Claimed, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId,
-    DeliveryPage, DeliveryStatus, Due, Settlement, Verdict,
+    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    DeliveryStatus, Due, LeasedDelivery, Outcome, Settlement,
 };
 pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease};
 pub use webhook::{Health, HealthChange, Put, Webhook};
@@ -157,7 +157,7 @@ pub trait Outbox: Store {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> impl Future<Output = Result<Vec<Attempted>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Attempt>, StoreError>> + Send;
 
     /// Makes these deliveries of the institution pending and due at once, with all of the attempts before them, if they are
     /// delivered or dead, or pending and put off to a later time; how many were. What is under a lease, or due

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::PostgresOptions;
 use super::connections::Connections;
-use super::each::{Outcome, each, prepare};
+use super::each::{Carried, each, prepare};
 use super::failure::{Failure, impatient, in_time};
 use super::holders::{Holders, held};
 use super::home::Home;
@@ -177,7 +177,7 @@ impl Shared {
 
     /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
     /// to those whose commands are committed.
-    async fn answer(&self, batch: Vec<Item>, outcomes: Vec<Outcome>) -> Vec<Item> {
+    async fn answer(&self, batch: Vec<Item>, outcomes: Vec<Carried>) -> Vec<Item> {
         self.commits.send_replace(());
         // If one is under way already, it comes after this commit.
         let _ = self.tell.try_send(());
@@ -192,10 +192,10 @@ impl Shared {
             let of_the_item = item.commands.iter().zip(outcomes.by_ref());
             for (append, outcome) in of_the_item {
                 match outcome {
-                    Outcome::Answered(answer) => answers.push(answer),
-                    Outcome::Again => {}
-                    Outcome::Unsealed(digest) => unsealed.push((append.uuid(), digest)),
-                    Outcome::Unexplained(failure) => why = Some(failure),
+                    Carried::Answered(answer) => answers.push(answer),
+                    Carried::Again => {}
+                    Carried::Unsealed(digest) => unsealed.push((append.uuid(), digest)),
+                    Carried::Unexplained(failure) => why = Some(failure),
                 }
             }
             if answers.len() == item.commands.len() {
@@ -310,17 +310,17 @@ impl Shared {
     async fn confirmed(
         &self,
         client: &Session,
-        mut outcomes: Vec<Outcome>,
-    ) -> Result<Vec<Outcome>, Failure> {
+        mut outcomes: Vec<Carried>,
+    ) -> Result<Vec<Carried>, Failure> {
         client.check()?;
-        if outcomes.iter().any(Outcome::is_of_others)
+        if outcomes.iter().any(Carried::is_of_others)
             && let Err(failure) = client.confirm(self.options.answer_timeout).await
         {
             for outcome in outcomes.iter_mut().filter(|it| it.is_of_others()) {
                 let failure = failure.clone();
-                *outcome = Outcome::Unexplained(match outcome {
+                *outcome = Carried::Unexplained(match outcome {
                     // Of what was refused, nothing was carried out.
-                    Outcome::Answered(Err(_)) => failure.without_effect(),
+                    Carried::Answered(Err(_)) => failure.without_effect(),
                     _ => failure,
                 });
             }
@@ -329,7 +329,7 @@ impl Shared {
     }
 
     /// One try, on one connection. Should the server not answer, the connection is given up.
-    async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Outcome>, Failure> {
+    async fn attempt(&self, batch: &[Item], is_atomic: bool) -> Result<Vec<Carried>, Failure> {
         let mut client = self.pool.get().await?;
         let limit = self.options.answer_timeout;
         let appends: Vec<&Append> = batch.iter().flat_map(|item| &item.commands).collect();
@@ -353,7 +353,7 @@ impl Shared {
         };
         let is_over = match &outcomes {
             Ok(outcomes) => outcomes.iter().any(|outcome| {
-                matches!(outcome, Outcome::Unexplained(failure) if failure.is_of_the_connection())
+                matches!(outcome, Carried::Unexplained(failure) if failure.is_of_the_connection())
             }),
             Err(failure) => failure.is_of_the_connection(),
         };

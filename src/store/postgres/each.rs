@@ -15,7 +15,7 @@ use crate::store::decide::{decide, replay};
 use crate::store::{Append, ExecuteError, Receipt, Refusal};
 
 /// What became of one command of a statement.
-pub(super) enum Outcome {
+pub(super) enum Carried {
     Answered(Answer),
     /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
     Again,
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
     Unexplained(Failure),
 }
 
-impl Outcome {
+impl Carried {
     const fn is_again(&self) -> bool {
         matches!(self, Self::Again)
     }
@@ -64,7 +64,7 @@ pub(super) async fn each(
     appends: &[&Append],
     places: &[i32],
     limit: Duration,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<Carried>, Failure> {
     let mut events = in_time(limit, batch::append(client, statement, appends, places)).await?;
     let left: Vec<&Append> = appends
         .iter()
@@ -87,20 +87,20 @@ pub(super) async fn each(
                     event,
                     replayed: false,
                 };
-                Outcome::Answered(event.map(receipt).map_err(ExecuteError::from))
+                Carried::Answered(event.map(receipt).map_err(ExecuteError::from))
             }
             (None, Some(Ok(seen))) => explain(append, seen),
-            (None, Some(Err(failure))) => Outcome::Unexplained(failure.clone()),
+            (None, Some(Err(failure))) => Carried::Unexplained(failure.clone()),
             // Whatever did not go through was asked about.
-            (None, None) => Outcome::Again,
+            (None, None) => Carried::Again,
         });
     }
-    if left.len() == appends.len() && outcomes.iter().any(Outcome::is_again) {
+    if left.len() == appends.len() && outcomes.iter().any(Carried::is_again) {
         // That is a lost race, or it will be so for ever.
         let base = in_time(limit, check_base(client)).await;
         if let Err(failure) = base.map_err(Failure::without_effect) {
             for outcome in outcomes.iter_mut().filter(|it| it.is_again()) {
-                *outcome = Outcome::Unexplained(failure.clone());
+                *outcome = Carried::Unexplained(failure.clone());
             }
         }
     }
@@ -112,7 +112,7 @@ pub(super) async fn explained(
     client: &impl GenericClient,
     appends: &[&Append],
     limit: Duration,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<Carried>, Failure> {
     let seen = in_time(limit, see(client, appends)).await;
     let seen = seen.map_err(Failure::without_effect)?;
     Ok(appends
@@ -122,7 +122,7 @@ pub(super) async fn explained(
 }
 
 /// Why a command did not go through.
-fn explain(append: &Append, seen: &Seen) -> Outcome {
+fn explain(append: &Append, seen: &Seen) -> Carried {
     let explained = || -> Answer {
         if let Some(used) = seen.used(append)? {
             return Ok(replay(append, used)?);
@@ -143,7 +143,7 @@ fn explain(append: &Append, seen: &Seen) -> Outcome {
             replayed: false, ..
         }) => seen
             .unsealed(append.uuid())
-            .map_or(Outcome::Again, Outcome::Unsealed),
-        answer => Outcome::Answered(answer),
+            .map_or(Carried::Again, Carried::Unsealed),
+        answer => Carried::Answered(answer),
     }
 }

@@ -40,14 +40,14 @@ use session::Session;
 use tokio::sync::watch::{self as channel, Sender};
 use uuid::Uuid;
 
-use super::contract::{Directory, Store};
+use super::commits::CommitWatch;
+use super::contract::{Queries, Store};
 use super::cursor::Cursor;
-use super::directory::{Count, ListQuery, Page};
 use super::error::{ExecuteError, StoreError};
 use super::name::InstitutionId;
-use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::queries::{Count, ListQuery, Page};
+use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
-use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use coalesce::Coalescer;
 use connections::{Connections, Family};
@@ -350,7 +350,7 @@ impl Store for PostgresStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let reader = self.reader().await?;
         let answer = self
             .in_time(read::history(&reader, institution, uuid))
@@ -358,7 +358,7 @@ impl Store for PostgresStore {
         keep_or_give_up(reader, answer)
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         let reader = self.teller().await?;
         let server = reader.server().clone();
         let answer = self.in_time(read::feed(&reader, after, limit)).await;
@@ -379,7 +379,7 @@ impl Store for PostgresStore {
         keep_or_give_up(reader, answer)
     }
 
-    fn wake(&self) -> Wake {
+    fn commits(&self) -> CommitWatch {
         self.shared.hearing.get_or_init(|| {
             let (open, is_open) = channel::channel(());
             let shared = &self.shared;
@@ -388,11 +388,11 @@ impl Store for PostgresStore {
             signal::hear(&shared.home, connector, family, commits, is_open);
             open
         });
-        Wake::new(self.shared.commits.subscribe(), self.shared.options.poll)
+        CommitWatch::new(self.shared.commits.subscribe(), self.shared.options.poll)
     }
 }
 
-impl Directory for PostgresStore {
+impl Queries for PostgresStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         let reader = self.reader().await?;
         let answer = self.in_time(read::list(&reader, &query)).await;

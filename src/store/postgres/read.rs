@@ -17,8 +17,8 @@ use crate::lifecycle::value::ApplicantEmail;
 use crate::store::remembered::{Refused, Used};
 use crate::store::stored::{Problem, check_order, decode};
 use crate::store::{
-    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListQuery, Order, Page, Recorded,
-    StoreError,
+    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page,
+    RecordedEvent, StoreError,
 };
 
 /// Applications with their last event.
@@ -89,7 +89,7 @@ pub(super) async fn history(
     client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<RecordedEvent>, StoreError> {
     let sql = concat!(
         "SELECT ",
         columns!(),
@@ -97,7 +97,7 @@ pub(super) async fn history(
          WHERE a.uuid = $1 AND a.institution = $2 ORDER BY e.version"
     );
     let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
-    let mut history: Vec<Recorded> = Vec::with_capacity(rows.len());
+    let mut history: Vec<RecordedEvent> = Vec::with_capacity(rows.len());
     for row in &rows {
         let recorded = read(row, |joined| {
             let recorded = joined.recorded()?;
@@ -124,7 +124,7 @@ pub(super) async fn feed(
     client: &Session,
     after: Cursor,
     count: u32,
-) -> Result<(Vec<Recorded>, bool), StoreError> {
+) -> Result<(Vec<RecordedEvent>, bool), StoreError> {
     let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
     let sql = concat!(
@@ -204,7 +204,7 @@ pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failur
 pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, StoreError> {
     // A status that is none is read, so that it is reported.
     let (sql, start) = match query.order {
-        Order::OldestFirst => (
+        ListOrder::OldestFirst => (
             applications!(
                 "a.institution = $1 AND a.number > $2 \
                  AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
@@ -214,7 +214,7 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, St
             ),
             i64::MIN,
         ),
-        Order::NewestFirst => (
+        ListOrder::NewestFirst => (
             applications!(
                 "a.institution = $1 AND a.number < $2 \
                  AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \

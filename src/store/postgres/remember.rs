@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
-use super::each::Outcome;
+use super::each::Carried;
 use super::failure::{Failure, in_time};
 use crate::store::remembered::Refused;
 use crate::store::{Append, ExecuteError};
@@ -24,12 +24,12 @@ const REMEMBER: &str = "\
 pub(super) async fn remember(
     client: &impl GenericClient,
     appends: &[&Append],
-    outcomes: &mut [Outcome],
+    outcomes: &mut [Carried],
     limit: Duration,
 ) {
     let mut refused_keys = Vec::new();
     for (at, (append, outcome)) in appends.iter().zip(outcomes.iter()).enumerate() {
-        if let Outcome::Answered(Err(ExecuteError::Refused(refusal))) = outcome
+        if let Carried::Answered(Err(ExecuteError::Refused(refusal))) = outcome
             && let Some(refused) = Refused::of(append, refusal)
             && let Some(key) = &append.request.idempotency_key
         {
@@ -71,8 +71,8 @@ pub(super) async fn remember(
         match &remembered {
             // No two commands of a batch are about one application.
             Ok(remembered) if remembered.contains(uuid) => {}
-            Ok(_) => *outcome = Outcome::Again,
-            Err(failure) => *outcome = Outcome::Unexplained(failure.clone()),
+            Ok(_) => *outcome = Carried::Again,
+            Err(failure) => *outcome = Carried::Unexplained(failure.clone()),
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) enum Keys {
     /// A command whose key was used is not carried out. What was carried out is remembered later.
     Checked,
     /// The same, and the keys of what was carried out are remembered.
-    Recorded,
+    RecordedEvent,
 }
 
 /// A statement that the server knows.
@@ -51,7 +51,7 @@ impl Shape {
     pub(super) fn of(batch: &[&Append]) -> Self {
         let has_key = |append: &&Append| append.request.idempotency_key.is_some();
         let keys = if batch.iter().any(has_key) {
-            Keys::Recorded
+            Keys::RecordedEvent
         } else {
             Keys::None
         };
@@ -67,7 +67,7 @@ impl Shape {
     pub(super) fn without_recording(self) -> Self {
         let keys = match self.keys {
             Keys::None => Keys::None,
-            Keys::Checked | Keys::Recorded => Keys::Checked,
+            Keys::Checked | Keys::RecordedEvent => Keys::Checked,
         };
         Self { keys, ..self }
     }
@@ -88,7 +88,7 @@ impl Shape {
                 (true, Keys::None),
                 (false, Keys::None),
                 (false, Keys::Checked),
-                (false, Keys::Recorded),
+                (false, Keys::RecordedEvent),
             ];
             let of = |kind, sql: &str| {
                 shapes.map(|(is_one, keys)| {
@@ -192,7 +192,7 @@ fn lines_for(sql: &str, shape: Shape) -> String {
         match line.trim() {
             "-- always" => is_kept = true,
             "-- with keys" => is_kept = shape.keys != Keys::None,
-            "-- recorded keys" => is_kept = shape.keys == Keys::Recorded,
+            "-- recorded keys" => is_kept = shape.keys == Keys::RecordedEvent,
             "-- one" => is_kept = shape.is_one,
             "-- many" => is_kept = !shape.is_one,
             _ if is_kept => {

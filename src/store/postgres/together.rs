@@ -11,7 +11,7 @@ use super::session::Session;
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
-use super::each::{Outcome, each, explained, prepare};
+use super::each::{Carried, each, explained, prepare};
 use super::failure::{Failure, in_time};
 use super::queue::{MOST, Token, tokens};
 use super::statement::{Kind, PLACES, Prepared, Shape};
@@ -35,7 +35,7 @@ pub(super) async fn together(
     client: &mut Session,
     appends: &[&Append],
     limit: Duration,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<Carried>, Failure> {
     let most = usize::try_from(PLACES - 1).unwrap_or(usize::MAX);
     if appends.len() > most {
         return Err(Failure::Undone(StoreError::Unavailable {
@@ -61,7 +61,7 @@ async fn attempt(
     appends: &[&Append],
     plan: &Plan,
     limit: Duration,
-) -> Result<Vec<Option<Outcome>>, Failure> {
+) -> Result<Vec<Option<Carried>>, Failure> {
     let mut statements = Vec::with_capacity(plan.waves.len());
     for wave in &plan.waves {
         let shape = Shape::of(&of(appends, wave));
@@ -76,7 +76,7 @@ async fn attempt(
     let transaction = begun.map_err(Failure::without_effect)?;
     let carried_out = carry_out(&transaction, appends, plan, &statements, limit).await;
     let mut outcomes = carried_out.map_err(Failure::without_effect)?;
-    let went_through = |it: &Option<Outcome>| matches!(it, Some(Outcome::Answered(Ok(_))));
+    let went_through = |it: &Option<Carried>| matches!(it, Some(Carried::Answered(Ok(_))));
     let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
         in_time(limit, async { Ok(transaction.commit().await?) }).await?;
         return Ok(outcomes);
@@ -85,7 +85,7 @@ async fn attempt(
     undone.map_err(Failure::without_effect)?;
     // Where one is to be tried again, all are, and nobody sees this.
     for outcome in outcomes.iter_mut().filter(|it| went_through(it)) {
-        *outcome = Some(Outcome::Answered(Err(ExecuteError::Abandoned { index })));
+        *outcome = Some(Carried::Answered(Err(ExecuteError::Abandoned { index })));
     }
     Ok(outcomes)
 }
@@ -97,11 +97,11 @@ async fn carry_out(
     plan: &Plan,
     statements: &[Prepared],
     limit: Duration,
-) -> Result<Vec<Option<Outcome>>, Failure> {
+) -> Result<Vec<Option<Carried>>, Failure> {
     if plan.must_lock_first {
         lock(transaction, appends, limit).await?;
     }
-    let mut outcomes: Vec<Option<Outcome>> = appends.iter().map(|_| None).collect();
+    let mut outcomes: Vec<Option<Carried>> = appends.iter().map(|_| None).collect();
     for (wave, statement) in plan.waves.iter().zip(statements) {
         let commands = of(appends, wave);
         let places = wave.iter().map(|at| i32::try_from(at + 1));
@@ -112,7 +112,7 @@ async fn carry_out(
     if plan.records_late {
         record_keys(transaction, appends, &outcomes, limit).await?;
     }
-    let went_through = |at: usize| matches!(outcomes.get(at), Some(Some(Outcome::Answered(Ok(_)))));
+    let went_through = |at: usize| matches!(outcomes.get(at), Some(Some(Carried::Answered(Ok(_)))));
     let repeated = plan.repeated.iter();
     let repeated = repeated.filter(|(_, first)| went_through(*first));
     let repeated: Vec<usize> = repeated.map(|(at, _)| *at).collect();
@@ -131,12 +131,12 @@ fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
 
 /// Puts answers at their places.
 fn put(
-    outcomes: &mut [Option<Outcome>],
+    outcomes: &mut [Option<Carried>],
     places: &[usize],
-    answers: Vec<Outcome>,
+    answers: Vec<Carried>,
 ) -> Result<(), Failure> {
     for (at, answer) in places.iter().zip(answers) {
-        if let Outcome::Unexplained(failure) = answer {
+        if let Carried::Unexplained(failure) = answer {
             return Err(failure);
         }
         if let Some(outcome) = outcomes.get_mut(*at) {
@@ -168,12 +168,12 @@ async fn lock(
 async fn record_keys(
     transaction: &Transaction<'_>,
     appends: &[&Append],
-    outcomes: &[Option<Outcome>],
+    outcomes: &[Option<Carried>],
     limit: Duration,
 ) -> Result<(), Failure> {
     let mut recorded = BTreeMap::new();
     for (append, outcome) in appends.iter().zip(outcomes) {
-        if let Some(Outcome::Answered(Ok(Receipt {
+        if let Some(Carried::Answered(Ok(Receipt {
             event,
             replayed: false,
         }))) = outcome

@@ -25,14 +25,14 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-use super::contract::{Directory, Store};
+use super::commits::CommitWatch;
+use super::contract::{Queries, Store};
 use super::cursor::Cursor;
-use super::directory::{Count, ListQuery, Page};
 use super::error::{ExecuteError, StoreError};
 use super::name::InstitutionId;
-use super::request::{Append, Atomicity, Receipt, Recorded};
+use super::queries::{Count, ListQuery, Page};
+use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
-use super::wake::Wake;
 use crate::lifecycle::any::AnyApplication;
 use change::{Outcome, Task};
 use readers::Readers;
@@ -262,7 +262,7 @@ impl Store for SqliteStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let institution = institution.clone();
         self.shared
             .readers
@@ -270,7 +270,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
         self.shared
             .readers
             .ask(move |reader| read::feed(reader, after, limit))
@@ -284,12 +284,12 @@ impl Store for SqliteStore {
             .await
     }
 
-    fn wake(&self) -> Wake {
-        Wake::new(self.shared.commits.subscribe(), self.shared.poll)
+    fn commits(&self) -> CommitWatch {
+        CommitWatch::new(self.shared.commits.subscribe(), self.shared.poll)
     }
 }
 
-impl Directory for SqliteStore {
+impl Queries for SqliteStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         self.shared
             .readers

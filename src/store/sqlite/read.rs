@@ -12,7 +12,9 @@ use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::stored::{Problem, check_order, decode};
-use crate::store::{Count, Cursor, InstitutionId, ListQuery, Order, Page, Recorded, StoreError};
+use crate::store::{
+    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, RecordedEvent, StoreError,
+};
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn read<'r, 's, T>(
@@ -38,13 +40,13 @@ pub(super) fn history(
     connection: &mut Connection,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<RecordedEvent>, StoreError> {
     let snapshot = connection.transaction().map_err(unavailable)?;
     let last = last_event(&snapshot, institution, uuid, |joined| {
         joined.last_event()?;
         joined.seq()
     })?;
-    let mut history: Vec<Recorded> = Vec::new();
+    let mut history: Vec<RecordedEvent> = Vec::new();
     let mut next = last;
     while let Some(seq) = next {
         let broken = |problem: String| {
@@ -90,7 +92,7 @@ pub(super) fn event_by_seq(
     connection: &Connection,
     institution: &InstitutionId,
     seq: i64,
-) -> Result<Option<(Recorded, Option<i64>)>, StoreError> {
+) -> Result<Option<(RecordedEvent, Option<i64>)>, StoreError> {
     let mut statement = connection
         .prepare_cached(events!("e.seq = ?1"))
         .map_err(unavailable)?;
@@ -108,7 +110,7 @@ pub(super) fn feed(
     connection: &Connection,
     after: Cursor,
     limit: u32,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<RecordedEvent>, StoreError> {
     let place = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
@@ -169,18 +171,20 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     // A status that is none is read, so that it is reported.
     // The source is a customer's exactly where the trigger context is; both are numbers from 0.
     let sql = match (query.order, query.filter.email.is_some()) {
-        (Order::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),
-        (Order::OldestFirst, true) => {
+        (ListOrder::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),
+        (ListOrder::OldestFirst, true) => {
             list_sql!("a.no > ?2", "a.applicant_email = ?6 AND", "a.no")
         }
-        (Order::NewestFirst, false) => list_sql!("h.application < ?2", "", "h.application DESC"),
-        (Order::NewestFirst, true) => {
+        (ListOrder::NewestFirst, false) => {
+            list_sql!("h.application < ?2", "", "h.application DESC")
+        }
+        (ListOrder::NewestFirst, true) => {
             list_sql!("a.no < ?2", "a.applicant_email = ?6 AND", "a.no DESC")
         }
     };
     let start = match query.order {
-        Order::OldestFirst => i64::MIN,
-        Order::NewestFirst => i64::MAX,
+        ListOrder::OldestFirst => i64::MIN,
+        ListOrder::NewestFirst => i64::MAX,
     };
     let filter = &query.filter;
     let before = filter.updated_before_seconds();

@@ -10,7 +10,7 @@ use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::cursor::Cursor;
 use crate::store::name::InstitutionId;
-use crate::store::request::Recorded;
+use crate::store::request::RecordedEvent;
 use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
 
 /// The columns of an application, its head and one of its events, in the order in which [`Joined`]
@@ -153,7 +153,7 @@ impl Joined<'_, '_> {
     }
 
     /// The event with what stands beside it in the record.
-    pub(super) fn recorded(&self) -> Result<Recorded, Problem> {
+    pub(super) fn recorded(&self) -> Result<RecordedEvent, Problem> {
         let event = self.event()?;
         let seq = self.seq()?;
         let stored = StoredRecord {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{Cursor, PostgresStore, Recorded, StoreError};
+use certificate_lifecycle::store::{Cursor, PostgresStore, RecordedEvent, StoreError};
 use futures_util::StreamExt;
 
 use super::{FOREVER, World, given, in_time, submission};
@@ -31,11 +31,11 @@ async fn behind() -> (World, Cursor) {
     (world, last)
 }
 
-async fn whole_feed(engine: &Engine<PostgresStore>) -> Vec<Recorded> {
+async fn whole_feed(engine: &Engine<PostgresStore>) -> Vec<RecordedEvent> {
     rest(engine, Cursor::START).await
 }
 
-async fn rest(engine: &Engine<PostgresStore>, after: Cursor) -> Vec<Recorded> {
+async fn rest(engine: &Engine<PostgresStore>, after: Cursor) -> Vec<RecordedEvent> {
     let start = Instant::now();
     loop {
         match engine.feed(after, 1000).await {
@@ -128,7 +128,7 @@ async fn a_cursor_beyond_the_end_is_an_error_of_its_own() {
     let world = World::asynchronous().await;
     let engine = world.engine().await;
     given(engine.clone(), submission(0)).await;
-    let end = engine.end_of_feed().await.unwrap();
+    let end = engine.feed_end().await.unwrap();
     // That is no error
     assert_eq!(in_time(engine.feed(end, 10)).await.unwrap(), []);
     let beyond = Cursor::new(end.transaction() + (1 << 50), 0);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    ExecuteError, PostgresOptions, PostgresStore, Receipt, Recorded, StoreError,
+    ExecuteError, PostgresOptions, PostgresStore, Receipt, RecordedEvent, StoreError,
 };
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -107,7 +107,7 @@ async fn given(engine: Engine<PostgresStore>, key: String) -> Receipt {
 async fn heard(
     engine: &Engine<PostgresStore>,
     numbers: std::ops::Range<u32>,
-    events: &mut BoxStream<'static, Result<Recorded, StoreError>>,
+    events: &mut BoxStream<'static, Result<RecordedEvent, StoreError>>,
 ) {
     let mut given = Vec::new();
     for number in numbers {

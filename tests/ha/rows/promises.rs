@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Clock, Cursor, Outbox, PostgresOptions, PostgresStore, Request, Settlement, SystemClock,
-    Verdict, Webhook,
+    Claim, Clock, Cursor, Outbox, Outcome, PostgresOptions, PostgresStore, Request, Settlement,
+    SystemClock, Webhook,
 };
 use certificate_lifecycle::webhook::{Endpoint, Secret};
 use uuid::Uuid;
@@ -123,7 +123,7 @@ async fn an_older_transaction(check: &str) {
     let settlements = batch.deliveries.iter().map(|it| Settlement {
         id: it.id,
         token: it.token,
-        verdict: Verdict::Delivered,
+        outcome: Outcome::Delivered,
         attempt: None,
     });
     let settled = dispatcher
@@ -300,7 +300,7 @@ async fn connections_end_with_the_store() {
     let _ = engine.feed(Cursor::START, 10).await;
     let wake = {
         use certificate_lifecycle::store::Store;
-        engine.store().wake()
+        engine.store().commits()
     };
     sleep(1000).await;
     let client = world.pair.primary().client().await;

@@ -33,7 +33,7 @@ async fn of_several_hosts_a_standby_is_read_and_tells_no_feed() {
     for _ in 0..3 {
         let told = engine.feed(Cursor::START, 10).await;
         assert!(told.is_err(), "{:?}", told.map(|it| it.len()));
-        assert!(engine.end_of_feed().await.is_err());
+        assert!(engine.feed_end().await.is_err());
     }
     // And when it is promoted, all goes on
     world.pair.promote().await;

@@ -3,7 +3,7 @@
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, ExecuteError, Filter, ListQuery, Order, PostgresStore, Request, StoreError,
+    Cursor, ExecuteError, Filter, ListOrder, ListQuery, PostgresStore, Request, StoreError,
 };
 use certificate_lifecycle::{Action, Command, Source, Status};
 
@@ -149,7 +149,7 @@ async fn ask(engine: &Engine<PostgresStore>, question: Question) -> Result<(), S
             let query = ListQuery {
                 institution: ours(),
                 filter: Filter::all(),
-                order: Order::OldestFirst,
+                order: ListOrder::OldestFirst,
                 after: None,
                 limit: 100,
                 origins: false,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    ExecuteError, Outbox, PostgresOptions, PostgresStore, Receipt, Request, StoreError, Verdict,
+    ExecuteError, Outbox, Outcome, PostgresOptions, PostgresStore, Receipt, Request, StoreError,
 };
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
@@ -401,7 +401,7 @@ async fn deliveries_that_may_go_now_are_locked_in_the_order_of_their_numbers() {
                 SELECT max(number) FROM certlife_delivery) FOR UPDATE";
     transaction.batch_execute(lock).await.unwrap();
     // When both first events are delivered, and the last number is locked
-    let settlements = first.iter().map(|it| settlement(it, Verdict::Delivered));
+    let settlements = first.iter().map(|it| settlement(it, Outcome::Delivered));
     let settlements: Vec<_> = settlements.collect();
     let store = post.store.clone();
     let settling = tokio::spawn(async move { store.settle(at(0), settlements, vec![]).await });

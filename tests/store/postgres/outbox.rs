@@ -6,8 +6,8 @@ use std::process::Command;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Claim, DeliveryFilter, DeliveryStatus, Due, HealthChange, Outbox, PostgresStore, StoreError,
-    Verdict,
+    Claim, DeliveryFilter, DeliveryStatus, Due, HealthChange, Outbox, Outcome, PostgresStore,
+    StoreError,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -201,7 +201,7 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
         let settling = {
             let (store, settlement) = (
                 post.store.clone(),
-                settlement(&first[0], Verdict::Delivered),
+                settlement(&first[0], Outcome::Delivered),
             );
             tokio::spawn(async move { store.settle(at(now), vec![settlement], Vec::new()).await })
         };
@@ -229,7 +229,7 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
                 .deliveries,
         );
         assert_eq!(second.iter().map(told).collect::<Vec<_>>(), [(number, 2)]);
-        post.settle(now + 1, &second[0], Verdict::Delivered).await;
+        post.settle(now + 1, &second[0], Outcome::Delivered).await;
     }
 }
 
@@ -265,7 +265,7 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
                     _ => {}
                 }
                 let settlements = claimed.deliveries.iter().rev();
-                let settlements = settlements.map(|it| settlement(it, Verdict::Delivered));
+                let settlements = settlements.map(|it| settlement(it, Outcome::Delivered));
                 let change = HealthChange {
                     delivered: round % 2 == 0,
                     failed_at: Some(at(round)),
@@ -284,7 +284,7 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
     for seconds in (1_000..).step_by(100) {
         let claimed = post.claim_of(seconds, &[(1, PLENTY), (2, PLENTY)]).await;
         for claimed in &claimed.deliveries {
-            post.settle(seconds, claimed, Verdict::Delivered).await;
+            post.settle(seconds, claimed, Outcome::Delivered).await;
         }
         if post.store.due().await.unwrap().is_empty() {
             break;
@@ -300,7 +300,7 @@ async fn a_removal_that_was_cut_off_is_ended_by_pruning() {
     let post = Post::<Postgres>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
     post.versions(0, 3).await;
     let claimed = post.claim_one(1, 0).await;
-    post.settle(0, &claimed, Verdict::Delivered).await;
+    post.settle(0, &claimed, Outcome::Delivered).await;
     // Given a webhook whose removal was cut off, and another of which something was recorded after it
     edit(
         &post.harness,
@@ -334,7 +334,7 @@ async fn an_outbox_is_restored_from_a_dump() {
         post.done(upload(number)).await;
     }
     let claimed = post.claim_of(0, &[(1, 3)]).await.deliveries;
-    post.settle(0, &claimed[0], Verdict::Delivered).await;
+    post.settle(0, &claimed[0], Outcome::Delivered).await;
     post.settle(0, &claimed[1], dead()).await;
     let expected = (
         post.deliveries().await,
@@ -368,7 +368,7 @@ async fn an_outbox_is_restored_from_a_dump() {
         expected
     );
     // A lease is still somebody's, and what comes is new
-    let settlements = vec![settlement(&claimed[2], Verdict::Delivered)];
+    let settlements = vec![settlement(&claimed[2], Outcome::Delivered)];
     let settled = store.settle(at(1), settlements, Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);
     let engine = engine_on(store.clone(), &post.clock);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Cursor, ExecuteError, Filter, HealthChange, ListQuery, Order, Outbox, PostgresStore,
-    StoreError, Verdict,
+    Claim, Cursor, ExecuteError, Filter, HealthChange, ListOrder, ListQuery, Outbox, Outcome,
+    PostgresStore, StoreError,
 };
 
 use super::{edit, engine, impatient};
@@ -67,7 +67,7 @@ async fn only_reads(engine: &Engine<PostgresStore>, code: &str) {
     let query = ListQuery {
         institution: ours(),
         filter: Filter::all(),
-        order: Order::NewestFirst,
+        order: ListOrder::NewestFirst,
         after: None,
         limit: 100,
         origins: false,
@@ -136,7 +136,7 @@ async fn who_may_only_deliver_delivers() {
         };
         let claimed = sender.claim(claim).await.unwrap().deliveries;
         assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);
-        let settlements = vec![settlement(&claimed[0], Verdict::Delivered)];
+        let settlements = vec![settlement(&claimed[0], Outcome::Delivered)];
         let health = vec![(hook(1), HealthChange::default())];
         let settled = sender.settle(at(0), settlements, health).await;
         assert_eq!(settled.unwrap(), [true]);

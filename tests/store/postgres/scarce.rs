@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::store::{
-    Claim, Cursor, Outbox, PostgresOptions, PostgresStore, Store, Verdict,
+    Claim, Cursor, Outbox, Outcome, PostgresOptions, PostgresStore, Store,
 };
 
 use super::{edit, impatient};
@@ -41,7 +41,7 @@ async fn everything_works_with_few_connections() {
         let schema = Postgres::fresh().await;
         let url = role(&schema, limit).await;
         let store = PostgresStore::connect_with(&url, options()).await.unwrap();
-        let mut wake = store.wake();
+        let mut wake = store.commits();
         wake.wait().await;
         assert!(store.add_webhook(of_ours(1)).await.unwrap());
         let engine = engine_on(store.clone(), &TestClock::default());
@@ -74,7 +74,7 @@ async fn everything_works_with_few_connections() {
                 };
                 let claimed = store.claim(claim).await.unwrap().deliveries;
                 let settlements = claimed.iter().map(|it| {
-                    let mut settlement = settlement(it, Verdict::Delivered);
+                    let mut settlement = settlement(it, Outcome::Delivered);
                     settlement.attempt = Some(attempted(0, 200));
                     settlement
                 });

@@ -79,7 +79,7 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
         .unwrap();
     assert!(found.iter().any(|row| row.get::<_, i32>("pid") == pid));
     // And whoever starts now starts before the one under way
-    assert_eq!(engine.end_of_feed().await.unwrap(), cursor);
+    assert_eq!(engine.feed_end().await.unwrap(), cursor);
     transaction.commit().await.unwrap();
     let feed = check(&engine).await.feed;
     assert_eq!(feed.len(), 11);

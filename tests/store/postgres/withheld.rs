@@ -1,7 +1,7 @@
 //! Rights and tables that are withdrawn while a store is in use: waiting brings nothing back.
 
 use certificate_lifecycle::store::{
-    Claim, Cursor, Outbox, PostgresOptions, PostgresStore, Setup, Store, StoreError, Verdict,
+    Claim, Cursor, Outbox, Outcome, PostgresOptions, PostgresStore, Setup, Store, StoreError,
 };
 
 use super::{edit, impatient};
@@ -56,7 +56,7 @@ async fn a_right_that_is_missing_is_not_waited_for() {
         edit(&post.harness, &sql).await;
     };
     revoke("INSERT ON certlife_attempt").await;
-    let mut settlement = settlement(&claimed[0], Verdict::Delivered);
+    let mut settlement = settlement(&claimed[0], Outcome::Delivered);
     settlement.attempt = Some(attempted(0, 200));
     let settled = store.settle(at(0), vec![settlement], Vec::new()).await;
     lasts(settled, "certlife_attempt (SQLSTATE 42501)");
@@ -122,7 +122,7 @@ async fn a_table_or_a_column_that_is_dropped_is_not_waited_for() {
     )
     .await;
     edit(&post.harness, "DROP TABLE certlife_attempt").await;
-    let mut settlement = settlement(&claimed[0], Verdict::Delivered);
+    let mut settlement = settlement(&claimed[0], Outcome::Delivered);
     settlement.attempt = Some(attempted(0, 200));
     lasts(
         store.settle(at(0), vec![settlement], Vec::new()).await,

@@ -5,7 +5,7 @@ use std::fs;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, ExecuteError, Filter, ListQuery, Order, SqliteStore, StoreError,
+    Cursor, ExecuteError, Filter, ListOrder, ListQuery, SqliteStore, StoreError,
 };
 use certificate_lifecycle::{Action, Source, Status};
 
@@ -396,7 +396,7 @@ async fn ask(engine: &Engine<SqliteStore>, question: Question) -> Result<(), Sto
 }
 
 async fn list(engine: &Engine<SqliteStore>) -> Result<(), StoreError> {
-    for order in [Order::OldestFirst, Order::NewestFirst] {
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         let query = ListQuery {
             institution: ours(),
             filter: Filter::all(),
@@ -532,7 +532,7 @@ async fn a_list_goes_on_where_an_application_is_missing() {
         let query = ListQuery {
             institution: ours(),
             filter: Filter::all(),
-            order: Order::OldestFirst,
+            order: ListOrder::OldestFirst,
             after,
             limit: 3,
             origins: false,

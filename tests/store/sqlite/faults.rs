@@ -165,7 +165,7 @@ async fn every_option_may_be_nothing_or_as_large_as_can_be() {
             ..SqliteOptions::default()
         };
         let store = SqliteStore::open_with(file.path(), options).unwrap();
-        let mut wake = store.wake();
+        let mut wake = store.commits();
         let engine = engine_on(store, &TestClock::default());
         let _ = engine.execute(submit(0)).await.unwrap();
         assert_eq!(check(&engine).await.feed.len(), 1);

@@ -6,8 +6,8 @@ use std::path::Path;
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Claimed, Delivery, DeliveryFilter, DeliveryStatus, Due, ExecuteError, Outbox,
-    SqliteStore, StoreError, Verdict,
+    Claim, Delivery, DeliveryFilter, DeliveryStatus, Due, ExecuteError, LeasedDelivery, Outbox,
+    Outcome, SqliteStore, StoreError,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, StatementStatus, params_from_iter};
@@ -240,7 +240,7 @@ async fn a_delivery_without_its_event_is_claimed_so_that_somebody_settles_it() {
         assert!(text.contains(problem), "{sql}: {text}");
         assert_eq!(told(&whole[0]), (1, 1));
         post.settle(0, &broken[0], dead()).await;
-        post.settle(0, &whole[0], Verdict::Delivered).await;
+        post.settle(0, &whole[0], Outcome::Delivered).await;
         assert_eq!(post.store.due().await.unwrap(), [], "{sql}");
     }
 }
@@ -279,7 +279,7 @@ async fn a_delivery_that_cannot_be_written_takes_its_event_along() {
 }
 
 /// Everything that the writer does for an outbox, each once.
-async fn changes(post: &Post<Sqlite>, held: &Claimed) -> Vec<Result<(), StoreError>> {
+async fn changes(post: &Post<Sqlite>, held: &LeasedDelivery) -> Vec<Result<(), StoreError>> {
     let store = &post.store;
     let ids: Vec<_> = all(store).await.iter().map(|it| it.id).collect();
     let mut webhook = of_ours(1);
@@ -290,7 +290,7 @@ async fn changes(post: &Post<Sqlite>, held: &Claimed) -> Vec<Result<(), StoreErr
         wanted: vec![(hook(1), 5)],
         turn: 0,
     };
-    let settled = settlement(held, Verdict::Delivered);
+    let settled = settlement(held, Outcome::Delivered);
     vec![
         store.add_webhook(of_ours(9)).await.map(|_| ()),
         store.put_webhook(webhook).await.map(|_| ()),
@@ -389,7 +389,7 @@ async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() 
     assert_eq!(post.store.backlog(None).await.unwrap().len(), 1);
     for claimed in &held {
         assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
-        assert!(!post.settled(2, claimed, Verdict::Delivered).await);
+        assert!(!post.settled(2, claimed, Outcome::Delivered).await);
     }
     let ids: Vec<_> = held.iter().map(|it| it.id).collect();
     assert_eq!(
@@ -445,7 +445,7 @@ async fn an_outbox_that_is_only_read_says_so() {
         wanted: vec![(hook(1), 5)],
         turn: 0,
     };
-    let settled = settlement(&claimed, Verdict::Delivered);
+    let settled = settlement(&claimed, Outcome::Delivered);
     let ids = vec![claimed.id];
     for answer in [
         store.add_webhook(of_ours(9)).await.map(|_| ()),
@@ -487,7 +487,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     };
     let store = SqliteStore::open_with(file.path(), options).unwrap();
     let engine: Engine<SqliteStore> = engine_on(store.clone(), &TestClock::default());
-    let mut wake = store.wake();
+    let mut wake = store.commits();
     let mut is_woken = async || {
         let patience = Duration::from_millis(100);
         tokio::time::timeout(patience, wake.wait()).await.is_ok()
@@ -506,7 +506,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
         turn: 0,
     };
     let claimed = store.claim(claim).await.unwrap().deliveries;
-    let settled = vec![settlement(&claimed[0], Verdict::Delivered)];
+    let settled = vec![settlement(&claimed[0], Outcome::Delivered)];
     assert_eq!(
         store.settle(at(0), settled, Vec::new()).await.unwrap(),
         [true]

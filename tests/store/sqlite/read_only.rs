@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Cursor, ExecuteError, Filter, ListQuery, Order, SqliteStore, StoreError,
+    Cursor, ExecuteError, Filter, ListOrder, ListQuery, SqliteStore, StoreError,
 };
 
 use super::files::folder_of;
@@ -96,7 +96,7 @@ async fn nothing_is_torn_while_others_open_and_close() {
         let query = ListQuery {
             institution: ours(),
             filter: Filter::all(),
-            order: Order::OldestFirst,
+            order: ListOrder::OldestFirst,
             after: None,
             limit: 100_000,
             origins: false,

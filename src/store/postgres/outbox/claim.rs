@@ -19,7 +19,7 @@ use super::time::{milliseconds, time, time_if_any};
 use super::webhooks;
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::stored::Problem;
-use crate::store::{Claim, Claimed, ClaimedBatch, DeliveryId, Due, StoreError, Webhook};
+use crate::store::{Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, StoreError, Webhook};
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;
@@ -125,7 +125,7 @@ async fn round(
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
     last: &mut Option<i64>,
-) -> Result<Vec<Claimed>, Failure> {
+) -> Result<Vec<LeasedDelivery>, Failure> {
     let locked = lock(transaction, fronts, claim, rooms).await?;
     let numbers: Vec<i64> = locked
         .iter()
@@ -139,7 +139,7 @@ async fn round(
     let soon = milliseconds(claim.now + LOOK_AGAIN);
     let end = milliseconds(claim.now + claim.lease);
     let rows = query(transaction, CLAIM, &[&numbers, &soon, &end]).await?;
-    let mut leased: HashMap<i64, Claimed> = HashMap::new();
+    let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
         if row.try_get(27)? {
@@ -219,7 +219,7 @@ async fn lock(
     Ok(locked)
 }
 
-fn claimed(row: &Row) -> Result<Claimed, Failure> {
+fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {
     let joined = Joined(row);
     let mut event = match its_event(row) {
         Ok(()) => joined.event(),
@@ -230,7 +230,7 @@ fn claimed(row: &Row) -> Result<Claimed, Failure> {
         DateTime::<Utc>::UNIX_EPOCH
     });
     let attempts: i32 = row.try_get(23)?;
-    Ok(Claimed {
+    Ok(LeasedDelivery {
         id: DeliveryId(row.try_get(20)?),
         webhook: row.try_get(21)?,
         token: row.try_get(22)?,

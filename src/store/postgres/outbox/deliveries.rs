@@ -15,7 +15,7 @@ use crate::lifecycle::event::EventKind;
 use crate::store::outbox::is_of_lease;
 use crate::store::stored::{Problem, decode};
 use crate::store::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
+    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
     InstitutionId, StoreError,
 };
 
@@ -174,10 +174,10 @@ pub(super) async fn attempts(
     client: &Session,
     institution: &InstitutionId,
     delivery: DeliveryId,
-) -> Result<Vec<Attempted>, StoreError> {
+) -> Result<Vec<Attempt>, StoreError> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&delivery.0, &institution.as_str()];
     let rows = read::query(client, ATTEMPTS, &parameters).await?;
-    let attempted = |row: &Row| -> Result<Attempted, Problem> {
+    let attempted = |row: &Row| -> Result<Attempt, Problem> {
         let milliseconds: i64 = get(row, 1, "milliseconds")?;
         let status: Option<i32> = get_or_null(row, 2, "status")?;
         let status = status.map(|it| {
@@ -186,7 +186,7 @@ pub(super) async fn attempts(
         let text = |index, column| -> Result<Option<String>, Problem> {
             Ok(get_or_null(row, index, column)?.map(decode_text))
         };
-        Ok(Attempted {
+        Ok(Attempt {
             at: time("at", get(row, 0, "at")?)?,
             milliseconds: u64::try_from(milliseconds)
                 .map_err(|_| format!("milliseconds must not be negative, but is {milliseconds}"))?,

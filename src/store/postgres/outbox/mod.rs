@@ -24,8 +24,8 @@ use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
 use super::{PostgresStore, keep_or_give_up};
 use crate::store::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
-    Due, HealthChange, InstitutionId, Outbox, Put, Settlement, StoreError, Verdict, Webhook,
+    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
+    HealthChange, InstitutionId, Outbox, Outcome, Put, Settlement, StoreError, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -161,7 +161,7 @@ impl PostgresStore {
         let settlements = batch.deliveries.iter().map(|it| Settlement {
             id: it.id,
             token: it.token,
-            verdict: Verdict::Released,
+            outcome: Outcome::Released,
             attempt: None,
         });
         let released = self.settle(now, settlements.collect(), Vec::new());
@@ -293,8 +293,8 @@ impl Outbox for PostgresStore {
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         let mut tries = self.tries_of_a_dispatcher();
-        let again = settlements.iter().map(|it| match it.verdict {
-            Verdict::Retry { at } => at.min(now),
+        let again = settlements.iter().map(|it| match it.outcome {
+            Outcome::Retry { at } => at.min(now),
             _ => now,
         });
         let again = again.min().unwrap_or(now);
@@ -338,7 +338,7 @@ impl Outbox for PostgresStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempted>, StoreError> {
+    ) -> Result<Vec<Attempt>, StoreError> {
         let reader = self.reader().await?;
         let attempts = deliveries::attempts(&reader, institution, delivery);
         let answer = self.in_time(attempts).await;

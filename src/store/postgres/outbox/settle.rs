@@ -17,7 +17,7 @@ use super::super::text::encode;
 use super::time::milliseconds;
 use super::{MOST_ATTEMPTS, query};
 use crate::store::{
-    Attempted, DeliveryId, HealthChange, InstitutionId, Settlement, StoreError, Verdict,
+    Attempt, DeliveryId, HealthChange, InstitutionId, Outcome, Settlement, StoreError,
 };
 
 const SETTLE: &str = include_str!("settle.sql");
@@ -132,11 +132,11 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn push(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) {
-        let (state, at, reason) = match &settlement.verdict {
-            Verdict::Delivered => (2, now, None),
-            Verdict::Retry { at } => (1, *at, None),
-            Verdict::Dead { reason } => (3, now, Some(reason)),
-            Verdict::Released => (1, now, None),
+        let (state, at, reason) = match &settlement.outcome {
+            Outcome::Delivered => (2, now, None),
+            Outcome::Retry { at } => (1, *at, None),
+            Outcome::Dead { reason } => (3, now, Some(reason)),
+            Outcome::Released => (1, now, None),
         };
         self.number.push(settlement.id.0);
         self.token.push(settlement.token);
@@ -144,7 +144,7 @@ impl<'a> Columns<'a> {
         self.at.push(milliseconds(at));
         self.reason.push(reason.map(|it| encode(it)));
         let attempt = settlement.attempt.as_ref();
-        let text = |of: fn(&Attempted) -> &Option<String>| {
+        let text = |of: fn(&Attempt) -> &Option<String>| {
             attempt.and_then(|it| of(it).as_deref()).map(encode)
         };
         self.sent_at.push(attempt.map(|it| milliseconds(it.at)));

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::{restore_time, state, webhooks};
-use crate::store::outbox::{Claim, Claimed, DeliveryId, LOOK_AGAIN, Webhook, next_lease};
+use crate::store::outbox::{Claim, DeliveryId, LOOK_AGAIN, LeasedDelivery, Webhook, next_lease};
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::{InstitutionId, StoreError};
@@ -27,7 +27,7 @@ pub(super) struct Leased {
 
 impl Leased {
     /// The delivery with its event, or with why it has none.
-    pub(super) fn with_event(&self, connection: &Connection) -> Result<Claimed, StoreError> {
+    pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery, StoreError> {
         let mut event = match event_by_seq(connection, &self.institution, self.event) {
             Ok(Some((recorded, _))) => Ok(recorded.event),
             Ok(None) => {
@@ -41,7 +41,7 @@ impl Leased {
             event = Err(problem);
             DateTime::UNIX_EPOCH
         });
-        Ok(Claimed {
+        Ok(LeasedDelivery {
             id: DeliveryId(self.delivery),
             webhook: self.webhook,
             token: self.token,

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::store::outbox::{
-    Attempted, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
-    Due, HealthChange, Outbox, Put, Settlement, Webhook,
+    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
+    HealthChange, Outbox, Put, Settlement, Webhook,
 };
 use crate::store::stored::Problem;
 use crate::store::{InstitutionId, StoreError};
@@ -170,7 +170,7 @@ impl Outbox for SqliteStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempted>, StoreError> {
+    ) -> Result<Vec<Attempt>, StoreError> {
         let institution = institution.clone();
         self.shared
             .readers

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{restore_time, state};
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
-    Attempted, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
+    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
     is_of_lease,
 };
 use crate::store::sqlite::connection::unavailable;
@@ -197,7 +197,7 @@ pub(super) fn attempts(
     connection: &Connection,
     institution: &InstitutionId,
     delivery: DeliveryId,
-) -> Result<Vec<Attempted>, StoreError> {
+) -> Result<Vec<Attempt>, StoreError> {
     let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE a.delivery = ?1 AND w.id IS NOT NULL \
@@ -207,8 +207,8 @@ pub(super) fn attempts(
         sql,
         &[&delivery.0, &institution.as_str()],
         |row| {
-            let attempt = || -> Result<Attempted, Problem> {
-                Ok(Attempted {
+            let attempt = || -> Result<Attempt, Problem> {
+                Ok(Attempt {
                     at: restore_time(get(row, 1, "attempt.at")?)?,
                     milliseconds: get::<i64>(row, 2, "attempt.milliseconds")?.cast_unsigned(),
                     status: get(row, 3, "attempt.status")?,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::webhooks::institution_number;
 use super::{state, webhooks};
 use crate::store::InstitutionId;
-use crate::store::outbox::{Attempted, DeliveryId, HealthChange, Settlement, Verdict, is_of_lease};
+use crate::store::outbox::{Attempt, DeliveryId, HealthChange, Outcome, Settlement, is_of_lease};
 
 /// Where a delivery stands.
 struct Standing {
@@ -168,11 +168,11 @@ impl<'c> Moves<'c> {
             self.record(id, attempt)?;
         }
         let attempts = i64::from(settlement.attempt.is_some());
-        let (state, at, reason) = match &settlement.verdict {
-            Verdict::Delivered => (state::DELIVERED, self.now, None),
-            Verdict::Dead { reason } => (state::DEAD, self.now, Some(reason.as_str())),
-            Verdict::Retry { at } => (state::LATER, at.timestamp_millis(), None),
-            Verdict::Released => (state::LATER, self.now, None),
+        let (state, at, reason) = match &settlement.outcome {
+            Outcome::Delivered => (state::DELIVERED, self.now, None),
+            Outcome::Dead { reason } => (state::DEAD, self.now, Some(reason.as_str())),
+            Outcome::Retry { at } => (state::LATER, at.timestamp_millis(), None),
+            Outcome::Released => (state::LATER, self.now, None),
         };
         self.close
             .execute(params![id.0, state, at, reason, attempts, 1])?;
@@ -182,7 +182,7 @@ impl<'c> Moves<'c> {
         Ok(true)
     }
 
-    fn record(&mut self, id: DeliveryId, attempt: &Attempted) -> rusqlite::Result<()> {
+    fn record(&mut self, id: DeliveryId, attempt: &Attempt) -> rusqlite::Result<()> {
         self.add_attempt.execute(params![
             id.0,
             attempt.at.timestamp_millis(),

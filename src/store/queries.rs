@@ -9,7 +9,7 @@ use super::actor::Actor;
 use super::cells::Cells;
 use super::error::StoreError;
 use super::name::InstitutionId;
-use super::request::Recorded;
+use super::request::RecordedEvent;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::rules;
@@ -103,7 +103,7 @@ impl Default for Filter {
 
 /// The order of a list: that in which the applications were created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Order {
+pub enum ListOrder {
     /// The first that was created comes first.
     #[default]
     OldestFirst,
@@ -116,12 +116,12 @@ pub enum Order {
 ///
 /// ```
 /// use certificate_lifecycle::Status;
-/// use certificate_lifecycle::store::{Filter, InstitutionId, ListQuery, Order};
+/// use certificate_lifecycle::store::{Filter, InstitutionId, ListQuery, ListOrder};
 ///
 /// let institution = InstitutionId::new("example-university")?;
 /// let latest_failures = ListQuery::new(institution)
 ///     .filter(Filter::all().status(Status::Failed))
-///     .order(Order::NewestFirst)
+///     .order(ListOrder::NewestFirst)
 ///     .limit(20);
 /// # let _ = latest_failures;
 /// # Ok::<(), certificate_lifecycle::InvalidValue>(())
@@ -133,7 +133,7 @@ pub struct ListQuery {
     /// Which of them.
     pub filter: Filter,
     /// In which order.
-    pub order: Order,
+    pub order: ListOrder,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
     /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without applications would look like the
@@ -153,7 +153,7 @@ impl ListQuery {
         Self {
             institution,
             filter: Filter::all(),
-            order: Order::OldestFirst,
+            order: ListOrder::OldestFirst,
             after: None,
             limit: Self::LIMIT,
             origins: false,
@@ -169,7 +169,7 @@ impl ListQuery {
 
     /// The same, in this order.
     #[must_use]
-    pub const fn order(mut self, order: Order) -> Self {
+    pub const fn order(mut self, order: ListOrder) -> Self {
         self.order = order;
         self
     }
@@ -216,7 +216,7 @@ pub struct Origin {
 
 impl Origin {
     /// That of the application with this history; none where it has no beginning.
-    pub(crate) fn of(history: &[Recorded]) -> Option<Self> {
+    pub(crate) fn of(history: &[RecordedEvent]) -> Option<Self> {
         let created = history.first()?;
         Some(Self {
             created_at: created.event.timestamp(),

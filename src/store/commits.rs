@@ -13,7 +13,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(2);
 
 /// Tells of commits: at once of those that the store hears of, and otherwise by a regular look.
 #[derive(Debug, Clone)]
-pub struct Wake {
+pub struct CommitWatch {
     commits: watch::Receiver<()>,
     poll: Duration,
 }
@@ -21,7 +21,7 @@ pub struct Wake {
 /// Whoever looks more often than this does nothing else.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-impl Wake {
+impl CommitWatch {
     pub(crate) fn new(commits: watch::Receiver<()>, poll: Duration) -> Self {
         let poll = poll.max(SHORTEST);
         Self { commits, poll }
