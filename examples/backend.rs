@@ -1,11 +1,12 @@
-//! A small issuing backend, whole: forms come in, administrators decide, a worker makes the certificates.
+//! A small issuing backend, whole: forms come in, administrators decide, a worker makes the
+//! certificates.
 //!
 //! ```sh
 //! cargo run --example backend --features sqlite -- /tmp/backend
 //! ```
 //!
-//! The folder keeps the applications, the worker's place in the feed and the certificates. Run it twice: the
-//! worker goes on where it was.
+//! The folder keeps the applications, the worker's place in the feed and the certificates. Run it
+//! twice: the worker goes on where it was.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -53,7 +54,8 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let (stop, stopped) = oneshot::channel();
     let worker = tokio::spawn(work(engine.clone(), folder.to_owned(), stopped));
 
-    // A customer sends a form, and sends it again, because the answer did not arrive: one application.
+    // A customer sends a form, and sends it again, because the answer did not arrive: one
+    // application.
     let mut numbers = Numbers::of(folder);
     let form = Form::shown(
         &mut numbers,
@@ -121,7 +123,8 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
 
 /// What a customer fills in.
 struct Form {
-    /// Made when the form is shown, and sent with it: so a form that is sent twice is one application.
+    /// Made when the form is shown, and sent with it: so a form that is sent twice is one
+    /// application.
     uuid: Uuid,
     /// The backend's own number, drawn together with the uuid, and never again when the form is
     /// sent: the number is part of the command, and with another one the key would be refused.

@@ -4,7 +4,8 @@
 //! cargo run --example webhooks --features sqlite,delivery
 //! ```
 //!
-//! The receiver refuses the first delivery, as receivers do: it is sent again, and what comes after it waits.
+//! The receiver refuses the first delivery, as receivers do: it is sent again, and what comes after
+//! it waits.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -76,9 +77,11 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
         .approve(&university, &Actor::system("pdf-worker")?, uuid)
         .await?;
 
-    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is told to stop.
+    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is told
+    // to stop.
     let transport = HttpTransport::new(HttpOptions {
-        // Only because this receiver is on this machine: the target guard lets nobody reach into it.
+        // Only because this receiver is on this machine: the target guard lets nobody reach into
+        // it.
         allow_http: true,
         allow_targets: vec!["127.0.0.1/32".parse()?],
         ..HttpOptions::default()

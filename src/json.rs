@@ -41,8 +41,9 @@ pub enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// What the value of a field is, in words, as an error quotes it. A text is quoted where it cannot be
-    /// personal: not in fields that are, and not where it looks as if it came from another one.
+    /// What the value of a field is, in words, as an error quotes it. A text is quoted where it
+    /// cannot be personal: not in fields that are, and not where it looks as if it came from
+    /// another one.
     #[must_use]
     pub fn describe(&self, field: &str) -> String {
         match self {

@@ -1,5 +1,5 @@
-//! The lifecycle of a certificate application as typestates: an illegal transition does not compile,
-//! a legal one emits its webhook event.
+//! The lifecycle of a certificate application as typestates: an illegal transition does not
+//! compile, a legal one emits its webhook event.
 //!
 //! ```
 //! use certificate_lifecycle::*;
@@ -27,8 +27,8 @@
 //!
 //! # The tour
 //!
-//! - **Typed**: [`Application`] has one method for each action, where it is legal, and each returns a
-//!   [`Transition`]. The permissions ([`CanBeginProcessing`], [`CanApprove`], [`CanReject`],
+//! - **Typed**: [`Application`] has one method for each action, where it is legal, and each returns
+//!   a [`Transition`]. The permissions ([`CanBeginProcessing`], [`CanApprove`], [`CanReject`],
 //!   [`CanFail`], [`CanRetry`]) are the table.
 //! - **At run time**: [`AnyApplication`] takes a [`Command`], or refuses it with an
 //!   [`IllegalTransition`] that gives the application back.
@@ -38,8 +38,8 @@
 //!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`Audit`] follow them.
 //! - **Durable**: the engine (feature `engine`) over a store in memory, in SQLite (`sqlite`) or in
 //!   PostgreSQL (`postgres`); `docs/stores.md` is its guide.
-//! - **Delivered**: the dispatcher (feature `delivery`) sends events to webhooks; receivers verify them (`verify`).
-//!   `docs/webhooks.md` is the guide.
+//! - **Delivered**: the dispatcher (feature `delivery`) sends events to webhooks; receivers verify
+//!   them (`verify`). `docs/webhooks.md` is the guide.
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
 //!
 //! Without features, time is an argument, and nothing here does I/O, reads a clock or is random.

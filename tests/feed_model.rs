@@ -1,6 +1,7 @@
 //! The protocol of the feed in PostgreSQL, checked over every order in which its steps can happen:
-//! transactions that get their ids, wait for rows, commit or are lost; a reader who asks for page after page.
-//! docs/decisions/0007-feed.md says it in words. The same model shows that each of its two rules is needed.
+//! transactions that get their ids, wait for rows, commit or are lost; a reader who asks for page
+//! after page. docs/decisions/0007-feed.md says it in words. The same model shows that each of its
+//! two rules is needed.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use stateright::{Checker, Model, Property};
 /// Applications, each a row that one transaction at a time can hold.
 const APPLICATIONS: usize = 2;
 
-/// What each transaction wants to move on, in the order of its statement. The third waits for the first or
-/// the second in every row.
+/// What each transaction wants to move on, in the order of its statement. The third waits for the
+/// first or the second in every row.
 const BATCHES: [&[usize]; 3] = [&[0, 1], &[1], &[1, 0]];
 
 /// How many events a page has at most.

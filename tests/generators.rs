@@ -1,5 +1,6 @@
-//! What the common code generators and validators of other languages make of the schemas: each reads
-//! the six payloads, tells their kinds apart, and writes what docs/events.md says that it writes.
+//! What the common code generators and validators of other languages make of the schemas: each
+//! reads the six payloads, tells their kinds apart, and writes what docs/events.md says that it
+//! writes.
 //!
 //! `tests/interop/install` fetches the tools once, into `CARGO_TARGET_TMPDIR/interop`.
 
@@ -353,7 +354,8 @@ fn ajv_in_strict_mode_reads_each_kind() {
 #[test]
 fn the_python_validators_read_each_kind() {
     let validators: [(_, &[_]); 2] = [
-        // `$` matches before a line break at the end in Python. Where the length is fixed, that helps.
+        // `$` matches before a line break at the end in Python. Where the length is fixed, that
+        // helps.
         ("jsonschema", &["a line break after the address"]),
         ("fastjsonschema", EVERY_LIE_IS_REFUSED),
     ];

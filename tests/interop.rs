@@ -1,5 +1,5 @@
-//! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks verifiers from
-//! `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
+//! Receivers that know nothing of this crate accept what it sends: the stock Standard Webhooks
+//! verifiers from `PyPI` and npm, and receivers of ten lines that follow the platform's own guide.
 //!
 //! `tests/interop/install` fetches the verifiers once, into `CARGO_TARGET_TMPDIR/interop`.
 
@@ -182,7 +182,8 @@ async fn accepts(program: &Path, script: &Path) {
     deliver(program, script, &known, Secrets::new(other), 401).await;
 }
 
-/// While a secret is replaced, requests carry the signatures of both: whoever knows one of them takes it.
+/// While a secret is replaced, requests carry the signatures of both: whoever knows one of them
+/// takes it.
 async fn accepts_while_secrets_rotate(program: &Path, script: &Path) {
     let [old, new, other] = [(); 3].map(|()| Secret::generate().unwrap());
     let mut signing = Secrets::new(old.clone());

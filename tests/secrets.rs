@@ -37,7 +37,8 @@ fn number(of: &Secret) -> u8 {
     (0..=u8::MAX).find(|it| secret(*it) == *of).unwrap()
 }
 
-/// Replaces the current secret by the one of this number, at a time, with times to switch over and to end.
+/// Replaces the current secret by the one of this number, at a time, with times to switch over and
+/// to end.
 fn rotate(secrets: &mut Secrets, number: u8, now: i64, switch_over: i64, until: i64) {
     secrets.rotate(secret(number), at(now), at(switch_over), at(until));
 }
@@ -175,9 +176,9 @@ fn the_platforms_header_passes_over_who_was_to_switch_earlier_and_ends_with_its_
 }
 
 proptest! {
-    /// However often and with whatever times secrets are replaced: at most four sign, the current one among
-    /// them; a secret stops before its time only where three newer ones were valid; and the platform's header
-    /// is made with one that signs, and never goes back to an older one.
+    /// However often and with whatever times secrets are replaced: at most four sign, the current
+    /// one among them; a secret stops before its time only where three newer ones were valid; and
+    /// the platform's header is made with one that signs, and never goes back to an older one.
     #[test]
     fn no_rotation_surprises_a_receiver(
         rotations in prop::collection::vec((0_i64..60, 0_i64..200, 0_i64..200), 1..12),

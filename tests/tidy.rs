@@ -192,8 +192,9 @@ fn no_store_knows_another() {
     }
 }
 
-/// What a file outside of the core may do that the core may not. The engine's clock is the only one that
-/// tells the time of day; stores wait, and the databases' drivers do all that touches a disk or a wire.
+/// What a file outside of the core may do that the core may not. The engine's clock is the only one
+/// that tells the time of day; stores wait, and the databases' drivers do all that touches a disk
+/// or a wire.
 fn permitted(file: &Path) -> &'static [&'static str] {
     let path = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
     let path = path.to_str().unwrap();

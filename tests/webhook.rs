@@ -118,7 +118,8 @@ fn the_published_vector_of_standard_webhooks() {
     );
 }
 
-/// The cases of the specification's own test files (`libraries/*/…/webhook_test*`), with their secret, id and body.
+/// The cases of the specification's own test files (`libraries/*/…/webhook_test*`), with their
+/// secret, id and body.
 #[test]
 fn the_published_cases_of_standard_webhooks() {
     const TIME: i64 = 1_614_265_330;
@@ -508,8 +509,8 @@ fn tracked(event: &Event) -> (Vec<u8>, Uuid) {
 }
 
 proptest! {
-    /// However often and in whatever order events come, the state is that of the newest that came, each is
-    /// news once, and what is missing is known.
+    /// However often and in whatever order events come, the state is that of the newest that came,
+    /// each is news once, and what is missing is known.
     #[test]
     fn a_tracker_is_confused_by_no_order(order in prop::collection::vec(0_usize..5, 1..30)) {
         let events: Vec<_> = life().iter().map(tracked).collect();

@@ -1,4 +1,5 @@
-//! A million pending deliveries beside a thousand: what claiming takes, and how much memory sending.
+//! A million pending deliveries beside a thousand: what claiming takes, and how much memory
+//! sending.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -26,8 +27,9 @@ const SENT: u64 = 50_000;
 /// What a process is called with that only sends from the store that is named next.
 pub const SENDER: &str = "--sender";
 
-/// Measures the claims among a thousand and among a million alike: just as they were inserted, and after
-/// `settle`, which does what the database does by itself some time later. Sending starts settled.
+/// Measures the claims among a thousand and among a million alike: just as they were inserted, and
+/// after `settle`, which does what the database does by itself some time later. Sending starts
+/// settled.
 pub fn row<S: Outbox + Queries>(
     name: &str,
     runtime: &Runtime,
@@ -150,7 +152,8 @@ fn send_some(place: &str, receiver: &Receiver, some: u64) -> Sent {
     Sent { peak, rate }
 }
 
-/// What such a process does: it sends until its standard input ends, and then prints its peak memory.
+/// What such a process does: it sends until its standard input ends, and then prints its peak
+/// memory.
 pub fn send<S: Outbox>(runtime: &Runtime, store: S) {
     let dispatcher = Dispatcher::new(store, transport(), options());
     let told = async {

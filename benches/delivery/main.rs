@@ -1,8 +1,10 @@
-//! What durable deliveries cost beside bare requests, in one run: `cargo bench --features cli --bench delivery`.
+//! What durable deliveries cost beside bare requests, in one run:
+//! `cargo bench --features cli --bench delivery`.
 //!
-//! After `--`, name what to run: `sqlite`, `postgres` (rates beside the raw limit), `latency`, `dead` (one of ten
-//! webhooks is), `replicated` (a primary with a synchronous standby, beside one that does not wait for it), and the long
-//! one, `backlog` (a million pending). The first four run without a name. Needs PostgreSQL (Debian: `postgresql`), which it runs in a temporary folder.
+//! After `--`, name what to run: `sqlite`, `postgres` (rates beside the raw limit), `latency`,
+//! `dead` (one of ten webhooks is), `replicated` (a primary with a synchronous standby, beside one
+//! that does not wait for it), and the long one, `backlog` (a million pending). The first four run
+//! without a name. Needs PostgreSQL (Debian: `postgresql`), which it runs in a temporary folder.
 
 #[path = "backlog.rs"]
 mod backlog;
@@ -264,7 +266,8 @@ fn rates<S: Outbox + Queries>(
     }
 }
 
-/// From the answer to a command to the receiver's first byte, where nothing else is going on, in milliseconds.
+/// From the answer to a command to the receiver's first byte, where nothing else is going on, in
+/// milliseconds.
 async fn first_bytes<S: Outbox + Queries>(receiver: &Receiver, store: S) -> Vec<f64> {
     add_webhook(&store, receiver.url(0)).await;
     let dispatcher = Dispatcher::new(store.clone(), transport(), options());

@@ -81,7 +81,8 @@ impl Receiver {
     }
 }
 
-/// The length of the first request in the buffer, and the webhook that it is for; none where it is not complete.
+/// The length of the first request in the buffer, and the webhook that it is for; none where it is
+/// not complete.
 fn request(buffer: &[u8]) -> Option<(usize, usize)> {
     let head = buffer.windows(4).position(|it| it == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&buffer[..head]).unwrap();

@@ -1,4 +1,5 @@
-//! Deliveries and the feed of a primary whose commits wait for a standby, beside one whose commits do not.
+//! Deliveries and the feed of a primary whose commits wait for a standby, beside one whose commits
+//! do not.
 //!
 //! There, claims and pages of the feed are answered when the standby has what they tell of.
 
@@ -25,8 +26,8 @@ const ROUNDS: usize = 3;
 struct Measured {
     /// Deliveries a second.
     deliveries: Vec<f64>,
-    /// From the answer to a command to the receiver's first byte, and to another process that follows the feed,
-    /// in milliseconds: the median and what 99 of 100 are below.
+    /// From the answer to a command to the receiver's first byte, and to another process that
+    /// follows the feed, in milliseconds: the median and what 99 of 100 are below.
     first_byte: Vec<(f64, f64)>,
     follower: Vec<(f64, f64)>,
     /// Events a second for a process that reads the feed from its start.

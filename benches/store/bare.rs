@@ -40,8 +40,8 @@ impl Loop {
         }
     }
 
-    /// Transitions a second: an event and its head, in a transaction each. It reads nothing, and so decides
-    /// nothing.
+    /// Transitions a second: an event and its head, in a transaction each. It reads nothing, and so
+    /// decides nothing.
     pub fn run(&self, time: Duration) -> f64 {
         let mut event = self
             .connection

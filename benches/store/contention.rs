@@ -1,5 +1,5 @@
-//! Eight processes over the same applications in random orders, against one process that gives all of their
-//! commands. `CERTLIFE` names the program of another build, to be measured in its place.
+//! Eight processes over the same applications in random orders, against one process that gives all
+//! of their commands. `CERTLIFE` names the program of another build, to be measured in its place.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -149,7 +149,8 @@ pub async fn upload_many<S: Store>(
     rate(many, time)
 }
 
-/// Commands a second of customers' applications that are submitted, taken into processing and approved.
+/// Commands a second of customers' applications that are submitted, taken into processing and
+/// approved.
 pub async fn submissions<S: Store>(engine: &Engine<S>, callers: u64, time: Duration) -> f64 {
     let start = Instant::now();
     let mut tasks = Vec::new();

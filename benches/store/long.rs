@@ -1,4 +1,5 @@
-//! What takes minutes: growth to millions of applications, and memory while millions of commands pass.
+//! What takes minutes: growth to millions of applications, and memory while millions of commands
+//! pass.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,8 +21,8 @@ fn large() -> u64 {
     set.map_or(10_000_000, |it| it.parse().unwrap())
 }
 
-/// The same load on a store with ten thousand applications and on one with ten million: on those that
-/// were uploaded last, as work usually is, and on all of them alike.
+/// The same load on a store with ten thousand applications and on one with ten million: on those
+/// that were uploaded last, as work usually is, and on all of them alike.
 pub fn growth_sqlite(folder: &Path) -> Vec<Row> {
     let open = |name: &str| Engine::new(SqliteStore::open(folder.join(name)).unwrap());
     runtime().block_on(grow(
@@ -33,9 +34,10 @@ pub fn growth_sqlite(folder: &Path) -> Vec<Row> {
     ))
 }
 
-/// A server for ten million applications is not left at the settings for tests: a quarter of 16 GiB as its
-/// buffers, as PostgreSQL's manual suggests, and a log that is not written anew every second. And what
-/// autovacuum does after millions of new rows is done before the measurement, on both sides.
+/// A server for ten million applications is not left at the settings for tests: a quarter of 16 GiB
+/// as its buffers, as PostgreSQL's manual suggests, and a log that is not written anew every
+/// second. And what autovacuum does after millions of new rows is done before the measurement, on
+/// both sides.
 const SETTINGS: &str = "-c shared_buffers=4GB -c max_wal_size=16GB";
 
 pub fn growth_postgres() -> Vec<Row> {

@@ -1,10 +1,11 @@
 //! The stores against what their databases can do, and against cqrs-es, side by side in one run:
 //! `cargo bench --features sqlite,postgres,cli --bench store`.
 //!
-//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a name), `replicated` (a
-//! primary with a synchronous standby), and the long ones, `contention` and `growth` (or `contention-sqlite`,
-//! `growth-postgres` … alone) and `memory`. Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a
-//! temporary folder. What is measured in pairs is measured in alternating rounds; the median counts.
+//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a
+//! name), `replicated` (a primary with a synchronous standby), and the long ones, `contention` and
+//! `growth` (or `contention-sqlite`, `growth-postgres` … alone) and `memory`. Needs PostgreSQL with
+//! pgbench (Debian: `postgresql`), which it runs in a temporary folder. What is measured in pairs
+//! is measured in alternating rounds; the median counts.
 
 #[path = "bare.rs"]
 mod bare;
@@ -89,8 +90,8 @@ fn main() -> ExitCode {
     conclude(&rows)
 }
 
-/// One caller is a program that does one thing after the other, on one thread; many are the tasks of a
-/// server, on as many threads as there are cores.
+/// One caller is a program that does one thing after the other, on one thread; many are the tasks
+/// of a server, on as many threads as there are cores.
 fn runtime_for(callers: u64) -> Runtime {
     if callers > 1 {
         return runtime();

@@ -17,18 +17,19 @@ const MOST_BYTES: u64 = 4 << 20;
 /// Carry out commands, one JSON object a line, and print the event of each.
 ///
 /// Each accepted command prints its webhook event on standard output, in input order: what stands
-/// there is committed. Each refused one is reported on standard error, as a JSON object a line or, on
-/// a terminal, as a sentence, and changes nothing; the lines after it go on.
+/// there is committed. Each refused one is reported on standard error, as a JSON object a line or,
+/// on a terminal, as a sentence, and changes nothing; the lines after it go on.
 ///
 /// The commands are submit, upload, begin_processing, approve, reject, fail and retry. All take
 /// `uuid`. submit and upload also take `application_id`, `certificate_title` and `applicant_email`,
-/// upload `trigger_context` (single_upload or bulk_upload), reject `rejection_reason`, fail `error`.
+/// upload `trigger_context` (single_upload or bulk_upload), reject `rejection_reason`, fail
+/// `error`.
 ///
 /// Optional for all are `at` (an RFC 3339 time; now if absent), `institution`, `actor` (such as
 /// administrator:jane; if absent, whom the contract names) and `idempotency_key`: the same command
-/// again, under the same key, prints the same event, or is refused again, and changes nothing. Optional
-/// for all but submit and upload is `expected_version`: at any other version the command is refused. A
-/// field that the command does not take is refused.
+/// again, under the same key, prints the same event, or is refused again, and changes nothing.
+/// Optional for all but submit and upload is `expected_version`: at any other version the command
+/// is refused. A field that the command does not take is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]

@@ -98,8 +98,8 @@ impl Columns {
 }
 
 impl Columns {
-    /// Refuses a row that ends before the last named column, and one that has something where no column
-    /// has a name.
+    /// Refuses a row that ends before the last named column, and one that has something where no
+    /// column has a name.
     fn check_fields(&self, row: &Record) -> Result<(), Refusal> {
         let len = row.len();
         let named = NAMES.iter().zip(self.places);

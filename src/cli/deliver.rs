@@ -27,12 +27,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Send the events of all institutions to their webhooks.
 ///
-/// It goes on until Ctrl-C or SIGTERM: then nothing more is begun, and what is under way is finished. Any
-/// number may work on one store, on several machines.
+/// It goes on until Ctrl-C or SIGTERM: then nothing more is begun, and what is under way is
+/// finished. Any number may work on one store, on several machines.
 ///
-/// Standard error has a line for each attempt that fails, with --log debug for each attempt; at the end, how
-/// many deliveries have arrived and how many are dead. Dead is what has failed as often as the schedule has
-/// delays; certlife deliveries --attempts tells why, certlife redeliver sends it again.
+/// Standard error has a line for each attempt that fails, with --log debug for each attempt; at the
+/// end, how many deliveries have arrived and how many are dead. Dead is what has failed as often as
+/// the schedule has delays; certlife deliveries --attempts tells why, certlife redeliver sends it
+/// again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -40,18 +41,18 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// End when nothing is pending any more, but for webhooks that are disabled. What waits for its next
-    /// attempt is waited for.
+    /// End when nothing is pending any more, but for webhooks that are disabled. What waits for its
+    /// next attempt is waited for.
     #[arg(long)]
     until_idle: bool,
 
-    /// How many requests are under way at a time; one webhook gets half of them at most, two a third
-    /// each, and so on.
+    /// How many requests are under way at a time; one webhook gets half of them at most, two a
+    /// third each, and so on.
     #[arg(long, value_name = "NUMBER", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
 
-    /// The delays before the attempts, separated by commas; the first is 0s. Each is lengthened by up to a
-    /// fifth.
+    /// The delays before the attempts, separated by commas; the first is 0s. Each is lengthened by
+    /// up to a fifth.
     #[arg(
         long,
         value_name = "DELAYS",
@@ -72,8 +73,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
     retention: TimeDelta,
 
-    /// What is told on standard error: error is what is dead, warn also each attempt that fails, debug
-    /// each attempt. Lines are dropped, and counted, where it is not read.
+    /// What is told on standard error: error is what is dead, warn also each attempt that fails,
+    /// debug each attempt. Lines are dropped, and counted, where it is not read.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 
@@ -182,8 +183,8 @@ async fn deliver(
     summary
 }
 
-/// Says what has not arrived: what is pending for webhooks that are disabled, which nobody waits for, and what
-/// is left where the run was told to stop before it was idle. How much that is.
+/// Says what has not arrived: what is pending for webhooks that are disabled, which nobody waits
+/// for, and what is left where the run was told to stop before it was idle. How much that is.
 async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
     let (mut all, mut left) = (0, 0);
     for backlog in store.backlog(None).await? {

@@ -20,10 +20,10 @@ use certificate_lifecycle::store::{
 
 /// List deliveries, in the order in which they were made.
 ///
-/// A delivery is one event on its way to one webhook: pending until it is delivered or, after the last
-/// attempt, dead. A list that --limit cuts off ends with a line on standard error that says which
-/// delivery to go on --after; with --json, the object {"after":ID}. Instead of a list, some may be named by
-/// their ids.
+/// A delivery is one event on its way to one webhook: pending until it is delivered or, after the
+/// last attempt, dead. A list that --limit cuts off ends with a line on standard error that says
+/// which delivery to go on --after; with --json, the object {"after":ID}. Instead of a list, some
+/// may be named by their ids.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -277,7 +277,8 @@ impl View {
         matches!(self.form, Shown::Lines { attempts: true } | Shown::Blocks)
     }
 
-    /// Shows the next page, with the attempts that are to be shown, and tells what of it is corrupt.
+    /// Shows the next page, with the attempts that are to be shown, and tells what of it is
+    /// corrupt.
     async fn show_all(
         &mut self,
         store: &AnyStore,
@@ -336,8 +337,8 @@ impl View {
         self.corrupt += corrupt.len();
     }
 
-    /// After the last: how it went. Not well, where something could not be shown; and where there was
-    /// nothing, people are told so. Programs see it.
+    /// After the last: how it went. Not well, where something could not be shown; and where there
+    /// was nothing, people are told so. Programs see it.
     fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {

@@ -38,8 +38,8 @@ pub(super) struct Args {
 
     /// After the last event, wait for the next; Ctrl-C or SIGTERM ends it, a second one at once.
     ///
-    /// A store that stops answering is waited for as well: that is said on standard error, once, and
-    /// once more when it answers again.
+    /// A store that stops answering is waited for as well: that is said on standard error, once,
+    /// and once more when it answers again.
     #[arg(long)]
     follow: bool,
 

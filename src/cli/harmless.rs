@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// The text, with what [`acts`] escaped as Rust writes it. A backslash is escaped as well, so that no
-/// text looks like another.
+/// The text, with what [`acts`] escaped as Rust writes it. A backslash is escaped as well, so that
+/// no text looks like another.
 pub(super) fn harmless(text: &str) -> String {
     escaped(text, |character| character == '\\' || acts(character))
 }
@@ -26,8 +26,9 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
 }
 
 /// Whether a terminal does something else with a character than show it: controls (Cc), format
-/// characters such as marks of direction (Cf), separators of lines and paragraphs (Zl, Zp), and what is
-/// invisible (`Default_Ignorable_Code_Point`). A test compares the list with Unicode's properties.
+/// characters such as marks of direction (Cf), separators of lines and paragraphs (Zl, Zp), and
+/// what is invisible (`Default_Ignorable_Code_Point`). A test compares the list with Unicode's
+/// properties.
 const fn acts(character: char) -> bool {
     matches!(
         character,
@@ -41,8 +42,8 @@ const fn acts(character: char) -> bool {
     )
 }
 
-/// Whether an error may repeat a text that was given as the name of a file, and is none. It may be a
-/// secret in the wrong place: `whsec_…`, a URL or a connection string with a password, a header.
+/// Whether an error may repeat a text that was given as the name of a file, and is none. It may be
+/// a secret in the wrong place: `whsec_…`, a URL or a connection string with a password, a header.
 pub(super) fn is_file_name(text: &str) -> bool {
     // Of what begins with a path, a colon cannot end a scheme, a user or the name of a header.
     let is_path = ["/", "./", "../"].iter().any(|it| text.starts_with(it));
@@ -61,8 +62,8 @@ pub(super) fn is_file_name(text: &str) -> bool {
         && (is_short_word || has_extension)
 }
 
-/// Whether a text that was given as an id has the form of a secret, of a URL or a connection string with
-/// a password, or of a header.
+/// Whether a text that was given as an id has the form of a secret, of a URL or a connection string
+/// with a password, or of a header.
 pub(super) fn may_be_secret(text: &str) -> bool {
     let user = text.split_once(':').filter(|(_, rest)| rest.contains('@'));
     let is_written = ["whsec_", "://", ": ", "=", "%40"];

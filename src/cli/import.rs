@@ -27,19 +27,20 @@ const BATCH: usize = 10_000;
 /// The longest prefix of keys, in characters: with a colon and the number of any line, it is a key.
 const LONGEST_PREFIX: usize = IdempotencyKey::MAX_CHARS - ":18446744073709551615".len();
 
-/// What helps where the key of a line was used before for another upload, or for one that was refused.
+/// What helps where the key of a line was used before for another upload, or for one that was
+/// refused.
 const ANOTHER_PREFIX: &str = "; to upload this line as it is now, import it in a file of its own, under another \
                               --idempotency-prefix (with that, the other lines would be uploaded again)";
 
 /// Upload certificates from a CSV file into the institution's vault.
 ///
 /// The first line names the columns, in any order and in upper or lower case: certificate_title (or
-/// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no uuid,
-/// the application gets a new one. The file is in UTF-8. Fields are separated by commas; those that
-/// hold commas, quotes or line breaks are quoted.
+/// title), applicant_email (or email), application_id and, optionally, uuid. Where there is no
+/// uuid, the application gets a new one. The file is in UTF-8. Fields are separated by commas;
+/// those that hold commas, quotes or line breaks are quoted.
 ///
-/// Rows in which every field is blank (empty or only white space) are passed over. A column without a
-/// name, and fields beyond the last column, must be blank in every row.
+/// Rows in which every field is blank (empty or only white space) are passed over. A column without
+/// a name, and fields beyond the last column, must be blank in every row.
 ///
 /// The event of each upload is printed on standard output, as apply does it. Each bad line is
 /// reported on standard error with its number.
@@ -64,10 +65,10 @@ pub(super) struct Args {
     /// Make the import repeatable: the same file again, under the same prefix, prints the same
     /// events and changes nothing.
     ///
-    /// The idempotency key of each upload is the prefix with the number of its line, so the prefix has at
-    /// most 234 characters; where there is no uuid, it follows from the key and the institution. A
-    /// line that was refused stays so under its key: once it is corrected, import it in a file of its
-    /// own, under another prefix.
+    /// The idempotency key of each upload is the prefix with the number of its line, so the prefix
+    /// has at most 234 characters; where there is no uuid, it follows from the key and the
+    /// institution. A line that was refused stays so under its key: once it is corrected, import it
+    /// in a file of its own, under another prefix.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     idempotency_prefix: Option<String>,
 
@@ -271,8 +272,8 @@ impl Upload {
         Ok(key.map(IdempotencyKey::new).transpose()?)
     }
 
-    /// The identity of an application that has none in the file. With a key, it is the same every time:
-    /// otherwise the same line would be another command.
+    /// The identity of an application that has none in the file. With a key, it is the same every
+    /// time: otherwise the same line would be another command.
     fn uuid(&self, line: u64) -> Result<Uuid, Refusal> {
         Ok(match self.key(line)? {
             None => Uuid::new_v4(),

@@ -15,8 +15,9 @@ const CHUNK: usize = 1 << 18;
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What is wrong with an input that begins in another encoding than UTF-8: by its byte order mark or,
-/// without one, by a zero among its first two bytes (RFC 4627, section 3: JSON begins with ASCII).
+/// What is wrong with an input that begins in another encoding than UTF-8: by its byte order mark
+/// or, without one, by a zero among its first two bytes (RFC 4627, section 3: JSON begins with
+/// ASCII).
 pub(super) fn other_encoding(start: &[u8]) -> Option<String> {
     let encoding = match start {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, ..] | [_, 0, 0, ..] => "UTF-32",
@@ -60,8 +61,8 @@ impl Lines {
         let Opened { name, read, size } = open(path)?;
         let mut reader = BufReader::with_capacity(CHUNK, read);
         if size.is_some() {
-            // Before anything else is done. Of standard input, the first line says so: it may be long in
-            // coming.
+            // Before anything else is done. Of standard input, the first line says so: it may be
+            // long in coming.
             let start = reader.fill_buf().map_err(|error| Failure::Read {
                 input: name.clone(),
                 error,
@@ -155,8 +156,8 @@ fn refuse_other_encoding(name: &str, start: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// Reads to the end of a line and takes the end off; returns how many bytes that were. Of a line that
-/// is too long, one byte more than [`MAX_LINE`] is kept.
+/// Reads to the end of a line and takes the end off; returns how many bytes that were. Of a line
+/// that is too long, one byte more than [`MAX_LINE`] is kept.
 fn read_bounded(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     let mut read = 0;
     loop {

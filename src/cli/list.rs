@@ -19,8 +19,9 @@ pub(super) const LISTED: &str = "on the list";
 
 /// List an institution's applications, in the order in which they were created.
 ///
-/// With --json, a line is the record of an application. A list that --limit cuts off ends with a line
-/// on standard error that says which key to go on --after; with --json, the object {"after":"KEY"}.
+/// With --json, a line is the record of an application. A list that --limit cuts off ends with a
+/// line on standard error that says which key to go on --after; with --json, the object
+/// {"after":"KEY"}.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  certlife list --status failed --newest-first --limit 20")]
 pub(super) struct Args {
@@ -204,8 +205,8 @@ impl View {
         self.output.flush()
     }
 
-    /// After the last: how it went. Not well, where something could not be shown; and where there was
-    /// nothing, people are told so. Programs see it.
+    /// After the last: how it went. Not well, where something could not be shown; and where there
+    /// was nothing, people are told so. Programs see it.
     pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {

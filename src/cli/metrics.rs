@@ -15,7 +15,8 @@ use super::server::{self, Limits, text};
 use super::{Failure, say};
 use certificate_lifecycle::delivery::target::is_localhost;
 
-/// The bounds of the buckets, in seconds: an attempt ends with its timeout, a delivery may take days.
+/// The bounds of the buckets, in seconds: an attempt ends with its timeout, a delivery may take
+/// days.
 const BOUNDS: [f64; 18] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
     7200.0, 36_000.0, 86_400.0,
@@ -95,8 +96,8 @@ async fn respond(
 
 /// The refusal of a request that names another host.
 ///
-/// On a loopback address, a name other than [`localhost`](is_localhost) is one that a web page has led here (DNS
-/// rebinding). Other addresses have any name, as Prometheus knows them.
+/// On a loopback address, a name other than [`localhost`](is_localhost) is one that a web page has
+/// led here (DNS rebinding). Other addresses have any name, as Prometheus knows them.
 fn misdirected(request: &Request<Incoming>, own: IpAddr) -> Option<Response<Full<Bytes>>> {
     if !own.to_canonical().is_loopback() {
         return None;

@@ -81,8 +81,8 @@ fn texts(value: &ContextValue) -> impl Iterator<Item = &str> {
     texts.iter().map(String::as_str)
 }
 
-/// Whether a text is a word such as the name of a command or of an option, or a small number with its
-/// unit, such as `-1h` or `101%`.
+/// Whether a text is a word such as the name of a command or of an option, or a small number with
+/// its unit, such as `-1h` or `101%`.
 fn is_plain(text: &str) -> bool {
     let is_word = |it: u8| it.is_ascii_lowercase() || it == b'-';
     if text.len() <= LONGEST_WORD && text.bytes().all(is_word) {

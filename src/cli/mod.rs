@@ -149,8 +149,8 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 ///
-/// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run could
-/// not go on. Whoever stops reading the output early ends the run without an error.
+/// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run
+/// could not go on. Whoever stops reading the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
     let outcome = match misuse::arguments().command {
         Command::Apply(args) => apply::run(args),

@@ -3,8 +3,8 @@
 /// More are not counted on, wherever there is no limit.
 const ENOUGH: usize = 16 << 10;
 
-/// Lets it open as many as the system lets it: the limit that it starts with, often 1,024, is for programs that
-/// cannot wait for more.
+/// Lets it open as many as the system lets it: the limit that it starts with, often 1,024, is for
+/// programs that cannot wait for more.
 pub(super) fn raise() {
     #[cfg(unix)]
     {

@@ -18,12 +18,13 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// Waits until it is time to ask again, and says once that it waits. What waiting does not mend comes
-    /// back as the failure that it is.
+    /// Waits until it is time to ask again, and says once that it waits. What waiting does not mend
+    /// comes back as the failure that it is.
     pub(super) async fn wait(&mut self, error: StoreError) -> Result<(), Failure> {
         let reason = match error {
             StoreError::Unavailable { reason, .. } => reason,
-            // A server has taken the place of another, and nothing was written to it yet: the feed will go on behind it.
+            // A server has taken the place of another, and nothing was written to it yet: the feed
+            // will go on behind it.
             error @ StoreError::CursorBeyondEnd { .. } if self.has_followed => error.to_string(),
             error => return Err(error.into()),
         };

@@ -142,8 +142,8 @@ pub(super) fn run<S: Source>(
 
 type Batches = mpsc::Receiver<Result<Batch, Failure>>;
 
-/// Reads on a thread of its own, one batch ahead. When nobody wants more, the thread may still wait for
-/// input; it ends with the process.
+/// Reads on a thread of its own, one batch ahead. When nobody wants more, the thread may still wait
+/// for input; it ends with the process.
 fn read(mut source: impl Source) -> Result<Batches, Failure> {
     let (read, batches) = mpsc::channel(1);
     let reading = move || {
@@ -188,8 +188,8 @@ impl<'e> InFlight<'e> {
     }
 }
 
-/// Goes on with all batches, until the first has its answers. They are begun in order, and so the store
-/// carries them out in order.
+/// Goes on with all batches, until the first has its answers. They are begun in order, and so the
+/// store carries them out in order.
 async fn first_answered(in_flight: &mut VecDeque<InFlight<'_>>) {
     poll_fn(|context| {
         for batch in &mut *in_flight {

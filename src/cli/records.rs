@@ -5,8 +5,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The longest record that is read, in bytes: 1 MiB. A quote that nobody closes makes the rest of the
-/// file one record.
+/// The longest record that is read, in bytes: 1 MiB. A quote that nobody closes makes the rest of
+/// the file one record.
 const MAX_RECORD: usize = 1 << 20;
 
 /// How much is read at once, in bytes.
@@ -313,8 +313,8 @@ impl Splitter {
         self.place = Place::Complete;
     }
 
-    /// Judges a record at its end. Where quotes went wrong in one of many lines, one that is not closed
-    /// may have swallowed the beginning of another.
+    /// Judges a record at its end. Where quotes went wrong in one of many lines, one that is not
+    /// closed may have swallowed the beginning of another.
     fn judge(&mut self) {
         let Some(wrong) = self.wrong.take() else {
             return;

@@ -22,10 +22,10 @@ use certificate_lifecycle::store::{
 
 /// Send again what is dead or delivered, and now what waits for its next attempt.
 ///
-/// Say which: by their ids, all that are dead, or by what deliveries takes as well; without --status,
-/// that is both the dead and the delivered ones. They become due, with all of their attempts before
-/// them. What is being sent, or due already, is left alone. With --dry-run, they are listed and counted,
-/// and nothing changes.
+/// Say which: by their ids, all that are dead, or by what deliveries takes as well; without
+/// --status, that is both the dead and the delivered ones. They become due, with all of their
+/// attempts before them. What is being sent, or due already, is left alone. With --dry-run, they
+/// are listed and counted, and nothing changes.
 ///
 /// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is.
 #[derive(Debug, clap::Args)]

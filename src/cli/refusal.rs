@@ -8,7 +8,8 @@ use certificate_lifecycle::{
     Action, CommandError, FieldError, InvalidValue, NotAnObject, Source, Status,
 };
 
-/// The kind of refusal, for programs: the library's word for it, or one for a line that is no command.
+/// The kind of refusal, for programs: the library's word for it, or one for a line that is no
+/// command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Code(&'static str);
 

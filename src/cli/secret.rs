@@ -1,4 +1,5 @@
-//! The secrets of webhooks, as they are given: `--secret`, or `CERTLIFE_WEBHOOK_SECRET` in its place.
+//! The secrets of webhooks, as they are given: `--secret`, or `CERTLIFE_WEBHOOK_SECRET` in its
+//! place.
 
 use std::ffi::OsString;
 
@@ -52,8 +53,8 @@ impl PlatformSignature {
     }
 }
 
-/// A text that may be a secret. clap would repeat a mistyped one, so it is only read here, and for the same
-/// reason it is shown nowhere.
+/// A text that may be a secret. clap would repeat a mistyped one, so it is only read here, and for
+/// the same reason it is shown nowhere.
 #[derive(Clone)]
 pub(super) struct Given(OsString);
 

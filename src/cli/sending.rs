@@ -91,8 +91,8 @@ impl Args {
     }
 }
 
-/// Sends over HTTP. The log also names the option that permits a target that is refused. The error of the attempt
-/// does not: it is stored, and a tenant may read it.
+/// Sends over HTTP. The log also names the option that permits a target that is refused. The error
+/// of the attempt does not: it is stored, and a tenant may read it.
 pub(super) struct Sender {
     http: HttpTransport,
     allow_http: bool,

@@ -14,8 +14,8 @@ use store::AnyStore;
 /// List the applications whose processing has not ended for a long time.
 ///
 /// Those are the applications that are processing or retried, and uploads that are neither approved
-/// nor failed yet. With --fail, they are failed instead, and with --json their events are printed as
-/// apply prints them. What moves on meanwhile is left alone.
+/// nor failed yet. With --fail, they are failed instead, and with --json their events are printed
+/// as apply prints them. What moves on meanwhile is left alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {

@@ -36,9 +36,10 @@ const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// PATH is a file, which apply, import, webhook add and migrate create if it is not there. memory: forgets them at the end.
-    // Not parsed by clap, which would repeat a mistyped address together with its password; and for the
-    // same reason its value is not shown.
+    /// PATH is a file, which apply, import, webhook add and migrate create if it is not there.
+    /// memory: forgets them at the end.
+    // Not parsed by clap, which would repeat a mistyped address together with its password; and for
+    // the same reason its value is not shown.
     #[arg(
         long = "store",
         value_name = "STORE",
@@ -50,8 +51,8 @@ pub(super) struct Args {
 
     /// How long a PostgreSQL server that cannot be reached is waited for, such as 60s.
     ///
-    /// By default 60s where the URL has several hosts, since another may have to take the place of one. With one host,
-    /// opening does not wait, and what is under way waits 10s.
+    /// By default 60s where the URL has several hosts, since another may have to take the place of
+    /// one. With one host, opening does not wait, and what is under way waits 10s.
     #[arg(long, value_name = "DURATION", value_parser = super::arguments::patience)]
     patience: Option<std::time::Duration>,
 }
@@ -69,7 +70,8 @@ impl Args {
         self.engine(self.place()?, Setup::Create).await
     }
 
-    /// The engine for commands whose only effect is on the store: in memory, it would be gone at once.
+    /// The engine for commands whose only effect is on the store: in memory, it would be gone at
+    /// once.
     pub(super) async fn open_lasting(&self) -> Result<Engine<AnyStore>, Failure> {
         self.engine(lasting(self.place()?)?, Setup::Create).await
     }
@@ -79,8 +81,8 @@ impl Args {
         self.engine(lasting(self.place()?)?, Setup::Upgrade).await
     }
 
-    /// The engine for commands that only read: they make and upgrade nothing, and read also where nothing may be
-    /// written.
+    /// The engine for commands that only read: they make and upgrade nothing, and read also where
+    /// nothing may be written.
     #[cfg(feature = "cli")]
     pub(super) async fn open_to_read(&self) -> Result<Engine<AnyStore>, Failure> {
         match self.place()? {
@@ -261,8 +263,8 @@ pub(super) enum AnyStore {
 }
 
 impl AnyStore {
-    /// Leaves what is in memory to the end of the process: to give back every application one by one
-    /// would be work for nothing.
+    /// Leaves what is in memory to the end of the process: to give back every application one by
+    /// one would be work for nothing.
     pub(super) fn leave(&self) {
         if let Self::Memory(store) = self {
             std::mem::forget(store.clone());

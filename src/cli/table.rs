@@ -1,4 +1,5 @@
-//! Tables for people. Where the terminal is too narrow for one, there is a block for each record instead.
+//! Tables for people. Where the terminal is too narrow for one, there is a block for each record
+//! instead.
 
 use std::io::{self, IsTerminal};
 
@@ -17,8 +18,9 @@ const SHORTEST: u16 = 24;
 pub(super) struct Column {
     heading: &'static str,
     kind: Kind,
-    /// How wide it is at least. Columns whose values are known beforehand are as wide from the first row on
-    /// as they can become: what comes later, and is shown at once, stands below what is there.
+    /// How wide it is at least. Columns whose values are known beforehand are as wide from the
+    /// first row on as they can become: what comes later, and is shown at once, stands below what
+    /// is there.
     width: u16,
 }
 
@@ -93,8 +95,8 @@ impl Column {
     }
 }
 
-/// A table that is shown page by page, so that one of any length streams. The columns of a page are at
-/// least as wide as those of the pages before.
+/// A table that is shown page by page, so that one of any length streams. The columns of a page are
+/// at least as wide as those of the pages before.
 pub(super) struct Table {
     columns: &'static [Column],
     widths: Vec<u16>,

@@ -27,7 +27,8 @@ const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 /// For how long nothing is claimed when this machine has run out of what requests need.
 const SHORTAGE: TimeDelta = TimeDelta::seconds(1);
 
-/// A server that answers within so many milliseconds is quick: what is claimed ahead for it is sent soon.
+/// A server that answers within so many milliseconds is quick: what is claimed ahead for it is sent
+/// soon.
 const QUICK: u64 = 100;
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
@@ -192,8 +193,8 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         telemetry::attempted(sent);
     }
 
-    /// Gives back what this machine could not send: that is no attempt, and nobody is to blame. It would fail again
-    /// at once, and so would others: nothing is claimed for a while.
+    /// Gives back what this machine could not send: that is no attempt, and nobody is to blame. It
+    /// would fail again at once, and so would others: nothing is claimed for a while.
     fn put_off(&mut self, sent: &Sent) {
         self.finished.push(Settlement {
             id: sent.id,
@@ -258,7 +259,8 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
         let change = judgement.change;
         let health = line.health.after(change, sent.now);
-        // What others have noted meanwhile is not known here: so it is told now and then, whatever is known.
+        // What others have noted meanwhile is not known here: so it is told now and then, whatever
+        // is known.
         let is_news = line
             .told_at
             .is_none_or(|at| (sent.now - at).abs() > TELL_AGAIN);

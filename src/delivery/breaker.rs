@@ -13,8 +13,8 @@ const SHORTEST: TimeDelta = TimeDelta::milliseconds(100);
 
 /// Leaves a webhook alone whose server fails, and then tries whether it has recovered.
 ///
-/// closed: everything is sent → open: nothing is → half-open: a few probes are; one success closes it, one
-/// failure opens it again, for twice as long.
+/// closed: everything is sent → open: nothing is → half-open: a few probes are; one success closes
+/// it, one failure opens it again, for twice as long.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Breaker {
     /// In a row.
@@ -63,7 +63,8 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// Something was not. Silence counts for more than an answer, since it takes longer to be heard.
+    /// Something was not. Silence counts for more than an answer, since it takes longer to be
+    /// heard.
     pub(super) fn fail(&mut self, now: DateTime<Utc>, longest: TimeDelta, is_silence: bool) {
         let weight = if is_silence { SILENCE } else { 1 };
         self.failures = self.failures.saturating_add(weight);

@@ -1,4 +1,5 @@
-//! What a dispatcher does beside: webhooks are disabled, old attempts forgotten, the backlog counted.
+//! What a dispatcher does beside: webhooks are disabled, old attempts forgotten, the backlog
+//! counted.
 
 use std::sync::Arc;
 

@@ -12,8 +12,8 @@ use super::share::shares;
 use super::transport::Transport;
 use crate::store::{Claim, Due, Outbox};
 
-/// The golden ratio, as a part of 2⁶⁴: its multiples spread evenly, and so does every second, third, … of them. So each
-/// webhook has its turn, in whichever of the claims it is.
+/// The golden ratio, as a part of 2⁶⁴: its multiples spread evenly, and so does every second,
+/// third, … of them. So each webhook has its turn, in whichever of the claims it is.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A webhook that has failed of late, among those that something may be claimed for.
@@ -99,9 +99,9 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
     }
 
-    /// What those may have at most who have failed of late: half of the room together, shared as the whole room is.
-    /// If they are too many for that, whoever has waited longest comes first: one that has recovered is
-    /// tried soon, however many others swallow their requests.
+    /// What those may have at most who have failed of late: half of the room together, shared as
+    /// the whole room is. If they are too many for that, whoever has waited longest comes first:
+    /// one that has recovered is tried soon, however many others swallow their requests.
     fn rooms_of(&self, mut suspects: Vec<Suspect>) -> impl Iterator<Item = (usize, u32)> {
         let failing = self.lines.values().filter(|it| it.breaker.is_suspicious());
         let under_way: u32 = failing.map(|it| it.under_way).sum();

@@ -14,12 +14,12 @@ use crate::lifecycle::application::{Application, ApplicationDetails};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
 use crate::store::{Attempt, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
 
-/// Sends what is due, over and over: any number of dispatchers, in any number of processes, may work on one
-/// store.
+/// Sends what is due, over and over: any number of dispatchers, in any number of processes, may
+/// work on one store.
 ///
-/// It claims deliveries under a lease, commits that, sends them, and records what came of it; no transaction
-/// is ever open across a request. Whatever dispatcher dies, its leases end and another one takes over: an
-/// event may then arrive twice, and never not at all.
+/// It claims deliveries under a lease, commits that, sends them, and records what came of it; no
+/// transaction is ever open across a request. Whatever dispatcher dies, its leases end and another
+/// one takes over: an event may then arrive twice, and never not at all.
 ///
 /// ```no_run
 /// use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpOptions, HttpTransport};
@@ -87,26 +87,28 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         }
     }
 
-    /// Delivers until `shutdown` is over; then nothing more is claimed, and what is under way is finished and
-    /// recorded.
+    /// Delivers until `shutdown` is over; then nothing more is claimed, and what is under way is
+    /// finished and recorded.
     ///
-    /// A store that is away for a while is waited for. An attempt that the database refuses (a constraint or a trigger
-    /// of its administrator) is left out of the record of its delivery, with an error in the log. Where the database
-    /// refuses that as well, the delivery is sent again when its lease ends. Other deliveries go on.
+    /// A store that is away for a while is waited for. An attempt that the database refuses (a
+    /// constraint or a trigger of its administrator) is left out of the record of its delivery,
+    /// with an error in the log. Where the database refuses that as well, the delivery is sent
+    /// again when its lease ends. Other deliveries go on.
     ///
     /// # Errors
-    /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what kept it from recording the last outcomes: they are
-    /// sent again when their leases have ended.
+    /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what
+    /// kept it from recording the last outcomes: they are sent again when their leases have ended.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<Summary, StoreError> {
         Run::new(self, Goal::Stop).run(shutdown).await
     }
 
-    /// The same, but also over when nothing is pending any more: all is delivered or dead. What waits for
-    /// its next attempt is waited for.
+    /// The same, but also over when nothing is pending any more: all is delivered or dead. What
+    /// waits for its next attempt is waited for.
     ///
     /// # Errors
-    /// See [`run`](Self::run). Also [`StoreError::RefusedByDatabase`] where nothing is due any more, and each
-    /// webhook with something pending has a delivery whose outcome the database refuses to record.
+    /// See [`run`](Self::run). Also [`StoreError::RefusedByDatabase`] where nothing is due any
+    /// more, and each webhook with something pending has a delivery whose outcome the database
+    /// refuses to record.
     pub async fn run_until_idle(
         &self,
         shutdown: impl Future<Output = ()>,
@@ -114,9 +116,10 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         Run::new(self, Goal::Idle).run(shutdown).await
     }
 
-    /// Sends an event of an application that does not exist, once, to a webhook of the institution, and says what
-    /// came of it; also to a webhook that is disabled. `application` becomes the identity of that application: take a new one each time, or
-    /// receivers think that they have seen it.
+    /// Sends an event of an application that does not exist, once, to a webhook of the institution,
+    /// and says what came of it; also to a webhook that is disabled. `application` becomes the
+    /// identity of that application: take a new one each time, or receivers think that they have
+    /// seen it.
     ///
     /// # Errors
     /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempt`] tells.

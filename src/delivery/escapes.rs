@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-/// How long the longest escape is, in bytes: two halves in JSON, `\ud83c\udf93`, or one letter in a URL,
-/// `%f0%9f%8e%93`.
+/// How long the longest escape is, in bytes: two halves in JSON, `\ud83c\udf93`, or one letter in a
+/// URL, `%f0%9f%8e%93`.
 const LONGEST: usize = 12;
 
-/// How many layers of escapes are undone: more than JSON in JSON can have within an excerpt, for each of them doubles
-/// the backslashes.
+/// How many layers of escapes are undone: more than JSON in JSON can have within an excerpt, for
+/// each of them doubles the backslashes.
 const LAYERS: usize = 16;
 
 /// The names that HTML has for U+00A0 to U+00FF, in order.
@@ -44,8 +44,9 @@ pub(super) struct Plain {
     places: Vec<Range<usize>>,
 }
 
-/// All readings of a text, for comparison: as it is, without its escapes, without the escapes in that, and so on
-/// until nothing changes. A title may look like an escape itself, so each of them counts.
+/// All readings of a text, for comparison: as it is, without its escapes, without the escapes in
+/// that, and so on until nothing changes. A title may look like an escape itself, so each of them
+/// counts.
 pub(super) struct Readings {
     pub(super) all: Vec<Plain>,
     /// Whether it had no more layers than are undone.
@@ -94,8 +95,9 @@ impl Plain {
         (layers, false)
     }
 
-    /// Without one layer of escapes: those of JSON and of programming languages (`\"`, `\/`, `\u0026`, `\x26`), of HTML
-    /// (`&amp;`, `&#38;`, `&#x26;`) and of URLs (`%26`), all at once, since they may be mixed. In forms, `+` is a blank.
+    /// Without one layer of escapes: those of JSON and of programming languages (`\"`, `\/`,
+    /// `\u0026`, `\x26`), of HTML (`&amp;`, `&#38;`, `&#x26;`) and of URLs (`%26`), all at once,
+    /// since they may be mixed. In forms, `+` is a blank.
     fn undone(&self, is_form: bool) -> Self {
         let mut plain = Self::default();
         let mut at = 0;
@@ -118,8 +120,9 @@ impl Plain {
         plain
     }
 
-    /// For comparison: letters in one case as Unicode folds it, so that `ß` is `ss`; all blanks between two words as one,
-    /// since line breaks and indents change on the way; and quotes that are doubled (CSV, SQL) as one.
+    /// For comparison: letters in one case as Unicode folds it, so that `ß` is `ss`; all blanks
+    /// between two words as one, since line breaks and indents change on the way; and quotes that
+    /// are doubled (CSV, SQL) as one.
     fn folded(&self) -> Self {
         let mut folded = Self::default();
         for (at, letter) in self.text.char_indices() {
@@ -133,7 +136,8 @@ impl Plain {
                 continue;
             }
             let upper = letter.to_lowercase().flat_map(char::to_uppercase);
-            // Without the dot of the Turkish capital I: some languages keep it in lower case, and others do not.
+            // Without the dot of the Turkish capital I: some languages keep it in lower case, and
+            // others do not.
             let lower = upper.flat_map(char::to_lowercase);
             let lower = lower.filter(|it| *it != '\u{307}');
             lower.for_each(|it| folded.push(it, place.clone()));
@@ -155,8 +159,8 @@ impl Plain {
     }
 }
 
-/// What is looked for in readings: the text as it is, and without all of its escapes, for what looks like one in it may
-/// have been undone with others.
+/// What is looked for in readings: the text as it is, and without all of its escapes, for what
+/// looks like one in it may have been undone with others.
 pub(super) fn needles(what: &str) -> Vec<String> {
     let (layers, _) = Plain::layers(what, false);
     let ends = [layers.first(), layers.last()].into_iter().flatten();

@@ -14,7 +14,8 @@ const SLOW_DOWN: [u16; 4] = [429, 502, 503, 504];
 /// The status of what is gone for good.
 const GONE: u16 = 410;
 
-/// How long a webhook is left alone that asks for it without saying how long; then twice as long, and so on.
+/// How long a webhook is left alone that asks for it without saying how long; then twice as long,
+/// and so on.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
 
 /// An attempt, for whoever judges it.
@@ -103,7 +104,8 @@ impl Tried<'_> {
             failed_at: Some(self.now),
             ..HealthChange::default()
         };
-        // Also for one that is to be disabled: that may fail, or be wrong by what others have delivered.
+        // Also for one that is to be disabled: that may fail, or be wrong by what others have
+        // delivered.
         if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
             let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
             let pause = (PAUSE * doubled).min(options.longest_break());

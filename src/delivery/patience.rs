@@ -7,7 +7,8 @@ use super::run::{Run, duration};
 use super::transport::Transport;
 use crate::store::{Outbox, StoreError};
 
-/// How long to wait where something was due, but somebody else was faster, or the claim came too late.
+/// How long to wait where something was due, but somebody else was faster, or the claim came too
+/// late.
 pub(super) const RACE: TimeDelta = TimeDelta::milliseconds(20);
 
 /// The shortest wait between two tries of a store that is away.
@@ -28,9 +29,9 @@ fn back_off(shortest: TimeDelta, longest: TimeDelta, times: u32) -> TimeDelta {
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
     /// A claim came too late to be sent under, or in time.
     ///
-    /// What is released is due at once. Where every claim comes late, since the store is slow or the clock
-    /// jumps, it would be claimed and released without a pause: so the next claim waits, for longer and
-    /// longer, and no commit cuts that short.
+    /// What is released is due at once. Where every claim comes late, since the store is slow or
+    /// the clock jumps, it would be claimed and released without a pause: so the next claim waits,
+    /// for longer and longer, and no commit cuts that short.
     pub(super) fn claimed_late(&mut self, is_late: bool) {
         if !is_late {
             self.late = 0;
@@ -45,15 +46,16 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         );
     }
 
-    /// Looks again after this time, and not before, whoever commits something meanwhile: a store that can be read
-    /// but not written would be asked at every commit.
+    /// Looks again after this time, and not before, whoever commits something meanwhile: a store
+    /// that can be read but not written would be asked at every commit.
     pub(super) fn hold(&mut self, delay: TimeDelta) {
         self.look_at = None;
         self.look_in(delay);
         self.held_until = self.look_at;
     }
 
-    /// The store has failed: for how long to leave it alone; or the error, where waiting does not help.
+    /// The store has failed: for how long to leave it alone; or the error, where waiting does not
+    /// help.
     pub(super) fn failed(
         &mut self,
         error: &StoreError,

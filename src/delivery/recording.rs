@@ -153,7 +153,8 @@ impl Settled {
         Ok(())
     }
 
-    /// Records a settlement, unless the database refuses it: then it returns why. A fault is an error.
+    /// Records a settlement, unless the database refuses it: then it returns why. A fault is an
+    /// error.
     async fn try_one<S: Outbox>(
         &mut self,
         store: &S,

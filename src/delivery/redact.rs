@@ -15,12 +15,12 @@ const REDACTED: &str = "[redacted]";
 /// What stands for the rest of an error.
 const ELLIPSIS: &str = "…";
 
-/// How much of it must stand at the end for it to be taken for the beginning of what is cut off there, in
-/// bytes.
+/// How much of it must stand at the end for it to be taken for the beginning of what is cut off
+/// there, in bytes.
 const SHORTEST_CUT: usize = 4;
 
-/// The shortest text that is looked for, in bytes. What is shorter tells nothing and stands in many words, so that
-/// taking it out would leave none of them.
+/// The shortest text that is looked for, in bytes. What is shorter tells nothing and stands in many
+/// words, so that taking it out would leave none of them.
 const SHORTEST: usize = 3;
 
 /// The shortest part of a header's value or of a URL's path that is taken out by itself, in bytes.
@@ -29,8 +29,8 @@ const SHORTEST_PART: usize = 8;
 /// How long an error is that is kept, in bytes.
 const LONGEST_ERROR: usize = 512;
 
-/// What an attempt tells its server, and what nothing that is kept of the attempt repeats: a server may well send
-/// it back.
+/// What an attempt tells its server, and what nothing that is kept of the attempt repeats: a server
+/// may well send it back.
 pub(super) struct Private<'a> {
     pub(super) event: &'a Event,
     pub(super) endpoint: &'a Endpoint,
@@ -38,7 +38,8 @@ pub(super) struct Private<'a> {
 }
 
 impl Private<'_> {
-    /// The beginning of a response's body as text, without what is private. None where there is nothing.
+    /// The beginning of a response's body as text, without what is private. None where there is
+    /// nothing.
     pub(super) fn excerpt(&self, bytes: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(whole(bytes));
         if text.is_empty() {
@@ -97,8 +98,8 @@ impl Private<'_> {
     }
 }
 
-/// The end of the last character within so many bytes. (`str::floor_char_boundary` is newer than our
-/// `rust-version`.)
+/// The end of the last character within so many bytes. (`str::floor_char_boundary` is newer than
+/// our `rust-version`.)
 fn boundary(text: &str, most: usize) -> usize {
     let mut ends = (0..=most.min(text.len())).rev();
     ends.find(|&it| text.is_char_boundary(it)).unwrap_or(0)
@@ -113,8 +114,8 @@ fn shortened(mut text: String, most: usize, rest: &str) -> String {
     text
 }
 
-/// The bytes without the part of a letter at their end: what stands before it may be the beginning of what is cut
-/// off there. Bytes that begin no letter stay.
+/// The bytes without the part of a letter at their end: what stands before it may be the beginning
+/// of what is cut off there. Bytes that begin no letter stay.
 fn whole(bytes: &[u8]) -> &[u8] {
     let last = bytes.utf8_chunks().last();
     let end = last.map(|it| it.invalid()).unwrap_or_default();
@@ -123,8 +124,8 @@ fn whole(bytes: &[u8]) -> &[u8] {
     bytes.get(..bytes.len() - cut).unwrap_or_default()
 }
 
-/// Where a text has what it was told. All is found in the text as it came, so that nothing is looked for in
-/// what stands for something else.
+/// Where a text has what it was told. All is found in the text as it came, so that nothing is
+/// looked for in what stands for something else.
 struct Told {
     readings: Readings,
     end: usize,
@@ -143,7 +144,8 @@ impl Told {
         }
     }
 
-    /// In whatever case and whatever it is escaped for, and where the end of the excerpt cuts it short.
+    /// In whatever case and whatever it is escaped for, and where the end of the excerpt cuts it
+    /// short.
     fn find(&mut self, what: &str) {
         for what in needles(what).iter().filter(|it| it.len() >= SHORTEST) {
             for reading in &self.readings.all {

@@ -10,12 +10,13 @@ use super::telemetry;
 use super::transport::Transport;
 use crate::store::{Due, Outbox, StoreError};
 
-/// How many outcomes may wait to be recorded before nothing more is claimed, as a multiple of the requests at a time.
+/// How many outcomes may wait to be recorded before nothing more is claimed, as a multiple of the
+/// requests at a time.
 const BEHIND: usize = 8;
 
 impl<S: Outbox, T: Transport> Run<'_, S, T> {
-    /// Whether outcomes cannot be recorded, or not as fast as they come: what is sent then is sent again when its lease
-    /// ends, so nothing more is claimed.
+    /// Whether outcomes cannot be recorded, or not as fast as they come: what is sent then is sent
+    /// again when its lease ends, so nothing more is claimed.
     pub(super) fn is_behind(&self) -> bool {
         let most = self.dispatcher.options.concurrency as usize * BEHIND;
         self.is_cut_off || self.finished.len() > most
@@ -104,8 +105,8 @@ impl<S: Outbox, T: Transport> Run<'_, S, T> {
         }
     }
 
-    /// Whether nothing is left but deliveries whose outcomes the database refuses: each webhook that has something due
-    /// later has one of them, and nothing is due now.
+    /// Whether nothing is left but deliveries whose outcomes the database refuses: each webhook
+    /// that has something due later has one of them, and nothing is due now.
     pub(super) fn is_stuck_with(&self, due: &[Due]) -> bool {
         let now = self.dispatcher.now();
         let is_stuck = |due: &Due| {

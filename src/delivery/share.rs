@@ -2,10 +2,10 @@
 
 /// What each webhook gets of `free` requests, given what each has under way and at most may add.
 ///
-/// All are brought to the same number under way, as far as there is room, and that number again is left
-/// free: so one webhook alone gets half of the room, two a third each, and there is always room for one
-/// more. If there are more webhooks than that, those that have nothing under way get one each, beginning at
-/// `turn`.
+/// All are brought to the same number under way, as far as there is room, and that number again is
+/// left free: so one webhook alone gets half of the room, two a third each, and there is always
+/// room for one more. If there are more webhooks than that, those that have nothing under way get
+/// one each, beginning at `turn`.
 pub(super) fn shares(free: u32, turn: usize, under_way: &[(u32, u32)]) -> Vec<u32> {
     let gets = |level: u32| {
         let each = under_way.iter();

@@ -1,10 +1,11 @@
 //! The target guard: which addresses a webhook's requests may go to.
 //!
-//! Whoever registers a webhook chooses where this machine sends requests. So that nobody can reach through
-//! it what only this machine reaches (its own services, the network behind the firewall, a cloud's metadata),
-//! only addresses of the public Internet are sent to, by the special-purpose registries of IANA
-//! ([IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry),
-//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and those that an operator permits.
+//! Whoever registers a webhook chooses where this machine sends requests. So that nobody can reach
+//! through it what only this machine reaches (its own services, the network behind the firewall, a
+//! cloud's metadata), only addresses of the public Internet are sent to, by the special-purpose
+//! registries of IANA ([IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry),
+//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and those that an operator
+//! permits.
 //!
 //! The transport checks every address that a name has, on each connect, and connects to these very
 //! addresses: a name that means something else a moment later changes nothing. What the URL alone
@@ -142,8 +143,8 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.strip_suffix(']').unwrap_or(host).parse().ok()
 }
 
-/// Whether the name of a host is one of this machine (RFC 6761, section 6.3): `localhost`, or a name that
-/// ends in `.localhost`, with or without a final dot, in either case of letters.
+/// Whether the name of a host is one of this machine (RFC 6761, section 6.3): `localhost`, or a
+/// name that ends in `.localhost`, with or without a final dot, in either case of letters.
 ///
 /// ```
 /// use certificate_lifecycle::delivery::target::is_localhost;
@@ -179,8 +180,8 @@ pub enum NetworkError {
     },
 }
 
-/// Reads a network for the allow-list, or one address, in the form in which everybody reads the same: with
-/// leading zeros, `010.0.0.0/8` is `8.0.0.0/8` to some programs.
+/// Reads a network for the allow-list, or one address, in the form in which everybody reads the
+/// same: with leading zeros, `010.0.0.0/8` is `8.0.0.0/8` to some programs.
 ///
 /// ```
 /// use certificate_lifecycle::delivery::target::network;
@@ -245,8 +246,9 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 /// The one part of IPv6 that is given out as global unicast.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// What is not the public Internet; the first that fits gives the name. One address is of the public Internet by the
-/// registries, but not on the machines of a cloud: Azure answers it on every one of them, with what it tells them alone.
+/// What is not the public Internet; the first that fits gives the name. One address is of the
+/// public Internet by the registries, but not on the machines of a cloud: Azure answers it on every
+/// one of them, with what it tells them alone.
 #[rustfmt::skip]
 const SPECIAL_V4: [(Ipv4Net, &str); 21] = [
     (v4([0, 0, 0, 0], 8), "this network (RFC 791)"),

@@ -6,8 +6,8 @@ use super::judge::outcome;
 use super::send::Sent;
 use crate::store::Backlog;
 
-/// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`, `broken`;
-/// and `local`, which are none: this machine has run out of something.
+/// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`,
+/// `broken`; and `local`, which are none: this machine has run out of something.
 pub const ATTEMPTS: &str = "certlife_delivery_attempts_total";
 /// How long an attempt took, in seconds.
 pub const ATTEMPT_SECONDS: &str = "certlife_delivery_attempt_seconds";
@@ -80,7 +80,8 @@ pub(super) fn backlog(backlog: &[Backlog], now: DateTime<Utc>) {
     metrics::gauge!(OLDEST_DUE_SECONDS).set(seconds(u64::try_from(since).unwrap_or_default()));
 }
 
-/// A request that is under way, until this is dropped. It is counted, so that the dispatchers of a process add up.
+/// A request that is under way, until this is dropped. It is counted, so that the dispatchers of a
+/// process add up.
 pub(super) struct UnderWay(());
 
 impl UnderWay {

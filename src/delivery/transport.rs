@@ -38,8 +38,8 @@ pub struct Response {
     pub status: u16,
     /// How long it asks to be left alone.
     pub retry_after: Option<RetryAfter>,
-    /// The beginning of the body, at most [`Response::EXCERPT`] bytes. It may be less than the server had to say: what
-    /// came of a body that was late or broke off.
+    /// The beginning of the body, at most [`Response::EXCERPT`] bytes. It may be less than the
+    /// server had to say: what came of a body that was late or broke off.
     pub excerpt: Vec<u8>,
 }
 
@@ -85,8 +85,8 @@ pub enum SendError {
     /// The deadline passed before the head of a response had come.
     #[error("no response within the deadline, while {0}")]
     Timeout(&'static str),
-    /// This machine has run out of what requests need, such as file descriptors. It says nothing of the receiver, and
-    /// does not count as an attempt.
+    /// This machine has run out of what requests need, such as file descriptors. It says nothing of
+    /// the receiver, and does not count as an attempt.
     #[error("this machine has run out of {0}")]
     Local(String),
     /// The connection broke before the head of a response had come, or what came was no HTTP.
@@ -96,8 +96,8 @@ pub enum SendError {
 
 /// Sends requests: `HttpTransport`, or what stands for it in a test.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends the request, and reads the response. Its head decides: a body that is late or breaks off is no error.
-    /// Dropping the future gives the request up.
+    /// Sends the request, and reads the response. Its head decides: a body that is late or breaks
+    /// off is no error. Dropping the future gives the request up.
     fn send(
         &self,
         request: OutgoingRequest,

@@ -70,8 +70,8 @@ pub fn svg() -> String {
     for edge in &edges {
         draw_line(&mut out, edge);
     }
-    // Each halo is an element of its own: renderers without `paint-order` would draw a stroke of the
-    // label over it.
+    // Each halo is an element of its own: renderers without `paint-order` would draw a stroke of
+    // the label over it.
     for edge in &edges {
         draw_text(&mut out, edge, "halo");
     }

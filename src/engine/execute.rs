@@ -31,8 +31,8 @@ impl<S: Store> Engine<S> {
     /// dropped before it answers leaves it open whether the command was carried out.
     ///
     /// # Errors
-    /// [`ExecuteError::Refused`] says why, and nothing was changed; [`ExecuteError::Store`] is what the
-    /// store ran into.
+    /// [`ExecuteError::Refused`] says why, and nothing was changed; [`ExecuteError::Store`] is what
+    /// the store ran into.
     pub async fn execute(&self, request: Request) -> Result<Receipt, ExecuteError> {
         permission::check(&request)?;
         let append = Append {
@@ -67,9 +67,9 @@ impl<S: Store> Engine<S> {
             .collect()
     }
 
-    /// Carries out all of the commands or, if one is refused, none. There are as many answers, in the
-    /// same order; where one is a refusal, the others are [`ExecuteError::Abandoned`], with the place of
-    /// the first that was refused, or refusals as well.
+    /// Carries out all of the commands or, if one is refused, none. There are as many answers, in
+    /// the same order; where one is a refusal, the others are [`ExecuteError::Abandoned`], with the
+    /// place of the first that was refused, or refusals as well.
     pub async fn execute_all(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
         let checked: Vec<_> = requests.iter().map(permission::check).collect();
         if let Some(index) = checked.iter().position(Result::is_err) {

@@ -11,11 +11,12 @@ use crate::store::{Cursor, RecordedEvent, Store, StoreError};
 const PAGE: u32 = 512;
 
 impl<S: Store> Engine<S> {
-    /// The first `limit` events after the cursor, of all institutions, in the order in which they were
-    /// committed.
+    /// The first `limit` events after the cursor, of all institutions, in the order in which they
+    /// were committed.
     ///
-    /// Only an empty page is the end, for now. A page may be shorter than asked for, and the feed go on:
-    /// what comes before a corrupt row is told first, and the row when it is asked for what follows.
+    /// Only an empty page is the end, for now. A page may be shorter than asked for, and the feed
+    /// go on: what comes before a corrupt row is told first, and the row when it is asked for what
+    /// follows.
     ///
     /// No event is skipped or reordered, with any number of writers: none ever appears before a
     /// cursor that was given out. Whoever keeps the cursor of the last event they dealt with goes
@@ -27,8 +28,9 @@ impl<S: Store> Engine<S> {
         self.store.feed(after, limit).await
     }
 
-    /// The cursor for a subscriber who starts now: everything that is committed after the call comes behind
-    /// it, with any number of writers. Some of what was committed just before may come as well.
+    /// The cursor for a subscriber who starts now: everything that is committed after the call
+    /// comes behind it, with any number of writers. Some of what was committed just before may come
+    /// as well.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -36,12 +38,13 @@ impl<S: Store> Engine<S> {
         self.store.feed_end().await
     }
 
-    /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next one.
+    /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next
+    /// one.
     ///
-    /// After an error the stream goes on where it was. Asked again, it first waits, the longer the more
-    /// errors came in a row, up to 2 seconds: so a loop may go on after an error without asking a store
-    /// that is away all the time. Which errors do not go away by themselves is for the caller to say:
-    /// [`StoreError`].
+    /// After an error the stream goes on where it was. Asked again, it first waits, the longer the
+    /// more errors came in a row, up to 2 seconds: so a loop may go on after an error without
+    /// asking a store that is away all the time. Which errors do not go away by themselves is for
+    /// the caller to say: [`StoreError`].
     ///
     /// ```
     /// # use certificate_lifecycle::{*, engine::Engine, store::*};

@@ -45,12 +45,12 @@ use crate::store::Store;
 
 /// Decides commands, records transitions with their events, and reads them back.
 ///
-/// It holds no state but the store and the clock: clones share the store, and any number of engines,
-/// in any number of processes, may work on one store.
+/// It holds no state but the store and the clock: clones share the store, and any number of
+/// engines, in any number of processes, may work on one store.
 ///
-/// Time is whole seconds. An event happens at the clock's time, or at the time that its command gives;
-/// a history never runs backwards: where the clock lies before the application's last event, the new
-/// event has the time of that one, and a command that gives an earlier time is refused.
+/// Time is whole seconds. An event happens at the clock's time, or at the time that its command
+/// gives; a history never runs backwards: where the clock lies before the application's last event,
+/// the new event has the time of that one, and a command that gives an earlier time is refused.
 pub struct Engine<S> {
     store: S,
     clock: Arc<dyn Clock>,

@@ -29,8 +29,8 @@ impl Action {
 }
 
 impl AnyApplication {
-    /// What an actor of this kind may do to it as it is now: of the [legal](Self::legal_actions) actions those that
-    /// the contract gives to the kind. The buttons of a page, for example.
+    /// What an actor of this kind may do to it as it is now: of the [legal](Self::legal_actions)
+    /// actions those that the contract gives to the kind. The buttons of a page, for example.
     ///
     /// ```
     /// use certificate_lifecycle::store::ActorKind;

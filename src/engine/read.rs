@@ -21,8 +21,8 @@ impl<S: Store> Engine<S> {
         self.store.load(institution, uuid).await
     }
 
-    /// All that happened to one application, in order; nothing where the institution has none by this
-    /// identity.
+    /// All that happened to one application, in order; nothing where the institution has none by
+    /// this identity.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -34,8 +34,8 @@ impl<S: Store> Engine<S> {
         self.store.history(institution, uuid).await
     }
 
-    /// When one application was submitted or uploaded, and by whom; none where the institution has none by this
-    /// identity.
+    /// When one application was submitted or uploaded, and by whom; none where the institution has
+    /// none by this identity.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -50,8 +50,8 @@ impl<S: Store> Engine<S> {
 }
 
 impl<S: Queries> Engine<S> {
-    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
-    /// others.
+    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`],
+    /// beside the others.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -72,7 +72,8 @@ impl<S: Queries> Engine<S> {
         Ok(page)
     }
 
-    /// The institutions that have an application or a webhook, in the order of their ids: for operators.
+    /// The institutions that have an application or a webhook, in the order of their ids: for
+    /// operators.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -21,15 +21,15 @@ pub struct FailStalledError {
     /// What was failed nevertheless, and stays failed.
     pub failed: Vec<Receipt>,
     /// What came in between: [`Refusal::Forbidden`] for an actor who is not the system, or what the
-    /// store ran into. [`StoreError::Corrupt`] is the first of the applications that could not be failed
-    /// because of it; all others were.
+    /// store ran into. [`StoreError::Corrupt`] is the first of the applications that could not be
+    /// failed because of it; all others were.
     #[source]
     pub error: ExecuteError,
 }
 
 impl<S: Queries> Engine<S> {
-    /// One page of the applications that background work has owned for longer than this (CONTRACT.md,
-    /// "In progress"): those whose last event lies that far back.
+    /// One page of the applications that background work has owned for longer than this
+    /// (CONTRACT.md, "In progress"): those whose last event lies that far back.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -52,7 +52,8 @@ impl<S: Queries> Engine<S> {
     /// Fails every application that is [`stalled`](Self::stalled), and answers with their events.
     ///
     /// Each is failed at the version at which it was found stuck: what moved on meanwhile is left
-    /// alone, so that several may do this at once. What is corrupt keeps no other from being failed.
+    /// alone, so that several may do this at once. What is corrupt keeps no other from being
+    /// failed.
     ///
     /// # Errors
     /// [`FailStalledError`], with those that were failed: they stay failed.

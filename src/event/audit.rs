@@ -195,8 +195,9 @@ pub struct Audit {
 impl Audit {
     /// Takes the next event of the log, and says all that is wrong with it.
     ///
-    /// An illegal event leaves its application as it was. One with a changed field or an earlier time
-    /// moves it on all the same, so that one wrong field is not reported again with every later event.
+    /// An illegal event leaves its application as it was. One with a changed field or an earlier
+    /// time moves it on all the same, so that one wrong field is not reported again with every
+    /// later event.
     pub fn check(&mut self, payload: &[u8]) -> Vec<Finding> {
         match EventPayload::parse(payload) {
             Ok(payload) => self.observe(&payload),

@@ -142,7 +142,8 @@ impl Wire<'_> {
         }
     }
 
-    /// Appends the wire form. The names and their order are those of `super::wire`; a test compares.
+    /// Appends the wire form. The names and their order are those of `super::wire`; a test
+    /// compares.
     fn write(&self, out: &mut Vec<u8>) {
         let text = match self.body {
             EventBody::Rejected { rejection_reason } => rejection_reason.as_str().len(),
@@ -199,8 +200,8 @@ fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
     out.extend_from_slice(&text);
 }
 
-/// Writes the lower-case, hyphenated form. It is the whole work of turning a payload to another webhook,
-/// so it is worth working out eight digits at a time; a test compares it with `uuid`'s.
+/// Writes the lower-case, hyphenated form. It is the whole work of turning a payload to another
+/// webhook, so it is worth working out eight digits at a time; a test compares it with `uuid`'s.
 #[inline]
 fn write_hyphenated(uuid: Uuid, out: &mut [u8; UUID_LEN]) {
     const LOW: u64 = 0xffff_ffff;

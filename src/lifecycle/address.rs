@@ -9,7 +9,8 @@ const MAX_LOCAL: usize = 64;
 const MAX_LABEL: usize = 63;
 
 /// Checks the part before the last `@` and the part after it, each by its own grammar. That leaves
-/// out what `email_address` reads beyond an address: a display name, as in "John <john@example.com>".
+/// out what `email_address` reads beyond an address: a display name, as in "John
+/// <john@example.com>".
 ///
 /// # Errors
 /// What is wrong, in words of ours: those of `email_address` change with its versions.
@@ -34,8 +35,8 @@ pub(super) fn check(value: &str) -> Result<(), &'static str> {
     })
 }
 
-/// `email_address` reads a domain as RFC 5322 writes it, with any of `!#$%&'*+/=?^_{|}~` and any text
-/// in brackets; mail goes to the domains of RFC 5321, section 4.1.2.
+/// `email_address` reads a domain as RFC 5322 writes it, with any of `!#$%&'*+/=?^_{|}~` and any
+/// text in brackets; mail goes to the domains of RFC 5321, section 4.1.2.
 fn is_mail_domain(domain: &str) -> bool {
     match domain.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
         Some(literal) => match literal.strip_prefix("IPv6:") {

@@ -1,4 +1,5 @@
-//! From an event back to the application that it left: state is the last event, seen from the other side.
+//! From an event back to the application that it left: state is the last event, seen from the other
+//! side.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

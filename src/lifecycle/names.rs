@@ -8,8 +8,8 @@ use super::value::{is_word, shorten};
 pub struct UnknownName {
     /// The field that was read, such as `source`.
     pub field: &'static str,
-    /// The name that was found, shortened if it is long; none where it looks like something else, such as a title
-    /// or an address.
+    /// The name that was found, shortened if it is long; none where it looks like something else,
+    /// such as a title or an address.
     pub found: Option<String>,
     /// Every name that the field accepts.
     pub expected: &'static [&'static str],

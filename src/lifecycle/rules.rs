@@ -1,7 +1,7 @@
 //! The table of CONTRACT.md, "Lifecycle", as data: for diagrams, documents, schemas and guards.
 //!
-//! The same table as the impls of the permissions ([`CanApprove`](crate::CanApprove) and the others);
-//! a test proves them equal.
+//! The same table as the impls of the permissions ([`CanApprove`](crate::CanApprove) and the
+//! others); a test proves them equal.
 
 use super::action::Action;
 use super::event::EventKind;

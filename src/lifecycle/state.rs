@@ -8,7 +8,8 @@ use super::value::{ProcessingError, RejectionReason};
 named_enum! {
     /// The state of an application as a value (CONTRACT.md, "Lifecycle").
     pub enum Status as "status" {
-        /// RecordedEvent. From a customer it waits for a decision; from the vault it is being processed.
+        /// RecordedEvent. From a customer it waits for a decision; from the vault it is being
+        /// processed.
         Created = "created",
         /// Accepted by an administrator; background work owns it.
         Processing = "processing",

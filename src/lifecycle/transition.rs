@@ -114,7 +114,8 @@ impl<S: State, O: SourceType> Application<S, O> {
 }
 
 // The permissions. What the compiler says to whoever lacks one names the legal moves; a test
-// compares these words with `rules`. They are written out because a macro would show in the message.
+// compares these words with `rules`. They are written out because a macro would show in the
+// message.
 
 /// States in which an application from source `O` can begin processing.
 #[diagnostic::on_unimplemented(

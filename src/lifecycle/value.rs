@@ -23,15 +23,16 @@ impl InvalidValue {
         Self { field, violation }
     }
 
-    /// The field and the rule that it breaks, without what was found: for what keeps nothing personal.
+    /// The field and the rule that it breaks, without what was found: for what keeps nothing
+    /// personal.
     #[must_use]
     pub fn without_value(&self) -> String {
         format!("{} {}", self.field, self.violation.rule())
     }
 }
 
-/// The rule of the contract that a value breaks. What was found is told where it is nothing personal, shortened
-/// where it is long: never a text of an applicant's or about one.
+/// The rule of the contract that a value breaks. What was found is told where it is nothing
+/// personal, shortened where it is long: never a text of an applicant's or about one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
@@ -123,7 +124,8 @@ pub(crate) fn is_personal(field: &str) -> bool {
     texts.contains(&field) || ["actor", "idempotency_key"].contains(&field)
 }
 
-/// Whether a text is neither an address nor a title of several words, so that an error may quote it.
+/// Whether a text is neither an address nor a title of several words, so that an error may quote
+/// it.
 pub(crate) fn is_word(text: &str) -> bool {
     !text
         .trim()
@@ -171,8 +173,8 @@ pub(crate) fn check_text(field: &'static str, value: &str, max: usize) -> Result
     Ok(())
 }
 
-/// Declares a text of the contract: its field, its longest length, its representation, its check. `{:?}` does not
-/// show it, so that what is personal is in no log, unless it is said to be `shown`.
+/// Declares a text of the contract: its field, its longest length, its representation, its check.
+/// `{:?}` does not show it, so that what is personal is in no log, unless it is said to be `shown`.
 macro_rules! text_value {
     (@debug $value:ident $f:ident $name:ident) => {
         $f.write_str(concat!(stringify!($name), "(…)"))

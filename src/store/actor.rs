@@ -80,7 +80,8 @@ pub enum ActorError {
     /// There is no colon.
     #[error("expected an actor as kind:id, such as administrator:jane, but there is no colon")]
     Form,
-    /// The part before the colon is no kind of actor. It is not repeated: it may be the name of a person.
+    /// The part before the colon is no kind of actor. It is not repeated: it may be the name of a
+    /// person.
     #[error("the part of an actor before the colon must be one of: {}", ActorKind::NAMES.join(", "))]
     Kind,
     /// The part after the colon is no id.

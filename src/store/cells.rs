@@ -5,8 +5,8 @@ use crate::lifecycle::state::Status;
 #[cfg(feature = "postgres")]
 use crate::lifecycle::{action::Action, rules};
 
-/// A set of combinations of state and source: bit `2 × status + source` of a word, each counted from 0
-/// in the order of its `ALL`. Stored databases rely on that order; a test pins it.
+/// A set of combinations of state and source: bit `2 × status + source` of a word, each counted
+/// from 0 in the order of its `ALL`. Stored databases rely on that order; a test pins it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cells(u16);
 
@@ -14,8 +14,8 @@ impl Cells {
     /// Every combination.
     pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
 
-    /// Where the action is legal, and some history leads to: at version 1 in the lowest 12 bits, then at
-    /// version 2, at odd versions from 3 on, and at even ones.
+    /// Where the action is legal, and some history leads to: at version 1 in the lowest 12 bits,
+    /// then at version 2, at odd versions from 3 on, and at even ones.
     #[cfg(feature = "postgres")]
     pub(crate) fn legal_at_versions(action: Action) -> i64 {
         let at = |version| {

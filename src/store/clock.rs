@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 ///
 /// Any function that returns a time is one: `|| "2026-06-04T10:30:00Z".parse().unwrap()`.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now. Should it run backwards, histories do not: see [`Engine`](crate::engine::Engine).
+    /// The time now. Should it run backwards, histories do not: see
+    /// [`Engine`](crate::engine::Engine).
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The shortest wait before a store is asked again that has failed, however often its followers look.
+/// The shortest wait before a store is asked again that has failed, however often its followers
+/// look.
 const SHORTEST_BACK_OFF: Duration = Duration::from_millis(50);
 
-/// The longest wait between two questions to a store that fails: not so long that it is noticed late when
-/// the store is back.
+/// The longest wait between two questions to a store that fails: not so long that it is noticed
+/// late when the store is back.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(2);
 
 /// Tells of commits: at once of those that the store hears of, and otherwise by a regular look.
@@ -36,9 +37,9 @@ impl CommitWatch {
         }
     }
 
-    /// Waits before the store is asked again that has failed so often in a row: the time between two
-    /// looks, doubled with each failure, at most 2 seconds. Commits do not cut it short, since a store
-    /// can fail to read what others go on writing.
+    /// Waits before the store is asked again that has failed so often in a row: the time between
+    /// two looks, doubled with each failure, at most 2 seconds. Commits do not cut it short, since
+    /// a store can fail to read what others go on writing.
     pub async fn back_off(&self, failures: u32) {
         let doubled = 1_u32
             .checked_shl(failures.saturating_sub(1))

@@ -12,8 +12,9 @@ use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 
-/// What every store does: it appends transitions with their events, loads one application, and feeds
-/// all events. It speaks of applications and events, so that a replicated log can keep it as well.
+/// What every store does: it appends transitions with their events, loads one application, and
+/// feeds all events. It speaks of applications and events, so that a replicated log can keep it as
+/// well.
 ///
 /// Handles are cheap to clone and share one store.
 ///
@@ -53,11 +54,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         uuid: Uuid,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
-    /// The first `limit` events after the cursor, of all institutions, in the order in which they were
-    /// committed. No event ever appears before a cursor that was given out.
+    /// The first `limit` events after the cursor, of all institutions, in the order in which they
+    /// were committed. No event ever appears before a cursor that was given out.
     ///
-    /// Only an empty page is the end. A page may be shorter than asked for, and the feed go on: what comes
-    /// before a corrupt row is told first, and the row when it is asked for what follows.
+    /// Only an empty page is the end. A page may be shorter than asked for, and the feed go on:
+    /// what comes before a corrupt row is told first, and the row when it is asked for what
+    /// follows.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -67,8 +69,8 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
-    /// A place in the feed behind which everything comes that is not committed yet: for whoever wants to
-    /// hear of what happens from now on, and not of what was before.
+    /// A place in the feed behind which everything comes that is not committed yet: for whoever
+    /// wants to hear of what happens from now on, and not of what was before.
     ///
     /// Some of what was committed just before may come behind it as well.
     ///
@@ -76,14 +78,15 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// [`StoreError`].
     fn feed_end(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
 
-    /// What tells of commits from now on, so that whoever follows the feed need not ask all the time.
+    /// What tells of commits from now on, so that whoever follows the feed need not ask all the
+    /// time.
     fn commits(&self) -> CommitWatch;
 }
 
 /// What a database adds: questions about many applications.
 pub trait Queries: Store {
-    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`], beside the
-    /// others.
+    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`],
+    /// beside the others.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -2,8 +2,8 @@
 
 /// A place in the feed: after an event, or at its [`START`](Self::START).
 ///
-/// Ordered as the feed is. Opaque: as text, and so in JSON, it is one word, to be kept and given back to the
-/// store that it came from.
+/// Ordered as the feed is. Opaque: as text, and so in JSON, it is one word, to be kept and given
+/// back to the store that it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
     transaction: u64,

@@ -58,8 +58,8 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
     Ok(event)
 }
 
-/// The answer to a command whose key was used before: if it was the same command, the original event, or
-/// that it was refused.
+/// The answer to a command whose key was used before: if it was the same command, the original
+/// event, or that it was refused.
 ///
 /// The recorded event tells all of the command but when it was sent and which version it expected;
 /// an expected version must be the one that it had. The backend's number is compared as well: two
@@ -100,7 +100,8 @@ pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
     })
 }
 
-/// The fields in which a request is not the command that emitted the event; none, if it is that command.
+/// The fields in which a request is not the command that emitted the event; none, if it is that
+/// command.
 fn differing(event: &Event, actor: &Actor, request: &Request) -> Vec<&'static str> {
     let operation = &request.operation;
     let mut differing = of_another(request, operation_of(event), event.uuid(), actor);

@@ -82,8 +82,8 @@ pub enum Refusal {
         /// in none of `command`, `uuid` and `actor`: of a refused command, the rest is not kept.
         differing: Vec<&'static str>,
     },
-    /// The same command was refused before under the same key, and so it stays: a key's command is decided
-    /// once. Whoever wants it decided anew takes a new key, or none.
+    /// The same command was refused before under the same key, and so it stays: a key's command is
+    /// decided once. Whoever wants it decided anew takes a new key, or none.
     #[error("{message} (as decided when its idempotency key was first used)")]
     Repeated {
         /// The [`code`](Self::code) of the refusal at the time.
@@ -143,10 +143,11 @@ pub enum StoreError {
         #[source]
         cause: Option<Cause>,
     },
-    /// Something is wrong with how the store was opened or set up: an address that cannot be read, a database, a role, a
-    /// password or a right that is missing, a server that is too old, a file that cannot be opened. In
-    /// PostgreSQL also while the store is in use: a right that is withdrawn, a table or a column that is dropped.
-    /// Nothing was changed, and trying again does not help: a person has to put it right.
+    /// Something is wrong with how the store was opened or set up: an address that cannot be read,
+    /// a database, a role, a password or a right that is missing, a server that is too old, a file
+    /// that cannot be opened. In PostgreSQL also while the store is in use: a right that is
+    /// withdrawn, a table or a column that is dropped. Nothing was changed, and trying again does
+    /// not help: a person has to put it right.
     #[error("the store is not set up right: {reason}")]
     Misconfigured {
         /// What is wrong.
@@ -166,8 +167,8 @@ pub enum StoreError {
         #[source]
         cause: Option<Cause>,
     },
-    /// The database does not keep it, by a constraint, an index or a trigger that is not this crate's. Nothing was changed,
-    /// and the same again is refused again; other commands are not.
+    /// The database does not keep it, by a constraint, an index or a trigger that is not this
+    /// crate's. Nothing was changed, and the same again is refused again; other commands are not.
     #[error("the database refuses to keep it: {reason}")]
     RefusedByDatabase {
         /// What the database says; of a value that does not fit, only the SQLSTATE.
@@ -204,9 +205,10 @@ pub enum StoreError {
         /// The version that this program reads.
         needed: i64,
     },
-    /// A cursor lies behind all that the feed has told. It comes from another store, or from a history that was lost: in
-    /// a failover to a standby that had not received all, or when a backup was restored. Where that was just now, the
-    /// feed goes on behind the cursor as soon as a program writes; otherwise begin after an earlier cursor, or at the end.
+    /// A cursor lies behind all that the feed has told. It comes from another store, or from a
+    /// history that was lost: in a failover to a standby that had not received all, or when a
+    /// backup was restored. Where that was just now, the feed goes on behind the cursor as soon as
+    /// a program writes; otherwise begin after an earlier cursor, or at the end.
     #[error(
         "the cursor {cursor} lies beyond the end of the feed, which is {end}: it comes from another store, or from a \
          history that was lost in a failover or when a backup was restored; begin after an earlier cursor, or at the end"
@@ -255,10 +257,11 @@ impl StoreError {
         }
     }
 
-    /// Whether the store cannot be used until something is put right: waiting does not help, and everything that is
-    /// asked of it meets the same. What concerns one row, command or cursor alone ([`Corrupt`](Self::Corrupt),
-    /// [`RefusedByDatabase`](Self::RefusedByDatabase), [`CursorBeyondEnd`](Self::CursorBeyondEnd)) is not lasting in this sense,
-    /// though it stays as it is: go on with the others.
+    /// Whether the store cannot be used until something is put right: waiting does not help, and
+    /// everything that is asked of it meets the same. What concerns one row, command or cursor
+    /// alone ([`Corrupt`](Self::Corrupt), [`RefusedByDatabase`](Self::RefusedByDatabase),
+    /// [`CursorBeyondEnd`](Self::CursorBeyondEnd)) is not lasting in this sense, though it stays as
+    /// it is: go on with the others.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {
         match self {
@@ -294,7 +297,8 @@ pub enum ExecuteError {
     /// Another command of the same all-or-nothing call was refused.
     #[error("not carried out, because command no. {} of the same call was refused", index.saturating_add(1))]
     Abandoned {
-        /// The place in the call, from 0, of the first command that was refused. Its answer says why.
+        /// The place in the call, from 0, of the first command that was refused. Its answer says
+        /// why.
         index: usize,
     },
     /// The store could not carry it out.
@@ -303,8 +307,8 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
-    /// Of the answers to an all-or-nothing call, makes every success [`Abandoned`](Self::Abandoned) if
-    /// one is not; says whether that was so.
+    /// Of the answers to an all-or-nothing call, makes every success [`Abandoned`](Self::Abandoned)
+    /// if one is not; says whether that was so.
     pub(crate) fn abandon<T>(answers: &mut [Result<T, Self>]) -> bool {
         let Some(index) = answers.iter().position(Result::is_err) else {
             return false;

@@ -1,4 +1,5 @@
-//! What a store keeps, as JSON: times as events write them, in whole seconds; nothing that is secret.
+//! What a store keeps, as JSON: times as events write them, in whole seconds; nothing that is
+//! secret.
 
 use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;
@@ -37,9 +38,10 @@ impl Serialize for AnyApplication {
 }
 
 impl Serialize for RecordedEvent {
-    /// `version`, `event` (its full name), `at`, `actor` (`kind:id`), `rejection_reason` or `error` where it has one,
-    /// `idempotency_key` where the command had one, `cursor`, `event_id`, `uuid` (of the application),
-    /// `institution`. The payload that webhooks get is [`Event::to_json`](crate::Event::to_json).
+    /// `version`, `event` (its full name), `at`, `actor` (`kind:id`), `rejection_reason` or `error`
+    /// where it has one, `idempotency_key` where the command had one, `cursor`, `event_id`, `uuid`
+    /// (of the application), `institution`. The payload that webhooks get is
+    /// [`Event::to_json`](crate::Event::to_json).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = &self.event;
         let mut map = serializer.serialize_map(None)?;
@@ -66,8 +68,9 @@ impl Serialize for RecordedEvent {
 }
 
 impl Serialize for Refusal {
-    /// `code` and `message`; of a conflict `current_status` and `current_version`, of an illegal transition `legal`
-    /// (the actions that are legal now) as well; of a mismatch of keys `differing`, the fields.
+    /// `code` and `message`; of a conflict `current_status` and `current_version`, of an illegal
+    /// transition `legal` (the actions that are legal now) as well; of a mismatch of keys
+    /// `differing`, the fields.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code())?;

@@ -1,8 +1,8 @@
 //! Where applications and their events are kept, durably and together.
 //!
 //! [`Store`] is what every store does, [`Queries`] what a database adds. [`MemoryStore`] is the
-//! reference; `SqliteStore` (feature `sqlite`) is the embedded one, `PostgresStore` (feature `postgres`) for many
-//! machines. An [`Engine`](crate::engine::Engine) stands before them.
+//! reference; `SqliteStore` (feature `sqlite`) is the embedded one, `PostgresStore` (feature
+//! `postgres`) for many machines. An [`Engine`](crate::engine::Engine) stands before them.
 
 mod actor;
 pub(crate) mod cells;

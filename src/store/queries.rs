@@ -111,8 +111,8 @@ pub enum ListOrder {
     NewestFirst,
 }
 
-/// What is asked of a list: by itself, the first page of all applications of an institution, the oldest
-/// first.
+/// What is asked of a list: by itself, the first page of all applications of an institution, the
+/// oldest first.
 ///
 /// ```
 /// use certificate_lifecycle::Status;
@@ -136,10 +136,11 @@ pub struct ListQuery {
     pub order: ListOrder,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
-    /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without applications would look like the
-    /// end of the list.
+    /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without
+    /// applications would look like the end of the list.
     pub limit: u32,
-    /// Whether [`Page::origins`] is wanted, which takes the engine one more read for each application.
+    /// Whether [`Page::origins`] is wanted, which takes the engine one more read for each
+    /// application.
     pub origins: bool,
 }
 
@@ -174,7 +175,8 @@ impl ListQuery {
         self
     }
 
-    /// The same, after this key: the [`next`](Page::next) of the page before. None is the first page.
+    /// The same, after this key: the [`next`](Page::next) of the page before. None is the first
+    /// page.
     #[must_use]
     pub fn after(mut self, key: impl Into<Option<PageKey>>) -> Self {
         self.after = key.into();
@@ -202,8 +204,8 @@ impl ListQuery {
     }
 }
 
-/// How an application came to be. An event does not say it, so neither does an application, which is made of its
-/// last event.
+/// How an application came to be. An event does not say it, so neither does an application, which
+/// is made of its last event.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Origin {
     /// When it was submitted or uploaded, in whole seconds.
@@ -230,8 +232,8 @@ impl Origin {
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
-    /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for each,
-    /// with its row. It does not keep the others from being listed.
+    /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for
+    /// each, with its row. It does not keep the others from being listed.
     pub corrupt: Vec<StoreError>,
     /// How each of the applications came to be, in their order: empty unless the query asks for it
     /// ([`ListQuery::with_origins`]). None where the history is corrupt.
@@ -259,8 +261,8 @@ impl serde::Serialize for Page {
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl Page {
-    /// The page of these rows: what each says, and its key. One row more than the limit tells that there is
-    /// a next page.
+    /// The page of these rows: what each says, and its key. One row more than the limit tells that
+    /// there is a next page.
     pub(crate) fn of(
         limit: u32,
         rows: impl IntoIterator<Item = Result<(Result<AnyApplication, StoreError>, i64), StoreError>>,
@@ -283,8 +285,8 @@ impl Page {
     }
 }
 
-/// Where a page of a list ends. Applications that are created or change meanwhile never shift it. As text, and
-/// so in JSON, it is one word.
+/// Where a page of a list ends. Applications that are created or change meanwhile never shift it.
+/// As text, and so in JSON, it is one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageKey(pub(crate) i64);
 

@@ -16,8 +16,8 @@ pub(crate) enum Used {
     Refused(Refused),
 }
 
-/// A command that was refused, and why. Repeated under the same key it is refused again, even where it
-/// would be legal by now: the same commands again change nothing.
+/// A command that was refused, and why. Repeated under the same key it is refused again, even where
+/// it would be legal by now: the same commands again change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) operation: &'static str,
@@ -53,8 +53,8 @@ struct Text<'a> {
 }
 
 impl Refused {
-    /// What the command's key is to remember of its refusal; nothing without a key, or where the refusal
-    /// says nothing of this command.
+    /// What the command's key is to remember of its refusal; nothing without a key, or where the
+    /// refusal says nothing of this command.
     pub(crate) fn of(append: &Append, refusal: &Refusal) -> Option<Self> {
         let request = &append.request;
         request.idempotency_key.as_ref()?;

@@ -159,7 +159,8 @@ impl Request {
         }
     }
 
-    /// The same, for a caller who has seen this version. A creation expects none, and stays as it is.
+    /// The same, for a caller who has seen this version. A creation expects none, and stays as it
+    /// is.
     #[must_use]
     pub fn expecting(mut self, version: u64) -> Self {
         if let Operation::Act {
@@ -197,7 +198,8 @@ impl Request {
 pub struct Append {
     /// What is asked for.
     pub request: Request,
-    /// The engine's clock. Before the application's last event, it counts as the time of that event.
+    /// The engine's clock. Before the application's last event, it counts as the time of that
+    /// event.
     pub now: DateTime<Utc>,
 }
 
@@ -227,14 +229,14 @@ pub enum Atomicity {
 
 /// A command was carried out, durably, and this is its event.
 ///
-/// As JSON it has the event's full name (`event`), its id (`event_id`), the record of the state that it left
-/// (`application`) and `replayed`.
+/// As JSON it has the event's full name (`event`), its id (`event_id`), the record of the state
+/// that it left (`application`) and `replayed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The event. Its [`application`](Event::application) is the state that it left.
     pub event: Event,
-    /// Whether the command was carried out before, under the same idempotency key; this time, nothing
-    /// was changed.
+    /// Whether the command was carried out before, under the same idempotency key; this time,
+    /// nothing was changed.
     pub replayed: bool,
 }
 

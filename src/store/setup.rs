@@ -2,8 +2,8 @@
 
 /// What opening a store may do to its tables.
 ///
-/// So commands and dispatchers make no tables in a database that was named by mistake, and programs that only read
-/// leave the tables as they are.
+/// So commands and dispatchers make no tables in a database that was named by mistake, and programs
+/// that only read leave the tables as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Setup {
     /// Makes them where there are none, and upgrades those of an earlier version, as far as this

@@ -18,8 +18,8 @@ use crate::lifecycle::value::{
 };
 use crate::store::cursor::Cursor;
 
-/// Why stored bytes are no event of a legal application. It quotes no text that is stored: it becomes the reason
-/// of a dead letter, and nothing personal belongs there.
+/// Why stored bytes are no event of a legal application. It quotes no text that is stored: it
+/// becomes the reason of a dead letter, and nothing personal belongs there.
 pub(super) type Problem = String;
 
 /// Which field breaks which rule.
@@ -28,8 +28,8 @@ fn rule(error: InvalidValue) -> Problem {
     error.without_value()
 }
 
-/// The number by which databases know a value: its place in `ALL`. What is stored relies on that order; a
-/// test opens a database of an earlier version.
+/// The number by which databases know a value: its place in `ALL`. What is stored relies on that
+/// order; a test opens a database of an earlier version.
 pub(super) fn code<T: PartialEq, const N: usize>(all: &[T; N], value: &T) -> i16 {
     let place = all.iter().position(|it| it == value);
     place.and_then(|it| i16::try_from(it).ok()).unwrap_or(-1)
@@ -127,8 +127,8 @@ fn restore_time(seconds: i64) -> Result<Timestamp, Problem> {
     Timestamp::new(time).map_err(|error| error.to_string())
 }
 
-/// The moment with this many milliseconds since 1970; the nearest that there is, where somebody's hand has written one
-/// that there is not.
+/// The moment with this many milliseconds since 1970; the nearest that there is, where somebody's
+/// hand has written one that there is not.
 pub(super) fn nearest_time(milliseconds: i64) -> DateTime<Utc> {
     let end = if milliseconds < 0 {
         DateTime::<Utc>::MIN_UTC

@@ -1,7 +1,7 @@
 //! What people call a webhook, and why they disabled it.
 
-/// What people call a webhook, or why it is disabled: at most 256 characters (Unicode scalar values),
-/// none of them a control character. It may be empty.
+/// What people call a webhook, or why it is disabled: at most 256 characters (Unicode scalar
+/// values), none of them a control character. It may be empty.
 ///
 /// ```
 /// use certificate_lifecycle::webhook::Description;

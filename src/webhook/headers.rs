@@ -10,7 +10,8 @@ const MOST: usize = 16;
 /// How many bytes they may have together, names and values.
 const LONGEST: usize = 4096;
 
-/// Headers that every request to a webhook carries beside those of the contract, such as `Authorization`.
+/// Headers that every request to a webhook carries beside those of the contract, such as
+/// `Authorization`.
 ///
 /// Values may be credentials, so `Debug` shows names only.
 #[derive(Clone, PartialEq, Eq, Default)]

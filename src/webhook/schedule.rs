@@ -11,8 +11,9 @@ const LONGEST: TimeDelta = TimeDelta::days(30);
 
 /// The delays before the attempts of a delivery, each counted from the end of the attempt before.
 ///
-/// By default: 0 s, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. A delay is lengthened by up to a
-/// fifth, differently for each delivery, so that what failed together is not tried again together.
+/// By default: 0 s, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. A delay is lengthened by
+/// up to a fifth, differently for each delivery, so that what failed together is not tried again
+/// together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(Vec<TimeDelta>);
 
@@ -82,9 +83,9 @@ impl RetrySchedule {
 
     /// How long to wait after so many failed attempts; none where they were all.
     ///
-    /// `retry_after` is what the receiver asked for: it counts between the delay of the schedule and a
-    /// day. What lengthens the delay follows from the event, the webhook and the attempt, so it is the same
-    /// wherever it is worked out.
+    /// `retry_after` is what the receiver asked for: it counts between the delay of the schedule
+    /// and a day. What lengthens the delay follows from the event, the webhook and the attempt, so
+    /// it is the same wherever it is worked out.
     #[must_use]
     pub fn delay(
         &self,

@@ -8,9 +8,9 @@ const PREFIX: &str = "whsec_";
 /// How many bytes a key may have (Standard Webhooks: 192 to 512 bits).
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The secret of a webhook: `whsec_` and the base64 of its key (RFC 4648, section 4), in the one form
-/// that every library of Standard Webhooks reads alike: with padding, and neither with blanks nor with the
-/// letters `-` and `_` of the URL-safe alphabet, which some libraries pass over.
+/// The secret of a webhook: `whsec_` and the base64 of its key (RFC 4648, section 4), in the one
+/// form that every library of Standard Webhooks reads alike: with padding, and neither with blanks
+/// nor with the letters `-` and `_` of the URL-safe alphabet, which some libraries pass over.
 ///
 /// It appears in no `Debug`, so in no log and in no error: who needs it asks for it by
 /// [`expose`](Self::expose).
@@ -42,7 +42,8 @@ pub enum SecretError {
          blanks"
     )]
     NotBase64,
-    /// What follows is base64 without its padding, which other libraries of Standard Webhooks refuse.
+    /// What follows is base64 without its padding, which other libraries of Standard Webhooks
+    /// refuse.
     #[error(
         "the padding at the end of the secret is missing: append {padding} to it, here and at the receiver"
     )]
@@ -87,7 +88,8 @@ impl Secret {
         Self::from_key(&key)
     }
 
-    /// A secret that a store has kept. Some were kept before padding was demanded; they sign as they did.
+    /// A secret that a store has kept. Some were kept before padding was demanded; they sign as
+    /// they did.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(super) fn restore(text: &str) -> Result<Self, SecretError> {
         match text.parse() {

@@ -45,11 +45,11 @@ impl Secrets {
         Self { current, old }
     }
 
-    /// Replaces the current secret. Until `until`, what is sent is signed with both; the platform's header
-    /// follows at `switch_over`, or at `until` if that comes first.
+    /// Replaces the current secret. Until `until`, what is sent is signed with both; the platform's
+    /// header follows at `switch_over`, or at `until` if that comes first.
     ///
-    /// Of those that were replaced before, all that are valid sign on, but three at most: the oldest beyond
-    /// these are forgotten, and so is what is past its time.
+    /// Of those that were replaced before, all that are valid sign on, but three at most: the
+    /// oldest beyond these are forgotten, and so is what is past its time.
     ///
     /// A backend shows the new secret once, and replaces the settings of the webhook:
     ///
@@ -86,7 +86,8 @@ impl Secrets {
             switch_over: switch_over.min(until),
             until,
         });
-        // Before they are counted: what signs nothing any more takes no place, not even the last one.
+        // Before they are counted: what signs nothing any more takes no place, not even the last
+        // one.
         self.old.retain(|old| old.until > now);
         let surplus = self.old.len().saturating_sub(MOST_OLD);
         self.old.drain(..surplus);
@@ -111,8 +112,8 @@ impl Secrets {
         old.map_or(&self.current, |old| &old.secret)
     }
 
-    /// The secrets of the Standard Webhooks signatures at this time, the newest first. One that was replaced and came
-    /// back signs once.
+    /// The secrets of the Standard Webhooks signatures at this time, the newest first. One that was
+    /// replaced and came back signs once.
     #[must_use]
     pub fn standard(&self, at: DateTime<Utc>) -> Vec<Secret> {
         let mut signing = vec![self.current.clone()];

@@ -41,9 +41,9 @@ pub struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// The headers of a request with this body, names in lower case: the platform's and those of Standard
-    /// Webhooks. `secrets` sign for Standard Webhooks, all of them; the platform's header has room for
-    /// one signature, by `platform`.
+    /// The headers of a request with this body, names in lower case: the platform's and those of
+    /// Standard Webhooks. `secrets` sign for Standard Webhooks, all of them; the platform's header
+    /// has room for one signature, by `platform`.
     #[must_use]
     pub fn headers(
         &self,
@@ -69,7 +69,8 @@ impl SignedRequest {
     }
 }
 
-/// The platform's signature of a body: lower-case hex of the HMAC-SHA256, keyed by the secret's own text.
+/// The platform's signature of a body: lower-case hex of the HMAC-SHA256, keyed by the secret's own
+/// text.
 #[must_use]
 pub fn platform_signature(secret: &Secret, body: &[u8]) -> String {
     let code = platform_code(secret, body).finalize().into_bytes();
@@ -82,8 +83,8 @@ pub fn platform_signature(secret: &Secret, body: &[u8]) -> String {
     hex
 }
 
-/// The Standard Webhooks signature of an attempt: `v1,` and base64 of the HMAC-SHA256, keyed by the bytes
-/// that the secret encodes.
+/// The Standard Webhooks signature of an attempt: `v1,` and base64 of the HMAC-SHA256, keyed by the
+/// bytes that the secret encodes.
 #[must_use]
 pub fn standard_signature(secret: &Secret, id: &str, seconds: i64, body: &[u8]) -> String {
     let code = standard_code(secret, id, &seconds.to_string(), body).finalize();

@@ -14,8 +14,8 @@ const MOST_VERSIONS: u64 = 100_000;
 
 /// Follows applications by their verified events.
 ///
-/// An event's id tells its version (both are made from the application), so neither duplicates nor late
-/// arrivals confuse it: the state is that of the newest version seen.
+/// An event's id tells its version (both are made from the application), so neither duplicates nor
+/// late arrivals confuse it: the state is that of the newest version seen.
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
     applications: HashMap<Uuid, TrackedApplication>,
@@ -135,7 +135,8 @@ impl TrackedApplication {
         self.version
     }
 
-    /// The versions before the newest whose events have not come, as ranges: first and last of each.
+    /// The versions before the newest whose events have not come, as ranges: first and last of
+    /// each.
     pub fn missing(&self) -> impl Iterator<Item = (u64, u64)> {
         let before = std::iter::once(0).chain(self.seen.iter().map(|(_, last)| *last));
         let gaps = before.zip(self.seen.iter().map(|(first, _)| *first));

@@ -7,10 +7,11 @@ use http::Uri;
 /// The longest URL, in bytes: what proxies and servers are known to take.
 const LONGEST: usize = 2048;
 
-/// The URL of a webhook: `https://` or `http://`, a host, at most 2,048 bytes of ASCII; without a user, a
-/// password or a fragment. It is sent as it is written, so its port is written as the URL Standard writes one
-/// (<https://url.spec.whatwg.org/#url-serializing>): in digits, without leading zeros, and without a colon where
-/// there is none. RFC 3986 and the URL Standard read more, and then servers see another authority.
+/// The URL of a webhook: `https://` or `http://`, a host, at most 2,048 bytes of ASCII; without a
+/// user, a password or a fragment. It is sent as it is written, so its port is written as the URL
+/// Standard writes one (<https://url.spec.whatwg.org/#url-serializing>): in digits, without leading
+/// zeros, and without a colon where there is none. RFC 3986 and the URL Standard read more, and
+/// then servers see another authority.
 ///
 /// Whether the dispatcher may send there is decided when it connects: see the target guard.
 ///
@@ -37,7 +38,8 @@ impl std::fmt::Debug for WebhookUrl {
     }
 }
 
-/// Why a text is no URL of a webhook. The error does not repeat the text: there may be secrets in it.
+/// Why a text is no URL of a webhook. The error does not repeat the text: there may be secrets in
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no URL of a webhook: {problem}")]
 pub struct WebhookUrlError {
@@ -155,8 +157,8 @@ impl std::str::FromStr for WebhookUrl {
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl WebhookUrl {
-    /// One that a store has kept: earlier versions took ports with a sign or with leading zeros, or a colon without
-    /// one. It is written as it has to be now, and leads where it led.
+    /// One that a store has kept: earlier versions took ports with a sign or with leading zeros, or
+    /// a colon without one. It is written as it has to be now, and leads where it led.
     pub(super) fn restore(text: &str) -> Result<Self, WebhookUrlError> {
         let refused = match text.parse() {
             Err(
@@ -195,8 +197,8 @@ fn is_port(port: &str) -> bool {
     digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
 }
 
-/// Whether a host can be one: an address, or a name (RFC 1123, 2.1; with `_`, which some have). A name that ends in a
-/// number would be read as an address by some and not by others.
+/// Whether a host can be one: an address, or a name (RFC 1123, 2.1; with `_`, which some have). A
+/// name that ends in a number would be read as an address by some and not by others.
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[') {
         let address = address.strip_suffix(']');

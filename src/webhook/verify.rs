@@ -51,8 +51,8 @@ pub struct Verifier {
 pub struct Verified<'a> {
     /// The event as the webhook receives it.
     pub payload: EventPayload<'a>,
-    /// The event's id, the same on every attempt: what duplicates are known by. Nothing where only the
-    /// platform's signature was there and was accepted
+    /// The event's id, the same on every attempt: what duplicates are known by. Nothing where only
+    /// the platform's signature was there and was accepted
     /// ([`Verifier::accept_platform_signature`]), which does not cover it.
     pub event_id: Option<Uuid>,
 }
@@ -64,8 +64,8 @@ pub enum VerifyError {
     /// Neither signature is there.
     #[error("the request has neither a {WEBHOOK_SIGNATURE} nor an {X_WEBHOOK_SIGNATURE} header")]
     NoSignature,
-    /// Only the platform's signature is there, and it was not to be accepted alone: it has no time in it, so the
-    /// request may be the repetition of one that was captured long ago.
+    /// Only the platform's signature is there, and it was not to be accepted alone: it has no time
+    /// in it, so the request may be the repetition of one that was captured long ago.
     #[error(
         "the request has no {WEBHOOK_SIGNATURE} header, and its {X_WEBHOOK_SIGNATURE} alone is not accepted: it \
          says nothing of when it was sent, so that what was captured once could be sent again for ever"
@@ -134,8 +134,8 @@ pub enum VerifyError {
 }
 
 impl Verifier {
-    /// For a receiver who knows these secrets: several while one replaces another. It demands the Standard Webhooks
-    /// signature, which has the time of the attempt in it.
+    /// For a receiver who knows these secrets: several while one replaces another. It demands the
+    /// Standard Webhooks signature, which has the time of the attempt in it.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         Self {
@@ -144,23 +144,25 @@ impl Verifier {
         }
     }
 
-    /// Accepts the platform's own signature (`X-Webhook-Signature`) where the Standard Webhooks one is missing: for a
-    /// sender who has no other.
+    /// Accepts the platform's own signature (`X-Webhook-Signature`) where the Standard Webhooks one
+    /// is missing: for a sender who has no other.
     ///
-    /// It covers the body and no time: a delivery that was seen once can be sent again for ever, also one of a
-    /// sender with both signatures, without the other headers. The receiver has to remember what it has had, for as
-    /// long as it would matter; there is no event id, so by the body, of which every attempt has the same bytes.
+    /// It covers the body and no time: a delivery that was seen once can be sent again for ever,
+    /// also one of a sender with both signatures, without the other headers. The receiver has to
+    /// remember what it has had, for as long as it would matter; there is no event id, so by the
+    /// body, of which every attempt has the same bytes.
     #[must_use]
     pub fn accept_platform_signature(mut self) -> Self {
         self.takes_platform_alone = true;
         self
     }
 
-    /// Checks what came: names and values of the headers, the body to the byte, and the receiver's clock.
+    /// Checks what came: names and values of the headers, the body to the byte, and the receiver's
+    /// clock.
     ///
-    /// The Standard Webhooks signature decides, and the attempt must have been sent within five minutes of `now`.
-    /// Where it is missing, the platform's decides, if it is [accepted](Self::accept_platform_signature)
-    /// (CONTRACT.md, "Delivery").
+    /// The Standard Webhooks signature decides, and the attempt must have been sent within five
+    /// minutes of `now`. Where it is missing, the platform's decides, if it is
+    /// [accepted](Self::accept_platform_signature) (CONTRACT.md, "Delivery").
     ///
     /// # Errors
     /// [`VerifyError`] says what is missing or wrong.

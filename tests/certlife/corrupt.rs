@@ -80,7 +80,8 @@ fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
         assert_eq!(numbers(&run.stdout), [1, 2], "{args:?}");
         assert_eq!(numbers(&run.stderr), [3], "{}", run.stderr);
     }
-    // Whoever asks for no more than what comes before is not told, and whoever goes on behind it neither.
+    // Whoever asks for no more than what comes before is not told, and whoever goes on behind it
+    // neither.
     for (args, found) in [
         (&["events", "--limit", "2"][..], [1, 2]),
         (&["events", "--after", "3"], [4, 5]),

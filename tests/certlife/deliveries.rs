@@ -268,7 +268,8 @@ fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
 
 #[test]
 fn what_waits_for_its_next_attempt_is_sent_now() {
-    // Given two that are to be tried in a day, one that somebody is sending, and 18 that nobody has looked at
+    // Given two that are to be tried in a day, one that somebody is sending, and 18 that nobody has
+    // looked at
     let store = example();
     let day: DateTime<Utc> = std::time::SystemTime::now().into();
     let day = day + TimeDelta::days(1);

@@ -226,8 +226,8 @@ fn apply_at_once(store: &Scratch) {
     );
     let feed = objects(&log);
     assert_eq!(feed.len(), 18_000);
-    // The feed has what they printed, for each application in the order in which it was printed. Among
-    // applications, a database is free.
+    // The feed has what they printed, for each application in the order in which it was printed.
+    // Among applications, a database is free.
     let by_application = |mut events: Vec<serde_json::Value>| {
         events.sort_by_key(|event| event["application_id"].as_u64());
         events

@@ -130,8 +130,8 @@ impl Scratch {
         })
     }
 
-    /// The same, once the feed has as many events: in PostgreSQL, it lies behind the transactions under
-    /// way, those of other tests included.
+    /// The same, once the feed has as many events: in PostgreSQL, it lies behind the transactions
+    /// under way, those of other tests included.
     fn state_with(&self, events: usize) -> [String; 2] {
         for _ in 0..600 {
             let state = self.state();

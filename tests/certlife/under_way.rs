@@ -10,7 +10,8 @@ use crate::{Scratch, postgres};
 /// Longer than a request of these tests waits for what never comes, so that nothing ends it.
 const SILENCE: Duration = Duration::from_secs(5 * 60);
 
-/// Longer than any transaction takes that is not open across the request: what is still being settled before it.
+/// Longer than any transaction takes that is not open across the request: what is still being
+/// settled before it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `certlife deliver` that waits for an answer.

@@ -170,8 +170,8 @@ impl Drop for Campaign<'_> {
     }
 }
 
-/// Waits until the server has noticed that its clients are gone: what they sent last may still be under
-/// way.
+/// Waits until the server has noticed that its clients are gone: what they sent last may still be
+/// under way.
 async fn quiet(server: &Server) {
     let client = server.client().await;
     let start = Instant::now();

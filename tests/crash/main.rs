@@ -1,9 +1,9 @@
-//! Processes that are killed while they write, and a server that is: nothing that was acknowledged is
-//! lost, nothing happens twice, nothing in part.
+//! Processes that are killed while they write, and a server that is: nothing that was acknowledged
+//! is lost, nothing happens twice, nothing in part.
 //!
-//! Each round starts writers (this program again, see `writer`), kills them at a moment of chance, and
-//! checks all that they left behind; the next round goes on with it. `CRASH_ROUNDS` says how many
-//! rounds, `SEED` repeats the chance of a run as far as it can be repeated.
+//! Each round starts writers (this program again, see `writer`), kills them at a moment of chance,
+//! and checks all that they left behind; the next round goes on with it. `CRASH_ROUNDS` says how
+//! many rounds, `SEED` repeats the chance of a run as far as it can be repeated.
 
 mod driver;
 #[path = "../support/random.rs"]

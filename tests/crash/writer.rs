@@ -25,8 +25,8 @@ const CALLERS: u64 = 24;
 /// How many applications everybody fights over.
 const HOT: u64 = 12;
 
-/// The title of applications that were created together, all or none, begins so; then come the name of
-/// the call and how many they are.
+/// The title of applications that were created together, all or none, begins so; then come the name
+/// of the call and how many they are.
 pub const TOGETHER: &str = "together";
 
 pub struct Writer {
@@ -174,7 +174,8 @@ impl<S: Store> Caller<S> {
                     | Refusal::Conflict { .. }
                     | Refusal::AlreadyExists { .. }
                     | Refusal::UnknownApplication { .. }
-                    // The refusal was recorded with its key, and the answer was lost with the server.
+                    // The refusal was recorded with its key, and the answer was lost with the
+                    // server.
                     | Refusal::Repeated {
                         code: "illegal_transition" | "conflict" | "already_exists"
                             | "unknown_application",

@@ -1,4 +1,5 @@
-//! What `{:?}` shows of webhooks and of who serves them: neither secrets nor the values of their headers.
+//! What `{:?}` shows of webhooks and of who serves them: neither secrets nor the values of their
+//! headers.
 
 use std::fmt::Debug;
 

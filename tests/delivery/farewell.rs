@@ -82,8 +82,8 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
     }
 }
 
-/// A server that takes so many requests over a connection, says so, and looks at no more of them: nginx with its
-/// `keepalive_requests`. It answers what it has taken.
+/// A server that takes so many requests over a connection, says so, and looks at no more of them:
+/// nginx with its `keepalive_requests`. It answers what it has taken.
 async fn taking(most: usize) -> Receiver {
     server(move |_| {
         let mut taken = Vec::new();
@@ -121,7 +121,8 @@ async fn what_a_server_has_not_come_to_when_it_ends_the_connection_arrives_by_th
     assert!(server.connections() >= 3, "{}", server.connections());
 }
 
-/// A server that ends the first so many requests for this reason and answers the others; and how many it got.
+/// A server that ends the first so many requests for this reason and answers the others; and how
+/// many it got.
 async fn ending(first: usize, reason: u32) -> (Receiver, Arc<AtomicUsize>) {
     let requests = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&requests);

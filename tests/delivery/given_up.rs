@@ -13,7 +13,8 @@ use crate::sending::{Answers, PATIENT, SHORT, answered, broken, options, send};
 /// The most that a frame may carry unless the client allows more.
 const PIECE: usize = 16 << 10;
 
-/// The window of a connection before the client enlarges it (RFC 9113, section 6.9.2), and after that.
+/// The window of a connection before the client enlarges it (RFC 9113, section 6.9.2), and after
+/// that.
 const WINDOW: [usize; 2] = [65_535, 1 << 20];
 
 fn transport_with(options: HttpOptions) -> HttpTransport {
@@ -106,8 +107,8 @@ async fn a_request_that_is_not_answered_in_time_ends_its_connection() {
     }
 }
 
-/// A server that answers the first request of a connection, never ends the response to the second, and does this with
-/// the third once the second has been given up.
+/// A server that answers the first request of a connection, never ends the response to the second,
+/// and does this with the third once the second has been given up.
 async fn third<F>(answer: impl Fn() -> F + Send + 'static) -> Receiver
 where
     F: FnMut(u32, &Frame) -> Vec<Frame> + Send + 'static,

@@ -319,7 +319,8 @@ fn a_gzip_bomb_is_not_unpacked_and_takes_no_memory() {
         let head =
             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1073741824\r\n\r\n";
         connection.write_all(head.as_bytes()).unwrap();
-        // What gzip makes of zeros, more or less; whoever believes it unpacks a thousand times as much.
+        // What gzip makes of zeros, more or less; whoever believes it unpacks a thousand times as
+        // much.
         let chunk = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff][..], &[0; 16374]].concat();
         while connection.write_all(&chunk).is_ok() {
             counted.fetch_add(chunk.len(), Ordering::SeqCst);
@@ -340,7 +341,8 @@ fn a_gzip_bomb_is_not_unpacked_and_takes_no_memory() {
     assert_eq!(response.excerpt.len(), Response::EXCERPT);
     assert_eq!(response.excerpt[..2], [0x1f, 0x8b]);
     assert!(memory.bytes_max < 512 << 10, "{memory:?}");
-    // What was not read stayed in the buffers of the system. (How much is read, other tests tell to the byte.)
+    // What was not read stayed in the buffers of the system. (How much is read, other tests tell to
+    // the byte.)
     let written = written.load(Ordering::SeqCst);
     assert!(written < 64 << 20, "{written}");
 }

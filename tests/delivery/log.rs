@@ -1,7 +1,8 @@
 //! Everything that is logged on a test's thread, in one text.
 //!
-//! Whether something is to be logged is remembered for all threads: a test with a subscriber of its own would lose what
-//! another thread came to first, without one. So there is one subscriber for all, and each thread has its text.
+//! Whether something is to be logged is remembered for all threads: a test with a subscriber of its
+//! own would lose what another thread came to first, without one. So there is one subscriber for
+//! all, and each thread has its text.
 
 use std::cell::RefCell;
 use std::io::{Result, Write};

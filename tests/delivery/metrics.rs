@@ -108,7 +108,8 @@ fn each_outcome_counts_once_and_what_follows_from_it() {
     assert_eq!(recorded.counts(telemetry::DEAD_TOTAL), [("", 1)]);
     assert_eq!(recorded.counts(telemetry::DISABLED), [("gone", 1)]);
     assert_eq!(recorded.counts(telemetry::LOST_LEASES), []);
-    // Every attempt took as long as the servers of these tests do; one has arrived, by its second attempt.
+    // Every attempt took as long as the servers of these tests do; one has arrived, by its second
+    // attempt.
     assert_eq!(recorded.samples(telemetry::ATTEMPT_SECONDS), [0.005; 7]);
     let [sample] = recorded.samples(telemetry::LATENCY_SECONDS)[..] else {
         panic!("one has arrived")

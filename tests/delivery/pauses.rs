@@ -11,14 +11,16 @@ use crate::stage::{Came, Stage, status};
 /// How long a server of these tests takes to answer.
 const ANSWER: TimeDelta = TimeDelta::milliseconds(5);
 
-/// The waits between an answer and the next request, in milliseconds; the scheduler is as exact as one.
+/// The waits between an answer and the next request, in milliseconds; the scheduler is as exact as
+/// one.
 fn waits(came: &[Came]) -> Vec<i64> {
     let pairs = came.windows(2);
     let waits = pairs.map(|pair| (pair[1].at - pair[0].at - ANSWER).num_milliseconds());
     waits.collect()
 }
 
-/// Sends to a server that answers so, more than enough, one request at a time; what it got in the first minutes.
+/// Sends to a server that answers so, more than enough, one request at a time; what it got in the
+/// first minutes.
 async fn sent_to(
     answers: impl Fn(usize) -> u16 + Send + Sync + 'static,
     second: TimeDelta,

@@ -1,4 +1,5 @@
-//! Which headers a webhook may choose: all but those that the dispatcher sends, and those of HTTP itself.
+//! Which headers a webhook may choose: all but those that the dispatcher sends, and those of HTTP
+//! itself.
 
 use std::collections::BTreeSet;
 

@@ -58,8 +58,8 @@ pub async fn send(transport: &HttpTransport, url: &str) -> Result<Response, Send
     send_all_of(transport, outgoing(url)).await
 }
 
-/// Sends, and sees to what holds of every outcome: an error keeps the URL's secrets to itself, and a
-/// response its limit.
+/// Sends, and sees to what holds of every outcome: an error keeps the URL's secrets to itself, and
+/// a response its limit.
 pub async fn send_all_of(
     transport: &HttpTransport,
     outgoing: OutgoingRequest,

@@ -109,8 +109,8 @@ impl Outbox for Slow {
             seen.claims += 1;
             seen.claims - 1
         };
-        // Virtual time stands still while anybody is busy: whoever claims without a pause would never be
-        // seen to do so.
+        // Virtual time stands still while anybody is busy: whoever claims without a pause would
+        // never be seen to do so.
         assert!(before < FAR_TOO_MANY, "claimed without a pause");
         let meanwhile = (self.script)(before);
         if matches!(meanwhile, Meanwhile::Fails) {

@@ -1,5 +1,5 @@
-//! Servers that are silent or endless within TLS: each request ends with its deadline, and its place is free
-//! for the next.
+//! Servers that are silent or endless within TLS: each request ends with its deadline, and its
+//! place is free for the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +41,8 @@ async fn trickling(first: &'static [u8], then: &'static [u8]) -> Receiver {
     .await
 }
 
-/// Sends two events to the server and two to another one, all through one place, in which each of the
-/// server's requests ends with this error.
+/// Sends two events to the server and two to another one, all through one place, in which each of
+/// the server's requests ends with this error.
 async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &str) {
     let other = Receiver::answering(b"HTTP/1.1 204 No Content\r\n\r\n").await;
     let stage = Stage::new(|_, _| status(500));

@@ -413,7 +413,8 @@ fn what_a_url_alone_tells_is_refused_when_it_is_registered() {
         let refused = check(url).unwrap_err();
         assert!(matches!(refused, RefusedTarget::Address { .. }), "{url}");
     }
-    // What a name leads to is seen when something is sent; a name may only look like one of this machine.
+    // What a name leads to is seen when something is sent; a name may only look like one of this
+    // machine.
     for url in [
         "https://example.com/",
         "https://93.184.215.14/",

@@ -178,8 +178,8 @@ async fn a_body_that_breaks_off_within_tls_costs_no_more_than_its_excerpt() {
         async move {
             let mut connection = acceptor.accept(connection).await.unwrap();
             read_request(&mut connection).await;
-            // Anybody can end a connection, and only TLS's farewell says that it was the server. But the head came
-            // whole, and from the server.
+            // Anybody can end a connection, and only TLS's farewell says that it was the server.
+            // But the head came whole, and from the server.
             let response = b"HTTP/1.1 200 OK\r\n\r\nabcd";
             connection.write_all(response).await.unwrap();
             connection.flush().await.unwrap();

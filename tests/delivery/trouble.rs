@@ -285,7 +285,8 @@ async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_tha
     });
     stage.submit().await;
     tokio::time::sleep(30 * SECOND).await;
-    // Had it not been disabled, since the store was away or others have delivered, this is what keeps them off.
+    // Had it not been disabled, since the store was away or others have delivered, this is what
+    // keeps them off.
     let known = stage
         .store
         .webhook(&stage.institution, webhook)

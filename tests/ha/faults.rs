@@ -24,8 +24,8 @@ pub enum Fault {
     Cancelled,
     /// While the standby is away, sessions that wait for it are terminated; then it is promoted.
     Terminated,
-    /// While the standby is away, a session that waits for it is killed, and the primary recovers; then the
-    /// standby is promoted.
+    /// While the standby is away, a session that waits for it is killed, and the primary recovers;
+    /// then the standby is promoted.
     Recovered,
     /// The standby is promoted while the primary is up.
     PromotedBeside,

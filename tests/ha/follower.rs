@@ -22,7 +22,8 @@ pub async fn follow(job: Job) {
             Err(error) => {
                 let (now, code) = (now(), error.code());
                 job.log.line(&format!("{now} failed {code} {error}"));
-                // A lasting error is the last line; the process stays, so that this is what is reported.
+                // A lasting error is the last line; the process stays, so that this is what is
+                // reported.
                 if error.is_lasting() {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                 }

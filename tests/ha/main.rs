@@ -1,9 +1,10 @@
-//! PostgreSQL that fails over, under load: nothing that was acknowledged is lost, nothing is skipped, and work
-//! goes on.
+//! PostgreSQL that fails over, under load: nothing that was acknowledged is lost, nothing is
+//! skipped, and work goes on.
 //!
-//! The campaign (`campaign`) has one fault in each round, the rest (`rows`) one scenario in each test.
-//! `HA_ROUNDS` says how many rounds, `HA_FAULT` names the only fault that there is to be, `SEED` repeats the
-//! chance of a run as far as it can be repeated, and `HA_STRICT=1` holds the load to the time that it may take.
+//! The campaign (`campaign`) has one fault in each round, the rest (`rows`) one scenario in each
+//! test. `HA_ROUNDS` says how many rounds, `HA_FAULT` names the only fault that there is to be,
+//! `SEED` repeats the chance of a run as far as it can be repeated, and `HA_STRICT=1` holds the
+//! load to the time that it may take.
 
 mod campaign;
 mod faults;

@@ -62,7 +62,8 @@ pub async fn store(url: &str) -> PostgresStore {
     PostgresStore::connect_with(url, options()).await.unwrap()
 }
 
-/// Not a test, but the other processes: with a role in its environment, this program is one of them.
+/// Not a test, but the other processes: with a role in its environment, this program is one of
+/// them.
 #[test]
 #[ignore = "a process of the campaign"]
 fn process() {

@@ -25,8 +25,8 @@ pub const WEBHOOKS: [(Uuid, &str); 2] =
 /// How long the load may take for what it does by itself. Only a failing round waits so long.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// How long after a server can write the next acknowledgement of each process may come. Without `HA_STRICT`,
-/// that is generous: a busy machine may decide no test.
+/// How long after a server can write the next acknowledgement of each process may come. Without
+/// `HA_STRICT`, that is generous: a busy machine may decide no test.
 fn in_time() -> Duration {
     let is_strict = std::env::var_os("HA_STRICT").is_some();
     Duration::from_secs(if is_strict { 3 } else { 10 })
@@ -58,7 +58,8 @@ impl Load {
         }
     }
 
-    /// Waits until each writer has so many acknowledgements from this moment on; when each had them.
+    /// Waits until each writer has so many acknowledgements from this moment on; when each had
+    /// them.
     async fn acknowledges(&self, count: usize, since: u128) -> Result<Vec<u128>, String> {
         let start = Instant::now();
         let mut moments = Vec::new();

@@ -1,4 +1,5 @@
-//! The commands of the load. A command follows from its idempotency key, so that any process can repeat it.
+//! The commands of the load. A command follows from its idempotency key, so that any process can
+//! repeat it.
 
 use certificate_lifecycle::store::{Actor, IdempotencyKey, InstitutionId, Request};
 use certificate_lifecycle::{

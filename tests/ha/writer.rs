@@ -1,5 +1,5 @@
-//! A process that gives commands: many callers of one engine, who write down what they are about to send, and
-//! what was acknowledged.
+//! A process that gives commands: many callers of one engine, who write down what they are about to
+//! send, and what was acknowledged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::work::{STEPS, key, request};
 /// The callers of each process that have applications of their own.
 const CALLERS: u32 = 4;
 
-/// Each process has two callers more, whose commands, keys included, those of the other process give as well.
+/// Each process has two callers more, whose commands, keys included, those of the other process
+/// give as well.
 const SHARED: u32 = 2;
 
 /// Between two commands of a caller.

@@ -1,7 +1,9 @@
-//! Dispatchers that are killed while they send: two processes of `certlife deliver` on one store, under load.
+//! Dispatchers that are killed while they send: two processes of `certlife deliver` on one store,
+//! under load.
 //!
-//! Every event arrives, in order for each application, however often one of them, or both while a request is under
-//! way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED` repeats the chance of a run as far as it can be repeated.
+//! Every event arrives, in order for each application, however often one of them, or both while a
+//! request is under way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED`
+//! repeats the chance of a run as far as it can be repeated.
 
 #[path = "../support/http_request.rs"]
 mod http_request;
@@ -182,8 +184,8 @@ async fn load<S: Store>(engine: Engine<S>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// All that was recorded has arrived at the webhooks of its institution, in order and signed; and what a kill
-/// has cut off has arrived again.
+/// All that was recorded has arrived at the webhooks of its institution, in order and signed; and
+/// what a kill has cut off has arrived again.
 async fn check<S: Outbox>(store: &S, receiver: &Receiver, cut_off: &[Arrival]) {
     let mut events = BTreeMap::new();
     let mut cursor = Cursor::START;

@@ -72,7 +72,8 @@ impl Receiver {
         self.noted.lock().unwrap().forged.clone()
     }
 
-    /// Answers nothing any more, and returns as soon as there is a request that waits for its answer.
+    /// Answers nothing any more, and returns as soon as there is a request that waits for its
+    /// answer.
     pub fn hold(&self) {
         let mut noted = self.noted.lock().unwrap();
         noted.is_holding = true;

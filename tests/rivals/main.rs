@@ -1,8 +1,8 @@
-//! Eight processes of `certlife` give the same commands in orders of their own, to one store. None waits for
-//! another in a circle, no answer is `unavailable`, and the log that they leave is legal.
+//! Eight processes of `certlife` give the same commands in orders of their own, to one store. None
+//! waits for another in a circle, no answer is `unavailable`, and the log that they leave is legal.
 //!
-//! `APPLICATIONS` says how many applications there are, and `ROUNDS` how many commands a process gives for each;
-//! `SEED` repeats the orders. The campaign of docs/testing.md has 2,000 and 4.
+//! `APPLICATIONS` says how many applications there are, and `ROUNDS` how many commands a process
+//! gives for each; `SEED` repeats the orders. The campaign of docs/testing.md has 2,000 and 4.
 
 #[path = "../support/random.rs"]
 mod random;
@@ -121,7 +121,8 @@ async fn processes_on_one_postgresql_server_never_wait_in_a_circle() {
     }
 }
 
-/// How many deadlocks the server has broken so far. The processes have ended, so it knows of theirs.
+/// How many deadlocks the server has broken so far. The processes have ended, so it knows of
+/// theirs.
 async fn deadlocks(server: &server::Server) -> i64 {
     let client = server.client().await;
     let row = client

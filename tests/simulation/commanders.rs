@@ -26,8 +26,8 @@ impl Actors {
         }
     }
 
-    /// One command. As long as it is unknown what became of it, it is told again under the same key; now and then,
-    /// nobody does.
+    /// One command. As long as it is unknown what became of it, it is told again under the same
+    /// key; now and then, nobody does.
     pub async fn command(&self, engine: &Engine<Backend>, request: Request) {
         let key = self.world.random(Random::uuid).to_string();
         let request = request.with_key(IdempotencyKey::new(key).unwrap());

@@ -58,8 +58,8 @@ impl Actors {
         }
     }
 
-    /// A webhook that fails everything is disabled when it has for long enough, and no other is: also not one that
-    /// recovers at about that time, unless it was disabled before.
+    /// A webhook that fails everything is disabled when it has for long enough, and no other is:
+    /// also not one that recovers at about that time, unless it was disabled before.
     async fn hopeless(&self) {
         let id = self.add_webhook_for(EventKinds::ALL).await;
         let (mood, recovers_after) = self.world.random(|it| {

@@ -23,7 +23,8 @@ const PAUSE: TimeDelta = TimeDelta::seconds(1);
 #[derive(Default)]
 pub struct Healths {
     webhooks: BTreeMap<Uuid, Health>,
-    /// Until when a receiver asks to be left alone, by the clock of whoever heard that, until it has told the store.
+    /// Until when a receiver asks to be left alone, by the clock of whoever heard that, until it
+    /// has told the store.
     asked: BTreeMap<Begun, DateTime<Utc>>,
     /// What each dispatcher has heard of that itself.
     own: BTreeMap<(Number, Uuid), Own>,
@@ -42,7 +43,8 @@ struct Health {
     /// When a failure was recorded first after that.
     failed_at: Option<DateTime<Utc>>,
     pause: Option<Pause>,
-    /// The latest time, by the clock of somebody who has delivered: what was asked for until then is over.
+    /// The latest time, by the clock of somebody who has delivered: what was asked for until then
+    /// is over.
     over: DateTime<Utc>,
     has_said_gone: bool,
     /// When it was disabled since everything had failed, in truth.
@@ -96,8 +98,8 @@ impl Healths {
         self.own.insert((by, place.0), own);
     }
 
-    /// Something was delivered, and that was recorded. Nobody needs to see it whose claim is old: what it knows
-    /// of the webhook's health is as old.
+    /// Something was delivered, and that was recorded. Nobody needs to see it whose claim is old:
+    /// what it knows of the webhook's health is as old.
     pub fn delivered(&mut self, webhook: Uuid, taken: Taken, now: DateTime<Utc>) {
         if now - taken.at <= TIMEOUT + MARGIN + TELLING {
             let health = self.of(webhook);
@@ -106,7 +108,8 @@ impl Healths {
         }
     }
 
-    /// The store was told whether these succeeded, at this time by the clock of whoever told it, and in truth now.
+    /// The store was told whether these succeeded, at this time by the clock of whoever told it,
+    /// and in truth now.
     pub fn told(
         &mut self,
         clock: DateTime<Utc>,
@@ -149,7 +152,8 @@ impl Healths {
         }
     }
 
-    /// The store says what is due: no pause that it was told of is missing. How many webhooks have one.
+    /// The store says what is due: no pause that it was told of is missing. How many webhooks have
+    /// one.
     pub fn shown(&self, due: &[Due]) -> u64 {
         let mut pauses = 0;
         for it in due {
@@ -173,9 +177,9 @@ impl Healths {
         self.looks.insert(by, at);
     }
 
-    /// A claim was carried out: whoever was asked for a pause respects it, by its own clock, and so does whoever
-    /// has looked since the store was told of it. What was asked for before one looked may be over by the clock
-    /// of somebody who has delivered since.
+    /// A claim was carried out: whoever was asked for a pause respects it, by its own clock, and so
+    /// does whoever has looked since the store was told of it. What was asked for before one looked
+    /// may be over by the clock of somebody who has delivered since.
     pub fn claimed(&self, by: Number, claim: &Claim, batch: &ClaimedBatch) {
         let Some(looked_at) = self.looks.get(&by) else {
             return;
@@ -211,12 +215,12 @@ impl Healths {
         self.questions.insert((by, webhook), now);
     }
 
-    /// A dispatcher has disabled a webhook: it had failed everything for long enough when that was looked at, or
-    /// has said that it is gone.
+    /// A dispatcher has disabled a webhook: it had failed everything for long enough when that was
+    /// looked at, or has said that it is gone.
     ///
-    /// How long is by the clocks of two dispatchers. A success is not always told at once: whoever knows of no failure
-    /// tells it once a minute, and knows what there was when it claimed. And whoever is suspended tells of its failures
-    /// later.
+    /// How long is by the clocks of two dispatchers. A success is not always told at once: whoever
+    /// knows of no failure tells it once a minute, and knows what there was when it claimed. And
+    /// whoever is suspended tells of its failures later.
     pub fn disabled(
         &mut self,
         by: Number,

@@ -1,13 +1,14 @@
 //! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
 //!
-//! Backends that crash in the middle of commands, which are told again; crashes of dispatchers, dispatchers that
-//! stand still and go on when others have taken over, leases that end while their requests are still under way,
-//! several dispatchers at once, clocks that differ, questions and answers that are lost, webhooks that are removed
-//! in the middle of everything, deliveries that are dropped and redelivered, or pruned, receivers in every mood.
-//! What must hold is checked at every step, and the rest at the end of each world.
+//! Backends that crash in the middle of commands, which are told again; crashes of dispatchers,
+//! dispatchers that stand still and go on when others have taken over, leases that end while their
+//! requests are still under way, several dispatchers at once, clocks that differ, questions and
+//! answers that are lost, webhooks that are removed in the middle of everything, deliveries that
+//! are dropped and redelivered, or pruned, receivers in every mood. What must hold is checked at
+//! every step, and the rest at the end of each world.
 //!
-//! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer, and
-//! `SIMULATION_SEED=…` replays one world.
+//! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer,
+//! and `SIMULATION_SEED=…` replays one world.
 
 #[macro_use]
 #[path = "../support/delegate.rs"]
@@ -46,8 +47,9 @@ fn environment(name: &str) -> Option<u64> {
 
 type Counts = BTreeMap<&'static str, u64>;
 
-/// Worlds of one seed after the other, on as many threads as there are processors, each world on one of them, until
-/// they have taken so many steps or one fails: how many steps, how many worlds, and what they have met.
+/// Worlds of one seed after the other, on as many threads as there are processors, each world on
+/// one of them, until they have taken so many steps or one fails: how many steps, how many worlds,
+/// and what they have met.
 fn many_worlds(steps: u64) -> Result<(u64, u64, Counts), String> {
     let (taken, next) = (AtomicU64::new(0), AtomicU64::new(0));
     let some_worlds = || {

@@ -51,7 +51,8 @@ impl Actors {
         id
     }
 
-    /// Webhooks are added, removed, disabled, enabled, rotated; deliveries are sent again, or abandoned.
+    /// Webhooks are added, removed, disabled, enabled, rotated; deliveries are sent again, or
+    /// abandoned.
     pub async fn operators(self) {
         loop {
             self.world.pause(10_000).await;

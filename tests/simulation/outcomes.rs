@@ -1,4 +1,5 @@
-//! What became of commands: each key stands for one, which has its effect once, however often it is told.
+//! What became of commands: each key stands for one, which has its effect once, however often it is
+//! told.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +34,8 @@ fn key_of(request: &Request) -> String {
 }
 
 impl Outcomes {
-    /// The store has carried out a command, or refused it: whether that was the first time it heard of it. If not, it
-    /// says the same again.
+    /// The store has carried out a command, or refused it: whether that was the first time it heard
+    /// of it. If not, it says the same again.
     pub fn told(&mut self, request: &Request, answer: &Result<Receipt, ExecuteError>) -> bool {
         let outcome = Outcome::of(answer);
         let known = self.0.insert(key_of(request), outcome);

@@ -19,8 +19,9 @@ pub struct Progress {
     dead: BTreeMap<Place, (u32, String)>,
     /// What was dead at some time, and may have been sent again since.
     once_dead: BTreeSet<Place>,
-    /// What was heard of each request. One dispatcher may have two under way for one place, where somebody has
-    /// abandoned and redelivered it meanwhile; where they began at the same time, either will do.
+    /// What was heard of each request. One dispatcher may have two under way for one place, where
+    /// somebody has abandoned and redelivered it meanwhile; where they began at the same time,
+    /// either will do.
     heard: BTreeMap<Begun, Vec<Heard>>,
 }
 
@@ -90,7 +91,8 @@ impl Progress {
         self.heard.get_mut(&begun).unwrap()[which] = Heard::of(answer);
     }
 
-    /// A settlement counted: it tells of the attempt what was heard, and its outcome is what follows from that.
+    /// A settlement counted: it tells of the attempt what was heard, and its outcome is what
+    /// follows from that.
     pub fn settled(&mut self, by: Number, place: Place, settlement: &Settlement) {
         let Some(before) = self.pending.get(&place).copied() else {
             panic!("{place:?} was settled, but was not pending");

@@ -105,7 +105,8 @@ impl Record {
         self.trace.finish()
     }
 
-    /// A command was carried out now, or refused; these are the webhooks that there are. Who must hear of it?
+    /// A command was carried out now, or refused; these are the webhooks that there are. Who must
+    /// hear of it?
     pub fn commanded(
         &mut self,
         request: &Request,
@@ -132,7 +133,8 @@ impl Record {
         }
     }
 
-    /// A claim was carried out now: it was the turn of all of it, and no lease on any of it was alive.
+    /// A claim was carried out now: it was the turn of all of it, and no lease on any of it was
+    /// alive.
     pub fn claimed(&mut self, by: &Life, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
         self.health.claimed(by.number, claim, batch);
         check(claim.lease == LEASE && claim.now <= by.now(), || {
@@ -176,8 +178,8 @@ impl Record {
         }
     }
 
-    /// A lease was taken over that nobody has settled: it was over by the clock of whoever did, and in truth as well,
-    /// but for what the two clocks differ.
+    /// A lease was taken over that nobody has settled: it was over by the clock of whoever did, and
+    /// in truth as well, but for what the two clocks differ.
     fn taken_over(
         &mut self,
         lease: &Lease,
@@ -205,8 +207,8 @@ impl Record {
         }
     }
 
-    /// A request begins: so early in its lease that its answer can come before the end, by the clock of
-    /// whoever sends it. So whatever ends a webhook ends its requests as soon.
+    /// A request begins: so early in its lease that its answer can come before the end, by the
+    /// clock of whoever sends it. So whatever ends a webhook ends its requests as soon.
     pub fn begins(&mut self, by: Number, place: Place, clock: DateTime<Utc>, now: DateTime<Utc>) {
         let taken = self.claims.get(&(by, place));
         let Some(taken) = taken.copied() else {
@@ -296,7 +298,8 @@ impl Record {
         }
     }
 
-    /// These are pending again, as far as they were not; what was put off begins anew, unless somebody has it in hand.
+    /// These are pending again, as far as they were not; what was put off begins anew, unless
+    /// somebody has it in hand.
     pub fn redelivered(&mut self, deliveries: &[Delivery], now: DateTime<Utc>) {
         for it in deliveries {
             let lease = self.leases.get(&it.id);
@@ -329,7 +332,8 @@ impl Record {
         }
     }
 
-    /// These were pruned, and those were left, by somebody who forgets what was delivered before this time.
+    /// These were pruned, and those were left, by somebody who forgets what was delivered before
+    /// this time.
     pub fn pruned(&mut self, gone: &[&Delivery], left: &[Delivery], before: DateTime<Utc>) {
         for it in gone {
             let place = place_of(it);

@@ -11,8 +11,8 @@ thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs a world on virtual time. Whatever panics in it fails it, on whichever of its tasks, and also where nobody
-/// waits for that task; the error says what it was, and how to see it again.
+/// Runs a world on virtual time. Whatever panics in it fails it, on whichever of its tasks, and
+/// also where nobody waits for that task; the error says what it was, and how to see it again.
 pub fn world_of<T>(seed: u64, world: impl Future<Output = T>) -> Result<T, String> {
     listen();
     SEED.set(Some(seed));
@@ -32,8 +32,8 @@ pub fn world_of<T>(seed: u64, world: impl Future<Output = T>) -> Result<T, Strin
     }
 }
 
-/// From now on, every panic in a world is noted, and followed by how to see it again: not only once the world has
-/// ended, which it may never do then.
+/// From now on, every panic in a world is noted, and followed by how to see it again: not only once
+/// the world has ended, which it may never do then.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -61,7 +61,8 @@ pub struct World {
     /// Whether anything goes wrong.
     is_faulty: Mutex<bool>,
     record: Mutex<Record>,
-    /// What tells dispatchers of commits: one each, so that they hear of them in the same order every time.
+    /// What tells dispatchers of commits: one each, so that they hear of them in the same order
+    /// every time.
     bells: Mutex<Vec<MemoryStore>>,
     /// Tells of claims.
     pub claims: Notify,
@@ -139,7 +140,8 @@ impl World {
         self.started_at + TimeDelta::from_std(self.start.elapsed()).unwrap()
     }
 
-    /// Something takes its time, up to so many milliseconds; often none. Whoever else is ready goes first.
+    /// Something takes its time, up to so many milliseconds; often none. Whoever else is ready goes
+    /// first.
     pub async fn pause(&self, most: u64) {
         let milliseconds = self.random(|it| {
             if it.percent(30) {

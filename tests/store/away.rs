@@ -57,7 +57,8 @@ async fn a_store_that_is_away_is_not_asked_all_the_time() {
     // Then the first error is told at once
     assert!(events.next().await.unwrap().is_err());
     assert_eq!(start.elapsed(), Duration::ZERO);
-    // And from then on each question is one wait after the other, none of them longer than 2 seconds
+    // And from then on each question is one wait after the other, none of them longer than 2
+    // seconds
     for _ in 0..100 {
         let asked = Instant::now();
         assert!(events.next().await.unwrap().is_err());

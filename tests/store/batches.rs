@@ -130,7 +130,8 @@ pub async fn all_or_none_is_none<H: Harness>() {
 pub async fn the_first_that_was_refused_is_named<H: Harness>() {
     let world = World::<H>::new().await;
     world.given(submit(50)).await;
-    // Given a call of which two commands are refused, and more than one kind of command stands around
+    // Given a call of which two commands are refused, and more than one kind of command stands
+    // around
     let requests = vec![
         submit(0),
         act(0, Action::BeginProcessing),

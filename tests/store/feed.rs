@@ -57,8 +57,8 @@ pub async fn an_empty_feed_is_empty<H: Harness>() {
     assert_eq!(world.engine.feed(end, 10).await.unwrap(), []);
 }
 
-/// It is that of another store, or of a history that was lost: who goes on after it would wait for what never comes,
-/// and then miss what does.
+/// It is that of another store, or of a history that was lost: who goes on after it would wait for
+/// what never comes, and then miss what does.
 pub async fn a_cursor_beyond_the_end_is_an_error<H: Harness>() {
     let world = World::<H>::new().await;
     for events in 0..3 {
@@ -188,7 +188,8 @@ pub async fn readers_miss_nothing_while_many_write<H: Harness>() {
 }
 
 pub async fn what_was_acknowledged_first_comes_first<H: Harness>() {
-    // Given callers on several handles, who note the hour before they send and after they are answered
+    // Given callers on several handles, who note the hour before they send and after they are
+    // answered
     let world = World::<H>::new().await;
     let engines = world.several(4).await;
     let hour = Arc::new(AtomicU64::new(0));

@@ -31,7 +31,8 @@ fn names(error: &StoreError, number: u64) -> bool {
     matches!(error, StoreError::Corrupt { row, .. } if row.contains(&id(number).to_string()))
 }
 
-/// Every page of a list tells what is corrupt on it, and the key of the next, whatever stands at its end.
+/// Every page of a list tells what is corrupt on it, and the key of the next, whatever stands at
+/// its end.
 pub async fn lists_go_on<H: Harness>(world: &World<H>) {
     for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         let mut sound: Vec<_> = (0..UPLOADS).filter(|it| !EDITED.contains(it)).collect();
@@ -75,7 +76,8 @@ pub async fn lists_go_on<H: Harness>(world: &World<H>) {
     }
 }
 
-/// All that are sound are failed, and then the first that is not is told: `corrupt` of them, in all.
+/// All that are sound are failed, and then the first that is not is told: `corrupt` of them, in
+/// all.
 pub async fn the_sound_are_failed<H: Harness>(world: &World<H>, corrupt: usize) {
     let stuck = ProcessingError::new("stuck").unwrap();
     for sound in [usize::try_from(UPLOADS).unwrap() - corrupt, 0] {

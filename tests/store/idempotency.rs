@@ -498,7 +498,8 @@ pub async fn what_was_refused_all_or_nothing_is_not_remembered<H: Harness>() {
     check(&world.engine).await;
 }
 
-/// Where a key stands twice in an all-or-nothing call, the answers are those of one command after the other.
+/// Where a key stands twice in an all-or-nothing call, the answers are those of one command after
+/// the other.
 pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harness>() {
     let world = World::<H>::new().await;
     world.given(submit(0)).await;
@@ -508,7 +509,8 @@ pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harnes
         let is_so = matches!(answer, Err(ExecuteError::Abandoned { index }) if *index == at);
         assert!(is_so, "{answer:?}");
     };
-    // Given a first command that is refused, the second is carried out in its turn, and a third that comes too late
+    // Given a first command that is refused, the second is carried out in its turn, and a third
+    // that comes too late
     let refused = act(0, Action::BeginProcessing).with_key(twice());
     let calls = vec![
         refused.clone().expecting(9),
@@ -524,7 +526,8 @@ pub async fn a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn<H: Harnes
     abandoned(&answers[1], 0);
     let refusal = answers[2].as_ref().unwrap_err().refusal();
     assert!(matches!(refusal, Some(Refusal::Illegal(_))), "{answers:?}");
-    // Given a second command that is another one, it is refused, and a later one that is illegal does not hide it
+    // Given a second command that is another one, it is refused, and a later one that is illegal
+    // does not hide it
     let calls = vec![
         submit(1).with_key(twice()),
         submit(2).with_key(twice()),

@@ -1,4 +1,5 @@
-//! A store carries out exactly the transitions of the contract, and tells of each the same everywhere.
+//! A store carries out exactly the transitions of the contract, and tells of each the same
+//! everywhere.
 
 use certificate_lifecycle::store::{ExecuteError, Refusal};
 use certificate_lifecycle::{Action, Command, EventKind, Source, Status};

@@ -1,5 +1,5 @@
-//! What every store promises, tried on each of them: one suite, and no store has a special case in it.
-//! What only one of them has (files, servers) follows in a module of its own.
+//! What every store promises, tried on each of them: one suite, and no store has a special case in
+//! it. What only one of them has (files, servers) follows in a module of its own.
 
 #[macro_use]
 #[path = "../support/delegate.rs"]
@@ -44,7 +44,8 @@ mod versions;
 mod walk;
 mod world;
 
-/// Tries every promise on a store. A promise that is missing here is dead code, and the compiler says so.
+/// Tries every promise on a store. A promise that is missing here is dead code, and the compiler
+/// says so.
 macro_rules! conformance {
     ($store:ident, $harness:ty) => {
         mod $store {

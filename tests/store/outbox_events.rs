@@ -1,5 +1,5 @@
-//! An event makes one delivery for each webhook of its institution that wants it, with the event or not at
-//! all.
+//! An event makes one delivery for each webhook of its institution that wants it, with the event or
+//! not at all.
 
 use std::collections::BTreeMap;
 

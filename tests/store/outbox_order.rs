@@ -156,7 +156,8 @@ pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: O
 pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
     H: Harness<Store: Outbox>,
 >() {
-    // Given a second version that is due again, and the first one redelivered, to be tried in an hour
+    // Given a second version that is due again, and the first one redelivered, to be tried in an
+    // hour
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 2).await;
     let first = post.claim_one(1, 0).await;
@@ -251,7 +252,8 @@ pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Ou
 }
 
 pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<Store: Outbox>>() {
-    // Given a third version that was abandoned and redelivered, while nobody has looked at the first two
+    // Given a third version that was abandoned and redelivered, while nobody has looked at the
+    // first two
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 3).await;
     let third = vec![post.delivery_of(1, 0, 3).await.id];

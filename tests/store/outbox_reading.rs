@@ -13,7 +13,8 @@ use crate::outbox_world::{
 use crate::support::at;
 use crate::world::{id, ours, submit, theirs};
 
-/// Deliveries of two institutions to three webhooks, some delivered, some dead, made at several times.
+/// Deliveries of two institutions to three webhooks, some delivered, some dead, made at several
+/// times.
 async fn of_every_kind<H: Harness<Store: Outbox>>() -> Post<H> {
     let post = Post::<H>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
     for number in 0..6 {
@@ -233,8 +234,8 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
         first_due: Some(at(first_due)),
         dead,
     };
-    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes. What was claimed is
-    // due when its lease ends, and what waits behind it a second later.
+    // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes.
+    // What was claimed is due when its lease ends, and what waits behind it a second later.
     let lease = 60 + LEASE.num_seconds();
     let expected = [
         of(1, 19 - 4, 0, 61, 2),

@@ -278,7 +278,8 @@ pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_
     for number in 0..4 {
         post.done(submit(number)).await;
     }
-    // Given one that is to be tried in a day, one in three seconds, one under a lease, and one that nobody has looked at
+    // Given one that is to be tried in a day, one in three seconds, one under a lease, and one that
+    // nobody has looked at
     let held = post.claim_of(0, &[(1, 3)]).await.deliveries;
     let [waiting, soon, leased] = &held[..] else {
         panic!("{held:?}");

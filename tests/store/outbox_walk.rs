@@ -1,5 +1,5 @@
-//! Whatever is done to an outbox, in whatever order, it answers and keeps what the reference does: the store
-//! in memory. A failure is shrunk to the fewest steps.
+//! Whatever is done to an outbox, in whatever order, it answers and keeps what the reference does:
+//! the store in memory. A failure is shrunk to the fewest steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +25,8 @@ use crate::world::{TestClock, act, engine_on, ours, theirs, upload};
 
 const CASES: u32 = 24;
 
-/// One step. Numbers stand for what is there at the time: of so many, the one at this place, and from the
-/// first again after the last.
+/// One step. Numbers stand for what is there at the time: of so many, the one at this place, and
+/// from the first again after the last.
 #[derive(Debug, Clone)]
 enum Step {
     /// The clock goes on.
@@ -370,7 +370,8 @@ pub async fn a_random_walk_is_that_of_the_reference<H: Harness<Store: Outbox>>()
     });
 }
 
-/// A random walk found it: what was named twice counted twice, where the delivery goes to a later time.
+/// A random walk found it: what was named twice counted twice, where the delivery goes to a later
+/// time.
 pub async fn a_delivery_that_is_named_twice_is_redelivered_once<H: Harness<Store: Outbox>>() {
     // Given a delivery that is over, and a lease on the one after it
     let steps = vec![

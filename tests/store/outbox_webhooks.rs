@@ -1,4 +1,5 @@
-//! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a whole.
+//! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a
+//! whole.
 
 use certificate_lifecycle::store::{
     DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Outcome, Put, Queries, Webhook,

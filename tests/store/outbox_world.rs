@@ -107,7 +107,8 @@ pub fn number_of(uuid: Uuid) -> u64 {
     u64::try_from(uuid.as_u128() ^ id(0).as_u128()).unwrap()
 }
 
-/// What tells one delivery from all others, in every store: the webhook, the application and the version.
+/// What tells one delivery from all others, in every store: the webhook, the application and the
+/// version.
 pub fn name_of(delivery: &Delivery) -> (Uuid, Uuid, u64) {
     (delivery.webhook, delivery.application, delivery.version)
 }

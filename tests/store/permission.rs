@@ -58,7 +58,8 @@ pub async fn nobody_may_do_what_the_contract_does_not_give_them<H: Harness>() {
                 .with_key(key(&format!("{operation} by {kind}")));
             let (actor, uuid) = (request.actor.clone(), request.uuid());
             let answer = world.engine.execute(request).await;
-            // Then it is carried out where the contract gives it to them, or refused, with nothing changed
+            // Then it is carried out where the contract gives it to them, or refused, with nothing
+            // changed
             if permitted.contains(&kind) {
                 let event = answer.unwrap().event;
                 assert_eq!(event.uuid(), uuid);

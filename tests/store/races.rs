@@ -1,4 +1,5 @@
-//! Who decides at once with others wins or is told that they lost; nothing happens twice, nothing in part.
+//! Who decides at once with others wins or is told that they lost; nothing happens twice, nothing
+//! in part.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{ExecuteError, Receipt, Refusal, Request, Store};
@@ -40,7 +41,8 @@ async fn has_one_winner<H: Harness>(source: Source, answers: [Action; 2]) {
     }
     let mut won = [0, 0];
     for round in 0..ROUNDS {
-        // Given an application that waits, when two decide at once, each on a connection of their own
+        // Given an application that waits, when two decide at once, each on a connection of their
+        // own
         let versions = [round % 4 == 0, round % 4 < 2];
         let mut requests: Vec<_> = answers
             .iter()

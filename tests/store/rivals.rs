@@ -1,5 +1,5 @@
-//! Handles that give batches of the same commands in opposite orders: all get through, and none waits for
-//! another in a circle.
+//! Handles that give batches of the same commands in opposite orders: all get through, and none
+//! waits for another in a circle.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ const HANDLES: usize = 4;
 /// How many applications they are about.
 const APPLICATIONS: u64 = 300;
 
-/// How long all of it may take: a database looks for circles only after a second, and each would be one.
+/// How long all of it may take: a database looks for circles only after a second, and each would be
+/// one.
 const LIMIT: Duration = Duration::from_secs(60);
 
 type Answers = Vec<Result<Receipt, ExecuteError>>;

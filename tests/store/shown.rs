@@ -1,4 +1,5 @@
-//! What of the stores and the engine is shown to programs, as codes and JSON, and to people, as sentences.
+//! What of the stores and the engine is shown to programs, as codes and JSON, and to people, as
+//! sentences.
 
 use certificate_lifecycle::store::{
     Actor, ActorKind, Count, Cursor, DeliveryFilter, DeliveryStatus, ExecuteError, ListOrder,

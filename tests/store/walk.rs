@@ -1,5 +1,5 @@
-//! Random walks of mixed commands in a small world, step by step the same as in the reference: the store
-//! in memory.
+//! Random walks of mixed commands in a small world, step by step the same as in the reference: the
+//! store in memory.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{

@@ -273,8 +273,8 @@ pub fn refusal(answer: Result<Receipt, ExecuteError>) -> Refusal {
     }
 }
 
-/// How long an event may take to appear in the feed: it waits for transactions that are under way, such
-/// as those of other tests on the same server.
+/// How long an event may take to appear in the feed: it waits for transactions that are under way,
+/// such as those of other tests on the same server.
 const FEED: Duration = Duration::from_secs(60);
 
 /// The whole feed, read in pages as soon as it has so many events.
@@ -353,8 +353,8 @@ pub async fn snapshot<S: Queries>(engine: &Engine<S>) -> Snapshot {
     }
 }
 
-/// Checks all that must hold whatever happened: every history is legal, versions have no gap, and the
-/// feed, the histories, the applications and the lists tell the same.
+/// Checks all that must hold whatever happened: every history is legal, versions have no gap, and
+/// the feed, the histories, the applications and the lists tell the same.
 pub async fn check<S: Queries>(engine: &Engine<S>) -> Snapshot {
     let seen = snapshot(engine).await;
     assert!(seen.feed.is_sorted_by(|one, next| one.cursor < next.cursor));

@@ -1,6 +1,7 @@
 //! What a store hands on that wraps another one, its `store`, to change some of what that does.
 
-/// With what their signatures name in scope, these methods of `Store` and `Outbox`, in an `impl` of them.
+/// With what their signatures name in scope, these methods of `Store` and `Outbox`, in an `impl` of
+/// them.
 macro_rules! delegate {
     ($($method:ident)*) => { $(delegate!(@$method);)* };
     (@append) => {

@@ -1,5 +1,5 @@
-//! Two servers: a primary and a synchronous standby, which change places. The file that includes this one
-//! has `postgres.rs` as `server`.
+//! Two servers: a primary and a synchronous standby, which change places. The file that includes
+//! this one has `postgres.rs` as `server`.
 
 #![allow(
     dead_code,
@@ -15,7 +15,8 @@ use crate::server::{Server, signal};
 /// How long servers may take for what a test waits for. Only a failing test waits so long.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// What both are configured with. `pg_rewind` copies the file, so it has nothing that is of one of them.
+/// What both are configured with. `pg_rewind` copies the file, so it has nothing that is of one of
+/// them.
 const BOTH: &str = "wal_log_hints = on\nwal_keep_size = 512MB\nwal_sender_timeout = 10s\n\
     wal_receiver_timeout = 10s\nwal_retrieve_retry_interval = 200ms\nmax_connections = 400\n\
     checkpoint_timeout = 1h";
@@ -160,8 +161,8 @@ impl Pair {
         self.is_so(self.primary(), "SELECT true").await;
     }
 
-    /// Promotes the standby, which does not wait for one of its own; the moment when it could write. From here
-    /// on it is the primary.
+    /// Promotes the standby, which does not wait for one of its own; the moment when it could
+    /// write. From here on it is the primary.
     pub async fn promote(&self) -> Instant {
         let new = self.other();
         new.control(&["promote", "-W"]);
@@ -198,16 +199,16 @@ impl Pair {
 const WAITING: &str = "WHERE wait_event = 'SyncRep'";
 
 impl Server {
-    /// Makes it, stopped or without data yet, a new copy of this primary, which it follows once it is
-    /// started.
+    /// Makes it, stopped or without data yet, a new copy of this primary, which it follows once it
+    /// is started.
     fn copy_of(&self, primary: &Self) {
         let _ = std::fs::remove_dir_all(self.data());
         let args = ["-d", &conninfo(primary), "-R", "-c", "fast"];
         self.try_to_run("pg_basebackup", &args).unwrap();
     }
 
-    /// Makes it, a stopped primary of before, a follower of this primary once it is started, with what both
-    /// have.
+    /// Makes it, a stopped primary of before, a follower of this primary once it is started, with
+    /// what both have.
     fn rewind_to(&self, primary: &Self) {
         let source = format!("--source-server={} dbname=postgres", conninfo(primary));
         let start = Instant::now();

@@ -20,8 +20,8 @@ const START: Duration = Duration::from_secs(2 * 60);
 /// PostgreSQL's own, which stands in the name of a socket.
 const DEFAULT_PORT: u16 = 5432;
 
-/// A server that listens on a Unix socket in its own folder. Dropped, it is stopped and deleted; and so
-/// it is however the test process ends, by the watchdog.
+/// A server that listens on a Unix socket in its own folder. Dropped, it is stopped and deleted;
+/// and so it is however the test process ends, by the watchdog.
 pub struct Server {
     folder: PathBuf,
     programs: PathBuf,
@@ -62,8 +62,8 @@ impl Server {
         server
     }
 
-    /// Sets up a server that listens on loopback, with this certificate and key as PEM, and starts it. The
-    /// URL names it `localhost`.
+    /// Sets up a server that listens on loopback, with this certificate and key as PEM, and starts
+    /// it. The URL names it `localhost`.
     pub fn start_with_tls(certificate: &str, key: &str) -> (Self, String) {
         let mut server = Self::set_up();
         for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
@@ -83,8 +83,9 @@ impl Server {
         )
     }
 
-    /// Sets up a server that listens on loopback as well, with these lines in its configuration, and starts
-    /// it. `name` is its `cluster_name`, by which a primary knows it when it is a standby.
+    /// Sets up a server that listens on loopback as well, with these lines in its configuration,
+    /// and starts it. `name` is its `cluster_name`, by which a primary knows it when it is a
+    /// standby.
     pub fn start_on_loopback(name: &str, configuration: &str) -> Self {
         let server = Self::on_loopback(name, Self::set_up());
         server.configure("postgresql.conf", configuration);
@@ -332,8 +333,8 @@ pub fn signal(name: &str, pids: &[u32]) {
     assert!(sent.unwrap().success(), "{script}");
 }
 
-/// A port below those that the system gives to outgoing connections: these could take it while the server
-/// is down, or connect to themselves.
+/// A port below those that the system gives to outgoing connections: these could take it while the
+/// server is down, or connect to themselves.
 fn free_port() -> u16 {
     const FIRST: u16 = 15_000;
     const COUNT: u16 = 15_000;

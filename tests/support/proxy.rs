@@ -1,5 +1,5 @@
-//! A wire that can be cut: forwards connections to a server, and fails at a message of the test's choice, or
-//! altogether.
+//! A wire that can be cut: forwards connections to a server, and fails at a message of the test's
+//! choice, or altogether.
 
 #![allow(
     dead_code,
@@ -45,10 +45,11 @@ pub enum Wire {
     Up,
     /// Every connection, old and new, is closed.
     Away,
-    /// Every connection, old and new, stays open and silent; what was sent meanwhile arrives when the wire is
-    /// up, as TCP has it.
+    /// Every connection, old and new, stays open and silent; what was sent meanwhile arrives when
+    /// the wire is up, as TCP has it.
     Stalled,
-    /// The same, and those connections stay silent for ever, as behind a firewall that has forgotten them.
+    /// The same, and those connections stay silent for ever, as behind a firewall that has
+    /// forgotten them.
     Lost,
 }
 

@@ -9,8 +9,8 @@
 pub struct Random(u64);
 
 impl Random {
-    /// From the environment variable `SEED`, or a seed nobody has seen yet; printed, so that a failure
-    /// can be repeated.
+    /// From the environment variable `SEED`, or a seed nobody has seen yet; printed, so that a
+    /// failure can be repeated.
     pub fn new(what: &str) -> Self {
         let seed = match std::env::var("SEED") {
             Ok(seed) => seed.parse().expect("SEED must be a number"),

@@ -1,4 +1,5 @@
-//! Processes that give the same commands in other orders: the files of their commands, and how they are run.
+//! Processes that give the same commands in other orders: the files of their commands, and how they
+//! are run.
 
 #![allow(
     dead_code,
@@ -57,7 +58,8 @@ impl Work {
         }
     }
 
-    /// The commands of one process, in an order of its own, one a line. Each application has `rounds` of them.
+    /// The commands of one process, in an order of its own, one a line. Each application has
+    /// `rounds` of them.
     pub fn commands(
         self,
         process: u64,

@@ -1,5 +1,6 @@
-//! The lifecycle on cqrs-es, with sqlite-es or postgres-es: customers' applications are submitted, taken
-//! into processing and approved, by this many callers at once, each with applications of its own.
+//! The lifecycle on cqrs-es, with sqlite-es or postgres-es: customers' applications are submitted,
+//! taken into processing and approved, by this many callers at once, each with applications of its
+//! own.
 //!
 //! `peers URL CALLERS SECONDS` prints how many commands a second were carried out.
 

@@ -35,8 +35,8 @@ const QUEUE: usize = 64;
 /// body that is no event 400, one of more than 1 MiB 413, one that takes longer than 10 s 408. It
 /// has 256 connections at a time. Ctrl-C or SIGTERM ends it, a second one at once.
 ///
-/// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects on
-/// standard error.
+/// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects
+/// on standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -50,7 +50,8 @@ pub(super) struct Args {
     #[command(flatten)]
     platform: secret::PlatformSignature,
 
-    /// Answer this share of all deliveries with 500, such as 30%: always the same ones, evenly spread.
+    /// Answer this share of all deliveries with 500, such as 30%: always the same ones, evenly
+    /// spread.
     #[arg(long, value_name = "SHARE", value_parser = percent, allow_hyphen_values = true)]
     fail: Option<u8>,
 

@@ -66,7 +66,8 @@ pub(super) enum Reply {
 /// What an event was to the applications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
-    /// How new it is, the application's newest version, and the versions that are missing before it.
+    /// How new it is, the application's newest version, and the versions that are missing before
+    /// it.
     Arrival {
         news: Arrival,
         version: u64,
@@ -201,8 +202,8 @@ impl Receiver {
 }
 
 impl Nerves {
-    /// Whether the request of this number, counted from 1, is one that fails: as evenly as whole numbers
-    /// allow, so the same for every run.
+    /// Whether the request of this number, counted from 1, is one that fails: as evenly as whole
+    /// numbers allow, so the same for every run.
     fn fails(self, number: u64) -> bool {
         let failed = |count: u64| u128::from(count) * u128::from(self.percent) / 100;
         failed(number) > failed(number.saturating_sub(1))

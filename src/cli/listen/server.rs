@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use crate::cli::received::{Headers, LARGEST};
 use crate::cli::server::{self, Limits, text};
 
-/// How much of a body is read before it is answered that it is too large: a client that is still sending
-/// may not read.
+/// How much of a body is read before it is answered that it is too large: a client that is still
+/// sending may not read.
 const MOST_READ: usize = 8 * LARGEST;
 
 /// Fewer than the files that a process may open.

@@ -25,8 +25,8 @@ use certificate_lifecycle::webhook::{
 
 /// Register a webhook, and print its id and its secret.
 ///
-/// The secret signs what is sent: the receiver needs it to verify that, and nobody else does. Events that
-/// are recorded from now on are sent to the URL, those before are not.
+/// The secret signs what is sent: the receiver needs it to verify that, and nobody else does.
+/// Events that are recorded from now on are sent to the URL, those before are not.
 ///
 /// With --json, it prints {"id":…,"secret":…}.
 #[derive(Debug, clap::Args)]

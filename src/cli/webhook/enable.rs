@@ -13,9 +13,9 @@ const DROPPED: &str = "dropped when the webhook was enabled again";
 
 /// Send to a webhook again.
 ///
-/// Where something is pending since before it was disabled, say what is to become of it: --resume sends
-/// it, when the next attempt is due; --drop gives it up. What was given up is dead, and can be
-/// redelivered at once.
+/// Where something is pending since before it was disabled, say what is to become of it: --resume
+/// sends it, when the next attempt is due; --drop gives it up. What was given up is dead, and can
+/// be redelivered at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {

@@ -24,8 +24,8 @@ use certificate_lifecycle::webhook::{Endpoint, EventKinds};
 
 /// Register webhooks, and see to them.
 ///
-/// A webhook is a URL that an institution's events are sent to. Each event that is recorded from then on
-/// makes one delivery for it; certlife deliver sends them.
+/// A webhook is a URL that an institution's events are sent to. Each event that is recorded from
+/// then on makes one delivery for it; certlife deliver sends them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -77,8 +77,8 @@ impl Which {
     }
 }
 
-/// How commands name a webhook, so that it can be pasted into a shell. An institution whose id may be a secret
-/// in the wrong place is not named.
+/// How commands name a webhook, so that it can be pasted into a shell. An institution whose id may
+/// be a secret in the wrong place is not named.
 pub(super) fn named(institution: &InstitutionId, id: Uuid) -> String {
     let institution = institution.as_str();
     if may_be_secret(institution) {
@@ -107,8 +107,9 @@ pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Completi
     Completion::Refused
 }
 
-/// Changes a webhook's settings, whoever else changes them at the same time; the webhook as it was and as it
-/// is, or none where there is no such webhook. Where nothing is to be changed, the change says so.
+/// Changes a webhook's settings, whoever else changes them at the same time; the webhook as it was
+/// and as it is, or none where there is no such webhook. Where nothing is to be changed, the change
+/// says so.
 async fn change(
     store: &AnyStore,
     which: &Which,

@@ -16,9 +16,9 @@ use certificate_lifecycle::webhook::{OldSecret, Secret, Secrets};
 
 /// Give a webhook a new secret, and print it.
 ///
-/// For as long as --grace says, webhook-signature carries a signature of each, so that receivers with
-/// either secret verify. X-Webhook-Signature has room for one: it is made with the old secret until the
-/// switch-over.
+/// For as long as --grace says, webhook-signature carries a signature of each, so that receivers
+/// with either secret verify. X-Webhook-Signature has room for one: it is made with the old secret
+/// until the switch-over.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -147,7 +147,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 }
 
 impl Rotated<'_> {
-    /// What people are told, where these before it still sign, and this is the one that it replaced.
+    /// What people are told, where these before it still sign, and this is the one that it
+    /// replaced.
     fn facts(&self, old: &[&OldSecret], replaced: &Secret) -> Vec<Fact> {
         let mut facts = vec![
             Fact::word("id", self.id.to_string()),

@@ -10,9 +10,9 @@ use certificate_lifecycle::store::Attempt;
 
 /// Send a test event to a webhook, once, and show what it answers.
 ///
-/// It is the created event of an application that does not exist, with the title "Test event" and the e-mail
-/// address test@example.com, signed like any other. A disabled webhook gets it as well. It is no delivery:
-/// it is neither kept nor sent again.
+/// It is the created event of an application that does not exist, with the title "Test event" and
+/// the e-mail address test@example.com, signed like any other. A disabled webhook gets it as well.
+/// It is no delivery: it is neither kept nor sent again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {

@@ -69,8 +69,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        // hyper finishes connections for which no request waits any more, so that the deadline of the
-        // request does not end them.
+        // hyper finishes connections for which no request waits any more, so that the deadline of
+        // the request does not end them.
         let connecting = tokio::time::timeout(self.timeout, self.https.call(uri.clone()));
         Box::pin(async move {
             let refused = |error: Box<dyn Error + Send + Sync>| match error.downcast() {

@@ -21,8 +21,8 @@ use crate::delivery::target::{RefusedTarget, literal};
 
 /// Connects to a name's addresses, of which every one must pass the target guard.
 ///
-/// A name with one address that is refused is refused as a whole, and not sent to at another: it would
-/// depend on the order of its addresses where its events go.
+/// A name with one address that is refused is refused as a whole, and not sent to at another: it
+/// would depend on the order of its addresses where its events go.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer(Arc<Rules>);
 
@@ -36,8 +36,8 @@ struct Rules {
 }
 
 impl Dialer {
-    /// Connects within a timeout, to streams that wait for so long to be written to, and are kept while there are
-    /// not too many.
+    /// Connects within a timeout, to streams that wait for so long to be written to, and are kept
+    /// while there are not too many.
     pub(super) fn new(
         lookups: Lookups,
         allowed: Vec<IpNet>,

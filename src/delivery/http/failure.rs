@@ -107,9 +107,10 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     }
 }
 
-/// Whether the server says that it has done nothing about the request, which so may be repeated (RFC 9113, section
-/// 8.7): it has refused it, or has ended its connection in good order before it came to it. h2 tells the latter
-/// only to requests that are newer than the last one that the server has looked at.
+/// Whether the server says that it has done nothing about the request, which so may be repeated
+/// (RFC 9113, section 8.7): it has refused it, or has ended its connection in good order before it
+/// came to it. h2 tells the latter only to requests that are newer than the last one that the
+/// server has looked at.
 pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
     let mut said = causes(error).filter_map(|it| it.downcast_ref::<h2::Error>());
     said.any(|it| {
@@ -132,8 +133,8 @@ fn message(host: &str, error: &(dyn Error + 'static)) -> String {
     message
 }
 
-/// What an error says, without what the server says: the farewell of an HTTP/2 server has room for a text, and
-/// h2 repeats it.
+/// What an error says, without what the server says: the farewell of an HTTP/2 server has room for
+/// a text, and h2 repeats it.
 fn words(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<h2::Error>() {
         Some(error) if let Some(reason) = error.reason() => {

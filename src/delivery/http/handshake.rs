@@ -1,4 +1,5 @@
-//! What TLS did not accept, in words: those of rustls are for programmers, and some hold a server's own at any length.
+//! What TLS did not accept, in words: those of rustls are for programmers, and some hold a server's
+//! own at any length.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rustls::pki_types::UnixTime;
@@ -27,7 +28,8 @@ pub(super) fn in_words(error: &Error) -> String {
     words.to_owned()
 }
 
-/// Why its certificate is not accepted. Newer versions of rustls know more reasons than the oldest one.
+/// Why its certificate is not accepted. Newer versions of rustls know more reasons than the oldest
+/// one.
 fn certificate(error: &CertificateError) -> String {
     let words = match error {
         CertificateError::ExpiredContext { not_after, .. } => {
@@ -63,7 +65,8 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnhandledCriticalExtension => {
             "its certificate has a critical extension that is not known here"
         }
-        // Also an authority's own certificate, which many tools make where a self-signed one is asked for.
+        // Also an authority's own certificate, which many tools make where a self-signed one is
+        // asked for.
         _ => {
             "its certificate was not accepted (it may be self-signed, an authority's own, not for servers, or signed in \
              a way that is not known here)"

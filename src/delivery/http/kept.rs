@@ -15,19 +15,21 @@ use super::AHEAD;
 
 /// How many connections are idle, and how many may be.
 ///
-/// hyper's pool has a limit for each server and none for all: one connection to each of thousands of servers would
-/// take all file descriptors that there are. Nor can it be told to let go of one. So, where enough are idle, the
-/// connection of a request that ends is closed from below: hyper reads its end, as if its server had closed it. It is
-/// the newest that goes, since the others end by themselves soon, and a server that is sent to all the time has one
-/// of them.
+/// hyper's pool has a limit for each server and none for all: one connection to each of thousands
+/// of servers would take all file descriptors that there are. Nor can it be told to let go of one.
+/// So, where enough are idle, the connection of a request that ends is closed from below: hyper
+/// reads its end, as if its server had closed it. It is the newest that goes, since the others end
+/// by themselves soon, and a server that is sent to all the time has one of them.
 ///
-/// A connection with a request that was given up is not kept either: its server may go on with the response for ever,
-/// and over HTTP/2 hyper would read all of it to throw it away. Such a connection takes no more requests. It is closed
-/// with the last one that it has, or when it has brought more than these can need ([`Link::CLOSING`]).
+/// A connection with a request that was given up is not kept either: its server may go on with the
+/// response for ever, and over HTTP/2 hyper would read all of it to throw it away. Such a
+/// connection takes no more requests. It is closed with the last one that it has, or when it has
+/// brought more than these can need ([`Link::CLOSING`]).
 ///
-/// A response over HTTP/2 that was merely cut short does not end its connection: its stream is reset, and a server
-/// that respects this sends no more of it than was under way. From then on, the connection has an allowance
-/// ([`Usage::most`]), to which each new request adds. It is closed when its server has used that up.
+/// A response over HTTP/2 that was merely cut short does not end its connection: its stream is
+/// reset, and a server that respects this sends no more of it than was under way. From then on, the
+/// connection has an allowance ([`Usage::most`]), to which each new request adds. It is closed when
+/// its server has used that up.
 #[derive(Debug)]
 pub(super) struct Kept {
     idle: AtomicUsize,
@@ -57,11 +59,12 @@ struct Usage {
 }
 
 impl Usage {
-    /// How much one request may bring, in bytes: the head of its response, its window, and as much again for what
-    /// enlarges the window and for the overhead of frames and TLS.
+    /// How much one request may bring, in bytes: the head of its response, its window, and as much
+    /// again for what enlarges the window and for the overhead of frames and TLS.
     const OF_REQUEST: usize = 4 * AHEAD[0] as usize;
 
-    /// The most that it may bring: what its server may have sent ahead, and something for each request at a time.
+    /// The most that it may bring: what its server may have sent ahead, and something for each
+    /// request at a time.
     const fn most(&self) -> usize {
         Link::CLOSING.saturating_add(self.peak.saturating_mul(Self::OF_REQUEST))
     }
@@ -75,7 +78,8 @@ impl Kept {
         }
     }
 
-    /// A new connection: idle, for no request may wait for it any more. It has its chance, however many are.
+    /// A new connection: idle, for no request may wait for it any more. It has its chance, however
+    /// many are.
     pub(super) fn link(self: &Arc<Self>) -> Link {
         self.idle.fetch_add(1, Ordering::Relaxed);
         Link(Arc::new(Shared {
@@ -95,8 +99,9 @@ impl Kept {
 }
 
 impl Link {
-    /// How much is read of a connection that takes no more requests, in bytes: what its server may have sent ahead, and
-    /// as much again for the requests that it still has. These fail when it brings more.
+    /// How much is read of a connection that takes no more requests, in bytes: what its server may
+    /// have sent ahead, and as much again for the requests that it still has. These fail when it
+    /// brings more.
     pub(super) const CLOSING: usize = 2 << 20;
 
     /// Whether it takes no more requests.
@@ -229,12 +234,14 @@ impl Use {
         self.link = link;
     }
 
-    /// Its response has been read to its end, or its server has refused it: nothing more comes of it.
+    /// Its response has been read to its end, or its server has refused it: nothing more comes of
+    /// it.
     pub(super) fn done(mut self) {
         self.leave();
     }
 
-    /// Over HTTP/2, the rest of its response is not read: its stream is reset, and the connection stays in use.
+    /// Over HTTP/2, the rest of its response is not read: its stream is reset, and the connection
+    /// stays in use.
     pub(super) fn cut(mut self) {
         self.link.as_ref().inspect(|it| it.cut());
         self.leave();
@@ -245,8 +252,8 @@ impl Use {
             return;
         };
         if link.request_ends() {
-            // First, so that no other request takes it. One of HTTP/2 that has just done so fares as with a server
-            // that closes what is idle.
+            // First, so that no other request takes it. One of HTTP/2 that has just done so fares
+            // as with a server that closes what is idle.
             self.take_no_more();
             link.end();
         }

@@ -11,9 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::resolve::Resolve;
 
-/// How many names are looked up at once. The system's lookup takes a thread of tokio's that blocks, cannot be given
-/// up, and may take half a minute where a name server is silent. SQLite's readers need these threads too, and there
-/// are 512 of them.
+/// How many names are looked up at once. The system's lookup takes a thread of tokio's that blocks,
+/// cannot be given up, and may take half a minute where a name server is silent. SQLite's readers
+/// need these threads too, and there are 512 of them.
 const AT_ONCE: usize = 64;
 
 type Addresses = Result<Arc<[IpAddr]>, Arc<io::Error>>;
@@ -21,8 +21,9 @@ type Lookup = Shared<BoxFuture<'static, Addresses>>;
 
 /// Looks up names: each once at a time, however many wait for it, and not more than a few of them.
 ///
-/// A lookup goes on when nobody waits for it any more, since its thread does, so that those who come next wait for
-/// the same one. Otherwise, one name whose server is silent would take all the places by and by.
+/// A lookup goes on when nobody waits for it any more, since its thread does, so that those who
+/// come next wait for the same one. Otherwise, one name whose server is silent would take all the
+/// places by and by.
 #[derive(Debug)]
 pub(super) struct Lookups {
     resolver: Arc<dyn Resolve>,

@@ -1,11 +1,11 @@
 //! Sends requests over HTTP/1.1 and HTTP/2, to servers that nobody here trusts.
 //!
 //! A server may answer late, endlessly, or nonsense: one deadline covers everything from the name's
-//! addresses to the response, and nothing of a response is read beyond its limits. The head of a response
-//! decides: a body that is late or breaks off costs no more than its excerpt. A connection with a request that
-//! was given up takes no other; over HTTP/2, a body that is merely too long only resets its stream.
-//! Redirects are responses like others, and no body is unpacked. There is no proxy: the target guard sees
-//! the addresses that are connected to.
+//! addresses to the response, and nothing of a response is read beyond its limits. The head of a
+//! response decides: a body that is late or breaks off costs no more than its excerpt. A connection
+//! with a request that was given up takes no other; over HTTP/2, a body that is merely too long
+//! only resets its stream. Redirects are responses like others, and no body is unpacked. There is
+//! no proxy: the target guard sees the addresses that are connected to.
 
 mod connector;
 mod dial;
@@ -46,17 +46,17 @@ use super::transport::{OutgoingRequest, Response, SendError, Transport};
 /// How long the headers of a response may be, in bytes: more than proxies let through.
 const HEADERS: u32 = 32 << 10;
 
-/// What an HTTP/2 server may send ahead of being read, in bytes: for one response, and for all on its
-/// connection.
+/// What an HTTP/2 server may send ahead of being read, in bytes: for one response, and for all on
+/// its connection.
 const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 
-/// How often a request is sent again of which an HTTP/2 server says that it has not processed it. What was under way
-/// when a connection ended may meet the end of the next one too, where many are as busy; but a server that refuses
-/// everything is not to be asked without end.
+/// How often a request is sent again of which an HTTP/2 server says that it has not processed it.
+/// What was under way when a connection ended may meet the end of the next one too, where many are
+/// as busy; but a server that refuses everything is not to be asked without end.
 const REPEATS: u32 = 3;
 
-/// How many streams that were reset are remembered on an HTTP/2 connection. What still arrives for one that is
-/// forgotten counts as the server's fault, and many such faults end the connection.
+/// How many streams that were reset are remembered on an HTTP/2 connection. What still arrives for
+/// one that is forgotten counts as the server's fault, and many such faults end the connection.
 const RESET: usize = 4096;
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/json");
@@ -66,9 +66,9 @@ const AGENT: HeaderValue =
 
 /// Sends requests over HTTP. Clones share their connections.
 ///
-/// It must be used inside of a tokio runtime. Connections are kept alive between requests; a request is
-/// repeated only when not a byte of it was sent, because its connection had been closed meanwhile, or when an
-/// HTTP/2 server says that it has not processed it.
+/// It must be used inside of a tokio runtime. Connections are kept alive between requests; a
+/// request is repeated only when not a byte of it was sent, because its connection had been closed
+/// meanwhile, or when an HTTP/2 server says that it has not processed it.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     shared: Arc<Shared>,
@@ -91,8 +91,8 @@ impl HttpTransport {
         Self::with_resolver(options, resolve::System)
     }
 
-    /// A transport that asks this resolver for the addresses of names. The target guard checks them like
-    /// all others.
+    /// A transport that asks this resolver for the addresses of names. The target guard checks them
+    /// like all others.
     ///
     /// # Errors
     /// [`HttpTransportError`] says what of the options cannot be used.
@@ -108,8 +108,9 @@ impl HttpTransport {
             .pool_max_idle_per_host(options.idle_per_host)
             .pool_idle_timeout(options.idle_timeout)
             .http1_max_buf_size(HEADERS as usize)
-            // RFC 9112, section 5.2: a user agent replaces folds in headers by blanks. A blank before the colon
-            // (section 5.1) is removed even by proxies; only servers must refuse it.
+            // RFC 9112, section 5.2: a user agent replaces folds in headers by blanks. A blank
+            // before the colon (section 5.1) is removed even by proxies; only servers must refuse
+            // it.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http2_max_header_list_size(HEADERS)

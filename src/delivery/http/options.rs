@@ -15,8 +15,8 @@ use crate::webhook::WebhookUrl;
 pub struct HttpOptions {
     /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
     pub connect_timeout: Duration,
-    /// How long everything may take, from connecting to the headers of the response: 15 seconds. The body has no longer,
-    /// and 2 seconds at most; what has come of it by then is kept.
+    /// How long everything may take, from connecting to the headers of the response: 15 seconds.
+    /// The body has no longer, and 2 seconds at most; what has come of it by then is kept.
     pub timeout: Duration,
     /// Whether requests may go to `http://`, unencrypted. They may not.
     pub allow_http: bool,
@@ -27,8 +27,8 @@ pub struct HttpOptions {
     pub authorities: Vec<u8>,
     /// How many connections to one server are kept while nothing is to be sent: 64.
     pub idle_per_host: usize,
-    /// How many connections are kept in all while nothing is to be sent, to whatever servers: 512, half of the files
-    /// that a process may open on many systems.
+    /// How many connections are kept in all while nothing is to be sent, to whatever servers: 512,
+    /// half of the files that a process may open on many systems.
     pub idle_total: usize,
     /// How long a connection is kept while nothing is to be sent: 30 seconds.
     pub idle_timeout: Duration,

@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 /// How long an address may be silent before the next one is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// How many addresses are tried at once: a name may have thousands, and each takes a file descriptor.
+/// How many addresses are tried at once: a name may have thousands, and each takes a file
+/// descriptor.
 const AT_ONCE: usize = 8;
 
 /// Why no address was connected to.
@@ -26,8 +27,8 @@ pub(super) enum Lost<E> {
 
 /// The first of these addresses that is connected to; the others are given up.
 ///
-/// They are tried in their order: the next one when one has failed, or has been silent for a while. Of
-/// `time`, there is some for each, however many there are and whichever of them are silent.
+/// They are tried in their order: the next one when one has failed, or has been silent for a while.
+/// Of `time`, there is some for each, however many there are and whichever of them are silent.
 pub(super) async fn race<T, E, F>(
     addresses: &[IpAddr],
     time: Duration,
@@ -84,7 +85,8 @@ mod tests {
     }
     use Does::{Connect, Fail, Nothing};
 
-    /// Whom a connection was made to after how many milliseconds, who was tried when, and how many at once.
+    /// Whom a connection was made to after how many milliseconds, who was tried when, and how many
+    /// at once.
     #[derive(Debug)]
     struct Ran {
         won: Result<usize, Lost<&'static str>>,

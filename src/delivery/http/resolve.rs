@@ -13,8 +13,8 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 pub trait Resolve: Debug + Send + Sync + 'static {
     /// All addresses of a name, in the order in which they are to be tried.
     ///
-    /// It is asked once at a time for each name, and for some dozens of names at most; and it goes on when nobody waits
-    /// for it any more. So it must come to an end.
+    /// It is asked once at a time for each name, and for some dozens of names at most; and it goes
+    /// on when nobody waits for it any more. So it must come to an end.
     fn resolve(&self, host: &str) -> Resolving;
 }
 

@@ -14,8 +14,8 @@ use crate::delivery::transport::{Response, RetryAfter};
 /// The longest delay that anybody can mean: ten years. Longer ones are taken for it.
 const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
 
-/// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that no server holds
-/// up a dispatcher by it.
+/// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that
+/// no server holds up a dispatcher by it.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
 /// A response, and how far it was read.
@@ -34,9 +34,10 @@ pub(super) enum Extent {
     GivenUp,
 }
 
-/// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`] bytes are read and the
-/// rest of the frame that crosses them, for [`BODY_WAIT`] and until the deadline at most; [`Response::EXCERPT`] bytes
-/// of that are passed on. A body that comes too late or breaks off leaves what has come of it.
+/// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`]
+/// bytes are read and the rest of the frame that crosses them, for [`BODY_WAIT`] and until the
+/// deadline at most; [`Response::EXCERPT`] bytes of that are passed on. A body that comes too late
+/// or breaks off leaves what has come of it.
 pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let (head, mut body) = response.into_parts();
     let mut excerpt = Vec::new();
@@ -55,7 +56,8 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     Read { response, extent }
 }
 
-/// Whether the body was read to its end: not if it is longer than what is read. None if it broke off.
+/// Whether the body was read to its end: not if it is longer than what is read. None if it broke
+/// off.
 async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {

@@ -35,7 +35,8 @@ pub(super) fn lacking(error: &(dyn Error + 'static)) -> Option<String> {
 
 /// The same, of a failure to connect to this address.
 pub(super) fn lacking_to(address: IpAddr, error: &io::Error) -> Option<String> {
-    // Without IPv6, a machine has no address for it either; that does not pass, and so counts as a failure.
+    // Without IPv6, a machine has no address for it either; that does not pass, and so counts as a
+    // failure.
     let is_out_of_ports = address.is_ipv4() && error.kind() == io::ErrorKind::AddrNotAvailable;
     if cfg!(unix) && is_out_of_ports {
         return Some(format!("local ports ({error})"));

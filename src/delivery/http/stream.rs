@@ -18,10 +18,10 @@ use super::metered::Metered;
 
 /// A TCP connection that fails when nothing can be written for as long as a request may take.
 ///
-/// A server that never reads would otherwise keep its connection, and with it a file descriptor, long after
-/// the request has been given up or even answered: what is left of a request is still to be written, and so
-/// is the farewell of TLS. It also ends when it is one too many of those that are idle, and when a request was given
-/// up on it and it has no other one.
+/// A server that never reads would otherwise keep its connection, and with it a file descriptor,
+/// long after the request has been given up or even answered: what is left of a request is still to
+/// be written, and so is the farewell of TLS. It also ends when it is one too many of those that
+/// are idle, and when a request was given up on it and it has no other one.
 pub(super) struct Stream {
     tcp: TokioIo<Metered>,
     patience: Duration,
@@ -48,8 +48,8 @@ impl Stream {
         }
     }
 
-    /// Whether it has brought all that is read of it: since it takes no more requests, or since a response was cut
-    /// short.
+    /// Whether it has brought all that is read of it: since it takes no more requests, or since a
+    /// response was cut short.
     fn has_brought_enough(&mut self) -> bool {
         if self.link.has_cut() {
             let read = self.tcp.inner().read;

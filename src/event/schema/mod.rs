@@ -20,9 +20,9 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The JSON Schema of one kind of event, indented.
 ///
-/// It accepts what [`EventPayload::parse`](crate::EventPayload::parse) accepts, and beyond that what
-/// a schema does not state: a day that does not exist (unless the validator checks `format`), an
-/// address with characters beyond ASCII that are no letters or with parts that are too long, and
+/// It accepts what [`EventPayload::parse`](crate::EventPayload::parse) accepts, and beyond that
+/// what a schema does not state: a day that does not exist (unless the validator checks `format`),
+/// an address with characters beyond ASCII that are no letters or with parts that are too long, and
 /// `42.0` for an integer. Python's `jsonschema` takes a line break after the address, since `$`
 /// matches before one there.
 #[must_use]

@@ -38,7 +38,8 @@ pub struct MemoryStore {
     commits: watch::Sender<()>,
 }
 
-/// Nobody else can commit, so whoever waits is woken; this is only how often they look nevertheless.
+/// Nobody else can commit, so whoever waits is woken; this is only how often they look
+/// nevertheless.
 const POLL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]

@@ -194,8 +194,8 @@ impl Outbox {
         }
     }
 
-    /// Takes a lease on a delivery, unless an earlier one of its application is pending: then it is put
-    /// off.
+    /// Takes a lease on a delivery, unless an earlier one of its application is pending: then it is
+    /// put off.
     fn lease(&mut self, no: i64, claim: &Claim) -> Option<Leased> {
         let row = self.deliveries.get(&no)?;
         let lane = self.lanes.get(&(row.application, row.webhook))?;
@@ -203,8 +203,9 @@ impl Outbox {
         if *first < row.event {
             let at = self.deliveries.get(earlier).map_or(claim.now, |it| it.at);
             let soon = claim.now + LOOK_AGAIN;
-            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One that was
-            // claimed before is not let go by the end of the earlier one, so it looks again.
+            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One
+            // that was claimed before is not let go by the end of the earlier one, so it looks
+            // again.
             let is_waiting = row.token == 0 && at > claim.now + claim.lease;
             self.move_to(no, if is_waiting { at } else { soon });
             return None;

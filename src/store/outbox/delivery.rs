@@ -8,11 +8,12 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::store::{InstitutionId, StoreError};
 
-/// How long a delivery waits, at most, before somebody looks again whether the one before it is settled.
+/// How long a delivery waits, at most, before somebody looks again whether the one before it is
+/// settled.
 pub(in crate::store) const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
-/// Whether a token is that of a lease: they are odd, and whatever ends a lease makes it even. So what waits for its next
-/// attempt is told apart from what somebody is sending.
+/// Whether a token is that of a lease: they are odd, and whatever ends a lease makes it even. So
+/// what waits for its next attempt is told apart from what somebody is sending.
 pub(in crate::store) const fn is_of_lease(token: i64) -> bool {
     token & 1 == 1
 }
@@ -67,7 +68,8 @@ pub struct Delivery {
     pub created_at: DateTime<Utc>,
     /// While it is pending: when it is due, or its lease ends. Afterwards: when it was settled.
     pub at: DateTime<Utc>,
-    /// Whether the newest lease on it was never settled: somebody is sending it, or was until the lease ended.
+    /// Whether the newest lease on it was never settled: somebody is sending it, or was until the
+    /// lease ended.
     pub is_leased: bool,
     /// Why it is dead.
     pub reason: Option<String>,
@@ -93,8 +95,8 @@ pub struct DeliveryFilter {
 pub struct DeliveryPage {
     /// The deliveries, in order.
     pub deliveries: Vec<Delivery>,
-    /// What stands on this page and cannot be read: the number of each, and a [`StoreError::Corrupt`] that says
-    /// why. It does not keep the others from being listed.
+    /// What stands on this page and cannot be read: the number of each, and a
+    /// [`StoreError::Corrupt`] that says why. It does not keep the others from being listed.
     pub corrupt: Vec<(DeliveryId, StoreError)>,
     /// What the next page begins after; none after the last.
     pub next: Option<DeliveryId>,
@@ -151,14 +153,14 @@ pub struct Claim {
     pub lease: TimeDelta,
     /// The webhooks, each once, with the most deliveries for each.
     pub wanted: Vec<(Uuid, u32)>,
-    /// Whose turn it is where a quarter of the room is no whole number: another one each time, so that it is a quarter
-    /// in the long run.
+    /// Whose turn it is where a quarter of the room is no whole number: another one each time, so
+    /// that it is a quarter in the long run.
     pub turn: u64,
 }
 
 impl Claim {
-    /// How much of the room is, first of all, for deliveries that are due again: a quarter; of what is left of it, the
-    /// turn decides.
+    /// How much of the room is, first of all, for deliveries that are due again: a quarter; of what
+    /// is left of it, the turn decides.
     #[must_use]
     pub fn again(&self, room: u32) -> u32 {
         let rest = u32::from(u64::from(room % 4) + self.turn % 4 >= 4);
@@ -188,8 +190,8 @@ pub struct LeasedDelivery {
     pub attempts: u32,
     /// When the event was recorded.
     pub created_at: DateTime<Utc>,
-    /// What is to be sent; or why it cannot be, because what is stored is no event. The reason is kept and shown,
-    /// so it quotes nothing that is personal.
+    /// What is to be sent; or why it cannot be, because what is stored is no event. The reason is
+    /// kept and shown, so it quotes nothing that is personal.
     pub event: Result<Event, String>,
 }
 
@@ -253,8 +255,9 @@ pub struct Backlog {
     pub pending: u64,
     /// When the event of the first made of them was recorded.
     pub oldest: Option<DateTime<Utc>>,
-    /// Since when the first of them is due, or when it will be: of those that were never claimed, when the event of
-    /// the first was recorded; of the others, the first time that one is due again, or its lease ends.
+    /// Since when the first of them is due, or when it will be: of those that were never claimed,
+    /// when the event of the first was recorded; of the others, the first time that one is due
+    /// again, or its lease ends.
     pub first_due: Option<DateTime<Utc>>,
     /// How many are dead.
     pub dead: u64,

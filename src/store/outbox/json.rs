@@ -36,9 +36,10 @@ impl Serialize for Reason<'_> {
 }
 
 impl Serialize for Webhook {
-    /// `id`, `institution`, `url`, `events` (short names), `description`, `headers` (the names alone), `enabled`,
-    /// `disabled` with `reason`, `at` and `detail` where it is, `created_at`, `failing_since`, `not_before` (both may be
-    /// null), `revision`. No secret, and no value of a header.
+    /// `id`, `institution`, `url`, `events` (short names), `description`, `headers` (the names
+    /// alone), `enabled`, `disabled` with `reason`, `at` and `detail` where it is, `created_at`,
+    /// `failing_since`, `not_before` (both may be null), `revision`. No secret, and no value of a
+    /// header.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let endpoint = &self.endpoint;
         let mut map = serializer.serialize_map(None)?;
@@ -68,8 +69,9 @@ impl Serialize for DeliveryId {
 }
 
 impl Serialize for Delivery {
-    /// `id`, `event` (its full name), `version`, `application`, `webhook`, `institution`, `status`, `attempts`,
-    /// `recorded_at`, `due_at` while it is pending and `settled_at` afterwards, `reason` where it is dead.
+    /// `id`, `event` (its full name), `version`, `application`, `webhook`, `institution`, `status`,
+    /// `attempts`, `recorded_at`, `due_at` while it is pending and `settled_at` afterwards,
+    /// `reason` where it is dead.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &self.id)?;

@@ -21,20 +21,20 @@ pub use webhook::{Health, HealthChange, Put, Webhook};
 
 /// What a store adds for the delivery of events.
 ///
-/// An event makes one [`Delivery`] for each webhook of its institution that is enabled and wants its kind,
-/// in the transaction that records the event. From then on a delivery is `pending` until it is `delivered` or
-/// `dead`; meanwhile whoever sends it holds a lease on it.
+/// An event makes one [`Delivery`] for each webhook of its institution that is enabled and wants
+/// its kind, in the transaction that records the event. From then on a delivery is `pending` until
+/// it is `delivered` or `dead`; meanwhile whoever sends it holds a lease on it.
 ///
-/// A call for one webhook, or for deliveries by their ids, names the institution: what belongs to another
-/// one is unknown, and stays as it is. Lists and counts are those of one institution, or of all where it is
-/// none. What a dispatcher asks for ([`due`](Self::due), [`claim`](Self::claim), [`settle`](Self::settle),
-/// [`prune`](Self::prune)) concerns all institutions.
+/// A call for one webhook, or for deliveries by their ids, names the institution: what belongs to
+/// another one is unknown, and stays as it is. Lists and counts are those of one institution, or of
+/// all where it is none. What a dispatcher asks for ([`due`](Self::due), [`claim`](Self::claim),
+/// [`settle`](Self::settle), [`prune`](Self::prune)) concerns all institutions.
 ///
 /// What an outbox promises, and `tests/store/` tries on each:
-/// - A delivery is claimed by one dispatcher at a time: a claim gives it a new token and puts off its due
-///   time to the end of the lease. Only whoever has the newest token settles it.
-/// - Of the pending deliveries of one application to one webhook, only the one with the smallest version is
-///   ever claimed.
+/// - A delivery is claimed by one dispatcher at a time: a claim gives it a new token and puts off
+///   its due time to the end of the lease. Only whoever has the newest token settles it.
+/// - Of the pending deliveries of one application to one webhook, only the one with the smallest
+///   version is ever claimed.
 /// - Disabled webhooks are not claimed for; what is pending stays.
 pub trait Outbox: Store {
     /// Registers a webhook; false where its id is taken.
@@ -49,7 +49,8 @@ pub trait Outbox: Store {
     /// Replaces the settings of a webhook of the institution that it names, if its
     /// [`revision`](Webhook::revision) is still the one given, and raises that by one.
     ///
-    /// Creation and health stay as they are, but that a webhook which is enabled again begins in good health.
+    /// Creation and health stay as they are, but that a webhook which is enabled again begins in
+    /// good health.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -75,9 +76,9 @@ pub trait Outbox: Store {
         institution: Option<&InstitutionId>,
     ) -> impl Future<Output = Result<Vec<Webhook>, StoreError>> + Send;
 
-    /// Removes a webhook of the institution with its deliveries and attempts; false where it has none by this
-    /// id. New events make no delivery for it from then on; what belongs to it may be removed in several
-    /// steps.
+    /// Removes a webhook of the institution with its deliveries and attempts; false where it has
+    /// none by this id. New events make no delivery for it from then on; what belongs to it may be
+    /// removed in several steps.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -87,8 +88,8 @@ pub trait Outbox: Store {
         id: Uuid,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The enabled webhooks that have something pending, with the time of the first. None is left out, in
-    /// no order.
+    /// The enabled webhooks that have something pending, with the time of the first. None is left
+    /// out, in no order.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -96,12 +97,13 @@ pub trait Outbox: Store {
 
     /// Takes leases on deliveries that are due.
     ///
-    /// Of one webhook, those that were never claimed come first, the oldest before the others; but a quarter
-    /// of the room ([`Claim::again`]) is for those that are due again. A delivery that waits for an earlier one
-    /// of its application is not claimed, and put off until the earlier one is settled.
+    /// Of one webhook, those that were never claimed come first, the oldest before the others; but
+    /// a quarter of the room ([`Claim::again`]) is for those that are due again. A delivery that
+    /// waits for an earlier one of its application is not claimed, and put off until the earlier
+    /// one is settled.
     ///
-    /// A claim looks at a limited number of deliveries, so it may bring less than there is room for, or nothing,
-    /// while something is [`due`](Self::due): the next claim goes on from there.
+    /// A claim looks at a limited number of deliveries, so it may bring less than there is room
+    /// for, or nothing, while something is [`due`](Self::due): the next claim goes on from there.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -109,12 +111,12 @@ pub trait Outbox: Store {
 
     /// Records what became of claimed deliveries, and what that says of the health of webhooks
     /// ([`Health::after`]; of several for one webhook, one after the other). The answer says of
-    /// each settlement, in their order, whether it counted: it does not where somebody else has claimed the
-    /// delivery since, where it was settled already, or where it is gone: a token is good for one settlement, so
-    /// that one can be repeated whose answer was lost.
+    /// each settlement, in their order, whether it counted: it does not where somebody else has
+    /// claimed the delivery since, where it was settled already, or where it is gone: a token is
+    /// good for one settlement, so that one can be repeated whose answer was lost.
     ///
-    /// A delivery that is over lets the next one of its application and webhook go at once; one that was
-    /// claimed before, when its own time has come, or within a second.
+    /// A delivery that is over lets the next one of its application and webhook go at once; one
+    /// that was claimed before, when its own time has come, or within a second.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -125,9 +127,9 @@ pub trait Outbox: Store {
         health: Vec<(Uuid, HealthChange)>,
     ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
-    /// Of the deliveries of an institution, or of all, the first `limit` after the one given that the filter
-    /// lets through, in the order in which they were made; a limit of 0 is taken for 1. What is corrupt is told
-    /// beside the others.
+    /// Of the deliveries of an institution, or of all, the first `limit` after the one given that
+    /// the filter lets through, in the order in which they were made; a limit of 0 is taken for 1.
+    /// What is corrupt is told beside the others.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -149,7 +151,8 @@ pub trait Outbox: Store {
         id: DeliveryId,
     ) -> impl Future<Output = Result<Option<Delivery>, StoreError>> + Send;
 
-    /// The attempts of a delivery of the institution that are still kept, in the order in which they were made.
+    /// The attempts of a delivery of the institution that are still kept, in the order in which
+    /// they were made.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -159,11 +162,12 @@ pub trait Outbox: Store {
         delivery: DeliveryId,
     ) -> impl Future<Output = Result<Vec<Attempt>, StoreError>> + Send;
 
-    /// Makes these deliveries of the institution pending and due at once, with all of the attempts before them, if they are
-    /// delivered or dead, or pending and put off to a later time; how many were. What is under a lease, or due
-    /// already, is left alone.
+    /// Makes these deliveries of the institution pending and due at once, with all of the attempts
+    /// before them, if they are delivered or dead, or pending and put off to a later time; how many
+    /// were. What is under a lease, or due already, is left alone.
     ///
-    /// Where a later one of its application and webhook is under a lease, it is due when that lease ends. A claim of the later one that others make in the same moment may be missed: then both
+    /// Where a later one of its application and webhook is under a lease, it is due when that lease
+    /// ends. A claim of the later one that others make in the same moment may be missed: then both
     /// are under way at once.
     ///
     /// # Errors
@@ -175,8 +179,8 @@ pub trait Outbox: Store {
         deliveries: Vec<DeliveryId>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Makes these deliveries of the institution dead, with the reason, if they are pending; how many were. That
-    /// ends their leases.
+    /// Makes these deliveries of the institution dead, with the reason, if they are pending; how
+    /// many were. That ends their leases.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -188,8 +192,9 @@ pub trait Outbox: Store {
         reason: String,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Forgets attempts that were made before this time, and deliveries that were delivered before it, at
-    /// most `limit` of either; how many of both. A delivery takes the attempts that are left along, uncounted.
+    /// Forgets attempts that were made before this time, and deliveries that were delivered before
+    /// it, at most `limit` of either; how many of both. A delivery takes the attempts that are left
+    /// along, uncounted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -199,8 +204,8 @@ pub trait Outbox: Store {
         limit: u32,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// What waits and what is dead, of each webhook of an institution, or of all, that has deliveries of the
-    /// kind. It is counted, so it takes the longer the more there is.
+    /// What waits and what is dead, of each webhook of an institution, or of all, that has
+    /// deliveries of the kind. It is counted, so it takes the longer the more there is.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -57,7 +57,8 @@ pub struct Health {
 pub struct HealthChange {
     /// Something was delivered: what failed before does not count any more.
     pub delivered: bool,
-    /// Something failed then, after that: counts, where nothing else has failed since something was delivered.
+    /// Something failed then, after that: counts, where nothing else has failed since something was
+    /// delivered.
     pub failed_at: Option<DateTime<Utc>>,
     /// It has asked to be left alone until then; what it has asked for longer before still counts.
     pub not_before: Option<DateTime<Utc>>,
@@ -81,8 +82,8 @@ impl HealthChange {
 }
 
 impl Health {
-    /// The health after a change that is recorded now. A time that is over is forgotten with the first
-    /// delivery after it.
+    /// The health after a change that is recorded now. A time that is over is forgotten with the
+    /// first delivery after it.
     #[must_use]
     pub fn after(self, change: HealthChange, now: DateTime<Utc>) -> Self {
         let is_over = change.delivered && self.not_before.is_some_and(|it| it <= now);

@@ -103,11 +103,11 @@ fn event_kind(command: &Command) -> EventKind {
     emitted.unwrap_or(EventKind::Created)
 }
 
-/// Carries out the commands, all of one kind, of which no two are about the same application or have the
-/// same key.
+/// Carries out the commands, all of one kind, of which no two are about the same application or
+/// have the same key.
 ///
-/// The answer has the events of those that went through. `places` has the place of each command's event among
-/// the events of the transaction.
+/// The answer has the events of those that went through. `places` has the place of each command's
+/// event among the events of the transaction.
 pub(super) async fn append(
     client: &impl GenericClient,
     statement: &Prepared,

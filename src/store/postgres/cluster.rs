@@ -66,7 +66,8 @@ pub(super) struct Cluster {
     turns: tokio::sync::Mutex<()>,
     connections: Mutex<Vec<Weak<About>>>,
     in_use: Mutex<InUse>,
-    /// What was given up while the server may have been busy with it: that goes on when the connection is closed.
+    /// What was given up while the server may have been busy with it: that goes on when the
+    /// connection is closed.
     given_up: Mutex<Vec<GivenUp>>,
     /// Changes when the first connection is taken into use.
     busy: Sign,
@@ -194,7 +195,8 @@ impl Cluster {
         }
     }
 
-    /// What a connection is in use for is not waited for any more, but the server may yet carry it out.
+    /// What a connection is in use for is not waited for any more, but the server may yet carry it
+    /// out.
     pub(super) fn gives_up(&self, about: &About) {
         locked(&self.given_up).push(GivenUp {
             server: about.server.clone(),

@@ -123,9 +123,9 @@ impl Shared {
         self.home.spawn(worker.work());
     }
 
-    /// Callers who were answered together come back one after the other. Whoever takes the first of them
-    /// at once leaves the others to a statement of their own; so the callers go first, as long as more
-    /// of them come.
+    /// Callers who were answered together come back one after the other. Whoever takes the first of
+    /// them at once leaves the others to a statement of their own; so the callers go first, as long
+    /// as more of them come.
     async fn gather(&self) {
         let mut waiting = self.queue().waiting();
         loop {
@@ -175,8 +175,8 @@ impl Shared {
         holders.unwrap_or(Holders::Others)
     }
 
-    /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is nothing
-    /// to those whose commands are committed.
+    /// Answers what was carried out, and only then sees to the rest: whatever becomes of that is
+    /// nothing to those whose commands are committed.
     async fn answer(&self, batch: Vec<Item>, outcomes: Vec<Carried>) -> Vec<Item> {
         self.commits.send_replace(());
         // If one is under way already, it comes after this commit.
@@ -227,8 +227,9 @@ impl Shared {
         again
     }
 
-    /// Seals the details of applications anew that somebody has edited, and that are good. Outside of every
-    /// transaction, or it would be rolled back with an all-or-nothing call that has to wait for it.
+    /// Seals the details of applications anew that somebody has edited, and that are good. Outside
+    /// of every transaction, or it would be rolled back with an all-or-nothing call that has to
+    /// wait for it.
     async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
         let client = self.pool.get().await?;
         for (uuid, digest) in unsealed {
@@ -305,8 +306,9 @@ impl Shared {
         again
     }
 
-    /// The outcomes, as far as they can be told: what was committed here has waited for the standby, unless the server
-    /// warns that it has not; what is answered from what others have committed waits now.
+    /// The outcomes, as far as they can be told: what was committed here has waited for the
+    /// standby, unless the server warns that it has not; what is answered from what others have
+    /// committed waits now.
     async fn confirmed(
         &self,
         client: &Session,
@@ -393,8 +395,8 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// Where the runtime is shut down, what others wait for is given back, and what nobody is left to carry
-    /// out is answered.
+    /// Where the runtime is shut down, what others wait for is given back, and what nobody is left
+    /// to carry out is answered.
     fn drop(&mut self) {
         if self.is_done {
             return;

@@ -1,9 +1,9 @@
 //! Connections for one purpose, and what becomes of them where the server has no more.
 //!
-//! A role, a database and a server have limits of connections. Where one is reached, a store makes do with those that
-//! it has: the connection that listens is given up, since polling stands in for it; then those that lie idle for
-//! other purposes. Whoever finds all of them in use waits. So everything works with a single connection: no call
-//! holds one while it waits for another.
+//! A role, a database and a server have limits of connections. Where one is reached, a store makes
+//! do with those that it has: the connection that listens is given up, since polling stands in for
+//! it; then those that lie idle for other purposes. Whoever finds all of them in use waits. So
+//! everything works with a single connection: no call holds one while it waits for another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -20,15 +20,15 @@ use crate::store::StoreError;
 
 type Pool = deadpool::managed::Pool<Manager>;
 
-/// How long to wait for one of the store's own connections that others use: that is work under way, and no
-/// server that cannot be reached.
+/// How long to wait for one of the store's own connections that others use: that is work under way,
+/// and no server that cannot be reached.
 pub(super) const BUSY: Duration = Duration::from_secs(120);
 
 /// For how long no second connection for a purpose is asked of a server that had none left.
 const SCARCE: Duration = Duration::from_secs(10);
 
-/// The shortest and the longest wait before a connection is asked for again. A server takes a moment to be rid of one
-/// that was closed.
+/// The shortest and the longest wait before a connection is asked for again. A server takes a
+/// moment to be rid of one that was closed.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -139,7 +139,8 @@ impl Connections {
         }
     }
 
-    /// An error where the server has not ended what was given up: more of it would take all of its connections.
+    /// An error where the server has not ended what was given up: more of it would take all of its
+    /// connections.
     async fn check_given_up(&self, session: &Session) -> Result<(), Failure> {
         let cluster = &self.family.cluster;
         if cluster.given_up() < self.most_given_up {

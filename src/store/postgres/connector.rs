@@ -1,8 +1,9 @@
 //! Connecting: all hosts of the URL are asked, and the right one is taken.
 //!
-//! A host that accepts a connection and then does not answer, or that is not there at all, does not keep a store from the
-//! others. Of several servers that take writes, the one with the newest history is the primary; one of the past
-//! was cut off from the others when another took its place, and has not noticed.
+//! A host that accepts a connection and then does not answer, or that is not there at all, does not
+//! keep a store from the others. Of several servers that take writes, the one with the newest
+//! history is the primary; one of the past was cut off from the others when another took its place,
+//! and has not noticed.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -38,7 +39,8 @@ pub(super) enum NotConnected {
     Writable,
     /// The server is one of the past.
     Past { timeline: i64, newest: i64 },
-    /// So many sessions wait for the synchronous standby that more of them would take all connections.
+    /// So many sessions wait for the synchronous standby that more of them would take all
+    /// connections.
     TooManyWait(i64),
     /// What is behind the URL shares sessions.
     SharedSession,
@@ -160,9 +162,9 @@ impl Connector {
         race.run().await
     }
 
-    /// Of the connections that these are the servers of: which are not to be waited for any longer. Another has taken
-    /// the server's place, or the server has nothing to do for the connection: the question or the answer was lost on
-    /// the way. All hosts are looked at.
+    /// Of the connections that these are the servers of: which are not to be waited for any longer.
+    /// Another has taken the server's place, or the server has nothing to do for the connection:
+    /// the question or the answer was lost on the way. All hosts are looked at.
     pub(super) async fn lost(&self, servers: Vec<Server>) -> Vec<Server> {
         let mut race = Race::new(self, Wanted::Writable, None);
         race.looks_at = Some((0..self.target.hosts.len()).collect());
@@ -189,8 +191,8 @@ impl Connector {
         servers.into_iter().filter(is_lost).collect()
     }
 
-    /// Looks at the hosts beside the one that is known to take writes. If one of them does so with a newer history,
-    /// the connections to the others are ended.
+    /// Looks at the hosts beside the one that is known to take writes. If one of them does so with
+    /// a newer history, the connections to the others are ended.
     pub(super) async fn look_around(&self) {
         let known = self.cluster.writable();
         let hosts = (0..self.target.hosts.len()).filter(|it| Some(*it) != known);
@@ -236,7 +238,8 @@ impl Connector {
         }
     }
 
-    /// Connects to one address of a host, on the store's runtime: the caller's may end before the connection does.
+    /// Connects to one address of a host, on the store's runtime: the caller's may end before the
+    /// connection does.
     pub(super) async fn attempt(
         self,
         host: usize,
@@ -359,8 +362,9 @@ async fn drive<T>(
     }
 }
 
-/// Whether the server warns that a commit is not where it waited for it to be: its wait was cancelled, or its session
-/// terminated. PostgreSQL has no code of its own for the first, but names the routine that it comes from.
+/// Whether the server warns that a commit is not where it waited for it to be: its wait was
+/// cancelled, or its session terminated. PostgreSQL has no code of its own for the first, but names
+/// the routine that it comes from.
 fn is_doubt(notice: &DbError) -> bool {
     let is_of_a_wait = match notice.routine() {
         Some(routine) => routine == "SyncRepWaitForLSN",

@@ -19,7 +19,8 @@ pub(super) enum Carried {
     Answered(Answer),
     /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
     Again,
-    /// Nothing was changed, since somebody has edited the details: they are good, and this is their digest.
+    /// Nothing was changed, since somebody has edited the details: they are good, and this is their
+    /// digest.
     Unsealed(Uuid),
     /// Nothing was changed for it; this befell the question why.
     Unexplained(Failure),
@@ -56,8 +57,9 @@ pub(super) async fn prepare(
     prepared.map_err(Failure::without_effect)
 }
 
-/// Carries out commands, no two of which share a token, in one statement, each for itself, with their events at
-/// these places of the transaction. The limit is that of each of the server's answers.
+/// Carries out commands, no two of which share a token, in one statement, each for itself, with
+/// their events at these places of the transaction. The limit is that of each of the server's
+/// answers.
 pub(super) async fn each(
     client: &impl GenericClient,
     statement: &Prepared,

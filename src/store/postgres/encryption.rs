@@ -10,7 +10,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::target::misconfigured;
 use crate::store::StoreError;
 
-/// TLS with a certificate that is verified, against these authorities in a PEM file or the system's.
+/// TLS with a certificate that is verified, against these authorities in a PEM file or the
+/// system's.
 pub(super) fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
     let authorities = if let Some(path) = root_certificates {
         let mut roots = RootCertStore::empty();

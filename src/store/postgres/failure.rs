@@ -20,7 +20,8 @@ pub(super) enum Failure {
     Locked(StoreError),
     /// The same, and that transaction waits for the synchronous standby.
     Held(StoreError),
-    /// It was rolled back, because an event that it wanted to record is there already: what it says.
+    /// It was rolled back, because an event that it wanted to record is there already: what it
+    /// says.
     Stray(String),
     /// It was never sent, since there is no connection.
     Unsent(StoreError),
@@ -46,8 +47,8 @@ impl Failure {
         matches!(self, Self::Unsent(_) | Self::Unknown(_))
     }
 
-    /// The same, of something that changes nothing without a later statement: that its own outcome is unknown
-    /// does not matter.
+    /// The same, of something that changes nothing without a later statement: that its own outcome
+    /// is unknown does not matter.
     pub(super) fn without_effect(self) -> Self {
         match self {
             Self::Unknown(StoreError::UnknownOutcome { reason, cause }) => {
@@ -98,8 +99,8 @@ impl From<Error> for Failure {
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
             | SqlState::TRANSACTION_RESOLUTION_UNKNOWN => Self::Unknown(unknown(error)),
-            // The server is a standby by now, or takes no writes for another reason: it was not carried out, and
-            // another connection may lead to one that does.
+            // The server is a standby by now, or takes no writes for another reason: it was not
+            // carried out, and another connection may lead to one that does.
             SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => {
                 Self::Unsent(failed(error))
             }
@@ -108,8 +109,8 @@ impl From<Error> for Failure {
     }
 }
 
-/// The answer to one statement, if the server gives one in time. How many statements a call takes is no
-/// concern of the limit.
+/// The answer to one statement, if the server gives one in time. How many statements a call takes
+/// is no concern of the limit.
 pub(super) async fn in_time<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, Failure>>,
@@ -165,8 +166,8 @@ pub(super) fn not_read(error: Error) -> StoreError {
     store_error(reason, is_lasting, error)
 }
 
-/// An error of a statement that fits the tables of a store: where it does not fit those in this place, they are
-/// another program's. Other errors are what `otherwise` makes of them.
+/// An error of a statement that fits the tables of a store: where it does not fit those in this
+/// place, they are another program's. Other errors are what `otherwise` makes of them.
 pub(super) fn not_fitting(
     error: Error,
     place: &str,
@@ -193,8 +194,9 @@ pub(super) fn store_error(reason: String, is_lasting: bool, error: Error) -> Sto
     }
 }
 
-/// Whether it takes a person to put it right: on the server, or in the URL. Not so where the server is a standby
-/// (25006) until a failover, is at its limits (class 53), or is shut down (57P01 to 57P03).
+/// Whether it takes a person to put it right: on the server, or in the URL. Not so where the server
+/// is a standby (25006) until a failover, is at its limits (class 53), or is shut down (57P01 to
+/// 57P03).
 fn is_withheld(error: &Error) -> bool {
     let missing = [
         SqlState::INVALID_CATALOG_NAME,
@@ -208,9 +210,9 @@ fn is_withheld(error: &Error) -> bool {
     error.code().is_some_and(is_withheld)
 }
 
-/// The same, of an error while connecting or setting up. The driver has no code for some of these. What happens on
-/// the way to a server has an I/O error below it. A setting has only words: a missing password, a host without
-/// its port, a server without TLS.
+/// The same, of an error while connecting or setting up. The driver has no code for some of these.
+/// What happens on the way to a server has an I/O error below it. A setting has only words: a
+/// missing password, a host without its port, a server without TLS.
 pub(super) fn is_misconfigured(error: &Error) -> bool {
     let is_setting = |source: &(dyn std::error::Error + 'static)| !has_io(source);
     let source = std::error::Error::source(error);
@@ -265,8 +267,9 @@ fn quotes(state: &SqlState) -> bool {
     *state == SqlState::SYNTAX_ERROR || ["22", "38"].contains(&class)
 }
 
-/// Whether a table, a column, a function or a type is missing, another, or there already. A plan that no longer fits
-/// (0A000) and a constraint without its index (42P10) are not among these: they pass with an upgrade or a restoration.
+/// Whether a table, a column, a function or a type is missing, another, or there already. A plan
+/// that no longer fits (0A000) and a constraint without its index (42P10) are not among these: they
+/// pass with an upgrade or a restoration.
 fn has_other_tables(error: &Error) -> bool {
     let states = [
         SqlState::UNDEFINED_TABLE,
@@ -305,8 +308,8 @@ fn unknown(error: Error) -> StoreError {
     }
 }
 
-/// The error below a reason. What the server said is in the reason, as far as it may be repeated; the driver's error
-/// has all of it, and prints it.
+/// The error below a reason. What the server said is in the reason, as far as it may be repeated;
+/// the driver's error has all of it, and prints it.
 fn cause(error: Error) -> Option<Cause> {
     match error.as_db_error() {
         Some(_) => None,
@@ -340,8 +343,8 @@ pub(super) fn whole_words(error: &Error) -> String {
 /// The longest text of the server that is repeated, in characters.
 const LONGEST: usize = 200;
 
-/// A text of the server on one line, and not all of a long one. Of an error, this is for the message alone: DETAIL,
-/// HINT and CONTEXT quote the row, which has a title and an address.
+/// A text of the server on one line, and not all of a long one. Of an error, this is for the
+/// message alone: DETAIL, HINT and CONTEXT quote the row, which has a title and an address.
 pub(super) fn repeatable(text: &str) -> String {
     let mut repeatable = String::new();
     for (at, character) in text.chars().enumerate() {

@@ -1,9 +1,9 @@
 //! The feed goes on behind its cursors, whatever becomes of the database.
 //!
-//! A place of the feed is made from the server's number of a transaction. A server counts anew, or gives numbers again
-//! that were given before, where it was restored from a dump, where it was a standby that had not received all,
-//! and where it was restored from a backup. `certlife_feed.base` is added to the numbers, and raised in all of these
-//! cases (docs/decisions/0007-feed.md).
+//! A place of the feed is made from the server's number of a transaction. A server counts anew, or
+//! gives numbers again that were given before, where it was restored from a dump, where it was a
+//! standby that had not received all, and where it was restored from a backup. `certlife_feed.base`
+//! is added to the numbers, and raised in all of these cases (docs/decisions/0007-feed.md).
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -14,28 +14,30 @@ use super::failure::{Failure, not_read};
 use super::server::{History, Server};
 use crate::store::StoreError;
 
-// How many were lost where a new history begins cannot be known, and two histories may even have one name, where a backup
-// was restored twice. So the base is raised to the minute of the clock, of which each has 2^36 places: more than a
-// server has transactions in a minute, and so any earlier history has lower ones. That is a multiple of 2^32, so that
-// the 32 bits of the base that rows depend on stay the same. There are places until 2097; should a clock say more,
-// the base is raised by a minute.
+// How many were lost where a new history begins cannot be known, and two histories may even have
+// one name, where a backup was restored twice. So the base is raised to the minute of the clock, of
+// which each has 2^36 places: more than a server has transactions in a minute, and so any earlier
+// history has lower ones. That is a multiple of 2^32, so that the 32 bits of the base that rows
+// depend on stay the same. There are places until 2097; should a clock say more, the base is raised
+// by a minute.
 
 /// Whether the feed was written under another history than this one, or under none that is known.
 const OF_ANOTHER: &str = "SELECT FROM certlife_feed WHERE history IS DISTINCT FROM $1";
 
-/// A row where the server's next transaction would stand before the feed's last event, or before one that was told: the
-/// database was restored, and counts its transactions anew. An error where the index of the feed is missing, which is
-/// the last to be restored from a dump.
+/// A row where the server's next transaction would stand before the feed's last event, or before
+/// one that was told: the database was restored, and counts its transactions anew. An error where
+/// the index of the feed is missing, which is the last to be restored from a dump.
 const IS_BEHIND: &str = "\
     SELECT FROM certlife_feed WHERE 'certlife_event_feed'::regclass IS NOT NULL \
     AND greatest((SELECT max(transaction) FROM certlife_event), $1) \
         >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
-/// A raise need not wait for the standby: what is written after it does, and comes after it in the log.
+/// A raise need not wait for the standby: what is written after it does, and comes after it in the
+/// log.
 const UNREPLICATED: &str = "SET LOCAL synchronous_commit = local";
 
-/// A new history begins. Whoever writes under it has looked before, so none has the base from before: the lock of the
-/// row is enough. Of several who do this at once, one does.
+/// A new history begins. Whoever writes under it has looked before, so none has the base from
+/// before: the lock of the row is enough. Of several who do this at once, one does.
 fn begin(history: History) -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; {UNREPLICATED}; \
@@ -53,8 +55,8 @@ const GAP: &str = "\
     (1::bigint << 36) * greatest(1, least((1::bigint << 26) - 1, \
         floor(extract(epoch FROM clock_timestamp()) / 60)::bigint) - (base >> 36))";
 
-/// The feed goes on where the dump ended. Whoever writes or reads the feed holds this lock: nobody goes on with the
-/// base from before while it is raised. Of several who do this at once, one does.
+/// The feed goes on where the dump ended. Whoever writes or reads the feed holds this lock: nobody
+/// goes on with the base from before while it is raised. Of several who do this at once, one does.
 fn rebase(told: i64) -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; {UNREPLICATED}; \
@@ -79,8 +81,9 @@ async fn ask(client: &Client, told: i64) -> Result<bool, tokio_postgres::Error> 
     Ok(row.is_some())
 }
 
-/// Sees to it that what this connection writes stands behind the last event of the feed. Every connection
-/// that writes begins with it: behind a connection that was lost may be another database.
+/// Sees to it that what this connection writes stands behind the last event of the feed. Every
+/// connection that writes begins with it: behind a connection that was lost may be another
+/// database.
 pub(super) async fn catch_up(
     client: &Client,
     server: &Server,

@@ -6,8 +6,8 @@ use super::failure::Failure;
 use crate::store::StoreError;
 
 /// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
-/// `application_name`, which is the same for all unless their URLs say otherwise; and whether one of these waits
-/// for the synchronous standby.
+/// `application_name`, which is the same for all unless their URLs say otherwise; and whether one
+/// of these waits for the synchronous standby.
 const HOLDERS: &str = "\
     SELECT coalesce(bool_and(a.application_name IS NOT DISTINCT FROM \
             current_setting('application_name')), true), \
@@ -21,7 +21,8 @@ const HOLDERS: &str = "\
 pub(super) enum Holders {
     /// Other stores' commands. They come to an end by themselves.
     Rivals,
-    /// The same, of which one waits for the synchronous standby: perhaps until a person sees to that.
+    /// The same, of which one waits for the synchronous standby: perhaps until a person sees to
+    /// that.
     WaitForStandby,
     /// Another program, which may wait for a person.
     Others,

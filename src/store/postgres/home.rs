@@ -7,9 +7,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::store::StoreError;
 
-/// Where connections and workers run: not with whoever happens to ask, whose runtime may end while others
-/// wait for the same answer. It is the runtime that the store was opened on; if that is gone, the one of
-/// whoever asks next.
+/// Where connections and workers run: not with whoever happens to ask, whose runtime may end while
+/// others wait for the same answer. It is the runtime that the store was opened on; if that is
+/// gone, the one of whoever asks next.
 pub(super) struct Home(Mutex<Residence>);
 
 struct Residence {

@@ -8,8 +8,8 @@ use super::failure::failed;
 use super::read;
 use crate::store::{InstitutionId, StoreError};
 
-/// From one to the next in the index, so that it takes as many steps as there are institutions, however many
-/// applications they have.
+/// From one to the next in the index, so that it takes as many steps as there are institutions,
+/// however many applications they have.
 const ALL: &str = "\
     WITH RECURSIVE of_applications (id) AS ( \
         (SELECT institution FROM certlife_application ORDER BY institution LIMIT 1) \

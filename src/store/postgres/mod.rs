@@ -64,29 +64,31 @@ use target::{Target, Wanted};
 pub struct PostgresOptions {
     /// What opening may do to the tables; it creates and upgrades them.
     pub setup: Setup,
-    /// How many connections write at the same time, at most, 1 to 1,000; 2. The commands that wait for one meanwhile become
-    /// one statement, so more of them make smaller statements; a server with many cores may want more.
+    /// How many connections write at the same time, at most, 1 to 1,000; 2. The commands that wait
+    /// for one meanwhile become one statement, so more of them make smaller statements; a server
+    /// with many cores may want more.
     pub writers: usize,
     /// How many connections read at the same time, at most, 1 to 1,000; 4. A call that finds all of
     /// them in use waits for one, two minutes at most; where a new one has to be made then, up to
     /// `connect_timeout` more.
     pub readers: usize,
-    /// How long to wait for a host that is asked for a connection, until it has answered the first question, where the
-    /// URL has no `connect_timeout` of its own; and for a server that has no connection left, also where it is asked
-    /// several times; 5 seconds.
+    /// How long to wait for a host that is asked for a connection, until it has answered the first
+    /// question, where the URL has no `connect_timeout` of its own; and for a server that has no
+    /// connection left, also where it is asked several times; 5 seconds.
     pub connect_timeout: Duration,
-    /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5 seconds. For
-    /// rows that commands of other stores keep locked, a command waits up to 200 times as long: sessions with this
-    /// one's `application_name` count as such.
+    /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5
+    /// seconds. For rows that commands of other stores keep locked, a command waits up to 200 times
+    /// as long: sessions with this one's `application_name` count as such.
     pub lock_timeout: Duration,
-    /// After how long a server that does not answer a statement is given up; 30 seconds. An all-or-nothing
-    /// call of many commands takes several statements.
+    /// After how long a server that does not answer a statement is given up; 30 seconds. An
+    /// all-or-nothing call of many commands takes several statements.
     pub answer_timeout: Duration,
-    /// How long a command is repeated, where that is safe, while the server cannot be reached, and how long opening
-    /// waits for it. If absent, it is 60 seconds where the URL has several hosts, for a failover; otherwise
-    /// 10 seconds for a command, and opening does not wait.
+    /// How long a command is repeated, where that is safe, while the server cannot be reached, and
+    /// how long opening waits for it. If absent, it is 60 seconds where the URL has several hosts,
+    /// for a failover; otherwise 10 seconds for a command, and opening does not wait.
     pub patience: Option<Duration>,
-    /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250 ms.
+    /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250
+    /// ms.
     pub poll: Duration,
 }
 
@@ -124,17 +126,17 @@ impl PostgresOptions {
     }
 }
 
-/// Keeps everything in a PostgreSQL database, in tables that begin with `certlife_`, in the first schema of
-/// the connection's `search_path`.
+/// Keeps everything in a PostgreSQL database, in tables that begin with `certlife_`, in the first
+/// schema of the connection's `search_path`.
 ///
-/// Commands that wait at the same time become one statement. Any number of processes on any number of
-/// machines may use one database. It lives on the Tokio runtime that it was opened on, which must have its timer
-/// and I/O turned on and go on running; other runtimes may use it. If that runtime ends, the store moves to the
-/// one of whoever asks next.
+/// Commands that wait at the same time become one statement. Any number of processes on any number
+/// of machines may use one database. It lives on the Tokio runtime that it was opened on, which
+/// must have its timer and I/O turned on and go on running; other runtimes may use it. If that
+/// runtime ends, the store moves to the one of whoever asks next.
 ///
-/// A command that met a serialisation failure or a deadlock, or found no connection, is repeated. Where
-/// the connection was lost after it was sent, it is repeated if it has an idempotency key, and
-/// otherwise answered with [`StoreError::UnknownOutcome`].
+/// A command that met a serialisation failure or a deadlock, or found no connection, is repeated.
+/// Where the connection was lost after it was sent, it is repeated if it has an idempotency key,
+/// and otherwise answered with [`StoreError::UnknownOutcome`].
 #[derive(Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
@@ -167,17 +169,18 @@ impl PostgresStore {
     /// ([`PostgresOptions::setup`]).
     ///
     /// The URL is PostgreSQL's: `postgres://user:password@host:port/database?sslmode=require`. With
-    /// `sslmode=require` (or `verify-ca`, `verify-full`), the connection is encrypted and the server's certificate
-    /// and name are verified, against the system's authorities or those in the PEM file
-    /// `sslrootcert=PATH`; without it, the connection is not encrypted.
+    /// `sslmode=require` (or `verify-ca`, `verify-full`), the connection is encrypted and the
+    /// server's certificate and name are verified, against the system's authorities or those in the
+    /// PEM file `sslrootcert=PATH`; without it, the connection is not encrypted.
     ///
     /// # Errors
-    /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database or role,
-    /// refuses the password, withholds a right or is older than 15, or where the database's encoding is not
-    /// UTF8; [`StoreError::Unavailable`] where there is no way to the server now;
-    /// [`StoreError::NewerSchema`] where a newer program has upgraded the database;
+    /// [`StoreError::Misconfigured`] where the URL cannot be read, its server has no such database
+    /// or role, refuses the password, withholds a right or is older than 15, or where the
+    /// database's encoding is not UTF8; [`StoreError::Unavailable`] where there is no way to the
+    /// server now; [`StoreError::NewerSchema`] where a newer program has upgraded the database;
     /// [`StoreError::NotAStore`] where tables with the store's names are another program's;
-    /// [`StoreError::NoStore`] and [`StoreError::OlderSchema`] as [`PostgresOptions::setup`] has it.
+    /// [`StoreError::NoStore`] and [`StoreError::OlderSchema`] as [`PostgresOptions::setup`] has
+    /// it.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, PostgresOptions::default()).await
     }
@@ -212,8 +215,8 @@ impl PostgresStore {
         let behind = history::is_behind(&readers);
         let behind = tokio::time::timeout(options.answer_timeout, behind).await;
         if behind.unwrap_or(Ok(false))? {
-            // Every connection that writes sees to that. Whoever may only read still can, but for the
-            // end of the feed.
+            // Every connection that writes sees to that. Whoever may only read still can, but for
+            // the end of the feed.
             drop(writers.get().await);
         }
         let commits = Sender::new(());
@@ -255,8 +258,9 @@ impl PostgresStore {
         reader.map_err(Failure::into_error)
     }
 
-    /// A connection that may tell the feed. Of several hosts it is to a server that takes writes, unless the URL asks
-    /// for a standby: one that stands in may have received what the synchronous standby has not, and what is then lost.
+    /// A connection that may tell the feed. Of several hosts it is to a server that takes writes,
+    /// unless the URL asks for a standby: one that stands in may have received what the synchronous
+    /// standby has not, and what is then lost.
     async fn teller(&self) -> Result<Session, StoreError> {
         let reader = self.reader().await?;
         let target = &self.shared.target;
@@ -273,8 +277,8 @@ impl PostgresStore {
         })
     }
 
-    /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover. One connection waits,
-    /// whoever else has a page to tell, so that others can read.
+    /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover.
+    /// One connection waits, whoever else has a page to tell, so that others can read.
     async fn confirm_page(&self, last: i64, server: &Server) -> Result<(), StoreError> {
         let cluster = &self.shared.family.cluster;
         if cluster.is_replicated(last) {
@@ -303,8 +307,9 @@ impl PostgresStore {
     }
 }
 
-/// An error where a pooler lends its sessions for a transaction at a time: settings, prepared statements and
-/// notifications would be those of others. A second connection, beside one that lies idle, finds the mark of the first.
+/// An error where a pooler lends its sessions for a transaction at a time: settings, prepared
+/// statements and notifications would be those of others. A second connection, beside one that lies
+/// idle, finds the mark of the first.
 async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
     match connector.connect(Wanted::Any, None).await {
         Err(error) if error.is_shared() => Err(unconnected::not_connected(error)),

@@ -7,8 +7,9 @@ use crate::store::chance::chance;
 /// The most tries that make a pause longer.
 const LONGEST: u32 = 20;
 
-/// How long to wait before the next try of something that lost a race or a deadlock: the longer, the more often
-/// it was tried, a millisecond a try on average. Rivals wait for different times, or they would meet again.
+/// How long to wait before the next try of something that lost a race or a deadlock: the longer,
+/// the more often it was tried, a millisecond a try on average. Rivals wait for different times, or
+/// they would meet again.
 pub(super) fn pause(tries: u32) -> Duration {
     let most = 2_000 * u64::from(tries.min(LONGEST));
     Duration::from_micros(chance() % (most + 1))

@@ -33,21 +33,21 @@ impl Purpose {
     }
 }
 
-/// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock, nobody
-/// sees what was done under it, and what was tried again would fail again. Warnings say where a commit is not on the
-/// standby. The mark shows whoever shares the session
-/// that he does.
+/// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock,
+/// nobody sees what was done under it, and what was tried again would fail again. Warnings say
+/// where a commit is not on the standby. The mark shows whoever shares the session that he does.
 const EVERYBODY: &str = "\
     SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
     SET certlife.session = 'mine'";
 
-/// What was acknowledged is on disk, and on the synchronous standby, whatever the server's default is, or becomes.
+/// What was acknowledged is on disk, and on the synchronous standby, whatever the server's default
+/// is, or becomes.
 const DURABLE: &str = "\
     SELECT set_config('synchronous_commit', CASE WHEN setting IN ('off', 'local') THEN 'on' ELSE setting END, false) \
     FROM current_setting('synchronous_commit') AS setting";
 
-/// The plans of prepared statements are made once, perhaps while the tables are empty; so they may only be
-/// those that stay good: by index, row by row.
+/// The plans of prepared statements are made once, perhaps while the tables are empty; so they may
+/// only be those that stay good: by index, row by row.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
@@ -126,8 +126,8 @@ fn connections(
         home: Arc::clone(home),
         purpose,
         settings: Box::new(move || match index.get() {
-            // An error while a dump is being restored, of which this index is the last: tables that are missing
-            // until then are on their way.
+            // An error while a dump is being restored, of which this index is the last: tables that
+            // are missing until then are on their way.
             Some(index) => {
                 let index = index.replace('\'', "''");
                 format!("{settings}; SELECT '{index}'::regclass")

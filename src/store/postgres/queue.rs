@@ -58,8 +58,8 @@ impl Item {
         let _ = self.answer.send(answers);
     }
 
-    /// Answers all commands with the error; nobody is told that nothing was changed who was in doubt
-    /// before.
+    /// Answers all commands with the error; nobody is told that nothing was changed who was in
+    /// doubt before.
     pub(super) fn refuse(self, error: &StoreError) {
         let error = self.unknown.as_ref().unwrap_or(error).clone();
         let answers = self.commands.iter().map(|_| Err(error.clone().into()));
@@ -114,9 +114,9 @@ type InOrder = BTreeMap<u64, Item>;
 
 /// The items in the order of the calls, and who works on them.
 ///
-/// An item stands in the line of each of its tokens, and is ready when it is the first in all of them. It
-/// stays there until it is done. So whatever waits is looked at when it comes and when somebody before it
-/// is done, however much else there is.
+/// An item stands in the line of each of its tokens, and is ready when it is the first in all of
+/// them. It stays there until it is done. So whatever waits is looked at when it comes and when
+/// somebody before it is done, however much else there is.
 #[derive(Default)]
 pub(super) struct Queue {
     /// Items that could be carried out, by what carries them out.
@@ -170,9 +170,9 @@ impl Queue {
 
     /// The next batch for a worker; none, and the worker is gone.
     ///
-    /// A batch is carried out by one statement, so it has either creations or transitions, whichever has
-    /// waited longest. A command waits for those before it that share one of its tokens; commands that
-    /// stand or fall together are a batch of their own.
+    /// A batch is carried out by one statement, so it has either creations or transitions,
+    /// whichever has waited longest. A command waits for those before it that share one of its
+    /// tokens; commands that stand or fall together are a batch of their own.
     pub(super) fn take(&mut self, most_workers: usize) -> Option<Vec<Item>> {
         // What is left is for those who have nothing to do, in parts that are worth a statement.
         let free = most_workers.saturating_sub(self.under_way).max(1);
@@ -201,7 +201,8 @@ impl Queue {
         Some(batch)
     }
 
-    /// Ends a batch that had these tokens: these items of it are to be tried again, each at its place.
+    /// Ends a batch that had these tokens: these items of it are to be tried again, each at its
+    /// place.
     pub(super) fn put_back(&mut self, tokens: &[Token], again: Vec<Item>) {
         self.under_way -= 1;
         let kept: HashSet<Token> = again.iter().flat_map(Item::tokens).collect();

@@ -24,7 +24,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long the others may take to show that the first server that takes writes is one of the past.
 const OTHERS: Duration = Duration::from_millis(250);
 
-/// How long a server that takes writes may take, once a standby has answered, before the standby has to do.
+/// How long a server that takes writes may take, once a standby has answered, before the standby
+/// has to do.
 const SPARE: Duration = Duration::from_secs(1);
 
 /// The attempts for one connection.

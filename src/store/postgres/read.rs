@@ -46,8 +46,8 @@ macro_rules! events {
     };
 }
 
-/// Events that nothing can be committed before any more. Behind a transaction that is under way, nothing is
-/// told: its events would come too late (docs/decisions/0007-feed.md).
+/// Events that nothing can be committed before any more. Behind a transaction that is under way,
+/// nothing is told: its events would come too late (docs/decisions/0007-feed.md).
 macro_rules! settled {
     () => {
         "e.transaction < (SELECT base FROM certlife_feed) \
@@ -119,7 +119,8 @@ pub(super) async fn history(
     Ok(history)
 }
 
-/// A page of the feed, and whether it has to wait until the synchronous standby has it, before it is told.
+/// A page of the feed, and whether it has to wait until the synchronous standby has it, before it
+/// is told.
 pub(super) async fn feed(
     client: &Session,
     after: Cursor,
@@ -156,8 +157,8 @@ pub(super) async fn feed(
     Ok((page, is_synchronous))
 }
 
-/// The last event that the feed tells of: what is not committed yet belongs to a transaction that is not
-/// settled, and comes behind it.
+/// The last event that the feed tells of: what is not committed yet belongs to a transaction that
+/// is not settled, and comes behind it.
 pub(super) async fn feed_end(client: &Session) -> Result<Cursor, StoreError> {
     let sql = concat!(
         events!(""),
@@ -169,8 +170,8 @@ pub(super) async fn feed_end(client: &Session) -> Result<Cursor, StoreError> {
     Ok(last.transpose()?.unwrap_or(Cursor::START))
 }
 
-/// The place of the feed that the next transaction will have, or a later one; none on a standby, which may lag behind
-/// cursors that the primary has given. With the checks of the base.
+/// The place of the feed that the next transaction will have, or a later one; none on a standby,
+/// which may lag behind cursors that the primary has given. With the checks of the base.
 async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
     let sql = "SELECT base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \
                    pg_is_in_recovery() FROM certlife_feed LIMIT 2";
@@ -183,7 +184,8 @@ async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
     Ok((!is_standby).then_some(row.try_get(0)?))
 }
 
-/// That there is one base, without which nothing is written and nothing is told. Only asked where that is so.
+/// That there is one base, without which nothing is written and nothing is told. Only asked where
+/// that is so.
 pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failure> {
     let rows = client.query_typed("SELECT base FROM certlife_feed LIMIT 2", &[]);
     let rows = rows.await?;
@@ -308,7 +310,8 @@ impl Seen {
             .transpose()
     }
 
-    /// The digest of what was seen, if the stored one does not fit: somebody has edited the details.
+    /// The digest of what was seen, if the stored one does not fit: somebody has edited the
+    /// details.
     pub(super) fn unsealed(&self, uuid: Uuid) -> Option<Uuid> {
         self.applications.get(&uuid)?.unsealed
     }

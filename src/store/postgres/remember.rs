@@ -19,8 +19,8 @@ const REMEMBER: &str = "\
         AS input (key, institution, uuid, refused) \
     ON CONFLICT (key, institution) DO NOTHING RETURNING uuid";
 
-/// Lets the keys of commands that were refused remember it, before anybody hears of it; a command whose key
-/// was used meanwhile is to be looked at again.
+/// Lets the keys of commands that were refused remember it, before anybody hears of it; a command
+/// whose key was used meanwhile is to be looked at again.
 pub(super) async fn remember(
     client: &impl GenericClient,
     appends: &[&Append],

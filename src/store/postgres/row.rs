@@ -13,8 +13,8 @@ use crate::store::cursor::Cursor;
 use crate::store::request::RecordedEvent;
 use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
 
-/// The columns of an application and one of its events, in the order in which [`Joined`] reads them.
-/// Rows that are missing in a join give nulls, which are reported as corrupt.
+/// The columns of an application and one of its events, in the order in which [`Joined`] reads
+/// them. Rows that are missing in a join give nulls, which are reported as corrupt.
 macro_rules! columns {
     () => {
         "a.uuid, a.institution, a.application_id, a.certificate_title, a.applicant_email, \

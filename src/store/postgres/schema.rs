@@ -13,7 +13,8 @@ use crate::store::{Setup, StoreError};
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;
 
-/// The columns that are read and written, of each table. A statement that names others cannot be prepared.
+/// The columns that are read and written, of each table. A statement that names others cannot be
+/// prepared.
 const SHAPE: [(&str, &str); 7] = [
     (
         "certlife_application",
@@ -56,17 +57,20 @@ fn unusable(reason: String) -> StoreError {
     }
 }
 
-/// The version of the tables, as two numbers: a program of before goes on working after an expansion.
+/// The version of the tables, as two numbers: a program of before goes on working after an
+/// expansion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
-    /// What the oldest program that works with these tables must know. A program refuses what is above all it knows.
+    /// What the oldest program that works with these tables must know. A program refuses what is
+    /// above all it knows.
     pub(super) oldest: i64,
     /// The newest step that was applied. It may be above all that a program knows.
     pub(super) expanded: i64,
 }
 
-/// Brings the database to the version that is needed, as far as that is wanted. First it only looks, so that who may not
-/// change anything can read: on a standby, or in a role without the rights. The index of the feed, by its whole name.
+/// Brings the database to the version that is needed, as far as that is wanted. First it only
+/// looks, so that who may not change anything can read: on a standby, or in a role without the
+/// rights. The index of the feed, by its whole name.
 pub(super) async fn set_up(
     readers: &Connections,
     migrating: &Connections,
@@ -99,7 +103,8 @@ pub(super) async fn set_up(
     Ok(format!("{schema}.certlife_event_feed"))
 }
 
-/// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks into it at all.
+/// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks into
+/// it at all.
 const PLACE: &str = "\
     SELECT current_setting('server_version_num')::integer, \
         current_setting('server_encoding'), \
@@ -150,8 +155,8 @@ pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String
 const VERSION: &str =
     "SELECT version, (to_jsonb(it) ->> 'expanded')::bigint FROM certlife_schema it";
 
-/// The version of the tables; none where there are none. An error where the table of the version is that of another
-/// program.
+/// The version of the tables; none where there are none. An error where the table of the version is
+/// that of another program.
 pub(super) async fn version(
     client: &impl GenericClient,
     place: &str,
@@ -220,7 +225,8 @@ pub(super) fn refuse(
     }
 }
 
-/// That the tables have the columns that are read and written. To prepare a statement takes no rights on them.
+/// That the tables have the columns that are read and written. To prepare a statement takes no
+/// rights on them.
 pub(super) async fn check_shape(
     client: &impl GenericClient,
     place: &str,

@@ -8,7 +8,8 @@ use tokio_postgres::error::SqlState;
 pub(super) struct Server {
     /// Where its log stands; not known of a standby, nor of a server that does not tell.
     pub(super) history: Option<History>,
-    /// When it was started, in microseconds since 1970: two servers on one host are told apart by it.
+    /// When it was started, in microseconds since 1970: two servers on one host are told apart by
+    /// it.
     started_at: i64,
     /// The process that serves this connection.
     pub(super) process: i32,
@@ -30,8 +31,8 @@ impl Server {
     }
 }
 
-/// The history that a server writes: each time a standby takes the place of its primary, or a backup is restored to a
-/// point in time, a new one begins, which the server counts.
+/// The history that a server writes: each time a standby takes the place of its primary, or a
+/// backup is restored to a point in time, a new one begins, which the server counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct History {
     system: i64,
@@ -56,14 +57,15 @@ impl std::fmt::Display for History {
     }
 }
 
-/// What every connection is asked first. `certlife.session` is set by what this crate asks next: where it is set
-/// already, the session is another's.
+/// What every connection is asked first. `certlife.session` is set by what this crate asks next:
+/// where it is set already, the session is another's.
 const SERVER: &str = "\
     SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
         coalesce(current_setting('certlife.session', true), '') <> '', pg_backend_pid()";
 
-/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. A standby has none. Databases that only speak PostgreSQL's protocol may not have it.
+/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. A standby
+/// has none. Databases that only speak PostgreSQL's protocol may not have it.
 const HISTORY: &str = "\
     SELECT c.system_identifier, \
         CASE WHEN NOT pg_is_in_recovery() THEN \

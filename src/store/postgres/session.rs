@@ -21,8 +21,9 @@ use crate::store::StoreError;
 /// After how long a connection to a standby that stands in for the primary is made anew.
 const STAND_IN: Duration = Duration::from_secs(2);
 
-/// How many sessions of the role wait for the synchronous standby, if that is as many as there may be. A command that is
-/// given up goes on waiting, and many processes that come and go would take all connections of the server.
+/// How many sessions of the role wait for the synchronous standby, if that is as many as there may
+/// be. A command that is given up goes on waiting, and many processes that come and go would take
+/// all connections of the server.
 const TOO_MANY: &str = "\
     SELECT (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user \
         HAVING count(*) >= greatest(8, current_setting('max_connections')::integer / 4)) \
@@ -127,12 +128,13 @@ impl DerefMut for Session {
     }
 }
 
-/// Waits until the synchronous standby has all that is committed on the server, as far as this session sees it: the
-/// commit of an empty message comes after all of that in the log, and waits as every commit does. Without a
-/// synchronous standby, nothing is written.
+/// Waits until the synchronous standby has all that is committed on the server, as far as this
+/// session sees it: the commit of an empty message comes after all of that in the log, and waits as
+/// every commit does. Without a synchronous standby, nothing is written.
 ///
-/// The answer is a place of the feed: the transactions of all places before it are over, and so they are on the standby
-/// as well. What is under way may have a lower number than what was committed already.
+/// The answer is a place of the feed: the transactions of all places before it are over, and so
+/// they are on the standby as well. What is under way may have a lower number than what was
+/// committed already.
 const CONFIRM: &str = "\
     SELECT (SELECT base FROM certlife_feed LIMIT 1) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
@@ -163,8 +165,8 @@ impl Session {
         &self.object.about.server
     }
 
-    /// An error if the server has warned that a commit of this session is not on the standby that it waited for: it
-    /// may be lost in a failover.
+    /// An error if the server has warned that a commit of this session is not on the standby that
+    /// it waited for: it may be lost in a failover.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if !self.object.about.wire.is_in_doubt() {
             return Ok(());
@@ -177,9 +179,10 @@ impl Session {
         }))
     }
 
-    /// Waits until what this session has seen cannot be lost in a failover; at once, where there is no synchronous
-    /// standby. Before it, nothing is said of what others have committed: while a commit waits for the standby it
-    /// cannot be seen, but once its wait is cancelled, or the server was restarted, it can.
+    /// Waits until what this session has seen cannot be lost in a failover; at once, where there is
+    /// no synchronous standby. Before it, nothing is said of what others have committed: while a
+    /// commit waits for the standby it cannot be seen, but once its wait is cancelled, or the
+    /// server was restarted, it can.
     pub(super) async fn confirm(&self, limit: Duration) -> Result<(), Failure> {
         let confirmed = in_time(limit, async {
             let row = match self.query_typed_opt(CONFIRM, &[]).await {
@@ -196,8 +199,8 @@ impl Session {
         });
         let confirmed = confirmed.await;
         if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) && !self.is_closed() {
-            // The server must not go on waiting, time after time. It changes nothing. The warning that follows must
-            // not be taken for one about the next call.
+            // The server must not go on waiting, time after time. It changes nothing. The warning
+            // that follows must not be taken for one about the next call.
             self.object.about.wire.doubt();
             self.connector.cancel(self).await;
         }
@@ -229,8 +232,8 @@ impl Session {
         self.object.about.is_spare
     }
 
-    /// The same, of the feed's transactions up to this one, which is about to be told. It is only asked where it is not
-    /// known already.
+    /// The same, of the feed's transactions up to this one, which is about to be told. It is only
+    /// asked where it is not known already.
     pub(super) async fn confirm_up_to(
         &self,
         transaction: i64,
@@ -242,8 +245,8 @@ impl Session {
         self.confirm(limit).await
     }
 
-    /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy with a commit, which
-    /// no end of a connection stops, it is remembered.
+    /// Ends it, since it is lost, or an answer may yet come. Where the server may still be busy
+    /// with a commit, which no end of a connection stops, it is remembered.
     pub(super) fn give_up(self) {
         let Self {
             object,

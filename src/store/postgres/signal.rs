@@ -1,5 +1,6 @@
-//! Telling other processes of commits, and hearing of theirs. An empty notification says all: whoever
-//! hears it reads the feed. It may get lost, so that everybody looks from time to time as well.
+//! Telling other processes of commits, and hearing of theirs. An empty notification says all:
+//! whoever hears it reads the feed. It may get lost, so that everybody looks from time to time as
+//! well.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use super::failure::is_full;
 use super::home::Home;
 use super::target::Wanted;
 
-/// PostgreSQL locks the whole database for every transaction that notifies, so there is at most one in this
-/// time.
+/// PostgreSQL locks the whole database for every transaction that notifies, so there is at most one
+/// in this time.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// How long to wait before the next attempt to hear.
@@ -42,8 +43,8 @@ pub(super) fn tell(home: &Home, pool: Connections) -> mpsc::Sender<()> {
     sender
 }
 
-/// Starts to hear, until the store is closed: `open` is its only sender. Where connections are scarce, others need
-/// this one more.
+/// Starts to hear, until the store is closed: `open` is its only sender. Where connections are
+/// scarce, others need this one more.
 pub(super) fn hear(
     home: &Home,
     connector: Connector,
@@ -73,7 +74,8 @@ pub(super) fn hear(
     });
 }
 
-/// Wakes whoever waits for commits, until the connection ends; how long to wait before the next one.
+/// Wakes whoever waits for commits, until the connection ends; how long to wait before the next
+/// one.
 async fn listen(connector: &Connector, family: &Family, commits: &watch::Sender<()>) -> Duration {
     // Where no server takes writes, none has anything to tell.
     let found = match connector

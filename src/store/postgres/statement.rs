@@ -1,8 +1,9 @@
 //! The statements that write: one for many commands, one command an application.
 //!
-//! They state no rule of the lifecycle: a transition's statement is given, for each command, the set of
-//! (state, source) in which it is legal, as made from the crate's rules. They answer what went through. Of
-//! the rest nothing is changed; why, is decided by the crate, from what it then reads.
+//! They state no rule of the lifecycle: a transition's statement is given, for each command, the
+//! set of (state, source) in which it is legal, as made from the crate's rules. They answer what
+//! went through. Of the rest nothing is changed; why, is decided by the crate, from what it then
+//! reads.
 
 use std::sync::LazyLock;
 
@@ -19,8 +20,8 @@ pub(super) enum Kind {
     Transition,
 }
 
-/// For what a statement is made. What nobody asks for is left out: setting up a plan takes longer than
-/// carrying it out for a few rows.
+/// For what a statement is made. What nobody asks for is left out: setting up a plan takes longer
+/// than carrying it out for a few rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) kind: Kind,
@@ -72,7 +73,8 @@ impl Shape {
         Self { keys, ..self }
     }
 
-    /// The shape for commands that are tried for the first time: one alone may be spared the arrays.
+    /// The shape for commands that are tried for the first time: one alone may be spared the
+    /// arrays.
     pub(super) fn of_first(batch: &[&Append]) -> Self {
         let shape = Self::of(batch);
         Self {
@@ -141,9 +143,9 @@ macro_rules! seal_of {
 }
 pub(super) use seal_of;
 
-/// How many places of the feed one transaction has, at most. An application's number is made from its
-/// transaction and its place: so applications are listed in the order of the feed, whatever the order in
-/// which their statement locks them.
+/// How many places of the feed one transaction has, at most. An application's number is made from
+/// its transaction and its place: so applications are listed in the order of the feed, whatever the
+/// order in which their statement locks them.
 pub(super) const PLACES: i64 = 1 << 22;
 
 fn with_expressions(sql: &str) -> String {
@@ -154,8 +156,8 @@ fn with_expressions(sql: &str) -> String {
         .replace("number_of(done)", &number)
 }
 
-/// What stands in the statement for one transition instead of the columns of `input` and `this`; the longer
-/// of two names first.
+/// What stands in the statement for one transition instead of the columns of `input` and `this`;
+/// the longer of two names first.
 const PARAMETERS: [(&str, &str); 14] = [
     ("input.uuid", "$1::uuid"),
     ("input.institution", "$2::text"),
@@ -183,8 +185,8 @@ fn of_parameters(sql: &str) -> String {
     })
 }
 
-/// The statement for this many commands, with keys or without: lines behind a mark for something else
-/// are left out, up to the next mark.
+/// The statement for this many commands, with keys or without: lines behind a mark for something
+/// else are left out, up to the next mark.
 fn lines_for(sql: &str, shape: Shape) -> String {
     let mut kept = String::with_capacity(sql.len());
     let mut is_kept = true;

@@ -16,8 +16,9 @@ use crate::store::StoreError;
 /// PostgreSQL's port.
 const PORT: u16 = 5432;
 
-/// After how long a peer that has sent nothing is asked whether it is there, and then how often, and how many times
-/// in vain: it is given up after 25 seconds. PostgreSQL's own default is two hours.
+/// After how long a peer that has sent nothing is asked whether it is there, and then how often,
+/// and how many times in vain: it is given up after 25 seconds. PostgreSQL's own default is two
+/// hours.
 const IDLE: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_secs(5);
 const RETRIES: u32 = 3;
@@ -25,12 +26,12 @@ const RETRIES: u32 = 3;
 /// For how long a peer may leave what it was sent without an acknowledgement (`TCP_USER_TIMEOUT`).
 const UNACKNOWLEDGED: Duration = Duration::from_secs(25);
 
-/// How long one address of a host may take to accept a connection, where the URL does not say it: a name may have
-/// several.
+/// How long one address of a host may take to accept a connection, where the URL does not say it: a
+/// name may have several.
 const ADDRESS: Duration = Duration::from_secs(2);
 
-/// How long a server is waited for that may only have to be started again, and where another may have to take its
-/// place: Patroni needs 30 seconds before it begins with that.
+/// How long a server is waited for that may only have to be started again, and where another may
+/// have to take its place: Patroni needs 30 seconds before it begins with that.
 const OUTAGE: Duration = Duration::from_secs(10);
 const FAILOVER: Duration = Duration::from_secs(60);
 
@@ -85,10 +86,10 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
-    /// Reads a URL. `sslmode=require`, `verify-ca` and `verify-full` all mean TLS with a certificate that
-    /// is verified, against the system's authorities or those of `sslrootcert`; anything else means
-    /// none. `target_session_attrs` says which server those who read want; those who write want one that takes
-    /// writes, whatever it says.
+    /// Reads a URL. `sslmode=require`, `verify-ca` and `verify-full` all mean TLS with a
+    /// certificate that is verified, against the system's authorities or those of `sslrootcert`;
+    /// anything else means none. `target_session_attrs` says which server those who read want;
+    /// those who write want one that takes writes, whatever it says.
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let mut parameters = Vec::new();
@@ -171,7 +172,8 @@ impl Target {
     }
 }
 
-/// What libpq's `target_session_attrs` asks for. Here a server that takes writes is primary, and any other standby.
+/// What libpq's `target_session_attrs` asks for. Here a server that takes writes is primary, and
+/// any other standby.
 fn wanted(attributes: &str) -> Result<Wanted, StoreError> {
     match attributes {
         "any" => Ok(Wanted::Any),

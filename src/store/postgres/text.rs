@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Stands before what is written otherwise. A noncharacter, so that texts are readable in the database.
+/// Stands before what is written otherwise. A noncharacter, so that texts are readable in the
+/// database.
 const ESCAPE: char = '\u{10ffff}';
 
 /// U+0000 becomes the escape and `0`, the escape itself becomes the escape and `1`.

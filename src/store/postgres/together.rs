@@ -1,8 +1,9 @@
 //! Commands that stand or fall together: one transaction, of as many statements as it takes.
 //!
-//! Whatever the order of the commands, the transaction takes its locks in one order: those of applications
-//! that exist, by their identities; those of applications that it creates, likewise; those of keys. So two
-//! calls, or a call and a statement of single commands, wait for each other one way only.
+//! Whatever the order of the commands, the transaction takes its locks in one order: those of
+//! applications that exist, by their identities; those of applications that it creates, likewise;
+//! those of keys. So two calls, or a call and a statement of single commands, wait for each other
+//! one way only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -17,13 +18,13 @@ use super::queue::{MOST, Token, tokens};
 use super::statement::{Kind, PLACES, Prepared, Shape};
 use crate::store::{Append, ExecuteError, Receipt, StoreError};
 
-/// Locks the applications of these identities that exist, in order. No update changes the identity, so the
-/// lock is the one that an update takes.
+/// Locks the applications of these identities that exist, in order. No update changes the identity,
+/// so the lock is the one that an update takes.
 const LOCK: &str = "\
     SELECT FROM certlife_application WHERE uuid = ANY ($1) ORDER BY uuid FOR NO KEY UPDATE";
 
-/// Records keys, given in order. A key that another transaction has recorded meanwhile is an error: the next
-/// try finds it.
+/// Records keys, given in order. A key that another transaction has recorded meanwhile is an error:
+/// the next try finds it.
 const RECORD_KEYS: &str = "\
     INSERT INTO certlife_idempotency (key, institution, uuid, version) \
     SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[])";
@@ -50,12 +51,14 @@ pub(super) async fn together(
     if let Some(outcomes) = outcomes.into_iter().collect() {
         return Ok(outcomes);
     }
-    // Nothing was carried out. To say of each command what became of it, they are tried one after the other.
+    // Nothing was carried out. To say of each command what became of it, they are tried one after
+    // the other.
     let outcomes = attempt(client, appends, &Plan::in_turn(appends), limit).await?;
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// One try. A command without an outcome had no turn: its key is that of an earlier one, which did not go through.
+/// One try. A command without an outcome had no turn: its key is that of an earlier one, which did
+/// not go through.
 async fn attempt(
     client: &mut Session,
     appends: &[&Append],
@@ -206,8 +209,8 @@ async fn record_keys(
 struct Plan {
     /// The places of the commands of each statement: of one kind, and no two for one application.
     waves: Vec<Vec<usize>>,
-    /// The places of commands whose key an earlier one of the call has, and the place of that one. They are
-    /// answered from what the earlier ones have left.
+    /// The places of commands whose key an earlier one of the call has, and the place of that one.
+    /// They are answered from what the earlier ones have left.
     repeated: Vec<(usize, usize)>,
     /// Whether an application that exists may be locked after another lock was taken.
     must_lock_first: bool,
@@ -237,9 +240,9 @@ impl Plan {
         }
     }
 
-    /// The plan for a call that is refused as a whole, in which a command has the key of an earlier one that did not
-    /// go through: then it has a turn of its own. Keys are recorded by the statements, so their locks are not in
-    /// order; two such calls that meet are repeated.
+    /// The plan for a call that is refused as a whole, in which a command has the key of an earlier
+    /// one that did not go through: then it has a turn of its own. Keys are recorded by the
+    /// statements, so their locks are not in order; two such calls that meet are repeated.
     fn in_turn(appends: &[&Append]) -> Self {
         let all: Vec<usize> = (0..appends.len()).collect();
         Self::with(appends, &all)
@@ -261,8 +264,9 @@ impl Plan {
     }
 }
 
-/// The commands at these places in groups of one kind and without common tokens, each after those that it must
-/// follow. First come the creations that follow nothing, in the order in which they are to be locked.
+/// The commands at these places in groups of one kind and without common tokens, each after those
+/// that it must follow. First come the creations that follow nothing, in the order in which they
+/// are to be locked.
 fn waves(appends: &[&Append], places: &[usize]) -> Vec<Vec<usize>> {
     let mut seen = HashSet::new();
     let (mut creations, mut others) = (Vec::new(), Vec::new());

@@ -24,8 +24,8 @@ impl From<PoolError<NotConnected>> for Failure {
     }
 }
 
-/// An error while connecting. Whether the tables fit is no part of it: while a dump is being restored, a new
-/// connection finds only some of them.
+/// An error while connecting. Whether the tables fit is no part of it: while a dump is being
+/// restored, a new connection finds only some of them.
 pub(super) fn not_connected(error: NotConnected) -> StoreError {
     let is_lasting = takes_a_person(&error);
     let reason = format!("cannot connect to PostgreSQL: {}", why(&error));

@@ -1,8 +1,10 @@
-//! Ends waits for a server that another has taken the place of, and for an answer that was lost on the way.
+//! Ends waits for a server that another has taken the place of, and for an answer that was lost on
+//! the way.
 //!
-//! A server that is stopped, or cut off from the network, does not close its connections, and a firewall may forget
-//! one: whoever waits for an answer would wait until a limit is over. So while one takes longer than usual, all
-//! hosts of the URL are looked at, and the server is asked what it is busy with.
+//! A server that is stopped, or cut off from the network, does not close its connections, and a
+//! firewall may forget one: whoever waits for an answer would wait until a limit is over. So while
+//! one takes longer than usual, all hosts of the URL are looked at, and the server is asked what it
+//! is busy with.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,8 +19,8 @@ const USUAL: Duration = Duration::from_millis(700);
 /// How often it is looked how long answers take; after the hosts were looked at, half as often.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How often the other hosts of the URL are looked at while the store is in use. A primary that was cut off from a standby
-/// which has taken its place goes on answering those who only read.
+/// How often the other hosts of the URL are looked at while the store is in use. A primary that was
+/// cut off from a standby which has taken its place goes on answering those who only read.
 const AROUND: Duration = Duration::from_secs(2);
 
 /// Starts to watch, until the cluster is gone: `connector` is made from it when it is needed.

@@ -1,11 +1,13 @@
 //! Whether the file that is open is still the one at its path.
 //!
-//! SQLite keeps on writing to a file that was moved or removed, and to a log that was: what it acknowledges then is
-//! gone for everybody who opens the path. So the writer looks before it acknowledges.
+//! SQLite keeps on writing to a file that was moved or removed, and to a log that was: what it
+//! acknowledges then is gone for everybody who opens the path. So the writer looks before it
+//! acknowledges.
 //!
-//! To look at the files themselves at each commit took a quarter of a single caller's commits where it was measured
-//! (most likely because, with fine-grained timestamps, a write after a look has to change the file's times). So the writer looks at the folders, which no commit changes, and
-//! at the files only after something in a folder was made, moved or removed.
+//! To look at the files themselves at each commit took a quarter of a single caller's commits where
+//! it was measured (most likely because, with fine-grained timestamps, a write after a look has to
+//! change the file's times). So the writer looks at the folders, which no commit changes, and at
+//! the files only after something in a folder was made, moved or removed.
 
 use std::fs::Metadata;
 use std::io;
@@ -114,7 +116,8 @@ pub(super) struct Watch {
     anchor: Anchor,
     /// Those in which the file, its log and a link to them stand.
     folders: Vec<PathBuf>,
-    /// How the folders were when the files were seen to be in their places; none where that may not show.
+    /// How the folders were when the files were seen to be in their places; none where that may not
+    /// show.
     seen: Option<Vec<Folder>>,
 }
 

@@ -18,9 +18,9 @@ thread_local! {
 
 /// From now on, the connection waits this long for others, on this thread.
 ///
-/// SQLite's own way to wait sleeps longer and longer, up to a tenth of a second. So among processes that write all
-/// the time, the one that has waited longest asks the most rarely, and the lock lies idle meanwhile. This asks about
-/// twice a millisecond, at times that differ between the processes.
+/// SQLite's own way to wait sleeps longer and longer, up to a tenth of a second. So among processes
+/// that write all the time, the one that has waited longest asks the most rarely, and the lock lies
+/// idle meanwhile. This asks about twice a millisecond, at times that differ between the processes.
 pub(super) fn wait_in_turns(connection: &mut Connection, patience: Duration) {
     WAIT.set((patience, None));
     // Where this cannot be set, SQLite waits in its own way.

@@ -26,7 +26,8 @@ pub(super) trait Change: Send {
     fn failed(self: Box<Self>, error: StoreError);
 }
 
-/// A change by a closure. What it answers is told when it is committed, also where that is an error.
+/// A change by a closure. What it answers is told when it is committed, also where that is an
+/// error.
 pub(super) struct Task<T, F> {
     size: usize,
     may_be_lost: bool,

@@ -23,8 +23,8 @@ const CHECKPOINT: i64 = 16 << 10;
 
 /// The path of a file, wherever the process goes meanwhile: readers are opened later.
 ///
-/// An absolute path has no meaning beyond itself to SQLite, which would take `file:x?mode=memory` for a
-/// URI, and would forget at the end what it acknowledged.
+/// An absolute path has no meaning beyond itself to SQLite, which would take `file:x?mode=memory`
+/// for a URI, and would forget at the end what it acknowledged.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     let no_file = |problem: &str| StoreError::NotAStore {
         place: format!("{:?}", path.to_string_lossy()),
@@ -52,8 +52,8 @@ const LONGEST_NAME: usize = 247;
 /// The longest path, in bytes, of which SQLite takes 512 with what it adds.
 const LONGEST_PATH: usize = 504;
 
-/// That SQLite can name what it keeps beside the file. It finds out late, when it has made an empty file, and then
-/// says only that it cannot open it.
+/// That SQLite can name what it keeps beside the file. It finds out late, when it has made an empty
+/// file, and then says only that it cannot open it.
 fn check_length(path: &Path) -> Result<(), StoreError> {
     // SQLite follows links first.
     let resolved = path.canonicalize().or_else(|error| {
@@ -128,8 +128,8 @@ pub(super) fn set_durability(
     connection.pragma_update(None, "synchronous", synchronous)
 }
 
-/// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process may have
-/// too many files open.
+/// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process
+/// may have too many files open.
 pub(super) fn misconfigured(path: &Path, error: StoreError) -> StoreError {
     match (code_below(&error), error) {
         // The file itself has been opened for writing.
@@ -164,8 +164,8 @@ fn code_below(error: &StoreError) -> Option<ErrorCode> {
     code_of(cause.as_ref()?.downcast_ref::<rusqlite::Error>()?)
 }
 
-/// Whether a file cannot be opened because nothing may be written to it or beside it, or because there is no room: it
-/// may be read all the same. Not where others keep it locked.
+/// Whether a file cannot be opened because nothing may be written to it or beside it, or because
+/// there is no room: it may be read all the same. Not where others keep it locked.
 pub(super) fn may_be_read(error: &StoreError) -> bool {
     let is_denied = matches!(error, StoreError::Misconfigured { .. });
     let is_full = matches!(
@@ -181,7 +181,8 @@ pub(super) fn may_be_read(error: &StoreError) -> bool {
     is_denied || is_full
 }
 
-/// Switches to the log. Where others do so at the same time, SQLite does not wait for them; this does.
+/// Switches to the log. Where others do so at the same time, SQLite does not wait for them; this
+/// does.
 fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
@@ -264,8 +265,8 @@ fn connect(
         .busy_timeout(options.busy_timeout.min(LONGEST_WAIT))
         .map_err(not_opened)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Without it, SQLite as it is bundled parses a statement anew for every new parameter, in case a
-    // better plan suits it.
+    // Without it, SQLite as it is bundled parses a statement anew for every new parameter, in case
+    // a better plan suits it.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(not_opened)?;
@@ -276,8 +277,8 @@ fn connect(
     Ok(connection)
 }
 
-/// Why SQLite has not opened a file. Its own words may have the name under which it was opened, and say little more
-/// than that.
+/// Why SQLite has not opened a file. Its own words may have the name under which it was opened, and
+/// say little more than that.
 fn not_opened(path: &Path, flags: OpenFlags, error: rusqlite::Error) -> StoreError {
     if path.is_dir() {
         return cannot_open(path, io::ErrorKind::IsADirectory.into());

@@ -30,8 +30,8 @@ impl SqliteStore {
     /// [`SqliteOptions::busy_timeout`].
     ///
     /// # Errors
-    /// [`StoreError::NotAStore`] and [`StoreError::Misconfigured`] for a path that can be that of no
-    /// file.
+    /// [`StoreError::NotAStore`] and [`StoreError::Misconfigured`] for a path that can be that of
+    /// no file.
     pub fn diagnose(
         path: impl AsRef<Path>,
         options: &SqliteOptions,

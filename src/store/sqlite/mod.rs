@@ -48,7 +48,8 @@ pub enum Durability {
     Full,
     /// Survives a crash of the process; a crash of the machine or loss of power may take back the
     /// last acknowledged transitions, together with their events, never half of one
-    /// (`PRAGMA synchronous = NORMAL`). Whoever was told of them meanwhile knows more than the store.
+    /// (`PRAGMA synchronous = NORMAL`). Whoever was told of them meanwhile knows more than the
+    /// store.
     Normal,
 }
 
@@ -57,11 +58,11 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
-    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than 24 days
-    /// count as so many.
+    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than
+    /// 24 days count as so many.
     pub busy_timeout: Duration,
-    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never more often
-    /// than every millisecond.
+    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never
+    /// more often than every millisecond.
     pub poll: Duration,
     /// Whether tables are made and upgraded; both.
     pub setup: Setup,
@@ -80,10 +81,10 @@ impl Default for SqliteOptions {
 
 /// Keeps everything in one SQLite file, with its log (`-wal`) beside it.
 ///
-/// One thread of the process writes, and commits what waits for it in groups: the more callers at once,
-/// the more transitions a commit. Several processes may have the file open, on one machine, and take
-/// turns. It runs within Tokio: reads happen on its threads for blocking work, some at a time (as many as
-/// there are cores, 4 to 8), so that a store has few files open.
+/// One thread of the process writes, and commits what waits for it in groups: the more callers at
+/// once, the more transitions a commit. Several processes may have the file open, on one machine,
+/// and take turns. It runs within Tokio: reads happen on its threads for blocking work, some at a
+/// time (as many as there are cores, 4 to 8), so that a store has few files open.
 ///
 /// With the last handle, what was handed over is committed and the file is closed.
 #[derive(Debug, Clone)]
@@ -104,15 +105,15 @@ struct Shared {
 impl SqliteStore {
     /// Opens the file, with full durability; creates it where there is none.
     ///
-    /// A path is a path: neither a URI nor SQLite's `:memory:`. A relative one counts from where the
-    /// process is now, wherever it goes later.
+    /// A path is a path: neither a URI nor SQLite's `:memory:`. A relative one counts from where
+    /// the process is now, wherever it goes later.
     ///
     /// # Errors
-    /// [`StoreError::NotAStore`] for a file of something else, for tables of another program that have our names,
-    /// and for a path that names no file, [`StoreError::NewerSchema`] for one that a newer program has upgraded,
-    /// [`StoreError::Misconfigured`] for one that cannot be opened or may not be written to,
-    /// [`StoreError::Corrupt`] for one that is damaged, [`StoreError::Unavailable`] where another process keeps it
-    /// busy, for example.
+    /// [`StoreError::NotAStore`] for a file of something else, for tables of another program that
+    /// have our names, and for a path that names no file, [`StoreError::NewerSchema`] for one that
+    /// a newer program has upgraded, [`StoreError::Misconfigured`] for one that cannot be opened or
+    /// may not be written to, [`StoreError::Corrupt`] for one that is damaged,
+    /// [`StoreError::Unavailable`] where another process keeps it busy, for example.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, SqliteOptions::default())
     }
@@ -120,8 +121,9 @@ impl SqliteStore {
     /// Opens the file; what it makes and upgrades there, [`SqliteOptions::setup`] says.
     ///
     /// # Errors
-    /// See [`open`](Self::open). [`StoreError::NoStore`] where there is none and none is to be made, and
-    /// [`StoreError::OlderSchema`] for one of an older program that is not to be upgraded.
+    /// See [`open`](Self::open). [`StoreError::NoStore`] where there is none and none is to be
+    /// made, and [`StoreError::OlderSchema`] for one of an older program that is not to be
+    /// upgraded.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = connection::absolute(path.as_ref())?;
         let commits = watch::Sender::new(());
@@ -136,9 +138,9 @@ impl SqliteStore {
         })
     }
 
-    /// Opens a store that is there for who only reads: it makes and upgrades nothing ([`Setup::Keep`]). Where the file
-    /// or its folder may not be written to, or the disk is full, it is opened as
-    /// [`open_read_only`](Self::open_read_only) has it.
+    /// Opens a store that is there for who only reads: it makes and upgrades nothing
+    /// ([`Setup::Keep`]). Where the file or its folder may not be written to, or the disk is full,
+    /// it is opened as [`open_read_only`](Self::open_read_only) has it.
     ///
     /// # Errors
     /// See [`open_with`](Self::open_with); those of it, where the file cannot be read either.
@@ -155,15 +157,16 @@ impl SqliteStore {
         }
     }
 
-    /// Opens a file that is there for reading, where it may not be written: commands are refused with
-    /// [`StoreError::Unavailable`]. It creates nothing and changes nothing.
+    /// Opens a file that is there for reading, where it may not be written: commands are refused
+    /// with [`StoreError::Unavailable`]. It creates nothing and changes nothing.
     ///
     /// Each read opens the file anew. Others may write to it meanwhile, in other processes, too.
     ///
     /// # Errors
     /// See [`open`](Self::open). [`StoreError::NoStore`] where there are no tables of a store,
-    /// [`StoreError::OlderSchema`] for one of an older program, which somebody must open who may upgrade it, and
-    /// [`StoreError::Unavailable`] also for one whose log was left by a crash and cannot be read without writing.
+    /// [`StoreError::OlderSchema`] for one of an older program, which somebody must open who may
+    /// upgrade it, and [`StoreError::Unavailable`] also for one whose log was left by a crash and
+    /// cannot be read without writing.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = read_only::resolve(&connection::absolute(path.as_ref())?)?;
         let (options, place) = (SqliteOptions::default(), path.display().to_string());
@@ -196,8 +199,8 @@ impl SqliteStore {
         self.carry_out(size, false, task).await
     }
 
-    /// The same of what may be lost with the machine's power although it was answered, for what is lost is done
-    /// again: it is not waited for the disk.
+    /// The same of what may be lost with the machine's power although it was answered, for what is
+    /// lost is done again: it is not waited for the disk.
     async fn passing_change<T: Send + 'static>(
         &self,
         size: usize,

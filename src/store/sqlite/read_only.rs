@@ -1,11 +1,12 @@
 //! Reading a file that may not be written.
 //!
-//! A writer keeps a log beside the file (`-wal`), with an index to it (`-shm`), which readers share. While
-//! they are there, SQLite reads both without writing either. But the last who closes the store takes them
-//! away, and then SQLite would have to create them before it reads, which takes the permission to write the
-//! folder. The file is all there is then, so it is read alone, as one that nobody changes (`immutable`).
-//! Should somebody change it all the same, that shows afterwards: there is a log again, or the file has
-//! another time or length. Such an answer is thrown away, and the question asked again.
+//! A writer keeps a log beside the file (`-wal`), with an index to it (`-shm`), which readers
+//! share. While they are there, SQLite reads both without writing either. But the last who closes
+//! the store takes them away, and then SQLite would have to create them before it reads, which
+//! takes the permission to write the folder. The file is all there is then, so it is read alone, as
+//! one that nobody changes (`immutable`). Should somebody change it all the same, that shows
+//! afterwards: there is a log again, or the file has another time or length. Such an answer is
+//! thrown away, and the question asked again.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -68,8 +69,8 @@ pub(super) fn ask<T>(
     })
 }
 
-/// Whether there is more to the file than itself: a log, or what takes back a transaction that a crash has
-/// cut short. An empty one has nothing: it is what is left where the disk was full.
+/// Whether there is more to the file than itself: a log, or what takes back a transaction that a
+/// crash has cut short. An empty one has nothing: it is what is left where the disk was full.
 fn has_log(path: &Path) -> Result<bool, StoreError> {
     let is_there = |suffix: &str| {
         let mut name = OsString::from(path);

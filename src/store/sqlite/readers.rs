@@ -13,8 +13,9 @@ use super::connection::open_reader;
 use super::read_only;
 use crate::store::StoreError;
 
-/// Between these lies the number of readers, which is that of the processor's cores. On one or two, some
-/// may still wait for the disk; and each keeps files open, of which a process has only so many.
+/// Between these lies the number of readers, which is that of the processor's cores. On one or two,
+/// some may still wait for the disk; and each keeps files open, of which a process has only so
+/// many.
 const FEWEST: usize = 4;
 const MOST: usize = 8;
 
@@ -58,8 +59,8 @@ impl Readers {
         }
     }
 
-    /// Asks on a connection of its own, on a thread for blocking work, when it is its turn. Whatever changes
-    /// meanwhile, the answer is about one moment; it may take more than one try.
+    /// Asks on a connection of its own, on a thread for blocking work, when it is its turn.
+    /// Whatever changes meanwhile, the answer is about one moment; it may take more than one try.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,

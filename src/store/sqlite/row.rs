@@ -61,8 +61,9 @@ impl Joined<'_, '_> {
         self.get(20, "head.institution")
     }
 
-    /// Whether it is this institution's. To be asked before anything else of the row is looked at or told:
-    /// another's application answers like one that does not exist, in whatever state it is.
+    /// Whether it is this institution's. To be asked before anything else of the row is looked at
+    /// or told: another's application answers like one that does not exist, in whatever state it
+    /// is.
     pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
         match self.0.get_ref(21) {
             // Not as text: another's id may be none, and still is not this one.
@@ -86,8 +87,8 @@ impl Joined<'_, '_> {
         self.get(15, "event.previous")
     }
 
-    /// The key of the row, for reports, as far as it can be read: what every store names, and the row's
-    /// place in this file.
+    /// The key of the row, for reports, as far as it can be read: what every store names, and the
+    /// row's place in this file.
     pub(super) fn key(&self) -> String {
         let version = self.get::<i64>(12, "event.version");
         let event = match (version, self.seq()) {

@@ -5,14 +5,15 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::connection::{self, code_of, text_of, unavailable};
 use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
 
-/// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in ASCII. The
-/// version was then in `PRAGMA user_version`.
+/// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in
+/// ASCII. The version was then in `PRAGMA user_version`.
 const APPLICATION_ID: i64 = 0x6365_7274;
 
 /// The tables of a new store, of version 5.
 const TABLES: &str = include_str!("migrations/tables.sql");
 
-/// From each version to the next, beginning with the first; forward only. What has been released never changes.
+/// From each version to the next, beginning with the first; forward only. What has been released
+/// never changes.
 const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/2_lists.sql"),
     include_str!("migrations/3_refusals.sql"),
@@ -26,8 +27,8 @@ const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64 + 1;
 /// From this version on, the version stands in a table of its own.
 const PREFIXED: i64 = 5;
 
-/// One row for each of the columns that are read and written, if they are there: a statement that names others
-/// cannot be prepared.
+/// One row for each of the columns that are read and written, if they are there: a statement that
+/// names others cannot be prepared.
 const SHAPE: [&str; 8] = [
     "SELECT no, id FROM certlife_institution",
     "SELECT no, uuid, application_id, certificate_title, applicant_email FROM certlife_application",
@@ -43,8 +44,8 @@ const SHAPE: [&str; 8] = [
     "SELECT no, delivery, at, milliseconds, status, error, excerpt FROM certlife_attempt",
 ];
 
-/// Brings the database to the newest version, as far as that is wanted; whoever else opens it at the same time
-/// waits. What was done.
+/// Brings the database to the newest version, as far as that is wanted; whoever else opens it at
+/// the same time waits. What was done.
 pub(super) fn set_up(
     connection: &mut Connection,
     place: &str,
@@ -83,7 +84,8 @@ pub(super) fn set_up(
     };
     let done = usize::try_from(from - 1).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(done) {
-        // It is a store: what is in the way, such as a view of others that is broken, has to be put right.
+        // It is a store: what is in the way, such as a view of others that is broken, has to be put
+        // right.
         run(migration).map_err(|error| match error {
             StoreError::NotAStore { problem, .. } => StoreError::Misconfigured {
                 reason: format!("{place} cannot be upgraded to schema version {NEWEST}: {problem}"),
@@ -100,8 +102,9 @@ pub(super) fn set_up(
     Ok(from_here(found))
 }
 
-/// The way from this version to the newest: all of it is one transaction. No program works with another version than
-/// the newest that it knows, since it is alone with its file (docs/decisions/0011-upgrades.md).
+/// The way from this version to the newest: all of it is one transaction. No program works with
+/// another version than the newest that it knows, since it is alone with its file
+/// (docs/decisions/0011-upgrades.md).
 fn from_here(found: Option<i64>) -> Migration {
     let step = |version, kind| MigrationStep {
         version,
@@ -162,8 +165,8 @@ fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreErro
     }
 }
 
-/// The version of the tables; none where there are none, whatever else there is. An error, where they are those of
-/// another program or of a newer one.
+/// The version of the tables; none where there are none, whatever else there is. An error, where
+/// they are those of another program or of a newer one.
 fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreError> {
     let not_a_store = |problem: &str| StoreError::NotAStore {
         place: place.to_owned(),
@@ -219,7 +222,8 @@ fn check_shape(connection: &Connection, place: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Why a statement does not fit: where SQLite itself is well, what stands there is not what was expected.
+/// Why a statement does not fit: where SQLite itself is well, what stands there is not what was
+/// expected.
 fn refused(error: rusqlite::Error, place: &str) -> StoreError {
     match code_of(&error) {
         // A table, a column or an index that is missing or there already.

@@ -18,7 +18,8 @@ struct Subscriber {
     kinds: i64,
 }
 
-/// The enabled webhooks of the institutions that were written to, so that who has none pays for none.
+/// The enabled webhooks of the institutions that were written to, so that who has none pays for
+/// none.
 ///
 /// It holds only while nobody else writes: see [`see`](Self::see).
 pub(super) struct Subscribers<'c> {

@@ -197,9 +197,9 @@ impl<'c> Committer<'c> {
         })
     }
 
-    /// Carries out the jobs, and those that come meanwhile, in one transaction; should that fail, each in
-    /// one of its own, so that what is wrong with one does not befall the others. Says whether there were
-    /// commands among them.
+    /// Carries out the jobs, and those that come meanwhile, in one transaction; should that fail,
+    /// each in one of its own, so that what is wrong with one does not befall the others. Says
+    /// whether there were commands among them.
     fn commit(&mut self, mut jobs: Vec<Job>, more: &mut dyn FnMut() -> Option<Job>) -> bool {
         let committed = self.transaction(&mut jobs, more);
         let has_commands = jobs.iter().any(|job| matches!(job, Job::Append(_)));
@@ -233,7 +233,8 @@ impl<'c> Committer<'c> {
         has_commands
     }
 
-    /// Finds what is wrong with one of many commands: each half in a transaction of its own, and so on.
+    /// Finds what is wrong with one of many commands: each half in a transaction of its own, and so
+    /// on.
     fn commit_halves(&mut self, mut batch: Vec<Append>, error: &StoreError) -> Answers {
         if batch.len() < 2 {
             return refusals(&batch, error);

@@ -1,4 +1,5 @@
-//! Every option and argument of every command gets every secret, in the right place and in wrong ones.
+//! Every option and argument of every command gets every secret, in the right place and in wrong
+//! ones.
 
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,8 @@ const SHOWN: [(&str, &str); 2] = [
     ("webhook rotate", "--secret"),
 ];
 
-/// Some commands run until they are ended. By then, they have said what is wrong with their arguments.
+/// Some commands run until they are ended. By then, they have said what is wrong with their
+/// arguments.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command without subcommands, as its help lists what it takes.

@@ -138,8 +138,8 @@ fn percent(byte: u8) -> String {
     }
 }
 
-/// What base64 has of these bytes wherever they stand at this place of a group of three: without the
-/// digits at either end, which depend on the bytes beside them.
+/// What base64 has of these bytes wherever they stand at this place of a group of three: without
+/// the digits at either end, which depend on the bytes beside them.
 pub(super) fn base64(bytes: &[u8], start: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits: Vec<u8> = std::iter::repeat_n(0, start)

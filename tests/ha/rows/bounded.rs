@@ -1,4 +1,5 @@
-//! Row 4: what is given up while the standby is away takes no more and more of the server's connections.
+//! Row 4: what is given up while the standby is away takes no more and more of the server's
+//! connections.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ const NAME: &str = "bounded";
 const AWAY: Duration = Duration::from_secs(6);
 const CALLERS: u32 = 6;
 
-/// What a store has beside its writers and readers, where it neither delivers nor listens: as many as it writes with
-/// whose commits were given up, and one or two that are about to end.
+/// What a store has beside its writers and readers, where it neither delivers nor listens: as many
+/// as it writes with whose commits were given up, and one or two that are about to end.
 const OTHERS: i64 = 4;
 
 /// How many backends of the store the primary has.

@@ -159,8 +159,8 @@ async fn a_host_that_drops_connections_keeps_nobody_from_the_next() {
     all_goes_well(&behind(&host).await).await;
 }
 
-/// Where `localhost` is both `::1` and `127.0.0.1`, nothing listens on the first, and then what never answers. A name
-/// with one address is found all the same.
+/// Where `localhost` is both `::1` and `127.0.0.1`, nothing listens on the first, and then what
+/// never answers. A name with one address is found all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_of_a_name_without_a_server_keeps_nobody_from_the_next() {
     let port = server().port();

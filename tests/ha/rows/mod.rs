@@ -102,8 +102,9 @@ async fn given(engine: Engine<PostgresStore>, key: String) -> Receipt {
     }
 }
 
-/// Gives commands with these numbers until a follower shows one of their events. An event stays behind
-/// transactions of other tests on the server that are under way, and no notification reports their end.
+/// Gives commands with these numbers until a follower shows one of their events. An event stays
+/// behind transactions of other tests on the server that are under way, and no notification reports
+/// their end.
 async fn heard(
     engine: &Engine<PostgresStore>,
     numbers: std::ops::Range<u32>,

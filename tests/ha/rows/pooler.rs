@@ -22,7 +22,8 @@ const SOON: Duration = Duration::from_secs(20);
 /// The number in the name of its socket.
 const PORT: u16 = 6432;
 
-/// A `PgBouncer` before the server of this test process, with a database of its own there. Dropped, it is killed.
+/// A `PgBouncer` before the server of this test process, with a database of its own there. Dropped,
+/// it is killed.
 struct Pooler {
     process: Child,
     folder: TempDir,

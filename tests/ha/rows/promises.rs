@@ -1,4 +1,5 @@
-//! What is said, told or sent while the standby is away, and whether a store notices that it is back.
+//! What is said, told or sent while the standby is away, and whether a store notices that it is
+//! back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -247,7 +248,8 @@ async fn a_webhook_that_is_there_already_is_on_the_standby() {
     );
 }
 
-/// A primary that another has taken the place of, and that goes on: does a store that reads all the time notice?
+/// A primary that another has taken the place of, and that goes on: does a store that reads all the
+/// time notice?
 async fn notices(pause: u64) -> bool {
     let world = World::on(Pair::start_asynchronous().await).await;
     let engine = world.engine().await;
@@ -357,7 +359,8 @@ async fn connecting_that_is_given_up_leaves_nothing() {
     assert!(metrics.num_alive_tasks() <= before + 1);
 }
 
-/// The same of commands, whose connections are made by the store's own workers: the store goes on, and ends.
+/// The same of commands, whose connections are made by the store's own workers: the store goes on,
+/// and ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_store_ends_while_its_servers_hang() {
     let world = World::synchronous().await;

@@ -10,7 +10,8 @@ use crate::pair::Pair;
 use crate::server::in_schema;
 use crate::work::institution;
 
-/// An asynchronous standby may have what the synchronous one has not: several hosts are for a failover, and not for that.
+/// An asynchronous standby may have what the synchronous one has not: several hosts are for a
+/// failover, and not for that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_hosts_a_standby_is_read_and_tells_no_feed() {
     let world = World::on(Pair::start_asynchronous().await).await;
@@ -40,8 +41,8 @@ async fn of_several_hosts_a_standby_is_read_and_tells_no_feed() {
     assert!(tells(&engine, Duration::from_secs(10)).await);
 }
 
-/// Whatever a role or a database has for `client_min_messages`, the server's warning of a wait is heard; and other
-/// warnings are not taken for it.
+/// Whatever a role or a database has for `client_min_messages`, the server's warning of a wait is
+/// heard; and other warnings are not taken for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn warnings_of_a_wait_are_heard_and_no_others() {
     let world = World::synchronous().await;

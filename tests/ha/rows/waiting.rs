@@ -38,7 +38,8 @@ impl End {
     }
 }
 
-/// It is not acknowledged while the standby is away; and when it is, the event is on the new primary.
+/// It is not acknowledged while the standby is away; and when it is, the event is on the new
+/// primary.
 async fn is_acknowledged_when_the_standby_has_it(end: End) {
     // Given a primary whose standby is away, and a command that waits for it
     let world = World::synchronous().await;

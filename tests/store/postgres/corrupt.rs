@@ -1,5 +1,5 @@
-//! Rows that were edited by hand, so that they belong to no legal application, are reported, and left as
-//! they are.
+//! Rows that were edited by hand, so that they belong to no legal application, are reported, and
+//! left as they are.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -235,8 +235,8 @@ async fn rows_that_no_application_could_have_are_reported_and_left_alone() {
     assert!(untold.is_empty(), "{}", untold.join("\n"));
 }
 
-/// An application whose own row is as the store wrote it moves on, whatever was done to its events: what
-/// was done is told by whoever reads them, and nothing of it is overwritten.
+/// An application whose own row is as the store wrote it moves on, whatever was done to its events:
+/// what was done is told by whoever reads them, and nothing of it is overwritten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_were_edited_are_told_where_they_are_read() {
     let events = EDITS.iter().filter(|(row, ..)| *row == LAST);

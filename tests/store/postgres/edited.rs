@@ -1,5 +1,5 @@
-//! Details that somebody has corrected by hand, so that they are still those of a legal application: the
-//! store looks at them, seals them anew and goes on, and nobody else notices.
+//! Details that somebody has corrected by hand, so that they are still those of a legal
+//! application: the store looks at them, seals them anew and goes on, and nobody else notices.
 
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ async fn what_is_committed_is_told_whatever_befalls_an_edited_neighbour() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read() {
-    // Given a role that may not read why: what a batch needs, but no right to the rest of the events
+    // Given a role that may not read why: what a batch needs, but no right to the rest of the
+    // events
     let (schema, engine) = fresh().await;
     for answer in engine.execute_many((0..3).map(upload).collect()).await {
         let _ = answer.unwrap();

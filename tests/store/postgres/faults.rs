@@ -1,5 +1,5 @@
-//! An error or a hang at any step of a commit leaves all or nothing, befalls nobody else, and is over
-//! when it is over.
+//! An error or a hang at any step of a commit leaves all or nothing, befalls nobody else, and is
+//! over when it is over.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{

@@ -212,7 +212,8 @@ async fn creations_lock_applications_in_the_order_of_their_identities() {
 async fn keys_are_locked_in_their_order_after_all_applications() {
     for schema in schemas().await {
         let engine = patient(&schema).await;
-        // Given keys in another order than that of the applications, which are in that of the numbers
+        // Given keys in another order than that of the applications, which are in that of the
+        // numbers
         let other = |it: u64| COMMANDS - 1 - it;
         let create = |it: u64| submit(it).with_key(key_of(other(it)));
         let watch = async |observer: &mut Client| {
@@ -267,7 +268,8 @@ async fn all_or_none_locks_all_applications_before_the_first_key() {
             });
             pairs.collect::<Vec<_>>()
         };
-        // Given an application that exists and is locked, those before it are locked, and nothing else
+        // Given an application that exists and is locked, those before it are locked, and nothing
+        // else
         let lock = lock_application(MIDDLE);
         held_up_by(&schema, &engine, &lock, call(), true, async |observer| {
             let free: Vec<Uuid> = (MIDDLE + 1..COMMANDS).map(id).collect();

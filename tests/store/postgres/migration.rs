@@ -11,8 +11,8 @@ use crate::outbox_world::of_ours;
 use crate::server::client;
 use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
-/// The databases that earlier versions left: each with one of every kind of application, every command
-/// with a key.
+/// The databases that earlier versions left: each with one of every kind of application, every
+/// command with a key.
 const EARLIER: [&str; 5] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),

@@ -1,5 +1,5 @@
-//! What only a server can do to an outbox: rows that were edited, dumps, plans, and many who wait for each
-//! other.
+//! What only a server can do to an outbox: rows that were edited, dumps, plans, and many who wait
+//! for each other.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -196,8 +196,8 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
         if is_there {
             post.done(act(number, Action::Fail)).await;
         }
-        // When it is settled, and at the same time the next one is recorded and claimed by somebody whose
-        // clock is behind, so that it would be put off to the end of the lease
+        // When it is settled, and at the same time the next one is recorded and claimed by somebody
+        // whose clock is behind, so that it would be put off to the end of the lease
         let settling = {
             let (store, settlement) = (
                 post.store.clone(),
@@ -301,7 +301,8 @@ async fn a_removal_that_was_cut_off_is_ended_by_pruning() {
     post.versions(0, 3).await;
     let claimed = post.claim_one(1, 0).await;
     post.settle(0, &claimed, Outcome::Delivered).await;
-    // Given a webhook whose removal was cut off, and another of which something was recorded after it
+    // Given a webhook whose removal was cut off, and another of which something was recorded after
+    // it
     edit(
         &post.harness,
         "UPDATE certlife_webhook SET removed = true, enabled = false WHERE number = 1; \

@@ -1,5 +1,5 @@
-//! A database that is restored from a dump while programs stay up: they find it behind the same URL, on a
-//! server that counts its transactions anew.
+//! A database that is restored from a dump while programs stay up: they find it behind the same
+//! URL, on a server that counts its transactions anew.
 
 use std::time::Duration;
 
@@ -111,8 +111,8 @@ async fn what_is_being_restored_is_left_alone() {
     check(engine).await;
 }
 
-/// What a store finds that was written under another history: of a primary whose standby was promoted, or of a
-/// server that was restored from a backup.
+/// What a store finds that was written under another history: of a primary whose standby was
+/// promoted, or of a server that was restored from a backup.
 const OF_ANOTHER_HISTORY: &str = "UPDATE certlife_feed SET history = '1/1'";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
-//! Roles that may not do everything, or do it otherwise, and servers that cannot be written to: who may only
-//! read can read.
+//! Roles that may not do everything, or do it otherwise, and servers that cannot be written to: who
+//! may only read can read.
 
 use std::time::{Duration, Instant};
 

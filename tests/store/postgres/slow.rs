@@ -1,5 +1,5 @@
-//! Transactions that take their time, some longer than others: what is written first may be committed
-//! last. The promises about order are tried once more.
+//! Transactions that take their time, some longer than others: what is written first may be
+//! committed last. The promises about order are tried once more.
 
 use std::time::Duration;
 
@@ -60,7 +60,8 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
     for number in 1..10 {
         let _ = engine.execute(submit(number)).await.unwrap();
     }
-    // Then the feed does not tell of them, or the one under way would come before a cursor given out
+    // Then the feed does not tell of them, or the one under way would come before a cursor given
+    // out
     let cursor = told[0].cursor;
     assert_eq!(engine.feed(cursor, 100).await.unwrap(), []);
     // The guide's question says who it is
@@ -93,7 +94,8 @@ async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_ap
     use crate::world::{TestClock, act, engine_on, id, ours, upload, whole_feed};
     use certificate_lifecycle::Action;
 
-    // Given two applications, and a statement that has its transaction's id, but waits for the first of them
+    // Given two applications, and a statement that has its transaction's id, but waits for the
+    // first of them
     let schema = Postgres::fresh().await;
     let engine = engine_on(schema.open().await, &TestClock::default());
     for number in [0, 1] {
@@ -110,7 +112,8 @@ async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_ap
         tokio::spawn(async move { engine.execute_many(call).await })
     };
     super::somebody_waits_for(&schema, blocker_pid).await;
-    // When the second moves on meanwhile, in transactions with higher ids, to where the command is legal again
+    // When the second moves on meanwhile, in transactions with higher ids, to where the command is
+    // legal again
     let other = engine_on(schema.open().await, &TestClock::default());
     for action in [Action::Fail, Action::Retry] {
         let _ = other.execute(act(1, action)).await.unwrap();

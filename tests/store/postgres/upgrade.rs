@@ -1,4 +1,5 @@
-//! Expand first, contract a release later: programs of the version before go on working, and are not held up.
+//! Expand first, contract a release later: programs of the version before go on working, and are
+//! not held up.
 
 use std::time::{Duration, Instant};
 
@@ -194,7 +195,8 @@ async fn what_a_newer_program_has_expanded_is_used() {
     let _ = PostgresStore::migrate(schema.url(), impatient())
         .await
         .unwrap();
-    // Given a newer program that has expanded the tables, and contracted them as far as this one allows
+    // Given a newer program that has expanded the tables, and contracted them as far as this one
+    // allows
     for (version, expanded) in [(5_i64, 7_i64), (6, 9)] {
         let newer =
             format!("UPDATE certlife_schema SET version = {version}, expanded = {expanded}");

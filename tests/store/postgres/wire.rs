@@ -1,5 +1,5 @@
-//! Connections that are lost or hang: whoever is told something can rely on it, and whoever has a key
-//! need not care.
+//! Connections that are lost or hang: whoever is told something can rely on it, and whoever has a
+//! key need not care.
 
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ async fn without_a_key_the_outcome_is_unknown_and_all_or_nothing() {
     }
 }
 
-/// The version of application 0, when nothing is under way any more: the server may yet read what was sent
-/// before the wire was cut, and nobody can see that it has not.
+/// The version of application 0, when nothing is under way any more: the server may yet read what
+/// was sent before the wire was cut, and nobody can see that it has not.
 async fn settled(engine: &Engine<PostgresStore>) -> u64 {
     let version = async || {
         let application = engine.load(&ours(), id(0)).await.unwrap().unwrap();

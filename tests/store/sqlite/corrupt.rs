@@ -1,5 +1,5 @@
-//! Rows that were edited by hand, so that they belong to no legal application, are reported, and left as
-//! they are.
+//! Rows that were edited by hand, so that they belong to no legal application, are reported, and
+//! left as they are.
 
 use std::fs;
 
@@ -14,8 +14,8 @@ use crate::gaps;
 use crate::harness::Sqlite;
 use crate::world::{act, bring, id, key, ours};
 
-/// The application that is edited: a customer's that failed and was retried, with four events. It is the
-/// last of the ten kinds.
+/// The application that is edited: a customer's that failed and was retried, with four events. It
+/// is the last of the ten kinds.
 pub const NUMBER: u64 = 9;
 
 /// What a caller may ask of it.
@@ -447,7 +447,8 @@ async fn untold(file: &Sqlite, sql: &str, told: &[Question]) -> Vec<String> {
             untold.push(format!("{question:?} is not told of: {sql}"));
         }
         if question != Act || is_told {
-            // A key may remember that its command was refused; nothing else is new, and nothing is gone.
+            // A key may remember that its command was refused; nothing else is new, and nothing is
+            // gone.
             let mut after = dump(&file.path());
             after.retain(|row| before.contains(row) || !row.contains("\\\"code\\\""));
             after.retain(|row| {

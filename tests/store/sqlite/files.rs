@@ -137,8 +137,8 @@ async fn however_many_read_few_files_are_open() {
     for caller in callers.collect::<Vec<_>>() {
         assert!(!caller.await.unwrap().unwrap().is_empty());
     }
-    // Then at most eight connections and the writer's are open, each with the file and its log, and all
-    // with one index
+    // Then at most eight connections and the writer's are open, each with the file and its log, and
+    // all with one index
     let is_ours = |entry: &fs::DirEntry| {
         fs::read_link(entry.path()).is_ok_and(|it| it.starts_with(file.path().parent().unwrap()))
     };

@@ -64,7 +64,8 @@ fn open(path: &Path, setup: Setup) -> Result<SqliteStore, StoreError> {
 
 #[tokio::test]
 async fn ours_stand_beside_the_tables_of_a_backend() {
-    // Given a backend's own tables, of names that were once ours, and what its tools keep in the header
+    // Given a backend's own tables, of names that were once ours, and what its tools keep in the
+    // header
     let file = no_file().await;
     let own = "CREATE TABLE application (id TEXT PRIMARY KEY, answers TEXT) STRICT; \
                CREATE TABLE event (text TEXT); CREATE TABLE institution (text TEXT); \

@@ -32,7 +32,8 @@ async fn what_is_corrupt_does_not_exist_for_another_institution() {
         let file = file_with_every_kind().await;
         edit(&file.path(), &with_numbers(sql));
         let engine = engine(&file.path());
-        // When another institution asks, first one that nobody has heard of, and then one that is known
+        // When another institution asks, first one that nobody has heard of, and then one that is
+        // known
         for _ in 0..2 {
             let loaded = engine.load(&theirs(), id(NUMBER)).await;
             assert_eq!(loaded.unwrap(), None, "{sql}");

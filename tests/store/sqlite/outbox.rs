@@ -1,4 +1,5 @@
-//! Webhooks and deliveries in a file: edited by hand, failing halfway, written by others, only read.
+//! Webhooks and deliveries in a file: edited by hand, failing halfway, written by others, only
+//! read.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -338,7 +339,8 @@ async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
             }
         });
         let answers = changes(&post, &held).await;
-        // Then each says so but the last but one, which changed nothing: it found nothing that was over
+        // Then each says so but the last but one, which changed nothing: it found nothing that was
+        // over
         let failed: Vec<_> = answers.iter().map(is_injected).collect();
         assert_eq!(
             failed,
@@ -618,8 +620,8 @@ async fn webhooks_for_which_there_is_nothing_cost_nothing() {
     const DUE: &str = include_str!("../../../src/store/sqlite/outbox/due.sql");
     const OLD: &str = include_str!("../../../src/store/sqlite/outbox/old.sql");
     let asked = async |webhooks: usize| {
-        // Given one webhook with something pending and something that was delivered, and many others. Half of these have
-        // had something, which is dead.
+        // Given one webhook with something pending and something that was delivered, and many
+        // others. Half of these have had something, which is dead.
         let file = no_file().await;
         drop(SqliteStore::open(file.path()).unwrap());
         let connection = Connection::open(file.path()).unwrap();

@@ -1,4 +1,5 @@
-//! A path is a path: it leads to one file, wherever the process goes and whatever the file is called.
+//! A path is a path: it leads to one file, wherever the process goes and whatever the file is
+//! called.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -13,8 +14,9 @@ use crate::world::{check, submit};
 /// Set for the process that [`in_a_folder`] starts.
 const ALONE: &str = "CERTLIFE_TEST_ALONE";
 
-/// Whether this process is the one that may change its folder. Otherwise it runs this test once more, in
-/// a process and a folder of its own: a process has but one folder, and the other tests are in it.
+/// Whether this process is the one that may change its folder. Otherwise it runs this test once
+/// more, in a process and a folder of its own: a process has but one folder, and the other tests
+/// are in it.
 fn in_a_folder(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;

@@ -1,4 +1,5 @@
-//! A file that may not be written is read all the same, without a trace, whoever writes it meanwhile.
+//! A file that may not be written is read all the same, without a trace, whoever writes it
+//! meanwhile.
 
 use std::collections::HashMap;
 use std::fs;

@@ -26,8 +26,8 @@ const MOST_ROUNDS: u32 = 16;
 
 const DUE: &str = include_str!("due.sql");
 
-/// Locks what may be claimed. It is a statement of its own: whoever sees the deliveries before them as they
-/// are must have begun to look when these were locked already.
+/// Locks what may be claimed. It is a statement of its own: whoever sees the deliveries before them
+/// as they are must have begun to look when these were locked already.
 const LOCK: &str = include_str!("lock.sql");
 
 const CLAIM: &str = concat!(
@@ -58,7 +58,8 @@ struct Room {
     again: i64,
 }
 
-/// What was claimed, and the latest transaction of the feed that it is of, where there is a synchronous standby.
+/// What was claimed, and the latest transaction of the feed that it is of, where there is a
+/// synchronous standby.
 pub(super) async fn claim(
     client: &mut Session,
     fronts: &Fronts,
@@ -94,8 +95,8 @@ pub(super) async fn claim(
     Ok((batch, last))
 }
 
-/// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other from
-/// it.
+/// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other
+/// from it.
 async fn wanted_webhooks(
     client: &Session,
     claim: &Claim,
@@ -116,9 +117,9 @@ async fn wanted_webhooks(
     Ok((known, corrupt))
 }
 
-/// Claims what there is room for; `last` becomes the latest transaction of the feed that
-/// it is of, where there is a synchronous standby. Some of it may have to wait for earlier ones and is put off: then there
-/// is room left.
+/// Claims what there is room for; `last` becomes the latest transaction of the feed that it is of,
+/// where there is a synchronous standby. Some of it may have to wait for earlier ones and is put
+/// off: then there is room left.
 async fn round(
     transaction: &Transaction<'_>,
     fronts: &Fronts,
@@ -172,8 +173,8 @@ async fn round(
     Ok(in_order.collect())
 }
 
-/// Locks what there is room for: of each webhook, what is due again, as far as there is room for that, and
-/// the others.
+/// Locks what there is room for: of each webhook, what is due again, as far as there is room for
+/// that, and the others.
 async fn lock(
     transaction: &Transaction<'_>,
     fronts: &Fronts,
@@ -240,8 +241,8 @@ fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {
     })
 }
 
-/// Whether the event that stands where the delivery says is the one that it is of: what was edited by hand sends
-/// nobody somebody else's.
+/// Whether the event that stands where the delivery says is the one that it is of: what was edited
+/// by hand sends nobody somebody else's.
 fn its_event(row: &Row) -> Result<(), Problem> {
     let (uuid, version): (Uuid, i64) = (get(row, 0, "uuid")?, get(row, 25, "version")?);
     let found = (

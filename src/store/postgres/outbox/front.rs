@@ -1,9 +1,10 @@
 //! Where the queues of busy webhooks begin.
 //!
-//! What was claimed and settled leaves dead entries at the front of the queues' indexes until they are vacuumed, a
-//! minute's worth of them, and whoever looks for the first that is left walks past them all. So it is
-//! remembered for a moment how far the claims for a busy webhook have come. What appears before that,
-//! because its transaction has taken long or another machine's clock is behind, is seen by the next look at all.
+//! What was claimed and settled leaves dead entries at the front of the queues' indexes until they
+//! are vacuumed, a minute's worth of them, and whoever looks for the first that is left walks past
+//! them all. So it is remembered for a moment how far the claims for a busy webhook have come. What
+//! appears before that, because its transaction has taken long or another machine's clock is
+//! behind, is seen by the next look at all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,8 @@ const SLACK: i64 = 8192;
 /// How many milliseconds what becomes due may lie back.
 const SLACK_OF_TIME: i64 = 1000;
 
-/// The first number of what is new, and the first time of what is due again, that need be looked at.
+/// The first number of what is new, and the first time of what is due again, that need be looked
+/// at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Front {
     pub(super) number: i64,

@@ -79,8 +79,8 @@ impl Tries {
         is_unsent && self.since.elapsed() < self.patience
     }
 
-    /// What a try ended with; none if it is to be made again. A connection that is lost, or does not answer, is
-    /// given up.
+    /// What a try ended with; none if it is to be made again. A connection that is lost, or does
+    /// not answer, is given up.
     async fn end<T>(
         &mut self,
         client: Session,

@@ -17,8 +17,8 @@ const ATTEMPTS: &str = "\
         SELECT ctid FROM certlife_attempt WHERE at < $1 ORDER BY at LIMIT $2 \
     )) AND at < $1 RETURNING 1";
 
-/// Of all webhooks, so that the index leads to them. So written, the rows are then found by their numbers, and not
-/// in an index that seemed to be empty when this was planned.
+/// Of all webhooks, so that the index leads to them. So written, the rows are then found by their
+/// numbers, and not in an index that seemed to be empty when this was planned.
 const DELIVERED: &str = "\
     WITH gone AS ( \
         DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
@@ -31,8 +31,8 @@ const DELIVERED: &str = "\
     attempted AS (DELETE FROM certlife_attempt a USING gone WHERE a.delivery = gone.number) \
     SELECT FROM gone";
 
-/// Webhooks whose removal was cut off, and those for which a transaction that had begun before they were
-/// removed has recorded something afterwards. The latter is new.
+/// Webhooks whose removal was cut off, and those for which a transaction that had begun before they
+/// were removed has recorded something afterwards. The latter is new.
 const LEFT: &str = "\
     WITH RECURSIVE queued (webhook) AS ( \
         (SELECT webhook FROM certlife_delivery WHERE state = 0 ORDER BY webhook LIMIT 1) \
@@ -62,8 +62,8 @@ pub(super) async fn prune(
     Ok(u64::try_from(pruned).unwrap_or_default())
 }
 
-/// Deletes some of what belongs to a webhook that was removed, and then the webhook itself; how many
-/// deliveries were deleted.
+/// Deletes some of what belongs to a webhook that was removed, and then the webhook itself; how
+/// many deliveries were deleted.
 pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64, StoreError> {
     let rows = store
         .change(include_str!("removal.sql"), &[&id, &BATCH])

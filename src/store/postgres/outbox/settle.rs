@@ -46,8 +46,8 @@ const ABANDON: &str = "\
         WHERE w.id = d.webhook AND w.institution = $4 AND NOT w.removed \
     ) RETURNING d.application, d.webhook";
 
-/// So written, they are found by their numbers. What is pending goes where it waits for a later time, under no lease;
-/// and none goes before the lease has ended on what comes after it.
+/// So written, they are found by their numbers. What is pending goes where it waits for a later
+/// time, under no lease; and none goes before the lease has ended on what comes after it.
 const REDELIVER: &str = "\
     UPDATE certlife_delivery d SET state = 1, attempts = 0, reason = NULL, at = greatest($2, ( \
         SELECT max(later.at) FROM certlife_delivery later \
@@ -98,8 +98,8 @@ pub(super) async fn settle(
 /// A settlement and its place among all.
 type Placed<'a> = (usize, &'a Settlement);
 
-/// The settlements in rounds: each has a delivery at most once, in the order of their numbers, so that of two
-/// who settle at once only one waits for the other.
+/// The settlements in rounds: each has a delivery at most once, in the order of their numbers, so
+/// that of two who settle at once only one waits for the other.
 fn rounds(settlements: &[Settlement]) -> Vec<BTreeMap<i64, Placed<'_>>> {
     let mut rounds: Vec<BTreeMap<i64, Placed<'_>>> = Vec::new();
     for (place, settlement) in settlements.iter().enumerate() {
@@ -204,8 +204,8 @@ async fn pull(client: &impl Cached, now: DateTime<Utc>, lanes: &Lanes) -> Result
     Ok(())
 }
 
-/// The same, once the end of the earlier ones is committed; again where it has lost a deadlock. Should it
-/// fail, they go when the time has come to which they were put off.
+/// The same, once the end of the earlier ones is committed; again where it has lost a deadlock.
+/// Should it fail, they go when the time has come to which they were put off.
 async fn pull_committed(client: &Session, now: DateTime<Utc>, lanes: &Lanes) {
     for tries in 1..=MOST_ATTEMPTS {
         match pull(client, now, lanes).await {

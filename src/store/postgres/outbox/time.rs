@@ -25,7 +25,8 @@ pub(super) fn time_or_none(
     milliseconds.map(|it| time(column, it)).transpose()
 }
 
-/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand has written.
+/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand
+/// has written.
 pub(super) fn time_if_any(row: &Row, index: usize) -> Result<Option<DateTime<Utc>>, StoreError> {
     let milliseconds: Option<i64> = row.try_get(index).map_err(failed)?;
     Ok(milliseconds.map(nearest_time))

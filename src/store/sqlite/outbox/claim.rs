@@ -10,8 +10,8 @@ use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::{InstitutionId, StoreError};
 
-/// In each turn, so many are looked at for each delivery that there is room for: most may turn out to wait
-/// for an earlier one. The others are looked at by the next claim.
+/// In each turn, so many are looked at for each delivery that there is room for: most may turn out
+/// to wait for an earlier one. The others are looked at by the next claim.
 const LOOKS: usize = 4;
 
 /// A delivery that was claimed, but for its event.
@@ -62,8 +62,8 @@ struct Candidate {
     token: i64,
 }
 
-/// Takes the leases. A webhook whose settings are corrupt does not keep the others from being claimed for;
-/// it is told when there is nothing else.
+/// Takes the leases. A webhook whose settings are corrupt does not keep the others from being
+/// claimed for; it is told when there is nothing else.
 pub(super) fn claim(
     connection: &Connection,
     claim: &Claim,
@@ -211,14 +211,15 @@ impl<'c> Queue<'c> {
         candidates.collect()
     }
 
-    /// Takes the lease and answers with its token, unless an earlier delivery of its application is pending:
-    /// then it is put off.
+    /// Takes the lease and answers with its token, unless an earlier delivery of its application is
+    /// pending: then it is put off.
     fn take(&mut self, webhook: i64, candidate: &Candidate) -> rusqlite::Result<Option<i64>> {
         let lane = params![candidate.application, webhook, candidate.event];
         let earlier = self.earlier.query_row(lane, |row| row.get::<_, i64>(0));
         if let Some(at) = earlier.optional()? {
-            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One that was
-            // claimed before is not let go by the end of the earlier one, so it looks again.
+            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One
+            // that was claimed before is not let go by the end of the earlier one, so it looks
+            // again.
             let is_waiting = candidate.token == 0 && at > self.end_of_lease;
             let until = if is_waiting { at } else { self.soon };
             self.put_off.execute([candidate.delivery, until])?;

@@ -35,8 +35,9 @@ pub(super) fn removed(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// Deletes attempts that were made before this time, and those of the deliveries that were delivered before it; how
-/// many of both. The deliveries were found by somebody else: nobody can write while the writer looks for them.
+/// Deletes attempts that were made before this time, and those of the deliveries that were
+/// delivered before it; how many of both. The deliveries were found by somebody else: nobody can
+/// write while the writer looks for them.
 pub(super) fn old(
     connection: &Connection,
     before: i64,

@@ -37,7 +37,8 @@ fn restore_time(milliseconds: i64) -> Result<DateTime<Utc>, Problem> {
 }
 
 impl SqliteStore {
-    /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for long.
+    /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for
+    /// long.
     async fn clear_removed(&self) -> Result<(), StoreError> {
         while self
             .change(clear::STEP as usize, |write| {

@@ -61,7 +61,8 @@ fn uuid(row: &Row<'_>, index: usize, column: &str) -> Result<Uuid, Problem> {
     Uuid::from_slice(&bytes).map_err(|error| format!("{column}: {error}"))
 }
 
-/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand has written.
+/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand
+/// has written.
 fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Option<DateTime<Utc>>, Problem> {
     let milliseconds: Option<i64> = get(row, index, column)?;
     Ok(milliseconds.map(nearest_time))
@@ -110,8 +111,8 @@ pub(super) fn old(
     )
 }
 
-/// The many pages of a long queue are read once and not kept, so that counting it takes as much memory as
-/// counting a short one.
+/// The many pages of a long queue are read once and not kept, so that counting it takes as much
+/// memory as counting a short one.
 pub(super) fn backlog(
     connection: &Connection,
     institution: Option<&InstitutionId>,
