@@ -71,10 +71,14 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
         ApplicantEmail::new("john@example.com")?,
     );
     let uuid = details.uuid();
-    engine.submit(&university, &john, details).await?;
-    engine.begin_processing(&university, &jane, uuid).await?;
+    engine.scope(&university, &john).submit(details).await?;
     engine
-        .approve(&university, &Actor::system("pdf-worker")?, uuid)
+        .scope(&university, &jane)
+        .begin_processing(uuid)
+        .await?;
+    engine
+        .scope(&university, &Actor::system("pdf-worker")?)
+        .approve(uuid)
         .await?;
 
     // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is told

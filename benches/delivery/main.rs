@@ -285,7 +285,8 @@ async fn first_bytes<S: Outbox + Queries>(receiver: &Receiver, store: S) -> Vec<
     for number in 0..300 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         engine
-            .submit(&institution(), &customer, details(number))
+            .scope(&institution(), &customer)
+            .submit(details(number))
             .await
             .unwrap();
         let committed = Instant::now();
