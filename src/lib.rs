@@ -61,6 +61,7 @@
 //!
 //! The public interface has types of [`chrono`], [`uuid`] and, with `engine`, `http`; the
 //! crate re-exports them, so that a backend need not name their versions.
+//!
 
 // Where a module is not built, its name leads to the feature that it needs.
 #![cfg_attr(not(feature = "engine"), doc = "[`engine`]: #features")]
