@@ -104,6 +104,8 @@ pub mod payload {
     pub use crate::json::{FieldError, NotAnObject};
 }
 #[cfg(feature = "engine")]
+mod setters;
+#[cfg(feature = "engine")]
 pub mod store;
 #[cfg(any(feature = "delivery", feature = "postgres"))]
 mod tls;

@@ -127,11 +127,11 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
     let webhook = Webhook::new(id, institution.clone(), endpoint, SystemClock.now());
     assert!(store.add_webhook(webhook).await.unwrap());
     let sent = events(&store, &institution).await;
-    let transport = HttpTransport::new(HttpOptions {
-        allow_http: true,
-        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
-        ..HttpOptions::default()
-    });
+    let transport = HttpTransport::new(
+        HttpOptions::default()
+            .with_allow_http(true)
+            .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()]),
+    );
     let options = DispatcherOptions {
         schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
         ..DispatcherOptions::default()

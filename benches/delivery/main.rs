@@ -172,12 +172,12 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn transport() -> HttpTransport {
-    HttpTransport::new(HttpOptions {
-        allow_http: true,
-        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
-        idle_per_host: 256,
-        ..HttpOptions::default()
-    })
+    HttpTransport::new(
+        HttpOptions::default()
+            .with_allow_http(true)
+            .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()])
+            .with_idle_per_host(256),
+    )
     .unwrap()
 }
 
