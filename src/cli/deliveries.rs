@@ -108,13 +108,12 @@ pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
 
 impl Filter {
     pub(super) fn get(&self) -> DeliveryFilter {
-        DeliveryFilter {
-            webhook: self.webhook,
-            application: self.application,
-            status: self.status,
-            since: self.since,
-            until: self.until,
-        }
+        DeliveryFilter::default()
+            .with_webhook(self.webhook)
+            .with_application(self.application)
+            .with_status(self.status)
+            .with_since(self.since)
+            .with_until(self.until)
     }
 
     /// Whether anything is filtered.

@@ -125,7 +125,8 @@ fn row(step: &MigrationStep) -> Vec<String> {
     let programs = match step.kind {
         MigrationKind::Creation => "there are none".to_owned(),
         MigrationKind::Expansion => format!("go on working, from schema version {oldest} on"),
-        MigrationKind::Contraction => format!("must be stopped, if below schema version {oldest}"),
+        // A contraction, and whatever kind a newer library knows.
+        _ => format!("must be stopped, if below schema version {oldest}"),
     };
     vec![step.version.to_string(), step.kind.to_string(), programs]
 }

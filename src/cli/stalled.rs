@@ -85,7 +85,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Completion, Fail
     // What was failed is told, whatever came after.
     let (failed, interruption) = match outcome {
         Ok(failed) => (failed, None),
-        Err(FailStalledError { failed, error }) => (failed, Some(error)),
+        Err(FailStalledError { failed, error, .. }) => (failed, Some(error)),
     };
     if args.form.json {
         let mut output = Output::plain();

@@ -229,6 +229,7 @@ impl Origin {
 
 /// One page of a list. As JSON, the applications are their records.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,

@@ -113,11 +113,9 @@ fn deliveries(count: u64) -> &'static str {
 
 /// Gives up all that is pending; how much that was.
 async fn drop_all(store: &AnyStore, which: &Which) -> Result<u64, Failure> {
-    let filter = DeliveryFilter {
-        webhook: Some(which.id),
-        status: Some(DeliveryStatus::Pending),
-        ..DeliveryFilter::default()
-    };
+    let filter = DeliveryFilter::default()
+        .with_webhook(Some(which.id))
+        .with_status(Some(DeliveryStatus::Pending));
     let (mut dropped, mut after) = (0, None);
     loop {
         let of = Some(&which.institution);
