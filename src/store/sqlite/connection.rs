@@ -286,7 +286,7 @@ fn not_opened(path: &Path, flags: OpenFlags, error: rusqlite::Error) -> StoreErr
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotAStore {
             place: path.display().to_string(),
-            problem: "it is no SQLite database".to_owned(),
+            problem: "it is not a SQLite database".to_owned(),
         },
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             // What the system says to the same question.

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -190,6 +191,14 @@ impl SqliteStore {
         writer.send(job)
     }
 
+    /// Asks a reader.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.readers.ask(question).await
+    }
+
     /// Has the writer carry out something else than commands, which counts as so many.
     async fn change<T: Send + 'static>(
         &self,
@@ -255,9 +264,7 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::load(reader, &institution, uuid))
+        self.read(move |reader| read::load(reader, &institution, uuid))
             .await
     }
 
@@ -267,24 +274,17 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::history(reader, &institution, uuid))
+        self.read(move |reader| read::history(reader, &institution, uuid))
             .await
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.shared
-            .readers
-            .ask(move |reader| read::feed(reader, after, limit))
+        self.read(move |reader| read::feed(reader, after, limit))
             .await
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.shared
-            .readers
-            .ask(|reader| read::feed_end(reader))
-            .await
+        self.read(|reader| read::feed_end(reader)).await
     }
 
     fn commits(&self) -> CommitWatch {
@@ -294,24 +294,16 @@ impl Store for SqliteStore {
 
 impl Queries for SqliteStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.shared
-            .readers
-            .ask(move |reader| read::list(reader, &query))
-            .await
+        self.read(move |reader| read::list(reader, &query)).await
     }
 
     async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
-        self.shared
-            .readers
-            .ask(|reader| read::institutions(reader))
-            .await
+        self.read(|reader| read::institutions(reader)).await
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::counts(reader, &institution))
+        self.read(move |reader| read::counts(reader, &institution))
             .await
     }
 }
