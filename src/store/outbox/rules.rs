@@ -76,7 +76,7 @@ impl Outcome {
 /// at `earlier`. Behind the end of a lease, that is the time of the earlier one. Otherwise the
 /// earlier one is settled soon. A delivery that was claimed before is not
 /// [let go](is_let_go) by the end of the earlier one, so it looks again soon.
-pub(in crate::store) fn wait_until<T: PartialOrd>(
+pub(in crate::store) fn wait_until<T: PartialOrd + Copy>(
     token: i64,
     earlier: T,
     end_of_lease: T,
@@ -91,13 +91,13 @@ pub(in crate::store) fn wait_until<T: PartialOrd>(
 
 /// Whether the end of an earlier delivery makes this one due at once. Under a lease, or after an
 /// attempt, it has a time of its own.
-pub(in crate::store) fn is_let_go<T: PartialOrd>(token: i64, at: T, now: T) -> bool {
+pub(in crate::store) fn is_let_go<T: PartialOrd + Copy>(token: i64, at: T, now: T) -> bool {
     token == 0 && at > now
 }
 
 /// Whether a delivery can be sent again from the beginning: it is over, or waits for a later time
 /// under no lease.
-pub(in crate::store) fn can_be_redelivered<T: PartialOrd>(
+pub(in crate::store) fn can_be_redelivered<T: PartialOrd + Copy>(
     state: State,
     token: i64,
     at: T,

@@ -6,6 +6,8 @@ mod cache;
 mod change;
 mod connection;
 mod diagnose;
+mod failure;
+mod job;
 mod migrate;
 mod outbox;
 mod queue;
@@ -36,9 +38,10 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
 use change::{Outcome, Task};
+use job::{Call, Job};
 use readers::Readers;
 use write::Write;
-use writer::{Call, Job, Writer};
+use writer::Writer;
 
 /// How much of an acknowledged transition survives what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -151,7 +154,7 @@ impl SqliteStore {
             ..SqliteOptions::default()
         };
         match Self::open_with(&path, options) {
-            Err(error) if connection::may_be_read(&error) => {
+            Err(error) if failure::may_be_read(&error) => {
                 Self::open_read_only(path).map_err(|_| error)
             }
             opened => opened,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::connection::unavailable;
+use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::Source;

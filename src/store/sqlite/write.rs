@@ -160,7 +160,9 @@ impl<'c> Write<'c> {
             Ok(Answer::Repeated(receipt)) => return Ok(receipt),
             Err(refused) => {
                 // It stays as it is.
-                current.into_iter().for_each(|it| self.applications.put(it));
+                if let Some(current) = current {
+                    self.applications.put(current);
+                }
                 return Err(refused);
             }
         };

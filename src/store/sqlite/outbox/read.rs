@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::store::outbox::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
 };
-use crate::store::sqlite::connection::unavailable;
+use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::ask;
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{InstitutionId, StoreError};

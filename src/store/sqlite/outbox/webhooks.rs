@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::store::outbox::{Health, HealthChange, Put, Webhook};
-use crate::store::sqlite::connection::unavailable;
+use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::write::Write;
 use crate::store::stored::{self, Columns};
 use crate::store::{InstitutionId, StoreError};
