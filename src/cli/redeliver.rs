@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use uuid::Uuid;
@@ -162,7 +161,10 @@ impl<'a> Run<'a> {
             let (mut chosen, now) = (page.deliveries, SystemClock.now());
             // Without a status, what waits for its time is left to it.
             let takes_pending = filter.status.is_some();
-            chosen.retain(|it| is_settled(it) || takes_pending && is_put_off(it, now));
+            chosen.retain(|it| {
+                it.can_be_redelivered(now)
+                    && (takes_pending || it.status != DeliveryStatus::Pending)
+            });
             let reader = self.redeliver(chosen).await?;
             if reader == Reader::Gone || after.is_none() {
                 return Ok(reader);
@@ -179,7 +181,7 @@ impl<'a> Run<'a> {
                 match find(self.store, self.institution, *id).await? {
                     None => outcome = unknown(self.institution, *id),
                     Some(Err(corrupt)) => self.tell(&corrupt),
-                    Some(Ok(it)) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
+                    Some(Ok(it)) if it.can_be_redelivered(now) => found.push(it),
                     Some(Ok(it)) if it.is_leased && it.at > now => say(&format!(
                         "delivery {id} is being sent; should nothing come of it, it is due at {}",
                         time(it.at)
@@ -254,13 +256,4 @@ impl<'a> Run<'a> {
             count => Err(Failure::Corrupt { left_out, count }),
         }
     }
-}
-
-fn is_settled(delivery: &Delivery) -> bool {
-    delivery.status != DeliveryStatus::Pending
-}
-
-/// Whether it waits for a later time, and nobody is sending it.
-fn is_put_off(delivery: &Delivery, now: DateTime<Utc>) -> bool {
-    delivery.status == DeliveryStatus::Pending && !delivery.is_leased && delivery.at > now
 }

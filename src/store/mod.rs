@@ -22,6 +22,7 @@ mod memory;
 mod migration;
 mod name;
 mod outbox;
+mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queries;

@@ -7,6 +7,7 @@ use super::webhook::Webhook;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::setters::setters;
+use crate::store::page::page;
 use crate::store::{InstitutionId, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is
@@ -122,26 +123,17 @@ impl DeliveryPage {
         if limit == 0 { 1 } else { limit as usize }
     }
 
-    /// The page of these rows. One more than it has room for tells that there is a next page.
+    /// The page of these rows: the number of each, and what it says.
     pub(in crate::store) fn of(
         size: usize,
-        rows: impl IntoIterator<Item = Result<(DeliveryId, Result<Delivery, StoreError>), StoreError>>,
-    ) -> Result<Self, StoreError> {
-        let mut page = Self::default();
-        let mut last = None;
-        for row in rows {
-            let (id, delivery) = row?;
-            if page.deliveries.len() + page.corrupt.len() == size {
-                page.next = last;
-                break;
-            }
-            match delivery {
-                Ok(delivery) => page.deliveries.push(delivery),
-                Err(corrupt) => page.corrupt.push((id, corrupt)),
-            }
-            last = Some(id);
+        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery, StoreError>)>,
+    ) -> Self {
+        let page = page(size, rows);
+        Self {
+            deliveries: page.sound,
+            corrupt: page.corrupt,
+            next: page.next,
         }
-        Ok(page)
     }
 }
 
