@@ -22,15 +22,13 @@ pub async fn health_after_a_change_is_that_of_the_rule<H: Harness<Store: Outbox>
             for delivered in [false, true] {
                 for failed_at in [None, Some(at(98))] {
                     for until in times {
-                        let health = Health {
-                            failing_since,
-                            not_before,
-                        };
-                        let change = HealthChange {
-                            delivered,
-                            failed_at,
-                            not_before: until,
-                        };
+                        let health = Health::default()
+                            .with_failing_since(failing_since)
+                            .with_not_before(not_before);
+                        let change = HealthChange::default()
+                            .with_delivered(delivered)
+                            .with_failed_at(failed_at)
+                            .with_not_before(until);
                         cases.push((health, change));
                     }
                 }
