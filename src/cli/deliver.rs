@@ -18,9 +18,8 @@ use super::{
     Completion, Failure, block_on, log, metrics, open_files, say, sending, signals, store,
 };
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, Summary};
-use certificate_lifecycle::store::{Backlog, Outbox};
+use certificate_lifecycle::store::{AnyStore, Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
-use store::AnyStore;
 
 /// How often people are told what is pending.
 const LOOK: Duration = Duration::from_secs(1);

@@ -10,11 +10,10 @@ use super::arguments::{Form, hyphenated, in_words, time as read_time};
 use super::delivery::{COLUMNS, Line, facts, row};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
-use super::store::AnyStore;
 use super::table::{Table, record};
 use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::store::{
-    Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    AnyStore, Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
     StoreError,
 };
 

@@ -12,11 +12,11 @@ use super::deliveries::{Filter, View, delivery_id, find, unknown};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::show::time;
-use super::store::AnyStore;
 use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
-    Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox, StoreError,
+    AnyStore, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    StoreError,
 };
 
 /// Send again what is dead or delivered, and now what waits for its next attempt.

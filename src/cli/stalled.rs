@@ -7,9 +7,8 @@ use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Engine, FailStalledError};
-use certificate_lifecycle::store::{Actor, ExecuteError};
+use certificate_lifecycle::store::{Actor, AnyStore, ExecuteError};
 use certificate_lifecycle::{AnyApplication, ProcessingError};
-use store::AnyStore;
 
 /// List the applications whose processing has not ended for a long time.
 ///

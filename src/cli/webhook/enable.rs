@@ -3,10 +3,9 @@
 use super::{Changed, Which, change};
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
-use crate::cli::store::AnyStore;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::store::{DeliveryFilter, DeliveryStatus, Outbox};
+use certificate_lifecycle::store::{AnyStore, DeliveryFilter, DeliveryStatus, Outbox};
 
 /// Why what was dropped is dead.
 const DROPPED: &str = "dropped when the webhook was enabled again";

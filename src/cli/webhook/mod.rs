@@ -16,10 +16,9 @@ use uuid::Uuid;
 use super::arguments::{hyphenated, in_words};
 use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
-use super::store::AnyStore;
 use super::{Completion, Failure, say};
 use certificate_lifecycle::Timestamp;
-use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
+use certificate_lifecycle::store::{AnyStore, InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{Endpoint, EventKinds};
 
 /// Register webhooks, and see to them.

@@ -323,6 +323,8 @@ impl Tables {
     }
 }
 
+impl super::contract::sealed::Sealed for MemoryStore {}
+
 impl Store for MemoryStore {
     async fn append(
         &self,

@@ -352,6 +352,8 @@ async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
     }
 }
 
+impl super::contract::sealed::Sealed for PostgresStore {}
+
 impl Store for PostgresStore {
     async fn append(
         &self,

@@ -252,6 +252,8 @@ fn writer_ended() -> StoreError {
     }
 }
 
+impl super::contract::sealed::Sealed for SqliteStore {}
+
 impl Store for SqliteStore {
     async fn append(
         &self,
