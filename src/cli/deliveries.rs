@@ -67,15 +67,15 @@ corrupt.";
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Filter {
-    /// Only those that are so far.
+    /// Only deliveries with this status.
     #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub(super) status: Option<DeliveryStatus>,
 
-    /// Only those to this webhook.
+    /// Only deliveries to this webhook.
     #[arg(long, value_name = "ID", value_parser = hyphenated)]
     pub(super) webhook: Option<Uuid>,
 
-    /// Only those about this application.
+    /// Only deliveries about this application.
     #[arg(long, value_name = "UUID", value_parser = hyphenated)]
     pub(super) application: Option<Uuid>,
 

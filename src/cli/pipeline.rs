@@ -363,7 +363,10 @@ impl Tally {
         }
         if self.abandoned > 0 {
             let abandoned = self.abandoned;
-            summary = format!("{summary}, {abandoned} without fault not carried out");
+            summary = format!(
+                "{summary}, {abandoned} not carried out because another command of the batch was \
+                 refused"
+            );
         }
         summary
     }

@@ -19,14 +19,13 @@ use certificate_lifecycle::store::{
     StoreError,
 };
 
-/// Send again what is dead or delivered, and now what waits for its next attempt.
+/// Send dead or delivered deliveries again, or retry a waiting one immediately.
 ///
-/// Say which: by their ids, all that are dead, or by what deliveries takes as well; without
-/// --status, that is both the dead and the delivered ones. They become due, with all of their
-/// attempts before them. What is being sent, or due already, is left alone. With --dry-run, they
-/// are listed and counted, and nothing changes.
+/// Choose them by their ids, with --all-dead, or with the filters of certlife deliveries; without
+/// --status, the filters choose dead and delivered ones. They become due, with all of their
+/// attempts before them. Deliveries that are being sent or are already due are not changed.
 ///
-/// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is.
+/// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -40,7 +39,7 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
 
-    /// List what would be sent again, and change nothing.
+    /// List and count the deliveries that would be sent again; change nothing.
     #[arg(long)]
     dry_run: bool,
 

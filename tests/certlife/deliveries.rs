@@ -427,7 +427,7 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
     connection
         .execute("UPDATE certlife_delivery SET state = 1", [])
         .unwrap();
-    for args in [&["disable", ID][..], &["enable", ID, "--drop"]] {
+    for args in [&["disable", ID][..], &["enable", ID, "--abandon"]] {
         let run = store.run(&[&["webhook"], args].concat(), "");
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }
