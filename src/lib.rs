@@ -57,6 +57,10 @@
 //! | `cli-core` | the program `certlife` without databases and deliveries |
 //! | `cli` | the whole program |
 //!
+//! # Guides
+//!
+//! The guides are documentation modules: `guide`.
+//!
 //! # Types of other crates
 //!
 //! The public interface has types of [`chrono`], [`uuid`] and, with `engine`, `http`; the
@@ -95,6 +99,8 @@ pub mod diagram;
 pub mod engine;
 mod event;
 mod excerpt;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod http_status;
 mod json;
 mod lifecycle;
@@ -140,18 +146,7 @@ pub use lifecycle::value::{
     RejectionReason, Violation,
 };
 
-/// The examples of the documents compile and run.
+/// The examples of the README compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-#[doc = include_str!("../docs/embedding.md")]
-struct Documents;
-
-/// Those that need the stores.
-#[cfg(all(doctest, feature = "sqlite"))]
-#[doc = include_str!("../docs/stores.md")]
-struct StoreDocuments;
-
-/// Those that need the dispatcher.
-#[cfg(all(doctest, feature = "delivery", feature = "sqlite"))]
-#[doc = include_str!("../docs/webhooks.md")]
-struct DeliveryDocuments;
+struct Readme;

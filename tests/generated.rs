@@ -132,3 +132,70 @@ fn there_are_no_schemas_of_events_that_do_not_exist() {
     let files = std::fs::read_dir("docs/schema").unwrap().count();
     assert_eq!(files, EventKind::ALL.len() + 2);
 }
+
+/// The guides, by the names of their files and of their modules.
+const GUIDES: [&str; 7] = [
+    "embedding",
+    "lifecycle",
+    "events",
+    "stores",
+    "high-availability",
+    "webhooks",
+    "certlife",
+];
+
+/// Where a link of a guide leads in the documentation on docs.rs: to a module, or to the source.
+fn destination(target: &str) -> String {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    match path.strip_suffix(".md") {
+        Some(guide) if GUIDES.contains(&guide) => {
+            let module = guide.replace('-', "_");
+            let mark = if anchor.is_empty() { "" } else { "#" };
+            format!("crate::guide::{module}{mark}{anchor}")
+        }
+        _ => {
+            let path = match path.strip_prefix("../") {
+                Some(path) => path.to_owned(),
+                None => format!("docs/{path}"),
+            };
+            format!("https://docs.rs/crate/certificate-lifecycle/latest/source/{path}")
+        }
+    }
+}
+
+#[test]
+fn the_links_of_the_guides_lead_to_modules() {
+    let mut links = std::collections::BTreeMap::new();
+    for guide in GUIDES {
+        let file = format!("{}/docs/{guide}.md", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let inline = text
+            .split("](")
+            .skip(1)
+            .map(|it| it.split(')').next().unwrap());
+        for target in inline {
+            let is_elsewhere = target.starts_with('#') || target.starts_with("https://");
+            let is_picture = guide == "lifecycle" && target == "lifecycle.svg";
+            assert!(
+                is_elsewhere || is_picture,
+                "{file}: a link within the repository is [text][{target}], and at the end \
+                 [{target}]: {target}"
+            );
+        }
+        let definitions = text
+            .lines()
+            .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+        for (label, target) in definitions {
+            assert_eq!(label, target, "{file}");
+            links.insert(target.to_owned(), destination(target));
+        }
+    }
+    let links: String = links
+        .iter()
+        .map(|(target, destination)| format!("[{target}]: {destination}\n"))
+        .collect();
+    assert_data_eq!(
+        format!("{links}\n").into_data().raw(),
+        file!["../src/guide/links.md"].raw()
+    );
+}

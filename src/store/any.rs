@@ -4,7 +4,17 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::address::StoreAddress;
-use super::*;
+use super::contract::sealed::Sealed;
+use super::{
+    Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
+    DeliveryFilter, DeliveryId, DeliveryPage, Due, ExecuteError, HealthChange, InstitutionId,
+    ListQuery, MemoryStore, Outbox, Page, Put, Queries, Receipt, RecordedEvent, Settlement, Setup,
+    Store, StoreError, Webhook,
+};
+#[cfg(feature = "postgres")]
+use super::{PostgresOptions, PostgresStore};
+#[cfg(feature = "sqlite")]
+use super::{SqliteOptions, SqliteStore};
 use crate::lifecycle::any::AnyApplication;
 use crate::setters::setters;
 
@@ -143,7 +153,7 @@ macro_rules! ask {
     )+};
 }
 
-impl sealed::Sealed for AnyStore {}
+impl Sealed for AnyStore {}
 
 impl Store for AnyStore {
     fn commits(&self) -> CommitWatch {
