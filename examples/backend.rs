@@ -21,7 +21,6 @@ use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command, ProcessingError,
     RejectionReason, Status,
 };
-use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -94,9 +93,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let mut open = vec![form.uuid, draft.uuid];
     let mut events = engine.follow(now);
     while !open.is_empty() {
-        let Some(recorded) = events.next().await.transpose()? else {
-            break;
-        };
+        let recorded = events.next().await?;
         let application = recorded.event.application();
         println!("{}: {}", recorded.cursor, recorded.event.kind().name());
         if matches!(application.status(), Status::Approved | Status::Failed) {
@@ -262,16 +259,15 @@ pub async fn work<S: Store>(
                 replace(&place, &cursor.to_string())?;
             }
             next = events.next(), if !is_stopped && under_way.len() < AT_ONCE => match next {
-                Some(Ok(recorded)) => {
+                Ok(recorded) => {
                     let cursor = recorded.cursor;
                     let work = process(engine.clone(), folder.clone(), recorded);
                     under_way.push_back((cursor, tokio::spawn(work)));
                 }
                 // Nothing that goes away by itself.
-                Some(Err(error)) if error.is_lasting() => return Err(error.into()),
-                // The stream waits before it asks again, and goes on where it was.
-                Some(Err(error)) => eprintln!("the worker waits: {error}"),
-                None => is_stopped = true,
+                Err(error) if error.is_lasting() => return Err(error.into()),
+                // The follower waits before it asks again, and goes on where it was.
+                Err(error) => eprintln!("the worker waits: {error}"),
             },
         }
     }

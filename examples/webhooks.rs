@@ -71,21 +71,25 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
         ApplicantEmail::new("john@example.com")?,
     );
     let uuid = details.uuid();
-    engine.submit(&university, &john, details).await?;
-    engine.begin_processing(&university, &jane, uuid).await?;
+    engine.scope(&university, &john).submit(details).await?;
     engine
-        .approve(&university, &Actor::system("pdf-worker")?, uuid)
+        .scope(&university, &jane)
+        .begin_processing(uuid)
+        .await?;
+    engine
+        .scope(&university, &Actor::system("pdf-worker")?)
+        .approve(uuid)
         .await?;
 
     // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is told
     // to stop.
-    let transport = HttpTransport::new(HttpOptions {
-        // Only because this receiver is on this machine: the target guard lets nobody reach into
-        // it.
-        allow_http: true,
-        allow_targets: vec!["127.0.0.1/32".parse()?],
-        ..HttpOptions::default()
-    })?;
+    let transport = HttpTransport::new(
+        HttpOptions::default()
+            // Only because this receiver is on this machine: the target guard lets nobody reach into
+            // it.
+            .with_allow_http(true)
+            .with_allow_targets(vec!["127.0.0.1/32".parse()?]),
+    )?;
     let options = DispatcherOptions {
         // For the impatient; the default takes days.
         schedule: RetrySchedule::new([0, 100, 200].map(TimeDelta::milliseconds).to_vec())?,

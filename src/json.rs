@@ -1,8 +1,8 @@
 //! One flat JSON object, read strictly: which fields it has, each at most once, and of what type.
 //!
 //! `serde_json` does the reading; this keeps what a derived struct would lose for an error message:
-//! the name of the field, the type that was found, a field that came twice, a field nobody knows.
-//! Not part of the public interface.
+//! the name of the field, the type that was found, a field that came twice, an unknown field.
+//! Not part of the public interface: the program has it as a module of its own.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,26 +10,11 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::lifecycle::value::{is_personal, is_word};
-
-/// A text as an error quotes it: cut where it is long, with its length in characters.
-#[must_use]
-pub fn excerpt(text: &str) -> String {
-    crate::lifecycle::value::shorten(text)
-}
-
-/// The same in quotes, unless it looks like a title or an address: then only how long it is.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    if is_word(text) {
-        return format!("{:?}", excerpt(text));
-    }
-    format!("of {} characters", text.chars().count())
-}
+use crate::excerpt::{is_personal, is_word, shorten};
 
 /// A value, as far as a flat object needs it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Scalar<'a> {
+pub(crate) enum Scalar<'a> {
     /// A string, borrowed from the text where it has no escapes.
     Text(Cow<'a, str>),
     /// An integer from 0 to 2⁶⁴ − 1.
@@ -45,10 +30,10 @@ impl Scalar<'_> {
     /// cannot be personal: not in fields that are, and not where it looks as if it came from
     /// another one.
     #[must_use]
-    pub fn describe(&self, field: &str) -> String {
+    pub(crate) fn describe(&self, field: &str) -> String {
         match self {
             Self::Text(text) if !is_personal(field) && is_word(text) => {
-                format!("the string {:?}", excerpt(text))
+                format!("the string {:?}", shorten(text))
             }
             other => other.describe_kind(),
         }
@@ -56,7 +41,7 @@ impl Scalar<'_> {
 
     /// What kind of value it is, in words.
     #[must_use]
-    pub fn describe_kind(&self) -> String {
+    pub(crate) fn describe_kind(&self) -> String {
         match self {
             Self::Text(text) => match text.chars().count() {
                 1 => "a string of 1 character".to_owned(),
@@ -71,7 +56,7 @@ impl Scalar<'_> {
 
 /// The fields of one object: those that were asked for, and the first that was not.
 #[derive(Debug)]
-pub struct Fields<'a, const N: usize> {
+pub(crate) struct Fields<'a, const N: usize> {
     values: [Option<Scalar<'a>>; N],
     duplicate: Option<&'static str>,
     unknown: Option<Cow<'a, str>>,
@@ -82,7 +67,10 @@ impl<'a> Scalar<'a> {
     ///
     /// # Errors
     /// [`FieldError`] where the field is missing or holds something else.
-    pub fn text(field: &'static str, found: Option<Self>) -> Result<Cow<'a, str>, FieldError> {
+    pub(crate) fn text(
+        field: &'static str,
+        found: Option<Self>,
+    ) -> Result<Cow<'a, str>, FieldError> {
         match found {
             Some(Self::Text(text)) => Ok(text),
             other => Err(FieldError::unfit(field, "a string", other)),
@@ -93,7 +81,7 @@ impl<'a> Scalar<'a> {
     ///
     /// # Errors
     /// [`FieldError`] where the field is missing or holds something else.
-    pub fn integer(
+    pub(crate) fn integer(
         field: &'static str,
         expected: &'static str,
         found: Option<Self>,
@@ -145,7 +133,11 @@ impl FieldError {
 
     /// The error for a field that holds something else than it must, or nothing.
     #[must_use]
-    pub fn unfit(field: &'static str, expected: &'static str, found: Option<Scalar<'_>>) -> Self {
+    pub(crate) fn unfit(
+        field: &'static str,
+        expected: &'static str,
+        found: Option<Scalar<'_>>,
+    ) -> Self {
         match found {
             None => Self::Missing { field },
             Some(found) => Self::WrongType {
@@ -201,7 +193,10 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`NotAnObject`] says what the text is instead.
-    pub fn parse(bytes: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, NotAnObject> {
+    pub(crate) fn parse(
+        bytes: &'a [u8],
+        names: &'static [&'static str; N],
+    ) -> Result<Self, NotAnObject> {
         let text = std::str::from_utf8(bytes).map_err(|error| NotAnObject::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
@@ -221,7 +216,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`FieldError::Duplicate`] names the first such field.
-    pub const fn refuse_duplicates(&self) -> Result<(), FieldError> {
+    pub(crate) const fn refuse_duplicates(&self) -> Result<(), FieldError> {
         match self.duplicate {
             Some(field) => Err(FieldError::Duplicate { field }),
             None => Ok(()),
@@ -230,13 +225,14 @@ impl<'a, const N: usize> Fields<'a, N> {
 
     /// The first field whose name is none of those asked for.
     #[must_use]
-    pub fn unknown(&self) -> Option<&str> {
+    #[allow(dead_code, reason = "only the program refuses unknown fields")]
+    pub(crate) fn unknown(&self) -> Option<&str> {
         self.unknown.as_deref()
     }
 
     /// The values in the order of the names.
     #[must_use]
-    pub fn into_values(self) -> [Option<Scalar<'a>>; N] {
+    pub(crate) fn into_values(self) -> [Option<Scalar<'a>>; N] {
         self.values
     }
 }

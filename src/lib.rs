@@ -35,15 +35,43 @@
 //! - **Stored**: [`AnyApplication::to_record`] and [`AnyApplication::restore`], which checks every
 //!   invariant.
 //! - **Events**: [`Event::to_json`] for one webhook, [`Event::render`] for many;
-//!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`Audit`] follow them.
-//! - **Durable**: the engine (feature `engine`) over a store in memory, in SQLite (`sqlite`) or in
-//!   PostgreSQL (`postgres`); `docs/stores.md` is its guide.
-//! - **Delivered**: the dispatcher (feature `delivery`) sends events to webhooks; receivers verify
-//!   them (`verify`). `docs/webhooks.md` is the guide.
+//!   [`EventPayload::parse`] reads them back, [`AnyApplication::replay`] and [`audit`] follow them.
+//! - **Durable**: the [`engine`] over a [`store`] in memory, in SQLite or in PostgreSQL.
+//! - **Delivered**: the dispatcher of [`delivery`] sends events to webhooks; receivers verify them
+//!   with [`webhook`].
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
 //!
 //! Without features, time is an argument, and nothing here does I/O, reads a clock or is random.
+//!
+//! # Features
+//!
+//! None is on by default; each adds to the others.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `verify` | the receiving side of webhooks: signatures are checked, applications followed; no I/O |
+//! | `engine` | commands, reads and the feed, with the store in memory |
+//! | `sqlite` | `engine`, and the store in SQLite, bundled: one machine |
+//! | `postgres` | `engine`, and the store in PostgreSQL 15 or newer: many machines |
+//! | `delivery` | `engine` and `verify`, and the dispatcher that sends events over HTTP |
+//! | `cli-core` | the program `certlife` without databases and deliveries |
+//! | `cli` | the whole program |
+//!
+//! # Types of other crates
+//!
+//! The public interface has types of [`chrono`], [`uuid`] and, with `engine`, `http`; the
+//! crate re-exports them, so that a backend need not name their versions.
+//!
 
+// Where a module is not built, its name leads to the feature that it needs.
+#![cfg_attr(not(feature = "engine"), doc = "[`engine`]: #features")]
+#![cfg_attr(not(feature = "engine"), doc = "[`store`]: #features")]
+#![cfg_attr(not(feature = "delivery"), doc = "[`delivery`]: #features")]
+#![cfg_attr(
+    not(any(feature = "engine", feature = "verify")),
+    doc = "[`webhook`]: #features"
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 // No panic is reachable from input.
 #![warn(
@@ -54,16 +82,29 @@
     clippy::indexing_slicing
 )]
 
+/// The audit of a log: each event against the state of its application so far.
+pub mod audit {
+    pub use crate::event::audit::Audit;
+    pub use crate::event::problem::{Fact, Finding, Problem};
+    pub use crate::event::replay::ReplayError;
+}
 #[cfg(feature = "delivery")]
 pub mod delivery;
 pub mod diagram;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod event;
+mod excerpt;
 mod http_status;
-#[doc(hidden)]
-pub mod json;
+mod json;
 mod lifecycle;
+/// Why bytes are no payload of the contract.
+pub mod payload {
+    pub use crate::event::payload::{PayloadError, PayloadProblem};
+    pub use crate::json::{FieldError, NotAnObject};
+}
+#[cfg(feature = "engine")]
+mod setters;
 #[cfg(feature = "engine")]
 pub mod store;
 #[cfg(any(feature = "delivery", feature = "postgres"))]
@@ -71,12 +112,14 @@ mod tls;
 #[cfg(any(feature = "engine", feature = "verify"))]
 pub mod webhook;
 
-pub use event::audit::{Audit, Fact, Finding, Problem};
+pub use chrono;
+#[cfg(feature = "engine")]
+pub use http;
+pub use uuid;
+
 pub use event::encode::RenderedEvent;
-pub use event::payload::{EventPayload, PayloadError, PayloadProblem};
-pub use event::replay::ReplayError;
+pub use event::payload::EventPayload;
 pub use event::schema;
-pub use json::{FieldError, NotAnObject};
 pub use lifecycle::action::{Action, Command, CommandError, IllegalTransition};
 pub use lifecycle::any::{AnyApplication, CustomerApplication, VaultApplication};
 pub use lifecycle::application::{Application, ApplicationDetails};

@@ -21,6 +21,8 @@
     )
 )]
 mod cli;
+mod excerpt;
+mod json;
 
 use std::process::ExitCode;
 

@@ -2,9 +2,9 @@
 
 mod support;
 
+use certificate_lifecycle::audit::{Audit, Finding, ReplayError};
 use certificate_lifecycle::{
-    AnyApplication, Application, Audit, Event, EventKind, EventPayload, Finding, ReplayError,
-    Status, VaultUpload,
+    AnyApplication, Application, Event, EventKind, EventPayload, Status, VaultUpload,
 };
 use support::{APPLICATION, WEBHOOK, at, details, error, reason};
 

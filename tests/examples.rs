@@ -146,7 +146,9 @@ async fn upload(engine: &Engine<MemoryStore>, university: &InstitutionId, uuid: 
         ApplicantEmail::new("john@example.com").unwrap(),
     );
     let jane = Actor::administrator("jane").unwrap();
-    let upload = engine.upload(university, &jane, details, VaultUpload::Single);
+    let upload = engine
+        .scope(university, &jane)
+        .upload(details, VaultUpload::Single);
     let _ = upload.await.unwrap();
 }
 

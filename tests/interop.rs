@@ -76,28 +76,37 @@ async fn events(store: &MemoryStore, institution: &InstitutionId) -> usize {
         let customer = Actor::customer("john").unwrap();
         let uuid = accepted.uuid();
         engine
-            .submit(institution, &customer, accepted)
+            .scope(institution, &customer)
+            .submit(accepted)
             .await
             .unwrap();
         engine
-            .begin_processing(institution, &actor, uuid)
+            .scope(institution, &actor)
+            .begin_processing(uuid)
             .await
             .unwrap();
         let error = ProcessingError::new(title).unwrap();
         engine
-            .fail(institution, &system, uuid, error)
+            .scope(institution, &system)
+            .fail(uuid, error)
             .await
             .unwrap();
-        engine.retry(institution, &actor, uuid).await.unwrap();
-        engine.approve(institution, &system, uuid).await.unwrap();
+        engine.scope(institution, &actor).retry(uuid).await.unwrap();
+        engine
+            .scope(institution, &system)
+            .approve(uuid)
+            .await
+            .unwrap();
         let uuid = rejected.uuid();
         engine
-            .submit(institution, &customer, rejected)
+            .scope(institution, &customer)
+            .submit(rejected)
             .await
             .unwrap();
         let reason = RejectionReason::new(title).unwrap();
         engine
-            .reject(institution, &actor, uuid, reason)
+            .scope(institution, &actor)
+            .reject(uuid, reason)
             .await
             .unwrap();
     }
@@ -118,11 +127,11 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
     let webhook = Webhook::new(id, institution.clone(), endpoint, SystemClock.now());
     assert!(store.add_webhook(webhook).await.unwrap());
     let sent = events(&store, &institution).await;
-    let transport = HttpTransport::new(HttpOptions {
-        allow_http: true,
-        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
-        ..HttpOptions::default()
-    });
+    let transport = HttpTransport::new(
+        HttpOptions::default()
+            .with_allow_http(true)
+            .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()]),
+    );
     let options = DispatcherOptions {
         schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
         ..DispatcherOptions::default()

@@ -2,9 +2,9 @@
 
 mod support;
 
+use certificate_lifecycle::payload::{PayloadError, PayloadProblem};
 use certificate_lifecycle::{
-    AnyApplication, Application, Event, EventKind, EventPayload, PayloadError, PayloadProblem,
-    Source, Transition, VaultUpload,
+    AnyApplication, Application, Event, EventKind, EventPayload, Source, Transition, VaultUpload,
 };
 use support::{APPLICATION, WEBHOOK, at, details, error, reason, reference};
 use uuid::{Uuid, uuid};

@@ -2,8 +2,9 @@
 
 mod support;
 
+use certificate_lifecycle::audit::Audit;
 use certificate_lifecycle::{
-    Action, AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId, Audit,
+    Action, AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
     CertificateTitle, Command, EventKind, EventPayload, ProcessingError, RejectionReason, Source,
     Status, Timestamp, Transition, TriggerContext, VaultUpload,
 };

@@ -172,12 +172,12 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn transport() -> HttpTransport {
-    HttpTransport::new(HttpOptions {
-        allow_http: true,
-        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
-        idle_per_host: 256,
-        ..HttpOptions::default()
-    })
+    HttpTransport::new(
+        HttpOptions::default()
+            .with_allow_http(true)
+            .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()])
+            .with_idle_per_host(256),
+    )
     .unwrap()
 }
 
@@ -285,7 +285,8 @@ async fn first_bytes<S: Outbox + Queries>(receiver: &Receiver, store: S) -> Vec<
     for number in 0..300 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         engine
-            .submit(&institution(), &customer, details(number))
+            .scope(&institution(), &customer)
+            .submit(details(number))
             .await
             .unwrap();
         let committed = Instant::now();

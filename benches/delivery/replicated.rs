@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{Actor, Atomicity, Cursor, PostgresStore};
-use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
 use crate::load::{details, institution, rate, upload_many};
@@ -131,7 +130,8 @@ async fn follow(url: &str) -> Vec<f64> {
     let mut events = Engine::new(reader).follow(Cursor::START);
     let (seen, mut seeing) = tokio::sync::mpsc::unbounded_channel();
     let following = tokio::spawn(async move {
-        while let Some(event) = events.next().await {
+        loop {
+            let event = events.next().await;
             let _ = seen.send((event.unwrap().event.uuid(), Instant::now()));
         }
     });
@@ -142,7 +142,10 @@ async fn follow(url: &str) -> Vec<f64> {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let details = details(number);
         let uuid = details.uuid();
-        let receipt = engine.submit(&institution(), &customer, details).await;
+        let receipt = engine
+            .scope(&institution(), &customer)
+            .submit(details)
+            .await;
         let committed = Instant::now();
         drop(receipt.unwrap());
         let (seen, at) = seeing.recv().await.unwrap();

@@ -142,7 +142,8 @@ pub async fn upload_many<S: Store>(
     let administrator = Actor::administrator("jane").unwrap();
     let start = Instant::now();
     let answers = engine
-        .create_many(&institution(), &administrator, uploads, atomicity)
+        .scope(&institution(), &administrator)
+        .upload_many(uploads, atomicity)
         .await;
     let time = start.elapsed();
     assert!(answers.iter().all(Result::is_ok));
@@ -168,14 +169,20 @@ pub async fn submissions<S: Store>(engine: &Engine<S>, callers: u64, time: Durat
                 let details = details(number);
                 let uuid = details.uuid();
                 let _ = engine
-                    .submit(&institution, &customer, details)
+                    .scope(&institution, &customer)
+                    .submit(details)
                     .await
                     .unwrap();
                 let _ = engine
-                    .begin_processing(&institution, &administrator, uuid)
+                    .scope(&institution, &administrator)
+                    .begin_processing(uuid)
                     .await
                     .unwrap();
-                let _ = engine.approve(&institution, &system, uuid).await.unwrap();
+                let _ = engine
+                    .scope(&institution, &system)
+                    .approve(uuid)
+                    .await
+                    .unwrap();
                 done += 3;
             }
             done

@@ -6,10 +6,10 @@ use super::arguments::hyphenated;
 use super::harmless::harmless;
 use super::records::{Record, is_blank};
 use super::refusal::Refusal;
-use certificate_lifecycle::json::{Scalar, excerpt, quoted};
-use certificate_lifecycle::{
-    ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, FieldError,
-};
+use super::refusal::quoted;
+use crate::excerpt::shorten;
+use crate::json::{FieldError, Scalar};
+use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
 
 const UUID: &str = "uuid";
 
@@ -159,7 +159,7 @@ fn unknown(name: &str) -> String {
     // Where there is no line of names, it is the title of an application.
     let told = quoted(name);
     let name = if told.starts_with('"') {
-        format!("\"{}\"", harmless(&excerpt(name)))
+        format!("\"{}\"", harmless(&shorten(name)))
     } else {
         told
     };

@@ -7,14 +7,15 @@ use uuid::Uuid;
 
 use super::arguments::{only_hyphenated, rfc_3339};
 use super::refusal::Refusal;
-use certificate_lifecycle::json::{Fields, Scalar, excerpt, quoted};
+use super::refusal::quoted;
+use crate::excerpt::shorten;
+use crate::json::{FieldError, Fields, Scalar};
 use certificate_lifecycle::store::{
     Actor, ActorId, ActorKind, IdempotencyKey, InstitutionId, Operation, Request,
 };
 use certificate_lifecycle::{
     Action, ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Command,
-    FieldError, InvalidValue, ProcessingError, RejectionReason, Timestamp, TriggerContext,
-    VaultUpload,
+    InvalidValue, ProcessingError, RejectionReason, Timestamp, TriggerContext, VaultUpload,
 };
 
 const COMMAND: &str = "command";
@@ -178,7 +179,7 @@ fn name_of(name: &str) -> Cow<'static, str> {
     let mut known = [SUBMIT, UPLOAD].into_iter().chain(Action::NAMES);
     match known.find(|it| *it == name) {
         Some(name) => name.into(),
-        None => excerpt(name).into(),
+        None => shorten(name).into(),
     }
 }
 
@@ -220,7 +221,7 @@ fn refuse_foreign(
     let shown = quoted(&field);
     let message = format!("field {shown} does not belong to {command}, which takes: {own}");
     Err(if shown.starts_with('"') {
-        Refusal::field(&excerpt(&field), message)
+        Refusal::field(&shorten(&field), message)
     } else {
         Refusal::content(message)
     })

@@ -58,18 +58,13 @@ async fn diagnose(args: &Args) -> Result<Diagnosis, Failure> {
     let timeout = args.timeout.to_std().unwrap_or(Duration::ZERO);
     match args.store.place()? {
         Place::Postgres(url) => {
-            let options = PostgresOptions {
-                connect_timeout: timeout,
-                answer_timeout: timeout,
-                ..PostgresOptions::default()
-            };
+            let options = PostgresOptions::default()
+                .with_connect_timeout(timeout)
+                .with_answer_timeout(timeout);
             Ok(PostgresStore::diagnose(&url, &options).await?)
         }
         Place::Sqlite(path) => {
-            let options = SqliteOptions {
-                busy_timeout: timeout,
-                ..SqliteOptions::default()
-            };
+            let options = SqliteOptions::default().with_busy_timeout(timeout);
             Ok(SqliteStore::diagnose(path, &options)?)
         }
         Place::Memory => Err(store::forgetful()),

@@ -85,10 +85,7 @@ async fn migrate(args: &Args) -> Result<Migration, Failure> {
     let lock_timeout = args.lock_timeout.to_std().unwrap_or(Duration::ZERO);
     match args.store.place()? {
         Place::Postgres(url) => {
-            let options = PostgresOptions {
-                lock_timeout,
-                ..PostgresOptions::default()
-            };
+            let options = PostgresOptions::default().with_lock_timeout(lock_timeout);
             Ok(if args.check {
                 PostgresStore::pending_migration(&url, options).await?
             } else {
@@ -96,10 +93,7 @@ async fn migrate(args: &Args) -> Result<Migration, Failure> {
             })
         }
         Place::Sqlite(path) => {
-            let options = SqliteOptions {
-                busy_timeout: lock_timeout,
-                ..SqliteOptions::default()
-            };
+            let options = SqliteOptions::default().with_busy_timeout(lock_timeout);
             Ok(if args.check {
                 SqliteStore::pending_migration(path, options)?
             } else {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::command_line::AT;
+use crate::excerpt::{is_word, shorten};
+use crate::json::{FieldError, NotAnObject};
 use certificate_lifecycle::store::{self, ExecuteError};
-use certificate_lifecycle::{
-    Action, CommandError, FieldError, InvalidValue, NotAnObject, Source, Status,
-};
+use certificate_lifecycle::{Action, CommandError, InvalidValue, Source, Status};
 
 /// The kind of refusal, for programs: the library's word for it, or one for a line that is no
 /// command.
@@ -173,4 +173,12 @@ impl From<store::Refusal> for Refusal {
             _ => told,
         }
     }
+}
+
+/// A text as an error quotes it, unless it looks like a title or an address: then only its length.
+pub(super) fn quoted(text: &str) -> String {
+    if is_word(text) {
+        return format!("{:?}", shorten(text));
+    }
+    format!("of {} characters", text.chars().count())
 }

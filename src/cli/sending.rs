@@ -12,7 +12,7 @@ use super::harmless::unread;
 use super::{Failure, open_files};
 use certificate_lifecycle::delivery::target::{self, RefusedTarget};
 use certificate_lifecycle::delivery::{
-    HttpOptions, HttpTransport, HttpTransportError, OutgoingRequest, Response, SendError, Transport,
+    HttpOptions, HttpTransport, OutgoingRequest, Response, SendError, Transport,
 };
 
 /// Where requests may go, and how long they may take.
@@ -63,25 +63,24 @@ impl Args {
         let defaults = HttpOptions::default();
         // It was checked that it is none that cannot be.
         let timeout = self.timeout.to_std().unwrap_or(defaults.timeout);
-        let options = HttpOptions {
-            connect_timeout: defaults.connect_timeout.min(timeout),
-            timeout,
-            allow_http: self.allow_http,
-            allow_targets: self.allowed.clone(),
-            authorities,
-            idle_per_host: usize::try_from(concurrency).unwrap_or(usize::MAX),
+        let connect_timeout = defaults.connect_timeout.min(timeout);
+        let mut options = defaults
+            .with_connect_timeout(connect_timeout)
+            .with_timeout(timeout)
+            .with_allow_http(self.allow_http)
+            .with_allow_targets(self.allowed.clone())
+            .with_idle_per_host(usize::try_from(concurrency).unwrap_or(usize::MAX))
             // The other half is for the requests that are under way, and for the store.
-            idle_total: open_files::most() / 2,
-            ..defaults
-        };
-        let http = HttpTransport::new(options);
-        let http = http.map_err(|error| match (&error, &self.authorities) {
-            (HttpTransportError::Authorities(_), Some(path)) => Failure::Content {
+            .with_idle_total(open_files::most() / 2);
+        if let Some(path) = &self.authorities {
+            let given = options.with_authorities(&authorities);
+            options = given.map_err(|error| Failure::Content {
                 input: format!("--authorities {}", path.display()),
                 problem: error.to_string(),
-            },
-            _ => Failure::Argument(error.to_string()),
-        })?;
+            })?;
+        }
+        let http = HttpTransport::new(options);
+        let http = http.map_err(|error| Failure::Argument(error.to_string()))?;
         Ok(Sender {
             http,
             allow_http: self.allow_http,

@@ -109,21 +109,16 @@ impl Args {
             Place::Memory => AnyStore::Memory(MemoryStore::new()),
             #[cfg(feature = "cli")]
             Place::Sqlite(path) => {
-                let options = SqliteOptions {
-                    setup,
-                    ..SqliteOptions::default()
-                };
+                let options = SqliteOptions::default().with_setup(setup);
                 let shown = path.display().to_string();
                 let store = SqliteStore::open_with(path, options);
                 AnyStore::Sqlite(store.map_err(|error| unopened(error, Some(shown)))?)
             }
             #[cfg(feature = "cli")]
             Place::Postgres(url) => {
-                let options = PostgresOptions {
-                    setup,
-                    patience: self.patience,
-                    ..PostgresOptions::default()
-                };
+                let options = PostgresOptions::default()
+                    .with_setup(setup)
+                    .with_patience(self.patience);
                 let mut opening = Box::pin(PostgresStore::connect_with(&url, options));
                 let in_time = tokio::time::timeout(SILENCE, &mut opening).await;
                 let store = if let Ok(store) = in_time {

@@ -10,7 +10,8 @@ use super::input::{Line, Lines, too_long};
 use super::output::{Output, Reader};
 use super::report::Report;
 use super::{Completion, Failure};
-use certificate_lifecycle::{Audit, EventKind, Finding, Status};
+use certificate_lifecycle::audit::{Audit, Finding};
+use certificate_lifecycle::{EventKind, Status};
 
 /// Audit a log of event payloads, one JSON object a line, in the order in which they happened.
 ///

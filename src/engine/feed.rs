@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::Engine;
-use crate::store::{Cursor, RecordedEvent, Store, StoreError};
+use crate::store::{CommitWatch, Cursor, RecordedEvent, Store, StoreError};
 
 /// How many events are read from the store at once.
 const PAGE: u32 = 512;
@@ -14,13 +14,12 @@ impl<S: Store> Engine<S> {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they
     /// were committed.
     ///
-    /// Only an empty page is the end, for now. A page may be shorter than asked for, and the feed
-    /// go on: what comes before a corrupt row is told first, and the row when it is asked for what
-    /// follows.
+    /// Only an empty page means that the feed has been read to its end. A short page does not: it
+    /// may stop before a corrupt row, and the next call reports that row.
     ///
-    /// No event is skipped or reordered, with any number of writers: none ever appears before a
-    /// cursor that was given out. Whoever keeps the cursor of the last event they dealt with goes
-    /// on exactly there.
+    /// With any number of writers, no event is skipped or reordered, and none ever appears before a
+    /// cursor that was given out. To resume without gaps or repeats, store the cursor of the last
+    /// event that you processed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -29,8 +28,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// The cursor for a subscriber who starts now: everything that is committed after the call
-    /// comes behind it, with any number of writers. Some of what was committed just before may come
-    /// as well.
+    /// comes behind it, with any number of writers. Events committed shortly before the call may
+    /// also be returned.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -38,18 +37,14 @@ impl<S: Store> Engine<S> {
         self.store.feed_end().await
     }
 
-    /// What [`feed`](Self::feed) tells, without end: after the last event, it waits for the next
-    /// one.
+    /// Reads the [`feed`](Self::feed) without end: after the last event, it waits for the next one.
     ///
-    /// After an error the stream goes on where it was. Asked again, it first waits, the longer the
-    /// more errors came in a row, up to 2 seconds: so a loop may go on after an error without
-    /// asking a store that is away all the time. Which errors do not go away by themselves is for
-    /// the caller to say: [`StoreError`].
+    /// After an error it goes on at the same place; [`Follower::next`] waits first, so a loop does
+    /// not keep a store busy that is away. [`StoreError::is_lasting`] names the errors that waiting
+    /// does not end.
     ///
     /// ```
     /// # use certificate_lifecycle::{*, engine::Engine, store::*};
-    /// use futures_util::StreamExt;
-    ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let details = ApplicationDetails::new(ApplicationId::new(42)?, uuid::Uuid::nil(),
@@ -58,38 +53,69 @@ impl<S: Store> Engine<S> {
     /// # let institution = InstitutionId::new("example-university")?;
     /// let engine = Engine::new(MemoryStore::new());
     /// let mut events = engine.follow(Cursor::START);
-    /// engine.submit(&institution, &Actor::customer("john")?, details).await?;
-    /// let recorded = events.next().await.expect("it has no end")?;
+    /// engine.scope(&institution, &Actor::customer("john")?).submit(details).await?;
+    /// let recorded = events.next().await?;
     /// assert_eq!(recorded.event.kind(), EventKind::Created);
-    /// // Dealt with: from here on, next time.
+    /// // Processed: the next run resumes here.
     /// let next_time = recorded.cursor;
     /// # let _ = next_time;
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use = "a stream tells nothing until it is asked"]
-    pub fn follow(&self, after: Cursor) -> BoxStream<'static, Result<RecordedEvent, StoreError>> {
+    #[must_use = "a follower reads nothing until it is asked"]
+    pub fn follow(&self, after: Cursor) -> Follower {
         let following = Following {
             store: self.store.clone(),
-            wake: self.store.commits(),
+            commits: self.store.commits(),
             cursor: after,
             read: VecDeque::new(),
             failures: 0,
         };
-        stream::unfold(following, async |mut following| {
+        let events = stream::unfold(following, async |mut following| {
             let next = following.next().await;
             Some((next, following))
-        })
-        .boxed()
+        });
+        Follower {
+            events: events.boxed(),
+        }
+    }
+}
+
+/// Follows the feed without end: see [`Engine::follow`].
+pub struct Follower {
+    events: BoxStream<'static, Result<RecordedEvent, StoreError>>,
+}
+
+impl Follower {
+    /// The next event; waits for it where all was read.
+    ///
+    /// A call that is dropped before it ends, as in `tokio::select!`, loses nothing: the next call
+    /// goes on with what it had begun.
+    ///
+    /// # Errors
+    /// [`StoreError`]. The next call first waits, the longer the more errors came in a row, up to
+    /// 2 seconds, and goes on at the same place.
+    pub async fn next(&mut self) -> Result<RecordedEvent, StoreError> {
+        match self.events.next().await {
+            Some(next) => next,
+            // The stream has no end.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").finish_non_exhaustive()
     }
 }
 
 struct Following<S> {
     store: S,
-    wake: crate::store::CommitWatch,
+    commits: CommitWatch,
     cursor: Cursor,
     read: VecDeque<RecordedEvent>,
-    /// How often the store was asked in vain since it last answered.
+    /// How often in a row the store has failed.
     failures: u32,
 }
 
@@ -101,7 +127,7 @@ impl<S: Store> Following<S> {
                 return Ok(recorded);
             }
             if self.failures > 0 {
-                self.wake.back_off(self.failures).await;
+                self.commits.back_off(self.failures).await;
             }
             match self.store.feed(self.cursor, PAGE).await {
                 Ok(page) => self.read = page.into(),
@@ -112,7 +138,7 @@ impl<S: Store> Following<S> {
             }
             self.failures = 0;
             if self.read.is_empty() {
-                self.wake.wait().await;
+                self.commits.wait().await;
             }
         }
     }

@@ -18,13 +18,13 @@
 //!     ApplicantEmail::new("john@example.com")?,
 //! );
 //! let uuid = details.uuid();
-//! let created = engine.submit(&institution, &john, details).await?;
+//! let created = engine.scope(&institution, &john).submit(details).await?;
 //! assert_eq!(created.event.kind(), EventKind::Created);
 //!
 //! // A customer decides nothing.
-//! let refused = engine.begin_processing(&institution, &john, uuid).await.unwrap_err();
+//! let refused = engine.scope(&institution, &john).begin_processing(uuid).await.unwrap_err();
 //! assert!(matches!(refused.refusal(), Some(Refusal::Forbidden { .. })));
-//! let receipt = engine.begin_processing(&institution, &jane, uuid).await?;
+//! let receipt = engine.scope(&institution, &jane).begin_processing(uuid).await?;
 //! assert_eq!(receipt.event.version(), 2);
 //! # Ok(())
 //! # }
@@ -34,11 +34,14 @@ mod execute;
 mod feed;
 mod permission;
 mod read;
+mod scope;
 mod stalled;
 
 use std::sync::Arc;
 
 pub use crate::store::{Clock, SystemClock};
+pub use feed::Follower;
+pub use scope::{Scope, ScopedCommand};
 pub use stalled::FailStalledError;
 
 use crate::store::Store;

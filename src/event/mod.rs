@@ -5,6 +5,7 @@
 pub(crate) mod audit;
 pub(crate) mod encode;
 pub(crate) mod payload;
+pub(crate) mod problem;
 pub(crate) mod replay;
 pub mod schema;
 mod wire;

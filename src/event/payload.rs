@@ -7,6 +7,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::wire;
+use crate::excerpt::shorten;
 use crate::json::{FieldError, Fields, NotAnObject, Scalar};
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{EventBody, EventKind};
@@ -15,14 +16,15 @@ use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::{
     ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue, ProcessingError,
-    RejectionReason, Violation, shorten,
+    RejectionReason, Violation,
 };
 
 /// One event as a webhook receives it. Everything in it keeps the contract; texts are borrowed from
 /// the bytes where they have no escapes.
 ///
 /// ```
-/// use certificate_lifecycle::*;
+/// use certificate_lifecycle::payload::{PayloadError, PayloadProblem};
+/// use certificate_lifecycle::{EventKind, EventPayload};
 ///
 /// let body = r#"{"event":"certificate_application.rejected",
 ///     "webhook_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890","timestamp":"2026-06-04T10:30:00Z",

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::audit::{Fact, Problem};
 use super::payload::EventPayload;
+use super::problem::{Fact, Problem};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::Application;

@@ -1,6 +1,6 @@
 //! Enumerations whose variants have one name each on the wire, in records and on the command line.
 
-use super::value::{is_word, shorten};
+use crate::excerpt::{is_word, shorten};
 
 /// A name that stands for no value of its field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use super::value::{ProcessingError, RejectionReason};
 named_enum! {
     /// The state of an application as a value (CONTRACT.md, "Lifecycle").
     pub enum Status as "status" {
-        /// RecordedEvent. From a customer it waits for a decision; from the vault it is being
+        /// Recorded. From a customer it waits for a decision; from the vault it is being
         /// processed.
         Created = "created",
         /// Accepted by an administrator; background work owns it.
@@ -30,7 +30,7 @@ pub trait State: Sealed + Sized + 'static {
     const STATUS: Status;
 }
 
-/// RecordedEvent, not yet decided (customer) or being processed (vault).
+/// Recorded, not yet decided (customer) or being processed (vault).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     pub(super) trigger_context: TriggerContext,

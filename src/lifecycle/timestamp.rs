@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
 
-use super::value::{InvalidValue, Violation, shorten};
+use super::value::{InvalidValue, Violation};
+use crate::excerpt::shorten;
 
 /// A moment in UTC, in whole seconds, in the years 0000 to 9999
 /// (CONTRACT.md, "Events", field `timestamp`; RFC 3339 has no other years).

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::address;
+use crate::excerpt::shorten;
 
 /// A value that the contract forbids: which field, which rule, and what was found instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,42 +108,6 @@ impl Violation {
                 "must be a lower-case, hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15"
             }
         })
-    }
-}
-
-/// How many characters of a refused value an error quotes.
-const EXCERPT: usize = 48;
-
-/// Whether the values of a field are never told: they are about a person, or written by one.
-pub(crate) fn is_personal(field: &str) -> bool {
-    let texts = [
-        CertificateTitle::FIELD,
-        ApplicantEmail::FIELD,
-        RejectionReason::FIELD,
-        ProcessingError::FIELD,
-    ];
-    texts.contains(&field) || ["actor", "idempotency_key"].contains(&field)
-}
-
-/// Whether a text is neither an address nor a title of several words, so that an error may quote
-/// it.
-pub(crate) fn is_word(text: &str) -> bool {
-    !text
-        .trim()
-        .contains(|it: char| it.is_whitespace() || it == '@')
-}
-
-/// The value as an error quotes it: cut where it is long, with its length in characters.
-pub(crate) fn shorten(value: &str) -> String {
-    match value.char_indices().nth(EXCERPT) {
-        None => value.to_owned(),
-        Some((end, _)) => {
-            let length = value.chars().count();
-            format!(
-                "{}… ({length} characters)",
-                value.get(..end).unwrap_or_default()
-            )
-        }
     }
 }
 
@@ -384,5 +349,24 @@ impl<'de> serde::Deserialize<'de> for ApplicationId {
             }
         }
         deserializer.deserialize_u64(NumberVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::excerpt::is_personal;
+
+    #[test]
+    fn errors_quote_no_text_of_the_contract() {
+        for field in [
+            CertificateTitle::FIELD,
+            ApplicantEmail::FIELD,
+            RejectionReason::FIELD,
+            ProcessingError::FIELD,
+        ] {
+            assert!(is_personal(field), "{field}");
+        }
+        assert!(!is_personal(ApplicationId::FIELD));
     }
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 
-use crate::lifecycle::value::shorten;
+use crate::excerpt::shorten;
 
 /// How many headers a webhook may add.
 const MOST: usize = 16;

@@ -1,8 +1,8 @@
 //! Webhooks: endpoints, secrets, signatures, the retry schedule, and the receiving side
 //! (CONTRACT.md, "Delivery").
 //!
-//! A receiver needs [`Verifier`], and [`Tracker`] if it follows applications: the feature `verify`,
-//! no I/O.
+//! A receiver needs the feature `verify`: `Verifier`, and `Tracker` if it follows applications. It
+//! does no I/O.
 
 mod base64;
 #[cfg(feature = "engine")]

@@ -79,10 +79,7 @@ async fn silent_addresses_end_with_the_time_to_connect() {
         &["127.0.0.3", "127.0.0.4", "127.0.0.5"][..],
         &["127.0.0.3", "127.0.0.6"],
     ] {
-        let options = HttpOptions {
-            connect_timeout: SHORT,
-            ..options()
-        };
+        let options = options().with_connect_timeout(SHORT);
         let start = Instant::now();
         let error = send(&transport(addresses, options), &url)
             .await
@@ -163,10 +160,7 @@ impl Resolve for Held {
 /// One that gives up soon where nobody answers.
 fn held() -> (Held, HttpTransport) {
     let held = Held::new();
-    let options = HttpOptions {
-        connect_timeout: SHORT,
-        ..options()
-    };
+    let options = options().with_connect_timeout(SHORT);
     let transport = HttpTransport::with_resolver(options, held.clone());
     (held, transport.unwrap())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use certificate_lifecycle::delivery::{HttpOptions, HttpTransport};
+use certificate_lifecycle::delivery::HttpTransport;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Barrier;
 
@@ -102,10 +102,7 @@ async fn a_server_may_end_the_connection_with_a_response() {
 #[tokio::test]
 async fn idle_connections_are_closed_after_their_time() {
     let server = Receiver::answering(OK).await;
-    let options = HttpOptions {
-        idle_timeout: Duration::from_millis(200),
-        ..options()
-    };
+    let options = options().with_idle_timeout(Duration::from_millis(200));
     let transport = HttpTransport::new(options).unwrap();
     answered(&transport, &server.url()).await;
     server.all_ended().await;
@@ -116,10 +113,7 @@ async fn idle_connections_are_closed_after_their_time() {
 #[tokio::test]
 async fn no_more_connections_are_kept_than_are_allowed_in_all() {
     const KEPT: usize = 3;
-    let transport = HttpTransport::new(HttpOptions {
-        idle_total: KEPT,
-        ..options()
-    });
+    let transport = HttpTransport::new(options().with_idle_total(KEPT));
     let transport = transport.unwrap();
     let mut servers = Vec::new();
     for number in 1..=10 {
@@ -139,11 +133,11 @@ async fn no_more_connections_are_kept_than_are_allowed_in_all() {
 
 #[tokio::test]
 async fn a_connection_that_has_ended_makes_room_for_another() {
-    let transport = HttpTransport::new(HttpOptions {
-        idle_total: 1,
-        idle_timeout: Duration::from_millis(200),
-        ..options()
-    });
+    let transport = HttpTransport::new(
+        options()
+            .with_idle_total(1)
+            .with_idle_timeout(Duration::from_millis(200)),
+    );
     let transport = transport.unwrap();
     for _ in 0..3 {
         let server = Receiver::answering(OK).await;

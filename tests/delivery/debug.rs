@@ -3,12 +3,13 @@
 
 use std::fmt::Debug;
 
+use certificate_lifecycle::audit::Audit;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, Secret, Secrets, WebhookUrl};
 use certificate_lifecycle::{
-    AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId, Audit,
+    AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
     CertificateTitle, Command, EventPayload, ProcessingError, RejectionReason,
 };
 use chrono::TimeDelta;

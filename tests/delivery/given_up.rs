@@ -95,10 +95,7 @@ async fn a_server_that_goes_on_with_a_response_that_nobody_reads_loses_its_conne
 #[tokio::test]
 async fn a_request_that_is_not_answered_in_time_ends_its_connection() {
     let server = server(|_| |_| Vec::new()).await;
-    let transport = transport_with(HttpOptions {
-        timeout: SHORT,
-        ..options()
-    });
+    let transport = transport_with(options().with_timeout(SHORT));
     for connections in 1..=2 {
         let error = send(&transport, &url_of(&server)).await.unwrap_err();
         assert_eq!(error, SendError::Timeout("waiting for the response"));

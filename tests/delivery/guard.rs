@@ -14,10 +14,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// These may be sent to, and no others.
 fn allowing(targets: &[&str]) -> HttpOptions {
-    HttpOptions {
-        allow_targets: targets.iter().map(|it| it.parse().unwrap()).collect(),
-        ..options()
-    }
+    options().with_allow_targets(targets.iter().map(|it| it.parse().unwrap()).collect())
 }
 
 #[tokio::test]
@@ -184,10 +181,7 @@ async fn a_name_without_addresses_is_no_connection() {
         "hooks.example.com has no address: the name has no addresses"
     );
     // While it is looked up, time passes.
-    let options = HttpOptions {
-        connect_timeout: SHORT,
-        ..options()
-    };
+    let options = options().with_connect_timeout(SHORT);
     let transport = HttpTransport::with_resolver(options, NoAnswer::Never).unwrap();
     let error = send(&transport, url).await.unwrap_err();
     assert_eq!(error, SendError::Timeout("connecting"));
@@ -210,10 +204,7 @@ async fn a_server_that_is_away_is_no_connection() {
 #[tokio::test]
 async fn only_https_is_sent_to_unless_http_is_allowed() {
     let server = Receiver::answering(OK).await;
-    let options = HttpOptions {
-        allow_http: false,
-        ..options()
-    };
+    let options = options().with_allow_http(false);
     let transport = HttpTransport::new(options).unwrap();
     let message = refused(&transport, &server.url()).await;
     assert_eq!(

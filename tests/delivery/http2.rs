@@ -111,10 +111,7 @@ async fn many_requests_share_one_connection() {
 
 #[tokio::test]
 async fn no_connection_is_kept_where_none_may_be_and_none_ends_while_it_is_used() {
-    let transport = transport_with(HttpOptions {
-        idle_total: 0,
-        ..options()
-    });
+    let transport = transport_with(options().with_idle_total(0));
     let server = server(|_, body| with(body)).await;
     let request = outgoing(&url_of(&server));
     for _ in 0..3 {
@@ -257,11 +254,7 @@ async fn what_is_no_http_2_is_no_response() {
 async fn a_server_that_has_fallen_silent_loses_its_connection() {
     // It has said its settings, so that the connection can be used.
     let server = saying(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00").await;
-    let transport = transport_with(HttpOptions {
-        connect_timeout: SHORT,
-        timeout: SHORT,
-        ..options()
-    });
+    let transport = transport_with(options().with_connect_timeout(SHORT).with_timeout(SHORT));
     let waiting = async {
         // A connection that is not given up would take every request there is.
         while server.connections() < 2 {

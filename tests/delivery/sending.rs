@@ -23,14 +23,19 @@ pub const BODY_WAIT: Duration = Duration::from_secs(2);
 
 /// Loopback is permitted, and so is `http://`; nothing is short of time.
 pub fn options() -> HttpOptions {
-    HttpOptions {
-        connect_timeout: PATIENT,
-        timeout: PATIENT,
-        allow_http: true,
-        allow_targets: vec!["127.0.0.0/8".parse().unwrap()],
-        authorities: certificates::authority().into_bytes(),
-        ..HttpOptions::default()
-    }
+    let authority = certificates::authority();
+    of_the_system_alone()
+        .with_authorities(authority.as_bytes())
+        .unwrap()
+}
+
+/// The same, without the authority of the tests.
+pub fn of_the_system_alone() -> HttpOptions {
+    HttpOptions::default()
+        .with_connect_timeout(PATIENT)
+        .with_timeout(PATIENT)
+        .with_allow_http(true)
+        .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()])
 }
 
 pub fn transport() -> HttpTransport {
@@ -39,10 +44,7 @@ pub fn transport() -> HttpTransport {
 
 /// One whose requests have little time.
 pub fn hasty() -> HttpTransport {
-    let options = HttpOptions {
-        timeout: SHORT,
-        ..options()
-    };
+    let options = options().with_timeout(SHORT);
     HttpTransport::new(options).unwrap()
 }
 

@@ -204,7 +204,8 @@ impl Stage {
         let uuid = details.uuid();
         let customer = Actor::customer("john").unwrap();
         self.engine
-            .submit(&self.institution, &customer, details)
+            .scope(&self.institution, &customer)
+            .submit(details)
             .await
             .unwrap();
         uuid
@@ -215,11 +216,13 @@ impl Stage {
         let (jane, system) = (Actor::administrator("jane"), Actor::system("worker"));
         let institution = &self.institution;
         self.engine
-            .begin_processing(institution, &jane.unwrap(), uuid)
+            .scope(institution, &jane.unwrap())
+            .begin_processing(uuid)
             .await
             .unwrap();
         self.engine
-            .approve(institution, &system.unwrap(), uuid)
+            .scope(institution, &system.unwrap())
+            .approve(uuid)
             .await
             .unwrap();
     }

@@ -98,10 +98,7 @@ async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &st
 async fn a_response_that_trickles_in_for_ever_ends_with_the_deadline() {
     let ends = async |first, then, error: &str| {
         let server = trickling(first, then).await;
-        let options = HttpOptions {
-            timeout: DEADLINE,
-            ..options()
-        };
+        let options = options().with_timeout(DEADLINE);
         ends_each_request(&server, options, error).await;
     };
     let sized = b"HTTP/1.1 500 Away\r\nContent-Length: 1000000\r\n\r\n";
@@ -124,10 +121,7 @@ async fn a_server_that_never_answers_the_greeting_ends_with_the_time_to_connect(
         closed(&mut connection).await;
     })
     .await;
-    let options = HttpOptions {
-        connect_timeout: SHORT,
-        ..options()
-    };
+    let options = options().with_connect_timeout(SHORT);
     let error = "no response within the deadline, while connecting";
     ends_each_request(&server, options, error).await;
 }
@@ -138,11 +132,9 @@ async fn a_server_that_never_answers_the_greeting_ends_with_the_deadline_of_the_
         closed(&mut connection).await;
     })
     .await;
-    let options = HttpOptions {
-        connect_timeout: DEADLINE * 2,
-        timeout: SHORT,
-        ..options()
-    };
+    let options = options()
+        .with_connect_timeout(DEADLINE * 2)
+        .with_timeout(SHORT);
     let error = "no response within the deadline, while waiting for the response";
     ends_each_request(&server, options, error).await;
 }

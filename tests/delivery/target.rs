@@ -376,11 +376,9 @@ proptest! {
 }
 
 fn options(allow_http: bool, allowed: &[&str]) -> HttpOptions {
-    HttpOptions {
-        allow_http,
-        allow_targets: allowed.iter().map(|it| network(it).unwrap()).collect(),
-        ..HttpOptions::default()
-    }
+    HttpOptions::default()
+        .with_allow_http(allow_http)
+        .with_allow_targets(allowed.iter().map(|it| network(it).unwrap()).collect())
 }
 
 #[test]

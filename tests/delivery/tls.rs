@@ -9,7 +9,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{self, Identity};
 use crate::receiver::{Receiver, closed, read_request};
-use crate::sending::{Answers, SHORT, answered, broken, options, send, unconnected};
+use crate::sending::{
+    Answers, SHORT, answered, broken, of_the_system_alone, options, send, unconnected,
+};
 
 /// Knows where every name is: here.
 fn transport_with(options: HttpOptions) -> HttpTransport {
@@ -38,10 +40,7 @@ async fn a_server_that_is_who_it_says_is_sent_to_over_one_connection() {
     for protocols in [&[][..], &["http/1.1"]] {
         let config = certificates::server(Identity::Of("hooks.example.com"), protocols);
         let server = encrypted(config).await;
-        let transport = transport_with(HttpOptions {
-            allow_http: false,
-            ..options()
-        });
+        let transport = transport_with(options().with_allow_http(false));
         for _ in 0..5 {
             let url = server.url_of("https", "hooks.example.com");
             assert_eq!(answered(&transport, &url).await.excerpt, b"ok");
@@ -120,10 +119,7 @@ async fn a_server_that_ends_tls_says_why() {
 #[tokio::test]
 async fn an_authority_that_nobody_trusts_vouches_for_nobody() {
     let server = encrypted(certificates::server(Identity::Of("hooks.example.com"), &[])).await;
-    let transport = transport_with(HttpOptions {
-        authorities: Vec::new(),
-        ..options()
-    });
+    let transport = transport_with(of_the_system_alone());
     let url = server.url_of("https", "hooks.example.com");
     assert_eq!(
         unconnected(&transport, &url).await,
@@ -160,10 +156,7 @@ async fn a_server_that_is_silent_from_the_start_ends_with_the_time_to_connect() 
         closed(&mut connection).await;
     })
     .await;
-    let transport = transport_with(HttpOptions {
-        connect_timeout: SHORT,
-        ..options()
-    });
+    let transport = transport_with(options().with_connect_timeout(SHORT));
     let url = server.url_of("https", "hooks.example.com");
     let error = send(&transport, &url).await.unwrap_err();
     assert_eq!(error, SendError::Timeout("connecting"));
@@ -194,10 +187,7 @@ async fn a_body_that_breaks_off_within_tls_costs_no_more_than_its_excerpt() {
 #[test]
 fn authorities_are_certificates_in_pem() {
     let with = |authorities: &str| {
-        let options = HttpOptions {
-            authorities: authorities.as_bytes().to_vec(),
-            ..HttpOptions::default()
-        };
+        let options = HttpOptions::default().with_authorities(authorities.as_bytes())?;
         HttpTransport::new(options).map(|_| ())
     };
     let authority = certificates::authority();

@@ -322,7 +322,8 @@ async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
     let john = Actor::customer("john").unwrap();
     stage
         .engine
-        .submit(&stage.institution, &john, details)
+        .scope(&stage.institution, &john)
+        .submit(details)
         .await
         .unwrap();
     let dispatcher = stage.dispatcher(once());

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::Cursor;
-use futures_util::StreamExt;
 use uuid::Uuid;
 
 use crate::process::{Job, now, store};
@@ -13,8 +12,8 @@ use crate::process::{Job, now, store};
 pub async fn follow(job: Job) {
     let engine = Engine::new(store(&job.url).await);
     let mut events = engine.follow(Cursor::START);
-    while let Some(next) = events.next().await {
-        match next {
+    loop {
+        match events.next().await {
             Ok(recorded) => {
                 let (cursor, event) = (recorded.cursor, recorded.event.to_json(Uuid::nil()));
                 job.log.line(&format!("{} saw {cursor} {event}", now()));

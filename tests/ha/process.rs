@@ -51,10 +51,7 @@ pub fn now() -> u128 {
 
 /// The options of all stores here: the load waits for the servers as long as a failover takes.
 pub fn options() -> PostgresOptions {
-    PostgresOptions {
-        patience: Some(Duration::from_secs(60)),
-        ..PostgresOptions::default()
-    }
+    PostgresOptions::default().with_patience(Some(Duration::from_secs(60)))
 }
 
 /// Opens the store, and waits for it.

@@ -171,12 +171,21 @@ async fn load<S: Store>(engine: Engine<S>) {
                     ApplicantEmail::new("john@example.com").unwrap(),
                 );
                 let uuid = details.uuid();
-                engine.submit(&institution, &john, details).await.unwrap();
                 engine
-                    .begin_processing(&institution, &jane, uuid)
+                    .scope(&institution, &john)
+                    .submit(details)
                     .await
                     .unwrap();
-                engine.approve(&institution, &worker, uuid).await.unwrap();
+                engine
+                    .scope(&institution, &jane)
+                    .begin_processing(uuid)
+                    .await
+                    .unwrap();
+                engine
+                    .scope(&institution, &worker)
+                    .approve(uuid)
+                    .await
+                    .unwrap();
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });

@@ -82,7 +82,8 @@ pub async fn all_or_none_is_all<H: Harness>() {
     let uploads: Vec<_> = (0..100).map(details).collect();
     let answers = world
         .engine
-        .create_many(&ours(), &jane(), uploads, Atomicity::All)
+        .scope(&ours(), &jane())
+        .upload_many(uploads, Atomicity::All)
         .await;
     for (number, answer) in (0..).zip(answers) {
         assert_eq!(answer.unwrap().event.uuid(), id(number));
@@ -252,13 +253,15 @@ pub async fn ten_thousand_are_created_in_one_call<H: Harness>() {
     // Given a bulk upload of which one is there already
     let answers = world
         .engine
-        .create_many(&ours(), &jane(), uploads(), Atomicity::All)
+        .scope(&ours(), &jane())
+        .upload_many(uploads(), Atomicity::All)
         .await;
     assert_eq!(answers.len(), 10_000);
     assert!(answers.iter().all(Result::is_err));
     let answers = world
         .engine
-        .create_many(&ours(), &jane(), uploads(), Atomicity::Each)
+        .scope(&ours(), &jane())
+        .upload_many(uploads(), Atomicity::Each)
         .await;
     // Then all the others are created, in order
     for (number, answer) in (0..).zip(&answers) {

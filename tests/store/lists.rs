@@ -300,7 +300,8 @@ pub async fn addresses_are_taken_letter_for_letter<H: Harness>() {
         );
         let submitted = world
             .engine
-            .submit(&ours(), &crate::world::john(), details)
+            .scope(&ours(), &crate::world::john())
+            .submit(details)
             .await;
         assert!(submitted.is_ok());
     }

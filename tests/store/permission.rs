@@ -116,7 +116,8 @@ pub async fn one_that_is_forbidden_stops_all_or_none<H: Harness>() {
     let uploads = vec![crate::world::details(0), crate::world::details(1)];
     let answers = world
         .engine
-        .create_many(&crate::world::ours(), &customer, uploads, Atomicity::All)
+        .scope(&crate::world::ours(), &customer)
+        .upload_many(uploads, Atomicity::All)
         .await;
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(Result::is_err));

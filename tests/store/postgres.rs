@@ -34,13 +34,11 @@ use crate::world::{TestClock, engine_on};
 
 /// Options that make a test of what takes too long a short one.
 fn impatient() -> PostgresOptions {
-    PostgresOptions {
-        connect_timeout: Duration::from_secs(2),
-        lock_timeout: Duration::from_millis(200),
-        answer_timeout: Duration::from_millis(500),
-        patience: Some(Duration::from_secs(20)),
-        ..PostgresOptions::default()
-    }
+    PostgresOptions::default()
+        .with_connect_timeout(Duration::from_secs(2))
+        .with_lock_timeout(Duration::from_millis(200))
+        .with_answer_timeout(Duration::from_millis(500))
+        .with_patience(Some(Duration::from_secs(20)))
 }
 
 async fn engine(url: &str, options: PostgresOptions) -> Engine<PostgresStore> {

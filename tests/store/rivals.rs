@@ -189,7 +189,8 @@ pub async fn a_call_is_listed_and_told_in_its_order<H: Harness>() {
         let uploads = numbers.iter().map(|it| details(*it)).collect();
         let answers = world
             .engine
-            .create_many(&ours(), &jane(), uploads, atomicity)
+            .scope(&ours(), &jane())
+            .upload_many(uploads, atomicity)
             .await;
         assert!(answers.iter().all(Result::is_ok));
         let expected: Vec<_> = numbers.iter().map(|it| id(*it)).collect();

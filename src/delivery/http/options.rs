@@ -8,10 +8,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::delivery::target::{RefusedTarget, check_url};
+use crate::setters::setters;
 use crate::webhook::WebhookUrl;
 
 /// How requests are sent, and to whom they may go.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HttpOptions {
     /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
     pub connect_timeout: Duration,
@@ -22,9 +24,8 @@ pub struct HttpOptions {
     pub allow_http: bool,
     /// Which addresses may be sent to beside those of the public Internet: none.
     pub allow_targets: Vec<IpNet>,
-    /// Authorities that are trusted beside those of the system: certificates in PEM, as many as are
-    /// wanted. None.
-    pub authorities: Vec<u8>,
+    /// Authorities that are trusted beside those of the system: none.
+    authorities: Vec<CertificateDer<'static>>,
     /// How many connections to one server are kept while nothing is to be sent: 64.
     pub idle_per_host: usize,
     /// How many connections are kept in all while nothing is to be sent, to whatever servers: 512,
@@ -68,6 +69,16 @@ pub enum HttpTransportError {
 }
 
 impl HttpOptions {
+    setters! {
+        with_connect_timeout: connect_timeout, Duration;
+        with_timeout: timeout, Duration;
+        with_allow_http: allow_http, bool;
+        with_allow_targets: allow_targets, Vec<IpNet>;
+        with_idle_per_host: idle_per_host, usize;
+        with_idle_total: idle_total, usize;
+        with_idle_timeout: idle_timeout, Duration;
+    }
+
     /// Whether requests may go to the URL of a webhook, as far as the URL alone says: the check
     /// that the transport makes before it connects, for a backend to make when a webhook is
     /// registered. The host may be a name: then its addresses are checked on each connect only,
@@ -93,27 +104,37 @@ impl HttpOptions {
         check_url(url, self.allow_http, &self.allow_targets)
     }
 
-    /// The authorities of the system, and those that are given.
-    pub(super) fn all_authorities(&self) -> Result<RootCertStore, HttpTransportError> {
+    /// The same, with authorities that are trusted beside those of the system: certificates in
+    /// PEM, as many as are wanted. They replace those of an earlier call.
+    ///
+    /// # Errors
+    /// [`HttpTransportError::Authorities`] says which of them is no certificate.
+    pub fn with_authorities(mut self, pem: &[u8]) -> Result<Self, HttpTransportError> {
         let refused = |reason: String| HttpTransportError::Authorities(reason);
-        let mut all = crate::tls::system_authorities();
-        let of_the_system = all.len();
-        let given = CertificateDer::pem_slice_iter(&self.authorities);
-        for (number, certificate) in (1..).zip(given) {
+        let mut usable = RootCertStore::empty();
+        self.authorities.clear();
+        for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
             let certificate = certificate.map_err(|_| {
                 let problem = "its lines are not base64, or its last line is missing";
                 refused(format!("number {number} of them cannot be read: {problem}"))
             })?;
-            let added = all.add(certificate);
-            added.map_err(|_| {
+            usable.add(certificate.clone()).map_err(|_| {
                 refused(format!(
                     "number {number} of them is not an X.509 certificate of version 3"
                 ))
             })?;
+            self.authorities.push(certificate);
         }
-        if all.len() == of_the_system && !self.authorities.is_empty() {
+        if self.authorities.is_empty() {
             return Err(refused("there are none".to_owned()));
         }
+        Ok(self)
+    }
+
+    /// The authorities of the system, and those that are given.
+    pub(super) fn all_authorities(&self) -> Result<RootCertStore, HttpTransportError> {
+        let mut all = crate::tls::system_authorities();
+        all.add_parsable_certificates(self.authorities.iter().cloned());
         // Where http:// is allowed, there may be no use for them.
         if all.is_empty() && !self.allow_http {
             return Err(HttpTransportError::NoAuthorities);

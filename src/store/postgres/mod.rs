@@ -49,6 +49,7 @@ use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
+use crate::setters::setters;
 use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
@@ -61,6 +62,7 @@ use target::{Target, Wanted};
 
 /// How a database is used. What lies outside of the limits is taken for the nearest that does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PostgresOptions {
     /// What opening may do to the tables; it creates and upgrades them.
     pub setup: Setup,
@@ -114,6 +116,17 @@ const REOPEN: Duration = Duration::from_millis(250);
 const MOST_CONNECTIONS: usize = 1000;
 
 impl PostgresOptions {
+    setters! {
+        with_setup: setup, Setup;
+        with_writers: writers, usize;
+        with_readers: readers, usize;
+        with_connect_timeout: connect_timeout, Duration;
+        with_lock_timeout: lock_timeout, Duration;
+        with_answer_timeout: answer_timeout, Duration;
+        with_patience: patience, Option<Duration>;
+        with_poll: poll, Duration;
+    }
+
     fn within_limits(mut self) -> Self {
         let millisecond = Duration::from_millis(1);
         // PostgreSQL's zero means to wait for ever, and its largest number of milliseconds is this.

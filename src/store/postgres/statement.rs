@@ -38,7 +38,7 @@ pub(super) enum Keys {
     /// A command whose key was used is not carried out. What was carried out is remembered later.
     Checked,
     /// The same, and the keys of what was carried out are remembered.
-    RecordedEvent,
+    Recorded,
 }
 
 /// A statement that the server knows.
@@ -52,7 +52,7 @@ impl Shape {
     pub(super) fn of(batch: &[&Append]) -> Self {
         let has_key = |append: &&Append| append.request.idempotency_key.is_some();
         let keys = if batch.iter().any(has_key) {
-            Keys::RecordedEvent
+            Keys::Recorded
         } else {
             Keys::None
         };
@@ -68,7 +68,7 @@ impl Shape {
     pub(super) fn without_recording(self) -> Self {
         let keys = match self.keys {
             Keys::None => Keys::None,
-            Keys::Checked | Keys::RecordedEvent => Keys::Checked,
+            Keys::Checked | Keys::Recorded => Keys::Checked,
         };
         Self { keys, ..self }
     }
@@ -90,7 +90,7 @@ impl Shape {
                 (true, Keys::None),
                 (false, Keys::None),
                 (false, Keys::Checked),
-                (false, Keys::RecordedEvent),
+                (false, Keys::Recorded),
             ];
             let of = |kind, sql: &str| {
                 shapes.map(|(is_one, keys)| {
@@ -194,7 +194,7 @@ fn lines_for(sql: &str, shape: Shape) -> String {
         match line.trim() {
             "-- always" => is_kept = true,
             "-- with keys" => is_kept = shape.keys != Keys::None,
-            "-- recorded keys" => is_kept = shape.keys == Keys::RecordedEvent,
+            "-- recorded keys" => is_kept = shape.keys == Keys::Recorded,
             "-- one" => is_kept = shape.is_one,
             "-- many" => is_kept = !shape.is_one,
             _ if is_kept => {

@@ -402,10 +402,7 @@ mod tests {
         );
         assert_eq!(one.patience_at_opening(&options), Duration::ZERO);
         assert_eq!(two.patience_at_opening(&options), FAILOVER);
-        let options = PostgresOptions {
-            patience: Some(Duration::from_secs(7)),
-            ..options
-        };
+        let options = options.with_patience(Some(Duration::from_secs(7)));
         assert_eq!(one.patience_at_opening(&options), Duration::from_secs(7));
         Ok(())
     }

@@ -34,6 +34,7 @@ use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
+use crate::setters::setters;
 use change::{Outcome, Task};
 use readers::Readers;
 use write::Write;
@@ -55,6 +56,7 @@ pub enum Durability {
 
 /// How a file is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
@@ -76,6 +78,15 @@ impl Default for SqliteOptions {
             poll: Duration::from_millis(100),
             setup: Setup::Create,
         }
+    }
+}
+
+impl SqliteOptions {
+    setters! {
+        with_durability: durability, Durability;
+        with_busy_timeout: busy_timeout, Duration;
+        with_poll: poll, Duration;
+        with_setup: setup, Setup;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{ExecuteError, PostgresOptions};
+use certificate_lifecycle::store::ExecuteError;
 
 use super::{World, given, in_time, submission};
 use crate::process::options;
@@ -13,13 +13,11 @@ async fn a_key_whose_first_try_is_under_way_has_an_unknown_outcome() {
     // Given a command that waits for a standby that is away
     let world = World::synchronous().await;
     let engine = world.engine().await;
-    let impatient = PostgresOptions {
+    let impatient = options()
         // Of rows that other stores lock, 200 times as long.
-        lock_timeout: Duration::from_millis(5),
-        answer_timeout: Duration::from_secs(10),
-        patience: Some(Duration::from_secs(1)),
-        ..options()
-    };
+        .with_lock_timeout(Duration::from_millis(5))
+        .with_answer_timeout(Duration::from_secs(10))
+        .with_patience(Some(Duration::from_secs(1)));
     let other = world.engine_with(impatient).await;
     given(other.clone(), submission(0)).await;
     world.pair.standby_away();

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{
-    Cursor, ExecuteError, PostgresOptions, PostgresStore, StoreError,
-};
+use certificate_lifecycle::store::{Cursor, ExecuteError, PostgresStore, StoreError};
 
 use super::{FOREVER, World, given, in_time, submission};
 use crate::pair::Pair;
@@ -65,11 +63,9 @@ async fn commands(
 async fn commands_without_the_standby_leave_a_bounded_number_of_backends() {
     // Given a store that waits half a second for an answer, and its standby away
     let world = World::synchronous().await;
-    let impatient = PostgresOptions {
-        answer_timeout: Duration::from_millis(500),
-        patience: Some(Duration::from_millis(500)),
-        ..options()
-    };
+    let impatient = options()
+        .with_answer_timeout(Duration::from_millis(500))
+        .with_patience(Some(Duration::from_millis(500)));
     let bound = i64::try_from(impatient.writers + impatient.readers).unwrap() + OTHERS;
     let url = format!("{}&application_name={NAME}", world.url());
     let store = PostgresStore::connect_with(&url, impatient).await.unwrap();

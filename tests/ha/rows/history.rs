@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{Cursor, PostgresStore, RecordedEvent, StoreError};
-use futures_util::StreamExt;
 
 use super::{FOREVER, World, given, in_time, submission};
 
@@ -92,7 +91,7 @@ async fn who_has_followed_all_the_time_sees_all_events_of_the_new_history() {
     let following = tokio::spawn(async move {
         let mut seen = Vec::new();
         while seen.len() < NEW as usize {
-            match following.next().await.unwrap() {
+            match following.next().await {
                 Ok(recorded) => seen.push(recorded.event),
                 Err(error) => assert!(may_pass(&error), "{error}"),
             }

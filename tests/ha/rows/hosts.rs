@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{
-    Cursor, ExecuteError, PostgresOptions, PostgresStore, StoreError,
-};
+use certificate_lifecycle::store::{Cursor, ExecuteError, PostgresStore, StoreError};
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -121,10 +119,7 @@ async fn all_goes_well(url: &str) {
     let feed = soon("the feed", Box::pin(engine.feed(Cursor::START, 100))).await;
     assert!(feed.is_ok());
     // A follower that does not look by itself
-    let listens_alone = PostgresOptions {
-        poll: Duration::from_secs(3600),
-        ..options()
-    };
+    let listens_alone = options().with_poll(Duration::from_secs(3600));
     let other = Box::pin(PostgresStore::connect_with(url, listens_alone)).await;
     let mut events = Engine::new(other.unwrap()).follow(Cursor::START);
     // (the first may be there when it begins)
@@ -188,11 +183,9 @@ async fn where_no_host_takes_writes_each_says_why() {
     let (mute, refusing) = (Host::mute(), Host::refusing());
     let ports = [mute.port(), refusing.port(), world.pair.other().port()];
     let url = in_schema(&url_of(&ports), &world.schema);
-    let impatient = PostgresOptions {
-        patience: Some(Duration::from_secs(1)),
-        connect_timeout: Duration::from_secs(1),
-        ..options()
-    };
+    let impatient = options()
+        .with_patience(Some(Duration::from_secs(1)))
+        .with_connect_timeout(Duration::from_secs(1));
     // It can be read from the standby
     let store = soon(
         "opening",

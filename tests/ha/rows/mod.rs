@@ -14,12 +14,8 @@ mod waiting;
 
 use std::time::{Duration, Instant};
 
-use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{
-    ExecuteError, PostgresOptions, PostgresStore, Receipt, RecordedEvent, StoreError,
-};
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use certificate_lifecycle::engine::{Engine, Follower};
+use certificate_lifecycle::store::{ExecuteError, PostgresOptions, PostgresStore, Receipt};
 
 use crate::pair::Pair;
 use crate::process::{options, store};
@@ -108,7 +104,7 @@ async fn given(engine: Engine<PostgresStore>, key: String) -> Receipt {
 async fn heard(
     engine: &Engine<PostgresStore>,
     numbers: std::ops::Range<u32>,
-    events: &mut BoxStream<'static, Result<RecordedEvent, StoreError>>,
+    events: &mut Follower,
 ) {
     let mut given = Vec::new();
     for number in numbers {
@@ -118,7 +114,7 @@ async fn heard(
         given.push(receipt.event);
         let until = Instant::now() + Duration::from_secs(2);
         while let Ok(event) = tokio::time::timeout_at(until.into(), events.next()).await {
-            if given.contains(&event.unwrap().unwrap().event) {
+            if given.contains(&event.unwrap().event) {
                 return;
             }
         }

@@ -156,10 +156,7 @@ async fn a_pooler_that_keeps_sessions_works() {
     let pooler = Pooler::start("session", 40).await;
     let engine = Engine::new(opened(&pooler.url()).await.unwrap());
     // A follower of another process, which does not look by itself
-    let hears = PostgresOptions {
-        poll: Duration::from_secs(3600),
-        ..PostgresOptions::default()
-    };
+    let hears = PostgresOptions::default().with_poll(Duration::from_secs(3600));
     let other = PostgresStore::connect_with(&pooler.url(), hears).await;
     let mut events = Engine::new(other.unwrap()).follow(Cursor::START);
     // (the first may be there when it begins)

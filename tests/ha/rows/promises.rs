@@ -20,11 +20,9 @@ use crate::server::in_schema;
 use crate::work::{institution, key, request};
 
 pub(super) fn short() -> PostgresOptions {
-    PostgresOptions {
-        answer_timeout: Duration::from_secs(1),
-        patience: Some(Duration::from_secs(2)),
-        ..options()
-    }
+    options()
+        .with_answer_timeout(Duration::from_secs(1))
+        .with_patience(Some(Duration::from_secs(2)))
 }
 
 async fn sleep(milliseconds: u64) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use certificate_lifecycle::store::{Clock, Cursor, Outbox, PostgresOptions, SystemClock};
+use certificate_lifecycle::store::{Clock, Cursor, Outbox, SystemClock};
 
 use super::promises::{short, tells, webhook, without_key};
 use super::{World, given, in_time, submission};
@@ -17,10 +17,7 @@ async fn of_several_hosts_a_standby_is_read_and_tells_no_feed() {
     let world = World::on(Pair::start_asynchronous().await).await;
     given(world.engine().await, submission(0)).await;
     world.pair.standby_has_all().await;
-    let options = PostgresOptions {
-        setup: certificate_lifecycle::store::Setup::Keep,
-        ..short()
-    };
+    let options = short().with_setup(certificate_lifecycle::store::Setup::Keep);
     let engine = world.engine_with(options).await;
     assert_eq!(engine.feed(Cursor::START, 10).await.unwrap().len(), 1);
     // When only the standby is left

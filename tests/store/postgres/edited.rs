@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{ExecuteError, PostgresOptions, StoreError};
+use certificate_lifecycle::store::{ExecuteError, StoreError};
 use certificate_lifecycle::{Action, Status};
 
 use super::{edit, engine, fresh, impatient};
@@ -88,10 +88,7 @@ async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_or_none_goes_on_with_what_was_edited() {
     let schema = fresh().await.0;
-    let patient = PostgresOptions {
-        answer_timeout: Duration::from_secs(30),
-        ..impatient()
-    };
+    let patient = impatient().with_answer_timeout(Duration::from_secs(30));
     let engine = engine(schema.url(), patient).await;
     for answer in engine.execute_many((0..3).map(upload).collect()).await {
         let _ = answer.unwrap();

@@ -23,13 +23,11 @@ async fn options_beyond_the_limits_are_taken_for_the_nearest() {
         (usize::MAX, Duration::MAX),
     ] {
         let schema = Postgres::fresh().await;
-        let options = PostgresOptions {
-            writers: count,
-            readers: count,
-            lock_timeout: time,
-            poll: time,
-            ..PostgresOptions::default()
-        };
+        let options = PostgresOptions::default()
+            .with_writers(count)
+            .with_readers(count)
+            .with_lock_timeout(time)
+            .with_poll(time);
         let engine = engine(schema.url(), options).await;
         let answer = engine.execute(upload(0));
         let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
@@ -41,10 +39,7 @@ async fn options_beyond_the_limits_are_taken_for_the_nearest() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_would_wait_no_time_for_a_row_does_not_wait_for_ever() {
     let schema = Postgres::fresh().await;
-    let options = PostgresOptions {
-        lock_timeout: Duration::ZERO,
-        ..PostgresOptions::default()
-    };
+    let options = PostgresOptions::default().with_lock_timeout(Duration::ZERO);
     let engine = engine(schema.url(), options).await;
     let _ = engine.execute(upload(0)).await.unwrap();
     let mut other = client(schema.url()).await;
@@ -63,12 +58,10 @@ async fn who_would_wait_no_time_for_a_row_does_not_wait_for_ever() {
 async fn who_finds_every_connection_in_use_waits_for_one() {
     // Given one connection to read, and a server that takes longer than a connection may take
     let schema = Postgres::fresh().await;
-    let options = PostgresOptions {
-        readers: 1,
-        connect_timeout: Duration::from_millis(500),
-        answer_timeout: Duration::from_secs(30),
-        ..impatient()
-    };
+    let options = impatient()
+        .with_readers(1)
+        .with_connect_timeout(Duration::from_millis(500))
+        .with_answer_timeout(Duration::from_secs(30));
     let engine = engine(schema.url(), options).await;
     let _ = engine.execute(upload(0)).await.unwrap();
     let mut other = client(schema.url()).await;
@@ -100,11 +93,9 @@ async fn a_hundred(engine: &Engine<PostgresStore>, first: u64) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_goes_along_a_line_that_waits_for_another_application() {
     let schema = Postgres::fresh().await;
-    let options = PostgresOptions {
-        lock_timeout: Duration::from_secs(60),
-        answer_timeout: Duration::from_secs(60),
-        ..impatient()
-    };
+    let options = impatient()
+        .with_lock_timeout(Duration::from_secs(60))
+        .with_answer_timeout(Duration::from_secs(60));
     let engine = engine(schema.url(), options).await;
     let _ = engine.execute(upload(0)).await.unwrap();
     let alone = a_hundred(&engine, 100).await;

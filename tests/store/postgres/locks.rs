@@ -28,10 +28,7 @@ const NOTHING: [Uuid; 0] = [];
 /// An engine whose commands wait long enough for a test to look at what they hold.
 async fn patient(schema: &Postgres) -> Engine<PostgresStore> {
     // (one worker, or it would share the commands with another)
-    let options = PostgresOptions {
-        writers: 1,
-        ..PostgresOptions::default()
-    };
+    let options = PostgresOptions::default().with_writers(1);
     engine(schema.url(), options).await
 }
 
@@ -330,10 +327,7 @@ async fn creations_of_several_statements_are_locked_in_the_order_of_their_identi
 
 /// Options with which a lock is waited for briefly.
 fn brief() -> PostgresOptions {
-    PostgresOptions {
-        lock_timeout: Duration::from_millis(100),
-        ..PostgresOptions::default()
-    }
+    PostgresOptions::default().with_lock_timeout(Duration::from_millis(100))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

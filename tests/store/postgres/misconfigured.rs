@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use certificate_lifecycle::store::{PostgresOptions, PostgresStore, Setup, StoreError};
+use certificate_lifecycle::store::{PostgresStore, Setup, StoreError};
 
 use super::{Harness, Postgres, edit, engine};
 use crate::server::server;
@@ -135,10 +135,7 @@ async fn what_is_only_read_is_not_said_to_be_set_up() {
     let (schema, _) = super::fresh().await;
     let url = as_a_role(&schema, "looking", "GRANT USAGE ON").await;
     for setup in [Setup::Keep, Setup::Create] {
-        let options = PostgresOptions {
-            setup,
-            ..super::impatient()
-        };
+        let options = super::impatient().with_setup(setup);
         let opened = PostgresStore::connect_with(&url, options).await;
         assert_eq!(
             opened.unwrap_err().to_string(),

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
-use certificate_lifecycle::store::{
-    Cursor, ExecuteError, PostgresOptions, PostgresStore, StoreError,
-};
+use certificate_lifecycle::store::{Cursor, ExecuteError, PostgresStore, StoreError};
 
 use super::{edit, engine, impatient};
 use crate::harness::{Harness, Postgres};
@@ -18,10 +16,7 @@ use crate::world::{act, check, id, upload, whole_feed};
 async fn engines(name: &str, count: usize) -> (Postgres, Vec<Engine<PostgresStore>>) {
     let schema = Postgres::fresh().await;
     let url = format!("{}&application_name={name}", schema.url());
-    let options = PostgresOptions {
-        patience: Some(Duration::from_secs(2)),
-        ..impatient()
-    };
+    let options = impatient().with_patience(Some(Duration::from_secs(2)));
     let mut engines = Vec::new();
     for _ in 0..count {
         engines.push(engine(&url, options.clone()).await);

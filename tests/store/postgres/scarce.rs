@@ -27,11 +27,9 @@ async fn role(schema: &Postgres, limit: u32) -> String {
 }
 
 fn options() -> PostgresOptions {
-    PostgresOptions {
-        connect_timeout: Duration::from_secs(5),
-        answer_timeout: Duration::from_secs(30),
-        ..impatient()
-    }
+    impatient()
+        .with_connect_timeout(Duration::from_secs(5))
+        .with_answer_timeout(Duration::from_secs(30))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,11 +96,9 @@ async fn everything_works_with_few_connections() {
 async fn a_store_without_any_connection_is_unavailable_until_there_is_one() {
     let schema = Postgres::fresh().await;
     let url = role(&schema, 1).await;
-    let options = PostgresOptions {
-        connect_timeout: Duration::from_millis(500),
-        patience: None,
-        ..options()
-    };
+    let options = options()
+        .with_connect_timeout(Duration::from_millis(500))
+        .with_patience(None);
     let other = client(&url).await;
     let opened = PostgresStore::connect_with(&url, options.clone()).await;
     let error = opened.unwrap_err();
@@ -133,11 +129,9 @@ fn slow_and_full(pause: Duration) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_is_waited_for_no_longer_than_the_limit() {
-    let options = PostgresOptions {
-        connect_timeout: Duration::from_secs(2),
-        patience: None,
-        ..options()
-    };
+    let options = options()
+        .with_connect_timeout(Duration::from_secs(2))
+        .with_patience(None);
     let url = slow_and_full(Duration::from_millis(1500));
     let start = Instant::now();
     let error = PostgresStore::connect_with(&url, options)

@@ -1,6 +1,6 @@
 //! What opening may do to the tables, and tables that are another program's.
 
-use certificate_lifecycle::store::{PostgresOptions, PostgresStore, Setup, StoreError};
+use certificate_lifecycle::store::{PostgresStore, Setup, StoreError};
 
 use super::{edit, impatient};
 use crate::harness::{Harness, Postgres};
@@ -9,10 +9,7 @@ use crate::server::client;
 const EARLIER: &str = include_str!("../migrations/postgres-5.sql");
 
 async fn open(schema: &Postgres, setup: Setup) -> Result<PostgresStore, StoreError> {
-    let options = PostgresOptions {
-        setup,
-        ..impatient()
-    };
+    let options = impatient().with_setup(setup);
     PostgresStore::connect_with(schema.url(), options).await
 }
 

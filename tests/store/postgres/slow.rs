@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{PostgresOptions, PostgresStore};
+use certificate_lifecycle::store::PostgresStore;
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -152,11 +152,9 @@ async fn the_limit_is_that_of_a_statement_however_many_a_call_has() {
     use certificate_lifecycle::Action::{Fail, Retry};
 
     let schema = dawdling("0.4").await;
-    let options = PostgresOptions {
-        answer_timeout: Duration::from_secs(1),
-        patience: Some(Duration::ZERO),
-        ..super::impatient()
-    };
+    let options = super::impatient()
+        .with_answer_timeout(Duration::from_secs(1))
+        .with_patience(Some(Duration::ZERO));
     let engine = super::engine(schema.url(), options).await;
     let way = [Fail, Retry, Fail, Retry].map(|action| act(0, action));
     let call = std::iter::once(upload(0)).chain(way).collect();
@@ -172,10 +170,7 @@ async fn that_nothing_was_changed_is_known_as_long_as_the_commit_was_not_sent() 
     use certificate_lifecycle::store::{ExecuteError, StoreError};
 
     let schema = dawdling("1").await;
-    let options = PostgresOptions {
-        patience: Some(Duration::ZERO),
-        ..super::impatient()
-    };
+    let options = super::impatient().with_patience(Some(Duration::ZERO));
     let engine = super::engine(schema.url(), options).await;
     for answer in engine.execute_all(vec![submit(0), upload(1)]).await {
         assert!(

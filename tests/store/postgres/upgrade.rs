@@ -65,10 +65,7 @@ async fn before() -> Postgres {
 }
 
 fn with(setup: Setup) -> PostgresOptions {
-    PostgresOptions {
-        setup,
-        ..impatient()
-    }
+    impatient().with_setup(setup)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,10 +227,7 @@ async fn programs_that_go_on_are_held_up_for_a_moment_only() {
     let holds = "BEGIN; LOCK TABLE certlife_schema, certlife_feed IN ACCESS SHARE MODE";
     dumping.batch_execute(holds).await.unwrap();
     // When the tables are upgraded meanwhile
-    let patient = PostgresOptions {
-        lock_timeout: Duration::from_secs(60),
-        ..impatient()
-    };
+    let patient = impatient().with_lock_timeout(Duration::from_secs(60));
     let url = schema.url().to_owned();
     let upgrading = tokio::spawn(async move { PostgresStore::migrate(&url, patient).await });
     somebody_waits_for(&schema, pid(&dumping).await).await;

@@ -233,10 +233,7 @@ async fn where_no_server_is_the_store_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_away_for_too_long_is_unavailable_and_nothing_happened() {
-    let options = PostgresOptions {
-        patience: Some(Duration::from_millis(300)),
-        ..impatient()
-    };
+    let options = impatient().with_patience(Some(Duration::from_millis(300)));
     let (proxy, far, near) = over_a_wire_with(options).await;
     // Given a wire that loses every connection
     proxy.go_away();

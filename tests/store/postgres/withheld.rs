@@ -1,7 +1,7 @@
 //! Rights and tables that are withdrawn while a store is in use: waiting brings nothing back.
 
 use certificate_lifecycle::store::{
-    Claim, Cursor, Outbox, Outcome, PostgresOptions, PostgresStore, Setup, Store, StoreError,
+    Claim, Cursor, Outbox, Outcome, PostgresStore, Setup, Store, StoreError,
 };
 
 use super::{edit, impatient};
@@ -22,10 +22,7 @@ async fn opened(role: &str) -> (Post<Postgres>, PostgresStore) {
     );
     edit(&post.harness, &rights).await;
     let url = post.harness.url().replace("tests@", &format!("{role}@"));
-    let options = PostgresOptions {
-        setup: Setup::Keep,
-        ..impatient()
-    };
+    let options = impatient().with_setup(Setup::Keep);
     let store = PostgresStore::connect_with(&url, options).await.unwrap();
     (post, store)
 }
@@ -90,10 +87,7 @@ async fn a_schema_that_may_not_be_used_any_more_is_not_waited_for() {
     lasts(store.feed(Cursor::START, 1).await, "42501");
     // And to begin with
     for setup in [Setup::Create, Setup::Keep] {
-        let options = PostgresOptions {
-            setup,
-            ..impatient()
-        };
+        let options = impatient().with_setup(setup);
         let url = post.harness.url().replace("tests@", "once_at_home@");
         let error = PostgresStore::connect_with(&url, options)
             .await

@@ -122,10 +122,7 @@ async fn neighbours_go_on(engine: &Engine<SqliteStore>, step: &str) {
 }
 
 fn impatient(path: &std::path::Path, busy_timeout: Duration) -> Engine<SqliteStore> {
-    let options = SqliteOptions {
-        busy_timeout,
-        ..SqliteOptions::default()
-    };
+    let options = SqliteOptions::default().with_busy_timeout(busy_timeout);
     let store = SqliteStore::open_with(path, options).unwrap();
     engine_on(store, &TestClock::default())
 }
@@ -159,11 +156,9 @@ async fn a_writer_who_does_not_let_go_makes_the_store_unavailable() {
 async fn every_option_may_be_nothing_or_as_large_as_can_be() {
     for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         let file = no_file().await;
-        let options = SqliteOptions {
-            busy_timeout: time,
-            poll: time,
-            ..SqliteOptions::default()
-        };
+        let options = SqliteOptions::default()
+            .with_busy_timeout(time)
+            .with_poll(time);
         let store = SqliteStore::open_with(file.path(), options).unwrap();
         let mut wake = store.commits();
         let engine = engine_on(store, &TestClock::default());

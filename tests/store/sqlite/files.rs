@@ -65,10 +65,7 @@ async fn what_was_handed_over_is_committed_before_the_file_is_closed() {
 #[tokio::test]
 async fn normal_durability_keeps_what_a_process_leaves() {
     let file = no_file().await;
-    let options = SqliteOptions {
-        durability: Durability::Normal,
-        ..SqliteOptions::default()
-    };
+    let options = SqliteOptions::default().with_durability(Durability::Normal);
     {
         let store = SqliteStore::open_with(file.path(), options).unwrap();
         let engine = engine_on(store, &TestClock::default());

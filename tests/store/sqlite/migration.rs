@@ -93,10 +93,7 @@ async fn nobody_upgrades_who_was_not_to() {
     for (sql, earlier) in EARLIER.iter().zip(1..) {
         let file = no_file().await;
         edit(&file.path(), sql);
-        let options = |setup| SqliteOptions {
-            setup,
-            ..SqliteOptions::default()
-        };
+        let options = |setup| SqliteOptions::default().with_setup(setup);
         let kept = SqliteStore::open_with(file.path(), options(Setup::Keep));
         for refused in [kept, SqliteStore::open_read_only(file.path())] {
             let error = refused.unwrap_err();
@@ -227,10 +224,7 @@ async fn a_migration_says_what_it_does() {
 async fn a_file_is_made_by_who_wants_one() {
     let file = no_file().await;
     for setup in [Setup::Upgrade, Setup::Keep] {
-        let options = SqliteOptions {
-            setup,
-            ..SqliteOptions::default()
-        };
+        let options = SqliteOptions::default().with_setup(setup);
         for answer in [
             SqliteStore::pending_migration(file.path(), options.clone()),
             SqliteStore::migrate(file.path(), options),

@@ -55,10 +55,7 @@ async fn tables_of_another_program_that_have_our_names_are_left_alone() {
 }
 
 fn open(path: &Path, setup: Setup) -> Result<SqliteStore, StoreError> {
-    let options = SqliteOptions {
-        setup,
-        ..SqliteOptions::default()
-    };
+    let options = SqliteOptions::default().with_setup(setup);
     SqliteStore::open_with(path, options)
 }
 
@@ -236,11 +233,9 @@ async fn who_only_reads_neither_switches_the_journal_nor_looks_past_a_lock() {
     other
         .execute_batch("PRAGMA cache_size = 1; BEGIN EXCLUSIVE; DELETE FROM certlife_event")
         .unwrap();
-    let options = SqliteOptions {
-        setup: Setup::Keep,
-        busy_timeout: std::time::Duration::from_millis(50),
-        ..SqliteOptions::default()
-    };
+    let options = SqliteOptions::default()
+        .with_setup(Setup::Keep)
+        .with_busy_timeout(std::time::Duration::from_millis(50));
     let error = SqliteStore::open_with(file.path(), options).unwrap_err();
     assert!(
         error.to_string().contains("keeps the database busy"),

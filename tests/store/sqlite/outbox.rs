@@ -483,10 +483,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
 
     // Given a store that looks for others' events once an hour
     let file = no_file().await;
-    let options = SqliteOptions {
-        poll: Duration::from_secs(3600),
-        ..SqliteOptions::default()
-    };
+    let options = SqliteOptions::default().with_poll(Duration::from_secs(3600));
     let store = SqliteStore::open_with(file.path(), options).unwrap();
     let engine: Engine<SqliteStore> = engine_on(store.clone(), &TestClock::default());
     let mut wake = store.commits();
