@@ -77,7 +77,7 @@ pub(in crate::delivery) enum Report {
 }
 
 /// A webhook that is to be disabled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::delivery) struct Disabling {
     /// The webhook, as it was when the attempt was made.
     pub(in crate::delivery) webhook: Arc<Webhook>,

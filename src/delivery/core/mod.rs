@@ -256,3 +256,7 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/simulation/core/mod.rs"]
+mod tests;
