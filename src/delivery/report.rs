@@ -47,8 +47,8 @@ pub(super) fn report(report: Report) {
             );
         }
         Report::StoreFailed { what, error } => tracing::warn!(error = %error, "{what}"),
-        Report::ChoreFailed(error) => {
-            tracing::warn!(error = %error, "a chore of the dispatcher failed");
+        Report::HousekeepingFailed(error) => {
+            tracing::warn!(error = %error, "housekeeping failed");
         }
     }
 }

@@ -13,10 +13,6 @@ use crate::webhook::WebhookUrl;
 
 /// What is to be done. All but reports are answered by an [`Input`](super::Input).
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the largest one is among the most frequent, and the queue is short"
-)]
 pub(in crate::delivery) enum Effect {
     /// The store is asked which webhooks have something due.
     AskDue,
@@ -73,7 +69,7 @@ pub(in crate::delivery) enum Report {
         error: StoreError,
     },
     /// A webhook was not disabled, or the housekeeping was not done.
-    ChoreFailed(StoreError),
+    HousekeepingFailed(StoreError),
 }
 
 /// A webhook that is to be disabled.

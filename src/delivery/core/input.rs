@@ -30,10 +30,6 @@ impl Instants {
 
 /// What has happened.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the largest one is the most frequent, and nothing keeps inputs"
-)]
 pub(in crate::delivery) enum Input {
     /// The answer to [`Effect::AskDue`](super::Effect::AskDue), and how long it took.
     Due(Duration, Result<Vec<Due>, StoreError>),

@@ -99,11 +99,11 @@ impl Core {
             Input::Settled(settled) => self.settled(now, settled),
             Input::Disabled(done) => {
                 self.housekeeping.end_disabling();
-                self.report_failed_chore(done);
+                self.report_failed_housekeeping(done);
             }
             Input::HouseKept(done) => {
                 self.housekeeping.end();
-                self.report_failed_chore(done);
+                self.report_failed_housekeeping(done);
             }
             Input::Woken => self.pacing.ask_now(now),
             Input::Timeout => self.timeout(now),
@@ -250,13 +250,21 @@ impl Core {
         self.effects.push_back(Effect::Report(report));
     }
 
-    fn report_failed_chore(&mut self, done: Result<(), StoreError>) {
+    fn report_failed_housekeeping(&mut self, done: Result<(), StoreError>) {
         if let Err(error) = done {
-            self.report(Report::ChoreFailed(error));
+            self.report(Report::HousekeepingFailed(error));
         }
     }
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::unchecked_time_subtraction,
+    reason = "tests"
+)]
 #[path = "../../../tests/simulation/core/mod.rs"]
 mod tests;

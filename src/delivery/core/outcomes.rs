@@ -14,6 +14,9 @@ use crate::store::{DeliveryId, Due, HealthChange, Settlement, StoreError};
 /// requests at a time.
 const BEHIND: usize = 8;
 
+/// Changes of health, each of a webhook.
+type HealthChanges = Vec<(Uuid, HealthChange)>;
+
 /// Outcomes and changes of health, and which of them the database refuses.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
@@ -65,7 +68,7 @@ impl Outcomes {
     }
 
     /// Begins the next settlement, if there is one, and none is under way or postponed.
-    pub(super) fn begin(&mut self) -> Option<(Vec<Settlement>, Vec<(Uuid, HealthChange)>)> {
+    pub(super) fn begin(&mut self) -> Option<(Vec<Settlement>, HealthChanges)> {
         if self.is_settling || self.retry_at.is_some() || self.settlements.is_empty() {
             return None;
         }

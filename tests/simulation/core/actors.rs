@@ -308,9 +308,9 @@ impl World {
         let now = self.now();
         let append = vec![Append { request, now }];
         let answers = self.store.append(append, Atomicity::Each).now_or_never();
-        let webhooks = self.store.webhooks(None).now_or_never().unwrap().unwrap();
-        let enabled = webhooks.iter().filter(|it| it.endpoint.is_enabled());
         if let Some(Ok(receipt)) = answers.unwrap().first() {
+            let webhooks = self.store.webhooks(None).now_or_never().unwrap().unwrap();
+            let enabled = webhooks.iter().filter(|it| it.endpoint.is_enabled());
             self.record.made(&receipt.event, enabled.map(|it| it.id));
             self.ring();
         }

@@ -249,7 +249,9 @@ proptest! {
     ) {
         let mut run = Run::new(concurrency, webhooks);
         run.store.add(0, 20);
-        steps.iter().for_each(|it| run.take(it));
+        for it in &steps {
+            run.take(it);
+        }
         run.go_on(WELL, |it| it.store.is_empty());
         run.give(Input::Stop);
         run.go_on(WELL, |it| it.watched.is_done());
@@ -267,7 +269,9 @@ proptest! {
         let mut run = Run::new(concurrency, 3);
         run.store.add(0, 20);
         let (before, later) = steps.split_at(after % (steps.len() + 1));
-        before.iter().for_each(|it| run.take(it));
+        for it in before {
+            run.take(it);
+        }
         run.give(Input::Stop);
         let stopped_at = run.now.monotonic;
         for it in later {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::world::{End, run};
 
 /// How many steps a test run takes, unless `SIMULATION_STEPS` gives another number.
-const STEPS: u64 = 1_000_000;
+const STEPS: u64 = 500_000;
 
 fn environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

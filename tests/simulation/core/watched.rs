@@ -31,10 +31,13 @@ enum Stage {
 }
 
 /// A core, and what it may do now.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Watched {
     core: Core,
     options: Arc<DispatcherOptions>,
     leases: BTreeMap<(DeliveryId, i64), Stage>,
+    /// Those whose settlement is under way.
+    settling: Vec<(DeliveryId, i64)>,
     under_way: BTreeMap<Uuid, u32>,
     is_asking: bool,
     is_settling: bool,
@@ -56,6 +59,7 @@ impl Watched {
             core: Core::new(now, Arc::clone(options), goal),
             options: Arc::clone(options),
             leases: BTreeMap::new(),
+            settling: Vec::new(),
             under_way: BTreeMap::new(),
             is_asking: false,
             is_settling: false,
@@ -131,12 +135,8 @@ impl Watched {
                 self.is_cut_off = settled.unrecorded.is_some();
                 let unrecorded = settled.unrecorded.iter().flat_map(|it| &it.settlements);
                 let unrecorded: Vec<_> = unrecorded.map(|it| (it.id, it.token)).collect();
-                for stage in self
-                    .leases
-                    .values_mut()
-                    .filter(|it| **it == Stage::Settling)
-                {
-                    *stage = Stage::Settled;
+                for lease in std::mem::take(&mut self.settling) {
+                    self.step(lease, &[Stage::Settling], Stage::Settled);
                 }
                 for lease in unrecorded {
                     self.step(lease, &[Stage::Settled], Stage::Unrecorded);
@@ -220,7 +220,9 @@ impl Watched {
             (_, Some(_)) => &[Stage::Sent, Stage::Unrecorded],
             (outcome, None) => panic!("{outcome:?} without an attempt"),
         };
-        self.step((settlement.id, settlement.token), from, Stage::Settling);
+        let lease = (settlement.id, settlement.token);
+        self.step(lease, from, Stage::Settling);
+        self.settling.push(lease);
     }
 
     fn step(&mut self, lease: (DeliveryId, i64), from: &[Stage], to: Stage) {

@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) record: Record,
     /// Reads, writes, requests, commands, crashes, as in `tests/simulation`.
     pub(super) steps: u64,
+    /// Long enough that deliveries die and webhooks are disabled.
+    is_long: bool,
     pub(super) is_faulty: bool,
     pub(super) is_store_away: bool,
     pub(super) moods: BTreeMap<Uuid, Mood>,
@@ -68,7 +70,7 @@ pub(super) struct World {
     commands: u64,
     start: Instant,
     now: Duration,
-    happenings: BTreeMap<(Duration, u64), Happening>,
+    happenings: BTreeMap<(Duration, u64), Box<Happening>>,
     next: u64,
 }
 
@@ -125,8 +127,10 @@ pub(super) fn run(seed: u64) -> End {
 
 impl World {
     fn new(seed: u64) -> Self {
+        let random = Random::new(seed);
         Self {
-            random: Random::new(seed),
+            is_long: random.percent(20),
+            random,
             store: MemoryStore::new(),
             record: Record::default(),
             steps: 0,
@@ -176,7 +180,7 @@ impl World {
 
     fn plan_at(&mut self, at: Duration, what: Happening) {
         self.next += 1;
-        self.happenings.insert((at, self.next), what);
+        self.happenings.insert((at, self.next), Box::new(what));
     }
 
     pub(super) fn plan_timeout(&mut self, life: u64, at: Instant) {
@@ -187,15 +191,17 @@ impl World {
     fn go_on(&mut self) {
         let ((at, _), what) = self.happenings.pop_first().expect("the world stands still");
         self.now = at;
-        match what {
+        match *what {
             Happening::Command => {
                 self.command();
                 self.commands += 1;
-                self.plan_within(230, Happening::Command);
+                let most = if self.is_long { 1000 } else { 230 };
+                self.plan_within(most, Happening::Command);
             }
             Happening::Fate => {
                 self.fate();
-                self.plan_within(4000, Happening::Fate);
+                let most = if self.is_long { 12_000 } else { 4000 };
+                self.plan_within(most, Happening::Fate);
             }
             Happening::Begin => {
                 let skew = i64::try_from(self.random.below(SKEW * 2)).unwrap() - SKEW.cast_signed();
@@ -217,10 +223,10 @@ impl World {
                 // What is over at the same time is handled together, as the driver does it.
                 while let Some(first) = self.happenings.first_entry()
                     && first.key().0 == at
-                    && matches!(first.get(), Happening::Give(it, Answer::Sent(..)) if *it == life)
+                    && matches!(**first.get(), Happening::Give(it, Answer::Sent(..)) if it == life)
                     && matches!(answers[0], Answer::Sent(..))
                 {
-                    if let Happening::Give(_, answer) = first.remove() {
+                    if let Happening::Give(_, answer) = *first.remove() {
                         answers.push(answer);
                     }
                 }
@@ -309,7 +315,7 @@ impl World {
         let mut late = BTreeMap::new();
         for (at, what) in std::mem::take(&mut self.happenings) {
             // What is on the wire arrives nevertheless.
-            if matches!(what, Happening::Arrive(_)) {
+            if matches!(*what, Happening::Arrive(_)) {
                 late.insert(at, what);
             }
         }
