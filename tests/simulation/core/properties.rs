@@ -237,7 +237,7 @@ fn refused() -> StoreError {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     /// [`Watched`] checks each effect: the room, one question at a time, and each lease. Here, in
     /// addition: a core with something due wakes; when all is well again, all is delivered or dead.

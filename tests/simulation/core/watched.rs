@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -12,6 +12,9 @@ use crate::store::{DeliveryId, Outcome, Settlement, StoreError};
 
 /// How many effects may follow from one input.
 const MOST_EFFECTS: usize = 2000;
+
+/// How often the store is asked in a second, if nothing else happens.
+const MOST_QUESTIONS: u32 = 30;
 
 /// How far a delivery under a lease is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(super) struct Watched {
     settling: Vec<(DeliveryId, i64)>,
     under_way: BTreeMap<Uuid, u32>,
     is_asking: bool,
+    /// How often the store was asked since then, while nothing else happened.
+    questions: (Instant, u32),
     is_settling: bool,
     is_keeping_house: bool,
     disabling: u32,
@@ -62,6 +67,7 @@ impl Watched {
             settling: Vec::new(),
             under_way: BTreeMap::new(),
             is_asking: false,
+            questions: (now.monotonic, 0),
             is_settling: false,
             is_keeping_house: false,
             disabling: 0,
@@ -75,6 +81,9 @@ impl Watched {
     /// Gives the core inputs of one moment, and returns what it asks for, without reports.
     pub(super) fn give(&mut self, now: Instants, inputs: Vec<Input>) -> Vec<Effect> {
         for input in inputs {
+            if !matches!(input, Input::Due(..) | Input::Timeout) {
+                self.questions = (now.monotonic, 0);
+            }
             self.note(&input);
             self.core.handle(now, input);
         }
@@ -171,6 +180,7 @@ impl Watched {
                     "{effect:?}, but outcomes are not recorded"
                 );
                 self.is_asking = true;
+                self.check_pace(now);
                 if let Effect::Claim(claim) = effect {
                     assert!(!claim.wanted.is_empty() && claim.wanted.iter().all(|it| it.1 > 0));
                     assert_eq!((claim.now, claim.lease), (now.wall, self.options.lease()));
@@ -198,6 +208,17 @@ impl Watched {
             }
             Effect::Report(_) => {}
         }
+    }
+
+    /// The core does not ask over and over.
+    fn check_pace(&mut self, now: Instants) {
+        let (since, count) = self.questions;
+        self.questions = if now.monotonic - since < Duration::from_secs(1) {
+            (since, count + 1)
+        } else {
+            (now.monotonic, 0)
+        };
+        assert!(count < MOST_QUESTIONS, "the core spins: {count} questions");
     }
 
     /// One more request fits in all, and in the share of the webhook: a webhook alone has half of
