@@ -95,6 +95,7 @@ impl<'a> Scalar<'a> {
 
 /// What is wrong with a field of an object, apart from its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The field stands there twice.
     #[error("field {field} appears more than once")]
@@ -151,6 +152,7 @@ impl FieldError {
 
 /// Why bytes are not one JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotAnObject {
     /// The bytes are not UTF-8.
     #[error("not valid UTF-8 after the first {offset} bytes; expected a JSON object")]

@@ -33,7 +33,7 @@ fn audit(lines: &[String]) -> Vec<(usize, &'static str, String)> {
     let mut audit = Audit::default();
     let mut findings = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        for Finding { uuid, problem } in audit.check(line.as_bytes()) {
+        for Finding { uuid, problem, .. } in audit.check(line.as_bytes()) {
             assert_eq!(uuid, Some(APPLICATION));
             findings.push((index + 1, problem.code(), problem.to_string()));
         }

@@ -80,6 +80,8 @@ fn away() -> StoreError {
     }
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Flaky {}
+
 impl Store for Flaky {
     async fn append(
         &self,

@@ -96,21 +96,13 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
     for _ in 0..CLAIMS {
         let now = SystemClock.now();
         let start = Instant::now();
-        let claimed = store.claim(Claim {
-            now,
-            lease: TimeDelta::seconds(20),
-            wanted: vec![(webhook, 64)],
-            turn: 0,
-        });
+        let claimed = store.claim(Claim::new(now, TimeDelta::seconds(20), vec![(webhook, 64)]));
         let claimed = claimed.await.unwrap().deliveries;
         times.push(start.elapsed().as_secs_f64() * 1000.0);
         assert_eq!(claimed.len(), 64);
-        let released = claimed.into_iter().map(|it| Settlement {
-            id: it.id,
-            token: it.token,
-            outcome: Outcome::Released,
-            attempt: None,
-        });
+        let released = claimed
+            .into_iter()
+            .map(|it| Settlement::new(it.id, it.token, Outcome::Released));
         store
             .settle(now, released.collect(), Vec::new())
             .await

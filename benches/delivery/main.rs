@@ -211,11 +211,10 @@ async fn raw(transport: &HttpTransport, url: &str) -> f64 {
                     let details = details(task * each + number);
                     let event =
                         certificate_lifecycle::Application::submit(details, SystemClock.now());
-                    let request = OutgoingRequest {
-                        url: url.clone(),
-                        headers: Vec::new(),
-                        body: event.event.to_json(Uuid::nil()).into_bytes(),
-                    };
+                    let request = OutgoingRequest::new(
+                        url.clone(),
+                        event.event.to_json(Uuid::nil()).into_bytes(),
+                    );
                     assert_eq!(transport.send(request).await.unwrap().status, 204);
                 }
             })

@@ -18,22 +18,21 @@ use super::{
     Completion, Failure, block_on, log, metrics, open_files, say, sending, signals, store,
 };
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, Summary};
-use certificate_lifecycle::store::{Backlog, Outbox};
+use certificate_lifecycle::store::{AnyStore, Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
-use store::AnyStore;
 
-/// How often people are told what is pending.
+/// How often the number of pending deliveries is shown.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Send the events of all institutions to their webhooks.
 ///
-/// It goes on until Ctrl-C or SIGTERM: then nothing more is begun, and what is under way is
-/// finished. Any number may work on one store, on several machines.
+/// It runs until Ctrl-C or SIGTERM: then it begins no more attempts, and finishes those under way.
+/// Any number may work on one store, on several machines.
 ///
 /// Standard error has a line for each attempt that fails, with --log debug for each attempt; at the
-/// end, how many deliveries have arrived and how many are dead. Dead is what has failed as often as
-/// the schedule has delays; certlife deliveries --attempts tells why, certlife redeliver sends it
-/// again.
+/// end, how many deliveries have arrived and how many are dead. A delivery is dead when every
+/// attempt in the schedule has failed. certlife deliveries --attempts shows why; certlife redeliver
+/// sends it again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -41,8 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// End when nothing is pending any more, but for webhooks that are disabled. What waits for its
-    /// next attempt is waited for.
+    /// Exit once nothing is pending, including retries. Deliveries of disabled webhooks are ignored.
     #[arg(long)]
     until_idle: bool,
 
@@ -64,8 +62,8 @@ pub(super) struct Args {
     #[command(flatten)]
     sending: sending::Args,
 
-    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, to whoever can reach that. On a
-    /// loopback address, requests have the host localhost or an IP address.
+    /// Serve the metrics to Prometheus at http://ADDRESS/metrics, without a password. On a loopback
+    /// address, requests have the host localhost or an IP address.
     #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     metrics: Option<SocketAddr>,
 
@@ -73,8 +71,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
     retention: TimeDelta,
 
-    /// What is told on standard error: error is what is dead, warn also each attempt that fails,
-    /// debug each attempt. Lines are dropped, and counted, where it is not read.
+    /// Lines on standard error: error for each dead delivery, warn also for each failed attempt,
+    /// debug for each attempt. If nothing reads them, lines are left out, and counted.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn)]
     log: Level,
 
@@ -88,11 +86,10 @@ pub(super) struct Args {
 const EXAMPLE: &str = "Example:
   certlife deliver --until-idle --retry-schedule 0s,1s,2s
 
-Exit status: 0 ended as asked; 1 --until-idle is given, and deliveries have died, or are pending since
-their webhook is disabled or it was told to stop; 2 the run could not go on; 130 ended at once, by a
-second Ctrl-C, or 143 by a second SIGTERM.";
+Exit status: 0 ended as asked; 1 with --until-idle, some deliveries are dead or still pending; 2 the
+run could not go on; 130 ended at once, by a second Ctrl-C, or 143 by a second SIGTERM.";
 
-/// How much is told.
+/// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Level {
     Off,

@@ -10,11 +10,10 @@ use super::arguments::{Form, hyphenated, in_words, time as read_time};
 use super::delivery::{COLUMNS, Line, facts, row};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
-use super::store::AnyStore;
 use super::table::{Table, record};
 use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::store::{
-    Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    AnyStore, Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
     StoreError,
 };
 
@@ -68,15 +67,15 @@ corrupt.";
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Filter {
-    /// Only those that are so far.
+    /// Only deliveries with this status.
     #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub(super) status: Option<DeliveryStatus>,
 
-    /// Only those to this webhook.
+    /// Only deliveries to this webhook.
     #[arg(long, value_name = "ID", value_parser = hyphenated)]
     pub(super) webhook: Option<Uuid>,
 
-    /// Only those about this application.
+    /// Only deliveries about this application.
     #[arg(long, value_name = "UUID", value_parser = hyphenated)]
     pub(super) application: Option<Uuid>,
 
@@ -108,13 +107,12 @@ pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
 
 impl Filter {
     pub(super) fn get(&self) -> DeliveryFilter {
-        DeliveryFilter {
-            webhook: self.webhook,
-            application: self.application,
-            status: self.status,
-            since: self.since,
-            until: self.until,
-        }
+        DeliveryFilter::default()
+            .with_webhook(self.webhook)
+            .with_application(self.application)
+            .with_status(self.status)
+            .with_since(self.since)
+            .with_until(self.until)
     }
 
     /// Whether anything is filtered.

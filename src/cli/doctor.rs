@@ -12,8 +12,9 @@ use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::diagnosis::{
     Diagnosis, FileReport, Finding, HostReport, HostRole, Severity,
 };
-use certificate_lifecycle::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
-use store::Place;
+use certificate_lifecycle::store::{
+    PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, StoreAddress,
+};
 
 /// Ask each host of the store what it is and how it does, and report what is wrong.
 ///
@@ -56,18 +57,18 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 async fn diagnose(args: &Args) -> Result<Diagnosis, Failure> {
     // A negative duration cannot be written.
     let timeout = args.timeout.to_std().unwrap_or(Duration::ZERO);
-    match args.store.place()? {
-        Place::Postgres(url) => {
+    match args.store.address()? {
+        StoreAddress::Postgres(url) => {
             let options = PostgresOptions::default()
                 .with_connect_timeout(timeout)
                 .with_answer_timeout(timeout);
             Ok(PostgresStore::diagnose(&url, &options).await?)
         }
-        Place::Sqlite(path) => {
+        StoreAddress::Sqlite(path) => {
             let options = SqliteOptions::default().with_busy_timeout(timeout);
             Ok(SqliteStore::diagnose(path, &options)?)
         }
-        Place::Memory => Err(store::forgetful()),
+        _ => Err(store::forgetful()),
     }
 }
 

@@ -16,8 +16,8 @@ const PAGE: u32 = 512;
 /// Print all events in the order in which they were committed.
 ///
 /// With --json, each is a line of cursor, event_id, institution, version and payload: what the
-/// webhook is sent; with --payload, the payload alone. Whoever keeps the cursor of the last event
-/// they dealt with goes on exactly there with --after.
+/// webhook is sent; with --payload, the payload alone. To resume without gaps or repeats, pass the
+/// cursor of the last event you processed to --after.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -38,8 +38,8 @@ pub(super) struct Args {
 
     /// After the last event, wait for the next; Ctrl-C or SIGTERM ends it, a second one at once.
     ///
-    /// A store that stops answering is waited for as well: that is said on standard error, once,
-    /// and once more when it answers again.
+    /// It also waits for a store that stops answering, with one line on standard error, and one
+    /// when it answers again.
     #[arg(long)]
     follow: bool,
 
@@ -50,8 +50,8 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
-    /// Print the payloads alone, one a line, as the webhook is sent them: for validate, and for
-    /// whoever replays them.
+    /// Print the payloads alone, one a line, as the webhook is sent them: for validate, and for a
+    /// replay.
     #[arg(long, conflicts_with = "json")]
     payload: bool,
 }

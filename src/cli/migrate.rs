@@ -11,9 +11,8 @@ use super::table::{Column, Table};
 use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::{
     Migration, MigrationKind, MigrationStep, PostgresOptions, PostgresStore, SqliteOptions,
-    SqliteStore,
+    SqliteStore, StoreAddress,
 };
-use store::Place;
 
 /// Bring the store's tables to the newest schema, before newer programs are started.
 ///
@@ -83,8 +82,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 async fn migrate(args: &Args) -> Result<Migration, Failure> {
     // A negative duration cannot be written.
     let lock_timeout = args.lock_timeout.to_std().unwrap_or(Duration::ZERO);
-    match args.store.place()? {
-        Place::Postgres(url) => {
+    match args.store.address()? {
+        StoreAddress::Postgres(url) => {
             let options = PostgresOptions::default().with_lock_timeout(lock_timeout);
             Ok(if args.check {
                 PostgresStore::pending_migration(&url, options).await?
@@ -92,7 +91,7 @@ async fn migrate(args: &Args) -> Result<Migration, Failure> {
                 PostgresStore::migrate(&url, options).await?
             })
         }
-        Place::Sqlite(path) => {
+        StoreAddress::Sqlite(path) => {
             let options = SqliteOptions::default().with_busy_timeout(lock_timeout);
             Ok(if args.check {
                 SqliteStore::pending_migration(path, options)?
@@ -100,7 +99,7 @@ async fn migrate(args: &Args) -> Result<Migration, Failure> {
                 SqliteStore::migrate(path, options)?
             })
         }
-        Place::Memory => Err(store::forgetful()),
+        _ => Err(store::forgetful()),
     }
 }
 
@@ -125,7 +124,8 @@ fn row(step: &MigrationStep) -> Vec<String> {
     let programs = match step.kind {
         MigrationKind::Creation => "there are none".to_owned(),
         MigrationKind::Expansion => format!("go on working, from schema version {oldest} on"),
-        MigrationKind::Contraction => format!("must be stopped, if below schema version {oldest}"),
+        // A contraction, and whatever kind a newer library knows.
+        _ => format!("must be stopped, if below schema version {oldest}"),
     };
     vec![step.version.to_string(), step.kind.to_string(), programs]
 }

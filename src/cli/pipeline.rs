@@ -16,11 +16,13 @@ use super::command_line::Known;
 use super::output::{Output, Reader};
 use super::refusal::{Code, Refusal};
 use super::report::Report;
-use super::store::{self, AnyStore};
+use super::store;
 use super::{Completion, Failure, block_on};
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::Refusal::{IdempotencyMismatch, Repeated};
-use certificate_lifecycle::store::{Atomicity, ExecuteError, Receipt, Request, StoreError};
+use certificate_lifecycle::store::{
+    AnyStore, Atomicity, ExecuteError, Receipt, Request, StoreError,
+};
 
 /// How many batches the store has at once: it need not wait while the events of one are printed.
 const IN_FLIGHT: usize = 2;
@@ -107,7 +109,7 @@ pub(super) fn run<S: Source>(
 ) -> Result<Completion, Failure> {
     block_on(async {
         let engine = store.open().await?;
-        engine.store().leave();
+        store::leave(engine.store());
         let report = Report::new(size);
         if let Some(bar) = report.bar() {
             source.show_progress(bar.clone());
@@ -361,7 +363,10 @@ impl Tally {
         }
         if self.abandoned > 0 {
             let abandoned = self.abandoned;
-            summary = format!("{summary}, {abandoned} without fault not carried out");
+            summary = format!(
+                "{summary}, {abandoned} not carried out because another command of the batch was \
+                 refused"
+            );
         }
         summary
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,21 +12,20 @@ use super::deliveries::{Filter, View, delivery_id, find, unknown};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
 use super::show::time;
-use super::store::AnyStore;
 use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
-    Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox, StoreError,
+    AnyStore, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
+    StoreError,
 };
 
-/// Send again what is dead or delivered, and now what waits for its next attempt.
+/// Send dead or delivered deliveries again, or retry a waiting one immediately.
 ///
-/// Say which: by their ids, all that are dead, or by what deliveries takes as well; without
-/// --status, that is both the dead and the delivered ones. They become due, with all of their
-/// attempts before them. What is being sent, or due already, is left alone. With --dry-run, they
-/// are listed and counted, and nothing changes.
+/// Choose them by their ids, with --all-dead, or with the filters of certlife deliveries; without
+/// --status, the filters choose dead and delivered ones. They become due, with all of their
+/// attempts before them. Deliveries that are being sent or are already due are not changed.
 ///
-/// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is.
+/// With --json, the number is an object, {"redelivered":…}; with --dry-run, each delivery is one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
@@ -41,7 +39,7 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: Filter,
 
-    /// List what would be sent again, and change nothing.
+    /// List and count the deliveries that would be sent again; change nothing.
     #[arg(long)]
     dry_run: bool,
 
@@ -162,7 +160,10 @@ impl<'a> Run<'a> {
             let (mut chosen, now) = (page.deliveries, SystemClock.now());
             // Without a status, what waits for its time is left to it.
             let takes_pending = filter.status.is_some();
-            chosen.retain(|it| is_settled(it) || takes_pending && is_put_off(it, now));
+            chosen.retain(|it| {
+                it.can_be_redelivered(now)
+                    && (takes_pending || it.status != DeliveryStatus::Pending)
+            });
             let reader = self.redeliver(chosen).await?;
             if reader == Reader::Gone || after.is_none() {
                 return Ok(reader);
@@ -179,7 +180,7 @@ impl<'a> Run<'a> {
                 match find(self.store, self.institution, *id).await? {
                     None => outcome = unknown(self.institution, *id),
                     Some(Err(corrupt)) => self.tell(&corrupt),
-                    Some(Ok(it)) if is_settled(&it) || is_put_off(&it, now) => found.push(it),
+                    Some(Ok(it)) if it.can_be_redelivered(now) => found.push(it),
                     Some(Ok(it)) if it.is_leased && it.at > now => say(&format!(
                         "delivery {id} is being sent; should nothing come of it, it is due at {}",
                         time(it.at)
@@ -254,13 +255,4 @@ impl<'a> Run<'a> {
             count => Err(Failure::Corrupt { left_out, count }),
         }
     }
-}
-
-fn is_settled(delivery: &Delivery) -> bool {
-    delivery.status != DeliveryStatus::Pending
-}
-
-/// Whether it waits for a later time, and nobody is sending it.
-fn is_put_off(delivery: &Delivery, now: DateTime<Utc>) -> bool {
-    delivery.status == DeliveryStatus::Pending && !delivery.is_leased && delivery.at > now
 }

@@ -103,9 +103,7 @@ impl From<CommandError> for Refusal {
         match error {
             CommandError::Value(error) => error.into(),
             CommandError::MissingText { field, .. } => Self::field(field, error.to_string()),
-            CommandError::UnexpectedText { .. } => {
-                Self::new(Code::INVALID_COMMAND, error.to_string())
-            }
+            _ => Self::new(Code::INVALID_COMMAND, error.to_string()),
         }
     }
 }

@@ -23,12 +23,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s", allow_hyphen_values = true)]
     pub(super) timeout: TimeDelta,
 
-    /// Send to http:// as well: it can be read on the way.
+    /// Also allow http:// targets (not encrypted).
     #[arg(long)]
     allow_http: bool,
 
-    /// Send to these addresses as well, which are not of the public Internet, such as 10.0.0.0/8;
-    /// may be repeated.
+    /// Also allow these addresses outside the public Internet, such as 10.0.0.0/8; may be repeated.
     #[arg(long = "allow-target", value_name = "CIDR", value_parser = target::network)]
     allowed: Vec<IpNet>,
 

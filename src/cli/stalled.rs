@@ -7,9 +7,8 @@ use super::list::{PAGE, View};
 use super::output::{Output, Reader};
 use super::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Engine, FailStalledError};
-use certificate_lifecycle::store::{Actor, ExecuteError};
+use certificate_lifecycle::store::{Actor, AnyStore, ExecuteError};
 use certificate_lifecycle::{AnyApplication, ProcessingError};
-use store::AnyStore;
 
 /// List the applications whose processing has not ended for a long time.
 ///
@@ -85,7 +84,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Completion, Fail
     // What was failed is told, whatever came after.
     let (failed, interruption) = match outcome {
         Ok(failed) => (failed, None),
-        Err(FailStalledError { failed, error }) => (failed, Some(error)),
+        Err(FailStalledError { failed, error, .. }) => (failed, Some(error)),
     };
     if args.form.json {
         let mut output = Output::plain();

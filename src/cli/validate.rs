@@ -51,7 +51,7 @@ struct FindingLine {
 }
 
 impl FindingLine {
-    fn new(line: u64, Finding { uuid, problem }: Finding) -> Self {
+    fn new(line: u64, Finding { uuid, problem, .. }: Finding) -> Self {
         Self {
             line,
             uuid,

@@ -6,10 +6,12 @@ use std::future::Future;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderName, HeaderValue};
 
+use crate::setters::setters;
 use crate::webhook::WebhookUrl;
 
 /// One request: a POST with these headers and this body.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct OutgoingRequest {
     /// Where it goes.
     pub url: WebhookUrl,
@@ -17,6 +19,22 @@ pub struct OutgoingRequest {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The event, to the byte.
     pub body: Vec<u8>,
+}
+
+impl OutgoingRequest {
+    /// A request without headers of its own.
+    #[must_use]
+    pub const fn new(url: WebhookUrl, body: Vec<u8>) -> Self {
+        Self {
+            url,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    setters! {
+        with_headers: headers, Vec<(HeaderName, HeaderValue)>;
+    }
 }
 
 impl fmt::Debug for OutgoingRequest {
@@ -33,6 +51,7 @@ impl fmt::Debug for OutgoingRequest {
 
 /// What a server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Response {
     /// The status.
     pub status: u16,
@@ -44,6 +63,21 @@ pub struct Response {
 }
 
 impl Response {
+    /// A response with this status, without anything else.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
+        Self {
+            status,
+            retry_after: None,
+            excerpt: Vec::new(),
+        }
+    }
+
+    setters! {
+        with_retry_after: retry_after, Option<RetryAfter>;
+        with_excerpt: excerpt, Vec<u8>;
+    }
+
     /// How much of a response is kept, in bytes.
     pub const EXCERPT: usize = 4 << 10;
 
@@ -53,6 +87,7 @@ impl Response {
 
 /// A `Retry-After` header (RFC 9110, section 10.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RetryAfter {
     /// So long.
     Delay(TimeDelta),

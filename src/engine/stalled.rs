@@ -17,6 +17,7 @@ const PAGE: u32 = 256;
 /// [`Engine::fail_stalled`] did not come to its end.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("interrupted after {} stalled applications were failed", failed.len())]
+#[non_exhaustive]
 pub struct FailStalledError {
     /// What was failed nevertheless, and stays failed.
     pub failed: Vec<Receipt>,

@@ -66,6 +66,7 @@ impl std::fmt::Debug for EventPayload<'_> {
 /// Why bytes are not a payload of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
+#[non_exhaustive]
 pub struct PayloadError {
     /// The application that the payload is about, where that much could be read.
     pub uuid: Option<Uuid>,

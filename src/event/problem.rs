@@ -14,6 +14,7 @@ use crate::lifecycle::timestamp::Timestamp;
 /// Something that is wrong with one event of a log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
+#[non_exhaustive]
 pub struct Finding {
     /// The application that the event is about, where that much could be read.
     pub uuid: Option<Uuid>,
@@ -70,6 +71,7 @@ pub enum Problem {
 
 /// What every event of an application repeats, and none may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fact {
     /// The identity; only a replay, which is of one application, can see it change.
     Uuid,

@@ -13,6 +13,7 @@ use crate::lifecycle::timestamp::Timestamp;
 
 /// Why a history of events belongs to no application.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// There was no event.
     #[error("no events: a history begins with a created event")]

@@ -93,6 +93,7 @@ impl Command {
 
 /// Why an action and a text make no command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The action needs a text.
     #[error("{action} needs {field}, but there is none")]

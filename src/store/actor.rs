@@ -76,6 +76,7 @@ impl std::fmt::Display for Actor {
 
 /// Why a text names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ActorError {
     /// There is no colon.
     #[error("expected an actor as kind:id, such as administrator:jane, but there is no colon")]

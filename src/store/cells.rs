@@ -61,3 +61,28 @@ impl Cells {
 const fn bit(status: Status, source: Source) -> u16 {
     1 << (status as usize * Source::ALL.len() + source as usize)
 }
+
+/// A condition in SQL: the cell of the row of `$table`, by its columns `status` and
+/// `trigger_context`, is in the word `$cells`, as [`bit`] numbers it. The source is the customer's
+/// (1) exactly where the trigger context is (2). A status that does not exist is let through, so
+/// that it is reported.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+macro_rules! in_cells {
+    ($table:literal, $cells:literal) => {
+        concat!(
+            "((",
+            $cells,
+            " >> (",
+            $table,
+            ".status * 2 \
+             + CASE ",
+            $table,
+            ".trigger_context WHEN 2 THEN 1 ELSE 0 END)) & 1 = 1 \
+             OR ",
+            $table,
+            ".status NOT BETWEEN 0 AND 5)"
+        )
+    };
+}
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use in_cells;

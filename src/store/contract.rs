@@ -13,8 +13,9 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 
 /// What every store does: it appends transitions with their events, loads one application, and
-/// feeds all events. It speaks of applications and events, so that a replicated log can keep it as
-/// well.
+/// feeds all events.
+///
+/// It is sealed: the stores of this crate implement it, and a minor version may add methods.
 ///
 /// Handles are cheap to clone and share one store.
 ///
@@ -26,7 +27,7 @@ use crate::lifecycle::any::AnyApplication;
 ///   calls, for each application.
 /// - A key is used once for each institution; see [`Request::idempotency_key`](super::Request).
 /// - What is stored but belongs to no legal application is [`StoreError::Corrupt`], and left alone.
-pub trait Store: Clone + Send + Sync + 'static {
+pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Carries out commands. There are as many answers, in the same order.
     fn append(
         &self,
@@ -106,4 +107,12 @@ pub trait Queries: Store {
         &self,
         institution: &InstitutionId,
     ) -> impl Future<Output = Result<Vec<Count>, StoreError>> + Send;
+}
+
+/// Not part of the public interface: the tests of this crate wrap stores. An implementation
+/// elsewhere breaks with any minor version.
+#[doc(hidden)]
+pub mod sealed {
+    /// A store of this crate.
+    pub trait Sealed {}
 }

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::actor::Actor;
 use super::error::Refusal;
-use super::remembered::Used;
+use super::name::IdempotencyKey;
+use super::remembered::UsedKey;
 use super::request::{Append, Operation, Receipt, RecordedEvent, Request};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
@@ -13,6 +14,55 @@ use crate::lifecycle::application::Application;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::transition::Transition;
+
+/// The application that a command names, as a store has found it.
+pub(crate) enum Found {
+    /// There is none.
+    Nothing,
+    /// There is one, and it is another institution's: a creation is refused, and to all else it
+    /// does not exist. A store may say so of any, to a creation.
+    Taken,
+    /// It is the institution's.
+    Ours(AnyApplication),
+}
+
+/// What a store does about a command that is not refused.
+pub(crate) enum Answer {
+    /// Nothing: its key was used for it before, and this is what it was answered.
+    Repeated(Receipt),
+    /// It records this event.
+    Go(Event),
+}
+
+/// The answer to a command, in the order that is the same in every store: is its key known, does
+/// its application exist, and what does [`decide`] say. An application is looked for only if the
+/// key is new.
+///
+/// # Errors
+/// The refusal, or what kept the store from looking.
+pub(crate) fn answer<E: From<Refusal>>(
+    append: &Append,
+    used: Option<UsedKey>,
+    find: impl FnOnce() -> Result<Found, E>,
+) -> Result<Answer, E> {
+    if let (Some(key), Some(used)) = (&append.request.idempotency_key, used) {
+        return Ok(Answer::Repeated(replay(append, key, used)?));
+    }
+    let current = match find()? {
+        Found::Taken if append.request.operation.creation().is_some() => {
+            return Err(taken(append).into());
+        }
+        Found::Nothing | Found::Taken => None,
+        Found::Ours(application) => Some(application),
+    };
+    Ok(Answer::Go(decide(append, current)?))
+}
+
+/// The refusal of a creation whose identity is taken.
+pub(crate) fn taken(append: &Append) -> Refusal {
+    let uuid = append.uuid();
+    Refusal::AlreadyExists { uuid }
+}
 
 /// The event of a command, given the application as it is in the command's institution.
 ///
@@ -24,7 +74,7 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
     let uuid = append.uuid();
     let (command, expected_version) = match &append.request.operation {
         _ if current.is_some() && append.request.operation.creation().is_some() => {
-            return Err(Refusal::AlreadyExists { uuid });
+            return Err(taken(append));
         }
         Operation::Submit(details) => return Ok(Application::submit(details.clone(), at).event),
         Operation::Upload(details, upload) => {
@@ -64,9 +114,9 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
 /// The recorded event tells all of the command but when it was sent and which version it expected;
 /// an expected version must be the one that it had. The backend's number is compared as well: two
 /// forms that differ in it alone may be two applications, and one would be lost without a word.
-pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
+fn replay(append: &Append, key: &IdempotencyKey, used: UsedKey) -> Result<Receipt, Refusal> {
     let (operation, uuid, actor, differing) = match used {
-        Used::Event(recorded) => {
+        UsedKey::Event(recorded) => {
             let RecordedEvent { event, actor, .. } = *recorded;
             let differing = differing(&event, &actor, &append.request);
             if differing.is_empty() {
@@ -77,7 +127,7 @@ pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
             }
             (operation_of(&event), event.uuid(), actor, differing)
         }
-        Used::Refused(refused) => {
+        UsedKey::Refused(refused) => {
             if refused.is_of(append) {
                 let (code, message) = (refused.code, refused.message);
                 return Err(Refusal::Repeated { code, message });
@@ -87,16 +137,12 @@ pub(crate) fn replay(append: &Append, used: Used) -> Result<Receipt, Refusal> {
             (operation, uuid, actor, differing)
         }
     };
-    Err(match &append.request.idempotency_key {
-        Some(key) => Refusal::IdempotencyMismatch {
-            key: key.clone(),
-            operation,
-            uuid,
-            actor,
-            differing,
-        },
-        // Only asked about commands that have a key.
-        None => Refusal::AlreadyExists { uuid },
+    Err(Refusal::IdempotencyMismatch {
+        key: key.clone(),
+        operation,
+        uuid,
+        actor,
+        differing,
     })
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 ///
 /// Serializes as `{"from":5,"to":6,"steps":[{"version":6,"kind":"expansion","oldest_program":5}]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Migration {
     /// The schema version before: the newest step that had been applied. None where there were no
     /// tables.
@@ -19,8 +20,17 @@ pub struct Migration {
     pub steps: Vec<MigrationStep>,
 }
 
+impl Migration {
+    /// A migration of these steps.
+    #[must_use]
+    pub const fn new(from: Option<i64>, to: i64, steps: Vec<MigrationStep>) -> Self {
+        Self { from, to, steps }
+    }
+}
+
 /// A step of a [`Migration`], which is made as a whole or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct MigrationStep {
     /// The schema version that it leads to.
     pub version: i64,
@@ -31,9 +41,22 @@ pub struct MigrationStep {
     pub oldest_program: i64,
 }
 
+impl MigrationStep {
+    /// A step to this version.
+    #[must_use]
+    pub const fn new(version: i64, kind: MigrationKind, oldest_program: i64) -> Self {
+        Self {
+            version,
+            kind,
+            oldest_program,
+        }
+    }
+}
+
 /// What a step of a [`Migration`] means for programs that are running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MigrationKind {
     /// All the tables are made.
     Creation,

@@ -5,6 +5,8 @@
 //! `postgres`) for many machines. An [`Engine`](crate::engine::Engine) stands before them.
 
 mod actor;
+mod address;
+mod any;
 pub(crate) mod cells;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod chance;
@@ -22,6 +24,7 @@ mod memory;
 mod migration;
 mod name;
 mod outbox;
+mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queries;
@@ -35,8 +38,12 @@ mod stored;
 pub(crate) mod word;
 
 pub use actor::{Actor, ActorError, ActorKind};
+pub use address::{StoreAddress, StoreAddressError};
+pub use any::{AnyStore, AnyStoreOptions};
 pub use clock::{Clock, SystemClock};
 pub use commits::CommitWatch;
+#[doc(hidden)]
+pub use contract::sealed;
 pub use contract::{Queries, Store};
 pub use cursor::{Cursor, CursorError};
 pub use error::{Cause, ExecuteError, Refusal, StoreError};

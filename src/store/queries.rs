@@ -9,6 +9,7 @@ use super::actor::Actor;
 use super::cells::Cells;
 use super::error::StoreError;
 use super::name::InstitutionId;
+use super::page::page;
 use super::request::RecordedEvent;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
@@ -229,6 +230,7 @@ impl Origin {
 
 /// One page of a list. As JSON, the applications are their records.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
@@ -259,29 +261,16 @@ impl serde::Serialize for Page {
     }
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl Page {
-    /// The page of these rows: what each says, and its key. One row more than the limit tells that
-    /// there is a next page.
-    pub(crate) fn of(
-        limit: u32,
-        rows: impl IntoIterator<Item = Result<(Result<AnyApplication, StoreError>, i64), StoreError>>,
-    ) -> Result<Self, StoreError> {
-        let mut page = Self::default();
-        let mut last = None;
-        for row in rows {
-            let (application, key) = row?;
-            if page.applications.len() + page.corrupt.len() == limit as usize {
-                page.next = last;
-                break;
-            }
-            match application {
-                Ok(application) => page.applications.push(application),
-                Err(corrupt) => page.corrupt.push(corrupt),
-            }
-            last = Some(PageKey(key));
+    /// The page of these rows: the key of each, and what it says.
+    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication, StoreError>)>) -> Self {
+        let page = page(limit as usize, rows);
+        Self {
+            applications: page.sound,
+            corrupt: page.corrupt.into_iter().map(|(_, error)| error).collect(),
+            origins: Vec::new(),
+            next: page.next,
         }
-        Ok(page)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::lifecycle::action::Command;
 
 /// What became of the first command that had the key.
 #[derive(Debug, Clone)]
-pub(crate) enum Used {
+pub(crate) enum UsedKey {
     /// It was carried out.
     Event(Box<RecordedEvent>),
     /// It was refused.

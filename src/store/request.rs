@@ -30,6 +30,7 @@ use crate::lifecycle::timestamp::Timestamp;
 /// # Ok::<(), certificate_lifecycle::InvalidValue>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Request {
     /// The institution that the application belongs to.
     pub institution: InstitutionId,
@@ -195,6 +196,7 @@ impl Request {
 
 /// A request as the store gets it: with the time at which it counts, if the request gives none.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Append {
     /// What is asked for.
     pub request: Request,
@@ -232,6 +234,7 @@ pub enum Atomicity {
 /// As JSON it has the event's full name (`event`), its id (`event_id`), the record of the state
 /// that it left (`application`) and `replayed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The event. Its [`application`](Event::application) is the state that it left.
     pub event: Event,
@@ -253,6 +256,7 @@ impl serde::Serialize for Receipt {
 
 /// An event as the store recorded it: an entry of a history, and of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordedEvent {
     /// Its place in the feed.
     pub cursor: Cursor,

@@ -5,6 +5,7 @@
 /// So commands and dispatchers make no tables in a database that was named by mistake, and programs
 /// that only read leave the tables as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Setup {
     /// Makes them where there are none, and upgrades those of an earlier version, as far as this
     /// program needs it.

@@ -9,9 +9,11 @@ use super::secret::Secret;
 use super::secrets::Secrets;
 use super::url::WebhookUrl;
 use crate::lifecycle::names::named_enum;
+use crate::setters::setters;
 
 /// A webhook's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Endpoint {
     /// Where its events go.
     pub url: WebhookUrl,
@@ -29,6 +31,7 @@ pub struct Endpoint {
 
 /// That, since when and why nothing is sent to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Disabled {
     /// Why.
     pub reason: DisabledReason,
@@ -36,6 +39,22 @@ pub struct Disabled {
     pub at: DateTime<Utc>,
     /// What is to be known beyond the reason; by the rule of descriptions.
     pub detail: Description,
+}
+
+impl Disabled {
+    /// Disabled for this reason since then.
+    #[must_use]
+    pub fn new(reason: DisabledReason, at: DateTime<Utc>) -> Self {
+        Self {
+            reason,
+            at,
+            detail: Description::default(),
+        }
+    }
+
+    setters! {
+        with_detail: detail, Description;
+    }
 }
 
 named_enum! {

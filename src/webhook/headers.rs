@@ -22,7 +22,7 @@ pub struct CustomHeaders(Vec<(HeaderName, HeaderValue)>);
 #[non_exhaustive]
 pub enum CustomHeaderError {
     /// No name of a header.
-    #[error("{name:?} is no name of a header: it may have letters, digits and - only")]
+    #[error("invalid header name {name:?}: only letters, digits and - are allowed")]
     Name {
         /// What was given, shortened if it is long.
         name: String,

@@ -17,20 +17,17 @@ fn settle(store: &Scratch, count: u32, outcome: &Outcome) {
         let now: DateTime<Utc> = std::time::SystemTime::now().into();
         let mut left = count;
         while left > 0 {
-            let claim = Claim {
+            let claim = Claim::new(
                 now,
-                lease: TimeDelta::seconds(30),
-                wanted: vec![(ID.parse().unwrap(), left.min(500))],
-                turn: 0,
-            };
+                TimeDelta::seconds(30),
+                vec![(ID.parse().unwrap(), left.min(500))],
+            );
             let claimed = store.claim(claim).await.unwrap().deliveries;
             assert!(!claimed.is_empty(), "there is no more to settle");
             left -= u32::try_from(claimed.len()).unwrap();
-            let settlements = claimed.into_iter().map(|it| Settlement {
-                id: it.id,
-                token: it.token,
-                outcome: outcome.clone(),
-                attempt: Some(attempted(now, outcome)),
+            let settlements = claimed.into_iter().map(|it| {
+                Settlement::new(it.id, it.token, outcome.clone())
+                    .with_attempt(Some(attempted(now, outcome)))
             });
             let settled = store.settle(now, settlements.collect(), Vec::new()).await;
             assert!(settled.unwrap().into_iter().all(|it| it));
@@ -42,25 +39,22 @@ fn settle(store: &Scratch, count: u32, outcome: &Outcome) {
 fn claim_one(store: &Scratch) {
     let path = store.path("test.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let claim = Claim {
-        now: std::time::SystemTime::now().into(),
-        lease: TimeDelta::minutes(10),
-        wanted: vec![(ID.parse().unwrap(), 1)],
-        turn: 0,
-    };
+    let claim = Claim::new(
+        std::time::SystemTime::now().into(),
+        TimeDelta::minutes(10),
+        vec![(ID.parse().unwrap(), 1)],
+    );
     let claimed = runtime.block_on(SqliteStore::open(path).unwrap().claim(claim));
     assert_eq!(claimed.unwrap().deliveries.len(), 1);
 }
 
 fn attempted(at: DateTime<Utc>, outcome: &Outcome) -> Attempt {
     let went_well = *outcome == Outcome::Delivered;
-    Attempt {
-        at,
-        milliseconds: 12,
-        status: Some(if went_well { 204 } else { 503 }),
-        error: (!went_well).then(|| "the server answered 503".to_owned()),
-        excerpt: (!went_well).then(|| "be back\u{1b} soon".to_owned()),
-    }
+    Attempt::new(at)
+        .with_milliseconds(12)
+        .with_status(Some(if went_well { 204 } else { 503 }))
+        .with_error((!went_well).then(|| "the server answered 503".to_owned()))
+        .with_excerpt((!went_well).then(|| "be back\u{1b} soon".to_owned()))
 }
 
 fn dead() -> Outcome {
@@ -433,7 +427,7 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
     connection
         .execute("UPDATE certlife_delivery SET state = 1", [])
         .unwrap();
-    for args in [&["disable", ID][..], &["enable", ID, "--drop"]] {
+    for args in [&["disable", ID][..], &["enable", ID, "--abandon"]] {
         let run = store.run(&[&["webhook"], args].concat(), "");
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }

@@ -259,7 +259,7 @@ fn a_store_that_cannot_be_opened_is_a_failure_of_the_run() {
         ),
         (
             &format!("sqlite:{}", file("README.md")),
-            "it is no SQLite database",
+            "it is not a SQLite database",
         ),
     ] {
         let run = run(&["apply", "--store", store], submit(1, ""));

@@ -598,10 +598,10 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
     assert_eq!((unclear.code, unclear.stdout.as_str()), (Some(1), ""));
     assert!(timeless(&unclear.stderr).contains(&format!(
         "certlife: 21 deliveries are pending for webhook {ID}, the oldest of 2026-06-04T10:30:00Z: \
-         say --resume to send what is pending, or --drop to give it up\n"
+         pass --resume to send them, or --abandon to make them dead\n"
     )), "{}", unclear.stderr);
     assert_eq!(shown(&store, ID, &[])["enabled"], false);
-    let both = store.run(&["webhook", "enable", ID, "--resume", "--drop"], "");
+    let both = store.run(&["webhook", "enable", ID, "--resume", "--abandon"], "");
     assert_eq!(both.code, Some(2));
     let told = said(&store, &["webhook", "enable", ID, "--resume"]);
     assert_eq!(
@@ -616,20 +616,20 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
         (&true.into(), &21.into())
     );
     assert!(json["disabled"].is_null());
-    // Nothing is dropped of one that is enabled
-    let enabled = store.run(&["webhook", "enable", ID, "--drop"], "");
+    // Nothing is abandoned of one that is enabled
+    let enabled = store.run(&["webhook", "enable", ID, "--abandon"], "");
     assert_eq!(enabled.code, Some(1));
     assert_eq!(
         enabled.stderr,
-        format!("certlife: webhook {ID} is enabled already; nothing was dropped\n")
+        format!("certlife: webhook {ID} is enabled already; nothing was abandoned\n")
     );
     assert_eq!(shown(&store, ID, &[])["pending"], 21);
-    // Then it is dropped
+    // Then it is abandoned
     said(&store, &["webhook", "disable", ID]);
-    let told = said(&store, &["webhook", "enable", ID, "--drop"]);
+    let told = said(&store, &["webhook", "enable", ID, "--abandon"]);
     assert_eq!(
         told,
-        format!("certlife: webhook {ID} is enabled; 21 pending deliveries are dropped\n")
+        format!("certlife: webhook {ID} is enabled; 21 pending deliveries are abandoned\n")
     );
     let json = shown(&store, ID, &[]);
     assert_eq!((&json["pending"], &json["dead"]), (&0.into(), &21.into()));
@@ -638,7 +638,7 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
         .events();
     assert!(
         dead.iter()
-            .all(|it| it["reason"] == "dropped when the webhook was enabled again")
+            .all(|it| it["reason"] == "abandoned when the webhook was enabled again")
     );
     // With nothing pending, nothing need be said.
     said(&store, &["webhook", "disable", ID]);
@@ -653,14 +653,14 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
 }
 
 #[test]
-fn what_is_dropped_may_be_of_many_pages() {
+fn what_is_abandoned_may_be_of_many_pages() {
     let store = Scratch::new();
     add(&store, &["https://example.com/hooks", "--id", ID]);
     store.run(&["apply"], &submits(1..=1100));
     said(&store, &["webhook", "disable", ID]);
-    let told = said(&store, &["webhook", "enable", ID, "--drop"]);
+    let told = said(&store, &["webhook", "enable", ID, "--abandon"]);
     assert!(
-        told.contains("; 1100 pending deliveries are dropped"),
+        told.contains("; 1100 pending deliveries are abandoned"),
         "{told}"
     );
     assert_eq!(shown(&store, ID, &[])["pending"], 0);
@@ -681,7 +681,7 @@ fn a_webhook_is_removed_when_somebody_says_yes() {
     let store = example();
     let unasked = store.run(&["webhook", "remove", ID], "y\n");
     assert_eq!((unasked.code, unasked.stdout.as_str()), (Some(2), ""));
-    assert!(unasked.stderr.contains("say --yes"), "{}", unasked.stderr);
+    assert!(unasked.stderr.contains("pass --yes"), "{}", unasked.stderr);
     let ask = |answer: &str| {
         let remove = format!(
             "{} webhook remove {ID} --store sqlite:{}",
@@ -725,7 +725,7 @@ fn a_webhook_that_is_not_there_is_a_refusal() {
         &["show"][..],
         &["rotate"],
         &["disable"],
-        &["enable", "--drop"],
+        &["enable", "--abandon"],
         &["remove", "--yes"],
     ] {
         let run = store.run(&[&["webhook"], command, &[OTHER]].concat(), "");
@@ -778,7 +778,7 @@ fn on_a_database_it_is_the_same() {
     );
     assert_eq!(shown(&store, ID, &[])["pending"], 3);
     said(&store, &["webhook", "disable", ID]);
-    said(&store, &["webhook", "enable", ID, "--drop"]);
+    said(&store, &["webhook", "enable", ID, "--abandon"]);
     assert_eq!(
         store
             .run(&["deliveries", "--status", "dead", "--json"], "")

@@ -76,12 +76,7 @@ async fn neither_secrets_nor_headers_are_shown() {
     assert!(!shown.contains("hooks"), "{shown}");
     assert!(discreet(&webhook).contains(&id.to_string()));
     discreet(&secret(7));
-    let claim = Claim {
-        now: stage.now(),
-        lease: TimeDelta::seconds(20),
-        wanted: vec![(id, 1)],
-        turn: 0,
-    };
+    let claim = Claim::new(stage.now(), TimeDelta::seconds(20), vec![(id, 1)]);
     let claimed = stage.store.claim(claim).await.unwrap();
     assert!(discreet(&claimed).contains("deliveries"));
     // And so do those that hold it

@@ -51,6 +51,8 @@ struct Ruled {
     rules: Rules,
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Ruled {}
+
 impl Store for Ruled {
     delegate!(append load history feed feed_end wake);
 }

@@ -110,11 +110,7 @@ async fn what_a_receiver_sends_back_is_kept_without_what_is_secret_or_personal()
         excerpt.extend_from_slice(header("authorization").as_bytes());
         excerpt.extend_from_slice(secret(7).expose().as_bytes());
         excerpt.extend_from_slice(b" \xff");
-        Ok(Response {
-            status: if count == 0 { 400 } else { 200 },
-            retry_after: None,
-            excerpt,
-        })
+        Ok(Response::new(if count == 0 { 400 } else { 200 }).with_excerpt(excerpt))
     });
     let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
     endpoint.headers = CustomHeaders::new([("Authorization", "Bearer t0ken")]).unwrap();
@@ -152,11 +148,8 @@ async fn what_a_receiver_sends_back_is_kept_without_what_is_secret_or_personal()
 async fn what_is_secret_in_a_url_is_not_kept_of_a_page_that_shows_it() {
     let stage = Stage::new(|request, _| {
         let shown = request.url.uri().path_and_query().unwrap();
-        Ok(Response {
-            status: 200,
-            retry_after: None,
-            excerpt: format!("<pre>Cannot POST {shown} (k3y k3y)</pre>").into_bytes(),
-        })
+        Ok(Response::new(200)
+            .with_excerpt(format!("<pre>Cannot POST {shown} (k3y k3y)</pre>").into_bytes()))
     });
     let url = "https://example.com/hooks/t0ken-of-7?key=k3y+k3y&n=1";
     let endpoint = Endpoint::new(url.parse().unwrap(), secret(7));

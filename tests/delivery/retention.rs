@@ -22,6 +22,8 @@ struct Forgetful {
     pruned: Arc<Mutex<Vec<(u32, u64)>>>,
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Forgetful {}
+
 impl Store for Forgetful {
     delegate!(append load history feed feed_end wake);
 }

@@ -107,11 +107,7 @@ async fn retry_after_counts_between_the_schedule_and_a_day() {
 async fn a_date_to_retry_after_is_a_time_on_the_clock() {
     let stage = Stage::new(|_, count| {
         let until = "2026-06-04T12:00:00Z".parse().unwrap();
-        let asked = Response {
-            status: 503,
-            retry_after: Some(RetryAfter::Until(until)),
-            excerpt: Vec::new(),
-        };
+        let asked = Response::new(503).with_retry_after(Some(RetryAfter::Until(until)));
         if count == 0 { Ok(asked) } else { status(204) }
     });
     stage.webhook("/a").await;

@@ -49,11 +49,10 @@ pub fn hasty() -> HttpTransport {
 }
 
 pub fn outgoing(url: &str) -> OutgoingRequest {
-    OutgoingRequest {
-        url: url.parse().unwrap(),
-        headers: Vec::new(),
-        body: br#"{"event":"certificate_application.created"}"#.to_vec(),
-    }
+    OutgoingRequest::new(
+        url.parse().unwrap(),
+        br#"{"event":"certificate_application.created"}"#.to_vec(),
+    )
 }
 
 pub async fn send(transport: &HttpTransport, url: &str) -> Result<Response, SendError> {

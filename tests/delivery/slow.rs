@@ -80,6 +80,8 @@ impl Slow {
     }
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Slow {}
+
 impl Store for Slow {
     delegate!(append load history feed feed_end wake);
 }

@@ -80,20 +80,15 @@ fn now(start: Instant) -> DateTime<Utc> {
 
 #[expect(clippy::unnecessary_wraps, reason = "scripts also answer with errors")]
 pub fn status(status: u16) -> Answer {
-    Ok(Response {
-        status,
-        retry_after: None,
-        excerpt: Vec::new(),
-    })
+    Ok(Response::new(status))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "scripts also answer with errors")]
 pub fn asks_for(status: u16, seconds: i64) -> Answer {
-    Ok(Response {
-        status,
-        retry_after: Some(RetryAfter::Delay(TimeDelta::seconds(seconds))),
-        excerpt: Vec::new(),
-    })
+    Ok(
+        Response::new(status)
+            .with_retry_after(Some(RetryAfter::Delay(TimeDelta::seconds(seconds)))),
+    )
 }
 
 /// All that a test acts on.

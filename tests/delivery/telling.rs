@@ -41,11 +41,7 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         runtime.block_on(async {
             let stage = Stage::new(|request, count| match (request.url.uri().path(), count) {
                 ("/gone", _) => status(410),
-                ("/a", 0) => Ok(Response {
-                    status: 500,
-                    retry_after: None,
-                    excerpt: request.body.clone(),
-                }),
+                ("/a", 0) => Ok(Response::new(500).with_excerpt(request.body.clone())),
                 _ => status(204),
             });
             stage.webhook("/a").await;

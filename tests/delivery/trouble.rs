@@ -5,7 +5,7 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{
-    CustomHeaders, Description, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret, Secrets,
+    CustomHeaders, Disabled, DisabledReason, Endpoint, RetrySchedule, Secret, Secrets,
 };
 use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
 use chrono::TimeDelta;
@@ -172,11 +172,8 @@ async fn enabled_again_it_is_served_at_once() {
             .await
             .unwrap()
             .unwrap();
-        known.endpoint.disabled = (!is_enabled).then(|| Disabled {
-            reason: DisabledReason::Manual,
-            at: stage.now(),
-            detail: Description::default(),
-        });
+        known.endpoint.disabled =
+            (!is_enabled).then(|| Disabled::new(DisabledReason::Manual, stage.now()));
         assert!(stage.store.put_webhook(known).await.unwrap().is_done());
         tokio::time::sleep(SECOND).await;
     }
@@ -230,11 +227,7 @@ async fn a_410_disables_even_as_the_last_word_before_a_shutdown() {
 async fn a_signature_that_is_sent_back_is_not_kept() {
     let stage = Stage::new(|request, _| {
         let values = request.headers.iter().map(|(_, value)| value.as_bytes());
-        Ok(Response {
-            status: 400,
-            retry_after: None,
-            excerpt: values.collect::<Vec<_>>().join(&b"\n"[..]),
-        })
+        Ok(Response::new(400).with_excerpt(values.collect::<Vec<_>>().join(&b"\n"[..])))
     });
     let mut secrets = Secrets::new(Secret::from_key(&[7; 32]).unwrap());
     let later = stage.now() + TimeDelta::days(1);
@@ -301,13 +294,11 @@ async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_tha
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
     let stage = Stage::new(|_, _| {
-        Ok(Response {
-            status: 400,
-            retry_after: None,
-            excerpt: br#"{"title":"J\u00f6rg M\u00fcller","mail":"Private.Person@example.com",
+        Ok(Response::new(400).with_excerpt(
+            br#"{"title":"J\u00f6rg M\u00fcller","mail":"Private.Person@example.com",
                 "enc":"private.person%40example.com","auth":"token s3cr3t-t0ken has expired"}"#
                 .to_vec(),
-        })
+        ))
     });
     let secret = Secret::from_key(&[7; 32]).unwrap();
     let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret);

@@ -46,6 +46,8 @@ impl Backend {
     }
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Backend {}
+
 impl Store for Backend {
     delegate!(load history feed feed_end wake);
 

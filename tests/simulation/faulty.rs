@@ -85,6 +85,8 @@ fn away(reason: &str) -> StoreError {
     }
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Faulty {}
+
 impl Store for Faulty {
     delegate!(append load history feed feed_end);
 

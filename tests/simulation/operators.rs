@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::*;
-use certificate_lifecycle::webhook::{
-    Description, Disabled, DisabledReason, Endpoint, EventKinds, Secret,
-};
+use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds, Secret};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -74,11 +72,7 @@ impl Actors {
                     self.put(webhook).await;
                 }
                 2 => {
-                    webhook.endpoint.disabled = Some(Disabled {
-                        reason: DisabledReason::Manual,
-                        at: now,
-                        detail: Description::default(),
-                    });
+                    webhook.endpoint.disabled = Some(Disabled::new(DisabledReason::Manual, now));
                     self.put(webhook).await;
                 }
                 3 => self.redeliver(webhook.id).await,
@@ -118,10 +112,7 @@ impl Actors {
     }
 
     pub async fn deliveries(&self, webhook: Uuid) -> Vec<Delivery> {
-        let filter = DeliveryFilter {
-            webhook: Some(webhook),
-            ..DeliveryFilter::default()
-        };
+        let filter = DeliveryFilter::default().with_webhook(Some(webhook));
         let page = self.store.deliveries(None, filter, None, 10_000).await;
         page.unwrap().deliveries
     }

@@ -180,11 +180,7 @@ impl Wire {
             return Err(SendError::Broken("reset".to_owned()));
         }
         let asked = status == 503 && self.world.percent(50);
-        Ok(Response {
-            status,
-            retry_after: asked.then_some(RetryAfter::Delay(ASKED)),
-            excerpt: Vec::new(),
-        })
+        Ok(Response::new(status).with_retry_after(asked.then_some(RetryAfter::Delay(ASKED))))
     }
 }
 

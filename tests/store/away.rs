@@ -23,6 +23,8 @@ struct Flaky {
     asked: Arc<AtomicU32>,
 }
 
+impl certificate_lifecycle::store::sealed::Sealed for Flaky {}
+
 impl Store for Flaky {
     delegate!(append load history feed_end wake);
 

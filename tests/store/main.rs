@@ -27,6 +27,7 @@ mod outbox_events;
 mod outbox_order;
 mod outbox_races;
 mod outbox_reading;
+mod outbox_rules;
 mod outbox_settling;
 mod outbox_walk;
 mod outbox_webhooks;
@@ -272,6 +273,12 @@ macro_rules! outbox_conformance {
                     what_is_pending_can_be_abandoned,
                     what_is_redelivered_is_not_ended_by_who_had_it_before,
                     a_token_is_good_for_one_settlement
+                }
+                outbox_rules::{
+                    health_after_a_change_is_that_of_the_rule,
+                    what_is_redelivered_is_what_the_rule_says,
+                    what_was_never_claimed_waits_as_long_as_the_rule_says,
+                    what_was_claimed_before_looks_again_soon
                 }
                 outbox_reading::{
                     deliveries_are_filtered_by_everything,

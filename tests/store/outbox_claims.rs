@@ -1,7 +1,7 @@
 //! A delivery is claimed by one at a time, and only the newest lease settles it.
 
 use certificate_lifecycle::store::{
-    Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Outcome, Settlement,
+    Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Outcome,
 };
 use chrono::TimeDelta;
 
@@ -68,12 +68,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     // While the lease lasts, nobody else has it
     let another = post.harness.open().await;
     for now in [at(0), at(1), at_ms(59_999)] {
-        let claim = Claim {
-            now,
-            lease: TimeDelta::seconds(60),
-            wanted: vec![(hook(1), PLENTY)],
-            turn: 0,
-        };
+        let claim = Claim::new(now, TimeDelta::seconds(60), vec![(hook(1), PLENTY)]);
         for store in [&post.store, &another] {
             let batch = store.claim(claim.clone()).await.unwrap();
             assert_eq!(batch.deliveries, []);
@@ -137,12 +132,7 @@ pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox
     assert_eq!(claimed(8).await, [7, 8, 19, 20, 21, 22, 23, 24]);
     assert_eq!(claimed(1).await, [25]);
     // What a quarter of the room leaves goes by turns
-    let claim = |turn| Claim {
-        now: at(50),
-        lease: LEASE,
-        wanted: vec![(hook(1), 1)],
-        turn,
-    };
+    let claim = |turn| Claim::new(at(50), LEASE, vec![(hook(1), 1)]).with_turn(turn);
     let mut turns = Vec::new();
     for turn in 2..4 {
         let batch = post.store.claim(claim(turn)).await.unwrap();
@@ -171,10 +161,7 @@ pub async fn what_is_released_is_due_at_once<H: Harness<Store: Outbox>>() {
     post.done(submit(0)).await;
     let claimed = post.claim_one(1, 0).await;
     // Released without an attempt
-    let released = Settlement {
-        attempt: None,
-        ..settlement(&claimed, Outcome::Released)
-    };
+    let released = settlement(&claimed, Outcome::Released).with_attempt(None);
     let settled = post.store.settle(at(2), vec![released], Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);
     let delivery = post.delivery(claimed.id).await;
@@ -236,14 +223,10 @@ pub async fn each_settlement_counts_for_itself<H: Harness<Store: Outbox>>() {
         let found = all.iter().find(|it| told(it).0 == number).unwrap();
         settlement(found, Outcome::Delivered)
     };
-    let unknown = Settlement {
-        id: DeliveryId(i64::MAX),
-        ..of(&new, 0)
-    };
-    let wrong_token = Settlement {
-        token: of(&new, 3).token.wrapping_add(1),
-        ..of(&new, 3)
-    };
+    let mut unknown = of(&new, 0);
+    unknown.id = DeliveryId(i64::MAX);
+    let mut wrong_token = of(&new, 3);
+    wrong_token.token = wrong_token.token.wrapping_add(1);
     let mut of_another = of(&new, 3);
     of_another.id = post.delivery_of(2, 3, 1).await.id;
     // When good and bad are settled together, one of them twice
@@ -281,9 +264,8 @@ pub async fn a_thousand_are_settled_in_one_call<H: Harness<Store: Outbox>>() {
     assert!(submitted.await.iter().all(Result::is_ok));
     let claimed = post.claim_of(0, &[(1, 1_000)]).await.deliveries;
     assert_eq!(claimed.len(), 1_000);
-    let settlements = claimed.iter().zip(0..).map(|(claimed, place)| Settlement {
-        attempt: Some(attempted(place, 204)),
-        ..settlement(claimed, Outcome::Delivered)
+    let settlements = claimed.iter().zip(0..).map(|(claimed, place)| {
+        settlement(claimed, Outcome::Delivered).with_attempt(Some(attempted(place, 204)))
     });
     let settled = post.store.settle(at(1), settlements.collect(), Vec::new());
     assert_eq!(settled.await.unwrap(), vec![true; 1_000]);

@@ -52,12 +52,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
             } else {
                 vec![(hook(2), 4), (hook(1), 3)]
             };
-            let claim = Claim {
-                now: at(now),
-                lease: TimeDelta::days(1),
-                wanted,
-                turn: 0,
-            };
+            let claim = Claim::new(at(now), TimeDelta::days(1), wanted);
             tokio::spawn(async move { store.claim(claim).await.unwrap().deliveries })
         });
         let mut claimed: Vec<LeasedDelivery> = Vec::new();
@@ -125,12 +120,11 @@ async fn dispatch<S: Outbox>(store: S, traffic: Arc<Traffic>, mut random: Random
         tokio::task::yield_now().await;
         let was_over = traffic.is_over.load(Ordering::SeqCst);
         let now = at(traffic.now.fetch_add(1, Ordering::SeqCst));
-        let claim = Claim {
+        let claim = Claim::new(
             now,
-            lease: TimeDelta::days(1_000),
-            wanted: vec![(hook(1), 1 + u32::try_from(random.below(8)).unwrap())],
-            turn: 0,
-        };
+            TimeDelta::days(1_000),
+            vec![(hook(1), 1 + u32::try_from(random.below(8)).unwrap())],
+        );
         let claimed = store.claim(claim).await.unwrap().deliveries;
         let mut settlements = Vec::new();
         for claimed in &claimed {
@@ -205,10 +199,7 @@ pub async fn those_who_claim_settle_and_write_at_once_lose_nothing<H: Harness<St
     assert_eq!(sent, expected.collect());
     let delivered = post.filtered(
         None,
-        DeliveryFilter {
-            status: Some(DeliveryStatus::Delivered),
-            ..DeliveryFilter::default()
-        },
+        DeliveryFilter::default().with_status(Some(DeliveryStatus::Delivered)),
     );
     let all = usize::try_from(APPLICATIONS * VERSIONS).unwrap();
     assert_eq!(delivered.await.len(), all);

@@ -2,7 +2,7 @@
 
 use certificate_lifecycle::store::{
     Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, Outbox,
-    Outcome, Settlement,
+    Outcome,
 };
 
 use crate::harness::Harness;
@@ -61,13 +61,12 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
             for application in applications {
                 for status in &statuses {
                     for (since, until) in &times {
-                        let filter = DeliveryFilter {
-                            webhook,
-                            application,
-                            status: *status,
-                            since: *since,
-                            until: *until,
-                        };
+                        let filter = DeliveryFilter::default()
+                            .with_webhook(webhook)
+                            .with_application(application)
+                            .with_status(*status)
+                            .with_since(*since)
+                            .with_until(*until);
                         let matches = |it: &&Delivery| {
                             let is_of = |of: &InstitutionId| it.institution == *of;
                             institution.as_ref().is_none_or(is_of)
@@ -94,22 +93,10 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
     let post = of_every_kind::<H>().await;
     let filters = [
         DeliveryFilter::default(),
-        DeliveryFilter {
-            webhook: Some(hook(1)),
-            ..DeliveryFilter::default()
-        },
-        DeliveryFilter {
-            application: Some(id(2)),
-            ..DeliveryFilter::default()
-        },
-        DeliveryFilter {
-            status: Some(DeliveryStatus::Pending),
-            ..DeliveryFilter::default()
-        },
-        DeliveryFilter {
-            status: Some(DeliveryStatus::Dead),
-            ..DeliveryFilter::default()
-        },
+        DeliveryFilter::default().with_webhook(Some(hook(1))),
+        DeliveryFilter::default().with_application(Some(id(2))),
+        DeliveryFilter::default().with_status(Some(DeliveryStatus::Pending)),
+        DeliveryFilter::default().with_status(Some(DeliveryStatus::Dead)),
     ];
     let ours = ours();
     for (institution, filter) in filters
@@ -162,14 +149,7 @@ fn due_of(due: &[Due], number: u64) -> Option<Due> {
 pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
     let due = async |number| due_of(&post.store.due().await.unwrap(), number);
-    let is = |number, has_new, at| {
-        Some(Due {
-            webhook: hook(number),
-            has_new,
-            at,
-            not_before: None,
-        })
-    };
+    let is = |number, has_new, at| Some(Due::new(hook(number)).with_has_new(has_new).with_at(at));
     assert_eq!(post.store.due().await.unwrap(), []);
     post.done(submit(0)).await;
     post.done(submit(1)).await;
@@ -225,14 +205,13 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     post.disable(2).await;
     let mut backlog = post.store.backlog(None).await.unwrap();
     backlog.sort_by_key(|it| std::cmp::Reverse(it.webhook));
-    let of = |number, pending, oldest, first_due, dead| Backlog {
-        institution: if number == 3 { theirs() } else { ours() },
-        webhook: hook(number),
-        is_enabled: number != 2,
-        pending,
-        oldest: Some(at(oldest)),
-        first_due: Some(at(first_due)),
-        dead,
+    let of = |number, pending, oldest, first_due, dead| {
+        Backlog::new(hook(number), if number == 3 { theirs() } else { ours() })
+            .with_is_enabled(number != 2)
+            .with_pending(pending)
+            .with_oldest(Some(at(oldest)))
+            .with_first_due(Some(at(first_due)))
+            .with_dead(dead)
     };
     // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes.
     // What was claimed is due when its lease ends, and what waits behind it a second later.
@@ -279,10 +258,7 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
             1 | 3 => dead(),
             _ => retry(1_000),
         };
-        let settlement = Settlement {
-            attempt: Some(attempted(time, 200)),
-            ..settlement(&claimed, outcome)
-        };
+        let settlement = settlement(&claimed, outcome).with_attempt(Some(attempted(time, 200)));
         let settled = post.store.settle(at(time), vec![settlement], Vec::new());
         assert_eq!(settled.await.unwrap(), [true]);
         ids.push((number, claimed.id));
@@ -371,10 +347,7 @@ pub async fn a_forgotten_delivery_takes_its_attempts_along<H: Harness<Store: Out
     post.done(submit(0)).await;
     let claimed = post.claim_one(1, 0).await;
     // Given an attempt that is said to have been made after it was settled
-    let late = Settlement {
-        attempt: Some(attempted(100, 200)),
-        ..settlement(&claimed, Outcome::Delivered)
-    };
+    let late = settlement(&claimed, Outcome::Delivered).with_attempt(Some(attempted(100, 200)));
     let settled = post.store.settle(at(1), vec![late], Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);
     assert_eq!(post.store.prune(at(2), 10).await.unwrap(), 1);

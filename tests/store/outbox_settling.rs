@@ -1,7 +1,7 @@
 //! What became of a delivery, and what somebody does about it afterwards.
 
 use certificate_lifecycle::store::{
-    Attempt, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Outcome, Settlement,
+    Attempt, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Outcome,
 };
 
 use crate::harness::Harness;
@@ -72,27 +72,17 @@ pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
     // Given attempts of every kind, at times in no order
     let attempts = [
         attempted(50, 500),
-        Attempt {
-            at: at_ms(-1_234),
-            milliseconds: u64::from(u32::MAX) * 4,
-            status: None,
-            error: Some(TEXT.to_owned()),
-            excerpt: None,
-        },
-        Attempt {
-            at: at_ms(1),
-            milliseconds: 0,
-            status: Some(999),
-            error: Some(String::new()),
-            excerpt: Some(TEXT.repeat(500)),
-        },
-        Attempt {
-            at: at_ms(1),
-            milliseconds: 1,
-            status: Some(100),
-            error: None,
-            excerpt: Some(String::new()),
-        },
+        Attempt::new(at_ms(-1_234))
+            .with_milliseconds(u64::from(u32::MAX) * 4)
+            .with_error(Some(TEXT.to_owned())),
+        Attempt::new(at_ms(1))
+            .with_status(Some(999))
+            .with_error(Some(String::new()))
+            .with_excerpt(Some(TEXT.repeat(500))),
+        Attempt::new(at_ms(1))
+            .with_milliseconds(1)
+            .with_status(Some(100))
+            .with_excerpt(Some(String::new())),
     ];
     let mut id = None;
     for (attempt, start) in attempts.iter().zip((0..).step_by(100)) {
@@ -104,10 +94,7 @@ pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
             } else {
                 attempted(start, 503)
             };
-            let settlement = Settlement {
-                attempt: Some(attempt),
-                ..settlement(&claimed, retry(start + 100))
-            };
+            let settlement = settlement(&claimed, retry(start + 100)).with_attempt(Some(attempt));
             let settled = post.store.settle(at(start), vec![settlement], Vec::new());
             assert_eq!(settled.await.unwrap(), [true]);
         }
@@ -133,14 +120,10 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
     let post = Post::<H>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
     post.done(submit(0)).await;
     let claimed = post.claim_one(1, 0).await;
-    let failing = Health {
-        failing_since: Some(at_ms(1_001)),
-        not_before: Some(at_ms(2_002)),
-    };
-    let half = Health {
-        failing_since: Some(at_ms(3)),
-        not_before: None,
-    };
+    let failing = Health::default()
+        .with_failing_since(Some(at_ms(1_001)))
+        .with_not_before(Some(at_ms(2_002)));
+    let half = Health::default().with_failing_since(Some(at_ms(3)));
     let health = vec![
         (hook(9), sick(failing)),
         (hook(1), sick(failing)),
@@ -167,26 +150,17 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
         assert_eq!(settled.unwrap(), Vec::<bool>::new());
         post.webhook(1).await.health
     };
-    let failed = |seconds, not_before| HealthChange {
-        delivered: false,
-        failed_at: Some(at_ms(seconds)),
-        not_before,
+    let failed = |seconds, not_before| {
+        HealthChange::default()
+            .with_failed_at(Some(at_ms(seconds)))
+            .with_not_before(not_before)
     };
-    let delivered = HealthChange {
-        delivered: true,
-        ..HealthChange::default()
-    };
+    let delivered = HealthChange::default().with_delivered(true);
     assert_eq!(report(1, failed(9_999, Some(at_ms(2_001)))).await, failing);
-    let longer = Health {
-        not_before: Some(at(5)),
-        ..failing
-    };
+    let longer = failing.with_not_before(Some(at(5)));
     assert_eq!(report(1, failed(9_999, Some(at(5)))).await, longer);
     // What is delivered ends the failure, and a pause that is over
-    let paused = Health {
-        failing_since: None,
-        ..longer
-    };
+    let paused = longer.with_failing_since(None);
     assert_eq!(report(4, delivered).await, paused);
     assert_eq!(report(5, delivered).await, Health::default());
     assert_eq!(report(6, delivered).await, Health::default());

@@ -62,10 +62,11 @@ fn step() -> impl Strategy<Value = Step> {
     let kinds = prop::collection::vec(prop::sample::select(EventKind::ALL.to_vec()), 0..7);
     let time = || prop::option::of((0..200_000_i64).prop_map(at_ms));
     let health = (any::<bool>(), time(), time());
-    let health = health.prop_map(|(delivered, failed_at, not_before)| HealthChange {
-        delivered,
-        failed_at,
-        not_before,
+    let health = health.prop_map(|(delivered, failed_at, not_before)| {
+        HealthChange::default()
+            .with_delivered(delivered)
+            .with_failed_at(failed_at)
+            .with_not_before(not_before)
     });
     let settled = prop::collection::vec((any::<usize>(), outcome(), any::<bool>()), 0..8);
     let picked = || prop::collection::vec(any::<usize>(), 0..4);
@@ -231,12 +232,11 @@ impl<S: Outbox> Side<S> {
 
     async fn claim(&mut self, numbers: &[u64], lease: i64, now: i64) -> Answer {
         let numbers: BTreeSet<_> = numbers.iter().map(|it| hook(*it)).collect();
-        let claim = Claim {
-            now: at(now),
-            lease: TimeDelta::seconds(lease),
-            wanted: numbers.into_iter().map(|it| (it, PLENTY)).collect(),
-            turn: 0,
-        };
+        let claim = Claim::new(
+            at(now),
+            TimeDelta::seconds(lease),
+            numbers.into_iter().map(|it| (it, PLENTY)).collect(),
+        );
         let batch = self.store.claim(claim).await.unwrap();
         let named = batch.deliveries.into_iter().map(|it| {
             let event = it.event.as_ref().unwrap();
@@ -267,12 +267,8 @@ impl<S: Outbox> Side<S> {
         let settlements = settled.iter().filter(|_| !recent.is_empty());
         let settlements = settlements.map(|(place, outcome, is_attempted)| {
             let (_, claimed) = &recent[place % recent.len()];
-            Settlement {
-                id: claimed.id,
-                token: claimed.token,
-                outcome: outcome.clone(),
-                attempt: is_attempted.then(|| attempted(now, 200)),
-            }
+            Settlement::new(claimed.id, claimed.token, outcome.clone())
+                .with_attempt(is_attempted.then(|| attempted(now, 200)))
         });
         let settlements = settlements.collect();
         let health = health

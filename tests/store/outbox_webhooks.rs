@@ -42,11 +42,8 @@ fn with_everything() -> Webhook {
         let secrets = &mut endpoint.secrets;
         secrets.rotate(secret, at_ms(seconds), at_ms(50_000 + seconds), until);
     }
-    endpoint.disabled = Some(Disabled {
-        reason: DisabledReason::Failing,
-        at: at_ms(999),
-        detail: description(),
-    });
+    endpoint.disabled =
+        Some(Disabled::new(DisabledReason::Failing, at_ms(999)).with_detail(description()));
     webhook
 }
 
@@ -132,10 +129,9 @@ pub async fn webhooks_are_listed_in_the_order_of_creation<H: Harness<Store: Outb
 
 pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
-    let health = Health {
-        failing_since: Some(at_ms(5)),
-        not_before: Some(at_ms(7)),
-    };
+    let health = Health::default()
+        .with_failing_since(Some(at_ms(5)))
+        .with_not_before(Some(at_ms(7)));
     let settled = post
         .store
         .settle(at(0), Vec::new(), vec![(hook(1), sick(health))]);
@@ -146,12 +142,11 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     let put = async |webhook: &Webhook| post.store.put_webhook(webhook.clone()).await.unwrap();
     assert_eq!(put(&webhook).await, Put::Done);
     // Then the settings are new, and all else as it was
-    let expected = Webhook {
-        created_at: at(0),
-        revision: 1,
-        health,
-        ..webhook.clone()
-    };
+    let expected = webhook
+        .clone()
+        .with_created_at(at(0))
+        .with_revision(1)
+        .with_health(health);
     assert_eq!(post.webhook(1).await, expected);
     // And whoever has seen another revision replaces nothing
     webhook.endpoint = endpoint(3);
@@ -195,10 +190,7 @@ pub async fn what_belongs_to_another_institution_is_unknown<H: Harness<Store: Ou
         assert_eq!(store.redeliver(&of, at(1), vec![id]).await.unwrap(), 0);
         let abandoned = store.abandon(&of, at(1), vec![id], "no".to_owned());
         assert_eq!(abandoned.await.unwrap(), 0);
-        let to_ours = DeliveryFilter {
-            webhook: Some(hook(1)),
-            ..DeliveryFilter::default()
-        };
+        let to_ours = DeliveryFilter::default().with_webhook(Some(hook(1)));
         assert_eq!(post.filtered(Some(&of), to_ours).await, []);
         let backlog = store.backlog(Some(&of)).await.unwrap();
         assert!(backlog.iter().all(|it| it.webhook != hook(1)));
@@ -255,10 +247,9 @@ pub async fn of_those_who_saw_the_same_revision_one_replaces_it<H: Harness<Store
 
 pub async fn who_is_enabled_again_begins_in_good_health<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1)]).await;
-    let health = Health {
-        failing_since: Some(at(1)),
-        not_before: Some(at(2)),
-    };
+    let health = Health::default()
+        .with_failing_since(Some(at(1)))
+        .with_not_before(Some(at(2)));
     let fails = || {
         post.store
             .settle(at(0), Vec::new(), vec![(hook(1), sick(health))])
@@ -370,10 +361,7 @@ pub async fn a_webhook_with_thousands_of_deliveries_is_removed<H: Harness<Store:
     let submitted = post.engine.execute_many((0..2_500).map(submit).collect());
     assert!(submitted.await.iter().all(Result::is_ok));
     assert!(post.store.remove_webhook(&ours(), hook(2)).await.unwrap());
-    let of = |webhook: Uuid| DeliveryFilter {
-        webhook: Some(webhook),
-        ..DeliveryFilter::default()
-    };
+    let of = |webhook: Uuid| DeliveryFilter::default().with_webhook(Some(webhook));
     assert_eq!(post.filtered(None, of(hook(2))).await, []);
     assert_eq!(post.filtered(None, of(hook(1))).await.len(), 2_500);
 }

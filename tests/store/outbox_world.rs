@@ -5,7 +5,7 @@ use certificate_lifecycle::store::{
     Attempt, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health, HealthChange,
     InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, Webhook,
 };
-use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason, Endpoint, EventKinds};
+use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -33,11 +33,7 @@ pub fn endpoint(number: u64) -> Endpoint {
 }
 
 pub fn disabled(mut endpoint: Endpoint) -> Endpoint {
-    endpoint.disabled = Some(Disabled {
-        reason: DisabledReason::Manual,
-        at: at(0),
-        detail: Description::default(),
-    });
+    endpoint.disabled = Some(Disabled::new(DisabledReason::Manual, at(0)));
     endpoint
 }
 
@@ -58,32 +54,21 @@ pub fn in_theirs(mut request: Request) -> Request {
 
 /// An attempt that was answered with this status.
 pub fn attempted(seconds: i64, status: u16) -> Attempt {
-    Attempt {
-        at: at(seconds),
-        milliseconds: 12,
-        status: Some(status),
-        error: None,
-        excerpt: None,
-    }
+    Attempt::new(at(seconds))
+        .with_milliseconds(12)
+        .with_status(Some(status))
 }
 
 /// After an attempt, this became of it.
 pub fn settlement(claimed: &LeasedDelivery, outcome: Outcome) -> Settlement {
-    Settlement {
-        id: claimed.id,
-        token: claimed.token,
-        outcome,
-        attempt: Some(attempted(0, 200)),
-    }
+    Settlement::new(claimed.id, claimed.token, outcome).with_attempt(Some(attempted(0, 200)))
 }
 
 /// What makes a webhook that was well be so.
 pub fn sick(health: Health) -> HealthChange {
-    HealthChange {
-        delivered: false,
-        failed_at: health.failing_since,
-        not_before: health.not_before,
-    }
+    HealthChange::default()
+        .with_failed_at(health.failing_since)
+        .with_not_before(health.not_before)
 }
 
 pub fn dead() -> Outcome {
@@ -203,12 +188,7 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     /// Claims once.
     pub async fn claim_of(&self, seconds: i64, wanted: &[(u64, u32)]) -> ClaimedBatch {
         let wanted = wanted.iter().map(|(number, room)| (hook(*number), *room));
-        let claim = Claim {
-            now: at(seconds),
-            lease: LEASE,
-            wanted: wanted.collect(),
-            turn: 0,
-        };
+        let claim = Claim::new(at(seconds), LEASE, wanted.collect());
         self.store.claim(claim).await.unwrap()
     }
 
@@ -291,10 +271,7 @@ impl<H: Harness<Store: Outbox>> Post<H> {
     /// The deliveries to one webhook: the number of the application and the version of each.
     pub async fn made(&self, number: u64) -> Vec<(u64, u64)> {
         let webhook = Some(hook(number));
-        let filter = DeliveryFilter {
-            webhook,
-            ..DeliveryFilter::default()
-        };
+        let filter = DeliveryFilter::default().with_webhook(webhook);
         let found = self.filtered(None, filter);
         let names = found.await.into_iter();
         let mut names: Vec<_> = names

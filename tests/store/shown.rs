@@ -211,11 +211,8 @@ async fn what_is_kept_is_json_without_secrets() {
             "revision": 0,
         })
     );
-    webhook.endpoint.disabled = Some(Disabled {
-        reason: DisabledReason::Gone,
-        at: at(0),
-        detail: "it is".parse().unwrap(),
-    });
+    webhook.endpoint.disabled =
+        Some(Disabled::new(DisabledReason::Gone, at(0)).with_detail("it is".parse().unwrap()));
     assert_eq!(
         json_of(&webhook)["disabled"],
         json!({"reason": "gone", "at": "2026-06-04T10:30:00Z", "detail": "it is"})

@@ -30,13 +30,14 @@ const QUEUE: usize = 64;
 
 /// Receive deliveries on this machine, verify them, and show them.
 ///
-/// It listens on 127.0.0.1, for whoever is on this machine, at any path. A delivery that is
-/// verified is answered 204, and without --secret also one that is not; a wrong signature 401, a
-/// body that is no event 400, one of more than 1 MiB 413, one that takes longer than 10 s 408. It
-/// has 256 connections at a time. Ctrl-C or SIGTERM ends it, a second one at once.
+/// It listens on 127.0.0.1, at any path, on at most 256 connections at a time. Ctrl-C or SIGTERM
+/// ends it, a second one at once.
 ///
-/// With --json, each delivery is a line; where it listens, and the numbers at the end, are objects
-/// on standard error.
+/// Answers 204 to a verified delivery (to any, without --secret), 401 to a wrong signature, 400 to
+/// a body that is no event, 413 to one of more than 1 MiB, 408 to one that takes longer than 10 s.
+///
+/// With --json, each delivery is a line; the address and the numbers at the end are objects on
+/// standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {

@@ -25,8 +25,8 @@ use certificate_lifecycle::webhook::{
 
 /// Register a webhook, and print its id and its secret.
 ///
-/// The secret signs what is sent: the receiver needs it to verify that, and nobody else does.
-/// Events that are recorded from now on are sent to the URL, those before are not.
+/// Deliveries are signed with the secret. Give it to the receiver, and to no other party. Events
+/// recorded from now on are sent to the URL, earlier events are not.
 ///
 /// With --json, it prints {"id":…,"secret":…}.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "UUID", value_parser = hyphenated)]
     id: Option<Uuid>,
 
-    /// Allow a URL that begins with http://: what is sent there can be read on the way.
+    /// Also allow a URL that begins with http:// (not encrypted).
     #[arg(long)]
     allow_http: bool,
 

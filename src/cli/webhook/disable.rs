@@ -42,11 +42,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
             if !endpoint.is_enabled() {
                 return Changed::Not;
             }
-            endpoint.disabled = Some(Disabled {
-                reason: DisabledReason::Manual,
-                at: now,
-                detail: args.reason.clone(),
-            });
+            endpoint.disabled =
+                Some(Disabled::new(DisabledReason::Manual, now).with_detail(args.reason.clone()));
             Changed::Settings
         })
         .await

@@ -3,32 +3,30 @@
 use super::{Changed, Which, change};
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
-use crate::cli::store::AnyStore;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::store::{DeliveryFilter, DeliveryStatus, Outbox};
+use certificate_lifecycle::store::{AnyStore, DeliveryFilter, DeliveryStatus, Outbox};
 
-/// Why what was dropped is dead.
-const DROPPED: &str = "dropped when the webhook was enabled again";
+/// The reason of the deliveries that were abandoned.
+const ABANDONED: &str = "abandoned when the webhook was enabled again";
 
 /// Send to a webhook again.
 ///
-/// Where something is pending since before it was disabled, say what is to become of it: --resume
-/// sends it, when the next attempt is due; --drop gives it up. What was given up is dead, and can
-/// be redelivered at once.
+/// If deliveries are pending since before it was disabled, choose: --resume sends them when their
+/// next attempts are due; --abandon makes them dead. Dead deliveries can be redelivered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// Send what is pending.
+    /// Send the pending deliveries.
     #[arg(long)]
     resume: bool,
 
-    /// Give up what is pending.
-    #[arg(long, conflicts_with = "resume")]
-    drop: bool,
+    /// Make the pending deliveries dead.
+    #[arg(long, alias = "drop", conflicts_with = "resume")]
+    abandon: bool,
 
     #[command(flatten)]
     which: Which,
@@ -55,9 +53,9 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
         return Ok(args.which.unknown());
     };
     if webhook.endpoint.is_enabled() {
-        // Nothing that is on its way is given up by the way.
-        let (rest, outcome) = if args.drop {
-            ("; nothing was dropped", Completion::Refused)
+        // Deliveries under way are not abandoned in passing.
+        let (rest, outcome) = if args.abandon {
+            ("; nothing was abandoned", Completion::Refused)
         } else {
             ("", Completion::Clean)
         };
@@ -67,19 +65,19 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
     let backlog = store.backlog(Some(institution)).await?;
     let backlog = backlog.into_iter().find(|it| it.webhook == id);
     let pending = backlog.as_ref().map_or(0, |it| it.pending);
-    if pending > 0 && !args.resume && !args.drop {
+    if pending > 0 && !args.resume && !args.abandon {
         let oldest = backlog.and_then(|it| it.oldest);
         let oldest = oldest.map(|at| format!(", the oldest of {}", time(at)));
         say(&format!(
-            "{pending} {} pending for webhook {id}{}: say --resume to send what is pending, or --drop \
-             to give it up",
+            "{pending} {} pending for webhook {id}{}: pass --resume to send them, or --abandon to make \
+             them dead",
             deliveries(pending),
             oldest.unwrap_or_default()
         ));
         return Ok(Completion::Refused);
     }
-    let dropped = if args.drop {
-        drop_all(store, &args.which).await?
+    let abandoned = if args.abandon {
+        abandon_all(store, &args.which).await?
     } else {
         0
     };
@@ -92,8 +90,8 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
     if changed.await?.is_none() {
         return Ok(args.which.unknown());
     }
-    let rest = match (args.drop, pending) {
-        (true, _) => format!("; {dropped} pending {} dropped", deliveries(dropped)),
+    let rest = match (args.abandon, pending) {
+        (true, _) => format!("; {abandoned} pending {} abandoned", deliveries(abandoned)),
         (false, 0) => String::new(),
         (false, 1) => "; 1 pending delivery goes on when its next attempt is due".to_owned(),
         (false, _) => {
@@ -111,26 +109,24 @@ fn deliveries(count: u64) -> &'static str {
     }
 }
 
-/// Gives up all that is pending; how much that was.
-async fn drop_all(store: &AnyStore, which: &Which) -> Result<u64, Failure> {
-    let filter = DeliveryFilter {
-        webhook: Some(which.id),
-        status: Some(DeliveryStatus::Pending),
-        ..DeliveryFilter::default()
-    };
-    let (mut dropped, mut after) = (0, None);
+/// Makes all pending deliveries dead, and returns their number.
+async fn abandon_all(store: &AnyStore, which: &Which) -> Result<u64, Failure> {
+    let filter = DeliveryFilter::default()
+        .with_webhook(Some(which.id))
+        .with_status(Some(DeliveryStatus::Pending));
+    let (mut count, mut after) = (0, None);
     loop {
         let of = Some(&which.institution);
         let page = store.deliveries(of, filter.clone(), after, PAGE).await?;
-        // What cannot be read is given up as well.
+        // Also those that cannot be read.
         let readable = page.deliveries.iter().map(|it| it.id);
         let ids = readable.chain(page.corrupt.iter().map(|(id, _)| *id));
         let (ids, now) = (ids.collect(), SystemClock.now());
-        let abandoned = store.abandon(&which.institution, now, ids, DROPPED.to_owned());
-        dropped += abandoned.await?;
+        let abandoned = store.abandon(&which.institution, now, ids, ABANDONED.to_owned());
+        count += abandoned.await?;
         after = page.next;
         if after.is_none() {
-            return Ok(dropped);
+            return Ok(count);
         }
     }
 }

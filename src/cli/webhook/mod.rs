@@ -16,13 +16,12 @@ use uuid::Uuid;
 use super::arguments::{hyphenated, in_words};
 use super::harmless::may_be_secret;
 use super::output::{Output, Reader};
-use super::store::AnyStore;
 use super::{Completion, Failure, say};
 use certificate_lifecycle::Timestamp;
-use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
+use certificate_lifecycle::store::{AnyStore, InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{Endpoint, EventKinds};
 
-/// Register webhooks, and see to them.
+/// Manage webhooks.
 ///
 /// A webhook is a URL that an institution's events are sent to. Each event that is recorded from
 /// then on makes one delivery for it; certlife deliver sends them.

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let id = *id;
     if !args.yes && !can_ask() {
         return Err(Failure::Argument(
-            "nobody is here to be asked whether the webhook is to be removed: say --yes".to_owned(),
+            "standard input is not a terminal; pass --yes to remove the webhook".to_owned(),
         ));
     }
     block_on(async {

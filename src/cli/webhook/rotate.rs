@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     switch_over: Option<TimeDelta>,
 
-    /// Let no secret before the new one sign anything from now on: where one has become known.
+    /// Revoke all earlier secrets immediately, for example after a leak.
     #[arg(long, conflicts_with_all = ["grace", "switch_over"])]
     revoke: bool,
 

@@ -62,14 +62,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let Some((webhook, backlog)) = found else {
         return Ok(args.which.unknown());
     };
-    let backlog = backlog.unwrap_or_else(|| Backlog {
-        webhook: id,
-        institution: institution.clone(),
-        is_enabled: webhook.endpoint.is_enabled(),
-        pending: 0,
-        oldest: None,
-        first_due: None,
-        dead: 0,
+    let backlog = backlog.unwrap_or_else(|| {
+        Backlog::new(id, institution.clone()).with_is_enabled(webhook.endpoint.is_enabled())
     });
     let mut output = Output::plain();
     if args.form.json {

@@ -9,9 +9,8 @@ use uuid::Uuid;
 use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
-    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
-    DeliveryStatus, Due, HealthChange, LeasedDelivery, Outbox, Put, Settlement, Webhook,
-    is_of_lease,
+    Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
+    HealthChange, LeasedDelivery, Outbox, Put, Settlement, Webhook, is_of_lease,
 };
 use crate::store::{InstitutionId, StoreError};
 
@@ -30,11 +29,11 @@ impl Tables {
             application: application.details.uuid(),
             version: entered.version.into(),
             kind: entered.body.kind(),
-            status: row.status,
+            status: row.state.status(),
             attempts: row.attempts,
             created_at: row.created_at,
             at: row.at,
-            is_leased: row.status == DeliveryStatus::Pending && is_of_lease(row.token),
+            is_leased: row.state.is_pending() && is_of_lease(row.token),
             reason: row.reason.clone(),
         })
     }
@@ -145,9 +144,9 @@ impl Outbox for MemoryStore {
         let rows = rows.filter(|(_, row)| number.is_none_or(|it| it == row.application));
         let found = rows.filter_map(|(no, row)| {
             let delivery = tables.delivery(no, row)?;
-            Some(Ok((delivery.id, Ok(delivery))))
+            Some((delivery.id, Ok(delivery)))
         });
-        DeliveryPage::of(DeliveryPage::size(limit), found)
+        Ok(DeliveryPage::of(DeliveryPage::size(limit), found))
     }
 
     async fn delivery(

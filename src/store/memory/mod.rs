@@ -19,11 +19,11 @@ use super::actor::Actor;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
-use super::decide::{decide, replay};
+use super::decide::{Answer, Found, answer};
 use super::error::{ExecuteError, Refusal, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
 use super::queries::{Count, ListOrder, ListQuery, Page, PageKey};
-use super::remembered::{Refused, Used};
+use super::remembered::{Refused, UsedKey};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
@@ -127,20 +127,21 @@ impl Tables {
         let key = append.request.idempotency_key.as_ref();
         let used = key.and_then(|key| self.keys.get(&(institution, key.clone())));
         let used = used.and_then(|used| match used {
-            Key::Event(at) => Some(Used::Event(Box::new(self.recorded(*at)?))),
-            Key::Refused(refused) => Some(Used::Refused((**refused).clone())),
+            Key::Event(at) => Some(UsedKey::Event(Box::new(self.recorded(*at)?))),
+            Key::Refused(refused) => Some(UsedKey::Refused((**refused).clone())),
         });
-        if let Some(used) = used {
-            return replay(append, used);
-        }
-        let uuid = append.uuid();
-        let row = self.row(uuid);
-        let current = self.current(institution, row);
-        let is_taken = row.is_some();
-        if current.is_none() && is_taken && append.request.operation.creation().is_some() {
-            return Err(Refusal::AlreadyExists { uuid });
-        }
-        let event = decide(append, current)?;
+        let find = || {
+            Ok::<_, Refusal>(match self.row(append.uuid()) {
+                None => Found::Nothing,
+                row => self
+                    .current(institution, row)
+                    .map_or(Found::Taken, Found::Ours),
+            })
+        };
+        let event = match answer(append, used, find)? {
+            Answer::Repeated(receipt) => return Ok(receipt),
+            Answer::Go(event) => event,
+        };
         self.enter(append, institution, &event);
         Ok(Receipt {
             event,
@@ -284,38 +285,29 @@ impl Tables {
                 && filter
                     .updated_before
                     .is_none_or(|it| event.timestamp() < it);
-            matches.then(|| (*at, event.application()))
+            let key = PageKey(i64::from(place(*at)) + 1);
+            // What was entered came out of a transition.
+            matches.then(|| (key, Ok(event.application())))
         };
         let count = self.applications.len();
         // Applications are numbered from 1, as in a database, and a key may be any number.
         let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
-        let limit = query.page_size() as usize;
-        let found: Vec<_> = match query.order {
+        let limit = query.page_size();
+        let most = limit as usize + 1;
+        let found = match query.order {
             ListOrder::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
                 .filter_map(|at| matches(&at))
-                .take(limit + 1)
+                .take(most)
                 .collect(),
             ListOrder::NewestFirst => (0..query
                 .after
                 .map_or(count, |key| up_to(key.0.saturating_sub(1))))
                 .rev()
                 .filter_map(|at| matches(&at))
-                .take(limit + 1)
+                .take(most)
                 .collect(),
         };
-        let is_last = found.len() <= limit;
-        let mut found = found;
-        found.truncate(limit);
-        let key = found
-            .last()
-            .map(|(at, _)| PageKey(i64::from(place(*at)) + 1));
-        Page {
-            next: key.filter(|_| !is_last),
-            applications: found.into_iter().map(|(_, it)| it).collect(),
-            // What was entered came out of a transition.
-            corrupt: Vec::new(),
-            origins: Vec::new(),
-        }
+        Page::of(limit, found)
     }
 
     fn counts(&self, institution: u32) -> Vec<Count> {
@@ -330,6 +322,8 @@ impl Tables {
         Count::sorted(counts)
     }
 }
+
+impl super::contract::sealed::Sealed for MemoryStore {}
 
 impl Store for MemoryStore {
     async fn append(

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::outbox::{
-    Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Due, LOOK_AGAIN, Outcome,
-    Settlement, Webhook, is_of_lease, next_lease,
+    Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, Settled, Settlement,
+    State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
 };
 use crate::lifecycle::event::EventKind;
 use crate::store::InstitutionId;
@@ -35,7 +35,7 @@ pub(super) struct Row {
     /// The place of its event in the log.
     pub(super) event: u32,
     pub(super) application: u32,
-    pub(super) status: DeliveryStatus,
+    pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) created_at: DateTime<Utc>,
     pub(super) at: DateTime<Utc>,
@@ -83,7 +83,7 @@ impl Outbox {
                 webhook: *id,
                 event,
                 application,
-                status: DeliveryStatus::Pending,
+                state: State::New,
                 attempts: 0,
                 created_at: now,
                 at: now,
@@ -133,6 +133,7 @@ impl Outbox {
             queue.later.remove(&(row.at, no));
             queue.later.insert((at, no));
             row.at = at;
+            row.state = State::Later;
         }
     }
 
@@ -203,11 +204,8 @@ impl Outbox {
         if *first < row.event {
             let at = self.deliveries.get(earlier).map_or(claim.now, |it| it.at);
             let soon = claim.now + LOOK_AGAIN;
-            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One
-            // that was claimed before is not let go by the end of the earlier one, so it looks
-            // again.
-            let is_waiting = row.token == 0 && at > claim.now + claim.lease;
-            self.move_to(no, if is_waiting { at } else { soon });
+            let end_of_lease = claim.now + claim.lease;
+            self.move_to(no, wait_until(row.token, at, end_of_lease, soon));
             return None;
         }
         self.move_to(no, claim.now + claim.lease);
@@ -225,8 +223,7 @@ impl Outbox {
 
     pub(super) fn settle(&mut self, now: DateTime<Utc>, settlement: Settlement) -> bool {
         let no = settlement.id.0;
-        let is_ours =
-            |row: &Row| row.token == settlement.token && row.status == DeliveryStatus::Pending;
+        let is_ours = |row: &Row| row.token == settlement.token && row.state.is_pending();
         if !self.deliveries.get(&no).is_some_and(is_ours) {
             return false;
         }
@@ -236,32 +233,31 @@ impl Outbox {
         }
         let attempt = settlement.attempt.map(|attempt| (no, attempt));
         self.attempts.extend(attempt);
-        match settlement.outcome {
-            Outcome::Delivered => self.end(no, now, DeliveryStatus::Delivered, None),
-            Outcome::Dead { reason } => self.end(no, now, DeliveryStatus::Dead, Some(reason)),
-            Outcome::Retry { at } => self.move_to(no, at),
-            Outcome::Released => self.move_to(no, now),
+        let settled = settlement.outcome.settled(now);
+        if settled.state.is_pending() {
+            self.move_to(no, settled.at);
+        } else {
+            self.end(no, settled);
         }
         true
     }
 
     /// A delivery is over: the next one of its application goes.
-    fn end(&mut self, no: i64, now: DateTime<Utc>, status: DeliveryStatus, reason: Option<String>) {
+    fn end(&mut self, no: i64, settled: Settled<'_>) {
         let Some(mut row) = self.deliveries.remove(&no) else {
             return;
         };
         self.leave(no, &row);
         let lane = self.lanes.get(&(row.application, row.webhook));
         let next = lane.and_then(|it| it.first_key_value().map(|(_, no)| *no));
-        row.status = status;
-        row.reason = reason;
-        row.at = now;
+        row.state = settled.state;
+        row.reason = settled.reason.map(str::to_owned);
+        row.at = settled.at;
         self.deliveries.insert(no, row);
         let Some(next) = next else { return };
-        let is_later = |row: &Row| row.at > now && row.token == 0;
-        // Under a lease, or after an attempt, it has a time of its own.
-        if self.deliveries.get(&next).is_some_and(is_later) {
-            self.move_to(next, now);
+        let is_next = |row: &Row| is_let_go(row.token, row.at, settled.at);
+        if self.deliveries.get(&next).is_some_and(is_next) {
+            self.move_to(next, settled.at);
         }
     }
 
@@ -278,7 +274,7 @@ impl Outbox {
         let matches = move |row: &Row| {
             let is_of = |it: &InstitutionId| self.webhook_of(it, row.webhook).is_some();
             webhook.is_none_or(|it| it == row.webhook)
-                && status.is_none_or(|it| it == row.status)
+                && status.is_none_or(|it| it == row.state.status())
                 && since.is_none_or(|it| it <= row.created_at)
                 && until.is_none_or(|it| row.created_at < it)
                 && institution.as_ref().is_none_or(is_of)
@@ -298,26 +294,18 @@ impl Outbox {
         let Some(row) = self.deliveries.get(&no) else {
             return false;
         };
-        if row.status == DeliveryStatus::Pending && !self.is_put_off(no, row, now) {
+        if !can_be_redelivered(row.state, row.token, row.at, now) {
             return false;
         }
         let (lane, event) = ((row.application, row.webhook), row.event);
         let at = self.end_of_leases_after(lane, event).max(Some(now));
         if let Some(row) = self.deliveries.get_mut(&no) {
-            row.status = DeliveryStatus::Pending;
             row.reason = None;
             row.attempts = 0;
         }
         self.lanes.entry(lane).or_default().insert(event, no);
         self.move_to(no, at.unwrap_or(now));
         true
-    }
-
-    /// Whether a pending delivery waits for a later time, under no lease.
-    fn is_put_off(&self, no: i64, row: &Row, now: DateTime<Utc>) -> bool {
-        let queue = self.queues.get(&row.webhook);
-        let is_later = queue.is_some_and(|it| it.later.contains(&(row.at, no)));
-        is_later && row.at > now && !is_of_lease(row.token)
     }
 
     /// When the last of the leases ends on what comes after this event.
@@ -335,17 +323,17 @@ impl Outbox {
         reason: &str,
     ) -> bool {
         let row = self.deliveries.get_mut(&delivery.0);
-        let Some(row) = row.filter(|row| row.status == DeliveryStatus::Pending) else {
+        let Some(row) = row.filter(|row| row.state.is_pending()) else {
             return false;
         };
         // Should it be redelivered, whoever has it in hand does not end that.
         row.token += i64::from(is_of_lease(row.token));
-        self.end(
-            delivery.0,
-            now,
-            DeliveryStatus::Dead,
-            Some(reason.to_owned()),
-        );
+        let dead = Settled {
+            state: State::Dead,
+            at: now,
+            reason: Some(reason),
+        };
+        self.end(delivery.0, dead);
         true
     }
 
@@ -358,7 +346,7 @@ impl Outbox {
             pruned += u64::from(goes);
             !goes
         });
-        let old = |row: &Row| row.status == DeliveryStatus::Delivered && row.at < before;
+        let old = |row: &Row| row.state == State::Delivered && row.at < before;
         let rows = self.deliveries.iter().filter(|(_, row)| old(row));
         let gone: HashSet<i64> = rows.map(|(no, _)| *no).take(limit).collect();
         for no in &gone {
@@ -372,7 +360,7 @@ impl Outbox {
     pub(super) fn backlog(&self) -> Vec<Backlog> {
         let mut backlog: BTreeMap<Uuid, Backlog> = BTreeMap::new();
         for row in self.deliveries.values() {
-            if row.status == DeliveryStatus::Delivered {
+            if row.state == State::Delivered {
                 continue;
             }
             let Some(webhook) = self.webhooks.get(&row.webhook) else {
@@ -387,7 +375,7 @@ impl Outbox {
                 first_due: self.first_due(row.webhook),
                 dead: 0,
             });
-            if row.status == DeliveryStatus::Dead {
+            if row.state == State::Dead {
                 entry.dead += 1;
                 continue;
             }

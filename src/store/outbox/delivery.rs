@@ -6,6 +6,8 @@ use uuid::Uuid;
 use super::webhook::Webhook;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
+use crate::setters::setters;
+use crate::store::page::page;
 use crate::store::{InstitutionId, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is
@@ -47,6 +49,7 @@ named_enum! {
 
 /// One event on its way to one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// Its number.
     pub id: DeliveryId,
@@ -77,6 +80,7 @@ pub struct Delivery {
 
 /// Which deliveries are asked for; what is not given does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct DeliveryFilter {
     /// To this webhook.
     pub webhook: Option<Uuid>,
@@ -90,8 +94,19 @@ pub struct DeliveryFilter {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl DeliveryFilter {
+    setters! {
+        with_webhook: webhook, Option<Uuid>;
+        with_application: application, Option<Uuid>;
+        with_status: status, Option<DeliveryStatus>;
+        with_since: since, Option<DateTime<Utc>>;
+        with_until: until, Option<DateTime<Utc>>;
+    }
+}
+
 /// One page of a list of deliveries.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct DeliveryPage {
     /// The deliveries, in order.
     pub deliveries: Vec<Delivery>,
@@ -108,31 +123,23 @@ impl DeliveryPage {
         if limit == 0 { 1 } else { limit as usize }
     }
 
-    /// The page of these rows. One more than it has room for tells that there is a next page.
+    /// The page of these rows: the number of each, and what it says.
     pub(in crate::store) fn of(
         size: usize,
-        rows: impl IntoIterator<Item = Result<(DeliveryId, Result<Delivery, StoreError>), StoreError>>,
-    ) -> Result<Self, StoreError> {
-        let mut page = Self::default();
-        let mut last = None;
-        for row in rows {
-            let (id, delivery) = row?;
-            if page.deliveries.len() + page.corrupt.len() == size {
-                page.next = last;
-                break;
-            }
-            match delivery {
-                Ok(delivery) => page.deliveries.push(delivery),
-                Err(corrupt) => page.corrupt.push((id, corrupt)),
-            }
-            last = Some(id);
+        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery, StoreError>)>,
+    ) -> Self {
+        let page = page(size, rows);
+        Self {
+            deliveries: page.sound,
+            corrupt: page.corrupt,
+            next: page.next,
         }
-        Ok(page)
     }
 }
 
 /// A webhook that has something pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Due {
     /// The webhook.
     pub webhook: Uuid,
@@ -144,8 +151,28 @@ pub struct Due {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+impl Due {
+    /// A webhook that has something pending that is not due yet.
+    #[must_use]
+    pub const fn new(webhook: Uuid) -> Self {
+        Self {
+            webhook,
+            has_new: false,
+            at: None,
+            not_before: None,
+        }
+    }
+
+    setters! {
+        with_has_new: has_new, bool;
+        with_at: at, Option<DateTime<Utc>>;
+        with_not_before: not_before, Option<DateTime<Utc>>;
+    }
+}
+
 /// For which webhooks how many deliveries are to be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claim {
     /// What is due by now.
     pub now: DateTime<Utc>,
@@ -159,6 +186,21 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// A claim for these webhooks, with the most deliveries for each.
+    #[must_use]
+    pub const fn new(now: DateTime<Utc>, lease: TimeDelta, wanted: Vec<(Uuid, u32)>) -> Self {
+        Self {
+            now,
+            lease,
+            wanted,
+            turn: 0,
+        }
+    }
+
+    setters! {
+        with_turn: turn, u64;
+    }
+
     /// How much of the room is, first of all, for deliveries that are due again: a quarter; of what
     /// is left of it, the turn decides.
     #[must_use]
@@ -170,6 +212,7 @@ impl Claim {
 
 /// What was claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ClaimedBatch {
     /// The deliveries.
     pub deliveries: Vec<LeasedDelivery>,
@@ -179,6 +222,7 @@ pub struct ClaimedBatch {
 
 /// A delivery under a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LeasedDelivery {
     /// Its number.
     pub id: DeliveryId,
@@ -197,6 +241,7 @@ pub struct LeasedDelivery {
 
 /// What became of a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settlement {
     /// Which.
     pub id: DeliveryId,
@@ -206,6 +251,23 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// The attempt, if there was one.
     pub attempt: Option<Attempt>,
+}
+
+impl Settlement {
+    /// What became of this delivery, without an attempt.
+    #[must_use]
+    pub const fn new(id: DeliveryId, token: i64, outcome: Outcome) -> Self {
+        Self {
+            id,
+            token,
+            outcome,
+            attempt: None,
+        }
+    }
+
+    setters! {
+        with_attempt: attempt, Option<Attempt>;
+    }
 }
 
 /// What is to become of a delivery.
@@ -229,6 +291,7 @@ pub enum Outcome {
 
 /// One attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// When it was sent.
     pub at: DateTime<Utc>,
@@ -242,8 +305,30 @@ pub struct Attempt {
     pub excerpt: Option<String>,
 }
 
+impl Attempt {
+    /// An attempt at this time, of which nothing else is known.
+    #[must_use]
+    pub const fn new(at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            milliseconds: 0,
+            status: None,
+            error: None,
+            excerpt: None,
+        }
+    }
+
+    setters! {
+        with_milliseconds: milliseconds, u64;
+        with_status: status, Option<u16>;
+        with_error: error, Option<String>;
+        with_excerpt: excerpt, Option<String>;
+    }
+}
+
 /// What waits for a webhook, and what is dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backlog {
     /// The webhook.
     pub webhook: Uuid,
@@ -261,4 +346,28 @@ pub struct Backlog {
     pub first_due: Option<DateTime<Utc>>,
     /// How many are dead.
     pub dead: u64,
+}
+
+impl Backlog {
+    /// A webhook that is enabled and has no deliveries.
+    #[must_use]
+    pub const fn new(webhook: Uuid, institution: InstitutionId) -> Self {
+        Self {
+            webhook,
+            institution,
+            is_enabled: true,
+            pending: 0,
+            oldest: None,
+            first_due: None,
+            dead: 0,
+        }
+    }
+
+    setters! {
+        with_is_enabled: is_enabled, bool;
+        with_pending: pending, u64;
+        with_oldest: oldest, Option<DateTime<Utc>>;
+        with_first_due: first_due, Option<DateTime<Utc>>;
+        with_dead: dead, u64;
+    }
 }

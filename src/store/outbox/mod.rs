@@ -2,6 +2,7 @@
 
 mod delivery;
 mod json;
+mod rules;
 mod webhook;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ pub use delivery::{
     DeliveryStatus, Due, LeasedDelivery, Outcome, Settlement,
 };
 pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease};
+pub(in crate::store) use rules::{Settled, State, can_be_redelivered, is_let_go, wait_until};
 pub use webhook::{Health, HealthChange, Put, Webhook};
 
 /// What a store adds for the delivery of events.

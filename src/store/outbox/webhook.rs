@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::setters::setters;
 use crate::store::InstitutionId;
 use crate::webhook::Endpoint;
 
 /// One registered webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Webhook {
     /// What `X-Webhook-ID` and `webhook_id` say.
     pub id: Uuid,
@@ -23,9 +25,19 @@ pub struct Webhook {
     pub health: Health,
 }
 
+impl Webhook {
+    setters! {
+        with_endpoint: endpoint, Endpoint;
+        with_created_at: created_at, DateTime<Utc>;
+        with_revision: revision, u64;
+        with_health: health, Health;
+    }
+}
+
 /// What became of a webhook whose settings were to be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Put {
     /// They are replaced.
     Done,
@@ -45,6 +57,7 @@ impl Put {
 
 /// How a webhook's server has answered of late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Health {
     /// The first of the failures since something was delivered last.
     pub failing_since: Option<DateTime<Utc>>,
@@ -52,8 +65,16 @@ pub struct Health {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+impl Health {
+    setters! {
+        with_failing_since: failing_since, Option<DateTime<Utc>>;
+        with_not_before: not_before, Option<DateTime<Utc>>;
+    }
+}
+
 /// What attempts say of a webhook's server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct HealthChange {
     /// Something was delivered: what failed before does not count any more.
     pub delivered: bool,
@@ -62,6 +83,14 @@ pub struct HealthChange {
     pub failed_at: Option<DateTime<Utc>>,
     /// It has asked to be left alone until then; what it has asked for longer before still counts.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+impl HealthChange {
+    setters! {
+        with_delivered: delivered, bool;
+        with_failed_at: failed_at, Option<DateTime<Utc>>;
+        with_not_before: not_before, Option<DateTime<Utc>>;
+    }
 }
 
 impl HealthChange {

@@ -1,4 +1,9 @@
 //! Commands as columns, carried out by one statement.
+//!
+//! The statement guards itself: SQL checks key, version and legality, and the row that it updates
+//! is the proof. So a legal command takes one round trip, and no lock is held across two.
+//! A command that comes back without an event was refused, or has lost a race. Then its rows are
+//! read, and `decide` explains why (`each.rs`): the words of a refusal are made in one place.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -13,11 +13,11 @@ use super::connections::Connections;
 use super::each::{Carried, each, prepare};
 use super::failure::{Failure, impatient, in_time};
 use super::holders::{Holders, held};
-use super::home::Home;
 use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;
 use super::remember::remember;
+use super::runtime::Home;
 use super::session::Session;
 use super::statement::Shape;
 use super::together::together;
@@ -421,7 +421,7 @@ impl Drop for Worker {
 /// What a command hears that lost every race.
 fn contended() -> StoreError {
     StoreError::Unavailable {
-        reason: "the application is being changed all the time".to_owned(),
+        reason: format!("gave up after {MOST_ATTEMPTS} conflicting changes to the application"),
         cause: None,
     }
 }

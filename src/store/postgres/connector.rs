@@ -18,8 +18,8 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 use super::cluster::{About, Cluster, Wire};
-use super::home::Home;
 use super::race::Race;
+use super::runtime::Home;
 use super::server::{self, Server};
 use super::target::{Target, Wanted};
 use crate::store::chance::chance;

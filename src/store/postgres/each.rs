@@ -11,8 +11,8 @@ use super::failure::{Failure, in_time};
 use super::queue::Answer;
 use super::read::{Seen, check_base, see};
 use super::statement::{Prepared, Shape};
-use crate::store::decide::{decide, replay};
-use crate::store::{Append, ExecuteError, Receipt, Refusal};
+use crate::store::decide::{self, answer};
+use crate::store::{Append, ExecuteError, Receipt};
 
 /// What became of one command of a statement.
 pub(super) enum Carried {
@@ -125,27 +125,14 @@ pub(super) async fn explained(
 
 /// Why a command did not go through.
 fn explain(append: &Append, seen: &Seen) -> Carried {
-    let explained = || -> Answer {
-        if let Some(used) = seen.used(append)? {
-            return Ok(replay(append, used)?);
-        }
-        let uuid = append.uuid();
-        if append.request.operation.creation().is_some() && seen.is_taken(uuid) {
-            return Err(Refusal::AlreadyExists { uuid }.into());
-        }
-        let event = decide(append, seen.application(append)?)?;
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
-    };
-    match explained() {
+    let find = || seen.find(append).map_err(ExecuteError::from);
+    let used = seen.used(append).map_err(ExecuteError::from);
+    match used.and_then(|used| answer(append, used, find)) {
         // It would be legal by now.
-        Ok(Receipt {
-            replayed: false, ..
-        }) => seen
+        Ok(decide::Answer::Go(_)) => seen
             .unsealed(append.uuid())
             .map_or(Carried::Again, Carried::Unsealed),
-        answer => Carried::Answered(answer),
+        Ok(decide::Answer::Repeated(receipt)) => Carried::Answered(Ok(receipt)),
+        Err(error) => Carried::Answered(Err(error)),
     }
 }

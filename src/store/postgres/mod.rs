@@ -11,7 +11,6 @@ mod encryption;
 mod failure;
 mod history;
 mod holders;
-mod home;
 mod institutions;
 mod migrate;
 mod outbox;
@@ -22,6 +21,7 @@ mod race;
 mod read;
 mod remember;
 mod row;
+mod runtime;
 mod schema;
 mod server;
 mod session;
@@ -54,9 +54,9 @@ use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
 use failure::Failure;
-use home::Home;
-use outbox::Desk;
+use outbox::OutboxPools;
 use pool::{Place, Purpose};
+use runtime::Home;
 use server::Server;
 use target::{Target, Wanted};
 
@@ -162,7 +162,7 @@ struct Shared {
     home: Arc<Home>,
     family: Arc<Family>,
     readers: Connections,
-    desk: Desk,
+    outbox: OutboxPools,
     options: PostgresOptions,
     commits: Sender<()>,
     /// The listening ends with its only sender.
@@ -241,7 +241,7 @@ impl PostgresStore {
             connector,
             ..
         } = place;
-        let desk = Desk::new(writers.clone(), delivering, tell.clone());
+        let outbox = OutboxPools::new(writers.clone(), delivering, tell.clone());
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,
@@ -258,7 +258,7 @@ impl PostgresStore {
                 home,
                 family,
                 readers,
-                desk,
+                outbox,
                 options,
                 commits,
                 hearing: OnceLock::new(),
@@ -313,10 +313,31 @@ impl PostgresStore {
         confirmed.map_err(|failure| failure.without_effect().into_error())
     }
 
-    /// The answer to a question; none where the server does not give one in time.
-    async fn in_time<T>(&self, answer: impl Future<Output = T> + Send) -> Option<T> {
+    /// Asks on a connection that reads.
+    async fn read<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let reader = self.reader().await?;
+        self.ask(reader, ask).await.map(|(_, answer)| answer)
+    }
+
+    /// Asks on this connection, and gives it back with the answer. A connection that does not
+    /// answer in time is given up, since an answer may yet come.
+    async fn ask<T>(
+        &self,
+        session: Session,
+        ask: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<(Session, T), StoreError> {
         let limit = self.shared.options.answer_timeout;
-        tokio::time::timeout(limit, answer).await.ok()
+        if let Ok(answer) = tokio::time::timeout(limit, ask(&session)).await {
+            return answer.map(|it| (session, it));
+        }
+        session.give_up();
+        Err(StoreError::Unavailable {
+            reason: "the server does not answer".to_owned(),
+            cause: None,
+        })
     }
 }
 
@@ -331,19 +352,7 @@ async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
     }
 }
 
-/// Gives up a connection that has not answered, since an answer may yet come.
-fn keep_or_give_up<T>(
-    reader: Session,
-    answer: Option<Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    answer.unwrap_or_else(|| {
-        reader.give_up();
-        Err(StoreError::Unavailable {
-            reason: "the server does not answer".to_owned(),
-            cause: None,
-        })
-    })
-}
+impl super::contract::sealed::Sealed for PostgresStore {}
 
 impl Store for PostgresStore {
     async fn append(
@@ -359,9 +368,8 @@ impl Store for PostgresStore {
         institution: &InstitutionId,
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self.in_time(read::load(&reader, institution, uuid)).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| read::load(reader, institution, uuid).await)
+            .await
     }
 
     async fn history(
@@ -369,18 +377,15 @@ impl Store for PostgresStore {
         institution: &InstitutionId,
         uuid: Uuid,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self
-            .in_time(read::history(&reader, institution, uuid))
-            .await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| read::history(reader, institution, uuid).await)
+            .await
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
-        let reader = self.teller().await?;
-        let server = reader.server().clone();
-        let answer = self.in_time(read::feed(&reader, after, limit)).await;
-        let (page, is_synchronous) = keep_or_give_up(reader, answer)?;
+        let feed = async |reader: &Session| read::feed(reader, after, limit).await;
+        let (teller, (page, is_synchronous)) = self.ask(self.teller().await?, feed).await?;
+        let server = teller.server().clone();
+        drop(teller);
         if let Some(last) = page.last() {
             let last = i64::try_from(last.cursor.transaction()).unwrap_or(i64::MAX);
             if is_synchronous {
@@ -392,9 +397,9 @@ impl Store for PostgresStore {
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        let reader = self.teller().await?;
-        let answer = self.in_time(read::feed_end(&reader)).await;
-        keep_or_give_up(reader, answer)
+        let feed_end = async |reader: &Session| read::feed_end(reader).await;
+        let asked = self.ask(self.teller().await?, feed_end).await;
+        asked.map(|(_, end)| end)
     }
 
     fn commits(&self) -> CommitWatch {
@@ -412,20 +417,17 @@ impl Store for PostgresStore {
 
 impl Queries for PostgresStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self.in_time(read::list(&reader, &query)).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| read::list(reader, &query).await)
+            .await
     }
 
     async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self.in_time(institutions::all(&reader)).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| institutions::all(reader).await)
+            .await
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self.in_time(read::counts(&reader, institution)).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| read::counts(reader, institution).await)
+            .await
     }
 }

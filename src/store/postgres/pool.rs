@@ -8,7 +8,7 @@ use deadpool::managed::Pool;
 use super::PostgresOptions;
 use super::connections::{BUSY, Connections, Family};
 use super::connector::Connector;
-use super::home::Home;
+use super::runtime::Home;
 use super::session::Manager;
 use super::target::{Target, Wanted};
 use super::watch;

@@ -11,13 +11,15 @@ use super::failure::{Failure, failed};
 use super::row::{Joined, columns};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
-use crate::store::remembered::{Refused, Used};
-use crate::store::stored::{Problem, check_order, decode};
+use crate::store::cells::in_cells;
+use crate::store::decide::Found;
+use crate::store::remembered::{Refused, UsedKey};
+use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::{
-    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page,
+    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page, PageKey,
     RecordedEvent, StoreError,
 };
 
@@ -142,15 +144,7 @@ pub(super) async fn feed(
             return Err(StoreError::CursorBeyondEnd { cursor: after, end });
         }
     }
-    let mut page = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match read(row, Joined::recorded) {
-            Ok(recorded) => page.push(recorded),
-            // What comes before it is told first.
-            Err(_) if !page.is_empty() => break,
-            Err(corrupt) => return Err(corrupt),
-        }
-    }
+    let page = up_to_corrupt(rows.iter().map(|row| read(row, Joined::recorded)))?;
     let is_synchronous = rows
         .first()
         .is_some_and(|it| it.try_get(20).unwrap_or(true));
@@ -203,29 +197,24 @@ pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failur
     )))
 }
 
+macro_rules! list_sql {
+    ($after:literal, $order:literal) => {
+        concat!(
+            applications!("a.institution = $1 AND "),
+            $after,
+            " AND ",
+            in_cells!("a", "$3"),
+            " AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) ORDER BY ",
+            $order,
+            " LIMIT $6"
+        )
+    };
+}
+
 pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, StoreError> {
-    // A status that is none is read, so that it is reported.
     let (sql, start) = match query.order {
-        ListOrder::OldestFirst => (
-            applications!(
-                "a.institution = $1 AND a.number > $2 \
-                 AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
-                 OR a.status NOT BETWEEN 0 AND 5) \
-                 AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
-                 ORDER BY a.number LIMIT $6"
-            ),
-            i64::MIN,
-        ),
-        ListOrder::NewestFirst => (
-            applications!(
-                "a.institution = $1 AND a.number < $2 \
-                 AND ($3 >> (a.status * 2 + (a.trigger_context = 2)::integer) & 1 = 1 \
-                 OR a.status NOT BETWEEN 0 AND 5) \
-                 AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) \
-                 ORDER BY a.number DESC LIMIT $6"
-            ),
-            i64::MAX,
-        ),
+        ListOrder::OldestFirst => (list_sql!("a.number > $2", "a.number"), i64::MIN),
+        ListOrder::NewestFirst => (list_sql!("a.number < $2", "a.number DESC"), i64::MAX),
     };
     let filter = &query.filter;
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
@@ -250,9 +239,13 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, St
     let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
     let numbered = |row: &Row| {
         let application = read(row, |joined| Ok(joined.last_event()?.application()));
-        Ok((application, read(row, Joined::number)?))
+        Ok((PageKey(read(row, Joined::number)?), application))
     };
-    Page::of(query.page_size(), rows.iter().map(numbered))
+    let rows = rows
+        .iter()
+        .map(numbered)
+        .collect::<Result<_, StoreError>>()?;
+    Ok(Page::of(query.page_size(), rows))
 }
 
 pub(super) async fn counts(
@@ -264,18 +257,14 @@ pub(super) async fn counts(
     let rows = query(client, sql, &[&institution.as_str()]).await?;
     let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
     for row in &rows {
-        let column = |index| row.try_get::<_, i16>(index).map_err(failed);
-        let (status, context) = (column(0)?, column(1)?);
-        let applications: i64 = row.try_get(2).map_err(failed)?;
-        let cell = || -> Result<(Status, Source), Problem> {
-            let context = decode(&TriggerContext::ALL, "trigger_context", context.into())?;
-            let status = decode(&Status::ALL, "status", status.into())?;
-            Ok((status, context.source()))
-        };
-        let of = institution.as_str();
-        let rows = || format!("table certlife_application of institution {of:?}");
-        let cell = cell().map_err(|problem| StoreError::corrupt(rows(), problem))?;
-        *cells.entry(cell).or_default() += u64::try_from(applications).unwrap_or_default();
+        let (cell, applications) = stored::cell(row).map_err(|problem| {
+            let of = institution.as_str();
+            StoreError::corrupt(
+                format!("table certlife_application of institution {of:?}"),
+                problem,
+            )
+        })?;
+        *cells.entry(cell).or_default() += applications;
     }
     Ok(Count::sorted(cells))
 }
@@ -293,21 +282,22 @@ struct SeenApplication {
 pub(super) struct Seen {
     applications: HashMap<Uuid, SeenApplication>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<Used, StoreError>>,
+    keys: HashMap<(String, String), Result<UsedKey, StoreError>>,
 }
 
 impl Seen {
-    /// The application, if it is the command's institution's.
-    pub(super) fn application(
-        &self,
-        append: &Append,
-    ) -> Result<Option<AnyApplication>, StoreError> {
-        let institution = append.request.institution.as_str();
-        self.applications
-            .get(&append.uuid())
-            .filter(|seen| seen.institution == institution)
-            .map(|seen| seen.state.clone())
-            .transpose()
+    /// The application that the command names.
+    pub(super) fn find(&self, append: &Append) -> Result<Found, StoreError> {
+        let request = &append.request;
+        let Some(seen) = self.applications.get(&append.uuid()) else {
+            return Ok(Found::Nothing);
+        };
+        if seen.institution != request.institution.as_str()
+            || request.operation.creation().is_some()
+        {
+            return Ok(Found::Taken);
+        }
+        seen.state.clone().map(Found::Ours)
     }
 
     /// The digest of what was seen, if the stored one does not fit: somebody has edited the
@@ -316,13 +306,8 @@ impl Seen {
         self.applications.get(&uuid)?.unsealed
     }
 
-    /// Whether there is an application by this identity, whoever's it is.
-    pub(super) fn is_taken(&self, uuid: Uuid) -> bool {
-        self.applications.contains_key(&uuid)
-    }
-
     /// What the command's key was used for.
-    pub(super) fn used(&self, append: &Append) -> Result<Option<Used>, StoreError> {
+    pub(super) fn used(&self, append: &Append) -> Result<Option<UsedKey>, StoreError> {
         let Some(key) = &append.request.idempotency_key else {
             return Ok(None);
         };
@@ -391,7 +376,7 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
             if let Some(refused) = refused {
                 let of_key =
                     |problem| StoreError::corrupt(format!("idempotency key {key:?}"), problem);
-                let used = Refused::from_text(refused).map(Used::Refused);
+                let used = Refused::from_text(refused).map(UsedKey::Refused);
                 seen_keys.insert((row.try_get(21)?, key.clone()), used.map_err(of_key));
                 continue;
             }
@@ -403,7 +388,7 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
                 }
                 Ok(recorded)
             });
-            let used = recorded.map(|it| Used::Event(Box::new(it)));
+            let used = recorded.map(|it| UsedKey::Event(Box::new(it)));
             seen_keys.insert((row.try_get(21)?, key), used);
         }
     }

@@ -13,8 +13,8 @@ use super::cluster::{About, InUseGuard};
 use super::connector::{Connector, NotConnected};
 use super::failure::{Failure, in_time};
 use super::history;
-use super::home::Home;
 use super::pool::Purpose;
+use super::runtime::Home;
 use super::server::{Server, does_not_tell};
 use crate::store::StoreError;
 

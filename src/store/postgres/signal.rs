@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::connections::{Connections, Family};
 use super::connector::Connector;
 use super::failure::is_full;
-use super::home::Home;
+use super::runtime::Home;
 use super::target::Wanted;
 
 /// PostgreSQL locks the whole database for every transaction that notifies, so there is at most one

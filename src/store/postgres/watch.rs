@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 use super::connector::Connector;
-use super::home::Home;
+use super::runtime::Home;
 
 /// How long an answer usually takes, at most.
 const USUAL: Duration = Duration::from_millis(700);

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::connection::{absolute, may_be_read, misconfigured, open, pragma, unavailable};
+use super::connection::{absolute, open};
+use super::failure::{may_be_read, misconfigured, pragma, unavailable};
 use super::{SqliteOptions, SqliteStore, read_only, schema};
 use crate::store::diagnosis::{
     Diagnosis, FileReport, Finding, FindingCode, SchemaReport, Severity,

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::OpenFlags;
 
-use super::connection::{absolute, may_be_read, misconfigured, open, open_and_migrate};
+use super::connection::{absolute, open, open_and_migrate};
+use super::failure::{may_be_read, misconfigured};
 use super::{SqliteOptions, SqliteStore, read_only, schema};
 use crate::store::{Migration, StoreError};
 

@@ -6,6 +6,8 @@ mod cache;
 mod change;
 mod connection;
 mod diagnose;
+mod failure;
+mod job;
 mod migrate;
 mod outbox;
 mod queue;
@@ -22,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -36,9 +39,10 @@ use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
 use crate::setters::setters;
 use change::{Outcome, Task};
+use job::{Call, Job};
 use readers::Readers;
 use write::Write;
-use writer::{Call, Job, Writer};
+use writer::Writer;
 
 /// How much of an acknowledged transition survives what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -161,7 +165,7 @@ impl SqliteStore {
             ..SqliteOptions::default()
         };
         match Self::open_with(&path, options) {
-            Err(error) if connection::may_be_read(&error) => {
+            Err(error) if failure::may_be_read(&error) => {
                 Self::open_read_only(path).map_err(|_| error)
             }
             opened => opened,
@@ -199,6 +203,14 @@ impl SqliteStore {
             cause: None,
         })?;
         writer.send(job)
+    }
+
+    /// Asks a reader.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.readers.ask(question).await
     }
 
     /// Has the writer carry out something else than commands, which counts as so many.
@@ -240,6 +252,8 @@ fn writer_ended() -> StoreError {
     }
 }
 
+impl super::contract::sealed::Sealed for SqliteStore {}
+
 impl Store for SqliteStore {
     async fn append(
         &self,
@@ -266,9 +280,7 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::load(reader, &institution, uuid))
+        self.read(move |reader| read::load(reader, &institution, uuid))
             .await
     }
 
@@ -278,24 +290,17 @@ impl Store for SqliteStore {
         uuid: Uuid,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::history(reader, &institution, uuid))
+        self.read(move |reader| read::history(reader, &institution, uuid))
             .await
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.shared
-            .readers
-            .ask(move |reader| read::feed(reader, after, limit))
+        self.read(move |reader| read::feed(reader, after, limit))
             .await
     }
 
     async fn feed_end(&self) -> Result<Cursor, StoreError> {
-        self.shared
-            .readers
-            .ask(|reader| read::feed_end(reader))
-            .await
+        self.read(|reader| read::feed_end(reader)).await
     }
 
     fn commits(&self) -> CommitWatch {
@@ -305,24 +310,16 @@ impl Store for SqliteStore {
 
 impl Queries for SqliteStore {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
-        self.shared
-            .readers
-            .ask(move |reader| read::list(reader, &query))
-            .await
+        self.read(move |reader| read::list(reader, &query)).await
     }
 
     async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
-        self.shared
-            .readers
-            .ask(|reader| read::institutions(reader))
-            .await
+        self.read(|reader| read::institutions(reader)).await
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::counts(reader, &institution))
+        self.read(move |reader| read::counts(reader, &institution))
             .await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::writer::Job;
+use super::job::Job;
 
 /// The most commands of one commit, unless one call has more.
 const MOST: usize = 4096;

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::connection::unavailable;
+use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
-use crate::store::stored::{Problem, check_order, decode};
+use crate::store::cells::in_cells;
+use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::{
-    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, RecordedEvent, StoreError,
+    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent, StoreError,
 };
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
@@ -23,6 +24,22 @@ fn read<'r, 's, T>(
 ) -> Result<T, StoreError> {
     let joined = Joined(row);
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
+}
+
+/// The answers that the rows of a question give, in their order.
+pub(super) fn ask<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = statement.query(parameters).map_err(unavailable)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        all.push(read(row)?);
+    }
+    Ok(all)
 }
 
 pub(super) fn load(
@@ -72,19 +89,15 @@ fn last_event<T>(
     connection: &Connection,
     institution: &InstitutionId,
     uuid: Uuid,
-    value: impl FnOnce(&Joined<'_, '_>) -> Result<T, Problem>,
+    value: impl Fn(&Joined<'_, '_>) -> Result<T, Problem>,
 ) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(BY_UUID).map_err(unavailable)?;
-    let mut rows = statement
-        .query([uuid.as_bytes().as_slice()])
-        .map_err(unavailable)?;
-    let Some(row) = rows.next().map_err(unavailable)? else {
-        return Ok(None);
-    };
-    if !read(row, |joined| joined.is_of(institution))? {
-        return Ok(None);
-    }
-    read(row, value).map(Some)
+    of_institution(
+        connection,
+        institution,
+        BY_UUID,
+        &uuid.as_bytes().as_slice(),
+        value,
+    )
 }
 
 /// One event of an institution, and the number of the one before.
@@ -93,17 +106,30 @@ pub(super) fn event_by_seq(
     institution: &InstitutionId,
     seq: i64,
 ) -> Result<Option<(RecordedEvent, Option<i64>)>, StoreError> {
-    let mut statement = connection
-        .prepare_cached(events!("e.seq = ?1"))
-        .map_err(unavailable)?;
-    let mut rows = statement.query([seq]).map_err(unavailable)?;
-    let Some(row) = rows.next().map_err(unavailable)? else {
-        return Ok(None);
-    };
-    if !read(row, |joined| joined.is_of(institution))? {
-        return Ok(None);
-    }
-    read(row, |joined| Ok((joined.recorded()?, joined.previous()?))).map(Some)
+    of_institution(
+        connection,
+        institution,
+        events!("e.seq = ?1"),
+        &seq,
+        |joined| Ok((joined.recorded()?, joined.previous()?)),
+    )
+}
+
+/// What the only row says, if it is the institution's.
+fn of_institution<T>(
+    connection: &Connection,
+    institution: &InstitutionId,
+    sql: &str,
+    parameter: &dyn ToSql,
+    value: impl Fn(&Joined<'_, '_>) -> Result<T, Problem>,
+) -> Result<Option<T>, StoreError> {
+    let found = ask(connection, sql, &[parameter], |row| {
+        if read(row, |joined| joined.is_of(institution))? {
+            return read(row, &value).map(Some);
+        }
+        Ok(None)
+    })?;
+    Ok(found.into_iter().next().flatten())
 }
 
 pub(super) fn feed(
@@ -113,19 +139,10 @@ pub(super) fn feed(
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let place = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement
-        .query([place, limit.into()])
-        .map_err(unavailable)?;
-    let mut page = Vec::new();
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        match read(row, Joined::recorded) {
-            Ok(recorded) => page.push(recorded),
-            // What comes before it is told first.
-            Err(_) if !page.is_empty() => break,
-            Err(corrupt) => return Err(corrupt),
-        }
-    }
+    let rows = ask(connection, sql, &[&place, &limit], |row| {
+        Ok(read(row, Joined::recorded))
+    })?;
+    let page = up_to_corrupt(rows)?;
     if page.is_empty() && limit > 0 {
         let end = feed_end(connection)?;
         if after.transaction() > end.transaction() {
@@ -155,9 +172,9 @@ macro_rules! list_sql {
             $email,
             " ",
             $after,
-            " AND ((?3 >> (h.status * 2 + (h.trigger_context = 2))) & 1 \
-                OR h.status NOT BETWEEN 0 AND 5) AND h.updated_at < ?4 \
-             ORDER BY ",
+            " AND ",
+            in_cells!("h", "?3"),
+            " AND h.updated_at < ?4 ORDER BY ",
             $order,
             " LIMIT ?5"
         )
@@ -168,8 +185,6 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let Some(institution) = institution(connection, &query.institution)? else {
         return Ok(Page::default());
     };
-    // A status that is none is read, so that it is reported.
-    // The source is a customer's exactly where the trigger context is; both are numbers from 0.
     let sql = match (query.order, query.filter.email.is_some()) {
         (ListOrder::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),
         (ListOrder::OldestFirst, true) => {
@@ -189,22 +204,21 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
     let filter = &query.filter;
     let before = filter.updated_before_seconds();
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut parameters: Vec<&dyn rusqlite::ToSql> = Vec::new();
     let after = query.after.map_or(start, |key| key.0);
     let limit = i64::from(query.page_size()) + 1;
     let cells = filter.cells.bits();
-    parameters.extend::<[&dyn rusqlite::ToSql; 5]>([&institution, &after, &cells, &before, &limit]);
-    if email.is_some() {
-        parameters.push(&email);
-    }
-    let rows = statement
-        .query_map(&*parameters, |row| {
+    let parameters: [&dyn ToSql; 6] = [&institution, &after, &cells, &before, &limit, &email];
+    let count = if email.is_some() { 6 } else { 5 };
+    let rows = ask(
+        connection,
+        sql,
+        parameters.get(..count).unwrap_or_default(),
+        |row| {
             let application = read(row, |joined| Ok(joined.last_event()?.application()));
-            Ok((application, row.get(22)?))
-        })
-        .map_err(unavailable)?;
-    Page::of(query.page_size(), rows.map(|row| row.map_err(unavailable)))
+            Ok((PageKey(row.get(21).map_err(unavailable)?), application))
+        },
+    )?;
+    Ok(Page::of(query.page_size(), rows))
 }
 
 /// Those with an application or a webhook: keys that remember a refusal name institutions as well.
@@ -213,14 +227,11 @@ pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>
                EXISTS (SELECT 1 FROM certlife_head h WHERE h.institution = i.no) OR \
                EXISTS (SELECT 1 FROM certlife_webhook w WHERE w.institution = i.no AND w.id IS NOT NULL) \
                ORDER BY id";
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0));
-    let read = |id: rusqlite::Result<String>| {
-        let id = id.map_err(unavailable)?;
+    ask(connection, sql, &[], |row| {
+        let id: String = row.get(0).map_err(unavailable)?;
         InstitutionId::new(&id)
             .map_err(|error| StoreError::corrupt(format!("institution {id:?}"), error.to_string()))
-    };
-    rows.map_err(unavailable)?.map(read).collect()
+    })
 }
 
 pub(super) fn counts(
@@ -232,24 +243,16 @@ pub(super) fn counts(
     };
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
                GROUP BY status, trigger_context";
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement.query([institution]).map_err(unavailable)?;
     let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        let column = |index| row.get::<_, i64>(index).map_err(unavailable);
-        let (status, context, applications) = (column(0)?, column(1)?, column(2)?);
-        let cell = || -> Result<(Status, Source), Problem> {
-            let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
-            Ok((decode(&Status::ALL, "status", status)?, context.source()))
-        };
-        let heads = || {
-            format!(
-                "table certlife_head of institution {:?}",
-                institution_id.as_str()
+    for (cell, applications) in ask(connection, sql, &[&institution], |row| {
+        stored::cell(row).map_err(|problem| {
+            let of = institution_id.as_str();
+            StoreError::corrupt(
+                format!("table certlife_head of institution {of:?}"),
+                problem,
             )
-        };
-        let cell = cell().map_err(|it| StoreError::corrupt(heads(), it))?;
-        let applications = u64::try_from(applications).unwrap_or_default();
+        })
+    })? {
         *counts.entry(cell).or_default() += applications;
     }
     Ok(Count::sorted(counts))

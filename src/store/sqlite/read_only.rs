@@ -18,7 +18,8 @@ use rusqlite::Connection;
 
 use super::SqliteOptions;
 use super::anchor::identity;
-use super::connection::{cannot_open, open_alone, open_beside_log};
+use super::connection::{open_alone, open_beside_log};
+use super::failure::cannot_open;
 use crate::store::StoreError;
 
 /// How often a question is asked while others open, change and close the file.

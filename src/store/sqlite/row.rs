@@ -1,26 +1,24 @@
 //! Rows to events.
 
-use std::sync::Arc;
-
-use rusqlite::types::FromSql;
-use rusqlite::{Row, types::ValueRef};
+use rusqlite::Row;
+use rusqlite::types::{FromSql, ValueRef};
 use uuid::Uuid;
 
-use crate::lifecycle::application::ApplicationDetails;
-use crate::lifecycle::event::{Event, EventKind};
+use crate::lifecycle::event::Event;
 use crate::store::cursor::Cursor;
 use crate::store::name::InstitutionId;
 use crate::store::request::RecordedEvent;
-use crate::store::stored::{Problem, StoredDetails, StoredEvent, StoredRecord, decode};
+use crate::store::stored::{self, Columns, Problem};
 
-/// The columns of an application, its head and one of its events, in the order in which [`Joined`]
-/// reads them. Rows that are missing in a join give nulls, which are reported as corrupt.
+/// The columns of an application, its head and one of its events: those of
+/// [`joined`](crate::store::stored), and then 16 the application's number, 17 and 18 the event's
+/// number and application, 19 the number of the event before, 20 the institution's number.
 macro_rules! columns {
     () => {
-        "SELECT a.no, a.uuid, a.application_id, a.certificate_title, a.applicant_email, \
-         h.trigger_context, h.status, h.version, h.updated_at, h.event, e.seq, e.application, \
-         e.version, e.kind, e.at, e.previous, e.text, e.actor_kind, e.actor, e.idempotency_key, \
-         i.no, i.id "
+        "SELECT a.uuid, i.id, a.application_id, a.certificate_title, a.applicant_email, \
+         h.trigger_context, h.status, h.version, h.updated_at, \
+         e.version, e.kind, e.at, e.text, e.actor_kind, e.actor, e.idempotency_key, \
+         a.no, e.seq, e.application, e.previous, i.no "
     };
 }
 pub(super) use columns;
@@ -53,50 +51,45 @@ pub(super) struct Joined<'r, 's>(pub(super) &'r Row<'s>);
 impl Joined<'_, '_> {
     /// The application's number.
     pub(super) fn application(&self) -> Result<i64, Problem> {
-        self.get(0, "application")
+        self.0.integer(16, "application")
     }
 
     /// The institution's number.
     pub(super) fn institution(&self) -> Result<i64, Problem> {
-        self.get(20, "head.institution")
+        self.0.integer(20, "head.institution")
     }
 
     /// Whether it is this institution's. To be asked before anything else of the row is looked at
     /// or told: another's application answers like one that does not exist, in whatever state it
     /// is.
     pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
-        match self.0.get_ref(21) {
+        match self.0.get_ref(1) {
             // Not as text: another's id may be none, and still is not this one.
             Ok(ValueRef::Text(id)) => Ok(id == institution.as_str().as_bytes()),
             _ => Err("its institution is missing".to_owned()),
         }
     }
 
-    /// The institution's id.
-    fn institution_id(&self) -> Result<String, Problem> {
-        self.get(21, "institution.id")
-    }
-
     /// The number of the event.
     pub(super) fn seq(&self) -> Result<i64, Problem> {
-        self.get(10, "event.seq")
+        self.0.integer(17, "event.seq")
     }
 
     /// The number of the event before; none for the first.
     pub(super) fn previous(&self) -> Result<Option<i64>, Problem> {
-        self.get(15, "event.previous")
+        self.0.integer_or_none(19, "event.previous")
     }
 
     /// The key of the row, for reports, as far as it can be read: what every store names, and the
     /// row's place in this file.
     pub(super) fn key(&self) -> String {
-        let version = self.get::<i64>(12, "event.version");
+        let version = self.0.integer(9, "event.version");
         let event = match (version, self.seq()) {
             (Ok(version), Ok(seq)) => Some(format!("event {version} (event row {seq})")),
             (Err(_), Ok(seq)) => Some(format!("event row {seq}")),
             (_, Err(_)) => None,
         };
-        let application = match (self.uuid(), self.application()) {
+        let application = match (self.0.uuid(0, ""), self.application()) {
             (Ok(uuid), _) => Some(format!("application {uuid}")),
             (Err(_), Ok(number)) => Some(format!("application row {number}")),
             (Err(_), Err(_)) => None,
@@ -110,24 +103,17 @@ impl Joined<'_, '_> {
 
     /// The event, and that it is its application's.
     pub(super) fn event(&self) -> Result<Event, Problem> {
-        let details = Arc::new(self.details()?);
-        let owner: i64 = self.get(11, "event.application")?;
-        let number = self.application()?;
+        let event = stored::event(self.0)?;
+        let (owner, number) = (
+            self.0.integer(18, "event.application")?,
+            self.application()?,
+        );
         if owner != number {
             return Err(format!(
                 "the event belongs to application row {owner}, not to {number}"
             ));
         }
-        let stored = StoredEvent {
-            version: self.get(12, "event.version")?,
-            kind: self.get(13, "event.kind")?,
-            at: self.get(14, "event.at")?,
-            text: self.get(16, "event.text")?,
-            trigger_context: self.get(5, "head.trigger_context")?,
-        };
-        let is_first = stored.version == 1;
-        let event = stored.restore(details)?;
-        if is_first != self.previous()?.is_none() {
+        if (event.version() == 1) != self.previous()?.is_none() {
             return Err("the chain of its events is broken".to_owned());
         }
         Ok(event)
@@ -135,67 +121,46 @@ impl Joined<'_, '_> {
 
     /// The last event, and that the head says the same.
     pub(super) fn last_event(&self) -> Result<Event, Problem> {
-        let event = self.event()?;
-        let status = decode(&EventKind::ALL, "head.status", self.get(6, "head.status")?)?.status();
-        let version: i64 = self.get(7, "head.version")?;
-        let updated_at: i64 = self.get(8, "head.updated_at")?;
-        if status != event.kind().status()
-            || u64::try_from(version) != Ok(event.version())
-            || updated_at != event.timestamp().timestamp()
-        {
-            return Err(format!(
-                "the head (status {status}, version {version}) is not what the last event ({}, \
-                 version {}) left",
-                event.kind(),
-                event.version()
-            ));
-        }
-        Ok(event)
+        stored::last_event(self.0, |_| self.event())
     }
 
     /// The event with what stands beside it in the record.
     pub(super) fn recorded(&self) -> Result<RecordedEvent, Problem> {
-        let event = self.event()?;
-        let seq = self.seq()?;
-        let stored = StoredRecord {
-            cursor: cursor(seq),
-            institution: self.institution_id()?,
-            actor_kind: self.get(17, "event.actor_kind")?,
-            actor: self.get(18, "event.actor")?,
-            idempotency_key: self.get(19, "event.idempotency_key")?,
-        };
-        stored.restore(event)
+        stored::recorded(self.0, self.event()?, cursor(self.seq()?))
+    }
+}
+
+impl Columns for Row<'_> {
+    fn integer_or_none(&self, at: usize, column: &str) -> Result<Option<i64>, Problem> {
+        get(self, at, column)
     }
 
-    fn details(&self) -> Result<ApplicationDetails, Problem> {
-        let stored = StoredDetails {
-            uuid: self.uuid()?,
-            application_id: self.get(2, "application.application_id")?,
-            title: self.get(3, "application.certificate_title")?,
-            email: self.get(4, "application.applicant_email")?,
-        };
-        stored.restore()
+    fn word_or_none(&self, at: usize, column: &str) -> Result<Option<String>, Problem> {
+        get(self, at, column)
     }
 
-    fn uuid(&self) -> Result<Uuid, Problem> {
-        match self.0.get_ref(1) {
-            Ok(ValueRef::Blob(bytes)) => Uuid::from_slice(bytes).map_err(|error| error.to_string()),
-            _ => Err("application.uuid is missing".to_owned()),
+    fn text_or_none(&self, at: usize, column: &str) -> Result<Option<String>, Problem> {
+        get(self, at, column)
+    }
+
+    fn uuid_or_none(&self, at: usize, column: &str) -> Result<Option<Uuid>, Problem> {
+        let uuid = |bytes| Uuid::from_slice(bytes).map_err(|it| format!("{column}: {it}"));
+        match self.get_ref(at).map_err(|error| error.to_string())? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Blob(bytes) => uuid(bytes).map(Some),
+            other => Err(format!("{column} is a {}", other.data_type())),
         }
     }
 
-    fn get<T: FromSql>(&self, index: usize, column: &str) -> Result<T, Problem> {
-        get(self.0, index, column)
+    fn flag(&self, at: usize, column: &str) -> Result<bool, Problem> {
+        Ok(self.integer(at, column)? != 0)
     }
 }
 
 /// What stands in this column; the problem names it.
-pub(super) fn get<T: FromSql>(row: &Row<'_>, index: usize, column: &str) -> Result<T, Problem> {
+fn get<T: FromSql>(row: &Row<'_>, index: usize, column: &str) -> Result<Option<T>, Problem> {
     let value = row.get_ref(index).map_err(|error| error.to_string())?;
-    T::column_result(value).map_err(|_| match value {
-        ValueRef::Null => format!("{column} is missing"),
-        other => format!("{column} is a {}", other.data_type()),
-    })
+    FromSql::column_result(value).map_err(|_| format!("{column} is a {}", value.data_type()))
 }
 
 /// The place in the feed of the event with this number.

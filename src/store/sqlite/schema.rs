@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::connection::{self, code_of, text_of, unavailable};
+use super::failure::{code_of, pragma, text_of, unavailable};
 use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
 
 /// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in
@@ -195,11 +195,11 @@ fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreErr
             _ => None,
         }
     } else {
-        let application: i64 = connection::pragma(connection, "application_id")?;
+        let application: i64 = pragma(connection, "application_id")?;
         if application != APPLICATION_ID {
             return Ok(None);
         }
-        let version: i64 = connection::pragma(connection, "user_version")?;
+        let version: i64 = pragma(connection, "user_version")?;
         Some(version).filter(|it| (1..PREFIXED).contains(it))
     };
     match found {

@@ -8,13 +8,13 @@ use super::cache::{Cache, Current};
 use super::read::event_by_seq;
 use super::row::{BY_UUID, Joined};
 use super::subscribers::Subscribers;
-use crate::lifecycle::event::{Event, EventBody, EventKind};
+use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::state::Status;
 use crate::store::actor::ActorKind;
-use crate::store::decide::{decide, replay};
+use crate::store::decide::{Answer, Found, answer, taken};
 use crate::store::name::{IdempotencyKey, InstitutionId};
-use crate::store::remembered::{Refused, Used};
+use crate::store::remembered::{Refused, UsedKey, text_of};
 use crate::store::request::Operation;
 use crate::store::stored::code;
 use crate::store::{Append, ExecuteError, Receipt, Refusal, StoreError};
@@ -133,32 +133,62 @@ impl<'c> Write<'c> {
     /// Carries out one command, or writes nothing.
     pub(super) fn append(&mut self, append: &Append) -> Result<Receipt, Failure> {
         let institution = self.institution(&append.request.institution)?;
-        if let Some(key) = &append.request.idempotency_key
-            && let Some(institution) = institution
-            && let Some(used) = self.used(append, institution, key)?
-        {
-            return Ok(replay(append, used)?);
+        let used = match (&append.request.idempotency_key, institution) {
+            (Some(key), Some(institution)) => self.used(append, institution, key)?,
+            _ => None,
+        };
+        let mut current = None;
+        let find = || -> Result<Found, Failure> {
+            if append.request.operation.creation().is_some() {
+                // Whether the identity is free is seen by taking it.
+                return Ok(Found::Nothing);
+            }
+            current = match self.applications.take(append.uuid()) {
+                Some(known) => Some(known),
+                None => self.current(append)?,
+            };
+            Ok(match &current {
+                None => Found::Nothing,
+                Some(it) if Some(it.institution) == institution => {
+                    Found::Ours(it.last.application())
+                }
+                Some(_) => Found::Taken,
+            })
+        };
+        let event = match answer(append, used, find) {
+            Ok(Answer::Go(event)) => event,
+            Ok(Answer::Repeated(receipt)) => return Ok(receipt),
+            Err(refused) => {
+                // It stays as it is.
+                if let Some(current) = current {
+                    self.applications.put(current);
+                }
+                return Err(refused);
+            }
+        };
+        match current {
+            Some(current) => self.move_on(append, current, &event)?,
+            None => self.create(append, institution, &event)?,
         }
-        match append.request.operation {
-            Operation::Act { .. } => self.move_on(append, institution),
-            Operation::Submit(_) | Operation::Upload(..) => self.create(append, institution),
-        }
+        Ok(Receipt {
+            event,
+            replayed: false,
+        })
     }
 
-    fn create(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
-        let event = decide(append, None)?;
-        // Whether the identity is free is seen by taking it.
-        let Some(number) = self.add_application(&event)? else {
-            let uuid = append.uuid();
-            return Err(Refusal::AlreadyExists { uuid }.into());
-        };
+    fn create(
+        &mut self,
+        append: &Append,
+        institution: Option<i64>,
+        event: &Event,
+    ) -> Result<(), Failure> {
+        let number = self.add_application(event)?;
+        let number = number.ok_or_else(|| taken(append))?;
         let institution = match institution {
             Some(institution) => institution,
             None => self.add_institution(&append.request.institution)?,
         };
-        let last_seq = self.add_event(append, number, &event, None)?;
-        self.subscribers
-            .deliver(institution, number, last_seq, event.kind(), append.now)?;
+        let last_seq = self.add_event(append, (institution, number), event, None)?;
         let creation = append.request.operation.creation();
         self.add_head.execute(params![
             number,
@@ -169,7 +199,6 @@ impl<'c> Write<'c> {
             institution,
             creation.map(|(_, context)| code(&TriggerContext::ALL, &context)),
         ])?;
-        self.add_key(append, institution, last_seq)?;
         // Of a bulk upload, most would be pushed out by the rest before anybody asks for them.
         if !matches!(
             append.request.operation,
@@ -182,38 +211,17 @@ impl<'c> Write<'c> {
                 last_seq,
             });
         }
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(())
     }
 
-    fn move_on(&mut self, append: &Append, institution: Option<i64>) -> Result<Receipt, Failure> {
-        let current = match self.applications.take(append.uuid()) {
-            Some(current) => Some(current),
-            None => self.current(append)?,
-        };
-        let Some(mut current) = current else {
-            let uuid = append.uuid();
-            return Err(Refusal::UnknownApplication { uuid }.into());
-        };
-        let ours = (Some(current.institution) == institution).then(|| current.last.application());
-        let event = match decide(append, ours) {
-            Ok(event) => event,
-            Err(refusal) => {
-                // It stays as it is.
-                self.applications.put(current);
-                return Err(refusal.into());
-            }
-        };
-        let seq = self.add_event(append, current.number, &event, Some(current.last_seq))?;
-        self.subscribers.deliver(
-            current.institution,
-            current.number,
-            seq,
-            event.kind(),
-            append.now,
-        )?;
+    fn move_on(
+        &mut self,
+        append: &Append,
+        mut current: Current,
+        event: &Event,
+    ) -> Result<(), Failure> {
+        let of = (current.institution, current.number);
+        let seq = self.add_event(append, of, event, Some(current.last_seq))?;
         self.move_head.execute(params![
             current.number,
             code(&Status::ALL, &event.kind().status()),
@@ -221,25 +229,28 @@ impl<'c> Write<'c> {
             event.timestamp().timestamp(),
             seq
         ])?;
-        self.add_key(append, current.institution, seq)?;
         current.last = event.clone();
         current.last_seq = seq;
         self.applications.put(current);
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(())
     }
 
+    /// Adds the event with its deliveries and its key; the numbers are those of the institution and
+    /// the application.
     fn add_event(
         &mut self,
         append: &Append,
-        number: i64,
+        (institution, number): (i64, i64),
         event: &Event,
         previous: Option<i64>,
     ) -> rusqlite::Result<i64> {
         let request = &append.request;
-        self.add_event.insert(params![
+        let key = request.idempotency_key.as_ref().map(IdempotencyKey::as_str);
+        let text = match &request.operation {
+            Operation::Act { command, .. } => text_of(command),
+            Operation::Submit(_) | Operation::Upload(..) => None,
+        };
+        let seq = self.add_event.insert(params![
             number,
             event.version().cast_signed(),
             code(&EventKind::ALL, &event.kind()),
@@ -247,18 +258,17 @@ impl<'c> Write<'c> {
             previous,
             code(&ActorKind::ALL, &request.actor.kind),
             request.actor.id.as_str(),
-            text_of(event),
-            request.idempotency_key.as_ref().map(IdempotencyKey::as_str),
-        ])
-    }
-
-    fn add_key(&mut self, append: &Append, institution: i64, seq: i64) -> rusqlite::Result<()> {
-        if let Some(key) = &append.request.idempotency_key {
+            text,
+            key,
+        ])?;
+        self.subscribers
+            .deliver(institution, number, seq, event.kind(), append.now)?;
+        if let Some(key) = key {
             let refused: Option<String> = None;
             self.add_key
-                .execute(params![key.as_str(), institution, seq, refused])?;
+                .execute(params![key, institution, seq, refused])?;
         }
-        Ok(())
+        Ok(seq)
     }
 
     /// The institution's number; it gets one if it has none.
@@ -320,7 +330,7 @@ impl<'c> Write<'c> {
         append: &Append,
         institution: i64,
         key: &IdempotencyKey,
-    ) -> Result<Option<Used>, Failure> {
+    ) -> Result<Option<UsedKey>, Failure> {
         let used: Option<(i64, Option<String>)> = self
             .by_key
             .query_row(params![key.as_str(), institution], |row| {
@@ -334,7 +344,7 @@ impl<'c> Write<'c> {
         if let Some(refused) = refused {
             let refused = Refused::from_text(&refused);
             let refused = refused.map_err(|problem| StoreError::corrupt(row, problem))?;
-            return Ok(Some(Used::Refused(refused)));
+            return Ok(Some(UsedKey::Refused(refused)));
         }
         let missing = || StoreError::corrupt(&row, format!("its event {seq} is missing"));
         let (recorded, _) =
@@ -343,7 +353,7 @@ impl<'c> Write<'c> {
             let problem = format!("its event {seq} has another key or none");
             return Err(StoreError::corrupt(row, problem).into());
         }
-        Ok(Some(Used::Event(Box::new(recorded))))
+        Ok(Some(UsedKey::Event(Box::new(recorded))))
     }
 
     /// The application that the command is about, if it is its institution's.
@@ -367,14 +377,5 @@ impl<'c> Write<'c> {
         };
         let corrupt = |problem: String| StoreError::corrupt(joined.key(), problem);
         Ok(current().map_err(corrupt)?)
-    }
-}
-
-/// The text that an event carries beyond its details, if its kind has one.
-fn text_of(event: &Event) -> Option<&str> {
-    match event.body() {
-        EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),
-        EventBody::Failed { error, .. } => Some(error.as_str()),
-        _ => None,
     }
 }

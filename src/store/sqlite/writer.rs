@@ -9,62 +9,13 @@ use tokio::sync::{oneshot, watch};
 
 use super::anchor::{self, Anchor, Watch};
 use super::busy;
-use super::change::Change;
-use super::connection::{cannot_open, commit_failed, open_writer, set_durability, unavailable};
+use super::connection::{open_writer, set_durability};
+use super::failure::{cannot_open, commit_failed, unavailable};
+use super::job::{Answers, Call, Job, refusals};
 use super::queue::Queue;
 use super::write::{Failure, Write};
 use super::{Durability, SqliteOptions};
-use crate::store::{Append, Atomicity, ExecuteError, Receipt, StoreError};
-
-pub(super) type Answers = Vec<Result<Receipt, ExecuteError>>;
-
-/// What the writer is asked for.
-pub(super) enum Job {
-    Append(Call),
-    Change(Box<dyn Change>),
-}
-
-/// The commands of one call.
-pub(super) struct Call {
-    pub(super) batch: Vec<Append>,
-    pub(super) atomicity: Atomicity,
-    pub(super) answer: oneshot::Sender<Answers>,
-}
-
-impl Job {
-    /// How many commands it has, or counts as.
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Append(call) => call.batch.len(),
-            Self::Change(change) => change.size(),
-        }
-    }
-
-    /// Whether it may be lost with the machine's power although it was answered.
-    pub(super) fn may_be_lost(&self) -> bool {
-        match self {
-            Self::Append(_) => false,
-            Self::Change(change) => change.may_be_lost(),
-        }
-    }
-
-    fn refuse(self, error: &StoreError) {
-        match self {
-            Self::Append(call) => {
-                let answers = refusals(&call.batch, error);
-                call.tell(answers);
-            }
-            Self::Change(change) => change.failed(error.clone()),
-        }
-    }
-}
-
-impl Call {
-    fn tell(self, answers: Answers) {
-        // Whoever does not wait any more does not want to know.
-        let _ = self.answer.send(answers);
-    }
-}
+use crate::store::{Append, Atomicity, ExecuteError, StoreError};
 
 /// The thread, and the way to it.
 #[derive(Debug)]
@@ -165,10 +116,6 @@ fn run(
             commits.send_replace(());
         }
     }
-}
-
-fn refusals(batch: &[Append], error: &StoreError) -> Answers {
-    batch.iter().map(|_| Err(error.clone().into())).collect()
 }
 
 /// Why a transaction was not committed.

@@ -92,12 +92,11 @@ pub(super) async fn webhook(store: &PostgresStore) -> Webhook {
 }
 
 fn claim(of: &Webhook) -> Claim {
-    Claim {
-        now: SystemClock.now(),
-        lease: chrono::TimeDelta::seconds(30),
-        wanted: vec![(of.id, 100)],
-        turn: 0,
-    }
+    Claim::new(
+        SystemClock.now(),
+        chrono::TimeDelta::seconds(30),
+        vec![(of.id, 100)],
+    )
 }
 
 /// A transaction that began before one that was claimed, and is committed on no standby.
@@ -119,12 +118,10 @@ async fn an_older_transaction(check: &str) {
     given(other, submission(1)).await;
     let batch = dispatcher.store().claim(claim(&hook)).await.unwrap();
     assert_eq!(batch.deliveries.len(), 2);
-    let settlements = batch.deliveries.iter().map(|it| Settlement {
-        id: it.id,
-        token: it.token,
-        outcome: Outcome::Delivered,
-        attempt: None,
-    });
+    let settlements = batch
+        .deliveries
+        .iter()
+        .map(|it| Settlement::new(it.id, it.token, Outcome::Delivered));
     let settled = dispatcher
         .store()
         .settle(SystemClock.now(), settlements.collect(), Vec::new())

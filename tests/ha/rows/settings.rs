@@ -96,11 +96,13 @@ async fn a_webhook_that_is_as_wanted_is_on_the_standby() {
     let engine = world.engine_with(short()).await;
     let mut wanted = webhook(engine.store()).await;
     world.pair.standby_away();
-    wanted.endpoint.disabled = Some(certificate_lifecycle::webhook::Disabled {
-        at: SystemClock.now(),
-        reason: certificate_lifecycle::webhook::DisabledReason::Manual,
-        detail: certificate_lifecycle::webhook::Description::default(),
-    });
+    wanted.endpoint.disabled = Some(
+        certificate_lifecycle::webhook::Disabled::new(
+            certificate_lifecycle::webhook::DisabledReason::Manual,
+            SystemClock.now(),
+        )
+        .with_detail(certificate_lifecycle::webhook::Description::default()),
+    );
     let putting = tokio::spawn({
         let (engine, wanted) = (engine.clone(), wanted.clone());
         async move { engine.store().put_webhook(wanted).await }

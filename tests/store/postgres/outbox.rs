@@ -23,12 +23,11 @@ use crate::world::{OURS, ours};
 use crate::world::{act, engine_on, submit, upload};
 
 fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
-    Claim {
-        now: at(seconds),
-        lease: LEASE,
-        wanted: numbers.iter().map(|it| (hook(*it), PLENTY)).collect(),
-        turn: 0,
-    }
+    Claim::new(
+        at(seconds),
+        LEASE,
+        numbers.iter().map(|it| (hook(*it), PLENTY)).collect(),
+    )
 }
 
 fn is_told_of(error: &StoreError, row: &str) -> bool {
@@ -181,12 +180,7 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
     let other = post.harness.open().await;
     let far = TimeDelta::days(1);
     let wanted = || vec![(hook(1), PLENTY)];
-    let claim = |now, lease| Claim {
-        now: at(now),
-        lease,
-        wanted: wanted(),
-        turn: 0,
-    };
+    let claim = |now, lease| Claim::new(at(now), lease, wanted());
     for (number, now) in (0..150_u64).zip((0..).step_by(2)) {
         // Given a first version under a long lease, and, every other time, a second one
         post.done(upload(number)).await;
@@ -266,11 +260,9 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
                 }
                 let settlements = claimed.deliveries.iter().rev();
                 let settlements = settlements.map(|it| settlement(it, Outcome::Delivered));
-                let change = HealthChange {
-                    delivered: round % 2 == 0,
-                    failed_at: Some(at(round)),
-                    not_before: None,
-                };
+                let change = HealthChange::default()
+                    .with_delivered(round % 2 == 0)
+                    .with_failed_at(Some(at(round)));
                 let health = vec![(hook(2), change), (hook(1), change)];
                 let settled = store.settle(at(round), settlements.collect(), health);
                 drop(settled.await.unwrap());
@@ -393,12 +385,7 @@ async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
         post.done(submit(0)).await;
         let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
         edit(&post.harness, &sql).await;
-        let due = Due {
-            webhook: hook(1),
-            has_new: false,
-            at: Some(time),
-            not_before: None,
-        };
+        let due = Due::new(hook(1)).with_at(Some(time));
         assert_eq!(post.store.due().await.unwrap(), [due]);
         let backlog = post.store.backlog(None).await.unwrap();
         assert_eq!(backlog[0].first_due, Some(time));
@@ -556,10 +543,8 @@ async fn what_comes_late_at_the_front_of_a_busy_queue_is_claimed() {
     let mut waited_for = HashSet::from([first[0], first[1]]);
     for _ in 0..900 {
         let wanted = vec![(hook(1), 10)];
-        let claim = Claim {
-            wanted,
-            ..claim_at(0, &[])
-        };
+        let mut claim = claim_at(0, &[]);
+        claim.wanted = wanted;
         for claimed in post.store.claim(claim).await.unwrap().deliveries {
             waited_for.remove(&claimed.id.0);
         }

@@ -128,12 +128,7 @@ async fn who_may_only_deliver_delivers() {
     let sender = PostgresStore::connect(&url).await.unwrap();
     // It sends
     for version in [1, 2] {
-        let claim = Claim {
-            now: at(0),
-            lease: LEASE,
-            wanted: vec![(hook(1), PLENTY)],
-            turn: 0,
-        };
+        let claim = Claim::new(at(0), LEASE, vec![(hook(1), PLENTY)]);
         let claimed = sender.claim(claim).await.unwrap().deliveries;
         assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);
         let settlements = vec![settlement(&claimed[0], Outcome::Delivered)];

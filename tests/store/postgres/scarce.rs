@@ -64,12 +64,7 @@ async fn everything_works_with_few_connections() {
             let mut delivered = 0;
             while delivered < 20 {
                 let _ = store.due().await.unwrap();
-                let claim = Claim {
-                    now: at(0),
-                    lease: LEASE,
-                    wanted: vec![(hook(1), PLENTY)],
-                    turn: 0,
-                };
+                let claim = Claim::new(at(0), LEASE, vec![(hook(1), PLENTY)]);
                 let claimed = store.claim(claim).await.unwrap().deliveries;
                 let settlements = claimed.iter().map(|it| {
                     let mut settlement = settlement(it, Outcome::Delivered);

@@ -52,11 +52,7 @@ const ITS_INSERTS: [&str; 3] = [
      SELECT key, institution, uuid, version, refused FROM kept_idempotency",
 ];
 
-const THE_STEP: MigrationStep = MigrationStep {
-    version: 6,
-    kind: MigrationKind::Expansion,
-    oldest_program: 5,
-};
+const THE_STEP: MigrationStep = MigrationStep::new(6, MigrationKind::Expansion, 5);
 
 async fn before() -> Postgres {
     let schema = Postgres::fresh().await;
@@ -121,11 +117,7 @@ async fn what_the_version_before_writes_is_read() {
 async fn a_migration_says_what_it_does() {
     let schema = before().await;
     let rows = dump(&schema).await;
-    let expected = Migration {
-        from: Some(5),
-        to: 6,
-        steps: vec![THE_STEP],
-    };
+    let expected = Migration::new(Some(5), 6, vec![THE_STEP]);
     for setup in [Setup::Create, Setup::Upgrade, Setup::Keep] {
         let pending = PostgresStore::pending_migration(schema.url(), with(setup)).await;
         assert_eq!(pending.unwrap(), expected);
@@ -143,11 +135,7 @@ async fn a_migration_says_what_it_does() {
     let done = PostgresStore::migrate(schema.url(), with(Setup::Upgrade)).await;
     assert_eq!(done.unwrap(), expected);
     assert_eq!(dump(&schema).await, rows);
-    let nothing = Migration {
-        from: Some(6),
-        to: 6,
-        steps: Vec::new(),
-    };
+    let nothing = Migration::new(Some(6), 6, Vec::new());
     let url = schema.url();
     let again = PostgresStore::pending_migration(url, with(Setup::Keep)).await;
     assert_eq!(again.unwrap(), nothing);
@@ -170,14 +158,8 @@ async fn a_store_is_made_by_who_wants_one() {
             );
         }
     }
-    let expected = Migration {
-        from: None,
-        to: 6,
-        steps: vec![MigrationStep {
-            kind: MigrationKind::Creation,
-            ..THE_STEP
-        }],
-    };
+    let creation = MigrationStep::new(6, MigrationKind::Creation, 5);
+    let expected = Migration::new(None, 6, vec![creation]);
     let pending = PostgresStore::pending_migration(url, impatient()).await;
     assert_eq!(pending.unwrap(), expected);
     let done = PostgresStore::migrate(url, impatient()).await;

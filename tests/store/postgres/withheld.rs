@@ -28,12 +28,7 @@ async fn opened(role: &str) -> (Post<Postgres>, PostgresStore) {
 }
 
 fn claim() -> Claim {
-    Claim {
-        now: at(0),
-        lease: LEASE,
-        wanted: vec![(hook(1), PLENTY)],
-        turn: 0,
-    }
+    Claim::new(at(0), LEASE, vec![(hook(1), PLENTY)])
 }
 
 fn lasts<T: std::fmt::Debug>(answer: Result<T, StoreError>, state: &str) {

@@ -142,12 +142,7 @@ async fn webhooks_deliveries_and_attempts_are_kept() {
         assert_eq!(attempts.len(), usize::try_from(it.attempts).unwrap());
     }
     // What is claimed is what is due, and numbers go on where they were.
-    let claim = Claim {
-        now: at(10),
-        lease: TimeDelta::seconds(60),
-        wanted: vec![(hook(1), 10)],
-        turn: 0,
-    };
+    let claim = Claim::new(at(10), TimeDelta::seconds(60), vec![(hook(1), 10)]);
     let claimed = store.claim(claim).await.unwrap().deliveries;
     assert_eq!(claimed.iter().map(|it| it.id.0).collect::<Vec<_>>(), [3]);
     let engine = engine_on(store.clone(), &TestClock::default());
@@ -192,20 +187,12 @@ async fn what_is_in_the_way_of_an_upgrade_is_named() {
 
 #[tokio::test]
 async fn a_migration_says_what_it_does() {
-    let step = |version| MigrationStep {
-        version,
-        kind: MigrationKind::Contraction,
-        oldest_program: version,
-    };
+    let step = |version| MigrationStep::new(version, MigrationKind::Contraction, version);
     for (sql, earlier) in EARLIER.iter().zip(1..) {
         let file = no_file().await;
         edit(&file.path(), sql);
         let before = std::fs::read(file.path()).unwrap();
-        let expected = Migration {
-            from: Some(earlier),
-            to: 5,
-            steps: (earlier + 1..=5).map(step).collect(),
-        };
+        let expected = Migration::new(Some(earlier), 5, (earlier + 1..=5).map(step).collect());
         let options = SqliteOptions::default();
         let pending = SqliteStore::pending_migration(file.path(), options.clone());
         assert_eq!(pending.unwrap(), expected);

@@ -122,11 +122,12 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
             one => told_of(corrupt(one)),
         }
         told_of(corrupt(post.store.webhooks(None).await));
-        let claim = |numbers: &[u64]| Claim {
-            now: at(0),
-            lease: TimeDelta::seconds(60),
-            wanted: numbers.iter().map(|it| (hook(*it), 5)).collect(),
-            turn: 0,
+        let claim = |numbers: &[u64]| {
+            Claim::new(
+                at(0),
+                TimeDelta::seconds(60),
+                numbers.iter().map(|it| (hook(*it), 5)).collect(),
+            )
         };
         told_of(corrupt(post.store.claim(claim(&[1])).await));
         assert_eq!(dump(&path), before, "{sql}");
@@ -285,12 +286,7 @@ async fn changes(post: &Post<Sqlite>, held: &LeasedDelivery) -> Vec<Result<(), S
     let ids: Vec<_> = all(store).await.iter().map(|it| it.id).collect();
     let mut webhook = of_ours(1);
     webhook.endpoint = endpoint(7);
-    let claim = Claim {
-        now: at(100),
-        lease: TimeDelta::seconds(60),
-        wanted: vec![(hook(1), 5)],
-        turn: 0,
-    };
+    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
     let settled = settlement(held, Outcome::Delivered);
     vec![
         store.add_webhook(of_ours(9)).await.map(|_| ()),
@@ -441,12 +437,7 @@ async fn an_outbox_that_is_only_read_says_so() {
         Some(of_ours(1))
     );
     // Changes are refused as commands are
-    let claim = Claim {
-        now: at(100),
-        lease: TimeDelta::seconds(60),
-        wanted: vec![(hook(1), 5)],
-        turn: 0,
-    };
+    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
     let settled = settlement(&claimed, Outcome::Delivered);
     let ids = vec![claimed.id];
     for answer in [
@@ -498,12 +489,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     assert!(is_woken().await);
     assert!(store.put_webhook(of_ours(1)).await.unwrap().is_done());
     assert!(is_woken().await);
-    let claim = Claim {
-        now: at(0),
-        lease: TimeDelta::seconds(60),
-        wanted: vec![(hook(1), 5)],
-        turn: 0,
-    };
+    let claim = Claim::new(at(0), TimeDelta::seconds(60), vec![(hook(1), 5)]);
     let claimed = store.claim(claim).await.unwrap().deliveries;
     let settled = vec![settlement(&claimed[0], Outcome::Delivered)];
     assert_eq!(
@@ -552,12 +538,7 @@ async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
         post.done(submit(0)).await;
         let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
         edit(&post.harness.path(), &sql);
-        let due = Due {
-            webhook: hook(1),
-            has_new: false,
-            at: Some(time),
-            not_before: None,
-        };
+        let due = Due::new(hook(1)).with_at(Some(time));
         assert_eq!(post.store.due().await.unwrap(), [due]);
         let backlog = post.store.backlog(None).await.unwrap();
         assert_eq!(backlog[0].first_due, Some(time));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::connector::Connector;
-use super::home::Home;
+use super::runtime::Home;
 use super::target::{HostTarget, Target};
 use super::{PostgresOptions, PostgresStore};
 use crate::store::StoreError;

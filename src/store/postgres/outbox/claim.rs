@@ -10,15 +10,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::{Failure, failed};
+use super::super::failure::Failure;
 use super::super::read;
-use super::super::row::{Joined, columns, get, get_or_null};
-use super::front::{Found, Front, Fronts};
-use super::query;
-use super::time::{milliseconds, time, time_if_any};
+use super::super::row::{Joined, columns};
+use super::hint::{DueHint, DueHints, Found};
 use super::webhooks;
+use super::{milliseconds, query};
 use crate::store::outbox::LOOK_AGAIN;
-use crate::store::stored::Problem;
+use crate::store::stored::{self, Columns, Problem};
 use crate::store::{Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, StoreError, Webhook};
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
@@ -39,14 +38,8 @@ const CLAIM: &str = concat!(
 pub(super) async fn due(client: &Session) -> Result<Vec<Due>, StoreError> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
-        let not_before: Option<i64> = row.try_get(1).map_err(failed)?;
-        Ok(Due {
-            webhook: row.try_get(0).map_err(failed)?,
-            has_new: row.try_get(2).map_err(failed)?,
-            at: time_if_any(row, 3)?,
-            // Where it is none, the webhook is corrupt, as the claim tells.
-            not_before: not_before.and_then(DateTime::from_timestamp_millis),
-        })
+        stored::due(row)
+            .map_err(|problem| StoreError::corrupt("a row of table certlife_webhook", problem))
     };
     rows.iter().map(due).collect()
 }
@@ -62,7 +55,7 @@ struct Room {
 /// synchronous standby.
 pub(super) async fn claim(
     client: &mut Session,
-    fronts: &Fronts,
+    hints: &DueHints,
     claim: &Claim,
 ) -> Result<(ClaimedBatch, Option<i64>), Failure> {
     let (known, corrupt) = wanted_webhooks(client, claim).await?;
@@ -81,7 +74,7 @@ pub(super) async fn claim(
         if rooms.is_empty() {
             break;
         }
-        let leased = round(&transaction, fronts, claim, &mut rooms, &mut last).await;
+        let leased = round(&transaction, hints, claim, &mut rooms, &mut last).await;
         batch
             .deliveries
             .extend(leased.map_err(Failure::without_effect)?);
@@ -122,12 +115,12 @@ async fn wanted_webhooks(
 /// off: then there is room left.
 async fn round(
     transaction: &Transaction<'_>,
-    fronts: &Fronts,
+    hints: &DueHints,
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
     last: &mut Option<i64>,
 ) -> Result<Vec<LeasedDelivery>, Failure> {
-    let locked = lock(transaction, fronts, claim, rooms).await?;
+    let locked = lock(transaction, hints, claim, rooms).await?;
     let numbers: Vec<i64> = locked
         .iter()
         .flat_map(|(_, again, others)| again.iter().chain(others))
@@ -177,7 +170,7 @@ async fn round(
 /// that, and the others.
 async fn lock(
     transaction: &Transaction<'_>,
-    fronts: &Fronts,
+    hints: &DueHints,
     claim: &Claim,
     rooms: &HashMap<Uuid, Room>,
 ) -> Result<Vec<(Uuid, Vec<i64>, Vec<i64>)>, Failure> {
@@ -186,12 +179,12 @@ async fn lock(
     let (mut numbers, mut times) = (Vec::new(), Vec::new());
     for (webhook, _) in &claim.wanted {
         if let Some(room) = rooms.get(webhook) {
-            let front = fronts.of(*webhook, start);
+            let hint = hints.of(*webhook, start);
             webhooks.push(*webhook);
             all.push(room.all);
             again.push(room.again);
-            numbers.push(front.number);
-            times.push(front.at);
+            numbers.push(hint.number);
+            times.push(hint.at);
         }
     }
     let parameters: [&(dyn ToSql + Sync); 6] = [&webhooks, &all, &again, &now, &numbers, &times];
@@ -202,7 +195,7 @@ async fn lock(
         let place = webhooks.iter().position(|it| *it == webhook);
         let asked = place.and_then(|it| {
             let (number, at) = (*numbers.get(it)?, *times.get(it)?);
-            Some((Front { number, at }, rooms.get(&webhook)?.again))
+            Some((DueHint { number, at }, rooms.get(&webhook)?.again))
         });
         if let Some((from, most)) = asked {
             let is_less = i64::try_from(again.len()).is_ok_and(|it| it < most);
@@ -212,7 +205,7 @@ async fn lock(
                 new: others.len(),
                 none_left_at: is_less.then_some(now),
             };
-            fronts.found(webhook, start, &found);
+            hints.found(webhook, start, &found);
         }
         others.extend(row.try_get::<_, Vec<i64>>(3)?);
         locked.push((webhook, again, others));
@@ -226,7 +219,7 @@ fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {
         Ok(()) => joined.event(),
         Err(problem) => Err(problem),
     };
-    let created_at = time("created_at", row.try_get(24)?).unwrap_or_else(|problem| {
+    let created_at = row.time(24, "created_at").unwrap_or_else(|problem| {
         event = Err(problem);
         DateTime::<Utc>::UNIX_EPOCH
     });
@@ -244,10 +237,10 @@ fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {
 /// Whether the event that stands where the delivery says is the one that it is of: what was edited
 /// by hand sends nobody somebody else's.
 fn its_event(row: &Row) -> Result<(), Problem> {
-    let (uuid, version): (Uuid, i64) = (get(row, 0, "uuid")?, get(row, 25, "version")?);
+    let (uuid, version) = (row.uuid(0, "uuid")?, row.integer(25, "version")?);
     let found = (
-        get_or_null(row, 9, "uuid")?,
-        get_or_null(row, 10, "version")?,
+        row.uuid_or_none(16, "uuid")?,
+        row.integer_or_none(9, "version")?,
     );
     if found == (Some(uuid), Some(version)) {
         Ok(())

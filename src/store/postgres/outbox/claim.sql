@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Takes leases until $3 on the deliveries of $1, which are locked, but for those that wait for an earlier one
 -- of their application: they are put off, to the time of the earlier one if that lies behind $3, and else
 -- to $2. What was claimed before is not let go by the end of the earlier one, so it looks again.

@@ -4,16 +4,12 @@ use super::super::session::Session;
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use uuid::Uuid;
 
 use super::super::failure::failed;
 use super::super::read;
-use super::super::row::{get, get_or_null};
-use super::super::text::decode as decode_text;
-use super::time::{milliseconds, time, time_if_any};
-use crate::lifecycle::event::EventKind;
-use crate::store::outbox::is_of_lease;
-use crate::store::stored::{Problem, decode};
+use super::milliseconds;
+use crate::store::outbox::State;
+use crate::store::stored::{self, Columns};
 use crate::store::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
     InstitutionId, StoreError,
@@ -77,13 +73,13 @@ const BACKLOG: &str = "\
     WHERE NOT w.removed AND ($1::text IS NULL OR w.institution = $1) \
         AND new.count + later.count + dead.count > 0 ORDER BY w.id";
 
-/// The states in which a delivery can be that is so far, or all.
+/// The first and the last of the states in which a delivery of this status can be, or of all.
 const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {
     match status {
         None => (i16::MIN, i16::MAX),
-        Some(DeliveryStatus::Pending) => (0, 1),
-        Some(DeliveryStatus::Delivered) => (2, 2),
-        Some(DeliveryStatus::Dead) => (3, 3),
+        Some(DeliveryStatus::Pending) => (State::New.code(), State::Later.code()),
+        Some(DeliveryStatus::Delivered) => (State::Delivered.code(), State::Delivered.code()),
+        Some(DeliveryStatus::Dead) => (State::Dead.code(), State::Dead.code()),
     }
 }
 
@@ -127,47 +123,19 @@ pub(super) async fn list(
         (&limit, Type::INT8),
     ];
     // Not prepared: which plan is good depends on what is asked for.
-    let rows = client.query_typed(LIST, &parameters).await;
-    DeliveryPage::of(size, rows.map_err(failed)?.iter().map(delivery))
+    let rows = client
+        .query_typed(LIST, &parameters)
+        .await
+        .map_err(failed)?;
+    let rows: Vec<_> = rows.iter().map(delivery).collect::<Result<_, _>>()?;
+    Ok(DeliveryPage::of(size, rows))
 }
 
 /// The number of a row, and what it says.
 fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery, StoreError>), StoreError> {
     let id = DeliveryId(row.try_get(0).map_err(failed)?);
     let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
-    Ok((id, restore(row, id).map_err(corrupt)))
-}
-
-fn restore(row: &Row, id: DeliveryId) -> Result<Delivery, Problem> {
-    let institution: String = get(row, 2, "institution")?;
-    let version: i64 = get(row, 4, "version")?;
-    let kind: i16 = get_or_null(row, 5, "kind")?
-        .ok_or_else(|| format!("its event at version {version} is missing"))?;
-    let state: i16 = get(row, 6, "state")?;
-    let status = match state {
-        0 | 1 => DeliveryStatus::Pending,
-        2 => DeliveryStatus::Delivered,
-        3 => DeliveryStatus::Dead,
-        _ => return Err(format!("state must be 0 to 3, but is {state}")),
-    };
-    let attempts: i32 = get(row, 7, "attempts")?;
-    let reason: Option<String> = get_or_null(row, 10, "reason")?;
-    Ok(Delivery {
-        id,
-        webhook: get(row, 1, "webhook")?,
-        institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
-        application: get(row, 3, "uuid")?,
-        version: u64::try_from(version)
-            .map_err(|_| format!("version must not be negative, but is {version}"))?,
-        kind: decode(&EventKind::ALL, "kind", kind.into())?,
-        status,
-        attempts: u32::try_from(attempts)
-            .map_err(|_| format!("attempts must not be negative, but is {attempts}"))?,
-        created_at: time("created_at", get(row, 8, "created_at")?)?,
-        at: time("at", get(row, 9, "at")?)?,
-        is_leased: status == DeliveryStatus::Pending && is_of_lease(get(row, 11, "token")?),
-        reason: reason.map(decode_text),
-    })
+    Ok((id, stored::delivery(row).map_err(corrupt)))
 }
 
 pub(super) async fn attempts(
@@ -177,28 +145,12 @@ pub(super) async fn attempts(
 ) -> Result<Vec<Attempt>, StoreError> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&delivery.0, &institution.as_str()];
     let rows = read::query(client, ATTEMPTS, &parameters).await?;
-    let attempted = |row: &Row| -> Result<Attempt, Problem> {
-        let milliseconds: i64 = get(row, 1, "milliseconds")?;
-        let status: Option<i32> = get_or_null(row, 2, "status")?;
-        let status = status.map(|it| {
-            u16::try_from(it).map_err(|_| format!("status must be that of HTTP, but is {it}"))
-        });
-        let text = |index, column| -> Result<Option<String>, Problem> {
-            Ok(get_or_null(row, index, column)?.map(decode_text))
-        };
-        Ok(Attempt {
-            at: time("at", get(row, 0, "at")?)?,
-            milliseconds: u64::try_from(milliseconds)
-                .map_err(|_| format!("milliseconds must not be negative, but is {milliseconds}"))?,
-            status: status.transpose()?,
-            error: text(3, "error")?,
-            excerpt: text(4, "excerpt")?,
+    let attempt = |row: &Row| {
+        stored::attempt(row).map_err(|problem| {
+            StoreError::corrupt(format!("an attempt of delivery {delivery}"), problem)
         })
     };
-    let corrupt =
-        |problem| StoreError::corrupt(format!("an attempt of delivery {delivery}"), problem);
-    let attempted = rows.iter().map(|row| attempted(row).map_err(corrupt));
-    attempted.collect()
+    rows.iter().map(attempt).collect()
 }
 
 pub(super) async fn backlog(
@@ -208,22 +160,9 @@ pub(super) async fn backlog(
     let institution = institution.map(InstitutionId::as_str);
     let rows = read::query(client, BACKLOG, &[&institution]).await?;
     let of_webhook = |row: &Row| {
-        let webhook: Uuid = row.try_get(0).map_err(failed)?;
-        let count = |index| {
-            let count: i64 = row.try_get(index).map_err(failed)?;
-            Ok::<_, StoreError>(u64::try_from(count).unwrap_or_default())
-        };
-        let institution: String = row.try_get(6).map_err(failed)?;
-        let institution = InstitutionId::new(institution)
-            .map_err(|it| StoreError::corrupt(format!("webhook {webhook}"), it.to_string()))?;
-        Ok(Backlog {
-            webhook,
-            institution,
-            is_enabled: row.try_get(1).map_err(failed)?,
-            pending: count(2)?,
-            oldest: time_if_any(row, 3)?,
-            first_due: time_if_any(row, 4)?,
-            dead: count(5)?,
+        stored::backlog(row).map_err(|problem| {
+            let webhook = row.uuid(0, "webhook.id").unwrap_or_default();
+            StoreError::corrupt(format!("webhook {webhook}"), problem)
         })
     };
     rows.iter().map(of_webhook).collect()

@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- The enabled webhooks that something is pending for: whether some of it is new, and when the first of the rest
 -- is due. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
 -- cost nothing.

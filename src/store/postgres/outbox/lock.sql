@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Locks what may be claimed: of each webhook of $1, as many as $2 says, of which as many as $3 says are for
 -- those that are due again, at $4. It begins with the numbers of $5 and the times of $6. What others are just
 -- claiming is passed over. Without OFFSET 0, PostgreSQL would ask again wherever the answer is used.

@@ -2,10 +2,9 @@
 
 mod claim;
 mod deliveries;
-mod front;
+mod hint;
 mod prune;
 mod settle;
-mod time;
 mod webhooks;
 
 use std::time::{Duration, Instant};
@@ -17,12 +16,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use self::front::Fronts;
-use self::time::milliseconds;
+use self::hint::DueHints;
+use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
-use super::{PostgresStore, keep_or_give_up};
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, Outbox, Outcome, Put, Settlement, StoreError, Webhook,
@@ -38,17 +36,17 @@ const RELEASE: Duration = Duration::from_secs(5);
 const RECONNECT: Duration = Duration::from_millis(100);
 
 /// What the store has for the outbox.
-pub(super) struct Desk {
+pub(super) struct OutboxPools {
     /// For what must be on disk when it is answered.
     writers: Connections,
     /// For claims and settlements: what is lost of them is sent again.
     delivering: Connections,
-    fronts: Fronts,
+    hints: DueHints,
     /// Tells others that something may have become due.
     tell: mpsc::Sender<()>,
 }
 
-impl Desk {
+impl OutboxPools {
     pub(super) fn new(
         writers: Connections,
         delivering: Connections,
@@ -57,14 +55,16 @@ impl Desk {
         Self {
             writers,
             delivering,
-            fronts: Fronts::default(),
+            hints: DueHints::default(),
             tell,
         }
     }
 }
 
 /// The tries of something that may lose a deadlock.
-struct Tries {
+struct Tries<'s> {
+    pool: &'s Connections,
+    /// For each try.
     limit: Duration,
     made: u32,
     since: Instant,
@@ -72,7 +72,18 @@ struct Tries {
     patience: Duration,
 }
 
-impl Tries {
+impl Tries<'_> {
+    /// A connection; while there is none, it is asked for again, as long as the patience lasts.
+    async fn session(&self) -> Result<Session, StoreError> {
+        loop {
+            match self.pool.get().await {
+                Err(failure) if self.may_wait(&failure) => tokio::time::sleep(RECONNECT).await,
+                Err(failure) => return Err(impatient(failure.into_error(), self.patience)),
+                Ok(session) => return Ok(session),
+            }
+        }
+    }
+
     /// Whether what was not carried out for want of a server is to be tried again.
     fn may_wait(&self, failure: &Failure) -> bool {
         let is_unsent = matches!(failure, Failure::Unsent(error) if !error.is_lasting());
@@ -114,8 +125,9 @@ impl Tries {
     }
 }
 
-async fn connection(pool: &Connections) -> Result<Session, StoreError> {
-    pool.get().await.map_err(Failure::into_error)
+/// A time as the outbox's tables keep it: milliseconds since 1970.
+const fn milliseconds(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis()
 }
 
 /// The rows of a statement.
@@ -128,8 +140,9 @@ async fn query(
 }
 
 impl PostgresStore {
-    fn tries(&self) -> Tries {
+    fn tries(&self) -> Tries<'_> {
         Tries {
+            pool: &self.shared.outbox.writers,
             limit: self.shared.options.answer_timeout,
             made: 0,
             since: Instant::now(),
@@ -138,20 +151,28 @@ impl PostgresStore {
     }
 
     /// The same, for a dispatcher, which tries again by itself.
-    fn tries_of_a_dispatcher(&self) -> Tries {
+    fn tries_of_a_dispatcher(&self) -> Tries<'_> {
         Tries {
+            pool: &self.shared.outbox.delivering,
             patience: Duration::ZERO,
             ..self.tries()
         }
     }
 
-    /// A connection that writes; while there is none, it is asked for again.
-    async fn writer(&self, tries: &Tries) -> Result<Session, StoreError> {
+    /// Carries out something until it has an answer: again where it lost a deadlock, or found no
+    /// server. An attempt gives back its session.
+    async fn retry<T, F>(
+        &self,
+        mut tries: Tries<'_>,
+        attempt: impl Fn(Session) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = (Session, Result<T, Failure>)>,
+    {
         loop {
-            match self.shared.desk.writers.get().await {
-                Err(failure) if tries.may_wait(&failure) => tokio::time::sleep(RECONNECT).await,
-                Err(failure) => return Err(impatient(failure.into_error(), tries.patience)),
-                Ok(session) => return Ok(session),
+            let (session, outcome) = attempt(tries.session().await?).await;
+            if let Some(answer) = tries.end(session, outcome).await {
+                return answer;
             }
         }
     }
@@ -171,7 +192,7 @@ impl PostgresStore {
     /// Waits until what others have committed cannot be lost in a failover, before it is answered.
     async fn confirmed(&self) -> Result<(), StoreError> {
         let tries = self.tries();
-        let client = self.writer(&tries).await?;
+        let client = tries.session().await?;
         let confirmed = client.confirm(tries.limit).await;
         if confirmed.as_ref().is_err_and(Failure::is_of_the_connection) {
             client.give_up();
@@ -185,26 +206,25 @@ impl PostgresStore {
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let mut tries = self.tries();
-        loop {
-            let client = self.writer(&tries).await?;
-            let changed = async {
-                let statement = client.prepare_cached(sql).await;
+        let tries = self.tries();
+        let limit = tries.limit;
+        let change = |session: Session| async move {
+            let changed = in_time(limit, async {
+                let statement = session.prepare_cached(sql).await;
                 let statement = statement.map_err(|it| Failure::from(it).without_effect())?;
-                Ok(client.query(&statement, parameters).await?)
-            };
-            let outcome = in_time(tries.limit, changed).await;
-            if let Some(answer) = tries.end(client, outcome).await {
-                return answer;
-            }
-        }
+                Ok(session.query(&statement, parameters).await?)
+            });
+            let changed = changed.await;
+            (session, changed)
+        };
+        self.retry(tries, change).await
     }
 
     /// Wakes whoever waits for something to deliver, here and elsewhere.
     fn wake_dispatchers(&self) {
         self.shared.commits.send_replace(());
         // If one is under way already, it comes after this commit.
-        let _ = self.shared.desk.tell.try_send(());
+        let _ = self.shared.outbox.tell.try_send(());
     }
 }
 
@@ -225,27 +245,20 @@ impl Outbox for PostgresStore {
         institution: &InstitutionId,
         id: Uuid,
     ) -> Result<Option<Webhook>, StoreError> {
-        let reader = self.reader().await?;
-        let limit = self.shared.options.answer_timeout;
-        let answer = self.in_time(webhooks::one(&reader, institution, id)).await;
+        let one = async |reader: &Session| webhooks::one(reader, institution, id).await;
+        let (reader, webhook) = self.ask(self.reader().await?, one).await?;
         // A caller that finds it as wanted does not change it, and relies on it.
-        let answer = match answer {
-            Some(Ok(webhook)) => {
-                let confirmed = reader.confirm(limit).await.map(|()| webhook);
-                Some(confirmed.map_err(|failure| failure.without_effect().into_error()))
-            }
-            answer => answer,
-        };
-        keep_or_give_up(reader, answer)
+        let confirmed = reader.confirm(self.shared.options.answer_timeout).await;
+        confirmed.map_err(|failure| failure.without_effect().into_error())?;
+        Ok(webhook)
     }
 
     async fn webhooks(
         &self,
         institution: Option<&InstitutionId>,
     ) -> Result<Vec<Webhook>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self.in_time(webhooks::all(&reader, institution)).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| webhooks::all(reader, institution).await)
+            .await
     }
 
     async fn remove_webhook(
@@ -257,16 +270,16 @@ impl Outbox for PostgresStore {
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
-        let client = connection(&self.shared.desk.delivering).await?;
-        let answer = self.in_time(claim::due(&client)).await;
-        keep_or_give_up(client, answer)
+        let session = self.tries_of_a_dispatcher().session().await?;
+        let due = async |session: &Session| claim::due(session).await;
+        self.ask(session, due).await.map(|(_, due)| due)
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
         let mut tries = self.tries_of_a_dispatcher();
         loop {
-            let mut client = connection(&self.shared.desk.delivering).await?;
-            let claimed = claim::claim(&mut client, &self.shared.desk.fronts, &claim);
+            let mut client = tries.session().await?;
+            let claimed = claim::claim(&mut client, &self.shared.outbox.hints, &claim);
             let outcome = match in_time(tries.limit, claimed).await {
                 // Nothing is sent that a failover could take back.
                 Ok((batch, Some(last))) => match client.confirm_up_to(last, tries.limit).await {
@@ -292,21 +305,22 @@ impl Outbox for PostgresStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
-        let mut tries = self.tries_of_a_dispatcher();
         let again = settlements.iter().map(|it| match it.outcome {
             Outcome::Retry { at } => at.min(now),
             _ => now,
         });
-        let again = again.min().unwrap_or(now);
-        loop {
-            let mut client = connection(&self.shared.desk.delivering).await?;
-            let settled = settle::settle(&mut client, now, &settlements, &health);
-            let outcome = in_time(tries.limit, settled).await;
-            self.shared.desk.fronts.due_at(milliseconds(again));
-            if let Some(answer) = tries.end(client, outcome).await {
-                return answer;
-            }
-        }
+        let again = milliseconds(again.min().unwrap_or(now));
+        let tries = self.tries_of_a_dispatcher();
+        let (limit, settlements, health) = (tries.limit, &settlements, &health);
+        let settle = |mut session: Session| async move {
+            let settled = settle::settle(&mut session, now, settlements, health);
+            let settled = in_time(limit, settled).await;
+            (session, settled)
+        };
+        let settled = self.retry(tries, settle).await;
+        // Also where nobody knows what became of it.
+        self.shared.outbox.hints.due_at(again);
+        settled
     }
 
     async fn deliveries(
@@ -316,10 +330,8 @@ impl Outbox for PostgresStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, StoreError> {
-        let reader = self.reader().await?;
-        let listed = deliveries::list(&reader, institution, &filter, after, limit);
-        let answer = self.in_time(listed).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| deliveries::list(reader, institution, &filter, after, limit).await)
+            .await
     }
 
     async fn delivery(
@@ -327,11 +339,8 @@ impl Outbox for PostgresStore {
         institution: &InstitutionId,
         id: DeliveryId,
     ) -> Result<Option<Delivery>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self
-            .in_time(deliveries::one(&reader, institution, id))
-            .await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| deliveries::one(reader, institution, id).await)
+            .await
     }
 
     async fn attempts(
@@ -339,10 +348,8 @@ impl Outbox for PostgresStore {
         institution: &InstitutionId,
         delivery: DeliveryId,
     ) -> Result<Vec<Attempt>, StoreError> {
-        let reader = self.reader().await?;
-        let attempts = deliveries::attempts(&reader, institution, delivery);
-        let answer = self.in_time(attempts).await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| deliveries::attempts(reader, institution, delivery).await)
+            .await
     }
 
     async fn redeliver(
@@ -352,7 +359,7 @@ impl Outbox for PostgresStore {
         deliveries: Vec<DeliveryId>,
     ) -> Result<u64, StoreError> {
         let count = settle::redeliver(self, institution, now, &deliveries).await?;
-        self.shared.desk.fronts.due_at(milliseconds(now));
+        self.shared.outbox.hints.due_at(milliseconds(now));
         self.wake_dispatchers();
         Ok(count)
     }
@@ -364,24 +371,24 @@ impl Outbox for PostgresStore {
         deliveries: Vec<DeliveryId>,
         reason: String,
     ) -> Result<u64, StoreError> {
-        let mut tries = self.tries();
-        loop {
-            let mut client = self.writer(&tries).await?;
-            let abandoned = settle::abandon(&mut client, institution, now, &deliveries, &reason);
-            let outcome = in_time(tries.limit, abandoned).await;
-            self.shared.desk.fronts.due_at(milliseconds(now));
-            if let Some(answer) = tries.end(client, outcome).await {
-                // What waited for them may be due by now.
-                self.wake_dispatchers();
-                if answer
-                    .as_ref()
-                    .is_ok_and(|count| *count < deliveries.len() as u64)
-                {
-                    self.confirmed().await?;
-                }
-                return answer;
-            }
+        let tries = self.tries();
+        let (limit, numbers, reason) = (tries.limit, &deliveries, &reason);
+        let abandon = |mut session: Session| async move {
+            let abandoned = settle::abandon(&mut session, institution, now, numbers, reason);
+            let abandoned = in_time(limit, abandoned).await;
+            (session, abandoned)
+        };
+        let answer = self.retry(tries, abandon).await;
+        self.shared.outbox.hints.due_at(milliseconds(now));
+        // What waited for them may be due by now.
+        self.wake_dispatchers();
+        if answer
+            .as_ref()
+            .is_ok_and(|it| *it < deliveries.len() as u64)
+        {
+            self.confirmed().await?;
         }
+        answer
     }
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
@@ -392,10 +399,7 @@ impl Outbox for PostgresStore {
         &self,
         institution: Option<&InstitutionId>,
     ) -> Result<Vec<Backlog>, StoreError> {
-        let reader = self.reader().await?;
-        let answer = self
-            .in_time(deliveries::backlog(&reader, institution))
-            .await;
-        keep_or_give_up(reader, answer)
+        self.read(async |reader| deliveries::backlog(reader, institution).await)
+            .await
     }
 }

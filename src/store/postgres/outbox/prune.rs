@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::PostgresStore;
 use super::super::failure::failed;
-use super::time::milliseconds;
+use super::milliseconds;
 use crate::store::StoreError;
 
 /// How many deliveries of a webhook that was removed are deleted at once.

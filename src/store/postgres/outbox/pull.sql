@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- What is over lets the next one of its application ($1) and webhook ($2) go at once, at $3, if it was never
 -- claimed. This is asked when the end of the earlier one is committed, and writes the row even if it says
 -- nothing new: a claim that still saw the earlier one as pending has locked the next one before, to put it off,

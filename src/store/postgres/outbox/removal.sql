@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Deletes deliveries of the webhook $1, up to $2 from each of the indexes that lead to them.
 WITH gone AS (
     DELETE FROM certlife_delivery WHERE number = ANY (ARRAY(

@@ -14,11 +14,9 @@ use super::super::PostgresStore;
 use super::super::failure::Failure;
 use super::super::pause::pause;
 use super::super::text::encode;
-use super::time::milliseconds;
-use super::{MOST_ATTEMPTS, query};
-use crate::store::{
-    Attempt, DeliveryId, HealthChange, InstitutionId, Outcome, Settlement, StoreError,
-};
+use super::{MOST_ATTEMPTS, milliseconds, query};
+use crate::store::outbox::Settled;
+use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Settlement, StoreError};
 
 const SETTLE: &str = include_str!("settle.sql");
 const PULL: &str = include_str!("pull.sql");
@@ -132,17 +130,12 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn push(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) {
-        let (state, at, reason) = match &settlement.outcome {
-            Outcome::Delivered => (2, now, None),
-            Outcome::Retry { at } => (1, *at, None),
-            Outcome::Dead { reason } => (3, now, Some(reason)),
-            Outcome::Released => (1, now, None),
-        };
+        let Settled { state, at, reason } = settlement.outcome.settled(now);
         self.number.push(settlement.id.0);
         self.token.push(settlement.token);
-        self.state.push(state);
+        self.state.push(state.code());
         self.at.push(milliseconds(at));
-        self.reason.push(reason.map(|it| encode(it)));
+        self.reason.push(reason.map(encode));
         let attempt = settlement.attempt.as_ref();
         let text = |of: fn(&Attempt) -> &Option<String>| {
             attempt.and_then(|it| of(it).as_deref()).map(encode)

@@ -6,14 +6,12 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::super::failure::failed;
-use super::super::row::{get, get_or_null};
-use super::super::text::{decode, encode};
+use super::super::text::encode;
 use super::super::{PostgresStore, read};
+use super::milliseconds;
 use super::prune;
-use super::time::{milliseconds, time, time_or_none};
-use crate::store::stored::Problem;
-use crate::store::{Health, InstitutionId, Put, StoreError, Webhook};
-use crate::webhook::Endpoint;
+use crate::store::stored;
+use crate::store::{InstitutionId, Put, StoreError, Webhook};
 
 /// The columns of a webhook, in the order in which [`from_row`] reads them.
 macro_rules! columns {
@@ -26,32 +24,7 @@ macro_rules! columns {
 /// Reads a row with its checks; what is wrong is reported with the webhook's id.
 pub(super) fn from_row(row: &Row) -> Result<Webhook, StoreError> {
     let id: Uuid = row.try_get(0).map_err(failed)?;
-    restore(row, id).map_err(|problem| StoreError::corrupt(format!("webhook {id}"), problem))
-}
-
-fn restore(row: &Row, id: Uuid) -> Result<Webhook, Problem> {
-    let institution: String = get(row, 1, "institution")?;
-    let endpoint = Endpoint::from_stored(&decode(get(row, 2, "settings")?))?;
-    let kinds: i16 = get(row, 3, "kinds")?;
-    let is_enabled: bool = get(row, 4, "enabled")?;
-    if kinds != i16::from(endpoint.kinds.bits()) || is_enabled != endpoint.is_enabled() {
-        return Err(
-            "its kinds, or whether it is enabled, are not what its settings say".to_owned(),
-        );
-    }
-    let revision: i64 = get(row, 6, "revision")?;
-    Ok(Webhook {
-        id,
-        institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
-        endpoint,
-        created_at: time("created_at", get(row, 5, "created_at")?)?,
-        revision: u64::try_from(revision)
-            .map_err(|_| format!("revision must not be negative, but is {revision}"))?,
-        health: Health {
-            failing_since: time_or_none("failing_since", get_or_null(row, 7, "failing_since")?)?,
-            not_before: time_or_none("not_before", get_or_null(row, 8, "not_before")?)?,
-        },
-    })
+    stored::webhook(row).map_err(|problem| StoreError::corrupt(format!("webhook {id}"), problem))
 }
 
 pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool, StoreError> {

@@ -4,10 +4,13 @@ use chrono::{DateTime, TimeDelta};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{restore_time, state, webhooks};
-use crate::store::outbox::{Claim, DeliveryId, LOOK_AGAIN, LeasedDelivery, Webhook, next_lease};
+use super::webhooks;
+use crate::store::outbox::{
+    Claim, DeliveryId, LOOK_AGAIN, LeasedDelivery, State, Webhook, next_lease, wait_until,
+};
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
+use crate::store::stored::from_millis;
 use crate::store::{InstitutionId, StoreError};
 
 /// In each turn, so many are looked at for each delivery that there is room for: most may turn out
@@ -37,10 +40,11 @@ impl Leased {
             Err(corrupt @ StoreError::Corrupt { .. }) => Err(corrupt.to_string()),
             Err(error) => return Err(error),
         };
-        let created_at = restore_time(self.created_at).unwrap_or_else(|problem| {
-            event = Err(problem);
-            DateTime::UNIX_EPOCH
-        });
+        let created_at =
+            from_millis("delivery.created_at", self.created_at).unwrap_or_else(|problem| {
+                event = Err(problem);
+                DateTime::UNIX_EPOCH
+            });
         Ok(LeasedDelivery {
             id: DeliveryId(self.delivery),
             webhook: self.webhook,
@@ -155,9 +159,9 @@ impl<'c> Queue<'c> {
     ) -> rusqlite::Result<()> {
         let start = leased.len();
         let turns = [
-            (state::LATER, again),
-            (state::NEW, room),
-            (state::LATER, room),
+            (State::Later, again),
+            (State::New, room),
+            (State::Later, room),
         ];
         for (state, until) in turns {
             let mut looks = room.saturating_mul(LOOKS);
@@ -189,11 +193,11 @@ impl<'c> Queue<'c> {
     fn candidates(
         &mut self,
         webhook: i64,
-        state: i64,
+        state: State,
         limit: usize,
     ) -> rusqlite::Result<Vec<Candidate>> {
         let statement = match state {
-            state::NEW => &mut self.new,
+            State::New => &mut self.new,
             _ => &mut self.later,
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -217,11 +221,7 @@ impl<'c> Queue<'c> {
         let lane = params![candidate.application, webhook, candidate.event];
         let earlier = self.earlier.query_row(lane, |row| row.get::<_, i64>(0));
         if let Some(at) = earlier.optional()? {
-            // Longer than a lease, it waits for its own time; otherwise it is settled soon. One
-            // that was claimed before is not let go by the end of the earlier one, so it looks
-            // again.
-            let is_waiting = candidate.token == 0 && at > self.end_of_lease;
-            let until = if is_waiting { at } else { self.soon };
+            let until = wait_until(candidate.token, at, self.end_of_lease, self.soon);
             self.put_off.execute([candidate.delivery, until])?;
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::state;
+use crate::store::outbox::State;
 
 /// How many deliveries of a removed webhook go in one transaction.
 pub(super) const STEP: u32 = 500;
@@ -55,7 +55,7 @@ pub(super) fn old(
     let mut is_old = connection.prepare_cached(sql)?;
     let mut deliveries = Vec::with_capacity(found.len());
     for number in found {
-        if is_old.exists(params![number, state::DELIVERED, before])? {
+        if is_old.exists(params![number, State::Delivered.code(), before])? {
             deliveries.push(*number);
         }
     }

@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- The enabled webhooks that something is pending for: a row where some of it is new, and a row for the rest, with the
 -- time when the first of it is due. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
 -- cost nothing.
@@ -17,7 +18,7 @@ later (webhook) AS (
         WHERE d.state = 1 AND d.webhook > later.webhook
     ) FROM later WHERE later.webhook IS NOT NULL
 )
-SELECT w.no, w.id, w.not_before, pending.is_new, pending.at
+SELECT w.id, w.not_before, pending.is_new, pending.at, w.no
 FROM (
     SELECT webhook, 1 AS is_new, NULL AS at FROM new
     UNION ALL

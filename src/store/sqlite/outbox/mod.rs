@@ -17,24 +17,7 @@ use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, Outbox, Put, Settlement, Webhook,
 };
-use crate::store::stored::Problem;
 use crate::store::{InstitutionId, StoreError};
-
-/// The states of a delivery, as they are stored.
-mod state {
-    /// Nobody has looked at it yet.
-    pub(super) const NEW: i64 = 0;
-    /// It is due at its time.
-    pub(super) const LATER: i64 = 1;
-    pub(super) const DELIVERED: i64 = 2;
-    pub(super) const DEAD: i64 = 3;
-}
-
-/// The moment with this many milliseconds since 1970.
-fn restore_time(milliseconds: i64) -> Result<DateTime<Utc>, Problem> {
-    DateTime::from_timestamp_millis(milliseconds)
-        .ok_or_else(|| format!("there is no time {milliseconds} milliseconds after 1970"))
-}
 
 impl SqliteStore {
     /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for
@@ -71,9 +54,7 @@ impl Outbox for SqliteStore {
         id: Uuid,
     ) -> Result<Option<Webhook>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| webhooks::by_id(reader, &institution, id))
+        self.read(move |reader| webhooks::by_id(reader, &institution, id))
             .await
     }
 
@@ -82,9 +63,7 @@ impl Outbox for SqliteStore {
         institution: Option<&InstitutionId>,
     ) -> Result<Vec<Webhook>, StoreError> {
         let institution = institution.cloned();
-        self.shared
-            .readers
-            .ask(move |reader| webhooks::list(reader, institution.as_ref()))
+        self.read(move |reader| webhooks::list(reader, institution.as_ref()))
             .await
     }
 
@@ -107,7 +86,7 @@ impl Outbox for SqliteStore {
     }
 
     async fn due(&self) -> Result<Vec<Due>, StoreError> {
-        self.shared.readers.ask(|reader| read::due(reader)).await
+        self.read(|reader| read::due(reader)).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
@@ -117,9 +96,7 @@ impl Outbox for SqliteStore {
             .await?;
         // What happened never changes, so the writer need not read it.
         let deliveries = self
-            .shared
-            .readers
-            .ask(move |reader| leased.iter().map(|it| it.with_event(reader)).collect())
+            .read(move |reader| leased.iter().map(|it| it.with_event(reader)).collect())
             .await?;
         Ok(ClaimedBatch {
             deliveries,
@@ -147,12 +124,10 @@ impl Outbox for SqliteStore {
         limit: u32,
     ) -> Result<DeliveryPage, StoreError> {
         let institution = institution.cloned();
-        self.shared
-            .readers
-            .ask(move |reader| {
-                read::deliveries(reader, institution.as_ref(), &filter, after, limit)
-            })
-            .await
+        self.read(move |reader| {
+            read::deliveries(reader, institution.as_ref(), &filter, after, limit)
+        })
+        .await
     }
 
     async fn delivery(
@@ -161,9 +136,7 @@ impl Outbox for SqliteStore {
         id: DeliveryId,
     ) -> Result<Option<Delivery>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::one(reader, &institution, id))
+        self.read(move |reader| read::one(reader, &institution, id))
             .await
     }
 
@@ -173,9 +146,7 @@ impl Outbox for SqliteStore {
         delivery: DeliveryId,
     ) -> Result<Vec<Attempt>, StoreError> {
         let institution = institution.clone();
-        self.shared
-            .readers
-            .ask(move |reader| read::attempts(reader, &institution, delivery))
+        self.read(move |reader| read::attempts(reader, &institution, delivery))
             .await
     }
 
@@ -216,7 +187,7 @@ impl Outbox for SqliteStore {
         self.clear_removed().await?;
         let before = before.timestamp_millis();
         let find = move |reader: &mut Connection| read::old(reader, before, limit);
-        let found = self.shared.readers.ask(find).await?;
+        let found = self.read(find).await?;
         self.passing_change(limit as usize, move |write| {
             clear::old(write.connection(), before, limit, &found).map(Ok)
         })
@@ -228,9 +199,7 @@ impl Outbox for SqliteStore {
         institution: Option<&InstitutionId>,
     ) -> Result<Vec<Backlog>, StoreError> {
         let institution = institution.cloned();
-        self.shared
-            .readers
-            .ask(move |reader| read::backlog(reader, institution.as_ref()))
+        self.read(move |reader| read::backlog(reader, institution.as_ref()))
             .await
     }
 }

@@ -1,3 +1,4 @@
+-- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Deliveries that were delivered before ?1, ?2 at most, found as what is due is found.
 WITH RECURSIVE kept (webhook) AS (
     SELECT min(webhook) FROM certlife_delivery INDEXED BY certlife_delivery_delivered WHERE state = 2

@@ -2,41 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
 
-use super::{restore_time, state};
-use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
-    is_of_lease,
 };
-use crate::store::sqlite::connection::unavailable;
-use crate::store::sqlite::row::get;
-use crate::store::stored::{Problem, decode, nearest_time};
+use crate::store::sqlite::failure::unavailable;
+use crate::store::sqlite::read::ask;
+use crate::store::stored::{self, Columns, Problem};
 use crate::store::{InstitutionId, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
 
-/// The answers that the rows of a question give, in their order.
-fn ask<T>(
-    connection: &Connection,
-    sql: &str,
-    parameters: &[&dyn ToSql],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let mut rows = statement.query(parameters).map_err(unavailable)?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next().map_err(unavailable)? {
-        all.push(read(row)?);
-    }
-    Ok(all)
-}
-
-/// The same, past what is corrupt; that is told where there is nothing else.
+/// The answers of [`ask`], past what is corrupt; that is told where there is nothing else.
 fn ask_past_corrupt<T>(
     connection: &Connection,
     sql: &str,
@@ -56,31 +36,9 @@ fn ask_past_corrupt<T>(
     }
 }
 
-fn uuid(row: &Row<'_>, index: usize, column: &str) -> Result<Uuid, Problem> {
-    let bytes: Vec<u8> = get(row, index, column)?;
-    Uuid::from_slice(&bytes).map_err(|error| format!("{column}: {error}"))
-}
-
-/// A time, if there is one, or the one next to it: what is due has a time, whatever somebody's hand
-/// has written.
-fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Option<DateTime<Utc>>, Problem> {
-    let milliseconds: Option<i64> = get(row, index, column)?;
-    Ok(milliseconds.map(nearest_time))
-}
-
 pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
     let rows = ask_past_corrupt(connection, include_str!("due.sql"), &[], |row| {
-        let due = || -> Result<Due, Problem> {
-            let not_before: Option<i64> = get(row, 2, "webhook.not_before")?;
-            Ok(Due {
-                webhook: uuid(row, 1, "webhook.id")?,
-                has_new: get(row, 3, "has_new")?,
-                at: time(row, 4, "delivery.at")?,
-                // Where it is none, the webhook is corrupt, as the claim tells.
-                not_before: not_before.and_then(DateTime::from_timestamp_millis),
-            })
-        };
-        due().map_err(|problem| StoreError::corrupt(webhook_row(row), problem))
+        stored::due(row).map_err(|problem| StoreError::corrupt(webhook_row(row, 4), problem))
     })?;
     let mut all: BTreeMap<Uuid, Due> = BTreeMap::new();
     for due in rows {
@@ -91,9 +49,9 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
     Ok(all.into_values().collect())
 }
 
-/// The key of a webhook whose number comes first.
-fn webhook_row(row: &Row<'_>) -> String {
-    let number: i64 = row.get(0).unwrap_or_default();
+/// The key of a webhook whose number stands in this column.
+fn webhook_row(row: &Row<'_>, at: usize) -> String {
+    let number: i64 = row.get(at).unwrap_or_default();
     format!("webhook row {number}")
 }
 
@@ -148,10 +106,11 @@ fn count_backlog(
     institution: Option<&InstitutionId>,
 ) -> Result<Vec<Backlog>, StoreError> {
     let sql = concat!(
-        "SELECT no, id, enabled, new + later, (SELECT created_at FROM certlife_delivery WHERE no = first), \
-         (SELECT created_at FROM certlife_delivery WHERE no = new_first), later_at, dead, \
-         (SELECT i.id FROM certlife_institution i WHERE i.no = of) FROM \
-         (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first \
+        "SELECT id, enabled, new + later, (SELECT created_at FROM certlife_delivery WHERE no = first), \
+         iif(new_at < later_at OR later = 0, new_at, later_at), dead, \
+         (SELECT i.id FROM certlife_institution i WHERE i.no = of), no FROM \
+         (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first, \
+         (SELECT created_at FROM certlife_delivery WHERE no = new_first) AS new_at \
          FROM (SELECT w.id, w.no, w.enabled, w.institution AS of, ",
         of_index!("count(*)", "certlife_delivery_new", "= 0"),
         " AS new, ",
@@ -173,24 +132,7 @@ fn count_backlog(
     );
     let institution = institution.map(InstitutionId::as_str);
     ask_past_corrupt(connection, sql, &[&institution], |row| {
-        let count = |index, column| -> Result<u64, Problem> {
-            get::<i64>(row, index, column).map(i64::cast_unsigned)
-        };
-        let backlog = || -> Result<Backlog, Problem> {
-            let new = time(row, 5, "delivery.created_at")?;
-            let later = time(row, 6, "delivery.at")?;
-            let institution: String = get(row, 8, "institution.id")?;
-            Ok(Backlog {
-                institution: InstitutionId::new(institution).map_err(|it| it.to_string())?,
-                webhook: uuid(row, 1, "webhook.id")?,
-                is_enabled: get(row, 2, "webhook.enabled")?,
-                pending: count(3, "pending")?,
-                oldest: time(row, 4, "delivery.created_at")?,
-                first_due: new.into_iter().chain(later).min(),
-                dead: count(7, "dead")?,
-            })
-        };
-        backlog().map_err(|problem| StoreError::corrupt(webhook_row(row), problem))
+        stored::backlog(row).map_err(|problem| StoreError::corrupt(webhook_row(row, 7), problem))
     })
 }
 
@@ -199,7 +141,7 @@ pub(super) fn attempts(
     institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempt>, StoreError> {
-    let sql = "SELECT a.no, a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
+    let sql = "SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt, a.no FROM certlife_attempt a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE a.delivery = ?1 AND w.id IS NOT NULL \
                AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?2) ORDER BY a.no";
@@ -208,17 +150,8 @@ pub(super) fn attempts(
         sql,
         &[&delivery.0, &institution.as_str()],
         |row| {
-            let attempt = || -> Result<Attempt, Problem> {
-                Ok(Attempt {
-                    at: restore_time(get(row, 1, "attempt.at")?)?,
-                    milliseconds: get::<i64>(row, 2, "attempt.milliseconds")?.cast_unsigned(),
-                    status: get(row, 3, "attempt.status")?,
-                    error: get(row, 4, "attempt.error")?,
-                    excerpt: get(row, 5, "attempt.excerpt")?,
-                })
-            };
-            attempt().map_err(|problem| {
-                let number: i64 = row.get(0).unwrap_or_default();
+            stored::attempt(row).map_err(|problem| {
+                let number: i64 = row.get(5).unwrap_or_default();
                 StoreError::corrupt(
                     format!("delivery {delivery}, attempt row {number}"),
                     problem,
@@ -242,7 +175,7 @@ const DEAD: (&str, &str) = (
 macro_rules! columns {
     () => {
         "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
-         d.at, d.reason, e.application = d.application, d.token "
+         d.at, d.reason, d.token, e.application = d.application "
     };
 }
 
@@ -268,7 +201,7 @@ pub(super) fn one(
         "WHERE d.no = ?1 AND w.id IS NOT NULL AND i.id = ?2"
     );
     let found = ask(connection, sql, &[&id.0, &institution.as_str()], |row| {
-        delivery(row, id).map_err(|it| StoreError::corrupt(format!("delivery {id}"), it))
+        delivery(row).map_err(|it| StoreError::corrupt(format!("delivery {id}"), it))
     })?;
     Ok(found.into_iter().next())
 }
@@ -363,44 +296,14 @@ pub(super) fn deliveries(
     let rows = ask(connection, &sql, &parameters, |row| {
         let id = DeliveryId(row.get(0).map_err(unavailable)?);
         let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
-        Ok((id, delivery(row, id).map_err(corrupt)))
+        Ok((id, delivery(row).map_err(corrupt)))
     })?;
-    DeliveryPage::of(size, rows.into_iter().map(Ok))
+    Ok(DeliveryPage::of(size, rows))
 }
 
-fn delivery(row: &Row<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
-    let institution: String = get(row, 2, "institution.id")?;
-    let version: i64 = get(row, 4, "event.version")?;
-    let version = u64::try_from(version)
-        .map_err(|_| format!("event.version must not be negative, but is {version}"))?;
-    let state: i64 = get(row, 6, "delivery.state")?;
-    let status = match state {
-        state::NEW | state::LATER => DeliveryStatus::Pending,
-        state::DELIVERED => DeliveryStatus::Delivered,
-        state::DEAD => DeliveryStatus::Dead,
-        _ => return Err(format!("state must be 0 to 3, but is {state}")),
-    };
-    if !get::<bool>(row, 11, "event.application")? {
+fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
+    if row.integer_or_none(12, "event.application")? == Some(0) {
         return Err("its event belongs to another application".to_owned());
     }
-    let created_at = restore_time(get(row, 8, "delivery.created_at")?)?;
-    let at = match state {
-        state::NEW => created_at,
-        _ => restore_time(get(row, 9, "delivery.at")?)?,
-    };
-    Ok(Delivery {
-        id,
-        webhook: uuid(row, 1, "webhook.id")?,
-        institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
-        application: uuid(row, 3, "application.uuid")?,
-        version,
-        kind: decode(&EventKind::ALL, "kind", get(row, 5, "event.kind")?)?,
-        status,
-        attempts: get(row, 7, "delivery.attempts")?,
-        created_at,
-        at,
-        is_leased: status == DeliveryStatus::Pending
-            && is_of_lease(get(row, 12, "delivery.token")?),
-        reason: get(row, 10, "delivery.reason")?,
-    })
+    stored::delivery(row)
 }

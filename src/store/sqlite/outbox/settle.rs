@@ -4,16 +4,19 @@ use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::webhooks;
 use super::webhooks::institution_number;
-use super::{state, webhooks};
 use crate::store::InstitutionId;
-use crate::store::outbox::{Attempt, DeliveryId, HealthChange, Outcome, Settlement, is_of_lease};
+use crate::store::outbox::{
+    Attempt, DeliveryId, HealthChange, Settled, Settlement, State, can_be_redelivered, is_let_go,
+    is_of_lease,
+};
 
 /// Where a delivery stands.
 struct Standing {
     webhook: i64,
     application: i64,
-    state: i64,
+    state: State,
     token: i64,
     event: i64,
     at: i64,
@@ -21,21 +24,9 @@ struct Standing {
     institution: i64,
 }
 
-impl Standing {
-    const fn is_pending(&self) -> bool {
-        self.state == state::NEW || self.state == state::LATER
-    }
-
-    /// Whether it is pending and waits for a later time, under no lease.
-    const fn is_put_off(&self, now: i64) -> bool {
-        self.state == state::LATER && self.at > now && !is_of_lease(self.token)
-    }
-}
-
 /// The statements that move deliveries on.
 struct Moves<'c> {
-    /// Milliseconds since 1970.
-    now: i64,
+    now: DateTime<Utc>,
     standing: CachedStatement<'c>,
     add_attempt: CachedStatement<'c>,
     close: CachedStatement<'c>,
@@ -63,15 +54,15 @@ pub(super) fn redeliver(
     deliveries: &[DeliveryId],
 ) -> rusqlite::Result<u64> {
     let mut moves = Moves::new(connection, now)?;
-    let mut redelivered = 0;
+    let (mut redelivered, millis) = (0, now.timestamp_millis());
     let institution = institution_number(connection, institution)?;
     for id in deliveries {
         if let Some(standing) = moves.standing(*id)?
             && Some(standing.institution) == institution
-            && (!standing.is_pending() || standing.is_put_off(moves.now))
+            && can_be_redelivered(standing.state, standing.token, standing.at, millis)
         {
             let at = moves.end_of_leases_after(&standing)?;
-            let at = at.map_or(moves.now, |it| it.max(moves.now));
+            let at = at.map_or(millis, |it| it.max(millis));
             moves.redeliver.execute([id.0, at])?;
             redelivered += 1;
         }
@@ -92,11 +83,12 @@ pub(super) fn abandon(
     for id in deliveries {
         if let Some(standing) = moves.standing(*id)?
             && Some(standing.institution) == institution
-            && standing.is_pending()
+            && standing.state.is_pending()
         {
             // Should it be redelivered, whoever has it in hand does not end that.
             let lease = i64::from(is_of_lease(standing.token));
-            let close = params![id.0, state::DEAD, moves.now, reason, 0, lease];
+            let at = now.timestamp_millis();
+            let close = params![id.0, State::Dead.code(), at, reason, 0, lease];
             moves.close.execute(close)?;
             moves.pull_next(&standing)?;
             abandoned += 1;
@@ -109,7 +101,7 @@ impl<'c> Moves<'c> {
     fn new(connection: &'c Connection, now: DateTime<Utc>) -> rusqlite::Result<Self> {
         let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
-            now: now.timestamp_millis(),
+            now,
             // What belongs to a webhook that was removed is gone.
             standing: prepare(
                 "SELECT d.webhook, d.application, d.state, d.token, d.event, d.at, w.institution \
@@ -146,7 +138,8 @@ impl<'c> Moves<'c> {
             Ok(Standing {
                 webhook: row.get(0)?,
                 application: row.get(1)?,
-                state: row.get(2)?,
+                // What is no state is over, as PostgreSQL has it.
+                state: State::from_code(row.get(2)?).unwrap_or(State::Dead),
                 token: row.get(3)?,
                 event: row.get(4)?,
                 at: row.get(5)?,
@@ -161,22 +154,18 @@ impl<'c> Moves<'c> {
         let Some(standing) = self.standing(id)? else {
             return Ok(false);
         };
-        if standing.token != settlement.token || !standing.is_pending() {
+        if standing.token != settlement.token || !standing.state.is_pending() {
             return Ok(false);
         }
         if let Some(attempt) = &settlement.attempt {
             self.record(id, attempt)?;
         }
         let attempts = i64::from(settlement.attempt.is_some());
-        let (state, at, reason) = match &settlement.outcome {
-            Outcome::Delivered => (state::DELIVERED, self.now, None),
-            Outcome::Dead { reason } => (state::DEAD, self.now, Some(reason.as_str())),
-            Outcome::Retry { at } => (state::LATER, at.timestamp_millis(), None),
-            Outcome::Released => (state::LATER, self.now, None),
-        };
+        let Settled { state, at, reason } = settlement.outcome.settled(self.now);
+        let at = at.timestamp_millis();
         self.close
-            .execute(params![id.0, state, at, reason, attempts, 1])?;
-        if state != state::LATER {
+            .execute(params![id.0, state.code(), at, reason, attempts, 1])?;
+        if !state.is_pending() {
             self.pull_next(&standing)?;
         }
         Ok(true)
@@ -191,11 +180,6 @@ impl<'c> Moves<'c> {
             attempt.error,
             attempt.excerpt,
         ])?;
-        Ok(())
-    }
-
-    fn put_off(&mut self, delivery: i64, at: i64) -> rusqlite::Result<()> {
-        self.put_off.execute([delivery, at])?;
         Ok(())
     }
 
@@ -216,11 +200,9 @@ impl<'c> Moves<'c> {
             ))
         });
         if let Some((next, at, token)) = next.optional()?
-            // Under a lease, or after an attempt, it has a time of its own.
-            && at > self.now
-            && token == 0
+            && is_let_go(token, at, self.now.timestamp_millis())
         {
-            self.put_off(next, self.now)?;
+            self.put_off.execute([next, self.now.timestamp_millis()])?;
         }
         Ok(())
     }

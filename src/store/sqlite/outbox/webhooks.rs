@@ -5,21 +5,17 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::store::outbox::{Health, HealthChange, Put, Webhook};
-use crate::store::sqlite::connection::unavailable;
-use crate::store::sqlite::row::get;
+use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::write::Write;
-use crate::store::stored::Problem;
+use crate::store::stored::{self, Columns};
 use crate::store::{InstitutionId, StoreError};
-use crate::webhook::Endpoint;
-
-use super::restore_time;
 
 /// Webhooks with their institutions; to be followed by a condition. One that was removed has no id.
 macro_rules! webhooks {
     ($condition:literal) => {
         concat!(
-            "SELECT w.no, w.id, i.id, w.settings, w.kinds, w.enabled, w.created_at, w.revision, \
-             w.failing_since, w.not_before FROM certlife_webhook w \
+            "SELECT w.id, i.id, w.settings, w.kinds, w.enabled, w.created_at, w.revision, \
+             w.failing_since, w.not_before, w.no FROM certlife_webhook w \
              LEFT JOIN certlife_institution i ON i.no = w.institution WHERE w.id IS NOT NULL ",
             $condition
         )
@@ -50,7 +46,7 @@ pub(super) fn with_number(
     connection
         .prepare_cached(webhooks!("AND w.id = ?1"))?
         .query_row([id.as_bytes().as_slice()], |row| {
-            Ok((row.get(0)?, webhook(row)))
+            Ok((row.get(9)?, webhook(row)))
         })
         .optional()
 }
@@ -77,45 +73,14 @@ pub(super) fn list(
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
-    let id = || -> Result<Uuid, Problem> {
-        let bytes: Vec<u8> = get(row, 1, "webhook.id")?;
-        Uuid::from_slice(&bytes).map_err(|error| format!("webhook.id: {error}"))
-    };
-    let key = || match (id(), row.get::<_, i64>(0)) {
-        (Ok(id), _) => format!("webhook {id}"),
-        (_, Ok(number)) => format!("webhook row {number}"),
-        _ => "a row of table certlife_webhook".to_owned(),
-    };
-    let read = || -> Result<Webhook, Problem> {
-        let institution: String = get(row, 2, "institution.id")?;
-        let settings: String = get(row, 3, "webhook.settings")?;
-        let endpoint = Endpoint::from_stored(&settings)?;
-        let kinds: i64 = get(row, 4, "webhook.kinds")?;
-        let enabled: i64 = get(row, 5, "webhook.enabled")?;
-        if kinds != i64::from(endpoint.kinds.bits()) || enabled != i64::from(endpoint.is_enabled())
-        {
-            return Err(format!(
-                "its columns (kinds {kinds}, enabled {enabled}) are not what its settings say"
-            ));
-        }
-        let time = |index, column| -> Result<_, Problem> {
-            let milliseconds: Option<i64> = get(row, index, column)?;
-            milliseconds.map(restore_time).transpose()
+    stored::webhook(row).map_err(|problem| {
+        let key = match (row.uuid(0, ""), row.integer(9, "")) {
+            (Ok(id), _) => format!("webhook {id}"),
+            (_, Ok(number)) => format!("webhook row {number}"),
+            _ => "a row of table certlife_webhook".to_owned(),
         };
-        let revision: i64 = get(row, 7, "webhook.revision")?;
-        Ok(Webhook {
-            id: id()?,
-            institution: InstitutionId::new(institution).map_err(|error| error.to_string())?,
-            endpoint,
-            created_at: restore_time(get(row, 6, "webhook.created_at")?)?,
-            revision: revision.cast_unsigned(),
-            health: Health {
-                failing_since: time(8, "webhook.failing_since")?,
-                not_before: time(9, "webhook.not_before")?,
-            },
-        })
-    };
-    read().map_err(|problem| StoreError::corrupt(key(), problem))
+        StoreError::corrupt(key, problem)
+    })
 }
 
 pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<bool> {
@@ -209,28 +174,37 @@ pub(super) fn remove(
     Ok(removed == 1)
 }
 
+/// What changes nothing is not written.
 pub(super) fn set_health(
     connection: &Connection,
     now: DateTime<Utc>,
     health: &[(Uuid, HealthChange)],
 ) -> rusqlite::Result<()> {
-    // As `Health::after` has it; what changes nothing is not written.
-    let sql = "UPDATE certlife_webhook SET \
-               failing_since = coalesce(iif(?2, NULL, failing_since), ?3), \
-               not_before = nullif(max(\
-                   iif(?2 AND not_before <= ?5, -1000000000000000000, coalesce(not_before, -1000000000000000000)), \
-                   coalesce(?4, -1000000000000000000)), -1000000000000000000) \
-               WHERE id = ?1 AND (?3 IS NOT NULL OR ?4 IS NOT NULL \
-               OR failing_since IS NOT NULL OR not_before IS NOT NULL)";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut known = connection
+        .prepare_cached("SELECT failing_since, not_before FROM certlife_webhook WHERE id = ?1")?;
+    let mut put = connection.prepare_cached(
+        "UPDATE certlife_webhook SET failing_since = ?2, not_before = ?3 WHERE id = ?1",
+    )?;
     for (id, change) in health {
-        statement.execute(params![
-            id.as_bytes().as_slice(),
-            change.delivered,
-            change.failed_at.map(|it| it.timestamp_millis()),
-            change.not_before.map(|it| it.timestamp_millis()),
-            now.timestamp_millis(),
-        ])?;
+        let id = id.as_bytes().as_slice();
+        let before = known.query_row([id], |row| Ok([row.get(0)?, row.get(1)?]));
+        let Some(before) = before.optional()? else {
+            continue;
+        };
+        let [failing_since, not_before] = before.map(|it: Option<i64>| {
+            // A time that does not exist counts as none.
+            it.and_then(DateTime::from_timestamp_millis)
+        });
+        let before = Health {
+            failing_since,
+            not_before,
+        };
+        let after = before.after(*change, now);
+        let [failing_since, not_before] =
+            [after.failing_since, after.not_before].map(|it| it.map(|it| it.timestamp_millis()));
+        if after != before {
+            put.execute(params![id, failing_since, not_before])?;
+        }
     }
     Ok(())
 }

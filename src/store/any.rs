@@ -1,0 +1,215 @@
+//! A store of any kind, chosen at run time.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::address::StoreAddress;
+use super::*;
+use crate::lifecycle::any::AnyApplication;
+use crate::setters::setters;
+
+/// A store of any kind, for a program that learns at run time which it is.
+///
+/// ```
+/// use certificate_lifecycle::engine::Engine;
+/// use certificate_lifecycle::store::AnyStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = AnyStore::open(&"memory:".parse()?).await?;
+/// let engine = Engine::new(store);
+/// # let _ = engine;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum AnyStore {
+    /// In memory.
+    Memory(MemoryStore),
+    /// In a file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqliteStore),
+    /// In a database server.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresStore),
+}
+
+/// How a store of any kind is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct AnyStoreOptions {
+    /// What opening may do to the tables; it creates and upgrades them.
+    pub setup: Setup,
+    /// How long a server that cannot be reached is waited for. If absent, as
+    /// [`PostgresOptions::patience`](PostgresStore) has it.
+    pub patience: Option<std::time::Duration>,
+}
+
+impl AnyStoreOptions {
+    setters! {
+        with_setup: setup, Setup;
+        with_patience: patience, Option<std::time::Duration>;
+    }
+}
+
+impl AnyStore {
+    /// Opens the store at this address, as the `open` or `connect` of its kind does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Misconfigured`] also where the crate was built without the
+    /// feature of that store.
+    pub async fn open(address: &StoreAddress) -> Result<Self, StoreError> {
+        Self::open_with(address, AnyStoreOptions::default()).await
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(
+            clippy::unused_async,
+            unused_variables,
+            reason = "a server is waited for"
+        )
+    )]
+    pub async fn open_with(
+        address: &StoreAddress,
+        options: AnyStoreOptions,
+    ) -> Result<Self, StoreError> {
+        match address {
+            StoreAddress::Memory => Ok(Self::Memory(MemoryStore::new())),
+            #[cfg(feature = "sqlite")]
+            StoreAddress::Sqlite(path) => {
+                let options = SqliteOptions::default().with_setup(options.setup);
+                SqliteStore::open_with(path, options).map(Self::Sqlite)
+            }
+            #[cfg(feature = "postgres")]
+            StoreAddress::Postgres(url) => {
+                let options = PostgresOptions::default()
+                    .with_setup(options.setup)
+                    .with_patience(options.patience);
+                let opening = PostgresStore::connect_with(url, options);
+                Box::pin(opening).await.map(Self::Postgres)
+            }
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            other => Err(StoreError::Misconfigured {
+                reason: format!(
+                    "this program was built without the feature {}",
+                    other.feature()
+                ),
+                cause: None,
+            }),
+        }
+    }
+
+    /// Opens the store at this address to read it: nothing is created or upgraded, and a file may
+    /// lie where nothing may be written.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    pub async fn open_to_read(
+        address: &StoreAddress,
+        options: AnyStoreOptions,
+    ) -> Result<Self, StoreError> {
+        match address {
+            #[cfg(feature = "sqlite")]
+            StoreAddress::Sqlite(path) => SqliteStore::open_to_read(path).map(Self::Sqlite),
+            other => Self::open_with(other, options.with_setup(Setup::Keep)).await,
+        }
+    }
+}
+
+/// The same question to a store of any kind.
+macro_rules! each {
+    ($store:expr, $it:ident => $answer:expr) => {
+        match $store {
+            AnyStore::Memory($it) => $answer,
+            #[cfg(feature = "sqlite")]
+            AnyStore::Sqlite($it) => $answer,
+            #[cfg(feature = "postgres")]
+            AnyStore::Postgres($it) => $answer,
+        }
+    };
+}
+
+macro_rules! ask {
+    ($(async fn $name:ident($($given:ident: $type:ty),*) -> $answer:ty;)+) => {$(
+        async fn $name(&self, $($given: $type),*) -> $answer {
+            each!(self, it => it.$name($($given),*).await)
+        }
+    )+};
+}
+
+impl sealed::Sealed for AnyStore {}
+
+impl Store for AnyStore {
+    fn commits(&self) -> CommitWatch {
+        each!(self, it => it.commits())
+    }
+
+    ask! {
+        async fn append(batch: Vec<Append>, atomicity: Atomicity)
+            -> Vec<Result<Receipt, ExecuteError>>;
+        async fn load(institution: &InstitutionId, uuid: Uuid)
+            -> Result<Option<AnyApplication>, StoreError>;
+        async fn history(institution: &InstitutionId, uuid: Uuid)
+            -> Result<Vec<RecordedEvent>, StoreError>;
+        async fn feed(after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError>;
+        async fn feed_end() -> Result<Cursor, StoreError>;
+    }
+}
+
+impl Queries for AnyStore {
+    ask! {
+        async fn list(query: ListQuery) -> Result<Page, StoreError>;
+        async fn institutions() -> Result<Vec<InstitutionId>, StoreError>;
+        async fn counts(institution: &InstitutionId) -> Result<Vec<Count>, StoreError>;
+    }
+}
+
+impl Outbox for AnyStore {
+    ask! {
+        async fn add_webhook(webhook: Webhook) -> Result<bool, StoreError>;
+        async fn put_webhook(webhook: Webhook) -> Result<Put, StoreError>;
+        async fn webhook(institution: &InstitutionId, id: Uuid)
+            -> Result<Option<Webhook>, StoreError>;
+        async fn webhooks(institution: Option<&InstitutionId>)
+            -> Result<Vec<Webhook>, StoreError>;
+        async fn remove_webhook(institution: &InstitutionId, id: Uuid)
+            -> Result<bool, StoreError>;
+        async fn due() -> Result<Vec<Due>, StoreError>;
+        async fn claim(claim: Claim) -> Result<ClaimedBatch, StoreError>;
+        async fn settle(
+            now: DateTime<Utc>,
+            settlements: Vec<Settlement>,
+            health: Vec<(Uuid, HealthChange)>
+        ) -> Result<Vec<bool>, StoreError>;
+        async fn deliveries(
+            institution: Option<&InstitutionId>,
+            filter: DeliveryFilter,
+            after: Option<DeliveryId>,
+            limit: u32
+        ) -> Result<DeliveryPage, StoreError>;
+        async fn delivery(institution: &InstitutionId, id: DeliveryId)
+            -> Result<Option<Delivery>, StoreError>;
+        async fn attempts(institution: &InstitutionId, delivery: DeliveryId)
+            -> Result<Vec<Attempt>, StoreError>;
+        async fn redeliver(
+            institution: &InstitutionId,
+            now: DateTime<Utc>,
+            deliveries: Vec<DeliveryId>
+        ) -> Result<u64, StoreError>;
+        async fn abandon(
+            institution: &InstitutionId,
+            now: DateTime<Utc>,
+            deliveries: Vec<DeliveryId>,
+            reason: String
+        ) -> Result<u64, StoreError>;
+        async fn prune(before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
+        async fn backlog(institution: Option<&InstitutionId>)
+            -> Result<Vec<Backlog>, StoreError>;
+    }
+}
