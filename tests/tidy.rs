@@ -254,6 +254,31 @@ fn the_core_does_no_io_reads_no_clock_and_is_not_random() {
 }
 
 #[test]
+fn the_core_of_the_dispatcher_has_no_futures_no_clock_and_no_store() {
+    for file in files_below("src/delivery/core", "rs") {
+        let code = code_of(&file);
+        let is_name = |it: char| it.is_alphanumeric() || it == '_';
+        let names: Vec<_> = code.split(|it| !is_name(it)).collect();
+        for foreign in [
+            "async",
+            "await",
+            "futures_util",
+            "tokio",
+            "Future",
+            "Outbox",
+            "Clock",
+            "Transport",
+            "tracing",
+            "metrics",
+        ] {
+            let is_used = names.contains(&foreign);
+            assert!(!is_used, "{}: {foreign}", file.display());
+        }
+        assert!(!code.contains("Instant::now"), "{}", file.display());
+    }
+}
+
+#[test]
 fn the_core_depends_on_six_crates_and_the_rest_is_optional() {
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();

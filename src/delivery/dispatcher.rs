@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::core::{Goal, Lease, NextAttempt, Summary};
+use super::driver;
+use super::effects::Effects;
 use super::options::DispatcherOptions;
-use super::run::{Goal, Run};
-use super::send::{Leased, send};
+use super::send::send;
 use super::transport::Transport;
 use crate::lifecycle::application::{Application, ApplicationDetails};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
@@ -36,22 +37,10 @@ use crate::store::{Attempt, Clock, DeliveryId, InstitutionId, Outbox, StoreError
 /// ```
 #[derive(Clone)]
 pub struct Dispatcher<S, T> {
-    pub(super) store: S,
-    pub(super) transport: Arc<T>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) options: Arc<DispatcherOptions>,
-}
-
-/// What a dispatcher has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Deliveries that have arrived.
-    pub delivered: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Deliveries that died.
-    pub dead: u64,
+    store: S,
+    transport: Arc<T>,
+    clock: Arc<dyn Clock>,
+    options: Arc<DispatcherOptions>,
 }
 
 /// Why a test event was not sent.
@@ -99,7 +88,7 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
     /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what
     /// kept it from recording the last outcomes: they are sent again when their leases have ended.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<Summary, StoreError> {
-        Run::new(self, Goal::Stop).run(shutdown).await
+        driver::run(self.effects(), Goal::Stop, shutdown).await
     }
 
     /// The same, but also over when nothing is pending any more: all is delivered or dead. What
@@ -113,7 +102,7 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         &self,
         shutdown: impl Future<Output = ()>,
     ) -> Result<Summary, StoreError> {
-        Run::new(self, Goal::Idle).run(shutdown).await
+        driver::run(self.effects(), Goal::Idle, shutdown).await
     }
 
     /// Sends an event of an application that does not exist, once, to a webhook of the institution,
@@ -136,28 +125,28 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
             // The example is within the limits of the contract.
             unreachable!()
         };
-        let event = Application::submit(details, now).event;
-        let leased = Leased {
-            id: DeliveryId(0),
-            token: 0,
-            attempts: 0,
-            created_at: now,
+        let attempt = NextAttempt {
+            webhook: Arc::new(known),
+            event: Application::submit(details, now).event,
+            lease: Lease {
+                id: DeliveryId(0),
+                token: 0,
+                earlier_attempts: 0,
+                created_at: now,
+            },
+            claimed_at: now,
         };
-        let (transport, clock) = (&*self.transport, &*self.clock);
-        let sent = send(
-            transport,
-            clock,
-            &self.options,
-            Arc::new(known),
-            event,
-            leased,
-        )
-        .await;
-        Ok(sent.attempted)
+        let sent = send(&*self.transport, &*self.clock, &self.options, attempt).await;
+        Ok(sent.attempt)
     }
 
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+    fn effects(&self) -> Effects<'_, S, T> {
+        Effects {
+            store: &self.store,
+            transport: &self.transport,
+            clock: &*self.clock,
+            options: &self.options,
+        }
     }
 }
 

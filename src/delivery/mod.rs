@@ -3,28 +3,24 @@
 //! [`Dispatcher`] does so over a store that is an [`Outbox`](crate::store::Outbox), by a
 //! [`Transport`]: an [`HttpTransport`], or what stands for it in a test.
 
-mod attempts;
-mod breaker;
-mod chores;
-mod claims;
+mod core;
 mod dispatcher;
+mod driver;
+mod effects;
 mod escapes;
+mod housekeeping;
 mod http;
-mod judge;
-mod line;
 mod options;
-mod patience;
 mod recording;
 mod redact;
-mod run;
+mod report;
 mod send;
-mod settling;
-mod share;
 pub mod target;
 pub mod telemetry;
 mod transport;
 
-pub use dispatcher::{Dispatcher, Summary, TestError};
+pub use core::Summary;
+pub use dispatcher::{Dispatcher, TestError};
 pub use http::{HttpOptions, HttpTransport, HttpTransportError, Resolve, Resolving};
 pub use options::DispatcherOptions;
 pub use transport::{OutgoingRequest, Response, RetryAfter, SendError, Transport};

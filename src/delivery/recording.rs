@@ -3,47 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::core::{Refused, Settled, Unrecorded, is_about_one};
 use crate::store::{
     DeliveryFilter, DeliveryId, HealthChange, Outbox, Outcome, Settlement, StoreError,
 };
-
-/// What came of settlements.
-#[derive(Default)]
-pub(super) struct Settled {
-    /// These are recorded, or do not count any more.
-    pub(super) recorded: Vec<DeliveryId>,
-    /// How many of them do not count any more.
-    pub(super) lost: usize,
-    /// Of those recorded, these are retried, and their last attempt is missing.
-    pub(super) uncounted: Vec<DeliveryId>,
-    /// The database refuses these. Their leases end.
-    pub(super) refused: Vec<Refused>,
-    /// These are to be recorded again, and why.
-    pub(super) left: Option<Left>,
-}
-
-/// A settlement that the database refuses even without its attempt.
-pub(super) struct Refused {
-    pub(super) delivery: DeliveryId,
-    /// Its webhook, if that could be read.
-    pub(super) webhook: Option<Uuid>,
-    pub(super) error: StoreError,
-}
-
-/// What was not recorded, by a fault that befalls all outcomes.
-pub(super) struct Left {
-    pub(super) settlements: Vec<Settlement>,
-    pub(super) health: Vec<(Uuid, HealthChange)>,
-    pub(super) error: StoreError,
-}
-
-/// Whether an error may be about one row among several: the others need not suffer.
-pub(super) const fn is_about_one(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::RefusedByDatabase { .. } | StoreError::Corrupt { .. }
-    )
-}
 
 /// Records all at once; if the database refuses that, one by one.
 pub(super) async fn record<S: Outbox>(
@@ -54,7 +17,7 @@ pub(super) async fn record<S: Outbox>(
 ) -> Settled {
     let mut it = Settled::default();
     let answer = store.settle(now, settlements.clone(), health.clone()).await;
-    let left = match answer {
+    let unrecorded = match answer {
         Ok(counted) => {
             it.recorded.extend(settlements.iter().map(|it| it.id));
             it.lost = counted.iter().filter(|counts| !**counts).count();
@@ -63,13 +26,13 @@ pub(super) async fn record<S: Outbox>(
         Err(error) if is_about_one(&error) => {
             it.record_apart(store, now, settlements, health).await
         }
-        Err(error) => Some(Left {
+        Err(error) => Some(Unrecorded {
             settlements,
             health,
             error,
         }),
     };
-    it.left = left;
+    it.unrecorded = unrecorded;
     it
 }
 
@@ -81,7 +44,7 @@ impl Settled {
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
-    ) -> Option<Left> {
+    ) -> Option<Unrecorded> {
         let mut health = health.into_iter();
         while let Some(change) = health.next() {
             match store.settle(now, Vec::new(), vec![change]).await {
@@ -90,7 +53,7 @@ impl Settled {
                     tracing::error!(webhook = %change.0, error = %error, "health is not recorded");
                 }
                 Err(error) => {
-                    return Some(Left {
+                    return Some(Unrecorded {
                         settlements,
                         health: std::iter::once(change).chain(health).collect(),
                         error,
@@ -101,7 +64,7 @@ impl Settled {
         let mut settlements = settlements.into_iter();
         while let Some(settlement) = settlements.next() {
             if let Err(error) = self.record_one(store, now, &settlement).await {
-                return Some(Left {
+                return Some(Unrecorded {
                     settlements: std::iter::once(settlement).chain(settlements).collect(),
                     health: Vec::new(),
                     error,

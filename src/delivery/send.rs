@@ -1,46 +1,17 @@
 //! One attempt: a claimed delivery becomes a request, and its answer a record.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 use tracing::Instrument;
-use uuid::Uuid;
 
-use super::judge::error;
+use super::core::{NextAttempt, Sent, error};
 use super::options::DispatcherOptions;
 use super::redact::Private;
-use super::transport::{OutgoingRequest, Response, SendError, Transport};
+use super::transport::{OutgoingRequest, SendError, Transport};
 use crate::lifecycle::event::Event;
-use crate::store::{Attempt, Clock, DeliveryId, Webhook};
+use crate::store::{Attempt, Clock, Webhook};
 use crate::webhook::{SignedRequest, WEBHOOK_SIGNATURE, X_WEBHOOK_SIGNATURE};
-
-/// What is told of an attempt when it is over.
-pub(super) struct Sent {
-    pub(super) id: DeliveryId,
-    pub(super) token: i64,
-    pub(super) webhook: Uuid,
-    /// Where it was sent, as it was then.
-    pub(super) to: Arc<Webhook>,
-    pub(super) event_id: Uuid,
-    /// How many attempts there were before.
-    pub(super) attempts: u32,
-    /// When the event was recorded.
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) attempted: Attempt,
-    pub(super) answer: Result<Response, SendError>,
-    pub(super) now: DateTime<Utc>,
-}
-
-/// The lease that an attempt is made under.
-#[derive(Debug)]
-pub(super) struct Leased {
-    pub(super) id: DeliveryId,
-    pub(super) token: i64,
-    pub(super) attempts: u32,
-    pub(super) created_at: DateTime<Utc>,
-}
 
 /// The request that brings an event to a webhook, sent at this time.
 pub(super) fn request(event: &Event, webhook: &Webhook, at: DateTime<Utc>) -> OutgoingRequest {
@@ -71,18 +42,22 @@ pub(super) async fn send<T: Transport>(
     transport: &T,
     clock: &dyn Clock,
     options: &DispatcherOptions,
-    webhook: Arc<Webhook>,
-    event: Event,
-    leased: Leased,
+    attempt: NextAttempt,
 ) -> Sent {
+    let NextAttempt {
+        webhook,
+        event,
+        lease,
+        ..
+    } = attempt;
     let event_id = event.id();
-    // Of the level of errors, so that whoever is told of a failure is told whose it is.
+    // Of the level of errors, so that each failure in the log names its webhook.
     let span = tracing::error_span!(
         "attempt",
         webhook = %webhook.id,
         event = %event_id,
         kind = event.kind().as_str(),
-        number = leased.attempts.saturating_add(1),
+        number = lease.earlier_attempts.saturating_add(1),
     );
     let at = clock.now();
     let request = request(&event, &webhook, at);
@@ -106,7 +81,7 @@ pub(super) async fn send<T: Transport>(
         endpoint: &webhook.endpoint,
         signatures: &signatures,
     };
-    let attempted = Attempt {
+    let attempt = Attempt {
         at,
         milliseconds,
         status: response.map(|it| it.status),
@@ -117,20 +92,16 @@ pub(super) async fn send<T: Transport>(
         }),
         excerpt: response.and_then(|it| private.excerpt(&it.excerpt)),
     };
-    span.in_scope(|| match &attempted.error {
-        None => tracing::debug!(status = attempted.status, milliseconds, "delivered"),
-        Some(error) => tracing::warn!(status = attempted.status, milliseconds, error, "failed"),
+    span.in_scope(|| match &attempt.error {
+        None => tracing::debug!(status = attempt.status, milliseconds, "delivered"),
+        Some(error) => tracing::warn!(status = attempt.status, milliseconds, error, "failed"),
     });
     Sent {
-        id: leased.id,
-        token: leased.token,
-        webhook: webhook.id,
-        to: webhook,
+        lease,
+        webhook,
         event_id,
-        attempts: leased.attempts,
-        created_at: leased.created_at,
-        attempted,
+        attempt,
         answer,
-        now: clock.now(),
+        answered_at: clock.now(),
     }
 }

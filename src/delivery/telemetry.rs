@@ -2,8 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::judge::outcome;
-use super::send::Sent;
 use crate::store::Backlog;
 
 /// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`,
@@ -51,10 +49,9 @@ pub(super) fn describe() {
 }
 
 /// An attempt is over.
-pub(super) fn attempted(sent: &Sent) {
-    let outcome = outcome(&sent.answer);
+pub(super) fn attempted(outcome: &'static str, milliseconds: u64) {
     metrics::counter!(ATTEMPTS, "outcome" => outcome).increment(1);
-    metrics::histogram!(ATTEMPT_SECONDS).record(seconds(sent.attempted.milliseconds));
+    metrics::histogram!(ATTEMPT_SECONDS).record(seconds(milliseconds));
 }
 
 /// A delivery has arrived.
@@ -62,6 +59,16 @@ pub(super) fn delivered(created_at: DateTime<Utc>, now: DateTime<Utc>) {
     let latency = (now - created_at).num_milliseconds();
     let latency = u64::try_from(latency).unwrap_or_default();
     metrics::histogram!(LATENCY_SECONDS).record(seconds(latency));
+}
+
+/// A delivery is dead.
+pub(super) fn dead() {
+    metrics::counter!(DEAD_TOTAL).increment(1);
+}
+
+/// So many settlements did not count.
+pub(super) fn lost_leases(lost: usize) {
+    metrics::counter!(LOST_LEASES).increment(lost as u64);
 }
 
 /// The backlog was counted.

@@ -7,6 +7,9 @@
 //! are dropped and redelivered, or pruned, receivers in every mood. What must hold is checked at
 //! every step, and the rest at the end of each world.
 //!
+//! `tests/simulation/core` simulates the decisions of dispatchers alone, some times as fast;
+//! `tests/simulation/speed` measures both.
+//!
 //! `SIMULATION_STEPS=10000000 cargo test --features delivery --test simulation` goes on for longer,
 //! and `SIMULATION_SEED=…` replays one world.
 
@@ -35,7 +38,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many steps a test run takes, unless `SIMULATION_STEPS` says otherwise.
-const STEPS: u64 = 1_000_000;
+const STEPS: u64 = 300_000;
 
 fn environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::options::DispatcherOptions;
-use super::transport::{Response, SendError};
+use super::super::options::DispatcherOptions;
+use super::super::transport::{Response, SendError};
 use crate::store::{Health, HealthChange, Outcome};
 use crate::webhook::RetrySchedule;
 
@@ -55,7 +55,7 @@ pub(super) enum Consequence {
 }
 
 /// What an attempt is counted as, by the metrics.
-pub(super) fn outcome(answer: &Result<Response, SendError>) -> &'static str {
+pub(in crate::delivery) fn outcome(answer: &Result<Response, SendError>) -> &'static str {
     match answer {
         Ok(response) if is_success(response.status) => "delivered",
         Ok(_) => "refused",
@@ -72,7 +72,7 @@ pub(super) fn is_success(status: u16) -> bool {
 }
 
 /// What went wrong, if something did; to be kept only without what is private.
-pub(super) fn error(answer: &Result<Response, SendError>) -> Option<String> {
+pub(in crate::delivery) fn error(answer: &Result<Response, SendError>) -> Option<String> {
     match answer {
         Ok(response) if is_success(response.status) => None,
         Ok(response) => Some(match response.status {

@@ -1,36 +1,28 @@
-//! What a dispatcher does beside: webhooks are disabled, old attempts forgotten, the backlog
-//! counted.
-
-use std::sync::Arc;
+//! What a dispatcher does beside: it disables webhooks, prunes old rows, and counts the backlog.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::core::{Cause, Disabling};
 use super::options::DispatcherOptions;
 use super::telemetry;
-use crate::store::{Clock, Outbox, StoreError, Webhook};
-use crate::webhook::{Description, Disabled, DisabledReason, WebhookUrl};
+use crate::store::{Clock, Outbox, StoreError};
+use crate::webhook::{Description, Disabled, DisabledReason};
 
-/// How many rows are forgotten at once, so that nobody waits for long.
+/// How many rows are pruned at once, so that other statements wait for a moment only.
 const BATCH: u32 = 500;
 
-/// Why a webhook is to be disabled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The server at this URL says that it is gone.
-    Gone(WebhookUrl),
-    /// Everything has failed since then.
-    Failing(DateTime<Utc>),
-}
-
-/// Disables a webhook, unless somebody has, or something was delivered meanwhile.
-#[tracing::instrument(level = "debug", skip_all, fields(webhook = %known.id))]
+/// Disables a webhook, unless it is disabled already, or something was delivered meanwhile.
+#[tracing::instrument(level = "debug", skip_all, fields(webhook = %disabling.webhook.id))]
 pub(super) async fn disable<S: Outbox>(
     store: &S,
-    known: Arc<Webhook>,
-    cause: Cause,
-    now: DateTime<Utc>,
+    disabling: Disabling,
     disable_after: TimeDelta,
 ) -> Result<(), StoreError> {
+    let Disabling {
+        webhook: known,
+        cause,
+        at: now,
+    } = disabling;
     loop {
         let Some(mut webhook) = store.webhook(&known.institution, known.id).await? else {
             return Ok(());
@@ -66,13 +58,13 @@ pub(super) async fn disable<S: Outbox>(
             metrics::counter!(telemetry::DISABLED, "reason" => reason.as_str()).increment(1);
             return Ok(());
         }
-        // Somebody else has changed it meanwhile.
+        // It was changed meanwhile.
     }
 }
 
-/// Counts the backlog, and forgets what is past its retention.
+/// Counts the backlog, and prunes what is past its retention.
 #[tracing::instrument(level = "debug", skip_all)]
-pub(super) async fn housekeeping<S: Outbox>(
+pub(super) async fn keep_house<S: Outbox>(
     store: &S,
     clock: &dyn Clock,
     options: &DispatcherOptions,

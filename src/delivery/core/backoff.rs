@@ -1,0 +1,60 @@
+//! Waits that grow: before the next claim, or before a store that fails is asked again.
+
+use chrono::TimeDelta;
+
+/// The shortest wait before a store that has failed is asked again.
+const SHORTEST_AFTER_FAILURE: TimeDelta = TimeDelta::milliseconds(50);
+
+/// The longest: work resumes soon after the store is back.
+const LONGEST_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(2);
+
+/// The longest wait for a store that is too slow.
+const LONGEST_WHERE_LATE: TimeDelta = TimeDelta::seconds(5);
+
+/// The wait where something was due, but another dispatcher was faster, or the claim came too late.
+pub(super) const RACE: TimeDelta = TimeDelta::milliseconds(20);
+
+/// A wait that doubles each time, until it is reset.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    shortest: TimeDelta,
+    longest: TimeDelta,
+    /// How many waits there were since the last reset.
+    times: u32,
+}
+
+impl Backoff {
+    /// For a store that fails.
+    pub(super) const fn after_failure() -> Self {
+        Self {
+            shortest: SHORTEST_AFTER_FAILURE,
+            longest: LONGEST_AFTER_FAILURE,
+            times: 0,
+        }
+    }
+
+    /// For claims that come too late.
+    pub(super) const fn where_late() -> Self {
+        Self {
+            shortest: RACE,
+            longest: LONGEST_WHERE_LATE,
+            times: 0,
+        }
+    }
+
+    /// The next wait.
+    pub(super) fn next(&mut self) -> TimeDelta {
+        let doubled = 1_i32.checked_shl(self.times.min(10)).unwrap_or(1);
+        self.times = self.times.saturating_add(1);
+        (self.shortest * doubled).min(self.longest)
+    }
+
+    /// How many waits there were since the last reset.
+    pub(super) const fn times(&self) -> u32 {
+        self.times
+    }
+
+    pub(super) const fn reset(&mut self) {
+        self.times = 0;
+    }
+}

@@ -1,0 +1,99 @@
+//! Carries out the effects of the core, on a store, a transport and a clock.
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+use super::core::{Core, Effect, Goal, Input, Summary};
+use super::effects::Effects;
+use super::report::report;
+use super::telemetry;
+use super::transport::Transport;
+use crate::store::{CommitWatch, Outbox, StoreError};
+
+/// Runs until the goal is reached; after `shutdown`, until all that was begun is recorded.
+pub(super) async fn run<S: Outbox, T: Transport>(
+    effects: Effects<'_, S, T>,
+    goal: Goal,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Summary, StoreError> {
+    telemetry::describe();
+    let (mut sending, mut disabling) = (FuturesUnordered::new(), FuturesUnordered::new());
+    // One at a time of each.
+    let (mut asking, mut settling, mut keeping) = (None, None, None);
+    let mut shutdown = pin!(shutdown.fuse());
+    let mut waking = wait(effects.store.commits());
+    let mut now = effects.now();
+    let mut core = Core::new(now, Arc::clone(effects.options), goal);
+    loop {
+        while let Some(effect) = core.poll(now) {
+            match effect {
+                Effect::AskDue => asking = Some(effects.ask_due().boxed()),
+                Effect::Claim(claim) => asking = Some(effects.claim(claim).boxed()),
+                Effect::Send(attempt) => sending.push(effects.send(attempt).boxed()),
+                Effect::Settle(settlements, health) => {
+                    settling = Some(effects.settle(settlements, health).boxed());
+                }
+                Effect::Disable(cause) => disabling.push(effects.disable(cause).boxed()),
+                Effect::KeepHouse => keeping = Some(effects.keep_house().boxed()),
+                Effect::Report(it) => report(it),
+            }
+        }
+        if core.is_done() {
+            return core.finish();
+        }
+        let input = tokio::select! {
+            biased;
+            () = &mut shutdown => Input::Stop,
+            input = ready(&mut settling) => input,
+            Some(input) = sending.next(), if !sending.is_empty() => input,
+            input = ready(&mut asking) => input,
+            Some(input) = disabling.next(), if !disabling.is_empty() => input,
+            input = ready(&mut keeping) => input,
+            wake = &mut waking => {
+                waking = wait(wake);
+                Input::Woken
+            }
+            () = until(core.next_timeout()) => Input::Timeout,
+        };
+        now = effects.now();
+        let is_sent = matches!(input, Input::Sent(_));
+        core.handle(now, input);
+        // Those that are over are handled together, so that they are recorded together.
+        while is_sent && let Some(Some(input)) = sending.next().now_or_never() {
+            core.handle(now, input);
+        }
+    }
+}
+
+/// The next commit, or the time to look for one.
+fn wait(mut wake: CommitWatch) -> BoxFuture<'static, CommitWatch> {
+    async move {
+        wake.wait().await;
+        wake
+    }
+    .boxed()
+}
+
+/// The result of the future, once there is one.
+async fn ready(slot: &mut Option<BoxFuture<'_, Input>>) -> Input {
+    let Some(future) = slot else {
+        return pending().await;
+    };
+    let input = future.await;
+    *slot = None;
+    input
+}
+
+/// The time, once there is one.
+async fn until(time: Option<std::time::Instant>) {
+    match time {
+        Some(time) => sleep_until(Instant::from_std(time)).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,58 @@
+//! The core of the dispatcher without Tokio: its properties, and a simulation that drives it.
+//!
+//! These are tests of the module `delivery::core`, which includes them: they need what is private
+//! there. `tests/simulation/main.rs` simulates engine, driver and stores together.
+
+mod actors;
+mod model;
+mod properties;
+#[expect(unreachable_pub, reason = "tests/simulation includes it as well")]
+#[path = "../random.rs"]
+mod random;
+mod record;
+mod simulation;
+mod watched;
+mod world;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::store::{InstitutionId, StoreError, Webhook};
+use crate::webhook::{Endpoint, Secret};
+
+/// A webhook with this number, of the only institution.
+fn webhook(number: u64) -> Webhook {
+    let url = format!("https://{number}.example/").parse().unwrap();
+    let endpoint = Endpoint::new(url, Secret::from_key(&[7; 32]).unwrap());
+    let id = Uuid::from_u64_pair(1, number);
+    Webhook::new(id, institution(), endpoint, chrono::DateTime::UNIX_EPOCH)
+}
+
+fn institution() -> InstitutionId {
+    InstitutionId::new("north").unwrap()
+}
+
+/// A fault that goes away by waiting.
+fn away() -> StoreError {
+    StoreError::Unavailable {
+        reason: "away".to_owned(),
+        cause: None,
+    }
+}
+
+/// Options with this concurrency, and the length of leases that `simulation/world.rs` has.
+fn options(concurrency: u32, chores_every: TimeDelta) -> Arc<super::DispatcherOptions> {
+    let delays = world::DELAYS.map(TimeDelta::seconds).to_vec();
+    let options = super::DispatcherOptions {
+        concurrency,
+        schedule: crate::webhook::RetrySchedule::new(delays).unwrap(),
+        timeout: TimeDelta::seconds(2),
+        margin: world::MARGIN,
+        disable_after: TimeDelta::seconds(40),
+        retention: TimeDelta::seconds(15),
+        chores_every,
+    };
+    Arc::new(options)
+}
