@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use tokio_postgres::Statement;
 
+use super::columns::{CREATION, Input, TRANSITION};
 use crate::store::{Append, Operation};
 
 /// Which statement.
@@ -83,32 +84,77 @@ impl Shape {
         }
     }
 
+    /// How the statement takes its commands.
+    pub(super) fn input(self) -> Input {
+        Input {
+            columns: match self.kind {
+                Kind::Creation => &CREATION,
+                Kind::Transition => &TRANSITION,
+            },
+            is_one: self.is_one,
+            has_keys: self.keys != Keys::None,
+        }
+    }
+
+    /// Every shape that is sent.
+    fn all() -> impl Iterator<Item = Self> {
+        let forms = [
+            (true, Keys::None),
+            (false, Keys::None),
+            (false, Keys::Checked),
+            (false, Keys::Recorded),
+        ];
+        let shape = |kind, (is_one, keys)| Self { kind, is_one, keys };
+        let kinds = [Kind::Creation, Kind::Transition].into_iter();
+        kinds.flat_map(move |kind| forms.map(|form| shape(kind, form)))
+    }
+
     /// The statement's text.
     pub(super) fn sql(self) -> &'static str {
         static ALL: LazyLock<Vec<(Shape, String)>> = LazyLock::new(|| {
-            let shapes = [
-                (true, Keys::None),
-                (false, Keys::None),
-                (false, Keys::Checked),
-                (false, Keys::Recorded),
-            ];
-            let of = |kind, sql: &str| {
-                shapes.map(|(is_one, keys)| {
-                    let shape = Shape { kind, is_one, keys };
-                    let lines = lines_for(&with_expressions(sql), shape);
-                    let text = if is_one { of_parameters(&lines) } else { lines };
-                    (shape, text)
-                })
-            };
-            let creations = of(Kind::Creation, CREATION);
-            creations
-                .into_iter()
-                .chain(of(Kind::Transition, TRANSITION))
-                .collect()
+            let texts = Shape::all().map(|shape| (shape, shape.text()));
+            texts.collect()
         });
         let found = ALL.iter().find(|(shape, _)| *shape == self);
         // All shapes that `of` makes are there.
         found.map_or("", |(_, sql)| sql)
+    }
+
+    fn text(self) -> String {
+        let text = match self.kind {
+            Kind::Creation => CREATE,
+            Kind::Transition => MOVE_ON,
+        };
+        let parts = self.parts();
+        let put = |text: String, (name, part): &(&str, String)| {
+            text.replace(&format!("{{{name}}}"), part.trim_end())
+        };
+        parts.iter().fold(text.to_owned(), put)
+    }
+
+    /// What stands in the SQL for each `{name}`. A part comes before those that it contains.
+    fn parts(self) -> [(&'static str, String); 10] {
+        let either = |condition, then: &str, otherwise: &str| {
+            let part = if condition { then } else { otherwise };
+            part.to_owned()
+        };
+        let (has_keys, records_keys) = (self.keys != Keys::None, self.keys == Keys::Recorded);
+        [
+            ("records", RECORDS.to_owned()),
+            ("input", self.input().sql()),
+            ("unused_keys", either(has_keys, UNUSED_KEYS, "")),
+            ("recorded_keys", either(records_keys, RECORDED_KEYS, "")),
+            (
+                "materialized",
+                either(self.is_one, "NOT MATERIALIZED", "MATERIALIZED"),
+            ),
+            // One command whose row was edited is sent again, as one of many.
+            ("is_sound", either(self.is_one, "false", SOUND)),
+            ("if_any_webhook", either(self.is_one, "", IF_ANY_WEBHOOK)),
+            ("places", PLACES.to_string()),
+            ("seal_of_fresh", seal_of!("fresh").to_owned()),
+            ("seal_of_head", seal_of!("head").to_owned()),
+        ]
     }
 }
 
@@ -122,8 +168,16 @@ impl Kind {
     }
 }
 
-const CREATION: &str = include_str!("sql/creation.sql");
-const TRANSITION: &str = include_str!("sql/transition.sql");
+const CREATE: &str = include_str!("sql/creation.sql");
+const MOVE_ON: &str = include_str!("sql/transition.sql");
+const RECORDS: &str = include_str!("sql/records.sql");
+const RECORDED_KEYS: &str = include_str!("sql/recorded_keys.sql");
+const UNUSED_KEYS: &str = include_str!("sql/unused_keys.sql");
+const SOUND: &str = include_str!("sql/sound.sql");
+
+/// Where there is no webhook at all, nothing is looked up for each row. For one row, planning this
+/// takes longer than it saves.
+const IF_ANY_WEBHOOK: &str = "WHERE EXISTS (SELECT FROM certlife_webhook)";
 
 /// The digest of an application's details, in terms of a table.
 macro_rules! seal_of {
@@ -148,61 +202,6 @@ pub(super) use seal_of;
 /// order in which their statement locks them.
 pub(super) const PLACES: i64 = 1 << 22;
 
-fn with_expressions(sql: &str) -> String {
-    let number = format!("((transaction - skipped) * {PLACES} + place)");
-    sql.replace("seal_of(fresh)", seal_of!("fresh"))
-        .replace("seal_of(head)", seal_of!("head"))
-        .replace("number_of(fresh)", &number)
-        .replace("number_of(done)", &number)
-}
-
-/// What stands in the statement for one transition instead of the columns of `input` and `this`;
-/// the longer of two names first.
-const PARAMETERS: [(&str, &str); 14] = [
-    ("input.uuid", "$1::uuid"),
-    ("input.institution", "$2::text"),
-    ("input.at_is_given", "$4::boolean"),
-    ("input.at", "$3::bigint"),
-    ("input.legal", "$5::bigint"),
-    ("input.status", "$6::smallint"),
-    ("input.expected_version", "$7::bigint"),
-    ("input.actor_kind", "$8::smallint"),
-    ("input.actor", "$9::text"),
-    ("input.text", "$10::text"),
-    ("input.place", "$11::integer"),
-    ("input.now", "$12::bigint"),
-    ("this.base", "(base & 4294967295)"),
-    (
-        "this.transaction",
-        "(base + pg_current_xact_id()::text::bigint)",
-    ),
-];
-
-fn of_parameters(sql: &str) -> String {
-    let replaced = PARAMETERS.iter();
-    replaced.fold(sql.to_owned(), |sql, (name, parameter)| {
-        sql.replace(name, parameter)
-    })
-}
-
-/// The statement for this many commands, with keys or without: lines behind a mark for something
-/// else are left out, up to the next mark.
-fn lines_for(sql: &str, shape: Shape) -> String {
-    let mut kept = String::with_capacity(sql.len());
-    let mut is_kept = true;
-    for line in sql.lines() {
-        match line.trim() {
-            "-- always" => is_kept = true,
-            "-- with keys" => is_kept = shape.keys != Keys::None,
-            "-- recorded keys" => is_kept = shape.keys == Keys::Recorded,
-            "-- one" => is_kept = shape.is_one,
-            "-- many" => is_kept = !shape.is_one,
-            _ if is_kept => {
-                kept.push_str(line);
-                kept.push('\n');
-            }
-            _ => {}
-        }
-    }
-    kept
-}
+#[cfg(test)]
+#[path = "../../../tests/unit/statements.rs"]
+mod tests;
