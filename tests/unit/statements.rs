@@ -23,6 +23,7 @@ use crate::store::postgres::columns::Columns;
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
 
+#[allow(unreachable_pub, reason = "tests use it, which are crates of their own")]
 #[path = "../support/postgres.rs"]
 mod server;
 
