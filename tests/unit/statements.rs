@@ -3,6 +3,15 @@
 //! This is a module of `src/store/postgres/statement.rs`, since no public item leads to a
 //! statement. It stands here, beside the server that tests share.
 
+#![allow(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "it is a test, although a module of the library"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta};
@@ -23,7 +32,6 @@ use crate::store::postgres::columns::Columns;
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
 
-#[allow(unreachable_pub, reason = "tests use it, which are crates of their own")]
 #[path = "../support/postgres.rs"]
 mod server;
 

@@ -1,9 +1,12 @@
 //! The statements that write: one for many commands, one command an application.
 //!
-//! They state no rule of the lifecycle: a transition's statement is given, for each command, the
-//! set of (state, source) in which it is legal, as made from the crate's rules. They answer what
-//! went through. Of the rest nothing is changed; why, is decided by the crate, from what it then
-//! reads.
+//! They state no rule of the lifecycle. A transition's statement takes, for each command, the set
+//! of (state, source) in which the command is legal, as made from the crate's rules. It returns
+//! what it carried out. For the other commands it changes nothing; the crate reads their rows and
+//! decides why.
+//!
+//! The SQL stands in `sql/`. A `{name}` in it stands for a part: the input, which `columns.rs`
+//! makes, or SQL that only some shapes have.
 
 use std::sync::LazyLock;
 
@@ -21,12 +24,12 @@ pub(super) enum Kind {
     Transition,
 }
 
-/// For what a statement is made. What nobody asks for is left out: setting up a plan takes longer
-/// than carrying it out for a few rows.
+/// For which commands a statement is made. Its SQL has only what they need: for a few rows, setting
+/// up a plan takes longer than carrying it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) kind: Kind,
-    /// One command and no arrays, for a row that nobody has edited; only where it has no key.
+    /// One command without a key, and no arrays. A row that was edited by hand is not moved on.
     pub(super) is_one: bool,
     pub(super) keys: Keys,
 }
@@ -36,9 +39,9 @@ pub(super) struct Shape {
 pub(super) enum Keys {
     /// No command has one.
     None,
-    /// A command whose key was used is not carried out. What was carried out is remembered later.
+    /// A command whose key was used is not carried out. The other keys are recorded later.
     Checked,
-    /// The same, and the keys of what was carried out are remembered.
+    /// A command whose key was used is not carried out. The other keys are recorded.
     Recorded,
 }
 
@@ -74,8 +77,7 @@ impl Shape {
         Self { keys, ..self }
     }
 
-    /// The shape for commands that are tried for the first time: one alone may be spared the
-    /// arrays.
+    /// The shape for commands that are tried for the first time: one alone needs no arrays.
     pub(super) fn of_first(batch: &[&Append]) -> Self {
         let shape = Self::of(batch);
         Self {
