@@ -141,26 +141,27 @@ impl Input {
     /// The query whose rows are the commands. It has all columns of the list.
     pub(super) fn sql(self) -> String {
         let array = if self.is_one { "" } else { "[]" };
-        let (mut parameters, mut names) = (Vec::new(), Vec::new());
+        let (mut parameters, mut names, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         for (number, column) in (1..).zip(self.given()) {
-            parameters.push(format!("${number}::{}{array}", column.sql_type.name()));
+            let parameter = format!("${number}::{}{array}", column.sql_type.name());
+            if self.is_one {
+                selected.push(format!("{parameter} AS {}", column.name));
+            }
+            parameters.push(parameter);
             names.push(column.name);
         }
-        let missing = self.columns.iter().filter(|it| !names.contains(&it.name));
-        let nulls: String = missing
-            .map(|it| format!(", NULL::{} AS {}", it.sql_type.name(), it.name))
-            .collect();
-        if self.is_one {
-            let values = parameters.iter().zip(names);
-            let values: Vec<_> = values.map(|(it, name)| format!("{it} AS {name}")).collect();
-            format!("SELECT {}{nulls}", values.join(", "))
-        } else {
-            format!(
-                "SELECT *{nulls} FROM unnest({}) AS input ({})",
-                parameters.join(", "),
-                names.join(", ")
-            )
+        if !self.is_one {
+            selected.push("*".to_owned());
         }
+        let missing = self.columns.iter().filter(|it| !names.contains(&it.name));
+        let null = |it: &Column| format!("NULL::{} AS {}", it.sql_type.name(), it.name);
+        selected.extend(missing.map(null));
+        let selected = selected.join(", ");
+        if self.is_one {
+            return format!("SELECT {selected}");
+        }
+        let (parameters, names) = (parameters.join(", "), names.join(", "));
+        format!("SELECT {selected} FROM unnest({parameters}) AS input ({names})")
     }
 
     /// The parameters for these commands.
