@@ -17,12 +17,13 @@ use crate::store::{Append, ExecuteError, Receipt};
 /// What became of one command of a statement.
 pub(super) enum Carried {
     Answered(Answer),
-    /// Nothing was changed, but by now it is legal: somebody else was faster, and then slower.
+    /// Nothing was changed, but by now the command is legal: other commands were carried out between
+    /// the try and the question.
     Again,
-    /// Nothing was changed, since somebody has edited the details: they are good, and this is their
+    /// Nothing was changed, since the details were edited by hand. They are good, and this is their
     /// digest.
     Unsealed(Uuid),
-    /// Nothing was changed for it; this befell the question why.
+    /// Nothing was changed, and the question why has failed.
     Unexplained(Failure),
 }
 
@@ -31,7 +32,8 @@ impl Carried {
         matches!(self, Self::Again)
     }
 
-    /// Whether it says what others have committed: the event of a key, or what stands in the way.
+    /// Whether the answer shows what others have committed: the event of a key, or the state that
+    /// refuses the command.
     pub(super) const fn is_of_others(&self) -> bool {
         matches!(
             self,

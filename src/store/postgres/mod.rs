@@ -3,6 +3,7 @@
 mod batch;
 mod cluster;
 mod coalesce;
+mod columns;
 mod connections;
 mod connector;
 mod diagnose;

@@ -1,14 +1,18 @@
 //! The statements that write: one for many commands, one command an application.
 //!
-//! They state no rule of the lifecycle: a transition's statement is given, for each command, the
-//! set of (state, source) in which it is legal, as made from the crate's rules. They answer what
-//! went through. Of the rest nothing is changed; why, is decided by the crate, from what it then
-//! reads.
+//! They state no rule of the lifecycle. A transition's statement takes, for each command, the set
+//! of (state, source) in which the command is legal, as made from the crate's rules. It returns
+//! what it carried out. For the other commands it changes nothing; the crate reads their rows and
+//! decides why.
+//!
+//! The SQL stands in `sql/`. A `{name}` in it stands for a part: the input, which `columns.rs`
+//! makes, or SQL that only some shapes have.
 
 use std::sync::LazyLock;
 
 use tokio_postgres::Statement;
 
+use super::columns::{CREATION, Input, TRANSITION};
 use crate::store::{Append, Operation};
 
 /// Which statement.
@@ -20,12 +24,12 @@ pub(super) enum Kind {
     Transition,
 }
 
-/// For what a statement is made. What nobody asks for is left out: setting up a plan takes longer
-/// than carrying it out for a few rows.
+/// For which commands a statement is made. Its SQL has only what they need: for a few rows, setting
+/// up a plan takes longer than carrying it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) kind: Kind,
-    /// One command and no arrays, for a row that nobody has edited; only where it has no key.
+    /// One command without a key, and no arrays. A row that was edited by hand is not moved on.
     pub(super) is_one: bool,
     pub(super) keys: Keys,
 }
@@ -35,9 +39,9 @@ pub(super) struct Shape {
 pub(super) enum Keys {
     /// No command has one.
     None,
-    /// A command whose key was used is not carried out. What was carried out is remembered later.
+    /// A command whose key was used is not carried out. The other keys are recorded later.
     Checked,
-    /// The same, and the keys of what was carried out are remembered.
+    /// A command whose key was used is not carried out. The other keys are recorded.
     Recorded,
 }
 
@@ -73,8 +77,7 @@ impl Shape {
         Self { keys, ..self }
     }
 
-    /// The shape for commands that are tried for the first time: one alone may be spared the
-    /// arrays.
+    /// The shape for commands that are tried for the first time: one alone needs no arrays.
     pub(super) fn of_first(batch: &[&Append]) -> Self {
         let shape = Self::of(batch);
         Self {
@@ -83,32 +86,77 @@ impl Shape {
         }
     }
 
+    /// How the statement takes its commands.
+    pub(super) fn input(self) -> Input {
+        Input {
+            columns: match self.kind {
+                Kind::Creation => &CREATION,
+                Kind::Transition => &TRANSITION,
+            },
+            is_one: self.is_one,
+            has_keys: self.keys != Keys::None,
+        }
+    }
+
+    /// Every shape that is sent.
+    fn all() -> impl Iterator<Item = Self> {
+        let forms = [
+            (true, Keys::None),
+            (false, Keys::None),
+            (false, Keys::Checked),
+            (false, Keys::Recorded),
+        ];
+        let shape = |kind, (is_one, keys)| Self { kind, is_one, keys };
+        let kinds = [Kind::Creation, Kind::Transition].into_iter();
+        kinds.flat_map(move |kind| forms.map(|form| shape(kind, form)))
+    }
+
     /// The statement's text.
     pub(super) fn sql(self) -> &'static str {
         static ALL: LazyLock<Vec<(Shape, String)>> = LazyLock::new(|| {
-            let shapes = [
-                (true, Keys::None),
-                (false, Keys::None),
-                (false, Keys::Checked),
-                (false, Keys::Recorded),
-            ];
-            let of = |kind, sql: &str| {
-                shapes.map(|(is_one, keys)| {
-                    let shape = Shape { kind, is_one, keys };
-                    let lines = lines_for(&with_expressions(sql), shape);
-                    let text = if is_one { of_parameters(&lines) } else { lines };
-                    (shape, text)
-                })
-            };
-            let creations = of(Kind::Creation, CREATION);
-            creations
-                .into_iter()
-                .chain(of(Kind::Transition, TRANSITION))
-                .collect()
+            let texts = Shape::all().map(|shape| (shape, shape.text()));
+            texts.collect()
         });
         let found = ALL.iter().find(|(shape, _)| *shape == self);
         // All shapes that `of` makes are there.
         found.map_or("", |(_, sql)| sql)
+    }
+
+    fn text(self) -> String {
+        let text = match self.kind {
+            Kind::Creation => CREATE,
+            Kind::Transition => MOVE_ON,
+        };
+        let parts = self.parts();
+        let put = |text: String, (name, part): &(&str, String)| {
+            text.replace(&format!("{{{name}}}"), part.trim_end())
+        };
+        parts.iter().fold(text.to_owned(), put)
+    }
+
+    /// What stands in the SQL for each `{name}`. A part comes before those that it contains.
+    fn parts(self) -> [(&'static str, String); 10] {
+        let either = |condition, then: &str, otherwise: &str| {
+            let part = if condition { then } else { otherwise };
+            part.to_owned()
+        };
+        let (has_keys, records_keys) = (self.keys != Keys::None, self.keys == Keys::Recorded);
+        [
+            ("records", RECORDS.to_owned()),
+            ("input", self.input().sql()),
+            ("unused_keys", either(has_keys, UNUSED_KEYS, "")),
+            ("recorded_keys", either(records_keys, RECORDED_KEYS, "")),
+            (
+                "materialized",
+                either(self.is_one, "NOT MATERIALIZED", "MATERIALIZED"),
+            ),
+            // One command whose row was edited is sent again, as one of many.
+            ("is_sound", either(self.is_one, "false", SOUND)),
+            ("if_any_webhook", either(self.is_one, "", IF_ANY_WEBHOOK)),
+            ("places", PLACES.to_string()),
+            ("seal_of_fresh", seal_of!("fresh").to_owned()),
+            ("seal_of_head", seal_of!("head").to_owned()),
+        ]
     }
 }
 
@@ -122,8 +170,16 @@ impl Kind {
     }
 }
 
-const CREATION: &str = include_str!("sql/creation.sql");
-const TRANSITION: &str = include_str!("sql/transition.sql");
+const CREATE: &str = include_str!("sql/creation.sql");
+const MOVE_ON: &str = include_str!("sql/transition.sql");
+const RECORDS: &str = include_str!("sql/records.sql");
+const RECORDED_KEYS: &str = include_str!("sql/recorded_keys.sql");
+const UNUSED_KEYS: &str = include_str!("sql/unused_keys.sql");
+const SOUND: &str = include_str!("sql/sound.sql");
+
+/// Where there is no webhook at all, nothing is looked up for each row. For one row, planning this
+/// takes longer than it saves.
+const IF_ANY_WEBHOOK: &str = "WHERE EXISTS (SELECT FROM certlife_webhook)";
 
 /// The digest of an application's details, in terms of a table.
 macro_rules! seal_of {
@@ -148,61 +204,6 @@ pub(super) use seal_of;
 /// order in which their statement locks them.
 pub(super) const PLACES: i64 = 1 << 22;
 
-fn with_expressions(sql: &str) -> String {
-    let number = format!("((transaction - skipped) * {PLACES} + place)");
-    sql.replace("seal_of(fresh)", seal_of!("fresh"))
-        .replace("seal_of(head)", seal_of!("head"))
-        .replace("number_of(fresh)", &number)
-        .replace("number_of(done)", &number)
-}
-
-/// What stands in the statement for one transition instead of the columns of `input` and `this`;
-/// the longer of two names first.
-const PARAMETERS: [(&str, &str); 14] = [
-    ("input.uuid", "$1::uuid"),
-    ("input.institution", "$2::text"),
-    ("input.at_is_given", "$4::boolean"),
-    ("input.at", "$3::bigint"),
-    ("input.legal", "$5::bigint"),
-    ("input.status", "$6::smallint"),
-    ("input.expected_version", "$7::bigint"),
-    ("input.actor_kind", "$8::smallint"),
-    ("input.actor", "$9::text"),
-    ("input.text", "$10::text"),
-    ("input.place", "$11::integer"),
-    ("input.now", "$12::bigint"),
-    ("this.base", "(base & 4294967295)"),
-    (
-        "this.transaction",
-        "(base + pg_current_xact_id()::text::bigint)",
-    ),
-];
-
-fn of_parameters(sql: &str) -> String {
-    let replaced = PARAMETERS.iter();
-    replaced.fold(sql.to_owned(), |sql, (name, parameter)| {
-        sql.replace(name, parameter)
-    })
-}
-
-/// The statement for this many commands, with keys or without: lines behind a mark for something
-/// else are left out, up to the next mark.
-fn lines_for(sql: &str, shape: Shape) -> String {
-    let mut kept = String::with_capacity(sql.len());
-    let mut is_kept = true;
-    for line in sql.lines() {
-        match line.trim() {
-            "-- always" => is_kept = true,
-            "-- with keys" => is_kept = shape.keys != Keys::None,
-            "-- recorded keys" => is_kept = shape.keys == Keys::Recorded,
-            "-- one" => is_kept = shape.is_one,
-            "-- many" => is_kept = !shape.is_one,
-            _ if is_kept => {
-                kept.push_str(line);
-                kept.push('\n');
-            }
-            _ => {}
-        }
-    }
-    kept
-}
+#[cfg(test)]
+#[path = "../../../tests/unit/statements.rs"]
+mod tests;
