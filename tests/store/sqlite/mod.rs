@@ -1,13 +1,13 @@
 //! What only a file can do to a store.
 
 mod corrupt;
+mod damaged;
 mod faults;
 mod files;
 mod migration;
 #[cfg(unix)]
 mod moved;
 mod opening;
-mod others;
 mod outbox;
 mod places;
 mod read_only;
