@@ -25,6 +25,9 @@ pub fn trigger(when: &str, step: &str, condition: &str, body: &str) -> String {
     )
 }
 
+/// The application with number 1.
+const SECOND: &str = "9e7860f0-05d1-4fd0-b3e0-000000000001";
+
 impl Damaged for Postgres {
     /// A store that stays open: the rows are copied to tables of their own.
     type Saved = PostgresStore;
@@ -90,6 +93,7 @@ impl Damaged for Postgres {
         false
     }
 
+    #[rustfmt::skip]
     const WEBHOOK_EDITS: &'static [(&'static str, &'static str)] = &[
         ("kinds = 1", "its columns (kinds 1, enabled 1)"),
         (
@@ -112,21 +116,14 @@ impl Damaged for Postgres {
         )
     }
 
+    #[rustfmt::skip]
     const DELIVERY_EDITS: &'static [(&'static str, &'static str)] = &[
-        (
-            "UPDATE certlife_delivery SET version = 9 WHERE number = 2",
-            "its event at version 9",
-        ),
-        (
-            "UPDATE certlife_delivery SET application = -1 WHERE number = 2",
-            "its event at version 1",
-        ),
-        (
-            "UPDATE certlife_webhook SET institution = '' WHERE number = 2",
-            "its event at version 1",
-        ),
+        ("UPDATE certlife_delivery SET version = 9 WHERE number = 2", "its event at version 9"),
+        ("UPDATE certlife_delivery SET application = -1 WHERE number = 2", "its event at version 1"),
+        ("UPDATE certlife_webhook SET institution = '' WHERE number = 2", "its event at version 1"),
     ];
 
+    #[rustfmt::skip]
     const EVENT_EDITS: &'static [(&'static str, &'static str)] = &[
         // Another application's event goes to no webhook in its place.
         (
@@ -134,63 +131,38 @@ impl Damaged for Postgres {
                  SELECT transaction, place FROM certlife_event \
                  WHERE uuid <> '9e7860f0-05d1-4fd0-b3e0-000000000001' LIMIT 1 \
              ) WHERE number = 2",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
+            SECOND,
         ),
-        (
-            "UPDATE certlife_delivery SET application = -1 WHERE number = 2",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
-        ),
+        ("UPDATE certlife_delivery SET application = -1 WHERE number = 2", SECOND),
         (
             "UPDATE certlife_event SET kind = 99 \
              WHERE uuid = '9e7860f0-05d1-4fd0-b3e0-000000000001'",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
+            SECOND,
         ),
         (
             "UPDATE certlife_event SET text = 'why?' \
              WHERE uuid = '9e7860f0-05d1-4fd0-b3e0-000000000001'",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
+            SECOND,
         ),
-        (
-            "UPDATE certlife_application SET certificate_title = '' WHERE application_id = 2",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
-        ),
-        (
-            "DELETE FROM certlife_event WHERE uuid = '9e7860f0-05d1-4fd0-b3e0-000000000001'",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
-        ),
-        (
-            "DELETE FROM certlife_application WHERE application_id = 2",
-            "9e7860f0-05d1-4fd0-b3e0-000000000001",
-        ),
+        ("UPDATE certlife_application SET certificate_title = '' WHERE application_id = 2", SECOND),
+        ("DELETE FROM certlife_event WHERE uuid = '9e7860f0-05d1-4fd0-b3e0-000000000001'", SECOND),
+        ("DELETE FROM certlife_application WHERE application_id = 2", SECOND),
     ];
 
     /// Something was recorded for the third after its removal.
     const CUT_OFF: &'static str = "UPDATE certlife_webhook SET removed = true, enabled = false WHERE number = 1; \
          DELETE FROM certlife_webhook WHERE number = 3";
 
+    const SETTLES_CUT_OFF: bool = true;
+
     const FAULTS: &'static [&'static str] = &["BEFORE", "AFTER", "COMMIT"];
 
+    #[rustfmt::skip]
     const STEPS: &'static [Step] = &[
-        (
-            Doomed::Creation,
-            "INSERT ON certlife_application",
-            "NEW.application_id = 667",
-        ),
-        (
-            Doomed::Transition,
-            "UPDATE ON certlife_application",
-            "NEW.application_id = 43",
-        ),
-        (
-            Doomed::Event,
-            "INSERT ON certlife_event",
-            "NEW.actor = 'doomed'",
-        ),
-        (
-            Doomed::Key,
-            "INSERT ON certlife_idempotency",
-            "NEW.key = 'doomed'",
-        ),
+        (Doomed::Creation, "INSERT ON certlife_application", "NEW.application_id = 667"),
+        (Doomed::Transition, "UPDATE ON certlife_application", "NEW.application_id = 43"),
+        (Doomed::Event, "INSERT ON certlife_event", "NEW.actor = 'doomed'"),
+        (Doomed::Key, "INSERT ON certlife_idempotency", "NEW.key = 'doomed'"),
     ];
 
     const HEAD_OF_298: (&'static str, &'static str) =

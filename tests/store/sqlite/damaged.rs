@@ -119,6 +119,7 @@ impl Damaged for Sqlite {
             || row == "certlife_institution [Integer(2), Text(\"our-university\")]"
     }
 
+    #[rustfmt::skip]
     const WEBHOOK_EDITS: &'static [(&'static str, &'static str)] = &[
         ("kinds = 1", "its columns (kinds 1, enabled 1)"),
         ("enabled = 0", "enabled 0"),
@@ -133,84 +134,40 @@ impl Damaged for Sqlite {
         format!("UPDATE certlife_delivery SET {change} WHERE no = 2")
     }
 
+    #[rustfmt::skip]
     const DELIVERY_EDITS: &'static [(&'static str, &'static str)] = &[
-        (
-            "UPDATE certlife_delivery SET event = 99 WHERE no = 2",
-            "event.version is missing",
-        ),
-        (
-            "UPDATE certlife_delivery SET event = 1 WHERE no = 2",
-            "belongs to another application",
-        ),
-        (
-            "UPDATE certlife_event SET kind = 99 WHERE seq = 2",
-            "kind must be 0 to 5",
-        ),
-        (
-            "DELETE FROM certlife_application WHERE no = 2",
-            "application",
-        ),
+        ("UPDATE certlife_delivery SET event = 99 WHERE no = 2", "event.version is missing"),
+        ("UPDATE certlife_delivery SET event = 1 WHERE no = 2", "belongs to another application"),
+        ("UPDATE certlife_event SET kind = 99 WHERE seq = 2", "kind must be 0 to 5"),
+        ("DELETE FROM certlife_application WHERE no = 2", "application"),
     ];
 
+    #[rustfmt::skip]
     const EVENT_EDITS: &'static [(&'static str, &'static str)] = &[
-        (
-            "UPDATE certlife_delivery SET event = 99 WHERE no = 2",
-            "has no event 99",
-        ),
-        (
-            "UPDATE certlife_event SET kind = 99 WHERE seq = 2",
-            "kind must be 0 to 5",
-        ),
+        ("UPDATE certlife_delivery SET event = 99 WHERE no = 2", "has no event 99"),
+        ("UPDATE certlife_event SET kind = 99 WHERE seq = 2", "kind must be 0 to 5"),
         // An event of another institution is told to nobody.
-        (
-            "UPDATE certlife_delivery SET event = 4 WHERE no = 2",
-            "has no event 4",
-        ),
+        ("UPDATE certlife_delivery SET event = 4 WHERE no = 2", "has no event 4"),
     ];
 
     const CUT_OFF: &'static str =
         "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE no IN (1, 3)";
 
+    const SETTLES_CUT_OFF: bool = false;
+
+    #[rustfmt::skip]
     const FAULTS: &'static [&'static str] = &[
-        "BEFORE ABORT",
-        "BEFORE FAIL",
-        "BEFORE ROLLBACK",
-        "AFTER ABORT",
-        "AFTER FAIL",
-        "AFTER ROLLBACK",
+        "BEFORE ABORT", "BEFORE FAIL", "BEFORE ROLLBACK", "AFTER ABORT", "AFTER FAIL", "AFTER ROLLBACK",
     ];
 
+    #[rustfmt::skip]
     const STEPS: &'static [Step] = &[
-        (
-            Doomed::FirstOfInstitution,
-            "INSERT ON certlife_institution",
-            "NEW.id = 'doomed'",
-        ),
-        (
-            Doomed::Creation,
-            "INSERT ON certlife_application",
-            "NEW.application_id = 667",
-        ),
-        (
-            Doomed::Creation,
-            "INSERT ON certlife_head",
-            "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 667)",
-        ),
-        (
-            Doomed::Transition,
-            "UPDATE ON certlife_head",
-            "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 43)",
-        ),
-        (
-            Doomed::Event,
-            "INSERT ON certlife_event",
-            "NEW.actor = 'doomed'",
-        ),
-        (
-            Doomed::Key,
-            "INSERT ON certlife_idempotency",
-            "NEW.key = 'doomed'",
-        ),
+        (Doomed::FirstOfInstitution, "INSERT ON certlife_institution", "NEW.id = 'doomed'"),
+        (Doomed::Creation, "INSERT ON certlife_application", "NEW.application_id = 667"),
+        (Doomed::Creation, "INSERT ON certlife_head", "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 667)"),
+        (Doomed::Transition, "UPDATE ON certlife_head", "NEW.application = (SELECT no FROM certlife_application WHERE application_id = 43)"),
+        (Doomed::Event, "INSERT ON certlife_event", "NEW.actor = 'doomed'"),
+        (Doomed::Key, "INSERT ON certlife_idempotency", "NEW.key = 'doomed'"),
     ];
 
     const HEAD_OF_298: (&'static str, &'static str) = (
