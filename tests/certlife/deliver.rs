@@ -631,6 +631,67 @@ fn a_webhook_is_tested_with_an_event_that_is_kept_nowhere() {
     );
 }
 
+/// Options that are refused, each with a part of the error.
+const REFUSED_OPTIONS: [(&[&str], &str); 17] = [
+    (
+        &["deliver", "--retry-schedule", "1s,2s"],
+        "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this \
+         begins with 1 s",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s,40days"],
+        "are 0 s to 30 days, but the one in place 2 is 3456000 s",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s 5s"],
+        "begins with 5 s; delays are separated by commas",
+    ),
+    (
+        &["deliver", "--retry-schedule", "500ms,1s"],
+        "but this begins with 0.5 s",
+    ),
+    (
+        &["deliver", "--timeout", "-5s"],
+        "'-5s' for '--timeout <DURATION>'",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s,,1s"],
+        "expected a duration such as 30m, 2h or 1day",
+    ),
+    (&["deliver", "--timeout", "0s"], "expected 10ms to 1h"),
+    (&["deliver", "--timeout", "2h"], "expected 10ms to 1h"),
+    (&["deliver", "--concurrency", "0"], "0 is not in 1..=10000"),
+    (
+        &["deliver", "--retention", "long"],
+        "expected a duration such as",
+    ),
+    (
+        &["deliver", "--log", "loud"],
+        "possible values: off, error, warn, info, debug",
+    ),
+    (
+        &["deliver", "--allow-target", "hier"],
+        "expected a network such as 10.0.0.0/8",
+    ),
+    (
+        &["deliver", "--authorities", "none.pem"],
+        "cannot read none.pem: No such file",
+    ),
+    (
+        &["deliver", "--metrics", "127.0.0.1:0"],
+        "expected an address with its port, such as 127.0.0.1:9464",
+    ),
+    (
+        &["deliver", "--metrics", "9464"],
+        "expected an address with its port, such as 127.0.0.1:9464",
+    ),
+    (&["webhook", "test", "x"], "expected a hyphenated UUID"),
+    (
+        &["webhook", "test", ID, "--timeout", "0s"],
+        "expected 10ms to 1h",
+    ),
+];
+
 #[test]
 fn what_cannot_be_done_is_told() {
     let store = Scratch::new();
@@ -649,65 +710,7 @@ fn what_cannot_be_done_is_told() {
         unknown.stderr,
         format!("certlife: institution \"default\" has no webhook {OTHER}\n")
     );
-    for (args, words) in [
-        (
-            &["deliver", "--retry-schedule", "1s,2s"][..],
-            "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this \
-             begins with 1 s",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s,40days"],
-            "are 0 s to 30 days, but the one in place 2 is 3456000 s",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s 5s"],
-            "begins with 5 s; delays are separated by commas",
-        ),
-        (
-            &["deliver", "--retry-schedule", "500ms,1s"],
-            "but this begins with 0.5 s",
-        ),
-        (
-            &["deliver", "--timeout", "-5s"],
-            "'-5s' for '--timeout <DURATION>'",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s,,1s"],
-            "expected a duration such as 30m, 2h or 1day",
-        ),
-        (&["deliver", "--timeout", "0s"], "expected 10ms to 1h"),
-        (&["deliver", "--timeout", "2h"], "expected 10ms to 1h"),
-        (&["deliver", "--concurrency", "0"], "0 is not in 1..=10000"),
-        (
-            &["deliver", "--retention", "long"],
-            "expected a duration such as",
-        ),
-        (
-            &["deliver", "--log", "loud"],
-            "possible values: off, error, warn, info, debug",
-        ),
-        (
-            &["deliver", "--allow-target", "hier"],
-            "expected a network such as 10.0.0.0/8",
-        ),
-        (
-            &["deliver", "--authorities", "none.pem"],
-            "cannot read none.pem: No such file",
-        ),
-        (
-            &["deliver", "--metrics", "127.0.0.1:0"],
-            "expected an address with its port, such as 127.0.0.1:9464",
-        ),
-        (
-            &["deliver", "--metrics", "9464"],
-            "expected an address with its port, such as 127.0.0.1:9464",
-        ),
-        (&["webhook", "test", "x"], "expected a hyphenated UUID"),
-        (
-            &["webhook", "test", ID, "--timeout", "0s"],
-            "expected 10ms to 1h",
-        ),
-    ] {
+    for (args, words) in REFUSED_OPTIONS {
         let run = run(args, "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);

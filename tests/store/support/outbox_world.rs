@@ -3,16 +3,16 @@
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Attempt, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health, HealthChange,
-    InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, Webhook,
+    InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, StoreError, Webhook,
 };
 use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::harness::Harness;
-use crate::support::at;
-use crate::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
+use super::at;
+use super::harness::Harness;
+use super::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
 
 /// How long leases last in these tests.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -190,6 +190,18 @@ impl<H: Harness<Store: Outbox>> Post<H> {
         let wanted = wanted.iter().map(|(number, room)| (hook(*number), *room));
         let claim = Claim::new(at(seconds), LEASE, wanted.collect());
         self.store.claim(claim).await.unwrap()
+    }
+
+    /// Claims once, all that there is for these webhooks.
+    pub async fn claim_for(
+        &self,
+        seconds: i64,
+        numbers: &[u64],
+    ) -> Result<ClaimedBatch, StoreError> {
+        let wanted = numbers.iter().map(|it| (hook(*it), PLENTY)).collect();
+        self.store
+            .claim(Claim::new(at(seconds), LEASE, wanted))
+            .await
     }
 
     /// Claims for one webhook until nothing is due.
