@@ -27,7 +27,7 @@ pub struct OldSecret {
 }
 
 impl Secrets {
-    /// How long an old secret stays valid, unless somebody says otherwise: a day.
+    /// How long an old secret stays valid by default: a day.
     pub const GRACE: TimeDelta = TimeDelta::days(1);
 
     /// One secret.

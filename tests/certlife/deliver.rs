@@ -383,7 +383,7 @@ fn who_waits_for_idle_is_told_of_what_is_left_when_it_is_ended_before() {
     assert!(running.hears().contains("finishing"));
     assert_eq!(
         running.hears(),
-        "certlife: 2 still pending: it was told to stop before nothing was\n"
+        "certlife: 2 still pending: the run was stopped before nothing was\n"
     );
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
     let mut numbers = String::new();
@@ -746,7 +746,7 @@ fn what_is_forgotten_at_once_is_neither_registered_nor_sent() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert_eq!(
             run.stderr,
-            "certlife: memory: forgets at the end of the command what it was told: give --store sqlite:PATH or \
+            "certlife: memory: ends with the command, and nothing is kept: give --store sqlite:PATH or \
              postgres://USER@HOST/DATABASE\n"
         );
     }

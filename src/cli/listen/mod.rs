@@ -142,7 +142,7 @@ impl Args {
         }
     }
 
-    /// Shows what arrives until nobody looks any more.
+    /// Shows deliveries until the reader has gone.
     async fn show(
         &self,
         receiver: &mut Receiver,
@@ -171,7 +171,7 @@ impl Args {
             let text = view.text(now, &headers, body, &finding);
             output.text().extend_from_slice(&text);
             let reader = output.flush()?;
-            // Whoever sent it may have gone.
+            // Its sender may have gone.
             let _ = answer.send(finding.answer);
             if reader == Reader::Gone {
                 return Ok(());
