@@ -187,7 +187,7 @@ fn the_links_of_the_guides_lead_to_modules() {
         let definitions = text
             .lines()
             .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
-        for (label, target) in definitions {
+        for (label, target) in definitions.filter(|(label, _)| !label.contains('[')) {
             assert_eq!(label, target, "{file}");
             links.insert(target.to_owned(), destination(target));
         }
