@@ -163,7 +163,7 @@ fn sqlite(folder: &Path) -> Vec<Row> {
         },
     );
     rows.push(row(
-        "SQLite, create_many of 10,000",
+        "SQLite, upload_many of 10,000",
         measured,
         "bare batch",
         0.6,
