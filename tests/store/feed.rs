@@ -71,7 +71,8 @@ pub async fn a_cursor_beyond_the_end_is_an_error<H: Harness>() {
         ] {
             let error = world.engine.feed(beyond, 10).await.unwrap_err();
             let is_right = matches!(error, StoreError::CursorBeyondEnd { cursor, end: it }
-                if cursor == beyond && it == end);
+                // On a server, transactions of other schemas move the end meanwhile.
+                if cursor == beyond && it >= end);
             assert!(is_right, "{error:?}");
             assert!(!error.is_lasting());
             assert_eq!(

@@ -82,11 +82,12 @@ pub(super) fn does_not_tell(state: &SqlState) -> bool {
     .contains(state)
 }
 
-/// Of these processes of the server: those that are not there, or have done nothing for a while.
+/// Of these processes of the server: those that are not there, or have done nothing for a while. A
+/// program that is starved reads answers late, so this is twice as long as an answer usually takes.
 const IDLE: &str = "\
     SELECT process FROM unnest($1::integer[]) AS process \
     LEFT JOIN pg_stat_activity a ON a.pid = process \
-    WHERE a.pid IS NULL OR (a.state LIKE 'idle%' AND a.state_change < clock_timestamp() - interval '0.7 s')";
+    WHERE a.pid IS NULL OR (a.state LIKE 'idle%' AND a.state_change < clock_timestamp() - interval '1.5 s')";
 
 /// Asks the server which of its processes it has nothing to do for.
 pub(super) async fn idle(
