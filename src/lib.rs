@@ -63,9 +63,8 @@
 //!
 //! # Types of other crates
 //!
-//! The public interface has types of [`chrono`], [`uuid`] and, with `engine`, `http`; the
-//! crate re-exports them, so that a backend need not name their versions.
-//!
+//! The public interface has types of `chrono`, `uuid` and, with `engine`, `http`. The module
+//! [`types`] re-exports these crates, so that a backend need not name their versions.
 
 // Where a module is not built, its name leads to the feature that it needs.
 #![cfg_attr(not(feature = "engine"), doc = "[`engine`]: #features")]
@@ -115,13 +114,18 @@ mod setters;
 pub mod store;
 #[cfg(any(feature = "delivery", feature = "postgres"))]
 mod tls;
+/// Crates whose types are in the public interface, in the versions of this crate.
+///
+/// They do not stand at the root, where `use certificate_lifecycle::*` would take them in: beside
+/// another version of one of them, its name would be ambiguous.
+pub mod types {
+    pub use chrono;
+    #[cfg(feature = "engine")]
+    pub use http;
+    pub use uuid;
+}
 #[cfg(any(feature = "engine", feature = "verify"))]
 pub mod webhook;
-
-pub use chrono;
-#[cfg(feature = "engine")]
-pub use http;
-pub use uuid;
 
 pub use event::encode::RenderedEvent;
 pub use event::payload::EventPayload;

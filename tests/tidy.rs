@@ -319,6 +319,19 @@ fn the_core_depends_on_six_crates_and_the_rest_is_optional() {
     }
 }
 
+/// Taken in by `use certificate_lifecycle::*`, the name of a crate would be ambiguous where another
+/// version of it is a dependency.
+#[test]
+fn the_root_re_exports_no_crate() {
+    let root = fs::read_to_string("src/lib.rs").unwrap();
+    let crates: Vec<_> = root
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';'))
+        .filter(|path| !path.contains("::"))
+        .collect();
+    assert_eq!(crates, [""; 0]);
+}
+
 #[test]
 fn files_are_short_and_lines_have_no_loose_ends() {
     let folders = [

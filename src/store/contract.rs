@@ -114,5 +114,10 @@ pub trait Queries: Store {
 #[doc(hidden)]
 pub mod sealed {
     /// A store of this crate.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no store of certificate-lifecycle",
+        label = "the traits of stores are sealed",
+        note = "use MemoryStore, SqliteStore, PostgresStore or AnyStore"
+    )]
     pub trait Sealed {}
 }

@@ -153,7 +153,12 @@ impl Columns for Row<'_> {
     }
 
     fn flag(&self, at: usize, column: &str) -> Result<bool, Problem> {
-        Ok(self.integer(at, column)? != 0)
+        match self.integer(at, column)? {
+            0 => Ok(false),
+            // As SQL has it: `enabled = 1`.
+            1 => Ok(true),
+            other => Err(format!("{column} must be 0 or 1, but is {other}")),
+        }
     }
 }
 

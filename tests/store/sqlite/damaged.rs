@@ -123,6 +123,8 @@ impl Damaged for Sqlite {
     const WEBHOOK_EDITS: &'static [(&'static str, &'static str)] = &[
         ("kinds = 1", "its columns (kinds 1, enabled 1)"),
         ("enabled = 0", "enabled 0"),
+        // SQL counts only 1 as enabled: nothing would be recorded for it.
+        ("enabled = 2", "webhook.enabled must be 0 or 1, but is 2"),
         ("institution = 99", "institution.id is missing"),
     ];
 
