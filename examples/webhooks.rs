@@ -90,11 +90,11 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.1/32".parse()?]),
     )?;
-    let options = DispatcherOptions {
+    let options = DispatcherOptions::default()
         // For the impatient; the default takes days.
-        schedule: RetrySchedule::new([0, 100, 200].map(TimeDelta::milliseconds).to_vec())?,
-        ..DispatcherOptions::default()
-    };
+        .with_schedule(RetrySchedule::new(
+            [0, 100, 200].map(TimeDelta::milliseconds).to_vec(),
+        )?);
     let dispatcher = Dispatcher::new(store, transport, options);
     let summary = dispatcher.run_until_idle(std::future::pending()).await?;
     let tracked = receiving.join().map_err(|_| "the receiver panicked")??;

@@ -132,10 +132,8 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()]),
     );
-    let options = DispatcherOptions {
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default()
+        .with_schedule(RetrySchedule::new(vec![TimeDelta::zero()]).unwrap());
     let dispatcher = Dispatcher::new(store.clone(), transport.unwrap(), options);
     dispatcher
         .run_until_idle(std::future::pending())

@@ -182,12 +182,10 @@ fn transport() -> HttpTransport {
 }
 
 fn options() -> DispatcherOptions {
-    DispatcherOptions {
+    DispatcherOptions::default()
         // One webhook gets half of it.
-        concurrency: 2 * CONCURRENT,
-        chores_every: TimeDelta::hours(1),
-        ..DispatcherOptions::default()
-    }
+        .with_concurrency(2 * CONCURRENT)
+        .with_chores_every(TimeDelta::hours(1))
 }
 
 async fn add_webhook<S: Outbox>(store: &S, url: String) -> Uuid {

@@ -1,10 +1,11 @@
 //! What a dispatcher does beside: it disables webhooks, prunes old rows, and counts the backlog.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 use super::core::{Cause, Disabling};
 use super::options::DispatcherOptions;
 use super::telemetry;
+use crate::lengths::{earlier, later};
 use crate::store::{Clock, Outbox, StoreError};
 use crate::webhook::{Description, Disabled, DisabledReason};
 
@@ -16,7 +17,7 @@ const BATCH: u32 = 500;
 pub(super) async fn disable<S: Outbox>(
     store: &S,
     disabling: Disabling,
-    disable_after: TimeDelta,
+    disable_after: Duration,
 ) -> Result<(), StoreError> {
     let Disabling {
         webhook: known,
@@ -28,7 +29,7 @@ pub(super) async fn disable<S: Outbox>(
             return Ok(());
         };
         let failing_since = webhook.health.failing_since;
-        let still_fails = failing_since.is_some_and(|it| now - it >= disable_after);
+        let still_fails = failing_since.is_some_and(|it| later(it, disable_after) <= now);
         let holds = match &cause {
             // By now, it may have moved.
             Cause::Gone(url) => *url == webhook.endpoint.url,
@@ -74,8 +75,7 @@ pub(super) async fn keep_house<S: Outbox>(
         Ok(backlog) => telemetry::backlog(&backlog, now),
         Err(error) => tracing::warn!(error = %error, "the backlog cannot be counted"),
     }
-    let before = now.checked_sub_signed(options.retention);
-    let before = before.unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let before = earlier(now, options.retention);
     while store.prune(before, BATCH).await? >= u64::from(BATCH) {
         tokio::task::yield_now().await;
     }

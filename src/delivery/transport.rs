@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 
+use crate::lengths::between;
 use crate::setters::setters;
 use crate::webhook::WebhookUrl;
 
@@ -89,21 +91,20 @@ impl Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAfter {
-    /// So long.
-    Delay(TimeDelta),
+    /// For this long.
+    Delay(Duration),
     /// Until then.
     Until(DateTime<Utc>),
 }
 
 impl RetryAfter {
-    /// How long that is from now on; nothing, where it has passed.
+    /// How long that is from now on; zero if it has passed.
     #[must_use]
-    pub fn from(self, now: DateTime<Utc>) -> TimeDelta {
-        let delay = match self {
+    pub fn from(self, now: DateTime<Utc>) -> Duration {
+        match self {
             Self::Delay(delay) => delay,
-            Self::Until(time) => time.signed_duration_since(now),
-        };
-        delay.max(TimeDelta::zero())
+            Self::Until(time) => between(now, time),
+        }
     }
 }
 
@@ -131,10 +132,17 @@ pub enum SendError {
 
 /// Sends requests: `HttpTransport`, or what stands for it in a test.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends the request, and reads the response. Its head decides: a body that is late or breaks
-    /// off is no error. Dropping the future gives the request up.
+    /// Sends the request, and reads the response until the deadline. The head of the response
+    /// decides: a body that is late or breaks off is no error. Dropping the future cancels the
+    /// request.
+    ///
+    /// If no head has come by the deadline, the answer is [`SendError::Timeout`]. The deadline is
+    /// on the clock of tokio, which a test may pause: wait with
+    /// `tokio::time::timeout_at(deadline.into(), …)`. A dispatcher cancels a request that goes on
+    /// for half of its [`margin`](super::DispatcherOptions::margin) after the deadline.
     fn send(
         &self,
         request: OutgoingRequest,
+        deadline: Instant,
     ) -> impl Future<Output = Result<Response, SendError>> + Send;
 }

@@ -30,12 +30,14 @@ async fn sent_to(
     for _ in 0..100 {
         stage.submit().await;
     }
-    let running = stage.start(DispatcherOptions {
-        concurrency: 1,
-        // What has failed is not tried again in these minutes.
-        schedule: RetrySchedule::new(vec![TimeDelta::zero(), second, TimeDelta::hours(1)]).unwrap(),
-        ..DispatcherOptions::default()
-    });
+    let running = stage.start(
+        DispatcherOptions::default()
+            .with_concurrency(1)
+            // What has failed is not tried again in these minutes.
+            .with_schedule(
+                RetrySchedule::new(vec![TimeDelta::zero(), second, TimeDelta::hours(1)]).unwrap(),
+            ),
+    );
     tokio::time::sleep(Duration::from_secs(5 * 60)).await;
     running.kill().await;
     stage.came()

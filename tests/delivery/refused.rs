@@ -98,10 +98,8 @@ async fn stage(events: usize) -> (Stage, Uuid, Uuid) {
 
 async fn run(stage: &Stage, rules: Rules) -> Option<Result<Summary, StoreError>> {
     let seconds = [0, 1, 1].map(TimeDelta::seconds);
-    let options = DispatcherOptions {
-        schedule: RetrySchedule::new(seconds.to_vec()).unwrap(),
-        ..DispatcherOptions::default()
-    };
+    let options =
+        DispatcherOptions::default().with_schedule(RetrySchedule::new(seconds.to_vec()).unwrap());
     let store = Ruled {
         store: stage.store.clone(),
         rules,

@@ -124,10 +124,7 @@ async fn a_schedule_of_ones_own() {
     stage.webhook("/a").await;
     stage.submit().await;
     let schedule = RetrySchedule::new([0, 1, 2].map(TimeDelta::seconds).to_vec()).unwrap();
-    let options = DispatcherOptions {
-        schedule,
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default().with_schedule(schedule);
     let dispatcher = stage.dispatcher(options);
     let summary = dispatcher
         .run_until_idle(std::future::pending())

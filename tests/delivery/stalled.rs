@@ -59,12 +59,10 @@ async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &st
     let transport = HttpTransport::with_resolver(transport, answers).unwrap();
     // Longer than the test may take: it is the transport that keeps its deadline.
     let of_dispatcher = TimeDelta::from_std(PATIENT * 10).unwrap();
-    let options = DispatcherOptions {
-        concurrency: 1,
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        timeout: of_dispatcher,
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default()
+        .with_concurrency(1)
+        .with_schedule(RetrySchedule::new(vec![TimeDelta::zero()]).unwrap())
+        .with_timeout(of_dispatcher);
     let dispatcher = stage.dispatcher_with(options, transport.clone());
     let running = dispatcher.run_until_idle(std::future::pending());
     let summary = tokio::time::timeout(PATIENT * 2, running).await;

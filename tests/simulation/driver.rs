@@ -112,17 +112,17 @@ impl Actors {
         let number = self.lives.fetch_add(1, Ordering::Relaxed);
         let life = Life::new(&self.world, number, skew);
         let delays = DELAYS.map(TimeDelta::seconds).to_vec();
-        let options = DispatcherOptions {
-            concurrency: self
-                .world
-                .random(|it| u32::try_from(1 + it.below(20)).unwrap()),
-            schedule: RetrySchedule::new(delays).unwrap(),
-            timeout: TIMEOUT,
-            margin: MARGIN,
-            disable_after: DISABLE_AFTER,
-            retention: self.world.circumstances.retention,
-            chores_every: CHORES_EVERY,
-        };
+        let options = DispatcherOptions::default()
+            .with_concurrency(
+                self.world
+                    .random(|it| u32::try_from(1 + it.below(20)).unwrap()),
+            )
+            .with_schedule(RetrySchedule::new(delays).unwrap())
+            .with_timeout(TIMEOUT)
+            .with_margin(MARGIN)
+            .with_disable_after(DISABLE_AFTER)
+            .with_retention(self.world.circumstances.retention)
+            .with_chores_every(CHORES_EVERY);
         let store = Faulty {
             store: self.store.clone(),
             world: Arc::clone(&self.world),

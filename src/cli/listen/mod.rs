@@ -8,7 +8,6 @@ mod show;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -58,7 +57,7 @@ pub(super) struct Args {
 
     /// Wait so long before each answer, such as 2s.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    delay: Option<TimeDelta>,
+    delay: Option<Duration>,
 
     /// Answer every delivery with this status, such as 503.
     #[arg(long, value_name = "STATUS", value_parser = status, conflicts_with = "fail")]
@@ -100,7 +99,6 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     };
     let mut receiver = Receiver::new(args.secret.read()?, args.platform, nerves);
     let delay = args.delay.unwrap_or_default();
-    let delay = delay.to_std().unwrap_or_default();
     log::start()?;
     block_on(async {
         let address = (Ipv4Addr::LOCALHOST, args.port);

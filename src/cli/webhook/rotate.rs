@@ -1,7 +1,7 @@
 //! `certlife webhook rotate`: a new secret in place of the old one.
 
-use chrono::TimeDelta;
 use serde::Serialize;
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Changed, Which, change, later, show_secret};
@@ -27,11 +27,11 @@ pub(super) struct Args {
 
     /// How long the old secret stays valid; 24h, if absent. Those before it keep their own times.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    grace: Option<TimeDelta>,
+    grace: Option<Duration>,
 
     /// When X-Webhook-Signature follows; after half of the grace, if absent.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    switch_over: Option<TimeDelta>,
+    switch_over: Option<Duration>,
 
     /// Revoke all earlier secrets immediately, for example after a leak.
     #[arg(long, conflicts_with_all = ["grace", "switch_over"])]

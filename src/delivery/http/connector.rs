@@ -39,7 +39,7 @@ impl Connector {
         let kept = Kept::new(options.idle_total);
         let allowed = options.allow_targets;
         let lookups = Lookups::new(resolver);
-        let dialer = Dialer::new(lookups, allowed, timeout, options.timeout, kept);
+        let dialer = Dialer::new(lookups, allowed, timeout, options.stall_timeout, kept);
         let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = if options.allow_http {
             https.https_or_http()

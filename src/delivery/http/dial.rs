@@ -31,7 +31,7 @@ struct Rules {
     lookups: Lookups,
     allowed: Vec<IpNet>,
     timeout: Duration,
-    patience: Duration,
+    stall_timeout: Duration,
     kept: Arc<Kept>,
 }
 
@@ -42,14 +42,14 @@ impl Dialer {
         lookups: Lookups,
         allowed: Vec<IpNet>,
         timeout: Duration,
-        patience: Duration,
+        stall_timeout: Duration,
         kept: Kept,
     ) -> Self {
         Self(Arc::new(Rules {
             lookups,
             allowed,
             timeout,
-            patience,
+            stall_timeout,
             kept: Arc::new(kept),
         }))
     }
@@ -100,7 +100,7 @@ impl Rules {
     ) -> Result<Stream, ConnectFailure> {
         let connect = |address| TcpStream::connect((address, port));
         match race(addresses, self.timeout, connect).await {
-            Ok(stream) => Ok(Stream::new(stream, self.patience, self.kept.link())),
+            Ok(stream) => Ok(Stream::new(stream, self.stall_timeout, self.kept.link())),
             Err(Lost::Failed(address, error)) => {
                 let address = SocketAddr::new(address, port);
                 Err(ConnectFailure::unreachable(host, address, &error))

@@ -22,7 +22,7 @@ mod shortage;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -31,7 +31,7 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use connector::Connector;
 use kept::Use;
@@ -77,7 +77,6 @@ pub struct HttpTransport {
 #[derive(Debug)]
 struct Shared {
     client: Client<Connector, Full<Bytes>>,
-    timeout: Duration,
     allow_http: bool,
     allowed: Vec<IpNet>,
 }
@@ -100,7 +99,7 @@ impl HttpTransport {
         options: HttpOptions,
         resolver: impl Resolve,
     ) -> Result<Self, HttpTransportError> {
-        let (timeout, allow_http) = (options.timeout, options.allow_http);
+        let (stall_timeout, allow_http) = (options.stall_timeout, options.allow_http);
         let allowed = options.allow_targets.clone();
         let [of_response, of_connection] = AHEAD;
         let client = Client::builder(TokioExecutor::new())
@@ -120,12 +119,11 @@ impl HttpTransport {
             // Requests that get no answer do not end an HTTP/2 connection, so one whose server has
             // vanished would fail every request until the system gives it up.
             .timer(TokioTimer::new())
-            .http2_keep_alive_interval(timeout)
+            .http2_keep_alive_interval(stall_timeout)
             .http2_keep_alive_timeout(options.connect_timeout)
             .build(Connector::new(options, Arc::new(resolver))?);
         let shared = Arc::new(Shared {
             client,
-            timeout,
             allow_http,
             allowed,
         });
@@ -134,10 +132,14 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    async fn send(&self, outgoing: OutgoingRequest) -> Result<Response, SendError> {
+    async fn send(
+        &self,
+        outgoing: OutgoingRequest,
+        deadline: Instant,
+    ) -> Result<Response, SendError> {
+        let deadline = deadline.into();
         let Shared {
             client,
-            timeout,
             allow_http,
             allowed,
         } = &*self.shared;
@@ -149,7 +151,6 @@ impl Transport for HttpTransport {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = all_headers(headers);
-        let deadline = Instant::now() + *timeout;
         let mut repeats = 0;
         let (head, connection) = loop {
             let mut request = request.clone();

@@ -15,11 +15,13 @@ use crate::webhook::WebhookUrl;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
+    /// How long connecting may take, the addresses of the name and TLS included: 5 seconds. The
+    /// deadline of a request also ends its wait for a connection.
     pub connect_timeout: Duration,
-    /// How long everything may take, from connecting to the headers of the response: 15 seconds.
-    /// The body has no longer, and 2 seconds at most; what has come of it by then is kept.
-    pub timeout: Duration,
+    /// How long a server may read nothing of what is written to it before its connection is
+    /// closed: 15 seconds. An HTTP/2 server that is silent for as long is asked whether it still
+    /// answers. The limit of a request is its deadline.
+    pub stall_timeout: Duration,
     /// Whether requests may go to `http://`, unencrypted. They may not.
     pub allow_http: bool,
     /// Which addresses may be sent to beside those of the public Internet: none.
@@ -39,7 +41,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(15),
+            stall_timeout: Duration::from_secs(15),
             allow_http: false,
             allow_targets: Vec::new(),
             authorities: Vec::new(),
@@ -71,7 +73,7 @@ pub enum HttpTransportError {
 impl HttpOptions {
     setters! {
         with_connect_timeout: connect_timeout, Duration;
-        with_timeout: timeout, Duration;
+        with_stall_timeout: stall_timeout, Duration;
         with_allow_http: allow_http, bool;
         with_allow_targets: allow_targets, Vec<IpNet>;
         with_idle_per_host: idle_per_host, usize;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response as Head, Version};
 use http_body_util::BodyExt;
@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::delivery::transport::{Response, RetryAfter};
 
-/// The longest delay that anybody can mean: ten years. Longer ones are taken for it.
-const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
+/// Ten years. A longer delay is taken for it.
+const LONGEST_DELAY: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 
 /// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that
 /// no server holds up a dispatcher by it.
@@ -82,10 +82,9 @@ async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
 fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {
-        // What does not fit is longer than the longest.
-        let seconds = text.parse().ok().and_then(TimeDelta::try_seconds);
-        let delay = seconds.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY);
-        return Some(RetryAfter::Delay(delay));
+        // A number that does not fit is longer than the longest.
+        let delay = text.parse().map_or(LONGEST_DELAY, Duration::from_secs);
+        return Some(RetryAfter::Delay(delay.min(LONGEST_DELAY)));
     }
     let time = httpdate::parse_http_date(text).ok()?;
     Some(RetryAfter::Until(DateTime::<Utc>::from(time)))

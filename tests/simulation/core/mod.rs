@@ -45,14 +45,13 @@ fn away() -> StoreError {
 /// Options with this concurrency, and the length of leases that `simulation/world.rs` has.
 fn options(concurrency: u32, chores_every: TimeDelta) -> Arc<super::DispatcherOptions> {
     let delays = world::DELAYS.map(TimeDelta::seconds).to_vec();
-    let options = super::DispatcherOptions {
-        concurrency,
-        schedule: crate::webhook::RetrySchedule::new(delays).unwrap(),
-        timeout: TimeDelta::seconds(2),
-        margin: world::MARGIN,
-        disable_after: TimeDelta::seconds(40),
-        retention: TimeDelta::seconds(15),
-        chores_every,
-    };
+    let options = super::DispatcherOptions::default()
+        .with_concurrency(concurrency)
+        .with_schedule(crate::webhook::RetrySchedule::new(delays).unwrap())
+        .with_timeout(TimeDelta::seconds(2))
+        .with_margin(world::MARGIN)
+        .with_disable_after(TimeDelta::seconds(40))
+        .with_retention(TimeDelta::seconds(15))
+        .with_chores_every(chores_every);
     Arc::new(options)
 }
