@@ -5,7 +5,6 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::RetrySchedule;
-use chrono::TimeDelta;
 
 use crate::stage::{Stage, status};
 
@@ -134,8 +133,8 @@ async fn what_is_new_comes_before_what_failed_before() {
         stage.submit().await;
     }
     // One after the other, and each of the old ones is due again a second after it failed.
-    let mut delays = vec![TimeDelta::seconds(1); 60];
-    delays[0] = TimeDelta::zero();
+    let mut delays = vec![Duration::from_secs(1); 60];
+    delays[0] = Duration::ZERO;
     let options = DispatcherOptions::default()
         .with_concurrency(1)
         .with_schedule(RetrySchedule::new(delays).unwrap());
@@ -169,7 +168,7 @@ async fn what_failed_is_tried_again_before_a_backlog_ends_however_narrow_the_way
             DispatcherOptions::default()
                 .with_concurrency(concurrency)
                 .with_schedule(
-                    RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(1)]).unwrap(),
+                    RetrySchedule::new(vec![Duration::ZERO, Duration::from_secs(1)]).unwrap(),
                 ),
         );
         tokio::time::sleep(60 * SECOND).await;

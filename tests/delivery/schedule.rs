@@ -3,7 +3,8 @@
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{DisabledReason, RetrySchedule};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 use crate::stage::{Came, Stage, asks_for, status};
 
@@ -85,7 +86,7 @@ async fn retry_after_counts_between_the_schedule_and_a_day() {
         (2, 5, 6),
         (60, 60, 61),
         (10 * 86_400, 86_400, 86_401),
-        (-5, 5, 6),
+        (0, 5, 6),
     ] {
         let stage = Stage::new(move |_, count| {
             if count == 0 {
@@ -123,7 +124,7 @@ async fn a_schedule_of_ones_own() {
     let stage = Stage::new(|_, _| status(500));
     stage.webhook("/a").await;
     stage.submit().await;
-    let schedule = RetrySchedule::new([0, 1, 2].map(TimeDelta::seconds).to_vec()).unwrap();
+    let schedule = RetrySchedule::new([0, 1, 2].map(Duration::from_secs).to_vec()).unwrap();
     let options = DispatcherOptions::default().with_schedule(schedule);
     let dispatcher = stage.dispatcher(options);
     let summary = dispatcher

@@ -18,14 +18,14 @@ const SECOND: Duration = Duration::from_secs(1);
 fn once() -> DispatcherOptions {
     DispatcherOptions::default()
         .with_concurrency(1)
-        .with_schedule(RetrySchedule::new(vec![TimeDelta::zero()]).unwrap())
+        .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap())
 }
 
 /// A server that always answers the same, after a while.
 struct Always(Duration, fn() -> Answer);
 
 impl Transport for Always {
-    async fn send(&self, _: OutgoingRequest) -> Answer {
+    async fn send(&self, _: OutgoingRequest, _: std::time::Instant) -> Answer {
         tokio::time::sleep(self.0).await;
         self.1()
     }
@@ -272,9 +272,9 @@ async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_tha
     let running = stage.start(
         DispatcherOptions::default()
             .with_schedule(
-                RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(20)]).unwrap(),
+                RetrySchedule::new(vec![Duration::ZERO, Duration::from_secs(20)]).unwrap(),
             )
-            .with_disable_after(TimeDelta::seconds(10)),
+            .with_disable_after(Duration::from_secs(10)),
     );
     stage.submit().await;
     tokio::time::sleep(30 * SECOND).await;

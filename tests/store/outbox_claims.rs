@@ -3,7 +3,7 @@
 use certificate_lifecycle::store::{
     Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Outcome,
 };
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use crate::harness::Harness;
 use crate::outbox_world::{
@@ -68,7 +68,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     // While the lease lasts, nobody else has it
     let another = post.harness.open().await;
     for now in [at(0), at(1), at_ms(59_999)] {
-        let claim = Claim::new(now, TimeDelta::seconds(60), vec![(hook(1), PLENTY)]);
+        let claim = Claim::new(now, Duration::from_secs(60), vec![(hook(1), PLENTY)]);
         for store in [&post.store, &another] {
             let batch = store.claim(claim.clone()).await.unwrap();
             assert_eq!(batch.deliveries, []);

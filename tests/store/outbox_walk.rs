@@ -2,6 +2,7 @@
 //! the store in memory. A failure is shrunk to the fewest steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -10,7 +11,6 @@ use certificate_lifecycle::store::{
 };
 use certificate_lifecycle::webhook::EventKinds;
 use certificate_lifecycle::{Action, EventKind};
-use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Handle;
@@ -230,11 +230,11 @@ impl<S: Outbox> Side<S> {
         }
     }
 
-    async fn claim(&mut self, numbers: &[u64], lease: i64, now: i64) -> Answer {
+    async fn claim(&mut self, numbers: &[u64], lease: u64, now: i64) -> Answer {
         let numbers: BTreeSet<_> = numbers.iter().map(|it| hook(*it)).collect();
         let claim = Claim::new(
             at(now),
-            TimeDelta::seconds(lease),
+            Duration::from_secs(lease),
             numbers.into_iter().map(|it| (it, PLENTY)).collect(),
         );
         let batch = self.store.claim(claim).await.unwrap();

@@ -18,16 +18,16 @@ pub(super) struct Receiver {
     /// None where no secret is known.
     verifier: Option<Verifier>,
     followed: Followed,
-    nerves: Nerves,
+    faults: FaultInjection,
     tally: Tally,
 }
 
-/// How the receiver tries the sender's nerves.
+/// The answers that are wrong on purpose.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Nerves {
+pub(super) struct FaultInjection {
     /// Every answer is this.
     pub(super) status: Option<StatusCode>,
-    /// So many of a hundred answers are 500.
+    /// The share of answers that are 500.
     pub(super) percent: u8,
 }
 
@@ -78,12 +78,16 @@ pub(super) enum Told {
 }
 
 impl Receiver {
-    pub(super) fn new(secrets: Vec<Secret>, platform: PlatformSignature, nerves: Nerves) -> Self {
+    pub(super) fn new(
+        secrets: Vec<Secret>,
+        platform: PlatformSignature,
+        faults: FaultInjection,
+    ) -> Self {
         let verifier = (!secrets.is_empty()).then(|| platform.verifier(secrets));
         Self {
             verifier,
             followed: Followed::default(),
-            nerves,
+            faults,
             tally: Tally::default(),
         }
     }
@@ -171,9 +175,9 @@ impl Receiver {
     }
 
     fn answer(&mut self, would_be: StatusCode, refused: Option<&String>) -> Answer {
-        let asked = if let Some(status) = self.nerves.status {
+        let asked = if let Some(status) = self.faults.status {
             Some((status, "as --status asks"))
-        } else if self.nerves.fails(self.tally.received) {
+        } else if self.faults.fails(self.tally.received) {
             Some((StatusCode::INTERNAL_SERVER_ERROR, "as --fail asks"))
         } else {
             None
@@ -201,7 +205,7 @@ impl Receiver {
     }
 }
 
-impl Nerves {
+impl FaultInjection {
     /// Whether the request of this number, counted from 1, is one that fails: as evenly as whole
     /// numbers allow, so the same for every run.
     fn fails(self, number: u64) -> bool {

@@ -9,7 +9,6 @@ use certificate_lifecycle::store::{
     StoreError,
 };
 use certificate_lifecycle::{Action, Command, ProcessingError};
-use chrono::TimeDelta;
 use rusqlite::Connection;
 
 use super::{dump, edit, engine, no_file};
@@ -236,7 +235,7 @@ async fn failing_the_stalled_tells_what_it_did_before_an_error() {
         ProcessingError::new("stuck").unwrap(),
     );
     let answer = engine
-        .fail_stalled(&ours(), &worker, TimeDelta::zero(), &error)
+        .fail_stalled(&ours(), &worker, Duration::ZERO, &error)
         .await;
     // Then it says which were, and why not all
     let interrupted = answer.unwrap_err();

@@ -10,7 +10,7 @@ use certificate_lifecycle::store::{
     Claim, Delivery, DeliveryFilter, DeliveryStatus, Due, ExecuteError, LeasedDelivery, Outbox,
     Outcome, SqliteStore, StoreError,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::{dump, edit, engine, file_with_every_kind, no_file};
@@ -125,7 +125,7 @@ async fn settings_that_are_corrupt_are_told_and_left_alone() {
         let claim = |numbers: &[u64]| {
             Claim::new(
                 at(0),
-                TimeDelta::seconds(60),
+                Duration::from_secs(60),
                 numbers.iter().map(|it| (hook(*it), 5)).collect(),
             )
         };
@@ -286,7 +286,7 @@ async fn changes(post: &Post<Sqlite>, held: &LeasedDelivery) -> Vec<Result<(), S
     let ids: Vec<_> = all(store).await.iter().map(|it| it.id).collect();
     let mut webhook = of_ours(1);
     webhook.endpoint = endpoint(7);
-    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(100), Duration::from_secs(60), vec![(hook(1), 5)]);
     let settled = settlement(held, Outcome::Delivered);
     vec![
         store.add_webhook(of_ours(9)).await.map(|_| ()),
@@ -437,7 +437,7 @@ async fn an_outbox_that_is_only_read_says_so() {
         Some(of_ours(1))
     );
     // Changes are refused as commands are
-    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(100), Duration::from_secs(60), vec![(hook(1), 5)]);
     let settled = settlement(&claimed, Outcome::Delivered);
     let ids = vec![claimed.id];
     for answer in [
@@ -489,7 +489,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     assert!(is_woken().await);
     assert!(store.put_webhook(of_ours(1)).await.unwrap().is_done());
     assert!(is_woken().await);
-    let claim = Claim::new(at(0), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(0), Duration::from_secs(60), vec![(hook(1), 5)]);
     let claimed = store.claim(claim).await.unwrap().deliveries;
     let settled = vec![settlement(&claimed[0], Outcome::Delivered)];
     assert_eq!(
