@@ -39,7 +39,8 @@ pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
 
-    /// Exit once nothing is pending, including retries. Deliveries of disabled webhooks are ignored.
+    /// Exit once nothing is pending, including retries. Deliveries of disabled webhooks are
+    /// ignored.
     #[arg(long)]
     until_idle: bool,
 

@@ -53,8 +53,8 @@ impl PlatformSignature {
     }
 }
 
-/// An argument that may hold a secret. clap would repeat a mistyped one in its error, so the text is
-/// only read here, and never shown.
+/// An argument that may hold a secret. clap would repeat a mistyped one in its error, so the text
+/// is only read here, and never shown.
 #[derive(Clone)]
 pub(super) struct SecretSource(OsString);
 

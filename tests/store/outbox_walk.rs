@@ -38,7 +38,7 @@ enum Step {
     Put(u64, bool, Vec<EventKind>, bool),
     Remove(u64),
     /// The webhooks, and for how long.
-    Claim(Vec<u64>, i64),
+    Claim(Vec<u64>, u64),
     /// Which of those that were ever claimed, what became of it, and whether there was an attempt.
     Settle(Vec<(usize, Outcome, bool)>, Option<(u64, HealthChange)>),
     Redeliver(Vec<usize>),
@@ -79,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_u64, prop::bool::weighted(0.7), kinds, prop::bool::weighted(0.1))
             .prop_map(|(number, enabled, kinds, stale)| Step::Put(number, enabled, kinds, stale)),
         1 => (0..4_u64).prop_map(Step::Remove),
-        8 => (prop::collection::vec(0..4_u64, 1..4), prop::sample::select(vec![1_i64, 30, 60]))
+        8 => (prop::collection::vec(0..4_u64, 1..4), prop::sample::select(vec![1_u64, 30, 60]))
             .prop_map(|(numbers, lease)| Step::Claim(numbers, lease)),
         8 => (settled, prop::option::of((0..4_u64, health)))
             .prop_map(|(settled, health)| Step::Settle(settled, health)),

@@ -68,7 +68,7 @@ pub async fn only_work_that_is_stuck_is_stalled<H: Harness>() {
             .filter(|(_, at)| *at <= since)
             .map(|(uuid, _)| *uuid)
             .collect();
-        assert_eq!(found, expected, "older than {older_than} at {now}");
+        assert_eq!(found, expected, "older than {older_than:?} at {now}");
     }
 }
 

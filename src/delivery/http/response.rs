@@ -1,4 +1,4 @@
-//! What a server answers, within limits.
+//! Reads a response, within limits.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ use crate::delivery::transport::{Response, RetryAfter};
 /// Ten years. A longer delay is taken for it.
 const LONGEST_DELAY: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 
-/// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that
-/// no server holds up a dispatcher by it.
+/// How long the transport waits for a body after its head. A missing body only costs its excerpt,
+/// so no server can delay a dispatcher by it.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// A response, and how far it was read.
+/// A response, and how much of it was read.
 pub(super) struct Read {
     pub(super) response: Response,
     pub(super) extent: Extent,
 }
 
-/// How far a response was read, which decides on its connection.
+/// How much of a response was read, which decides about its connection.
 pub(super) enum Extent {
     /// To its end.
     Whole,
-    /// Not to its end, over HTTP/2: it is longer than what is read. Its stream is reset.
+    /// Not to its end, over HTTP/2: it is longer than the limit. Its stream is reset.
     Cut,
-    /// Not to its end: it came too late, broke off, or is longer than what is read of HTTP/1.1.
+    /// Not to its end: it came too late, broke off, or is longer than the limit over HTTP/1.1.
     GivenUp,
 }
 
-/// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`]
-/// bytes are read and the rest of the frame that crosses them, for [`BODY_WAIT`] and until the
-/// deadline at most; [`Response::EXCERPT`] bytes of that are passed on. A body that comes too late
-/// or breaks off leaves what has come of it.
+/// Reads the body of a response whose head has come. At most [`Response::READ`] bytes are read, and
+/// the rest of the frame that crosses them, for at most [`BODY_WAIT`] and until the deadline.
+/// [`Response::EXCERPT`] bytes are kept. Of a body that comes too late or breaks off, the beginning
+/// is kept.
 pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let (head, mut body) = response.into_parts();
     let mut excerpt = Vec::new();
@@ -56,8 +56,8 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     Read { response, extent }
 }
 
-/// Whether the body was read to its end: not if it is longer than what is read. None if it broke
-/// off.
+/// Returns `true` if the body was read to its end, `false` if it is longer than the limit, and none
+/// if it broke off.
 async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
@@ -78,7 +78,7 @@ async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     Some(true)
 }
 
-/// How long a server asks to be left alone, if it says so in a way that RFC 9110 knows.
+/// The pause that a server asks for, if its header is one of RFC 9110.
 fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {

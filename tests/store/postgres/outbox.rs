@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::process::Command;
+use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
     Claim, DeliveryFilter, DeliveryStatus, Due, HealthChange, Outbox, Outcome, PostgresStore,
     StoreError,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -178,7 +179,7 @@ async fn deliveries_that_are_corrupt_are_told_beside_the_others() {
 async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
     let post = Post::<Postgres>::with([of_ours(1)]).await;
     let other = post.harness.open().await;
-    let far = TimeDelta::days(1);
+    let far = Duration::from_secs(24 * 60 * 60);
     let wanted = || vec![(hook(1), PLENTY)];
     let claim = |now, lease| Claim::new(at(now), lease, wanted());
     for (number, now) in (0..150_u64).zip((0..).step_by(2)) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
