@@ -101,7 +101,14 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
         }
     }
 
-    // What a page of the administration shows.
+    show(&engine, &university).await?;
+    // A server does this when it shuts down. After a crash, the worker does some of it again.
+    let _ = stop.send(());
+    worker.await?
+}
+
+/// What a page of the administration shows.
+async fn show(engine: &Engine<SqliteStore>, university: &InstitutionId) -> Result<(), Error> {
     let query = ListQuery::new(university.clone())
         .filter(Filter::all().status(Status::Failed))
         .order(ListOrder::NewestFirst)
@@ -110,12 +117,10 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
         let error = application.error().map_or("", ProcessingError::as_str);
         println!("{} failed: {error}", application.uuid());
     }
-    for count in engine.counts(&university).await? {
+    for count in engine.counts(university).await? {
         println!("{} {}: {}", count.status, count.source, count.applications);
     }
-    // A server does this when it shuts down. After a crash, the worker does some of it again.
-    let _ = stop.send(());
-    worker.await?
+    Ok(())
 }
 
 /// What a customer fills in.

@@ -85,8 +85,8 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
     // to stop.
     let transport = HttpTransport::new(
         HttpOptions::default()
-            // Only because this receiver is on this machine: the target guard lets nobody reach into
-            // it.
+            // Only because this receiver is on this machine: the target guard lets nobody reach
+            // into it.
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.1/32".parse()?]),
     )?;

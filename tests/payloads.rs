@@ -402,81 +402,84 @@ fn a_field_that_stands_twice_is_refused() {
     );
 }
 
+/// Texts that are no JSON object, each with the code and the sentence of its error.
+const NO_OBJECTS: [(&str, &str, &str); 15] = [
+    (
+        "",
+        "invalid_json",
+        "not valid JSON: EOF while parsing a value, at column 0; expected a JSON object",
+    ),
+    (
+        "{",
+        "invalid_json",
+        "not valid JSON: EOF while parsing an object, at column 1; expected a JSON object",
+    ),
+    (
+        "nope",
+        "invalid_json",
+        "not valid JSON: expected ident, at column 2; expected a JSON object",
+    ),
+    (
+        "{}x",
+        "invalid_json",
+        "not valid JSON: trailing characters, at column 3; expected a JSON object",
+    ),
+    (
+        "{\n\n1}",
+        "invalid_json",
+        "not valid JSON: key must be a string, at line 3 column 1; expected a JSON object",
+    ),
+    (
+        "{\"event\":\"\\ud800\"}",
+        "invalid_json",
+        "not valid JSON: unexpected end of hex escape, at column 17; expected a JSON object",
+    ),
+    (
+        "null",
+        "not_an_object",
+        "expected a JSON object, found null",
+    ),
+    (
+        "[1,[2]]",
+        "not_an_object",
+        "expected a JSON object, found an array",
+    ),
+    (
+        "\"x\"",
+        "not_an_object",
+        "expected a JSON object, found a string of 1 character",
+    ),
+    (
+        "\"\\u0041\"",
+        "not_an_object",
+        "expected a JSON object, found a string of 1 character",
+    ),
+    (
+        "42",
+        "not_an_object",
+        "expected a JSON object, found the number 42",
+    ),
+    (
+        "-42",
+        "not_an_object",
+        "expected a JSON object, found the number -42",
+    ),
+    (
+        "4.2",
+        "not_an_object",
+        "expected a JSON object, found the number 4.2",
+    ),
+    (
+        "true",
+        "not_an_object",
+        "expected a JSON object, found true",
+    ),
+    ("{}", "missing_field", "field event is missing"),
+];
+
 #[test]
 fn what_is_no_json_object_is_told_apart() {
-    for (text, code, message) in [
-        (
-            "",
-            "invalid_json",
-            "not valid JSON: EOF while parsing a value, at column 0; expected a JSON object",
-        ),
-        (
-            "{",
-            "invalid_json",
-            "not valid JSON: EOF while parsing an object, at column 1; expected a JSON object",
-        ),
-        (
-            "nope",
-            "invalid_json",
-            "not valid JSON: expected ident, at column 2; expected a JSON object",
-        ),
-        (
-            "{}x",
-            "invalid_json",
-            "not valid JSON: trailing characters, at column 3; expected a JSON object",
-        ),
-        (
-            "{\n\n1}",
-            "invalid_json",
-            "not valid JSON: key must be a string, at line 3 column 1; expected a JSON object",
-        ),
-        (
-            "{\"event\":\"\\ud800\"}",
-            "invalid_json",
-            "not valid JSON: unexpected end of hex escape, at column 17; expected a JSON object",
-        ),
-        (
-            "null",
-            "not_an_object",
-            "expected a JSON object, found null",
-        ),
-        (
-            "[1,[2]]",
-            "not_an_object",
-            "expected a JSON object, found an array",
-        ),
-        (
-            "\"x\"",
-            "not_an_object",
-            "expected a JSON object, found a string of 1 character",
-        ),
-        (
-            "\"\\u0041\"",
-            "not_an_object",
-            "expected a JSON object, found a string of 1 character",
-        ),
-        (
-            "42",
-            "not_an_object",
-            "expected a JSON object, found the number 42",
-        ),
-        (
-            "-42",
-            "not_an_object",
-            "expected a JSON object, found the number -42",
-        ),
-        (
-            "4.2",
-            "not_an_object",
-            "expected a JSON object, found the number 4.2",
-        ),
-        (
-            "true",
-            "not_an_object",
-            "expected a JSON object, found true",
-        ),
-        ("{}", "missing_field", "field event is missing"),
-    ] {
+    for (text, code, message) in NO_OBJECTS {
         check(text, code, message);
     }
     let error = EventPayload::parse(b"{\"event\":\"\xff\"}").unwrap_err();

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 /// Files of at most this many lines are about one noun.
 const LONGEST_FILE: usize = 450;
 
+/// A function fits a screen.
+const LONGEST_FUNCTION: usize = 70;
+
+/// A comment, or a line of Markdown, has at most so many columns.
+const WIDEST_LINE: usize = 100;
+
 fn files_below(folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
@@ -386,6 +392,7 @@ fn links_between_the_documents_lead_somewhere() {
         let defined = text
             .lines()
             .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+        let defined = defined.filter(|(label, _)| !label.contains('['));
         for link in inline.chain(defined.map(|(_, target)| target)) {
             let target = link.split([')', '#']).next().unwrap();
             if target.is_empty() || target.starts_with("http") {
@@ -394,5 +401,121 @@ fn links_between_the_documents_lead_somewhere() {
             let path = document.parent().unwrap().join(target);
             assert!(path.exists(), "{}: {target}", document.display());
         }
+    }
+}
+
+const CODE: [&str; 4] = ["src", "tests", "benches", "examples"];
+
+/// The lines of each function, from its name to its end.
+fn functions(code: &str) -> Vec<(String, usize)> {
+    let lines: Vec<_> = code.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let text = line.trim_start();
+        if text.starts_with("//") {
+            continue;
+        }
+        let words = text.split(|it: char| !it.is_alphanumeric() && it != '_');
+        let words: Vec<_> = words.filter(|it| !it.is_empty()).take(6).collect();
+        let is_before = |it: &&str| ["pub", "crate", "super", "in", "const", "async"].contains(it);
+        let before = words.iter().take_while(|it| is_before(it)).count();
+        let [Some(&"fn"), Some(name)] = [words.get(before), words.get(before + 1)] else {
+            continue;
+        };
+        let indent = &line[..line.len() - text.len()];
+        let ends = |it: &&str| **it == format!("{indent}}}") || **it == format!("{indent});");
+        let is_declared = |it: &&str| it.starts_with(indent) && it.trim_end().ends_with(';');
+        let rest = &lines[at..];
+        // What has no body ends with the first line that begins where it does and ends so.
+        let opens = rest.iter().position(|it| it.trim_end().ends_with('{'));
+        let declared = rest.iter().position(is_declared);
+        if declared < opens && declared.is_some() {
+            continue;
+        }
+        let length = rest.iter().position(|it| ends(it)).map_or(1, |it| it + 1);
+        found.push(((*name).to_owned(), length));
+    }
+    found
+}
+
+#[test]
+fn the_length_of_a_function_is_counted_to_its_own_end() {
+    let code = "    pub(crate) async fn one(\n    ) {\n        if x {\n        }\n    }\n\
+                \n    fn declared(&self);\n    const fn two() {\n    }\n";
+    assert_eq!(
+        functions(code),
+        [("one".to_owned(), 5), ("two".to_owned(), 2)]
+    );
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    for file in CODE.iter().flat_map(|folder| files_below(folder, "rs")) {
+        for (name, length) in functions(&fs::read_to_string(&file).unwrap()) {
+            let name = format!("{}: `{name}` has {length} lines", file.display());
+            assert!(length <= LONGEST_FUNCTION, "{name}");
+        }
+    }
+}
+
+/// Documents for people, but for the contract, which is a copy.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = files_below("docs", "md");
+    documents.retain(|it| !it.ends_with("CONTRACT.md"));
+    let others = [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    documents.extend(others.map(|it| root.join(it)));
+    documents
+}
+
+#[test]
+fn comments_and_documents_wrap() {
+    let code = CODE.iter().flat_map(|folder| files_below(folder, "rs"));
+    for file in code.chain(documents()) {
+        let is_code = file.extension().is_some_and(|it| it == "rs");
+        let text = fs::read_to_string(&file).unwrap();
+        let mut is_fenced = false;
+        for (number, line) in text.lines().enumerate() {
+            let text = line.trim_start();
+            let comment = text.trim_start_matches(['/', '!']).trim_start();
+            if is_code && !text.starts_with("//") {
+                is_fenced = false;
+                continue;
+            }
+            is_fenced ^= comment.starts_with("```");
+            // Tables, headings, the definitions of links, and pictures cannot wrap.
+            let is_whole = comment.starts_with(['|', '#', '['])
+                || comment.contains("]: ")
+                || comment.contains(['─', '▶']);
+            let is_wide = line.chars().count() > WIDEST_LINE && !is_fenced && !is_whole;
+            assert!(!is_wide, "{}:{}: {line}", file.display(), number + 1);
+        }
+    }
+}
+
+/// Words that STYLE banishes from the subjects of sentences, and how often `src` has them still. A
+/// number may only fall: who lowers one writes the new one here.
+const BANISHED: [(&str, usize); 4] = [("whoever", 0), ("somebody", 0), ("nobody", 0), ("told", 0)];
+
+#[test]
+fn banished_words_only_become_fewer() {
+    let count = |files: Vec<PathBuf>, word: &str| -> usize {
+        let of = |file: PathBuf| {
+            let text = fs::read_to_string(file).unwrap().to_lowercase();
+            let words = text.split(|it: char| !it.is_alphanumeric() && it != '_');
+            words.filter(|it| *it == word).count()
+        };
+        files.into_iter().map(of).sum()
+    };
+    for (word, left) in BANISHED {
+        assert_eq!(count(documents(), word), 0, "{word} in a document");
+        let mut code = files_below("src", "rs");
+        code.extend(files_below("src", "sql"));
+        assert_eq!(count(code, word), left, "{word} in src");
     }
 }

@@ -8,7 +8,7 @@
 
 #[path = "backlog.rs"]
 mod backlog;
-#[path = "../store/load.rs"]
+#[path = "../support/load.rs"]
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod load;
 #[path = "../../tests/support/pair.rs"]
@@ -24,6 +24,7 @@ mod span;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -55,93 +56,118 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const DELIVERIES: u64 = 30_000;
 
 fn main() -> ExitCode {
-    let named: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|it| !it.starts_with('-'))
-        .collect();
-    let is_wanted = |name: &str| named.iter().any(|it| it == name);
-    let is_default = |name: &str| named.is_empty() || is_wanted(name);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let is_sender = args.first().is_some_and(|it| it == backlog::SENDER);
+    let named = Named(args.into_iter().filter(|it| !it.starts_with('-')).collect());
     let runtime = runtime();
-    if std::env::args()
-        .nth(1)
-        .is_some_and(|it| it == backlog::SENDER)
-    {
-        send_from(&runtime, &named[0]);
+    if is_sender {
+        send_from(&runtime, &named.0[0]);
         return ExitCode::SUCCESS;
     }
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(10);
     receiver::try_out(&receiver);
+    let mut rows = rows_of_sqlite(&named, &runtime, &receiver, folder.path());
+    if named.is_wanted("replicated") {
+        rows.extend(replicated::rows(&runtime, &receiver));
+    }
+    if ["postgres", "latency", "dead"]
+        .into_iter()
+        .any(|it| named.is_default(it))
+    {
+        let server = postgres::Server::start();
+        rows.extend(rows_of_postgres(&named, &runtime, &receiver, &server));
+    }
+    if named.is_wanted("backlog") {
+        rows.extend(rows_of_backlog(&runtime, &receiver, folder.path()));
+    }
+    conclude(&rows)
+}
+
+/// What is to run, as it is named after `--`.
+struct Named(Vec<String>);
+
+impl Named {
+    fn is_wanted(&self, name: &str) -> bool {
+        self.0.iter().any(|it| it == name)
+    }
+
+    /// Runs also where nothing is named.
+    fn is_default(&self, name: &str) -> bool {
+        self.0.is_empty() || self.is_wanted(name)
+    }
+}
+
+fn rows_of_sqlite(
+    named: &Named,
+    runtime: &Runtime,
+    receiver: &Receiver,
+    folder: &Path,
+) -> Vec<Row> {
     let mut files = 0;
     let mut sqlite = || {
         files += 1;
-        SqliteStore::open(folder.path().join(format!("{files}.db"))).unwrap()
+        SqliteStore::open(folder.join(format!("{files}.db"))).unwrap()
     };
     let mut rows = Vec::new();
-    if is_default("sqlite") {
-        rows.push(rates("SQLite", 0.25, &runtime, &receiver, &mut sqlite));
+    if named.is_default("sqlite") {
+        rows.push(rates("SQLite", 0.25, runtime, receiver, &mut sqlite));
     }
-    if is_default("latency") {
-        rows.push(latency("SQLite", &runtime, &receiver, sqlite()));
+    if named.is_default("latency") {
+        rows.push(latency("SQLite", runtime, receiver, sqlite()));
     }
-    if is_default("dead") {
-        rows.push(one_is_dead("SQLite", &runtime, &receiver, &mut sqlite));
+    if named.is_default("dead") {
+        rows.push(one_is_dead("SQLite", runtime, receiver, &mut sqlite));
     }
-    if is_wanted("replicated") {
-        rows.extend(replicated::rows(&runtime, &receiver));
+    rows
+}
+
+fn rows_of_postgres(
+    named: &Named,
+    runtime: &Runtime,
+    receiver: &Receiver,
+    server: &postgres::Server,
+) -> Vec<Row> {
+    let mut postgres = || {
+        let url = runtime.block_on(server.url_of_new_schema());
+        runtime.block_on(PostgresStore::connect(&url)).unwrap()
+    };
+    let mut rows = Vec::new();
+    if named.is_default("postgres") {
+        rows.push(rates("PostgreSQL", 0.15, runtime, receiver, &mut postgres));
     }
-    let with_server = ["postgres", "latency", "dead", "backlog"];
-    if with_server
-        .into_iter()
-        .any(|it| is_wanted(it) || (it != "backlog" && named.is_empty()))
-    {
-        let server = postgres::Server::start();
-        let mut postgres = || {
-            let url = runtime.block_on(server.url_of_new_schema());
-            runtime.block_on(PostgresStore::connect(&url)).unwrap()
-        };
-        if is_default("postgres") {
-            rows.push(rates(
-                "PostgreSQL",
-                0.15,
-                &runtime,
-                &receiver,
-                &mut postgres,
-            ));
-        }
-        if is_default("latency") {
-            rows.push(latency("PostgreSQL", &runtime, &receiver, postgres()));
-        }
-        if is_default("dead") {
-            rows.push(one_is_dead(
-                "PostgreSQL",
-                &runtime,
-                &receiver,
-                &mut postgres,
-            ));
-        }
-        if is_wanted("backlog") {
-            let file = folder.path().join("backlog.db").display().to_string();
-            let store = SqliteStore::open(&file).unwrap();
-            rows.extend(backlog::row(
-                "SQLite",
-                &runtime,
-                &receiver,
-                (&file, &store),
-                || {},
-            ));
-            let url = runtime.block_on(server.url_of_new_schema());
-            let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
-            rows.extend(backlog::row(
-                "PostgreSQL",
-                &runtime,
-                &receiver,
-                (&url, &store),
-                || runtime.block_on(vacuum(&server)),
-            ));
-        }
+    if named.is_default("latency") {
+        rows.push(latency("PostgreSQL", runtime, receiver, postgres()));
     }
-    conclude(&rows)
+    if named.is_default("dead") {
+        rows.push(one_is_dead("PostgreSQL", runtime, receiver, &mut postgres));
+    }
+    rows
+}
+
+fn rows_of_backlog(runtime: &Runtime, receiver: &Receiver, folder: &Path) -> Vec<Row> {
+    let file = folder.join("backlog.db").display().to_string();
+    let store = SqliteStore::open(&file).unwrap();
+    let mut rows = Vec::new();
+    rows.extend(backlog::row(
+        "SQLite",
+        runtime,
+        receiver,
+        (&file, &store),
+        || {},
+    ));
+    let server = postgres::Server::start();
+    let url = runtime.block_on(server.url_of_new_schema());
+    let store = runtime.block_on(PostgresStore::connect(&url)).unwrap();
+    let vacuum = || runtime.block_on(vacuum(&server));
+    rows.extend(backlog::row(
+        "PostgreSQL",
+        runtime,
+        receiver,
+        (&url, &store),
+        vacuum,
+    ));
+    rows
 }
 
 /// Sends from a file or a PostgreSQL, until it is told to stop.

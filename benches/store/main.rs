@@ -11,10 +11,10 @@
 mod bare;
 #[path = "contention.rs"]
 mod contention;
-#[path = "load.rs"]
+#[path = "growth.rs"]
+mod growth;
+#[path = "../support/load.rs"]
 mod load;
-#[path = "long.rs"]
-mod long;
 #[path = "../../tests/support/pair.rs"]
 mod pair;
 #[path = "pgbench.rs"]
@@ -79,13 +79,13 @@ fn main() -> ExitCode {
         rows.extend(contention::postgresql(folder.path()));
     }
     if is_wanted("growth", false) || is_wanted("growth-sqlite", false) {
-        rows.extend(long::growth_sqlite(folder.path()));
+        rows.extend(growth::growth_sqlite(folder.path()));
     }
     if is_wanted("growth", false) || is_wanted("growth-postgres", false) {
-        rows.extend(long::growth_postgres());
+        rows.extend(growth::growth_postgres());
     }
     if is_wanted("memory", false) {
-        rows.extend(long::memory(folder.path()));
+        rows.extend(growth::memory(folder.path()));
     }
     conclude(&rows)
 }
@@ -163,7 +163,7 @@ fn sqlite(folder: &Path) -> Vec<Row> {
         },
     );
     rows.push(row(
-        "SQLite, create_many of 10,000",
+        "SQLite, upload_many of 10,000",
         measured,
         "bare batch",
         0.6,

@@ -157,11 +157,11 @@ fn unknown(name: &str) -> String {
         _ => "",
     };
     // Where there is no line of names, it is the title of an application.
-    let told = quoted(name);
-    let name = if told.starts_with('"') {
+    let quoted = quoted(name);
+    let name = if quoted.starts_with('"') {
         format!("\"{}\"", harmless(&shorten(name)))
     } else {
-        told
+        quoted
     };
     format!("unknown column {name}; {}{separator}", known())
 }

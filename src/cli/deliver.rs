@@ -178,8 +178,8 @@ async fn deliver(
     summary
 }
 
-/// Says what has not arrived: what is pending for webhooks that are disabled, which nobody waits
-/// for, and what is left where the run was told to stop before it was idle. How much that is.
+/// Reports deliveries that have not arrived, and returns their number: those of disabled webhooks,
+/// and those left over if the run was stopped before it was idle.
 async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
     let (mut all, mut left) = (0, 0);
     for backlog in store.backlog(None).await? {
@@ -190,7 +190,7 @@ async fn tell_pending(store: &AnyStore) -> Result<u64, Failure> {
     }
     if left > 0 {
         say(&format!(
-            "{left} still pending: it was told to stop before nothing was"
+            "{left} still pending: the run was stopped before nothing was"
         ));
     }
     Ok(all)
@@ -239,7 +239,7 @@ impl Args {
             .with_writer(|| log::Lines)
             .with_target(false)
             .with_ansi(log::is_terminal());
-        // Of libraries, nobody promises that they tell nothing personal.
+        // Libraries do not promise that their lines have nothing personal.
         let own = Targets::new().with_target("certificate_lifecycle", level);
         // There is none before: it is the first thing that the command does.
         let _ = tracing_subscriber::registry()

@@ -200,7 +200,7 @@ pub(super) async fn find(
 /// Tells where the list goes on, beside the list.
 fn say_more(last: DeliveryId, form: &Form) {
     if form.json {
-        // Nobody who does not listen needs it.
+        // A closed standard error needs no message.
         let _ = writeln!(std::io::stderr(), r#"{{"after":{last}}}"#);
     } else {
         say(&format!("there are more; go on with --after {last}"));
@@ -301,7 +301,7 @@ impl View {
         Ok(reader)
     }
 
-    /// Shows these; what is none is told.
+    /// Shows these, and reports unknown ids.
     async fn named(
         &mut self,
         store: &AnyStore,
@@ -322,7 +322,7 @@ impl View {
                 return Ok(outcome);
             }
         }
-        // What is not there has been told.
+        // Unknown ids have been reported.
         self.is_empty = false;
         self.end(String::new).map(|_| outcome)
     }
@@ -336,7 +336,7 @@ impl View {
     }
 
     /// After the last: how it went. Not well, where something could not be shown; and where there
-    /// was nothing, people are told so. Programs see it.
+    /// was nothing, a line says so to people. Programs see it.
     fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {

@@ -89,7 +89,7 @@ const EXAMPLE: &str = r#"Example:
 
 Exit status: 0 all uploaded, 1 some or (with --atomic) all refused, 2 the run could not go on."#;
 
-/// Takes what can be the beginning of keys. An empty one is rather a variable that nobody has set.
+/// Takes what can be the beginning of keys. An empty one is rather a variable that was not set.
 fn prefix(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
@@ -243,7 +243,8 @@ impl Source for Rows {
             return Err(failure);
         }
         if self.is_atomic && (batch.has_refused() || self.failure.is_some()) {
-            // Of half a file, nothing; but every bad line is told, also those only the store knows.
+            // Of half a file, nothing; but every bad line is reported, also those only the store
+            // knows.
             batch.doom(self.upload.refused());
         }
         batch.position = self.records.position();
@@ -285,7 +286,7 @@ impl Upload {
         })
     }
 
-    /// What the store refuses: to process an application that nobody has created.
+    /// A command that the store refuses: to process an application that was never created.
     fn refused(&self) -> Request {
         let (institution, actor) = (self.institution.clone(), self.actor.clone());
         Request::transition(institution, actor, Uuid::new_v4(), Command::BeginProcessing)

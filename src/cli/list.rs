@@ -144,7 +144,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 /// Tells where the list goes on, beside the list.
 fn say_more(key: PageKey, form: &Form) {
     if form.json {
-        // Nobody who does not listen needs it.
+        // A closed standard error needs no message.
         let _ = writeln!(std::io::stderr(), r#"{{"after":"{key}"}}"#);
     } else {
         say(&format!("there are more; go on with --after {key}"));
@@ -179,7 +179,7 @@ impl View {
         }
     }
 
-    /// Shows the next page at once; what is corrupt is told beside it.
+    /// Shows the next page at once, and reports corrupt rows beside it.
     pub(super) fn show(&mut self, page: &Page) -> Result<Reader, Failure> {
         let reader = self.show_all(&page.applications);
         for corrupt in &page.corrupt {
@@ -206,7 +206,7 @@ impl View {
     }
 
     /// After the last: how it went. Not well, where something could not be shown; and where there
-    /// was nothing, people are told so. Programs see it.
+    /// was nothing, a line says so to people. Programs see it.
     pub(super) fn end(&self, nothing: impl FnOnce() -> String) -> Result<Completion, Failure> {
         if self.corrupt > 0 {
             return Err(Failure::Corrupt {

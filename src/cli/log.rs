@@ -201,7 +201,7 @@ impl State {
     }
 }
 
-/// Says in the log how many lines it has not; how many are still to be told of.
+/// Reports in the log how many lines are missing; returns how many are still to be reported.
 fn tell_lost(lost: u64) -> u64 {
     if lost == 0 {
         return 0;

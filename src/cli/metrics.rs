@@ -34,7 +34,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Reads an address with its port.
 pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    // Port 0 would be any that is free, and nobody would know which.
+    // Port 0 would be any that is free, and no reader would know which.
     text.parse()
         .ok()
         .filter(|address: &SocketAddr| address.port() != 0)

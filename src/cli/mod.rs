@@ -151,7 +151,7 @@ enum Command {
 /// Runs the program with the arguments of the process.
 ///
 /// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run
-/// could not go on. Whoever stops reading the output early ends the run without an error.
+/// could not go on. A reader that closes the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
     let outcome = match misuse::arguments().command {
         Command::Apply(args) => apply::run(args),
@@ -235,10 +235,10 @@ enum Failure {
     Argument(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The store gave up on commands; which of them, their lines have been told.
+    /// The store gave up on commands; their lines have been reported.
     #[error("{error}; line {line} was the last that the store was given")]
     StoreAfter { error: StoreError, line: u64 },
-    /// Something was left out; what stands there has been told.
+    /// Something was left out, and has been reported.
     #[error("corrupt, and therefore not {left_out}: {count}")]
     Corrupt {
         left_out: &'static str,

@@ -1,4 +1,4 @@
-//! Standard output: written in large pieces, closed early by whoever has read enough.
+//! Standard output: written in large pieces; the reader may close it early.
 
 use std::io::{self, ErrorKind, IsTerminal, StdoutLock, Write};
 
@@ -97,17 +97,17 @@ pub(super) fn reader() -> Reader {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let stdout = io::stdout();
-    // Nothing is asked for: an error and a hang-up are told anyway.
+    // Nothing is asked for: an error and a hang-up are reported anyway.
     let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
-    let told = poll(&mut stdout, Some(&Timespec::default()));
+    let polled = poll(&mut stdout, Some(&Timespec::default()));
     let gone = PollFlags::ERR | PollFlags::HUP;
     match stdout {
-        [stdout] if told.is_ok() && stdout.revents().intersects(gone) => Reader::Gone,
+        [stdout] if polled.is_ok() && stdout.revents().intersects(gone) => Reader::Gone,
         _ => Reader::Listening,
     }
 }
 
-/// Where nobody can tell, the next write will.
+/// Where this is unknown, the next write finds out.
 #[cfg(not(unix))]
 pub(super) fn reader() -> Reader {
     Reader::Listening

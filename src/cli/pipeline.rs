@@ -123,7 +123,7 @@ pub(super) fn run<S: Source>(
             broken: None,
         };
         let carried_out = carry_out(&engine, read(source)?, &mut printer).await;
-        // Whatever ended the reading, what was done is told.
+        // Whatever ended the reading, the commands carried out are reported.
         let _ = printer.output.flush()?;
         printer.report.finish()?;
         let _ = carried_out?;
@@ -144,7 +144,7 @@ pub(super) fn run<S: Source>(
 
 type Batches = mpsc::Receiver<Result<Batch, Failure>>;
 
-/// Reads on a thread of its own, one batch ahead. When nobody wants more, the thread may still wait
+/// Reads on a thread of its own, one batch ahead. When no more is wanted, the thread may still wait
 /// for input; it ends with the process.
 fn read(mut source: impl Source) -> Result<Batches, Failure> {
     let (read, batches) = mpsc::channel(1);
@@ -313,7 +313,7 @@ impl Printer {
                 return Ok(Reader::Gone);
             }
         }
-        // Whoever sends one command and waits for its event must not wait for a full buffer.
+        // A caller who sends one command and waits for its event must not wait for a full buffer.
         self.report.flush()?;
         self.output.flush()
     }

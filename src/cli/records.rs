@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// The longest record that is read, in bytes: 1 MiB. A quote that nobody closes makes the rest of
+/// The longest record that is read, in bytes: 1 MiB. A quote that is never closed makes the rest of
 /// the file one record.
 const MAX_RECORD: usize = 1 << 20;
 
@@ -111,7 +111,7 @@ pub(super) fn is_blank(field: &[u8]) -> bool {
 pub(super) enum Flaw {
     /// The next line is another record.
     Record(String),
-    /// Nobody can tell where the next record begins.
+    /// Where the next record begins is unknown.
     Rest(String),
 }
 

@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// These; what cannot be is told, and the others are.
+    /// Redelivers these, and reports those that cannot be.
     async fn each(&mut self, ids: &[DeliveryId]) -> Result<(Completion, Reader), Failure> {
         let (mut outcome, now) = (Completion::Clean, SystemClock.now());
         for ids in ids.chunks(PAGE as usize) {
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
         Ok(Reader::Listening)
     }
 
-    /// Says which of it waits for somebody to enable its webhook.
+    /// Reports the webhooks that must be enabled first.
     async fn tell_kept(&self) -> Result<(), Failure> {
         if self.webhooks.is_empty() {
             return Ok(());

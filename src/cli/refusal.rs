@@ -129,7 +129,7 @@ impl From<ExecuteError> for Refusal {
 
 impl From<store::Refusal> for Refusal {
     fn from(refusal: store::Refusal) -> Self {
-        let told = Self::new(Code(refusal.code()), refusal.to_string());
+        let report = Self::new(Code(refusal.code()), refusal.to_string());
         match refusal {
             store::Refusal::Illegal(illegal) => Self {
                 detail: Some(Detail::Illegal {
@@ -137,11 +137,11 @@ impl From<store::Refusal> for Refusal {
                     source: illegal.source(),
                     legal: illegal.legal_actions(),
                 }),
-                ..told
+                ..report
             },
             store::Refusal::UnknownApplication { uuid } => Self {
                 message: format!("no submit or upload has created application {uuid}"),
-                ..told
+                ..report
             },
             store::Refusal::Conflict {
                 expected,
@@ -154,11 +154,11 @@ impl From<store::Refusal> for Refusal {
                     version,
                     status,
                 }),
-                ..told
+                ..report
             },
             store::Refusal::IdempotencyMismatch { differing, .. } => Self {
                 detail: Some(Detail::Mismatch { differing }),
-                ..told
+                ..report
             },
             // Histories never run backwards.
             store::Refusal::Backwards { at, last } => Self {
@@ -166,9 +166,9 @@ impl From<store::Refusal> for Refusal {
                 message: format!(
                     "field {AT} must not be before the application's last event at {last}, but is {at}"
                 ),
-                ..told
+                ..report
             },
-            _ => told,
+            _ => report,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Report {
 }
 
 impl Report {
-    /// A report for whoever reads standard error, on an input of so many bytes.
+    /// A report for the reader of standard error, on an input of so many bytes.
     pub(super) fn new(size: Option<u64>) -> Self {
         if !io::stderr().is_terminal() {
             return Self::Programs(BufWriter::new(io::stderr().lock()));
@@ -111,7 +111,7 @@ fn time_left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
     }
 }
 
-/// Nobody listens any more: that is no reason to stop the work.
+/// The reader has gone: that is no reason to stop the work.
 fn ignore_gone(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Write {

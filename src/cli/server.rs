@@ -101,7 +101,7 @@ async fn converse<F>(
     if !limits.is_kept {
         server = server.http1_only();
     }
-    // Whoever has closed their side after the request still waits for the answer, as `nc` does.
+    // A client that has closed its side after the request still waits for the answer, as `nc` does.
     server
         .http1()
         .half_close(true)
@@ -119,7 +119,7 @@ async fn converse<F>(
         .timer(TokioTimer::new());
     let connection = server.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // Whoever speaks no HTTP, or breaks off, has sent no request.
+        // A client that speaks no HTTP, or breaks off, has sent no request.
         _ = connection => {}
         () = idle => {}
     }

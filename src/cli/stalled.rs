@@ -81,7 +81,7 @@ async fn fail(args: &Args, engine: &Engine<AnyStore>) -> Result<Completion, Fail
     let outcome = engine
         .fail_stalled(institution, &actor, args.older_than, &args.error)
         .await;
-    // What was failed is told, whatever came after.
+    // The failed applications are reported, whatever came after.
     let (failed, interruption) = match outcome {
         Ok(failed) => (failed, None),
         Err(FailStalledError { failed, error, .. }) => (failed, Some(error)),

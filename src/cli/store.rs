@@ -169,7 +169,7 @@ fn lasting(address: StoreAddress) -> Result<StoreAddress, Failure> {
 /// Why a store in memory is none for a command whose only effect is on the store.
 pub(super) fn forgetful() -> Failure {
     Failure::Address(format!(
-        "{MEMORY} forgets at the end of the command what it was told: give --store {SQLITE}PATH or \
+        "{MEMORY} ends with the command, and nothing is kept: give --store {SQLITE}PATH or \
          postgres://USER@HOST/DATABASE"
     ))
 }

@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     // work for nothing.
     let mut audit = ManuallyDrop::new(Audit::default());
     let audited = validate(&mut lines, &mut audit, &mut output, &mut report);
-    // Whatever ended the reading, what was found is told.
+    // Whatever ended the reading, the findings are reported.
     let _ = output.flush()?;
     report.finish()?;
     let findings = audited?;

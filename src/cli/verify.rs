@@ -175,7 +175,7 @@ fn parse(text: &[u8]) -> Result<Headers, String> {
     if let Some(problem) = other_encoding(text) {
         return Err(problem);
     }
-    // Some editors begin each file with a mark that nobody sees.
+    // Some editors begin each file with an invisible mark.
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut headers = Headers::default();
     let (mut has_begun, mut is_over) = (false, false);
@@ -273,7 +273,7 @@ fn facts(verified: &Verified<'_>, headers: &Headers) -> Vec<Fact> {
         Signature::Standard => ("", "Standard Webhooks"),
         Signature::Platform => (
             ", if that is true: the signature does not cover it",
-            "the platform's: it says nothing of the time, and a duplicate cannot be told",
+            "the platform's: it says nothing of the time, and a duplicate cannot be recognized",
         ),
     };
     if let Some(at) = headers.sent_at() {

@@ -4,7 +4,7 @@ use super::Engine;
 use super::permission;
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Request, Store, StoreError};
 
-/// A store answers every command. Of one that did not, nobody could say what it did.
+/// A store answers every command. If one had no answer, its outcome would be unknown.
 fn no_answer() -> Result<Receipt, ExecuteError> {
     let reason = "the store gave no answer".to_owned();
     Err(StoreError::UnknownOutcome {

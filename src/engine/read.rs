@@ -9,7 +9,7 @@ use crate::store::{
 };
 
 impl<S: Store> Engine<S> {
-    /// One application; none where the institution has none by this identity, whoever else may.
+    /// One application; none if the institution has none by this identity, even if another has.
     ///
     /// # Errors
     /// [`StoreError`].

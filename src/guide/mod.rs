@@ -10,8 +10,8 @@
 //! | [`webhooks`] | sending and receiving |
 //! | [`certlife`] | the command line |
 //!
-//! Each is a file of `docs/`, included as it stands. `links.md` leads its links to the modules here;
-//! it is generated: `SNAPSHOTS=overwrite cargo test --test generated`.
+//! Each is a file of `docs/`, included as it stands. `links.md` leads its links to the modules
+//! here; it is generated: `SNAPSHOTS=overwrite cargo test --test generated`.
 
 /// A guide, with the links of all of them before it: the first definition of a link counts.
 macro_rules! guide {

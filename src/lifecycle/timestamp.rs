@@ -8,7 +8,7 @@ use crate::excerpt::shorten;
 /// A moment in UTC, in whole seconds, in the years 0000 to 9999
 /// (CONTRACT.md, "Events", field `timestamp`; RFC 3339 has no other years).
 ///
-/// Transitions take a `DateTime` and make one of these. Only whoever wants to refuse a time that
+/// Transitions take a `DateTime` and make one of these. A caller who wants to refuse a time that
 /// lies outside, rather than have it moved to the nearest, needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {

@@ -113,7 +113,7 @@ impl<S: State, O: SourceType> Application<S, O> {
     }
 }
 
-// The permissions. What the compiler says to whoever lacks one names the legal moves; a test
+// The permissions. The compiler's message, if one is missing, names the legal moves; a test
 // compares these words with `rules`. They are written out because a macro would show in the
 // message.
 

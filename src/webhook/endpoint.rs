@@ -60,7 +60,7 @@ impl Disabled {
 named_enum! {
     /// Why a webhook is disabled.
     pub enum DisabledReason as "reason" {
-        /// Somebody disabled it.
+        /// It was disabled by hand.
         Manual = "manual",
         /// Its server answered that it is gone for good (410).
         Gone = "gone",

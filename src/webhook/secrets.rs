@@ -29,7 +29,7 @@ pub struct OldSecret {
 }
 
 impl Secrets {
-    /// How long an old secret stays valid, unless somebody says otherwise: a day.
+    /// How long an old secret stays valid by default: a day.
     pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// One secret.

@@ -46,7 +46,7 @@ pub enum Arrival {
 #[non_exhaustive]
 pub enum TrackError {
     /// The delivery had no Standard Webhooks headers, so nothing tells duplicates apart.
-    #[error("the delivery has no event id, so a duplicate cannot be told from news")]
+    #[error("the delivery has no event id, so a duplicate cannot be recognized")]
     NoEventId,
     /// The id is not made from the application's.
     #[error("event id {event_id} is not one of application {uuid}")]

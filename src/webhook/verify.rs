@@ -46,7 +46,7 @@ pub struct Verifier {
     takes_platform_alone: bool,
 }
 
-/// A delivery that was sent by somebody who knows the secret.
+/// A delivery whose sender knows the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<'a> {
     /// The event as the webhook receives it.
@@ -77,7 +77,7 @@ pub enum VerifyError {
         /// Which.
         header: &'static str,
     },
-    /// A header is there more than once: which of them was meant is for nobody to guess.
+    /// A header is there more than once, and a guess which of them was meant may be wrong.
     #[error("the request has more than one {header} header")]
     RepeatedHeader {
         /// Which.
@@ -91,7 +91,7 @@ pub enum VerifyError {
         /// What it should be.
         expected: &'static str,
     },
-    /// The attempt was sent too long ago: somebody may be repeating it.
+    /// The attempt was sent too long ago: it may be a replay.
     #[error(
         "the attempt was sent at {}, more than five minutes before the receiver's clock ({})",
         Timestamp::saturating(*.at), Timestamp::saturating(*.now)

@@ -383,7 +383,7 @@ fn who_waits_for_idle_is_told_of_what_is_left_when_it_is_ended_before() {
     assert!(running.hears().contains("finishing"));
     assert_eq!(
         running.hears(),
-        "certlife: 2 still pending: it was told to stop before nothing was\n"
+        "certlife: 2 still pending: the run was stopped before nothing was\n"
     );
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
     let mut numbers = String::new();
@@ -631,6 +631,68 @@ fn a_webhook_is_tested_with_an_event_that_is_kept_nowhere() {
     );
 }
 
+/// Options that are refused, each with a part of the error.
+const REFUSED_OPTIONS: [(&[&str], &str); 18] = [
+    (
+        &["deliver", "--retry-schedule", "1s,2s"],
+        "the first retry delay must be 0 s, since the first attempt is made at once, but is 1 s; \
+         delays are separated by commas",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s,40days"],
+        "retry delay 2 is 40 days; the maximum is 30 days; delays are separated by commas",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s 5s"],
+        "at once, but is 5 s; delays are separated by commas",
+    ),
+    (&["deliver", "--retry-schedule", "500ms,1s"], "but is 0.5 s"),
+    (
+        &["deliver", "--retry-schedule", "0s,-1s"],
+        "delay 2: expected a duration such as 30m, 2h or 1day",
+    ),
+    (
+        &["deliver", "--timeout", "-5s"],
+        "'-5s' for '--timeout <DURATION>'",
+    ),
+    (
+        &["deliver", "--retry-schedule", "0s,,1s"],
+        "expected a duration such as 30m, 2h or 1day",
+    ),
+    (&["deliver", "--timeout", "0s"], "expected 10ms to 1h"),
+    (&["deliver", "--timeout", "2h"], "expected 10ms to 1h"),
+    (&["deliver", "--concurrency", "0"], "0 is not in 1..=10000"),
+    (
+        &["deliver", "--retention", "long"],
+        "expected a duration such as",
+    ),
+    (
+        &["deliver", "--log", "loud"],
+        "possible values: off, error, warn, info, debug",
+    ),
+    (
+        &["deliver", "--allow-target", "hier"],
+        "expected a network such as 10.0.0.0/8",
+    ),
+    (
+        &["deliver", "--authorities", "none.pem"],
+        "cannot read none.pem: No such file",
+    ),
+    (
+        &["deliver", "--metrics", "127.0.0.1:0"],
+        "expected an address with its port, such as 127.0.0.1:9464",
+    ),
+    (
+        &["deliver", "--metrics", "9464"],
+        "expected an address with its port, such as 127.0.0.1:9464",
+    ),
+    (&["webhook", "test", "x"], "expected a hyphenated UUID"),
+    (
+        &["webhook", "test", ID, "--timeout", "0s"],
+        "expected 10ms to 1h",
+    ),
+];
+
 #[test]
 fn what_cannot_be_done_is_told() {
     let store = Scratch::new();
@@ -649,66 +711,7 @@ fn what_cannot_be_done_is_told() {
         unknown.stderr,
         format!("certlife: institution \"default\" has no webhook {OTHER}\n")
     );
-    for (args, words) in [
-        (
-            &["deliver", "--retry-schedule", "1s,2s"][..],
-            "the first retry delay must be 0 s, since the first attempt is made at once, but is 1 s; \
-             delays are separated by commas",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s,40days"],
-            "retry delay 2 is 40 days; the maximum is 30 days; delays are separated by commas",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s 5s"],
-            "at once, but is 5 s; delays are separated by commas",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s,-1s"],
-            "delay 2: expected a duration such as 30m, 2h or 1day",
-        ),
-        (&["deliver", "--retry-schedule", "500ms,1s"], "but is 0.5 s"),
-        (
-            &["deliver", "--timeout", "-5s"],
-            "'-5s' for '--timeout <DURATION>'",
-        ),
-        (
-            &["deliver", "--retry-schedule", "0s,,1s"],
-            "expected a duration such as 30m, 2h or 1day",
-        ),
-        (&["deliver", "--timeout", "0s"], "expected 10ms to 1h"),
-        (&["deliver", "--timeout", "2h"], "expected 10ms to 1h"),
-        (&["deliver", "--concurrency", "0"], "0 is not in 1..=10000"),
-        (
-            &["deliver", "--retention", "long"],
-            "expected a duration such as",
-        ),
-        (
-            &["deliver", "--log", "loud"],
-            "possible values: off, error, warn, info, debug",
-        ),
-        (
-            &["deliver", "--allow-target", "hier"],
-            "expected a network such as 10.0.0.0/8",
-        ),
-        (
-            &["deliver", "--authorities", "none.pem"],
-            "cannot read none.pem: No such file",
-        ),
-        (
-            &["deliver", "--metrics", "127.0.0.1:0"],
-            "expected an address with its port, such as 127.0.0.1:9464",
-        ),
-        (
-            &["deliver", "--metrics", "9464"],
-            "expected an address with its port, such as 127.0.0.1:9464",
-        ),
-        (&["webhook", "test", "x"], "expected a hyphenated UUID"),
-        (
-            &["webhook", "test", ID, "--timeout", "0s"],
-            "expected 10ms to 1h",
-        ),
-    ] {
+    for (args, words) in REFUSED_OPTIONS {
         let run = run(args, "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
@@ -744,7 +747,7 @@ fn what_is_forgotten_at_once_is_neither_registered_nor_sent() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert_eq!(
             run.stderr,
-            "certlife: memory: forgets at the end of the command what it was told: give --store sqlite:PATH or \
+            "certlife: memory: ends with the command, and nothing is kept: give --store sqlite:PATH or \
              postgres://USER@HOST/DATABASE\n"
         );
     }

@@ -290,7 +290,10 @@ fn a_file_is_well_missing_of_another_or_damaged() {
 fn what_cannot_be_asked_ends_it() {
     let memory = run(&["doctor"], "");
     assert_eq!((memory.code, memory.stdout.as_str()), (Some(2), ""));
-    assert!(memory.stderr.contains("memory: forgets"), "{memory:?}");
+    assert!(
+        memory.stderr.contains("memory: ends with the command"),
+        "{memory:?}"
+    );
     for store in [
         "postgres://u:geheim@h:x/d",
         "postgres://u:geheim@h/d?sslmode=no",

@@ -52,6 +52,37 @@ fn help_is_what_the_golden_files_say() {
     );
 }
 
+/// The commands whose help has an example, in an order in which the examples work.
+const COMMANDS_WITH_EXAMPLE: [&str; 26] = [
+    "apply",
+    "import",
+    "webhook add",
+    "webhook list",
+    "webhook show",
+    "webhook rotate",
+    "webhook disable",
+    "webhook enable",
+    "webhook remove",
+    // What it would send was removed with the webhook.
+    "deliver",
+    "webhook test",
+    "deliveries",
+    "redeliver",
+    "migrate",
+    "listen",
+    "verify",
+    "show",
+    "history",
+    "list",
+    "stats",
+    "events",
+    "stalled",
+    "validate",
+    "diagram",
+    "schema",
+    "completions",
+];
+
 #[test]
 fn the_example_of_each_help_works_as_pasted() {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_certlife"));
@@ -80,35 +111,7 @@ fn the_example_of_each_help_works_as_pasted() {
         address = listener.address,
         freely = "--allow-http --allow-target 127.0.0.1/32",
     );
-    for command in [
-        "apply",
-        "import",
-        "webhook add",
-        "webhook list",
-        "webhook show",
-        "webhook rotate",
-        "webhook disable",
-        "webhook enable",
-        "webhook remove",
-        // What it would send was removed with the webhook.
-        "deliver",
-        "webhook test",
-        "deliveries",
-        "redeliver",
-        "migrate",
-        "listen",
-        "verify",
-        "show",
-        "history",
-        "list",
-        "stats",
-        "events",
-        "stalled",
-        "validate",
-        "diagram",
-        "schema",
-        "completions",
-    ] {
+    for command in COMMANDS_WITH_EXAMPLE {
         // At the width of a terminal and at a narrow one, for both forms of help.
         for (columns, flag) in [("100", "--help"), ("80", "--help"), ("80", "-h")] {
             // The one that the examples are about: one of them removes it.
@@ -124,16 +127,7 @@ fn the_example_of_each_help_works_as_pasted() {
                 .current_dir(&folder)
                 .output();
             assert!(added.unwrap().status.code() < Some(2));
-            let words: Vec<_> = command.split(' ').chain([flag]).collect();
-            let help = certlife(&words).env("COLUMNS", columns).output().unwrap();
-            let help = String::from_utf8(help.stdout).unwrap();
-            let example: Vec<_> = help
-                .lines()
-                .skip_while(|line| !line.starts_with("Example"))
-                .skip(1)
-                .take_while(|line| !line.is_empty())
-                .collect();
-            assert!(!example.is_empty(), "{command}: {help}");
+            let example = example_of(command, columns, flag);
             let before = match command {
                 "listen" => listen,
                 "webhook test" => &test,
@@ -141,7 +135,7 @@ fn the_example_of_each_help_works_as_pasted() {
             };
             let output = Command::new("bash")
                 .arg("-c")
-                .arg(before.to_owned() + &example.join("\n"))
+                .arg(before.to_owned() + &example)
                 .env("PATH", &path)
                 .env_remove("CERTLIFE_STORE")
                 .current_dir(&folder)
@@ -153,6 +147,21 @@ fn the_example_of_each_help_works_as_pasted() {
     assert!(folder.path().join("certlife.db").exists(), "the default");
     assert!(folder.path().join("lifecycle.svg").exists());
     assert!(folder.path().join("asyncapi.json").exists());
+}
+
+/// The lines of the example in a help, at this width.
+fn example_of(command: &str, columns: &str, flag: &str) -> String {
+    let words: Vec<_> = command.split(' ').chain([flag]).collect();
+    let help = certlife(&words).env("COLUMNS", columns).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let example: Vec<_> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Example"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert!(!example.is_empty(), "{command}: {help}");
+    example.join("\n")
 }
 
 #[test]

@@ -235,7 +235,8 @@ fn clients_of_the_metrics_that_send_nothing_take_few_files_and_are_closed() {
     }
     std::thread::sleep(Duration::from_millis(300));
     let during = running.open_files();
-    assert!(during <= before + 40, "{before}, then {during}");
+    // 32 connections, and what the store's readers open meanwhile.
+    assert!(during <= before + 80, "{before}, then {during}");
     // Another is served in spite of them
     let start = Instant::now();
     let metrics = get(&address, "/metrics", &address);

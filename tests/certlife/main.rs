@@ -7,7 +7,7 @@
     dead_code,
     reason = "the dispatcher's tests have other identities as well"
 )]
-#[path = "../delivery/certificates.rs"]
+#[path = "../delivery/support/certificates.rs"]
 mod certificates;
 #[path = "../support/postgres.rs"]
 mod postgres;
@@ -15,6 +15,8 @@ mod postgres;
 mod apply;
 mod corrupt;
 mod deliver;
+mod deliver_locks;
+mod deliver_timeouts;
 mod deliveries;
 mod doctor;
 mod encodings;
@@ -27,18 +29,16 @@ mod limits;
 mod listen;
 mod marked;
 mod migrate;
-mod minute;
-mod patience;
 mod postgresql;
 mod read;
 #[cfg(unix)]
 mod read_only;
 mod streams;
 mod terminal;
-mod under_way;
 mod validate;
 mod verify;
 mod webhook;
+mod webhooks_guide;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

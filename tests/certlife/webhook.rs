@@ -249,70 +249,73 @@ fn is_refused(args: &[&str], words: &str) {
     assert!(!run.stderr.contains("hush"), "{}", run.stderr);
 }
 
+/// Webhooks that are not registered, each with a part of the error.
+const REFUSED_WEBHOOKS: [(&[&str], &str); 18] = [
+    (
+        &["http://example.com/"],
+        "requests to example.com would not be encrypted: expected a URL that begins with https://; to permit it, say --allow-http, here and to certlife deliver",
+    ),
+    (
+        &["https://10.0.0.7/"],
+        "10.0.0.7 is private (RFC 1918): expected a host on the public Internet; to permit it, say --allow-target 10.0.0.7/32",
+    ),
+    (
+        &["https://10.0.0.7/", "--allow-target", "10.1.0.0/16"],
+        "10.0.0.7 is private",
+    ),
+    (
+        &["https://[::1]:8443/"],
+        "::1 is loopback (RFC 4291): expected a host on the public Internet; to permit it, say --allow-target ::1/128",
+    ),
+    (
+        &["https://localhost:8443/"],
+        "localhost leads to 127.0.0.1, which is loopback (RFC 1122): expected a host on the public Internet; to permit it, say --allow-target 127.0.0.1/32",
+    ),
+    (&["https://[::ffff:127.0.0.1]/"], "IPv4-mapped"),
+    (
+        &["https://169.254.169.254/latest"],
+        "where clouds serve metadata",
+    ),
+    (&["ftp://example.com/"], "it must begin with https://"),
+    (
+        &["https://ann:hush@example.com/"],
+        "it must carry no user and no password",
+    ),
+    (&["https://ann:hush@example.com/#"], "no fragment"),
+    (&["example.com"], "https://"),
+    (
+        &["https://example.com/", "--allow-target", "hier"],
+        "expected a network such as 10.0.0.0/8",
+    ),
+    (
+        &["https://example.com/", "--events", "nix"],
+        "expected one of: created, processing",
+    ),
+    (
+        &["https://example.com/", "--secret", "hush"],
+        "--secret: a secret begins with whsec_",
+    ),
+    (
+        &["https://example.com/", "--header", "hush"],
+        "--header: expected NAME: VALUE, with a colon",
+    ),
+    (
+        &["https://example.com/", "--header", "A: hush\u{e9}"],
+        "--header: the value of header a must be visible ASCII",
+    ),
+    (
+        &["https://example.com/", "--header", "Bearer hush: x"],
+        "--header: the name of a header has letters, digits and - only",
+    ),
+    (
+        &["https://example.com/", "--header", "Host: hush"],
+        "header host cannot be chosen: the dispatcher sets it",
+    ),
+];
+
 #[test]
 fn a_url_that_nothing_is_sent_to_is_refused_with_what_would_allow_it() {
-    for (args, words) in [
-        (
-            &["http://example.com/"][..],
-            "requests to example.com would not be encrypted: expected a URL that begins with https://; to permit it, say --allow-http, here and to certlife deliver",
-        ),
-        (
-            &["https://10.0.0.7/"],
-            "10.0.0.7 is private (RFC 1918): expected a host on the public Internet; to permit it, say --allow-target 10.0.0.7/32",
-        ),
-        (
-            &["https://10.0.0.7/", "--allow-target", "10.1.0.0/16"],
-            "10.0.0.7 is private",
-        ),
-        (
-            &["https://[::1]:8443/"],
-            "::1 is loopback (RFC 4291): expected a host on the public Internet; to permit it, say --allow-target ::1/128",
-        ),
-        (
-            &["https://localhost:8443/"],
-            "localhost leads to 127.0.0.1, which is loopback (RFC 1122): expected a host on the public Internet; to permit it, say --allow-target 127.0.0.1/32",
-        ),
-        (&["https://[::ffff:127.0.0.1]/"], "IPv4-mapped"),
-        (
-            &["https://169.254.169.254/latest"],
-            "where clouds serve metadata",
-        ),
-        (&["ftp://example.com/"], "it must begin with https://"),
-        (
-            &["https://ann:hush@example.com/"],
-            "it must carry no user and no password",
-        ),
-        (&["https://ann:hush@example.com/#"], "no fragment"),
-        (&["example.com"], "https://"),
-        (
-            &["https://example.com/", "--allow-target", "hier"],
-            "expected a network such as 10.0.0.0/8",
-        ),
-        (
-            &["https://example.com/", "--events", "nix"],
-            "expected one of: created, processing",
-        ),
-        (
-            &["https://example.com/", "--secret", "hush"],
-            "--secret: a secret begins with whsec_",
-        ),
-        (
-            &["https://example.com/", "--header", "hush"],
-            "--header: expected NAME: VALUE, with a colon",
-        ),
-        (
-            &["https://example.com/", "--header", "A: hush\u{e9}"],
-            "--header: the value of header a must be visible ASCII",
-        ),
-        (
-            &["https://example.com/", "--header", "Bearer hush: x"],
-            "--header: the name of a header has letters, digits and - only",
-        ),
-        (
-            &["https://example.com/", "--header", "Host: hush"],
-            "header host cannot be chosen: the dispatcher sets it",
-        ),
-    ] {
+    for (args, words) in REFUSED_WEBHOOKS {
         is_refused(args, words);
     }
     for args in [
@@ -468,6 +471,11 @@ fn a_rotation_makes_a_secret_of_its_own_and_has_its_usual_times() {
     let json = store.run(&["webhook", "rotate", ID, "--grace", "0s", "--json"], "");
     let keys = &json.events()[0];
     assert!(keys["until"].is_null() && keys["switch_over"].is_null());
+}
+
+#[test]
+fn a_rotation_has_the_times_that_it_is_given_if_they_make_sense() {
+    let store = example();
     // A switch-over at once
     let at_once = store
         .run(&["webhook", "rotate", ID, "--switch-over", "0s"], "")
@@ -616,6 +624,11 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
         (&true.into(), &21.into())
     );
     assert!(json["disabled"].is_null());
+    nothing_is_abandoned_but_of_a_disabled_webhook(&store);
+}
+
+/// The webhook is enabled, and 21 deliveries are pending for it.
+fn nothing_is_abandoned_but_of_a_disabled_webhook(store: &Scratch) {
     // Nothing is abandoned of one that is enabled
     let enabled = store.run(&["webhook", "enable", ID, "--abandon"], "");
     assert_eq!(enabled.code, Some(1));
@@ -623,15 +636,15 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
         enabled.stderr,
         format!("certlife: webhook {ID} is enabled already; nothing was abandoned\n")
     );
-    assert_eq!(shown(&store, ID, &[])["pending"], 21);
+    assert_eq!(shown(store, ID, &[])["pending"], 21);
     // Then it is abandoned
-    said(&store, &["webhook", "disable", ID]);
-    let told = said(&store, &["webhook", "enable", ID, "--abandon"]);
+    said(store, &["webhook", "disable", ID]);
+    let told = said(store, &["webhook", "enable", ID, "--abandon"]);
     assert_eq!(
         told,
         format!("certlife: webhook {ID} is enabled; 21 pending deliveries are abandoned\n")
     );
-    let json = shown(&store, ID, &[]);
+    let json = shown(store, ID, &[]);
     assert_eq!((&json["pending"], &json["dead"]), (&0.into(), &21.into()));
     let dead = store
         .run(&["deliveries", "--json", "--status", "dead"], "")
@@ -641,13 +654,13 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
             .all(|it| it["reason"] == "abandoned when the webhook was enabled again")
     );
     // With nothing pending, nothing need be said.
-    said(&store, &["webhook", "disable", ID]);
+    said(store, &["webhook", "disable", ID]);
     assert_eq!(
-        said(&store, &["webhook", "enable", ID]),
+        said(store, &["webhook", "enable", ID]),
         format!("certlife: webhook {ID} is enabled\n")
     );
     assert_eq!(
-        said(&store, &["webhook", "enable", ID]),
+        said(store, &["webhook", "enable", ID]),
         format!("certlife: webhook {ID} is enabled already\n")
     );
 }

@@ -65,19 +65,7 @@ async fn all_is_there(store: impl Queries + Outbox, acknowledged: &HashMap<Uuid,
     }
     assert!(feed.is_sorted_by(|one, next| one.cursor < next.cursor));
 
-    // Everything that was acknowledged is there.
-    let ids: HashMap<Uuid, &RecordedEvent> = feed.iter().map(|it| (it.event.id(), it)).collect();
-    assert_eq!(ids.len(), feed.len());
-    for (id, acknowledged) in acknowledged {
-        let event = &ids
-            .get(id)
-            .unwrap_or_else(|| panic!("{acknowledged:?} was acknowledged, and is lost"))
-            .event;
-        assert_eq!(
-            (event.uuid(), event.version()),
-            (acknowledged.uuid, acknowledged.version)
-        );
-    }
+    acknowledged_is_there(&feed, acknowledged);
 
     // Every history is legal, and leads to the application as it is.
     assert_eq!(histories.len(), applications.len());
@@ -101,20 +89,7 @@ async fn all_is_there(store: impl Queries + Outbox, acknowledged: &HashMap<Uuid,
         }
     }
 
-    // Each event is delivered once, and nothing that is no event.
-    let mut made = deliveries(&store).await;
-    made.sort_unstable();
-    let mut recorded: Vec<_> = feed
-        .iter()
-        .map(|it| (it.event.uuid(), it.event.version()))
-        .collect();
-    recorded.sort_unstable();
-    assert!(
-        made == recorded,
-        "{} deliveries of {} events, or not the same",
-        made.len(),
-        recorded.len()
-    );
+    each_is_delivered_once(&store, &feed).await;
     for (uuid, history) in histories.iter().take(SAMPLES) {
         let read = engine.history(&institution(), *uuid).await.unwrap();
         assert!(read.iter().eq(history.iter().copied()));
@@ -133,6 +108,39 @@ async fn all_is_there(store: impl Queries + Outbox, acknowledged: &HashMap<Uuid,
     assert!(
         keys.is_sorted_by(|one, next| one < next),
         "a key was used twice"
+    );
+}
+
+/// Everything that was acknowledged is there.
+fn acknowledged_is_there(feed: &[RecordedEvent], acknowledged: &HashMap<Uuid, Acknowledged>) {
+    let ids: HashMap<Uuid, &RecordedEvent> = feed.iter().map(|it| (it.event.id(), it)).collect();
+    assert_eq!(ids.len(), feed.len());
+    for (id, acknowledged) in acknowledged {
+        let event = &ids
+            .get(id)
+            .unwrap_or_else(|| panic!("{acknowledged:?} was acknowledged, and is lost"))
+            .event;
+        assert_eq!(
+            (event.uuid(), event.version()),
+            (acknowledged.uuid, acknowledged.version)
+        );
+    }
+}
+
+/// Each event is delivered once, and nothing that is no event.
+async fn each_is_delivered_once(store: &impl Outbox, feed: &[RecordedEvent]) {
+    let mut made = deliveries(store).await;
+    made.sort_unstable();
+    let mut recorded: Vec<_> = feed
+        .iter()
+        .map(|it| (it.event.uuid(), it.event.version()))
+        .collect();
+    recorded.sort_unstable();
+    assert!(
+        made == recorded,
+        "{} deliveries of {} events, or not the same",
+        made.len(),
+        recorded.len()
     );
 }
 

@@ -4,26 +4,20 @@
 #[path = "../support/delegate.rs"]
 mod delegate;
 
-mod certificates;
-mod log;
-mod receiver;
-mod sending;
-mod slow;
-mod stage;
-
 mod addresses;
 mod connections;
 mod debug;
+mod failing_webhooks;
 mod fairness;
-mod farewell;
 mod frames;
+mod gauges;
 mod given_up;
 mod guard;
 mod hostile;
 mod http2;
-mod late;
+mod http2_goaway;
+mod late_claims;
 mod limits;
-mod measured;
 mod metrics;
 mod pauses;
 mod refused;
@@ -32,8 +26,10 @@ mod reserved;
 mod responses;
 mod retention;
 mod schedule;
-mod stalled;
+mod silent_servers;
+mod support;
 mod target;
-mod telling;
+mod telemetry;
 mod tls;
-mod trouble;
+
+use support::{certificates, log, receiver, sending, slow_store, stage};

@@ -102,12 +102,7 @@ pub fn acknowledged(lines: &[String]) -> Vec<(u128, &str, &str)> {
 pub async fn run(plan: Plan) -> (String, Vec<String>) {
     // Given a pair, perhaps behind wires, and the load
     let pair = Pair::start().await;
-    let mut wires = Vec::new();
-    if plan.fault.is_of_the_wire() {
-        for server in [pair.primary(), pair.other()] {
-            wires.push(Proxy::start_to_port(server.port()).await);
-        }
-    }
+    let wires = wires(plan, &pair).await;
     let schema = pair.new_schema().await;
     let hosts = match &wires[..] {
         [] => pair.url(),
@@ -156,8 +151,7 @@ pub async fn run(plan: Plan) -> (String, Vec<String>) {
         ("followed", times(&seen)),
         ("arrived", receiver.taken().iter().map(|it| it.0).collect()),
     ] {
-        let next = moments.into_iter().find(|it| *it >= writable);
-        let after = next.map(|it| it - writable);
+        let after = after(moments, writable);
         report = format!("{report}, {what} after {after:?} ms");
         // What is followed and delivered has to be acknowledged before.
         if after.is_none_or(|it| it > 2 * in_time().as_millis()) {
@@ -172,6 +166,23 @@ pub async fn run(plan: Plan) -> (String, Vec<String>) {
     };
     violations.extend(verify::violations(store, &feed, &seen).await);
     (report, violations)
+}
+
+/// How long after a moment the next of these is.
+fn after(moments: Vec<u128>, moment: u128) -> Option<u128> {
+    let next = moments.into_iter().find(|it| *it >= moment);
+    next.map(|it| it - moment)
+}
+
+/// The wires that the fault is about, if it is about wires.
+async fn wires(plan: Plan, pair: &Pair) -> Vec<Proxy> {
+    let mut wires = Vec::new();
+    if plan.fault.is_of_the_wire() {
+        for server in [pair.primary(), pair.other()] {
+            wires.push(Proxy::start_to_port(server.port()).await);
+        }
+    }
+    wires
 }
 
 async fn add_webhooks(store: &PostgresStore, port: u16) {

@@ -121,16 +121,22 @@ impl Actors {
             (Some(_), Some(_)) => "webhooks disabled before they recovered",
             (Some(_), None) => "webhooks recovered before they were disabled",
         });
+        self.only_the_hopeless_is_disabled(id, given_up_at.is_some())
+            .await;
+        self.moods.recover();
+    }
+
+    /// No webhook is disabled but the hopeless one, if it is; and all are enabled again.
+    async fn only_the_hopeless_is_disabled(&self, hopeless: Uuid, is_disabled: bool) {
         for webhook in self.store.webhooks(None).await.unwrap() {
             let disabled = webhook.endpoint.disabled.as_ref();
             let is_failing = disabled.is_some_and(|it| it.reason == DisabledReason::Failing);
-            let is_given_up = webhook.id == id && given_up_at.is_some();
+            let is_given_up = webhook.id == hopeless && is_disabled;
             check(is_failing == is_given_up, || {
                 format!("{} is well, but disabled: {disabled:?}", webhook.id)
             });
             self.enable(webhook).await;
         }
-        self.moods.recover();
     }
 
     async fn submit(&self, institution: &InstitutionId) {

@@ -10,40 +10,30 @@ mod proxy;
 mod random;
 #[path = "../support/postgres.rs"]
 mod server;
-#[path = "../support/mod.rs"]
-mod support;
 
-mod away;
 mod batches;
+mod codes_and_json;
+mod damaged;
 mod feed;
-mod gaps;
-mod harness;
+mod feed_outages;
 mod idempotency;
 mod institutions;
 mod lifecycle;
 mod lists;
-mod outbox_claims;
-mod outbox_events;
-mod outbox_order;
-mod outbox_races;
-mod outbox_reading;
-mod outbox_rules;
-mod outbox_settling;
-mod outbox_walk;
-mod outbox_webhooks;
-mod outbox_world;
+mod outbox;
 mod permission;
 mod postgres;
 mod races;
 mod rivals;
-mod shown;
 mod sqlite;
 mod stalled;
+mod support;
 mod texts;
 mod time;
 mod versions;
 mod walk;
-mod world;
+
+use support::{harness, outbox_world, world};
 
 /// Tries every promise on a store. A promise that is missing here is dead code, and the compiler
 /// says so.
@@ -185,16 +175,28 @@ macro_rules! conformance {
     };
     (for $harness:ty: $($module:ident::{$($promise:ident),+})+) => {
         $(mod $module {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $promise() {
-                    crate::$module::$promise::<$harness>().await;
-                }
-            )+
+            use crate::$module as promises;
 
-            #[allow(unused_imports, reason = "the type of the harness is written as seen from outside")]
-            use super::*;
+            conformance! { tests of promises on $harness: $($promise),+ }
         })+
+    };
+    (for $harness:ty, in $suite:ident: $($module:ident::{$($promise:ident),+})+) => {
+        $(mod $module {
+            use crate::$suite::$module as promises;
+
+            conformance! { tests of promises on $harness: $($promise),+ }
+        })+
+    };
+    (tests of $promises:ident on $harness:ty: $($promise:ident),+) => {
+        #[allow(unused_imports, reason = "the type of the harness is written as seen from outside")]
+        use super::*;
+
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                $promises::$promise::<$harness>().await;
+            }
+        )+
     };
 }
 
@@ -208,8 +210,8 @@ macro_rules! outbox_conformance {
         mod $store {
             use crate::*;
 
-            conformance! { for $harness:
-                outbox_webhooks::{
+            conformance! { for $harness, in outbox:
+                webhooks::{
                     a_webhook_comes_back_to_the_byte,
                     an_id_is_registered_once,
                     webhooks_are_listed_in_the_order_of_creation,
@@ -223,7 +225,7 @@ macro_rules! outbox_conformance {
                     a_webhook_with_thousands_of_deliveries_is_removed,
                     an_unknown_webhook_has_nothing
                 }
-                outbox_events::{
+                events::{
                     every_webhook_of_the_institution_gets_every_event,
                     kinds_are_respected,
                     what_is_disabled_gets_nothing_new,
@@ -236,7 +238,7 @@ macro_rules! outbox_conformance {
                     a_delivery_was_made_when_its_event_was_recorded,
                     many_webhooks_get_one_event
                 }
-                outbox_claims::{
+                claims::{
                     a_claim_brings_events_and_webhooks,
                     nothing_is_claimed_where_nothing_is_wanted,
                     a_lease_puts_a_delivery_off_until_it_ends,
@@ -249,7 +251,7 @@ macro_rules! outbox_conformance {
                     each_settlement_counts_for_itself,
                     a_thousand_are_settled_in_one_call
                 }
-                outbox_order::{
+                order::{
                     only_the_first_pending_version_is_claimed,
                     the_next_version_goes_at_once_when_one_is_over,
                     a_whole_history_is_told_in_order,
@@ -262,7 +264,7 @@ macro_rules! outbox_conformance {
                     a_released_version_still_comes_before_the_next,
                     what_is_redelivered_waits_for_what_was_never_looked_at
                 }
-                outbox_settling::{
+                settling::{
                     a_delivery_says_what_became_of_it,
                     attempts_come_back_in_order,
                     health_is_recorded_with_what_is_settled,
@@ -274,13 +276,13 @@ macro_rules! outbox_conformance {
                     what_is_redelivered_is_not_ended_by_who_had_it_before,
                     a_token_is_good_for_one_settlement
                 }
-                outbox_rules::{
+                rules::{
                     health_after_a_change_is_that_of_the_rule,
                     what_is_redelivered_is_what_the_rule_says,
                     what_was_never_claimed_waits_as_long_as_the_rule_says,
                     what_was_claimed_before_looks_again_soon
                 }
-                outbox_reading::{
+                reading::{
                     deliveries_are_filtered_by_everything,
                     pages_of_deliveries_of_any_size_tell_the_same,
                     what_is_due_is_told,
@@ -289,13 +291,13 @@ macro_rules! outbox_conformance {
                     what_is_forgotten_at_once_is_limited,
                     a_forgotten_delivery_takes_its_attempts_along
                 }
-                outbox_races::{
+                races::{
                     two_who_claim_at_once_never_get_the_same,
                     of_two_leases_one_settles,
                     those_who_claim_settle_and_write_at_once_lose_nothing,
                     who_writes_while_webhooks_come_and_go_is_not_held_up
                 }
-                outbox_walk::{
+                walk::{
                     a_random_walk_is_that_of_the_reference,
                     a_delivery_that_is_named_twice_is_redelivered_once
                 }
@@ -307,6 +309,40 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
+
+/// Tries what a damaged database does to its store.
+macro_rules! damaged_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness, in damaged:
+                corrupt::{
+                    rows_that_no_application_could_have_are_reported_and_left_alone,
+                    events_that_were_edited_are_told_where_they_are_read,
+                    a_corrupt_application_does_not_stand_in_the_way_of_others,
+                    lists_and_what_fails_the_stalled_go_on_without_corrupt_rows
+                }
+                other_institutions::{what_is_corrupt_does_not_exist_for_another_institution}
+                faults::{
+                    an_error_at_any_step_leaves_all_or_nothing,
+                    a_delivery_that_cannot_be_written_takes_its_event_along,
+                    failing_the_stalled_tells_what_it_did_before_an_error
+                }
+                outbox::{
+                    settings_that_are_corrupt_are_told_and_left_alone,
+                    deliveries_that_are_corrupt_are_told_and_left_alone,
+                    a_delivery_without_its_event_is_claimed_so_that_it_is_settled,
+                    what_was_cut_off_of_a_removal_is_not_there_and_is_cleared_away,
+                    a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest
+                }
+            }
+        }
+    };
+}
+
+damaged_conformance!(sqlite_file_damaged, harness::Sqlite);
+damaged_conformance!(postgres_server_damaged, harness::Postgres);
 
 /// What is promised about order, where transactions take their time.
 mod slow_postgres_server {
@@ -322,7 +358,15 @@ mod slow_postgres_server {
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
         idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
         batches::{nobody_ever_sees_half_of_all_or_none}
-        outbox_races::{
+    }
+}
+
+/// The same of an outbox.
+mod slow_postgres_server_outbox {
+    use crate::*;
+
+    conformance! { for postgres::Slow, in outbox:
+        races::{
             two_who_claim_at_once_never_get_the_same,
             those_who_claim_settle_and_write_at_once_lose_nothing
         }

@@ -13,7 +13,7 @@ use certificate_lifecycle::webhook::{
     Arrival, Secret, TrackedApplication, Verified, Verifier, VerifyError, WEBHOOK_ID,
 };
 
-/// Checks deliveries, follows applications, and fails as often as it is told to.
+/// Checks deliveries, follows applications, and fails as often as it is asked to.
 pub(super) struct Receiver {
     /// None where no secret is known.
     verifier: Option<Verifier>,
@@ -73,7 +73,7 @@ pub(super) enum Told {
         version: u64,
         missing: Vec<(u64, u64)>,
     },
-    /// Nobody can say.
+    /// It is unknown.
     Nothing(String),
 }
 
@@ -161,7 +161,7 @@ impl Receiver {
         };
         verifier.verify(headers.iter(), body, now).map_err(|error| {
             let status = match error {
-                // Whoever sent it knows the secret.
+                // Its sender knows the secret.
                 VerifyError::Payload(_) | VerifyError::OtherEvent { .. } => StatusCode::BAD_REQUEST,
                 _ => StatusCode::UNAUTHORIZED,
             };

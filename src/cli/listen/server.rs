@@ -1,4 +1,4 @@
-//! Requests, read into deliveries: HTTP/1.1, and HTTP/2 for whoever begins with it.
+//! Requests, read into deliveries: HTTP/1.1, and HTTP/2 if the client begins with it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(super) enum Unread {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// Why, for whoever looks at the sender's side.
+    /// Why, for a reader of the sender's log.
     pub(super) reason: String,
 }
 
@@ -111,7 +111,7 @@ async fn respond(
         body,
         answer,
     };
-    // It has ended only where nobody needs an answer any more.
+    // It ends only once no client waits for an answer.
     let _ = arrivals.send(arrival).await;
     let answer = answered.await.unwrap_or(Answer {
         status: StatusCode::SERVICE_UNAVAILABLE,

@@ -159,7 +159,7 @@ struct Object<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     news: Option<&'static str>,
-    /// Why nobody can say what it is to its application.
+    /// Why its place in the history of its application is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

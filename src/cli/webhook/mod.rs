@@ -108,7 +108,7 @@ pub(super) fn unknown(institution: Option<&InstitutionId>, id: Uuid) -> Completi
     Completion::Refused
 }
 
-/// Changes a webhook's settings, whoever else changes them at the same time; the webhook as it was
+/// Changes a webhook's settings, also beside other changes at the same time; the webhook as it was
 /// and as it is, or none where there is no such webhook. Where nothing is to be changed, the change
 /// says so.
 async fn change(

@@ -60,7 +60,7 @@ fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks. Whoever says anything but yes does not want it.
+/// Asks. Only yes is a yes.
 fn is_wanted(webhook: &Webhook) -> Result<bool, Failure> {
     let url = harmless(webhook.endpoint.url.as_str());
     let _ = write!(

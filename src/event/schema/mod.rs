@@ -38,7 +38,7 @@ pub fn event_schema(kind: EventKind) -> String {
     Node::object(members).to_json()
 }
 
-/// The JSON Schema of any event: one of the six, told apart by `event`. Indented.
+/// The JSON Schema of any event: one of the six, by the value of `event`. Indented.
 #[must_use]
 pub fn any_event_schema() -> String {
     let reference = |kind: &EventKind| Node::reference(&format!("#/$defs/{kind}"));

@@ -1,7 +1,7 @@
 //! What becomes of a delivery: pure decisions, the same in every store.
 //!
 //! The stores ask them in their own times: `T` is a moment or its milliseconds. PostgreSQL decides
-//! in SQL, where many rows change at once; `tests/store/outbox_rules.rs` compares it with these.
+//! in SQL, where many rows change at once; `tests/store/outbox/rules.rs` compares it with these.
 
 use chrono::{DateTime, Utc};
 

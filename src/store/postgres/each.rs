@@ -17,8 +17,8 @@ use crate::store::{Append, ExecuteError, Receipt};
 /// What became of one command of a statement.
 pub(super) enum Carried {
     Answered(Answer),
-    /// Nothing was changed, but by now the command is legal: other commands were carried out between
-    /// the try and the question.
+    /// Nothing was changed, but by now the command is legal: other commands were carried out
+    /// between the try and the question.
     Again,
     /// Nothing was changed, since the details were edited by hand. They are good, and this is their
     /// digest.

@@ -240,6 +240,18 @@ fn nothing_secret_or_personal_comes_out_of_deliveries() {
             refuse(&ALL, &shown, "webhook show");
         }
     }
+    refuse_in_lists(&store);
+    let rotated = store.run(&["webhook", "rotate", &id(2)], "");
+    refuse(
+        &ALL,
+        &both(&rotated),
+        "webhook rotate, which shows the new secret alone,",
+    );
+    verify(&store, &requests);
+}
+
+/// What is shown of all deliveries, webhooks and applications.
+fn refuse_in_lists(store: &Scratch) {
     for args in [
         &["deliveries"][..],
         &["deliveries", "--json"],
@@ -275,13 +287,6 @@ fn nothing_secret_or_personal_comes_out_of_deliveries() {
             refuse(&ALL, &run.stderr, &format!("{args:?}"));
         }
     }
-    let rotated = store.run(&["webhook", "rotate", &id(2)], "");
-    refuse(
-        &ALL,
-        &both(&rotated),
-        "webhook rotate, which shows the new secret alone,",
-    );
-    verify(&store, &requests);
 }
 
 const APPLICATION: &str = "00000000-0000-0000-0000-000000000001";

@@ -1,5 +1,4 @@
-//! What only a server can do to an outbox: rows that were edited, dumps, plans, and many who wait
-//! for each other.
+//! What only a server can do to an outbox: dumps, plans, and many who wait for each other.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -7,21 +6,17 @@ use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
-    Claim, DeliveryFilter, DeliveryStatus, Due, HealthChange, Outbox, Outcome, PostgresStore,
-    StoreError,
+    Claim, DeliveryFilter, DeliveryStatus, HealthChange, Outbox, Outcome, PostgresStore,
 };
-use chrono::{DateTime, Utc};
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
-use crate::outbox_world::{
-    LEASE, PLENTY, Post, dead, hook, in_theirs, of_ours, of_theirs, settlement, told,
-};
+use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, settlement, told};
 use crate::random::Random;
 use crate::server::{client, server};
 use crate::support::at;
 use crate::world::{OURS, ours};
-use crate::world::{act, engine_on, submit, upload};
+use crate::world::{act, engine_on, upload};
 
 fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
     Claim::new(
@@ -29,150 +24,6 @@ fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
         LEASE,
         numbers.iter().map(|it| (hook(*it), PLENTY)).collect(),
     )
-}
-
-fn is_told_of(error: &StoreError, row: &str) -> bool {
-    matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains(row)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn settings_that_no_webhook_has_are_told_and_left_alone() {
-    const EDITS: [&str; 9] = [
-        "settings = ''",
-        "settings = '{}'",
-        "settings = replace(settings, 'https:', 'gopher:')",
-        "kinds = 1",
-        "enabled = true, settings = replace(settings, '\"secret\"', '\"disabled\":null,\"secret\"'), \
-         kinds = -1",
-        "institution = ''",
-        "revision = -1",
-        "created_at = 9223372036854775807",
-        "not_before = -9223372036854775808",
-    ];
-    for change in EDITS {
-        // Given two webhooks, of which one was edited
-        let post = Post::<Postgres>::with([of_ours(1), of_ours(2)]).await;
-        post.done(submit(0)).await;
-        let row = format!("webhook {}", hook(1));
-        let whole = "SELECT certlife_webhook::text FROM certlife_webhook ORDER BY number";
-        let client = client(post.harness.url()).await;
-        let sql = format!("UPDATE certlife_webhook SET {change} WHERE number = 1");
-        client.batch_execute(&sql).await.unwrap();
-        let edited: String = client.query(whole, &[]).await.unwrap()[0].get(0);
-        // Then whoever asks is told
-        let one = post.store.webhook(&ours(), hook(1)).await;
-        match one {
-            // It is not ours any more.
-            Ok(one) => assert_eq!((one, change.starts_with("institution")), (None, true)),
-            Err(one) => assert!(is_told_of(&one, &row), "{change}: {one}"),
-        }
-        let all = post.store.webhooks(None).await.unwrap_err();
-        assert!(is_told_of(&all, &row), "{change}: {all}");
-        let claimed = post.store.claim(claim_at(0, &[1])).await.unwrap_err();
-        assert!(is_told_of(&claimed, &row), "{change}: {claimed}");
-        // The other one gets what is its own
-        let claimed = post.store.claim(claim_at(0, &[1, 2])).await.unwrap();
-        assert_eq!(claimed.deliveries.len(), 1, "{change}");
-        assert_eq!(claimed.webhooks, [post.webhook(2).await]);
-        assert_eq!(claimed.deliveries[0].webhook, hook(2));
-        // And nothing is changed
-        let left: String = client.query(whole, &[]).await.unwrap()[0].get(0);
-        assert_eq!(left, edited);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_event_is_told_and_the_others_are_sent() {
-    const EDITS: [&str; 7] = [
-        // Nobody is sent somebody else's.
-        "UPDATE certlife_delivery SET (transaction, place) = ( \
-             SELECT transaction, place FROM certlife_event WHERE uuid <> $1 LIMIT 1 \
-         ) WHERE application = (SELECT number FROM certlife_application WHERE uuid = $1)",
-        "UPDATE certlife_delivery SET application = -1 \
-         WHERE application = (SELECT number FROM certlife_application WHERE uuid = $1)",
-        "UPDATE certlife_event SET kind = 99 WHERE uuid = $1",
-        "UPDATE certlife_event SET text = 'why?' WHERE uuid = $1",
-        "UPDATE certlife_application SET certificate_title = '' WHERE uuid = $1",
-        "DELETE FROM certlife_event WHERE uuid = $1",
-        "DELETE FROM certlife_application WHERE uuid = $1",
-    ];
-    for sql in EDITS {
-        // Given three deliveries, of which the event of one is none
-        let post = Post::<Postgres>::with([of_ours(1)]).await;
-        for number in 0..3 {
-            post.done(submit(number)).await;
-        }
-        let broken = crate::world::id(1);
-        let changed = client(post.harness.url()).await;
-        assert_eq!(changed.execute(sql, &[&broken]).await.unwrap(), 1);
-        // When they are claimed
-        let claimed = post
-            .store
-            .claim(claim_at(0, &[1]))
-            .await
-            .unwrap()
-            .deliveries;
-        // Then that one says why it cannot be sent
-        assert_eq!(claimed.len(), 3, "{sql}");
-        let problem = claimed[1].event.as_ref().unwrap_err();
-        assert!(problem.contains(&broken.to_string()), "{sql}: {problem}");
-        assert_eq!((told(&claimed[0]), told(&claimed[2])), ((0, 1), (2, 1)));
-        // And it can be given up
-        post.settle(0, &claimed[1], dead()).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deliveries_that_are_corrupt_are_told_beside_the_others() {
-    for (sql, problem) in [
-        ("delivery SET state = 4", "state must be 0 to 3"),
-        ("delivery SET version = 9", "its event at version 9"),
-        ("delivery SET application = -1", "its event at version 1"),
-        (
-            "delivery SET created_at = 9223372036854775807",
-            "there is no time",
-        ),
-        ("delivery SET attempts = -1", "attempts must not be"),
-        ("webhook SET institution = ''", "its event at version 1"),
-    ] {
-        // Given three deliveries, the middle one edited by hand
-        let post = Post::<Postgres>::with([of_ours(1), of_theirs(2)]).await;
-        post.done(submit(0)).await;
-        post.done(in_theirs(submit(1))).await;
-        post.done(submit(2)).await;
-        let key = if sql.starts_with("webhook") {
-            "id"
-        } else {
-            "webhook"
-        };
-        let sql = format!("UPDATE certlife_{sql} WHERE {key} = '{}'", hook(2));
-        edit(&post.harness, &sql).await;
-        // Then it is told beside the others, on a page with them and on one of its own
-        for limit in [10, 3, 2, 1] {
-            let (mut found, mut corrupt, mut after) = (Vec::new(), Vec::new(), None);
-            loop {
-                let page = post
-                    .store
-                    .deliveries(None, DeliveryFilter::default(), after, limit)
-                    .await
-                    .unwrap();
-                found.extend(page.deliveries.iter().map(|it| it.id.0));
-                corrupt.extend(page.corrupt);
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(found, [1, 3], "{sql}");
-            assert_eq!(corrupt.len(), 1, "{sql}: {corrupt:?}");
-            let (id, error) = &corrupt[0];
-            assert!(is_told_of(error, "delivery 2"), "{sql}: {error}");
-            assert!(
-                id.0 == 2 && error.to_string().contains(problem),
-                "{sql}: {error}"
-            );
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -289,38 +140,6 @@ async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_removal_that_was_cut_off_is_ended_by_pruning() {
-    let post = Post::<Postgres>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
-    post.versions(0, 3).await;
-    let claimed = post.claim_one(1, 0).await;
-    post.settle(0, &claimed, Outcome::Delivered).await;
-    // Given a webhook whose removal was cut off, and another of which something was recorded after
-    // it
-    edit(
-        &post.harness,
-        "UPDATE certlife_webhook SET removed = true, enabled = false WHERE number = 1; \
-         DELETE FROM certlife_webhook WHERE number = 2",
-    )
-    .await;
-    // Then nobody sees anything of them
-    assert_eq!(post.count_of(None).await, 1);
-    assert_eq!(post.deliveries().await.len(), 3);
-    assert_eq!(post.store.backlog(None).await.unwrap().len(), 1);
-    assert_eq!(post.store.webhook(&ours(), hook(1)).await.unwrap(), None);
-    assert_eq!(post.claims(1, 0).await, []);
-    // And it is deleted when something is forgotten
-    for _ in 0..2 {
-        assert_eq!(post.store.prune(at(-1), 10).await.unwrap(), 0);
-    }
-    let sql = "SELECT (SELECT count(*) FROM certlife_delivery), \
-               (SELECT count(*) FROM certlife_webhook), (SELECT count(*) FROM certlife_attempt)";
-    let row = client(post.harness.url()).await.query_one(sql, &[]).await;
-    let row = row.unwrap();
-    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
-    assert_eq!(counts, [3, 1, 0]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outbox_is_restored_from_a_dump() {
     // Given an outbox with something in every state
     let post = Post::<Postgres>::with([of_ours(1)]).await;
@@ -374,23 +193,6 @@ async fn an_outbox_is_restored_from_a_dump() {
     );
     let ids: HashSet<_> = expected.0.iter().map(|it| it.id).collect();
     assert!(!ids.contains(&claimed[1].id));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
-    for (written, time) in [
-        (i64::MAX, DateTime::<Utc>::MAX_UTC),
-        (i64::MIN, DateTime::<Utc>::MIN_UTC),
-    ] {
-        let post = Post::<Postgres>::with([of_ours(1)]).await;
-        post.done(submit(0)).await;
-        let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
-        edit(&post.harness, &sql).await;
-        let due = Due::new(hook(1)).with_at(Some(time));
-        assert_eq!(post.store.due().await.unwrap(), [due]);
-        let backlog = post.store.backlog(None).await.unwrap();
-        assert_eq!(backlog[0].first_due, Some(time));
-    }
 }
 
 /// As the store's connections are set up.

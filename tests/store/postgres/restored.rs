@@ -138,22 +138,7 @@ async fn a_new_history_begins_above_every_earlier_one() {
             let _ = call.await.unwrap().unwrap();
         }
         // Then the base is raised once, to the minute of the clock or beyond
-        let sql =
-            "SELECT base >> 36, skipped, history <> '1/1', base & 68719476735 FROM certlife_feed";
-        let row = client(schema.url())
-            .await
-            .query_one(sql, &[])
-            .await
-            .unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let minute = i64::try_from(now.unwrap().as_secs() / 60).unwrap();
-        let found: i64 = row.get(0);
-        assert!((minute - 1..=minute + 3).contains(&found), "{found}");
-        assert_eq!(
-            (row.get::<_, i64>(1) >> 36, row.get::<_, i64>(3)),
-            (found, 0)
-        );
-        assert!(row.get::<_, bool>(2));
+        the_base_was_raised(&schema).await;
         // And all of it comes behind what was told, and behind what was lost
         let all = usize::try_from(10 + 10 * round).unwrap();
         whole_feed(&engines[0], all).await;
@@ -169,7 +154,30 @@ async fn a_new_history_begins_above_every_earlier_one() {
     }
     whole_feed(&engines[0], 50).await;
     check(&engines[0]).await;
-    // And numbers of applications are those that the transactions without the leap have
+    numbers_have_no_leap(&schema).await;
+}
+
+/// Once, to the minute of the clock or beyond.
+async fn the_base_was_raised(schema: &Postgres) {
+    let sql = "SELECT base >> 36, skipped, history <> '1/1', base & 68719476735 FROM certlife_feed";
+    let row = client(schema.url())
+        .await
+        .query_one(sql, &[])
+        .await
+        .unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let minute = i64::try_from(now.unwrap().as_secs() / 60).unwrap();
+    let found: i64 = row.get(0);
+    assert!((minute - 1..=minute + 3).contains(&found), "{found}");
+    assert_eq!(
+        (row.get::<_, i64>(1) >> 36, row.get::<_, i64>(3)),
+        (found, 0)
+    );
+    assert!(row.get::<_, bool>(2));
+}
+
+/// Numbers of applications are those that the transactions without the leap have.
+async fn numbers_have_no_leap(schema: &Postgres) {
     let sql = "SELECT max(number) < 1::bigint << 60, count(DISTINCT number) = count(*), \
                bool_and(number = expected) FROM ( \
                    SELECT a.number, (e.transaction - CASE WHEN e.transaction < 1::bigint << 50 THEN 0 \

@@ -1,64 +1,24 @@
-//! Webhooks and deliveries in a file: edited by hand, failing halfway, written by others, only
-//! read.
+//! Webhooks and deliveries in a file: failing halfway, written by others, only read.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
-    Claim, Delivery, DeliveryFilter, DeliveryStatus, Due, ExecuteError, LeasedDelivery, Outbox,
-    Outcome, SqliteStore, StoreError,
+    Claim, DeliveryStatus, LeasedDelivery, Outbox, Outcome, SqliteStore, StoreError,
 };
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::{dump, edit, engine, file_with_every_kind, no_file};
+use crate::damaged::outbox::{all, corrupt};
 use crate::harness::Sqlite;
-use crate::outbox_world::{
-    Post, dead, endpoint, hook, of_ours, of_theirs, retry, settlement, told,
-};
+use crate::outbox_world::{Post, endpoint, hook, of_ours, retry, settlement};
 use crate::support::at;
-use crate::world::{OURS, ours};
-use crate::world::{TestClock, act, check, engine_on, every_kind_with_keys, submit, upload};
-
-fn corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
-    match answer {
-        Err(StoreError::Corrupt { row, problem }) => format!("{row}: {problem}"),
-        other => panic!("{other:?}"),
-    }
-}
+use crate::world::{TestClock, act, check, engine_on, every_kind_with_keys, ours, submit};
 
 fn is_injected<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::RefusedByDatabase { reason }) if reason.contains("injected"))
-}
-
-async fn all(store: &SqliteStore) -> Vec<Delivery> {
-    let all = store.deliveries(None, DeliveryFilter::default(), None, 10_000);
-    all.await.unwrap().deliveries
-}
-
-/// The numbers of all deliveries, page by page, and what is told beside them.
-async fn pages(store: &SqliteStore, limit: u32) -> (Vec<i64>, Vec<(i64, String)>) {
-    let (mut found, mut told, mut after) = (Vec::new(), Vec::new(), None);
-    loop {
-        let page = store.deliveries(None, DeliveryFilter::default(), after, limit);
-        let page = page.await.unwrap();
-        found.extend(page.deliveries.iter().map(|it| it.id.0));
-        for (id, error) in page.corrupt {
-            told.push((id.0, corrupt::<()>(Err(error))));
-        }
-        after = page.next;
-        if after.is_none() {
-            return (found, told);
-        }
-    }
-}
-
-/// What is where, in rows of the table of deliveries.
-async fn made(path: &Path) -> usize {
-    all(&SqliteStore::open(path).unwrap()).await.len()
 }
 
 #[tokio::test]
@@ -83,70 +43,6 @@ async fn an_upgraded_file_delivers_what_comes() {
 }
 
 #[tokio::test]
-async fn settings_that_are_corrupt_are_told_and_left_alone() {
-    for (sql, problem) in [
-        ("settings = ''", "its settings cannot be read"),
-        ("settings = '{}'", "its settings cannot be read"),
-        ("settings = replace(settings, 'https:', 'gopher:')", "http"),
-        (
-            "settings = replace(settings, 'whsec_', 'secret_')",
-            "its secret",
-        ),
-        ("kinds = 1", "its columns (kinds 1, enabled 1)"),
-        ("enabled = 0", "enabled 0"),
-        ("institution = 99", "institution.id is missing"),
-        ("created_at = 9223372036854775807", "there is no time"),
-        ("not_before = -9223372036854775808", "there is no time"),
-    ] {
-        // Given two webhooks, each with a delivery, one of them edited by hand
-        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
-        post.done(submit(0)).await;
-        let path = post.harness.path();
-        edit(
-            &path,
-            &format!("UPDATE certlife_webhook SET {sql} WHERE no = 1"),
-        );
-        let before = dump(&path);
-        // Then whoever reads it is told which
-        let told_of = |text: String| {
-            let row = format!("webhook {}", hook(1));
-            assert!(
-                text.starts_with(&row) && text.contains(problem),
-                "{sql}: {text}"
-            );
-            // And no secret
-            assert!(!text.contains("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "{text}");
-        };
-        match post.store.webhook(&ours(), hook(1)).await {
-            // It is not ours any more.
-            Ok(one) => assert_eq!((one, sql.starts_with("institution")), (None, true)),
-            one => told_of(corrupt(one)),
-        }
-        told_of(corrupt(post.store.webhooks(None).await));
-        let claim = |numbers: &[u64]| {
-            Claim::new(
-                at(0),
-                Duration::from_secs(60),
-                numbers.iter().map(|it| (hook(*it), 5)).collect(),
-            )
-        };
-        told_of(corrupt(post.store.claim(claim(&[1])).await));
-        assert_eq!(dump(&path), before, "{sql}");
-        // And the other is sent to all the same
-        assert_eq!(
-            post.store.webhook(&ours(), hook(2)).await.unwrap(),
-            Some(of_ours(2))
-        );
-        let batch = post.store.claim(claim(&[1, 2])).await.unwrap();
-        assert_eq!(
-            (batch.deliveries.len(), batch.webhooks),
-            (1, vec![of_ours(2)])
-        );
-        told_of(corrupt(post.store.claim(claim(&[1, 2])).await));
-    }
-}
-
-#[tokio::test]
 async fn a_webhook_whose_id_is_none_is_told() {
     let post = Post::<Sqlite>::with([of_ours(1)]).await;
     edit(
@@ -155,130 +51,6 @@ async fn a_webhook_whose_id_is_none_is_told() {
     );
     let text = corrupt(post.store.webhooks(None).await);
     assert!(text.starts_with("webhook row 1: "), "{text}");
-}
-
-#[tokio::test]
-async fn deliveries_that_are_corrupt_are_told_and_left_alone() {
-    for (sql, problem) in [
-        (
-            "UPDATE certlife_delivery SET state = 4 WHERE no = 2",
-            "state must be 0 to 3",
-        ),
-        (
-            "UPDATE certlife_delivery SET event = 99 WHERE no = 2",
-            "event.version is missing",
-        ),
-        (
-            "UPDATE certlife_delivery SET event = 1 WHERE no = 2",
-            "belongs to another application",
-        ),
-        (
-            "UPDATE certlife_delivery SET created_at = 9223372036854775807 WHERE no = 2",
-            "no time",
-        ),
-        (
-            "UPDATE certlife_delivery SET attempts = -1 WHERE no = 2",
-            "delivery.attempts",
-        ),
-        (
-            "UPDATE certlife_event SET kind = 99 WHERE seq = 2",
-            "kind must be 0 to 5",
-        ),
-        (
-            "DELETE FROM certlife_application WHERE no = 2",
-            "application",
-        ),
-    ] {
-        // Given three deliveries, one of them edited by hand
-        let post = Post::<Sqlite>::with([of_ours(1)]).await;
-        for number in 0..3 {
-            post.done(submit(number)).await;
-        }
-        let path = post.harness.path();
-        edit(&path, sql);
-        let before = dump(&path);
-        // Then it is told beside the others, on a page with them and on one of its own
-        for limit in [10, 3, 2, 1] {
-            let (found, told) = pages(&post.store, limit).await;
-            assert_eq!(found, [1, 3], "{sql}");
-            let [(2, text)] = &told[..] else {
-                panic!("{sql}: {told:?}");
-            };
-            assert!(
-                text.starts_with("delivery 2: ") && text.contains(problem),
-                "{sql}: {text}"
-            );
-        }
-        assert_eq!(dump(&path), before, "{sql}");
-    }
-}
-
-#[tokio::test]
-async fn a_delivery_without_its_event_is_claimed_so_that_somebody_settles_it() {
-    for (sql, problem) in [
-        (
-            "UPDATE certlife_delivery SET event = 99 WHERE no = 1",
-            "has no event 99",
-        ),
-        (
-            "UPDATE certlife_event SET kind = 99 WHERE seq = 1",
-            "kind must be 0 to 5",
-        ),
-        // An event of another institution is told to nobody.
-        (
-            "UPDATE certlife_delivery SET event = 3 WHERE no = 1",
-            "has no event 3",
-        ),
-    ] {
-        let post = Post::<Sqlite>::with([of_ours(1)]).await;
-        post.done(submit(0)).await;
-        post.done(submit(1)).await;
-        post.done(crate::outbox_world::in_theirs(submit(2))).await;
-        edit(&post.harness.path(), sql);
-        let claimed = post.claim(1, 0).await;
-        assert_eq!(claimed.len(), 2, "{sql}");
-        let (broken, whole): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|it| it.event.is_err());
-        let text = broken[0].event.clone().unwrap_err();
-        assert!(text.contains(problem), "{sql}: {text}");
-        assert_eq!(told(&whole[0]), (1, 1));
-        post.settle(0, &broken[0], dead()).await;
-        post.settle(0, &whole[0], Outcome::Delivered).await;
-        assert_eq!(post.store.due().await.unwrap(), [], "{sql}");
-    }
-}
-
-#[tokio::test]
-async fn a_delivery_that_cannot_be_written_takes_its_event_along() {
-    for how in ["ABORT", "FAIL", "ROLLBACK"] {
-        // Given a store in which the delivery to one of two webhooks fails
-        let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
-        post.done(upload(0)).await;
-        let path = post.harness.path();
-        let trigger = format!(
-            "CREATE TRIGGER fault BEFORE INSERT ON certlife_delivery WHEN NEW.webhook = 2 \
-             BEGIN SELECT RAISE({how}, 'injected'); END"
-        );
-        edit(&path, &trigger);
-        let before = dump(&path);
-        // Then nothing happened at all
-        for request in [submit(1), act(0, Action::Fail)] {
-            match post.engine.execute(request).await {
-                Err(ExecuteError::Store(error)) => assert!(is_injected::<()>(&Err(error))),
-                other => panic!("{other:?}"),
-            }
-            assert_eq!(dump(&path), before, "{how}");
-        }
-        // And others go on, beside it and after it
-        let theirs = crate::outbox_world::in_theirs(submit(5));
-        let answers = post.engine.execute_many(vec![submit(4), theirs]).await;
-        assert!(answers[0].is_err() && answers[1].is_ok(), "{answers:?}");
-        edit(&path, "DROP TRIGGER fault");
-        post.done(submit(1)).await;
-        assert_eq!(post.made(1).await, [(0, 1), (1, 1)]);
-        assert_eq!(post.made(2).await, [(0, 1), (1, 1)]);
-        assert_eq!(post.made(3).await, [(5, 1)]);
-    }
 }
 
 /// Everything that the writer does for an outbox, each once.
@@ -360,60 +132,6 @@ async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
         );
         assert_eq!(post.claim_of(0, &[(1, 1)]).await.deliveries.len(), 1);
     }
-}
-
-#[tokio::test]
-async fn what_a_crash_left_of_a_removed_webhook_is_not_there_and_cleared_away() {
-    // Given a webhook that was removed by somebody who came no further
-    let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
-    for number in 0..3 {
-        post.done(submit(number)).await;
-    }
-    let held = post.claim(1, 0).await;
-    post.settle(0, &held[0], retry(1)).await;
-    post.settle(0, &held[1], dead()).await;
-    let path = post.harness.path();
-    edit(
-        &path,
-        "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE no = 1",
-    );
-    // Then there is nothing of it
-    assert_eq!(post.store.webhooks(None).await.unwrap(), [of_ours(2)]);
-    assert!(
-        all(&post.store)
-            .await
-            .iter()
-            .all(|it| it.webhook == hook(2))
-    );
-    assert_eq!(post.store.backlog(None).await.unwrap().len(), 1);
-    for claimed in &held {
-        assert_eq!(post.store.attempts(&ours(), claimed.id).await.unwrap(), []);
-        assert!(!post.settled(2, claimed, Outcome::Delivered).await);
-    }
-    let ids: Vec<_> = held.iter().map(|it| it.id).collect();
-    assert_eq!(
-        post.store
-            .redeliver(&ours(), at(2), ids.clone())
-            .await
-            .unwrap(),
-        0
-    );
-    let abandoned = post.store.abandon(&OURS, at(2), ids, "no".to_owned());
-    assert_eq!(abandoned.await.unwrap(), 0);
-    post.done(submit(3)).await;
-    assert_eq!(made(&path).await, 4);
-    // And whoever forgets what is old clears it away
-    assert_eq!(post.store.prune(at(-1_000), 10).await.unwrap(), 0);
-    let rows = dump(&path);
-    let count = |table: &str| rows.iter().filter(|it| it.starts_with(table)).count();
-    assert_eq!(
-        (
-            count("certlife_webhook "),
-            count("certlife_delivery "),
-            count("certlife_attempt ")
-        ),
-        (1, 4, 0)
-    );
 }
 
 #[tokio::test]
@@ -526,23 +244,6 @@ async fn a_time_that_is_none_keeps_nobody_from_being_served() {
         assert_eq!(batch.deliveries.len(), 3);
         let told = batch.deliveries.iter().filter(|it| it.event.is_err());
         assert_eq!(told.count(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest() {
-    for (written, time) in [
-        (i64::MAX, DateTime::<Utc>::MAX_UTC),
-        (i64::MIN, DateTime::<Utc>::MIN_UTC),
-    ] {
-        let post = Post::<Sqlite>::with([of_ours(1)]).await;
-        post.done(submit(0)).await;
-        let sql = format!("UPDATE certlife_delivery SET state = 1, at = {written}");
-        edit(&post.harness.path(), &sql);
-        let due = Due::new(hook(1)).with_at(Some(time));
-        assert_eq!(post.store.due().await.unwrap(), [due]);
-        let backlog = post.store.backlog(None).await.unwrap();
-        assert_eq!(backlog[0].first_due, Some(time));
     }
 }
 

@@ -162,18 +162,7 @@ impl<S: Outbox> Side<S> {
         match step {
             Step::Wait(_) => Answer::Nothing,
             Step::Write(handle, number, actions, all) => {
-                let engine = &self.engines[handle % self.engines.len()];
-                let actions = actions.iter().map(|action| act(*number, *action));
-                let requests = std::iter::once(upload(*number)).chain(actions);
-                // Every fifth application is theirs.
-                let of = |it: Request| if *number == 4 { in_theirs(it) } else { it };
-                let requests = requests.map(of).collect();
-                let answers = if *all {
-                    engine.execute_all(requests).await
-                } else {
-                    engine.execute_many(requests).await
-                };
-                Answer::Written(answers.iter().map(Result::is_ok).collect())
+                self.write(*handle, *number, actions, *all).await
             }
             Step::Register(number) => {
                 let webhook = if *number == 3 {
@@ -184,19 +173,7 @@ impl<S: Outbox> Side<S> {
                 Answer::Is(self.store.add_webhook(webhook).await.unwrap())
             }
             Step::Put(number, is_enabled, kinds, is_stale) => {
-                let known = self
-                    .store
-                    .webhook(&of(*number), hook(*number))
-                    .await
-                    .unwrap();
-                let mut webhook = known.unwrap_or_else(|| of_ours(*number));
-                webhook.revision = webhook.revision.wrapping_sub(u64::from(*is_stale));
-                webhook.endpoint = endpoint(*number);
-                webhook.endpoint.kinds = kinds.iter().copied().collect::<EventKinds>();
-                if !is_enabled {
-                    webhook.endpoint = disabled(webhook.endpoint);
-                }
-                Answer::Put(self.store.put_webhook(webhook).await.unwrap())
+                self.put(*number, *is_enabled, kinds, *is_stale).await
             }
             Step::Remove(number) => Answer::Is(
                 self.store
@@ -228,6 +205,39 @@ impl<S: Outbox> Side<S> {
                 Answer::Count(self.store.prune(at(now - age), 10_000).await.unwrap())
             }
         }
+    }
+
+    async fn write(&self, handle: usize, number: u64, actions: &[Action], all: bool) -> Answer {
+        let engine = &self.engines[handle % self.engines.len()];
+        let actions = actions.iter().map(|action| act(number, *action));
+        let requests = std::iter::once(upload(number)).chain(actions);
+        // Every fifth application is theirs.
+        let of = |it: Request| if number == 4 { in_theirs(it) } else { it };
+        let requests = requests.map(of).collect();
+        let answers = if all {
+            engine.execute_all(requests).await
+        } else {
+            engine.execute_many(requests).await
+        };
+        Answer::Written(answers.iter().map(Result::is_ok).collect())
+    }
+
+    async fn put(
+        &self,
+        number: u64,
+        is_enabled: bool,
+        kinds: &[EventKind],
+        is_stale: bool,
+    ) -> Answer {
+        let known = self.store.webhook(&of(number), hook(number)).await.unwrap();
+        let mut webhook = known.unwrap_or_else(|| of_ours(number));
+        webhook.revision = webhook.revision.wrapping_sub(u64::from(is_stale));
+        webhook.endpoint = endpoint(number);
+        webhook.endpoint.kinds = kinds.iter().copied().collect::<EventKinds>();
+        if !is_enabled {
+            webhook.endpoint = disabled(webhook.endpoint);
+        }
+        Answer::Put(self.store.put_webhook(webhook).await.unwrap())
     }
 
     async fn claim(&mut self, numbers: &[u64], lease: u64, now: i64) -> Answer {

@@ -3,7 +3,7 @@
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Attempt, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, Health, HealthChange,
-    InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, Webhook,
+    InstitutionId, LeasedDelivery, Outbox, Outcome, Request, Settlement, StoreError, Webhook,
 };
 use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
@@ -11,9 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 use uuid::Uuid;
 
-use crate::harness::Harness;
-use crate::support::at;
-use crate::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
+use super::at;
+use super::harness::Harness;
+use super::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
 
 /// How long leases last in these tests.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -191,6 +191,18 @@ impl<H: Harness<Store: Outbox>> Post<H> {
         let wanted = wanted.iter().map(|(number, room)| (hook(*number), *room));
         let claim = Claim::new(at(seconds), LEASE, wanted.collect());
         self.store.claim(claim).await.unwrap()
+    }
+
+    /// Claims once, all that there is for these webhooks.
+    pub async fn claim_for(
+        &self,
+        seconds: i64,
+        numbers: &[u64],
+    ) -> Result<ClaimedBatch, StoreError> {
+        let wanted = numbers.iter().map(|it| (hook(*it), PLENTY)).collect();
+        self.store
+            .claim(Claim::new(at(seconds), LEASE, wanted))
+            .await
     }
 
     /// Claims for one webhook until nothing is due.

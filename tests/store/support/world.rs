@@ -16,8 +16,8 @@ use certificate_lifecycle::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::harness::Harness;
-use crate::support::{WEBHOOK, at, command, contract};
+use super::harness::Harness;
+use super::{WEBHOOK, at, command, contract};
 
 /// The same as [`ours`], for what borrows it.
 pub static OURS: LazyLock<InstitutionId> = LazyLock::new(ours);
@@ -275,7 +275,7 @@ pub fn refusal(answer: Result<Receipt, ExecuteError>) -> Refusal {
 
 /// How long an event may take to appear in the feed: it waits for transactions that are under way,
 /// such as those of other tests on the same server.
-const FEED: Duration = Duration::from_secs(60);
+pub const FEED: Duration = Duration::from_secs(60);
 
 /// The whole feed, read in pages as soon as it has so many events.
 pub async fn whole_feed<S: Store>(engine: &Engine<S>, events: usize) -> Vec<RecordedEvent> {

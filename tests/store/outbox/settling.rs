@@ -179,10 +179,8 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         post.done(submit(number)).await;
     }
     let held = post.claim(1, 0).await;
-    let delivered = held.iter().find(|it| told(it).0 == 0).unwrap();
-    let refused = held.iter().find(|it| told(it).0 == 1).unwrap();
-    let leased = held.iter().find(|it| told(it).0 == 2).unwrap();
-    let waiting = held.iter().find(|it| told(it).0 == 3).unwrap();
+    let of = |number| held.iter().find(|it| told(it).0 == number).unwrap();
+    let [delivered, refused, leased, waiting] = [0, 1, 2, 3].map(of);
     post.settle(1, delivered, Outcome::Delivered).await;
     post.settle(1, refused, dead()).await;
     post.settle(1, waiting, retry(50)).await;
@@ -193,13 +191,8 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     // When they are redelivered, one of them twice, and one that does not exist
     let mut ids: Vec<_> = [delivered, refused, leased].map(|it| it.id).into();
     ids.extend([delivered.id, DeliveryId(i64::MAX), DeliveryId(-1)]);
-    assert_eq!(
-        post.store
-            .redeliver(&ours(), at(7), ids.clone())
-            .await
-            .unwrap(),
-        2
-    );
+    let redeliver = async |seconds, ids| post.store.redeliver(&ours(), at(seconds), ids).await;
+    assert_eq!(redeliver(7, ids.clone()).await.unwrap(), 2);
     // Then those that were over are due at once, with all attempts before them
     for over in [delivered, refused] {
         let delivery = post.delivery(over.id).await;
@@ -218,7 +211,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         post.delivery(waiting.id).await,
     ];
     assert_eq!(after, before);
-    assert_eq!(post.store.redeliver(&ours(), at(8), ids).await.unwrap(), 0);
+    assert_eq!(redeliver(8, ids).await.unwrap(), 0);
     let again = post.claim(1, 7).await;
     assert_eq!(again.len(), 2);
     for claimed in &again {
@@ -236,13 +229,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
     }
     // Whoever held them before settles nothing
     assert!(!post.settled(9, delivered, dead()).await);
-    assert_eq!(
-        post.store
-            .redeliver(&ours(), at(10), Vec::new())
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(redeliver(10, Vec::new()).await.unwrap(), 0);
 }
 
 pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it<

@@ -217,11 +217,16 @@ async fn what_is_kept_is_json_without_secrets() {
         json_of(&webhook)["disabled"],
         json!({"reason": "gone", "at": "2026-06-04T10:30:00Z", "detail": "it is"})
     );
+    a_delivery_is_json(&store, webhook.id).await;
+}
+
+/// The only one: of the creation of application 0.
+async fn a_delivery_is_json(store: &MemoryStore, webhook: uuid::Uuid) {
     let page = store.deliveries(Some(&OURS), DeliveryFilter::default(), None, 1);
     let mut delivery = page.await.unwrap().deliveries.remove(0);
     let mut expected = json!({
         "id": delivery.id.0, "event": "certificate_application.created", "version": 1,
-        "application": id(0), "webhook": webhook.id, "institution": "our-university",
+        "application": id(0), "webhook": webhook, "institution": "our-university",
         "status": "pending", "attempts": 0, "recorded_at": "2026-06-04T10:30:00Z",
         "due_at": "2026-06-04T10:30:00Z",
     });

@@ -1,13 +1,13 @@
 //! What only a file can do to a store.
 
 mod corrupt;
+mod damaged;
 mod faults;
 mod files;
 mod migration;
 #[cfg(unix)]
 mod moved;
 mod opening;
-mod others;
 mod outbox;
 mod places;
 mod read_only;
@@ -17,7 +17,7 @@ use std::path::Path;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::SqliteStore;
 use rusqlite::Connection;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 
 use crate::harness::{Harness, Sqlite};
 use crate::world::{TestClock, World, engine_on};
@@ -54,7 +54,12 @@ fn dump(path: &Path) -> Vec<String> {
         let columns = statement.column_count();
         let mut found = statement.query([]).unwrap();
         while let Some(row) = found.next().unwrap() {
-            let values: Vec<Value> = (0..columns).map(|it| row.get(it).unwrap()).collect();
+            let values = (0..columns).map(|it| match row.get_ref(it).unwrap() {
+                // A test may have written one that is no text.
+                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                other => other.try_into().unwrap(),
+            });
+            let values: Vec<Value> = values.collect();
             rows.push(format!("{name} {values:?}"));
         }
     }

@@ -11,7 +11,7 @@ use certificate_lifecycle::store::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{sleep, timeout};
 
-use crate::slow::{Meanwhile, Slow};
+use crate::slow_store::{Meanwhile, Slow};
 use crate::stage::{Came, Scripted, Stage, status};
 
 /// Longer than a claim may take: half of the margin.

@@ -240,12 +240,9 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     assert_eq!((of_ours.pending, of_ours.oldest), (16, Some(at(0))));
 }
 
-pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
-    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
-    for number in 0..6 {
-        post.done(submit(number)).await;
-    }
-    // Given two attempts of each, and then one after the other over: the even ones delivered
+/// Two attempts of each of six deliveries, which are over one second after the other, from second
+/// 10 on: the even ones are delivered. Their numbers and ids.
+async fn old_ones<H: Harness<Store: Outbox>>(post: &Post<H>) -> Vec<(u64, DeliveryId)> {
     for claimed in post.claim(1, 0).await {
         post.settle(0, &claimed, retry(0)).await;
     }
@@ -264,6 +261,15 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
         ids.push((number, claimed.id));
     }
     ids.sort_unstable();
+    ids
+}
+
+pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1), of_ours(2)]).await;
+    for number in 0..6 {
+        post.done(submit(number)).await;
+    }
+    let ids = old_ones(&post).await;
     let attempts = async |number: usize| post.store.attempts(&ours(), ids[number].1).await.unwrap();
     // Nothing is older than the oldest
     assert_eq!(post.store.prune(at(0), 100).await.unwrap(), 0);
@@ -272,13 +278,8 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
     assert_eq!(post.store.prune(at(12), 100).await.unwrap(), 6 + 2 + 1);
     assert_eq!(post.store.prune(at(12), 100).await.unwrap(), 0);
     // Then the first is gone; those that are dead or pending stay, without their old attempts
-    let made: Vec<_> = post
-        .made(1)
-        .await
-        .into_iter()
-        .map(|(number, _)| number)
-        .collect();
-    assert_eq!(made, [1, 2, 3, 4, 5]);
+    let made = post.made(1).await.into_iter().map(|it| it.0);
+    assert!(made.eq([1, 2, 3, 4, 5]));
     for (number, kept) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)] {
         assert_eq!(attempts(number).await.len(), kept, "{number}");
     }
@@ -292,13 +293,8 @@ pub async fn what_is_old_is_forgotten<H: Harness<Store: Outbox>>() {
     assert_eq!(post.store.prune(at_ms(12_001), 100).await.unwrap(), 2);
     // And in the end only those are left
     assert_eq!(post.store.prune(at(100_000), 100).await.unwrap(), 3 + 1);
-    let made: Vec<_> = post
-        .made(1)
-        .await
-        .into_iter()
-        .map(|(number, _)| number)
-        .collect();
-    assert_eq!(made, [1, 3, 5]);
+    let made = post.made(1).await.into_iter().map(|it| it.0);
+    assert!(made.eq([1, 3, 5]));
     // What is gone cannot be settled or redelivered
     let gone = vec![ids[0].1, ids[2].1];
     assert_eq!(post.store.redeliver(&ours(), at(0), gone).await.unwrap(), 0);

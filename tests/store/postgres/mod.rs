@@ -1,6 +1,7 @@
 //! What only a server can do to a store.
 
 mod corrupt;
+mod damaged;
 mod edited;
 mod faults;
 mod limits;
@@ -86,6 +87,8 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_event",
         "certlife_idempotency",
         "certlife_delivery",
+        "certlife_webhook",
+        "certlife_attempt",
     ] {
         let sql = format!("SELECT row_to_json({table})::text FROM {table} ORDER BY 1");
         let found = client.query(&sql, &[]).await.unwrap();
