@@ -212,7 +212,7 @@ fn options() -> DispatcherOptions {
     DispatcherOptions::default()
         // One webhook gets half of it.
         .with_concurrency(2 * CONCURRENT)
-        .with_housekeeping_every(Duration::from_secs(1 * 60 * 60))
+        .with_housekeeping_every(Duration::from_secs(60 * 60))
 }
 
 async fn add_webhook<S: Outbox>(store: &S, url: String) -> Uuid {

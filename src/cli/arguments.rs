@@ -79,7 +79,7 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
 pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "expected a duration such as 30m, 2h or 1day, in s, m, h, days or weeks")?;
-    // Moments are reckoned with it.
+    // chrono adds no longer one to a time.
     let is_short = TimeDelta::from_std(duration).is_ok();
     is_short
         .then_some(duration)

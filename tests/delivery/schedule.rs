@@ -227,3 +227,45 @@ async fn a_redirect_is_a_failure_like_others() {
         Some("status 301: redirects are not followed")
     );
 }
+
+#[test]
+fn delays_that_are_no_schedule_are_refused_in_units_that_people_read() {
+    let seconds = Duration::from_secs;
+    let refused = |delays: &[Duration]| {
+        let refused = RetrySchedule::new(delays.to_vec()).unwrap_err();
+        refused.to_string()
+    };
+    for (delay, words) in [
+        (seconds(40 * 86_400), "40 days"),
+        (seconds(30 * 86_400 + 1), "2592001 s"),
+        (seconds(30 * 86_400 + 60), "43201 minutes"),
+        (seconds(31 * 86_400 + 3600), "745 hours"),
+        (
+            seconds(30 * 86_400) + Duration::from_millis(500),
+            "2592000.5 s",
+        ),
+    ] {
+        let expected = format!("retry delay 2 is {words}; the maximum is 30 days");
+        assert_eq!(refused(&[Duration::ZERO, delay]), expected);
+    }
+    let first =
+        "the first retry delay must be 0 s, since the first attempt is made at once, but is";
+    for (delay, words) in [
+        (seconds(5), "5 s"),
+        (seconds(60), "1 minute"),
+        (seconds(3600), "1 hour"),
+        (seconds(86_400), "1 day"),
+        (Duration::from_millis(5), "0.005 s"),
+    ] {
+        assert_eq!(refused(&[delay]), format!("{first} {words}"));
+    }
+    assert_eq!(
+        refused(&[]),
+        "a retry schedule has 1 to 100 delays, but this has 0"
+    );
+    let longest = vec![Duration::ZERO, seconds(30 * 86_400)];
+    assert_eq!(
+        RetrySchedule::new(longest.clone()).unwrap().delays(),
+        longest
+    );
+}

@@ -53,7 +53,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
             } else {
                 vec![(hook(2), 4), (hook(1), 3)]
             };
-            let claim = Claim::new(at(now), Duration::from_secs(1 * 60 * 60 * 24), wanted);
+            let claim = Claim::new(at(now), Duration::from_secs(60 * 60 * 24), wanted);
             tokio::spawn(async move { store.claim(claim).await.unwrap().deliveries })
         });
         let mut claimed: Vec<LeasedDelivery> = Vec::new();
