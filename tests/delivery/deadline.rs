@@ -22,9 +22,7 @@ impl Transport for Disobedient {
         _: OutgoingRequest,
         deadline: std::time::Instant,
     ) -> Result<Response, SendError> {
-        let mut noted = self.0.lock().unwrap();
-        noted.push((Instant::now(), deadline));
-        drop(noted);
+        self.0.lock().unwrap().push((Instant::now(), deadline));
         pending().await
     }
 }
