@@ -4,8 +4,7 @@
 //!
 //! - One deadline covers a request from the lookup of the name to the response.
 //! - A response is read up to fixed limits. Its head decides: a body that is late or breaks off
-//! only
-//!   costs its excerpt.
+//!   only costs its excerpt.
 //! - A connection with a cancelled request takes no more requests. Over HTTP/2, a body that is too
 //!   long only resets its stream.
 //! - A redirect is a response like others, and no body is decompressed.
