@@ -58,22 +58,22 @@ impl Private<'_> {
     }
 
     /// Where the private parts are in a text.
-    fn find_in(&self, text: &str) -> Told {
-        let mut told = Told::of(text);
+    fn find_in(&self, text: &str) -> Places {
+        let mut places = Places::of(text);
         let endpoint = self.endpoint;
         let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
         for secret in secrets.chain([endpoint.secrets.current()]) {
-            told.find(secret.expose());
-            told.find(secret.expose().trim_start_matches("whsec_"));
+            places.find(secret.expose());
+            places.find(secret.expose().trim_start_matches("whsec_"));
         }
         let custom = endpoint.headers.iter().map(|(_, value)| value);
         for value in custom.chain(self.signatures) {
             let value = value.to_str().unwrap_or_default();
-            told.find(value);
+            places.find(value);
             // The token without its scheme, the password without its user.
             let parts = value.split([' ', ',', ';', ':', '=']);
             for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
-                told.find(part);
+                places.find(part);
             }
         }
         let uri = endpoint.url.uri();
@@ -81,19 +81,19 @@ impl Private<'_> {
         let query = uri.query().unwrap_or_default().split('&');
         let values = query.map(|it| it.split_once('=').map_or(it, |(_, value)| value));
         for part in segments.chain(values.filter(|it| it.len() >= SHORTEST_CUT)) {
-            told.find(part);
+            places.find(part);
             // A server may repeat it as it has decoded it.
-            told.find(&of_form(part));
+            places.find(&of_form(part));
         }
         let details = self.event.details();
-        told.find(details.applicant_email().as_str());
-        told.find(details.certificate_title().as_str());
+        places.find(details.applicant_email().as_str());
+        places.find(details.certificate_title().as_str());
         match self.event.body() {
-            EventBody::Rejected { rejection_reason } => told.find(rejection_reason.as_str()),
-            EventBody::Failed { error, .. } => told.find(error.as_str()),
+            EventBody::Rejected { rejection_reason } => places.find(rejection_reason.as_str()),
+            EventBody::Failed { error, .. } => places.find(error.as_str()),
             _ => {}
         }
-        told
+        places
     }
 }
 
@@ -126,13 +126,13 @@ fn whole(bytes: &[u8]) -> &[u8] {
 
 /// The places of private parts in a text. All are found in the original text, so that no
 /// replacement is searched.
-struct Told {
+struct Places {
     readings: Readings,
     end: usize,
     places: Vec<Range<usize>>,
 }
 
-impl Told {
+impl Places {
     fn of(text: &str) -> Self {
         let readings = Readings::of(text);
         // A text with endless layers of escapes could hold anything.

@@ -141,7 +141,7 @@ mod tests {
     }
 
     /// What the gauges say of it: pending, kept, dead, and for how long something has been due.
-    fn told(all: &[Backlog], now: DateTime<Utc>) -> [f64; 4] {
+    fn gauges(all: &[Backlog], now: DateTime<Utc>) -> [f64; 4] {
         let recorder = DebuggingRecorder::new();
         let snapshots = recorder.snapshotter();
         metrics::with_local_recorder(&recorder, || backlog(all, now));
@@ -180,8 +180,8 @@ mod tests {
             (vec![pending(true, 2, ago(0))], [2.0, 0.0, 1.0, 0.0]),
         ] {
             #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
-            let is_told = told(&all, now) == expected;
-            assert!(is_told, "{all:?}: {:?}", told(&all, now));
+            let is_expected = gauges(&all, now) == expected;
+            assert!(is_expected, "{all:?}: {:?}", gauges(&all, now));
         }
     }
 }

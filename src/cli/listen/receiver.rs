@@ -49,7 +49,7 @@ pub(super) struct Finding<'a> {
     pub(super) payload: Option<EventPayload<'a>>,
     pub(super) verdict: Reply,
     /// What it was to the applications, where it was taken.
-    pub(super) news: Option<Told>,
+    pub(super) news: Option<News>,
     pub(super) answer: Answer,
 }
 
@@ -65,7 +65,7 @@ pub(super) enum Reply {
 
 /// What an event was to the applications.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum News {
     /// How new it is, the application's newest version, and the versions that are missing before
     /// it.
     Arrival {
@@ -190,14 +190,14 @@ impl Receiver {
         Answer { status, reason }
     }
 
-    fn follow(&mut self, verified: &Verified<'_>) -> Told {
+    fn follow(&mut self, verified: &Verified<'_>) -> News {
         let news = match self.followed.take(verified) {
             Ok(news) => news,
-            Err(error) => return Told::Nothing(error.to_string()),
+            Err(error) => return News::Nothing(error.to_string()),
         };
         self.tally.duplicates += u64::from(news == Arrival::Duplicate);
         let known = self.followed.get(verified.payload.uuid());
-        Told::Arrival {
+        News::Arrival {
             news,
             version: known.map_or(0, TrackedApplication::version),
             missing: known.map_or_else(Vec::new, |it| it.missing().collect()),

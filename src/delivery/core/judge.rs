@@ -21,7 +21,7 @@ const GONE: u16 = 410;
 /// and so on.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// An attempt, for whoever judges it.
+/// An attempt that is judged.
 pub(super) struct Tried<'a> {
     pub(super) webhook: Uuid,
     pub(super) event_id: Uuid,
