@@ -433,7 +433,7 @@ fn functions(code: &str) -> Vec<(String, usize)> {
         if declared < opens && declared.is_some() {
             continue;
         }
-        let length = rest.iter().position(|it| ends(it)).map_or(1, |it| it + 1);
+        let length = rest.iter().position(ends).map_or(1, |it| it + 1);
         found.push(((*name).to_owned(), length));
     }
     found

@@ -58,8 +58,8 @@ impl Private<'_> {
     }
 
     /// Where the private parts are in a text.
-    fn find_in(&self, text: &str) -> Places {
-        let mut places = Places::of(text);
+    fn find_in(&self, text: &str) -> Found {
+        let mut places = Found::of(text);
         let endpoint = self.endpoint;
         let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
         for secret in secrets.chain([endpoint.secrets.current()]) {
@@ -126,13 +126,13 @@ fn whole(bytes: &[u8]) -> &[u8] {
 
 /// The places of private parts in a text. All are found in the original text, so that no
 /// replacement is searched.
-struct Places {
+struct Found {
     readings: Readings,
     end: usize,
     places: Vec<Range<usize>>,
 }
 
-impl Places {
+impl Found {
     fn of(text: &str) -> Self {
         let readings = Readings::of(text);
         // A text with endless layers of escapes could hold anything.

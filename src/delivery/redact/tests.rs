@@ -1,13 +1,13 @@
 //! What is taken out, and what stays.
 
-use super::{ELLIPSIS, LONGEST_ERROR, Places, Response, shortened, whole};
+use super::{ELLIPSIS, Found, LONGEST_ERROR, Response, shortened, whole};
 
 fn without(text: &str, what: &str) -> String {
     without_all(text, &[what])
 }
 
 fn without_all(text: &str, what: &[&str]) -> String {
-    let mut places = Places::of(text);
+    let mut places = Found::of(text);
     for what in what {
         places.find(what);
     }
