@@ -10,6 +10,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use certificate_lifecycle::delivery::{
     Dispatcher, DispatcherOptions, HttpOptions, HttpTransport, Summary,
@@ -22,7 +23,6 @@ use certificate_lifecycle::webhook::{
 use certificate_lifecycle::{
     ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle, Status,
 };
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -90,11 +90,11 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.1/32".parse()?]),
     )?;
-    let options = DispatcherOptions {
+    let options = DispatcherOptions::default()
         // For the impatient; the default takes days.
-        schedule: RetrySchedule::new([0, 100, 200].map(TimeDelta::milliseconds).to_vec())?,
-        ..DispatcherOptions::default()
-    };
+        .with_schedule(RetrySchedule::new(
+            [0, 100, 200].map(Duration::from_millis).to_vec(),
+        )?);
     let dispatcher = Dispatcher::new(store, transport, options);
     let summary = dispatcher.run_until_idle(std::future::pending()).await?;
     let tracked = receiving.join().map_err(|_| "the receiver panicked")??;

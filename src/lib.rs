@@ -102,6 +102,8 @@ mod excerpt;
 pub mod guide;
 mod http_status;
 mod json;
+#[cfg(feature = "engine")]
+mod lengths;
 mod lifecycle;
 /// Why bytes are no payload of the contract.
 pub mod payload {

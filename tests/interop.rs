@@ -10,13 +10,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret, Secrets};
 use certificate_lifecycle::*;
-use chrono::TimeDelta;
 use installed::{folder, installed};
 use uuid::Uuid;
 
@@ -132,10 +132,8 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()]),
     );
-    let options = DispatcherOptions {
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default()
+        .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap());
     let dispatcher = Dispatcher::new(store.clone(), transport.unwrap(), options);
     dispatcher
         .run_until_idle(std::future::pending())

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use certificate_lifecycle::delivery::Dispatcher;
 use certificate_lifecycle::engine::{Clock, Engine, SystemClock};
 use certificate_lifecycle::store::{Atomicity, Claim, Outbox, Outcome, Queries, Settlement};
-use chrono::TimeDelta;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -96,7 +95,11 @@ async fn claims<S: Outbox>(store: &S, webhook: Uuid) -> f64 {
     for _ in 0..CLAIMS {
         let now = SystemClock.now();
         let start = Instant::now();
-        let claimed = store.claim(Claim::new(now, TimeDelta::seconds(20), vec![(webhook, 64)]));
+        let claimed = store.claim(Claim::new(
+            now,
+            Duration::from_secs(20),
+            vec![(webhook, 64)],
+        ));
         let claimed = claimed.await.unwrap().deliveries;
         times.push(start.elapsed().as_secs_f64() * 1000.0);
         assert_eq!(claimed.len(), 64);

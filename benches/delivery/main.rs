@@ -37,7 +37,6 @@ use certificate_lifecycle::store::{
     Actor, Atomicity, Outbox, PostgresStore, Queries, SqliteStore, Webhook,
 };
 use certificate_lifecycle::webhook::{Endpoint, Secret};
-use chrono::TimeDelta;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -51,6 +50,8 @@ use support::{Row, conclude};
 /// How many requests are under way at the same time.
 const CONCURRENT: u32 = 64;
 const ROUNDS: usize = 5;
+/// The deadline of a request.
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// How many deliveries a round has.
 const DELIVERIES: u64 = 30_000;
 
@@ -208,12 +209,10 @@ fn transport() -> HttpTransport {
 }
 
 fn options() -> DispatcherOptions {
-    DispatcherOptions {
+    DispatcherOptions::default()
         // One webhook gets half of it.
-        concurrency: 2 * CONCURRENT,
-        chores_every: TimeDelta::hours(1),
-        ..DispatcherOptions::default()
-    }
+        .with_concurrency(2 * CONCURRENT)
+        .with_housekeeping_every(Duration::from_secs(60 * 60))
 }
 
 async fn add_webhook<S: Outbox>(store: &S, url: String) -> Uuid {
@@ -241,7 +240,14 @@ async fn raw(transport: &HttpTransport, url: &str) -> f64 {
                         url.clone(),
                         event.event.to_json(Uuid::nil()).into_bytes(),
                     );
-                    assert_eq!(transport.send(request).await.unwrap().status, 204);
+                    assert_eq!(
+                        transport
+                            .send(request, Instant::now() + TIMEOUT)
+                            .await
+                            .unwrap()
+                            .status,
+                        204
+                    );
                 }
             })
         })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::arguments::Webhook;
-use super::command_line::{Defaults, Known, parse};
+use super::command_json::{Defaults, Known, parse};
 use super::input::{Line, Lines, too_long};
 use super::pipeline::{self, Batch, Source};
 use super::refusal::{Code, Refusal};

@@ -1,5 +1,7 @@
 //! Arguments that several commands take.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
@@ -74,14 +76,18 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
 }
 
 /// Reads a length of time. An error repeats nothing of the text, as those of humantime do.
-pub(super) fn duration(text: &str) -> Result<TimeDelta, &'static str> {
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "expected a duration such as 30m, 2h or 1day, in s, m, h, days or weeks")?;
-    TimeDelta::from_std(duration).map_err(|_| "expected a shorter duration")
+    // chrono adds no longer one to a time.
+    let is_short = TimeDelta::from_std(duration).is_ok();
+    is_short
+        .then_some(duration)
+        .ok_or("expected a shorter duration")
 }
 
 /// Reads how long a server is waited for.
-pub(super) fn patience(text: &str) -> Result<std::time::Duration, &'static str> {
+pub(super) fn patience(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a duration such as 60s or 2m, in ms, s, m or h")
 }

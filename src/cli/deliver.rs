@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use clap::ValueEnum;
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
@@ -22,7 +21,7 @@ use certificate_lifecycle::store::{AnyStore, Backlog, Outbox};
 use certificate_lifecycle::webhook::RetrySchedule;
 
 /// How often the number of pending deliveries is shown.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Send the events of all institutions to their webhooks.
 ///
@@ -70,7 +69,7 @@ pub(super) struct Args {
 
     /// How long attempts, and deliveries that have arrived, are kept.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30days")]
-    retention: TimeDelta,
+    retention: Duration,
 
     /// Lines on standard error: error for each dead delivery, warn also for each failed attempt,
     /// debug for each attempt. If nothing reads them, lines are left out, and counted.
@@ -150,13 +149,11 @@ async fn deliver(
     store: &AnyStore,
     transport: sending::Sender,
 ) -> Result<Summary, Failure> {
-    let options = DispatcherOptions {
-        concurrency: args.concurrency,
-        schedule: args.retry_schedule.clone(),
-        timeout: args.sending.timeout,
-        retention: args.retention,
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default()
+        .with_concurrency(args.concurrency)
+        .with_schedule(args.retry_schedule.clone())
+        .with_timeout(args.sending.timeout)
+        .with_retention(args.retention);
     let dispatcher = Dispatcher::new(store.clone(), transport, options);
     let stopped = signals::first()?;
     let shutdown = async {
@@ -224,7 +221,7 @@ async fn show(store: &AnyStore) -> std::convert::Infallible {
                 sum(|it| it.dead)
             ));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

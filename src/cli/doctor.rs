@@ -3,8 +3,6 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-
 use super::arguments::duration;
 use super::harmless::inert;
 use super::output::Output;
@@ -30,7 +28,7 @@ pub(super) struct Args {
 
     /// How long to wait for each connection, and then for the answers of each host, such as 2s.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    timeout: TimeDelta,
+    timeout: Duration,
 
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -56,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 
 async fn diagnose(args: &Args) -> Result<Diagnosis, Failure> {
     // A negative duration cannot be written.
-    let timeout = args.timeout.to_std().unwrap_or(Duration::ZERO);
+    let timeout = args.timeout;
     match args.store.address()? {
         StoreAddress::Postgres(url) => {
             let options = PostgresOptions::default()

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::arguments::{Institution, Webhook};
 use super::columns::Columns;
-use super::command_line::Known;
+use super::command_json::Known;
 use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
 use super::records::{Flaw, Records};

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::arguments::{Form, duration};
@@ -33,7 +32,7 @@ pub(super) struct Args {
     /// How long to try while others keep tables locked, such as 90s. Running programs wait behind a
     /// try for 0.5 s at most.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
-    lock_timeout: TimeDelta,
+    lock_timeout: Duration,
 
     #[command(flatten)]
     form: Form,
@@ -81,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 /// Brings the tables to the newest schema, or only says what that takes.
 async fn migrate(args: &Args) -> Result<Migration, Failure> {
     // A negative duration cannot be written.
-    let lock_timeout = args.lock_timeout.to_std().unwrap_or(Duration::ZERO);
+    let lock_timeout = args.lock_timeout;
     match args.store.address()? {
         StoreAddress::Postgres(url) => {
             let options = PostgresOptions::default().with_lock_timeout(lock_timeout);

@@ -3,7 +3,7 @@
 mod apply;
 mod arguments;
 mod columns;
-mod command_line;
+mod command_json;
 mod completions;
 #[cfg(feature = "cli")]
 mod deliver;
@@ -16,6 +16,7 @@ mod diagram;
 mod doctor;
 #[cfg(feature = "cli")]
 mod events;
+mod fields;
 mod harmless;
 #[cfg(feature = "cli")]
 mod history;

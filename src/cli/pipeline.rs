@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::command_line::Known;
+use super::command_json::Known;
 use super::output::{Output, Reader};
 use super::refusal::{Code, Refusal};
 use super::report::Report;

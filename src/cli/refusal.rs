@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::command_line::AT;
+use super::fields::AT;
 use crate::excerpt::{is_word, shorten};
 use crate::json::{FieldError, NotAnObject};
 use certificate_lifecycle::store::{self, ExecuteError};

@@ -22,9 +22,9 @@ pub(super) struct Args {
         env = "CERTLIFE_WEBHOOK_SECRET",
         hide_env_values = true,
         value_delimiter = ',',
-        value_parser = given()
+        value_parser = secret_source()
     )]
-    secrets: Vec<Given>,
+    secrets: Vec<SecretSource>,
 }
 
 /// Whether the platform's own signature is enough.
@@ -53,29 +53,29 @@ impl PlatformSignature {
     }
 }
 
-/// A text that may be a secret. clap would repeat a mistyped one, so it is only read here, and for
-/// the same reason it is shown nowhere.
+/// An argument that may hold a secret. clap would repeat a mistyped one in its error, so the text
+/// is only read here, and never shown.
 #[derive(Clone)]
-pub(super) struct Given(OsString);
+pub(super) struct SecretSource(OsString);
 
-impl std::fmt::Debug for Given {
+impl std::fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Given(…)")
+        f.write_str("SecretSource(…)")
     }
 }
 
-/// Takes whatever is given.
-pub(super) fn given() -> impl TypedValueParser<Value = Given> {
-    OsStringValueParser::new().map(Given)
+/// Takes any argument.
+pub(super) fn secret_source() -> impl TypedValueParser<Value = SecretSource> {
+    OsStringValueParser::new().map(SecretSource)
 }
 
-impl Given {
+impl SecretSource {
     /// The text, if it is one.
     pub(super) fn text(&self) -> Option<&str> {
         self.0.to_str()
     }
 
-    /// The secret; what is wrong with it says nothing of what was given.
+    /// The secret. An error repeats nothing of the text.
     pub(super) fn read(&self) -> Result<Secret, String> {
         // What is no text begins otherwise, or is no base64: both errors say what would be right.
         let text = self.0.to_string_lossy();
@@ -88,8 +88,19 @@ impl Given {
     }
 }
 
+/// The secret of `--secret`, or a new one.
+pub(super) fn read_or_generate(source: Option<&SecretSource>) -> Result<Secret, Failure> {
+    let secret = match source {
+        None => Secret::generate().map_err(|error| error.to_string()),
+        Some(source) => source
+            .read()
+            .map_err(|problem| format!("--secret: {problem}")),
+    };
+    secret.map_err(Failure::Argument)
+}
+
 impl Args {
-    /// The secrets, of which there may be none.
+    /// The secrets; there may be none.
     pub(super) fn read(&self) -> Result<Vec<Secret>, Failure> {
         let secrets = self.secrets.iter().enumerate().map(|(at, given)| {
             given.read().map_err(|problem| {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use super::arguments::duration;
@@ -21,7 +21,7 @@ use certificate_lifecycle::delivery::{
 pub(super) struct Args {
     /// How long a request may take, the reading of the response included.
     #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s", allow_hyphen_values = true)]
-    pub(super) timeout: TimeDelta,
+    pub(super) timeout: Duration,
 
     /// Also allow http:// targets (not encrypted).
     #[arg(long)]
@@ -36,8 +36,8 @@ pub(super) struct Args {
     authorities: Option<PathBuf>,
 }
 
-fn deadline(text: &str) -> Result<TimeDelta, &'static str> {
-    let (least, most) = (TimeDelta::milliseconds(10), TimeDelta::hours(1));
+fn deadline(text: &str) -> Result<Duration, &'static str> {
+    let (least, most) = (Duration::from_millis(10), Duration::from_secs(60 * 60));
     let timeout = duration(text)?;
     let is_in_range = (least..=most).contains(&timeout);
     is_in_range.then_some(timeout).ok_or("expected 10ms to 1h")
@@ -60,12 +60,10 @@ impl Args {
             });
         }
         let defaults = HttpOptions::default();
-        // It was checked that it is none that cannot be.
-        let timeout = self.timeout.to_std().unwrap_or(defaults.timeout);
-        let connect_timeout = defaults.connect_timeout.min(timeout);
+        let connect_timeout = defaults.connect_timeout.min(self.timeout);
         let mut options = defaults
             .with_connect_timeout(connect_timeout)
-            .with_timeout(timeout)
+            .with_stall_timeout(self.timeout)
             .with_allow_http(self.allow_http)
             .with_allow_targets(self.allowed.clone())
             .with_idle_per_host(usize::try_from(concurrency).unwrap_or(usize::MAX))
@@ -106,9 +104,13 @@ impl Sender {
 }
 
 impl Transport for Sender {
-    async fn send(&self, outgoing: OutgoingRequest) -> Result<Response, SendError> {
+    async fn send(
+        &self,
+        outgoing: OutgoingRequest,
+        deadline: Instant,
+    ) -> Result<Response, SendError> {
         let checked = target::check_url(&outgoing.url, self.allow_http, &self.allowed);
-        let answer = self.http.send(outgoing).await;
+        let answer = self.http.send(outgoing, deadline).await;
         if let Err(SendError::Refused(_)) = answer {
             // A name was resolved, and its address stands in the error.
             let option = checked.map_or_else(

@@ -1,6 +1,6 @@
 //! `certlife stalled`: work that got stuck.
 
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use super::arguments::{Form, Institution, Webhook, duration, in_words};
 use super::list::{PAGE, View};
@@ -26,7 +26,7 @@ pub(super) struct Args {
 
     /// How long ago their last event is at least, such as 30m, 2h or 1day.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    older_than: TimeDelta,
+    older_than: Duration,
 
     /// Fail them, so that they can be retried.
     #[arg(long)]

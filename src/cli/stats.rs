@@ -1,13 +1,10 @@
 //! `certlife stats`: how many applications are where.
 
-use serde::Serialize;
-
 use super::arguments::{Form, Institution};
 use super::output::{Output, Reader};
 use super::table::{Column, Table};
 use super::{Completion, Failure, block_on, store};
 use certificate_lifecycle::store::Count;
-use certificate_lifecycle::{Source, Status};
 
 /// Count an institution's applications, by status and source.
 #[derive(Debug, clap::Args)]
@@ -29,24 +26,6 @@ const COLUMNS: [Column; 3] = [
     Column::number("APPLICATIONS"),
 ];
 
-/// A count, for programs.
-#[derive(Serialize)]
-struct Line {
-    status: Status,
-    source: Source,
-    applications: u64,
-}
-
-impl From<&Count> for Line {
-    fn from(count: &Count) -> Self {
-        Self {
-            status: count.status,
-            source: count.source,
-            applications: count.applications,
-        }
-    }
-}
-
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let counts = block_on(async {
         let engine = args.store.open_to_read().await?;
@@ -55,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let mut output = Output::plain();
     if args.form.json {
         for count in &counts {
-            if output.object(&Line::from(count))? == Reader::Gone {
+            if output.object(count)? == Reader::Gone {
                 return Ok(Completion::Clean);
             }
         }

@@ -15,12 +15,12 @@ use crate::lifecycle::application::{Application, ApplicationDetails};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
 use crate::store::{Attempt, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
 
-/// Sends what is due, over and over: any number of dispatchers, in any number of processes, may
+/// Sends the deliveries that are due. Any number of dispatchers, in any number of processes, may
 /// work on one store.
 ///
-/// It claims deliveries under a lease, commits that, sends them, and records what came of it; no
-/// transaction is ever open across a request. Whatever dispatcher dies, its leases end and another
-/// one takes over: an event may then arrive twice, and never not at all.
+/// A dispatcher claims deliveries under a lease, commits the claim, sends the requests and records
+/// the outcomes. No transaction is open during a request. If a dispatcher dies, its leases end and
+/// another one takes over. Delivery is at least once: an event may arrive twice, but is never lost.
 ///
 /// ```no_run
 /// use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpOptions, HttpTransport};
@@ -50,7 +50,7 @@ pub enum TestError {
     /// The institution has no such webhook.
     #[error("there is no webhook {0}")]
     UnknownWebhook(Uuid),
-    /// The store could not be asked.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -67,7 +67,7 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         }
     }
 
-    /// The same with a clock of the caller's.
+    /// The same with another clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> Self {
         Self {
@@ -76,28 +76,29 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         }
     }
 
-    /// Delivers until `shutdown` is over; then nothing more is claimed, and what is under way is
-    /// finished and recorded.
+    /// Delivers until `shutdown` completes. Then the dispatcher claims nothing more, finishes the
+    /// requests under way and records their outcomes.
     ///
-    /// A store that is away for a while is waited for. An attempt that the database refuses (a
-    /// constraint or a trigger of its administrator) is left out of the record of its delivery,
-    /// with an error in the log. Where the database refuses that as well, the delivery is sent
-    /// again when its lease ends. Other deliveries go on.
+    /// While the store is unavailable, the dispatcher waits for it. If the database refuses to
+    /// record an attempt (a constraint or a trigger of its administrator), the outcome is recorded
+    /// without its attempt, and the log has an error. If the database refuses that as well, the
+    /// delivery is sent again when its lease ends. Other deliveries go on.
     ///
     /// # Errors
-    /// What does not go away by waiting ([`StoreError::is_lasting`]). After `shutdown`, also what
-    /// kept it from recording the last outcomes: they are sent again when their leases have ended.
+    /// A [`StoreError`] that waiting does not cure ([`StoreError::is_lasting`]). After `shutdown`,
+    /// also the error that kept the last outcomes from being recorded: these deliveries are sent
+    /// again when their leases end.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<Summary, StoreError> {
         driver::run(self.effects(), Goal::Stop, shutdown).await
     }
 
-    /// The same, but also over when nothing is pending any more: all is delivered or dead. What
-    /// waits for its next attempt is waited for.
+    /// The same, but also ends once nothing is pending, retries included: all deliveries are
+    /// delivered or dead.
     ///
     /// # Errors
-    /// See [`run`](Self::run). Also [`StoreError::RefusedByDatabase`] where nothing is due any
-    /// more, and each webhook with something pending has a delivery whose outcome the database
-    /// refuses to record.
+    /// See [`run`](Self::run). Also [`StoreError::RefusedByDatabase`] if nothing is due any more,
+    /// and each webhook with pending deliveries has one whose outcome the database refuses to
+    /// record.
     pub async fn run_until_idle(
         &self,
         shutdown: impl Future<Output = ()>,
@@ -105,13 +106,12 @@ impl<S: Outbox, T: Transport> Dispatcher<S, T> {
         driver::run(self.effects(), Goal::Idle, shutdown).await
     }
 
-    /// Sends an event of an application that does not exist, once, to a webhook of the institution,
-    /// and says what came of it; also to a webhook that is disabled. `application` becomes the
-    /// identity of that application: take a new one each time, or receivers think that they have
-    /// seen it.
+    /// Sends a test event once to a webhook of the institution, even to a disabled one, and returns
+    /// the attempt. The event is of an application that does not exist; `application` is its UUID.
+    /// Pass a new one each time: receivers ignore an event that they have seen.
     ///
     /// # Errors
-    /// [`TestError`]. That the receiver refuses it is no error, but what [`Attempt`] tells.
+    /// [`TestError`]. A failed request is no error: the [`Attempt`] reports it.
     pub async fn send_test(
         &self,
         institution: &InstitutionId,
@@ -160,7 +160,7 @@ fn example(application: Uuid) -> Result<ApplicationDetails, InvalidValue> {
 }
 
 impl<S, T> std::fmt::Debug for Dispatcher<S, T> {
-    /// Not the store: one in memory has titles and addresses.
+    /// Without the store: a store in memory holds titles and addresses.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dispatcher")
             .field("options", &self.options)

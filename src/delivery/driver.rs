@@ -16,7 +16,7 @@ use super::telemetry;
 use super::transport::Transport;
 use crate::store::{CommitWatch, Outbox, StoreError};
 
-/// Runs until the goal is reached; after `shutdown`, until all that was begun is recorded.
+/// Runs until the goal is reached; after `shutdown`, until all outcomes are recorded.
 pub(super) async fn run<S: Outbox, T: Transport>(
     effects: Effects<'_, S, T>,
     goal: Goal,
@@ -64,14 +64,14 @@ pub(super) async fn run<S: Outbox, T: Transport>(
         now = effects.now();
         let is_sent = matches!(input, Input::Sent(_));
         core.handle(now, input);
-        // Those that are over are handled together, so that they are recorded together.
+        // All requests that have ended are handled together, so that one settlement records them.
         while is_sent && let Some(Some(input)) = sending.next().now_or_never() {
             core.handle(now, input);
         }
     }
 }
 
-/// The next commit, or the time to look for one.
+/// Waits for the next commit.
 fn wait(mut wake: CommitWatch) -> BoxFuture<'static, CommitWatch> {
     async move {
         wake.wait().await;

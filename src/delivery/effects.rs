@@ -32,7 +32,7 @@ impl<'d, S: Outbox, T: Transport> Effects<'d, S, T> {
         }
     }
 
-    /// Asks the store what is due.
+    /// Asks the store which webhooks have deliveries due.
     pub(super) fn ask_due(&self) -> impl Future<Output = Input> + Send + use<'d, S, T> {
         let store = self.store;
         let start = Instant::now();
@@ -93,7 +93,7 @@ impl<'d, S: Outbox, T: Transport> Effects<'d, S, T> {
         disable(self.store, disabling, self.options.disable_after).map(Input::Disabled)
     }
 
-    /// Counts the backlog, and prunes.
+    /// Counts the backlog and prunes old rows.
     pub(super) fn keep_house(&self) -> impl Future<Output = Input> + Send + use<'d, S, T> {
         keep_house(self.store, self.clock, self.options).map(Input::HouseKept)
     }

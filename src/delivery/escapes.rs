@@ -1,4 +1,4 @@
-//! What a text says, whatever it is escaped for and in whatever case.
+//! Readings of a text, for comparison without regard to escapes and case.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ const LATIN: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf 
     ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc \
     uuml yacute thorn yuml";
 
-/// What other names of HTML stand for, as far as servers escape by them.
+/// Other names of HTML that servers use for escapes, and their letters.
 const NAMED: [(&str, char); 14] = [
     ("amp", '&'),
     ("lt", '<'),
@@ -36,17 +36,16 @@ const NAMED: [(&str, char); 14] = [
     ("trade", '\u{2122}'),
 ];
 
-/// A reading of a text. Where each byte of it stood is known.
+/// A reading of a text, with the original place of each byte.
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     pub(super) text: String,
-    /// Where what stands for each byte begins and ends.
+    /// Where the original of each byte begins and ends.
     places: Vec<Range<usize>>,
 }
 
-/// All readings of a text, for comparison: as it is, without its escapes, without the escapes in
-/// that, and so on until nothing changes. A title may look like an escape itself, so each of them
-/// counts.
+/// All readings of a text: as it is, without its escapes, without the escapes in that, and so on
+/// until nothing changes. A title may look like an escape itself, so each reading counts.
 pub(super) struct Readings {
     pub(super) all: Vec<Plain>,
     /// Whether it had no more layers than are undone.
@@ -78,7 +77,7 @@ impl Plain {
         plain
     }
 
-    /// The text, and what is below each layer of its escapes; and whether that is all.
+    /// The text, and one reading for each layer of its escapes; and whether no layer is left.
     fn layers(text: &str, is_form: bool) -> (Vec<Self>, bool) {
         let mut layers = Vec::with_capacity(2);
         let mut layer = Self::of(text);
@@ -150,7 +149,7 @@ impl Plain {
         self.places.resize(self.text.len(), place);
     }
 
-    /// Where some bytes of it stood.
+    /// The original place of some bytes.
     pub(super) fn place(&self, bytes: Range<usize>) -> Range<usize> {
         let first = self.places.get(bytes.start);
         let last = bytes.end.checked_sub(1).and_then(|it| self.places.get(it));
@@ -159,8 +158,8 @@ impl Plain {
     }
 }
 
-/// What is looked for in readings: the text as it is, and without all of its escapes, for what
-/// looks like one in it may have been undone with others.
+/// The texts that are searched for in readings: the text as it is, and without all of its escapes.
+/// A part that looks like an escape may have been undone with others.
 pub(super) fn needles(what: &str) -> Vec<String> {
     let (layers, _) = Plain::layers(what, false);
     let ends = [layers.first(), layers.last()].into_iter().flatten();
@@ -264,7 +263,7 @@ fn of_bytes(text: &str, prefix: &str) -> Option<(char, usize)> {
     None
 }
 
-/// So many digits there.
+/// This number of digits at this place.
 fn hex(text: &str, at: usize, digits: usize) -> Option<u32> {
     let digits = text.get(at..at + digits)?;
     let are_digits = digits.bytes().all(|it| it.is_ascii_hexdigit());

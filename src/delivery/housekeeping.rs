@@ -1,22 +1,23 @@
-//! What a dispatcher does beside: it disables webhooks, prunes old rows, and counts the backlog.
+//! Work beside deliveries: disables webhooks, prunes old rows and counts the backlog.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 use super::core::{Cause, Disabling};
 use super::options::DispatcherOptions;
 use super::telemetry;
+use crate::lengths::{earlier, later};
 use crate::store::{Clock, Outbox, StoreError};
 use crate::webhook::{Description, Disabled, DisabledReason};
 
-/// How many rows are pruned at once, so that other statements wait for a moment only.
+/// How many rows one statement prunes, so that other statements wait only briefly.
 const BATCH: u32 = 500;
 
-/// Disables a webhook, unless it is disabled already, or something was delivered meanwhile.
+/// Disables a webhook, unless it is disabled already, or has received a delivery meanwhile.
 #[tracing::instrument(level = "debug", skip_all, fields(webhook = %disabling.webhook.id))]
 pub(super) async fn disable<S: Outbox>(
     store: &S,
     disabling: Disabling,
-    disable_after: TimeDelta,
+    disable_after: Duration,
 ) -> Result<(), StoreError> {
     let Disabling {
         webhook: known,
@@ -28,9 +29,9 @@ pub(super) async fn disable<S: Outbox>(
             return Ok(());
         };
         let failing_since = webhook.health.failing_since;
-        let still_fails = failing_since.is_some_and(|it| now - it >= disable_after);
+        let still_fails = failing_since.is_some_and(|it| later(it, disable_after) <= now);
         let holds = match &cause {
-            // By now, it may have moved.
+            // The webhook may have a new URL by now.
             Cause::Gone(url) => *url == webhook.endpoint.url,
             Cause::Failing(_) => still_fails,
         };
@@ -62,7 +63,7 @@ pub(super) async fn disable<S: Outbox>(
     }
 }
 
-/// Counts the backlog, and prunes what is past its retention.
+/// Counts the backlog, and prunes rows past their retention.
 #[tracing::instrument(level = "debug", skip_all)]
 pub(super) async fn keep_house<S: Outbox>(
     store: &S,
@@ -74,8 +75,7 @@ pub(super) async fn keep_house<S: Outbox>(
         Ok(backlog) => telemetry::backlog(&backlog, now),
         Err(error) => tracing::warn!(error = %error, "the backlog cannot be counted"),
     }
-    let before = now.checked_sub_signed(options.retention);
-    let before = before.unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let before = earlier(now, options.retention);
     while store.prune(before, BATCH).await? >= u64::from(BATCH) {
         tokio::task::yield_now().await;
     }

@@ -1,7 +1,7 @@
 //! The dispatcher: deliveries that are due are claimed, sent, and settled.
 //!
-//! [`Dispatcher`] does so over a store that is an [`Outbox`](crate::store::Outbox), by a
-//! [`Transport`]: an [`HttpTransport`], or what stands for it in a test.
+//! A [`Dispatcher`] works on a store that is an [`Outbox`](crate::store::Outbox), and sends with a
+//! [`Transport`]: an [`HttpTransport`], or a substitute in a test.
 
 mod core;
 mod dispatcher;

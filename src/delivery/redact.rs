@@ -1,4 +1,4 @@
-//! What is kept of an attempt: nothing secret, nothing personal.
+//! Removes secrets and personal data from the record of an attempt.
 
 use std::ops::Range;
 
@@ -9,28 +9,28 @@ use super::transport::Response;
 use crate::lifecycle::event::{Event, EventBody};
 use crate::webhook::Endpoint;
 
-/// What stands for what was taken out.
+/// Replaces each part that was removed.
 const REDACTED: &str = "[redacted]";
 
-/// What stands for the rest of an error.
+/// Replaces the rest of an error that is too long.
 const ELLIPSIS: &str = "…";
 
-/// How much of it must stand at the end for it to be taken for the beginning of what is cut off
-/// there, in bytes.
+/// The shortest end of an excerpt that is taken for the beginning of a private text which is cut
+/// off there, in bytes.
 const SHORTEST_CUT: usize = 4;
 
-/// The shortest text that is looked for, in bytes. What is shorter tells nothing and stands in many
-/// words, so that taking it out would leave none of them.
+/// The shortest text that is removed, in bytes. A shorter one reveals nothing and is part of many
+/// words, so removing it would leave few of them whole.
 const SHORTEST: usize = 3;
 
-/// The shortest part of a header's value or of a URL's path that is taken out by itself, in bytes.
+/// The shortest part of a header's value or of a URL's path that is removed by itself, in bytes.
 const SHORTEST_PART: usize = 8;
 
-/// How long an error is that is kept, in bytes.
+/// The longest error that is recorded, in bytes.
 const LONGEST_ERROR: usize = 512;
 
-/// What an attempt tells its server, and what nothing that is kept of the attempt repeats: a server
-/// may well send it back.
+/// The private parts of a request. A server may send them back, and the record of the attempt must
+/// not repeat them.
 pub(super) struct Private<'a> {
     pub(super) event: &'a Event,
     pub(super) endpoint: &'a Endpoint,
@@ -38,8 +38,7 @@ pub(super) struct Private<'a> {
 }
 
 impl Private<'_> {
-    /// The beginning of a response's body as text, without what is private. None where there is
-    /// nothing.
+    /// The beginning of a response's body as text, without private parts. None if it is empty.
     pub(super) fn excerpt(&self, bytes: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(whole(bytes));
         if text.is_empty() {
@@ -49,32 +48,32 @@ impl Private<'_> {
         Some(shortened(rest, Response::EXCERPT, ""))
     }
 
-    /// What went wrong, without what is private: words of ours, and who knows whose.
+    /// The error without private parts: it may quote the words of a server or a library.
     pub(super) fn error(&self, text: &str) -> String {
-        // What is far beyond its end need not be looked at.
+        // The rest is far beyond the end of what is kept.
         let text = text.get(..boundary(text, Response::EXCERPT));
         let text = text.unwrap_or_default();
         let rest = self.find_in(text).taken_out(text);
         shortened(rest, LONGEST_ERROR, ELLIPSIS)
     }
 
-    /// Where it stands in a text.
-    fn find_in(&self, text: &str) -> Told {
-        let mut told = Told::of(text);
+    /// Where the private parts are in a text.
+    fn find_in(&self, text: &str) -> Found {
+        let mut places = Found::of(text);
         let endpoint = self.endpoint;
         let secrets = endpoint.secrets.old().iter().map(|old| &old.secret);
         for secret in secrets.chain([endpoint.secrets.current()]) {
-            told.find(secret.expose());
-            told.find(secret.expose().trim_start_matches("whsec_"));
+            places.find(secret.expose());
+            places.find(secret.expose().trim_start_matches("whsec_"));
         }
         let custom = endpoint.headers.iter().map(|(_, value)| value);
         for value in custom.chain(self.signatures) {
             let value = value.to_str().unwrap_or_default();
-            told.find(value);
+            places.find(value);
             // The token without its scheme, the password without its user.
             let parts = value.split([' ', ',', ';', ':', '=']);
             for part in parts.filter(|it| it.len() >= SHORTEST_PART) {
-                told.find(part);
+                places.find(part);
             }
         }
         let uri = endpoint.url.uri();
@@ -82,30 +81,31 @@ impl Private<'_> {
         let query = uri.query().unwrap_or_default().split('&');
         let values = query.map(|it| it.split_once('=').map_or(it, |(_, value)| value));
         for part in segments.chain(values.filter(|it| it.len() >= SHORTEST_CUT)) {
-            told.find(part);
-            // A server may tell what it has understood.
-            told.find(&of_form(part));
+            places.find(part);
+            // A server may repeat it as it has decoded it.
+            places.find(&of_form(part));
         }
         let details = self.event.details();
-        told.find(details.applicant_email().as_str());
-        told.find(details.certificate_title().as_str());
+        places.find(details.applicant_email().as_str());
+        places.find(details.certificate_title().as_str());
         match self.event.body() {
-            EventBody::Rejected { rejection_reason } => told.find(rejection_reason.as_str()),
-            EventBody::Failed { error, .. } => told.find(error.as_str()),
+            EventBody::Rejected { rejection_reason } => places.find(rejection_reason.as_str()),
+            EventBody::Failed { error, .. } => places.find(error.as_str()),
             _ => {}
         }
-        told
+        places
     }
 }
 
-/// The end of the last character within so many bytes. (`str::floor_char_boundary` is newer than
-/// our `rust-version`.)
+/// The end of the last character within this number of bytes. (`str::floor_char_boundary` is newer
+/// than our `rust-version`.)
 fn boundary(text: &str, most: usize) -> usize {
     let mut ends = (0..=most.min(text.len())).rev();
     ends.find(|&it| text.is_char_boundary(it)).unwrap_or(0)
 }
 
-/// The text, or so many bytes of it at most, with that for the rest.
+/// The text; if it is longer than this number of bytes, its beginning and a replacement for the
+/// rest.
 fn shortened(mut text: String, most: usize, rest: &str) -> String {
     if text.len() > most {
         text.truncate(boundary(&text, most - rest.len()));
@@ -114,8 +114,8 @@ fn shortened(mut text: String, most: usize, rest: &str) -> String {
     text
 }
 
-/// The bytes without the part of a letter at their end: what stands before it may be the beginning
-/// of what is cut off there. Bytes that begin no letter stay.
+/// The bytes without an incomplete letter at their end: the text before it may be the beginning of
+/// a private text that is cut off there. Bytes that begin no letter stay.
 fn whole(bytes: &[u8]) -> &[u8] {
     let last = bytes.utf8_chunks().last();
     let end = last.map(|it| it.invalid()).unwrap_or_default();
@@ -124,18 +124,18 @@ fn whole(bytes: &[u8]) -> &[u8] {
     bytes.get(..bytes.len() - cut).unwrap_or_default()
 }
 
-/// Where a text has what it was told. All is found in the text as it came, so that nothing is
-/// looked for in what stands for something else.
-struct Told {
+/// The places of private parts in a text. All are found in the original text, so that no
+/// replacement is searched.
+struct Found {
     readings: Readings,
     end: usize,
     places: Vec<Range<usize>>,
 }
 
-impl Told {
+impl Found {
     fn of(text: &str) -> Self {
         let readings = Readings::of(text);
-        // What is escaped without end could hold anything.
+        // A text with endless layers of escapes could hold anything.
         let all = (!readings.are_complete).then_some(0..text.len());
         Self {
             readings,
@@ -144,8 +144,7 @@ impl Told {
         }
     }
 
-    /// In whatever case and whatever it is escaped for, and where the end of the excerpt cuts it
-    /// short.
+    /// Finds a text in any case and with any escapes, also if the end of the excerpt cuts it short.
     fn find(&mut self, what: &str) {
         for what in needles(what).iter().filter(|it| it.len() >= SHORTEST) {
             for reading in &self.readings.all {
@@ -164,7 +163,7 @@ impl Told {
         }
     }
 
-    /// The text without all that.
+    /// The text without the private parts.
     fn taken_out(mut self, text: &str) -> String {
         self.places.sort_by_key(|it| it.start);
         let mut rest = String::with_capacity(text.len());

@@ -22,28 +22,28 @@ pub(super) fn report(report: Report) {
         }
         Report::Unsendable { delivery, webhook } => {
             telemetry::dead();
-            // Stores are to quote nothing; the log does not rely on it.
+            // A store must quote nothing private, but the log does not rely on that.
             tracing::error!(%delivery, %webhook, reason = UNSENDABLE, "dead");
         }
         Report::CircuitOpened(webhook) => tracing::warn!(
             %webhook,
-            "circuit opened: attempts fail in a row; until one succeeds, only a few are made now and then"
+            "circuit opened: attempts fail in a row; only probes are sent until one succeeds"
         ),
         Report::CircuitClosed(webhook) => {
-            tracing::info!(%webhook, "circuit closed: something was delivered");
+            tracing::info!(%webhook, "circuit closed: a probe succeeded");
         }
         Report::Unreadable { webhook, why } => {
             tracing::error!(%webhook, why, "webhook cannot be served");
         }
         Report::ClaimsLate(in_a_row) => tracing::warn!(
             late = in_a_row,
-            "a claim came too late: the store is slow, or the clock jumps"
+            "a claim came too late, its deliveries are released: the store is slow, or the clock jumps"
         ),
         Report::LostLeases(lost) => {
             telemetry::lost_leases(lost);
             tracing::info!(
                 lost,
-                "outcomes do not count: somebody else has taken over, or the webhook is gone"
+                "outcomes do not count: another dispatcher has taken over, or the webhook was removed"
             );
         }
         Report::StoreFailed { what, error } => tracing::warn!(error = %error, "{what}"),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use super::core::{NextAttempt, Sent, error};
@@ -66,13 +66,11 @@ pub(super) async fn send<T: Transport>(
     let signatures = request.headers.iter().filter(is_signature);
     let signatures: Vec<_> = signatures.map(|(_, value)| value.clone()).collect();
     let start = Instant::now();
-    // The transport has a deadline of its own; this one holds whatever the transport does.
-    let deadline = (options.timeout + options.margin / 2).to_std();
-    let sending = transport.send(request).instrument(span.clone());
-    let answer = match deadline {
-        Ok(deadline) => tokio::time::timeout(deadline, sending).await,
-        Err(_) => Ok(sending.await),
-    };
+    let deadline = start + options.timeout;
+    let sending = transport.send(request, deadline.into_std());
+    // A transport may fail to keep its deadline.
+    let cancelled = deadline + options.margin / 2;
+    let answer = timeout_at(cancelled, sending.instrument(span.clone())).await;
     let answer = answer.unwrap_or(Err(SendError::Timeout("sending")));
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let response = answer.as_ref().ok();

@@ -1,15 +1,15 @@
 //! The target guard: which addresses a webhook's requests may go to.
 //!
-//! Whoever registers a webhook chooses where this machine sends requests. So that nobody can reach
-//! through it what only this machine reaches (its own services, the network behind the firewall, a
-//! cloud's metadata), only addresses of the public Internet are sent to, by the special-purpose
-//! registries of IANA ([IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry),
-//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and those that an operator
-//! permits.
+//! A tenant who registers a webhook chooses where this machine sends requests. This must not give
+//! access to its own services, the network behind the firewall, or a cloud's metadata. So requests
+//! go only to addresses of the public Internet, by the special-purpose registries of IANA
+//! ([IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry),
+//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry)), and to those that an
+//! operator permits.
 //!
-//! The transport checks every address that a name has, on each connect, and connects to these very
-//! addresses: a name that means something else a moment later changes nothing. What the URL alone
-//! tells, a backend checks when the webhook is registered ([`check_url`]).
+//! On each connect, the transport checks every address of the name, and connects only to an address
+//! that it has checked: a name that changes a moment later has no effect. A backend checks the URL
+//! itself when a webhook is registered ([`check_url`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,19 +17,19 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::webhook::WebhookUrl;
 
-/// An address that nothing is sent to.
+/// An address that requests may not go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{address} is {kind}")]
 pub struct RefusedAddress {
     /// The address.
     pub address: IpAddr,
-    /// What it is, such as `private (RFC 1918)`.
+    /// Its kind, such as `private (RFC 1918)`.
     pub kind: &'static str,
 }
 
 /// Whether requests may go to an address: to one of the public Internet, or one in the allow-list.
 ///
-/// An IPv4-mapped IPv6 address is in the allow-list also by the IPv4 address inside.
+/// The allow-list permits an IPv4-mapped IPv6 address also by the IPv4 address inside.
 ///
 /// ```
 /// use certificate_lifecycle::delivery::target::check;
@@ -42,7 +42,7 @@ pub struct RefusedAddress {
 /// ```
 ///
 /// # Errors
-/// [`RefusedAddress`] says what the address is instead.
+/// [`RefusedAddress`] with the kind of the address.
 pub fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(), RefusedAddress> {
     let Some(kind) = special(address) else {
         return Ok(());
@@ -58,8 +58,8 @@ pub fn check(address: IpAddr, allowed: &[IpNet]) -> Result<(), RefusedAddress> {
     Err(RefusedAddress { address, kind })
 }
 
-/// Why nothing is sent to a webhook's URL. The words suit the tenant who gave it as well as the
-/// operator: they name no option.
+/// Why requests may not go to a webhook's URL. The message suits the tenant as well as the
+/// operator: it names no option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusedTarget {
@@ -69,7 +69,7 @@ pub enum RefusedTarget {
         /// The host of the URL.
         host: String,
     },
-    /// The host is, or leads to, an address that nothing is sent to.
+    /// The host is, or resolves to, an address that requests may not go to.
     #[error(
         "{}: expected a host on the public Internet",
         what_it_is(host, refused)
@@ -83,7 +83,7 @@ pub enum RefusedTarget {
     },
 }
 
-/// What a host is, or what its name leads to.
+/// The refused host in words.
 fn what_it_is(host: &str, refused: &RefusedAddress) -> String {
     if literal(host) == Some(refused.address) {
         return refused.to_string();
@@ -93,7 +93,7 @@ fn what_it_is(host: &str, refused: &RefusedAddress) -> String {
 }
 
 impl RefusedTarget {
-    /// An address of a host, if requests may go to it.
+    /// Refuses an address of a host if requests may not go to it.
     pub(super) fn check_address(
         host: &str,
         address: IpAddr,
@@ -106,15 +106,14 @@ impl RefusedTarget {
     }
 }
 
-/// Whether requests may go to the URL of a webhook, as far as the URL alone says: its scheme, and
-/// its host if that is an address or `localhost`. Names are not resolved: that is done on each
-/// connect, and may then be refused.
+/// Whether requests may go to the URL of a webhook: checks its scheme, and its host if that is an
+/// address or `localhost`. Other names are resolved and checked on each connect.
 ///
 /// A backend calls [`HttpOptions::check`](crate::delivery::HttpOptions::check), which has the
 /// dispatcher's own options, when a webhook is registered.
 ///
 /// # Errors
-/// [`RefusedTarget`] says what is wrong and what would be right.
+/// [`RefusedTarget`] with what is wrong and what is expected.
 pub fn check_url(
     url: &WebhookUrl,
     allow_http: bool,
@@ -180,8 +179,8 @@ pub enum NetworkError {
     },
 }
 
-/// Reads a network for the allow-list, or one address, in the form in which everybody reads the
-/// same: with leading zeros, `010.0.0.0/8` is `8.0.0.0/8` to some programs.
+/// Reads a network for the allow-list, or one address. Leading zeros are refused: some programs
+/// read `010.0.0.0/8` as `8.0.0.0/8`.
 ///
 /// ```
 /// use certificate_lifecycle::delivery::target::network;
@@ -194,7 +193,7 @@ pub enum NetworkError {
 /// ```
 ///
 /// # Errors
-/// [`NetworkError`] says what would be right.
+/// [`NetworkError`] with what is expected.
 pub fn network(text: &str) -> Result<IpNet, NetworkError> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -246,9 +245,9 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 /// The one part of IPv6 that is given out as global unicast.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// What is not the public Internet; the first that fits gives the name. One address is of the
-/// public Internet by the registries, but not on the machines of a cloud: Azure answers it on every
-/// one of them, with what it tells them alone.
+/// Networks outside the public Internet; the first that fits gives the name. One address is public
+/// by the registries, but not on the machines of a cloud: there, Azure answers it with the
+/// machine's own metadata.
 #[rustfmt::skip]
 const SPECIAL_V4: [(Ipv4Net, &str); 21] = [
     (v4([0, 0, 0, 0], 8), "this network (RFC 791)"),

@@ -1,11 +1,12 @@
-//! What the metrics are called. Nothing personal is in them, and no label has many values.
+//! The names of the metrics. They hold nothing personal, and no label has many values.
 
 use chrono::{DateTime, Utc};
 
 use crate::store::Backlog;
 
 /// Attempts, by `outcome`: `delivered`, `refused`, `target_refused`, `connect_failed`, `timeout`,
-/// `broken`; and `local`, which are none: this machine has run out of something.
+/// `broken`; and `local`, which does not count as an attempt: this machine has run out of
+/// something.
 pub const ATTEMPTS: &str = "certlife_delivery_attempts_total";
 /// How long an attempt took, in seconds.
 pub const ATTEMPT_SECONDS: &str = "certlife_delivery_attempt_seconds";
@@ -13,7 +14,7 @@ pub const ATTEMPT_SECONDS: &str = "certlife_delivery_attempt_seconds";
 pub const LATENCY_SECONDS: &str = "certlife_delivery_latency_seconds";
 /// Deliveries that ran out of attempts, or could not be sent at all.
 pub const DEAD_TOTAL: &str = "certlife_delivery_dead_total";
-/// Settlements that did not count, since somebody else had taken over or the webhook was removed.
+/// Settlements that did not count: another dispatcher had taken over, or the webhook was removed.
 pub const LOST_LEASES: &str = "certlife_delivery_lost_leases_total";
 /// Webhooks that were disabled, by `reason`: `gone`, `failing`.
 pub const DISABLED: &str = "certlife_delivery_webhooks_disabled_total";
@@ -25,17 +26,17 @@ pub const PENDING: &str = "certlife_delivery_pending";
 pub const KEPT: &str = "certlife_delivery_kept_for_disabled";
 /// Deliveries that are dead, in the store.
 pub const DEAD: &str = "certlife_delivery_dead";
-/// For how long something has been due to an enabled webhook, in seconds; 0 where nothing is.
+/// How long the oldest delivery to an enabled webhook has been due, in seconds; 0 if none is.
 pub const OLDEST_DUE_SECONDS: &str = "certlife_delivery_oldest_due_seconds";
 
-/// Says what the metrics mean to whatever records them.
+/// Describes the metrics to the recorder.
 pub(super) fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_counter!(ATTEMPTS, Unit::Count, "attempts to deliver, by outcome");
     describe_histogram!(ATTEMPT_SECONDS, Unit::Seconds, "how long an attempt took");
     describe_histogram!(LATENCY_SECONDS, Unit::Seconds, "from event to delivery");
-    describe_counter!(DEAD_TOTAL, Unit::Count, "deliveries that died");
-    describe_counter!(LOST_LEASES, Unit::Count, "outcomes that came too late");
+    describe_counter!(DEAD_TOTAL, Unit::Count, "deliveries that became dead");
+    describe_counter!(LOST_LEASES, Unit::Count, "settlements that did not count");
     describe_counter!(DISABLED, Unit::Count, "webhooks disabled, by reason");
     describe_gauge!(UNDER_WAY, Unit::Count, "requests under way");
     describe_gauge!(PENDING, Unit::Count, "pending, for enabled webhooks");
@@ -44,7 +45,7 @@ pub(super) fn describe() {
     describe_gauge!(
         OLDEST_DUE_SECONDS,
         Unit::Seconds,
-        "for how long something has been due"
+        "how long the oldest delivery has been due"
     );
 }
 
@@ -66,7 +67,7 @@ pub(super) fn dead() {
     metrics::counter!(DEAD_TOTAL).increment(1);
 }
 
-/// So many settlements did not count.
+/// This number of settlements did not count.
 pub(super) fn lost_leases(lost: usize) {
     metrics::counter!(LOST_LEASES).increment(lost as u64);
 }
@@ -82,13 +83,13 @@ pub(super) fn backlog(backlog: &[Backlog], now: DateTime<Utc>) {
     metrics::gauge!(DEAD).set(number(backlog.iter().map(|it| it.dead).sum()));
     let enabled = backlog.iter().filter(|it| it.is_enabled);
     let first = enabled.filter_map(|it| it.first_due).min();
-    // What lies ahead is not due yet.
+    // A time in the future is not due yet.
     let since = first.map_or(0, |it| (now - it).num_milliseconds());
     metrics::gauge!(OLDEST_DUE_SECONDS).set(seconds(u64::try_from(since).unwrap_or_default()));
 }
 
-/// A request that is under way, until this is dropped. It is counted, so that the dispatchers of a
-/// process add up.
+/// A request under way, until this is dropped. The gauge counts up and down, so that all
+/// dispatchers of a process add up.
 pub(super) struct UnderWay(());
 
 impl UnderWay {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     /// What the gauges say of it: pending, kept, dead, and for how long something has been due.
-    fn told(all: &[Backlog], now: DateTime<Utc>) -> [f64; 4] {
+    fn gauges(all: &[Backlog], now: DateTime<Utc>) -> [f64; 4] {
         let recorder = DebuggingRecorder::new();
         let snapshots = recorder.snapshotter();
         metrics::with_local_recorder(&recorder, || backlog(all, now));
@@ -162,7 +163,7 @@ mod tests {
         for (all, expected) in [
             (vec![], [0.0, 0.0, 0.0, 0.0]),
             (vec![pending(true, 3, ago(7))], [3.0, 0.0, 1.0, 7.0]),
-            // The longest counts, but what is kept has no age
+            // The longest counts, but deliveries kept for disabled webhooks have no age
             (
                 vec![
                     pending(true, 3, ago(7)),
@@ -173,14 +174,14 @@ mod tests {
                 [7.0, 10.0, 4.0, 9.0],
             ),
             (vec![pending(false, 10, ago(9))], [0.0, 10.0, 1.0, 0.0]),
-            // Nor has what is not due yet
+            // Nor have deliveries that are not due yet
             (vec![pending(true, 2, ago(-5))], [2.0, 0.0, 1.0, 0.0]),
             (vec![pending(true, 2, far)], [2.0, 0.0, 1.0, 0.0]),
             (vec![pending(true, 2, ago(0))], [2.0, 0.0, 1.0, 0.0]),
         ] {
             #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
-            let is_told = told(&all, now) == expected;
-            assert!(is_told, "{all:?}: {:?}", told(&all, now));
+            let is_expected = gauges(&all, now) == expected;
+            assert!(is_expected, "{all:?}: {:?}", gauges(&all, now));
         }
     }
 }

@@ -1,11 +1,13 @@
-//! What sends one request.
+//! Sends one request.
 
 use std::fmt;
 use std::future::Future;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 
+use crate::lengths::between;
 use crate::setters::setters;
 use crate::webhook::WebhookUrl;
 
@@ -15,9 +17,9 @@ use crate::webhook::WebhookUrl;
 pub struct OutgoingRequest {
     /// Where it goes.
     pub url: WebhookUrl,
-    /// All of its headers but those that frame it.
+    /// Its headers, except those that frame the body.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The event, to the byte.
+    /// The event, as it is signed.
     pub body: Vec<u8>,
 }
 
@@ -38,7 +40,7 @@ impl OutgoingRequest {
 }
 
 impl fmt::Debug for OutgoingRequest {
-    /// Neither values of headers nor the event.
+    /// Without the values of headers and the event.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("OutgoingRequest")
@@ -49,21 +51,21 @@ impl fmt::Debug for OutgoingRequest {
     }
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Response {
     /// The status.
     pub status: u16,
-    /// How long it asks to be left alone.
+    /// The pause that the server asks for.
     pub retry_after: Option<RetryAfter>,
-    /// The beginning of the body, at most [`Response::EXCERPT`] bytes. It may be less than the
-    /// server had to say: what came of a body that was late or broke off.
+    /// The beginning of the body, at most [`Response::EXCERPT`] bytes. Of a body that was late or
+    /// broke off, only what came.
     pub excerpt: Vec<u8>,
 }
 
 impl Response {
-    /// A response with this status, without anything else.
+    /// A response with this status, and nothing else.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self {
@@ -89,21 +91,20 @@ impl Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAfter {
-    /// So long.
-    Delay(TimeDelta),
+    /// For this long.
+    Delay(Duration),
     /// Until then.
     Until(DateTime<Utc>),
 }
 
 impl RetryAfter {
-    /// How long that is from now on; nothing, where it has passed.
+    /// How long that is from now on; zero if it has passed.
     #[must_use]
-    pub fn from(self, now: DateTime<Utc>) -> TimeDelta {
-        let delay = match self {
+    pub fn from(self, now: DateTime<Utc>) -> Duration {
+        match self {
             Self::Delay(delay) => delay,
-            Self::Until(time) => time.signed_duration_since(now),
-        };
-        delay.max(TimeDelta::zero())
+            Self::Until(time) => between(now, time),
+        }
     }
 }
 
@@ -111,30 +112,37 @@ impl RetryAfter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The target may not be sent to: its scheme, or one of its addresses.
+    /// The target guard refuses the target: its scheme, or one of its addresses.
     #[error("the target is refused: {0}")]
     Refused(String),
-    /// No connection: the name is unknown, the server is away, its certificate is wrong.
+    /// No connection: the name is unknown, the server is down, or its certificate is wrong.
     #[error("cannot connect: {0}")]
     Connect(String),
     /// The deadline passed before the head of a response had come.
     #[error("no response within the deadline, while {0}")]
     Timeout(&'static str),
-    /// This machine has run out of what requests need, such as file descriptors. It says nothing of
-    /// the receiver, and does not count as an attempt.
+    /// This machine has run out of a resource that requests need, such as file descriptors. The
+    /// receiver is not to blame, so this does not count as an attempt.
     #[error("this machine has run out of {0}")]
     Local(String),
-    /// The connection broke before the head of a response had come, or what came was no HTTP.
+    /// The connection broke before the head of a response had come, or the answer was not HTTP.
     #[error("the connection failed: {0}")]
     Broken(String),
 }
 
-/// Sends requests: `HttpTransport`, or what stands for it in a test.
+/// Sends requests: `HttpTransport`, or a substitute in a test.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends the request, and reads the response. Its head decides: a body that is late or breaks
-    /// off is no error. Dropping the future gives the request up.
+    /// Sends the request, and reads the response until the deadline. The head of the response
+    /// decides: a body that is late or breaks off is no error. Dropping the future cancels the
+    /// request.
+    ///
+    /// If no head has come by the deadline, the answer is [`SendError::Timeout`]. The deadline is
+    /// on the clock of tokio, which a test may pause: wait with
+    /// `tokio::time::timeout_at(deadline.into(), …)`. A dispatcher cancels a request that goes on
+    /// for half of its [`margin`](super::DispatcherOptions::margin) after the deadline.
     fn send(
         &self,
         request: OutgoingRequest,
+        deadline: Instant,
     ) -> impl Future<Output = Result<Response, SendError>> + Send;
 }

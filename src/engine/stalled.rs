@@ -1,8 +1,9 @@
 //! Work that got stuck.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 use super::Engine;
+use crate::lengths::earlier;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ProcessingError;
@@ -37,15 +38,12 @@ impl<S: Queries> Engine<S> {
     pub async fn stalled(
         &self,
         institution: &InstitutionId,
-        older_than: TimeDelta,
+        older_than: Duration,
         after: Option<PageKey>,
         limit: u32,
     ) -> Result<crate::store::Page, StoreError> {
-        // Before the first time there is, nothing has happened.
-        let before = self.clock.now().checked_sub_signed(older_than);
-        let filter = Filter::all()
-            .in_progress()
-            .updated_before(before.unwrap_or(DateTime::<Utc>::MIN_UTC));
+        let before = earlier(self.clock.now(), older_than);
+        let filter = Filter::all().in_progress().updated_before(before);
         let query = ListQuery::new(institution.clone()).filter(filter);
         self.list(query.after(after).limit(limit)).await
     }
@@ -62,7 +60,7 @@ impl<S: Queries> Engine<S> {
         &self,
         institution: &InstitutionId,
         actor: &Actor,
-        older_than: TimeDelta,
+        older_than: Duration,
         error: &ProcessingError,
     ) -> Result<Vec<Receipt>, FailStalledError> {
         let mut failed = Vec::new();

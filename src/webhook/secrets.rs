@@ -1,6 +1,8 @@
 //! The secrets of a webhook: the current one, and those that it replaces for a while.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::secret::Secret;
 
@@ -28,7 +30,7 @@ pub struct OldSecret {
 
 impl Secrets {
     /// How long an old secret stays valid by default: a day.
-    pub const GRACE: TimeDelta = TimeDelta::days(1);
+    pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// One secret.
     #[must_use]

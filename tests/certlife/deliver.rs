@@ -632,23 +632,24 @@ fn a_webhook_is_tested_with_an_event_that_is_kept_nowhere() {
 }
 
 /// Options that are refused, each with a part of the error.
-const REFUSED_OPTIONS: [(&[&str], &str); 17] = [
+const REFUSED_OPTIONS: [(&[&str], &str); 18] = [
     (
         &["deliver", "--retry-schedule", "1s,2s"],
-        "the first delay of a retry schedule is 0 s, since the first attempt is made at once, but this \
-         begins with 1 s",
+        "the first retry delay must be 0 s, since the first attempt is made at once, but is 1 s; \
+         delays are separated by commas",
     ),
     (
         &["deliver", "--retry-schedule", "0s,40days"],
-        "are 0 s to 30 days, but the one in place 2 is 3456000 s",
+        "retry delay 2 is 40 days; the maximum is 30 days; delays are separated by commas",
     ),
     (
         &["deliver", "--retry-schedule", "0s 5s"],
-        "begins with 5 s; delays are separated by commas",
+        "at once, but is 5 s; delays are separated by commas",
     ),
+    (&["deliver", "--retry-schedule", "500ms,1s"], "but is 0.5 s"),
     (
-        &["deliver", "--retry-schedule", "500ms,1s"],
-        "but this begins with 0.5 s",
+        &["deliver", "--retry-schedule", "0s,-1s"],
+        "delay 2: expected a duration such as 30m, 2h or 1day",
     ),
     (
         &["deliver", "--timeout", "-5s"],

@@ -1,6 +1,7 @@
 //! `certlife deliveries` and `certlife redeliver`.
 
 use std::process::Command;
+use std::time::Duration;
 
 use certificate_lifecycle::store::{Attempt, Claim, Outbox, Outcome, Settlement, SqliteStore};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +20,7 @@ fn settle(store: &Scratch, count: u32, outcome: &Outcome) {
         while left > 0 {
             let claim = Claim::new(
                 now,
-                TimeDelta::seconds(30),
+                Duration::from_secs(30),
                 vec![(ID.parse().unwrap(), left.min(500))],
             );
             let claimed = store.claim(claim).await.unwrap().deliveries;
@@ -41,7 +42,7 @@ fn claim_one(store: &Scratch) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let claim = Claim::new(
         std::time::SystemTime::now().into(),
-        TimeDelta::minutes(10),
+        Duration::from_secs(10 * 60),
         vec![(ID.parse().unwrap(), 1)],
     );
     let claimed = runtime.block_on(SqliteStore::open(path).unwrap().claim(claim));

@@ -168,6 +168,7 @@ async fn a_response_that_nobody_asked_for_is_not_taken_for_the_next() {
         let next = certificate_lifecycle::delivery::Transport::send(
             &transport,
             crate::sending::outgoing(&server.url()),
+            std::time::Instant::now() + crate::sending::PATIENT,
         );
         // It may be broken off, but not answered by what was not meant for it.
         if let Ok(response) = next.await {

@@ -2,6 +2,7 @@
 //! headers.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use certificate_lifecycle::audit::Audit;
 use certificate_lifecycle::delivery::*;
@@ -12,7 +13,6 @@ use certificate_lifecycle::{
     AnyApplication, ApplicantEmail, Application, ApplicationDetails, ApplicationId,
     CertificateTitle, Command, EventPayload, ProcessingError, RejectionReason,
 };
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::sending;
@@ -76,7 +76,7 @@ async fn neither_secrets_nor_headers_are_shown() {
     assert!(!shown.contains("hooks"), "{shown}");
     assert!(discreet(&webhook).contains(&id.to_string()));
     discreet(&secret(7));
-    let claim = Claim::new(stage.now(), TimeDelta::seconds(20), vec![(id, 1)]);
+    let claim = Claim::new(stage.now(), Duration::from_secs(20), vec![(id, 1)]);
     let claimed = stage.store.claim(claim).await.unwrap();
     assert!(discreet(&claimed).contains("deliveries"));
     // And so do those that hold it

@@ -16,18 +16,16 @@ use crate::stage::{Answer, Stage, asks_for, status};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn once() -> DispatcherOptions {
-    DispatcherOptions {
-        concurrency: 1,
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        ..DispatcherOptions::default()
-    }
+    DispatcherOptions::default()
+        .with_concurrency(1)
+        .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap())
 }
 
 /// A server that always answers the same, after a while.
 struct Always(Duration, fn() -> Answer);
 
 impl Transport for Always {
-    async fn send(&self, _: OutgoingRequest) -> Answer {
+    async fn send(&self, _: OutgoingRequest, _: std::time::Instant) -> Answer {
         tokio::time::sleep(self.0).await;
         self.1()
     }
@@ -271,11 +269,13 @@ async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_tha
         _ => asks_for(503, 3600),
     });
     let webhook = stage.webhook("/a").await;
-    let running = stage.start(DispatcherOptions {
-        schedule: RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(20)]).unwrap(),
-        disable_after: TimeDelta::seconds(10),
-        ..DispatcherOptions::default()
-    });
+    let running = stage.start(
+        DispatcherOptions::default()
+            .with_schedule(
+                RetrySchedule::new(vec![Duration::ZERO, Duration::from_secs(20)]).unwrap(),
+            )
+            .with_disable_after(Duration::from_secs(10)),
+    );
     stage.submit().await;
     tokio::time::sleep(30 * SECOND).await;
     // Had it not been disabled, since the store was away or others have delivered, this is what

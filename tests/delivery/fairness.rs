@@ -5,7 +5,6 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::RetrySchedule;
-use chrono::TimeDelta;
 
 use crate::stage::{Stage, status};
 
@@ -134,13 +133,11 @@ async fn what_is_new_comes_before_what_failed_before() {
         stage.submit().await;
     }
     // One after the other, and each of the old ones is due again a second after it failed.
-    let mut delays = vec![TimeDelta::seconds(1); 60];
-    delays[0] = TimeDelta::zero();
-    let options = DispatcherOptions {
-        concurrency: 1,
-        schedule: RetrySchedule::new(delays).unwrap(),
-        ..DispatcherOptions::default()
-    };
+    let mut delays = vec![Duration::from_secs(1); 60];
+    delays[0] = Duration::ZERO;
+    let options = DispatcherOptions::default()
+        .with_concurrency(1)
+        .with_schedule(RetrySchedule::new(delays).unwrap());
     let running = stage.start(options);
     tokio::time::sleep(20 * SECOND).await;
     let before = stage.came().len();
@@ -167,11 +164,13 @@ async fn what_failed_is_tried_again_before_a_backlog_ends_however_narrow_the_way
         for _ in 0..600 {
             stage.submit().await;
         }
-        let running = stage.start(DispatcherOptions {
-            concurrency,
-            schedule: RetrySchedule::new(vec![TimeDelta::zero(), TimeDelta::seconds(1)]).unwrap(),
-            ..DispatcherOptions::default()
-        });
+        let running = stage.start(
+            DispatcherOptions::default()
+                .with_concurrency(concurrency)
+                .with_schedule(
+                    RetrySchedule::new(vec![Duration::ZERO, Duration::from_secs(1)]).unwrap(),
+                ),
+        );
         tokio::time::sleep(60 * SECOND).await;
         let came = stage.came_to("/a");
         let first = came[0].header("webhook-id");

@@ -35,10 +35,7 @@ fn the_requests_of_all_dispatchers_of_a_process_add_up() {
             for _ in 0..6 {
                 stage.submit().await;
             }
-            let one = DispatcherOptions {
-                concurrency: 1,
-                ..DispatcherOptions::default()
-            };
+            let one = DispatcherOptions::default().with_concurrency(1);
             let mut running = Vec::new();
             for _ in 0..3 {
                 running.push(stage.start(one.clone()));

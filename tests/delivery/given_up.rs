@@ -8,7 +8,7 @@ use certificate_lifecycle::delivery::{HttpOptions, HttpTransport, SendError};
 
 use crate::frames::{DATA, Frame, HEADERS, RST_STREAM, WINDOW_UPDATE, server};
 use crate::receiver::Receiver;
-use crate::sending::{Answers, PATIENT, SHORT, answered, broken, options, send};
+use crate::sending::{Answers, Hasty, PATIENT, SHORT, answered, broken, options, send};
 
 /// The most that a frame may carry unless the client allows more.
 const PIECE: usize = 16 << 10;
@@ -95,7 +95,7 @@ async fn a_server_that_goes_on_with_a_response_that_nobody_reads_loses_its_conne
 #[tokio::test]
 async fn a_request_that_is_not_answered_in_time_ends_its_connection() {
     let server = server(|_| |_| Vec::new()).await;
-    let transport = transport_with(options().with_timeout(SHORT));
+    let transport = Hasty(transport_with(options().with_stall_timeout(SHORT)));
     for connections in 1..=2 {
         let error = send(&transport, &url_of(&server)).await.unwrap_err();
         assert_eq!(error, SendError::Timeout("waiting for the response"));

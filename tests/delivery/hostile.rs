@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::delivery::{Response, RetryAfter, SendError};
-use chrono::TimeDelta;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::receiver::{Receiver, closed, read_head, read_request};
 use crate::sending::{
-    BODY_WAIT, PATIENT, SHORT, answered, broken, hasty, outgoing, send, send_all_of, transport,
+    BODY_WAIT, PATIENT, SHORT, Timed, answered, broken, hasty, outgoing, send, send_all_of,
+    transport,
 };
 
 /// What a server does after it has said its part.
@@ -224,7 +224,7 @@ const BROKEN_BODIES: [(&str, &str, &[u8]); 7] = [
 #[tokio::test]
 async fn a_body_that_breaks_off_or_is_late_costs_its_excerpt_and_nothing_else() {
     let transport = transport();
-    let nine = Some(RetryAfter::Delay(TimeDelta::seconds(9)));
+    let nine = Some(RetryAfter::Delay(Duration::from_secs(9)));
     let answers = async |status: u16, then: Then| {
         let all = BROKEN_BODIES.map(async |(framing, body, excerpt)| {
             let head = format!("HTTP/1.1 {status} \r\nRetry-After: 9\r\n{framing}\r\n\r\n");
@@ -256,8 +256,8 @@ async fn a_body_that_breaks_off_or_is_late_costs_its_excerpt_and_nothing_else() 
 async fn a_body_that_trickles_in_is_read_for_two_seconds_and_no_longer_than_the_deadline() {
     for (head, body) in ENDLESS {
         for (transport, least, most) in [
-            (transport(), BODY_WAIT, PATIENT),
-            (hasty(), SHORT, BODY_WAIT),
+            (Box::new(transport()) as Box<dyn Timed>, BODY_WAIT, PATIENT),
+            (Box::new(hasty()), SHORT, BODY_WAIT),
         ] {
             let server = repeating(head, body, PAUSE).await;
             let start = Instant::now();

@@ -17,7 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::certificates::{self, Identity};
 use crate::receiver::Receiver;
 use crate::sending::{
-    Answers, BODY_WAIT, PATIENT, SHORT, answered, broken, options, outgoing, send, send_all_of,
+    Answers, BODY_WAIT, Hasty, PATIENT, SHORT, answered, broken, options, outgoing, send,
+    send_all_of,
 };
 
 pub type Answer = http::Response<Either<Full<Bytes>, Endless>>;
@@ -254,7 +255,11 @@ async fn what_is_no_http_2_is_no_response() {
 async fn a_server_that_has_fallen_silent_loses_its_connection() {
     // It has said its settings, so that the connection can be used.
     let server = saying(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00").await;
-    let transport = transport_with(options().with_connect_timeout(SHORT).with_timeout(SHORT));
+    let transport = Hasty(transport_with(
+        options()
+            .with_connect_timeout(SHORT)
+            .with_stall_timeout(SHORT),
+    ));
     let waiting = async {
         // A connection that is not given up would take every request there is.
         while server.connections() < 2 {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use certificate_lifecycle::delivery::{DispatcherOptions, HttpTransport};
 use certificate_lifecycle::store::Outbox;
 use certificate_lifecycle::webhook::{CustomHeaders, Endpoint, RetrySchedule, Secret};
-use chrono::TimeDelta;
 use futures_util::StreamExt;
 
 use crate::frames::{
@@ -49,10 +49,8 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
         endpoint.headers = CustomHeaders::new([("Authorization", TOKEN)]).unwrap();
         stage.register(endpoint).await;
         stage.submit().await;
-        let once = DispatcherOptions {
-            schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-            ..DispatcherOptions::default()
-        };
+        let once = DispatcherOptions::default()
+            .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap());
         let dispatcher = stage.dispatcher_with(once, transport());
         let summary = dispatcher.run_until_idle(std::future::pending()).await;
         assert_eq!(summary.unwrap().dead, 1);

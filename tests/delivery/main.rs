@@ -6,6 +6,7 @@ mod delegate;
 
 mod addresses;
 mod connections;
+mod deadline;
 mod debug;
 mod failing_webhooks;
 mod fairness;

@@ -60,12 +60,9 @@ impl RecordedEvent {
     }
 }
 
-fn options(delays: &[i64]) -> DispatcherOptions {
-    let delays = delays.iter().map(|it| TimeDelta::seconds(*it)).collect();
-    DispatcherOptions {
-        schedule: RetrySchedule::new(delays).unwrap(),
-        ..DispatcherOptions::default()
-    }
+fn options(delays: &[u64]) -> DispatcherOptions {
+    let delays = delays.iter().map(|it| Duration::from_secs(*it)).collect();
+    DispatcherOptions::default().with_schedule(RetrySchedule::new(delays).unwrap())
 }
 
 #[test]
@@ -131,10 +128,8 @@ fn a_webhook_that_fails_for_too_long_is_counted_as_failing() {
         let stage = Stage::new(|_, _| status(500));
         let webhook = stage.webhook("/a").await;
         stage.submit().await;
-        let running = stage.start(DispatcherOptions {
-            disable_after: TimeDelta::seconds(10),
-            ..options(&[0, 20, 20])
-        });
+        let running =
+            stage.start(options(&[0, 20, 20]).with_disable_after(Duration::from_secs(10)));
         tokio::time::sleep(30 * SECOND).await;
         assert_eq!(stage.disabled(webhook).await, Some(DisabledReason::Failing));
         running.stop().await;

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::webhook::RetrySchedule;
-use chrono::TimeDelta;
 
 use crate::stage::{Came, Stage, status};
 
 /// How long a server of these tests takes to answer.
-const ANSWER: TimeDelta = TimeDelta::milliseconds(5);
+const ANSWER: Duration = Duration::from_millis(5);
 
 /// The waits between an answer and the next request, in milliseconds; the scheduler is as exact as
 /// one.
 fn waits(came: &[Came]) -> Vec<i64> {
     let pairs = came.windows(2);
-    let waits = pairs.map(|pair| (pair[1].at - pair[0].at - ANSWER).num_milliseconds());
+    let waits = pairs.map(|pair| (pair[1].at - ANSWER - pair[0].at).num_milliseconds());
     waits.collect()
 }
 
@@ -23,19 +22,22 @@ fn waits(came: &[Came]) -> Vec<i64> {
 /// first minutes.
 async fn sent_to(
     answers: impl Fn(usize) -> u16 + Send + Sync + 'static,
-    second: TimeDelta,
+    second: Duration,
 ) -> Vec<Came> {
     let stage = Stage::new(move |_, count| status(answers(count)));
     stage.webhook("/a").await;
     for _ in 0..100 {
         stage.submit().await;
     }
-    let running = stage.start(DispatcherOptions {
-        concurrency: 1,
-        // What has failed is not tried again in these minutes.
-        schedule: RetrySchedule::new(vec![TimeDelta::zero(), second, TimeDelta::hours(1)]).unwrap(),
-        ..DispatcherOptions::default()
-    });
+    let running = stage.start(
+        DispatcherOptions::default()
+            .with_concurrency(1)
+            // What has failed is not tried again in these minutes.
+            .with_schedule(
+                RetrySchedule::new(vec![Duration::ZERO, second, Duration::from_secs(60 * 60)])
+                    .unwrap(),
+            ),
+    );
     tokio::time::sleep(Duration::from_secs(5 * 60)).await;
     running.kill().await;
     stage.came()
@@ -51,7 +53,7 @@ async fn it_is_a_second_and_doubles_while_the_circuit_is_opened_again_and_again(
     for code in [429, 502, 503, 504] {
         // Given a server that is overloaded 15 times, well once, and overloaded again
         let answers = move |count| if count == 15 { 204 } else { code };
-        let came = sent_to(answers, TimeDelta::minutes(30)).await;
+        let came = sent_to(answers, Duration::from_secs(30 * 60)).await;
         let waits = waits(&came[..19]);
         // Ten failures open the circuit; then each failed probe opens it again
         let expected = [
@@ -68,7 +70,7 @@ async fn it_is_a_second_and_doubles_while_the_circuit_is_opened_again_and_again(
 
 #[tokio::test(start_paused = true)]
 async fn it_is_not_longer_than_the_second_delay_of_the_schedule() {
-    let came = sent_to(|_| 503, TimeDelta::milliseconds(300)).await;
+    let came = sent_to(|_| 503, Duration::from_millis(300)).await;
     let waits = waits(&came[..14]);
     assert!(are_about(&waits, &[300; 13]), "{waits:?}");
 }
@@ -76,7 +78,7 @@ async fn it_is_not_longer_than_the_second_delay_of_the_schedule() {
 #[tokio::test(start_paused = true)]
 async fn whoever_is_not_overloaded_but_wrong_is_not_left_alone() {
     for code in [400, 404, 500, 501] {
-        let came = sent_to(move |_| code, TimeDelta::minutes(30)).await;
+        let came = sent_to(move |_| code, Duration::from_secs(30 * 60)).await;
         let waits = waits(&came[..10]);
         assert!(are_about(&waits, &[0; 9]), "{code}: {waits:?}");
     }

@@ -8,7 +8,7 @@ use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::RetrySchedule;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::stage::{Stage, status};
@@ -97,11 +97,9 @@ async fn stage(events: usize) -> (Stage, Uuid, Uuid) {
 }
 
 async fn run(stage: &Stage, rules: Rules) -> Option<Result<Summary, StoreError>> {
-    let seconds = [0, 1, 1].map(TimeDelta::seconds);
-    let options = DispatcherOptions {
-        schedule: RetrySchedule::new(seconds.to_vec()).unwrap(),
-        ..DispatcherOptions::default()
-    };
+    let seconds = [0, 1, 1].map(Duration::from_secs);
+    let options =
+        DispatcherOptions::default().with_schedule(RetrySchedule::new(seconds.to_vec()).unwrap());
     let store = Ruled {
         store: stage.store.clone(),
         rules,

@@ -1,9 +1,10 @@
 //! What is sent, and what comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use certificate_lifecycle::delivery::{HttpTransport, Response, RetryAfter};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::{HeaderName, HeaderValue};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -102,7 +103,7 @@ async fn retry_after(transport: &HttpTransport, status: &str, value: &str) -> Op
 #[tokio::test]
 async fn a_server_may_say_how_long_it_wants_to_be_left_alone() {
     let transport = transport();
-    let seconds = |it| Some(RetryAfter::Delay(TimeDelta::seconds(it)));
+    let seconds = |it| Some(RetryAfter::Delay(Duration::from_secs(it)));
     let until = |it: &str| Some(RetryAfter::Until(it.parse().unwrap()));
     for status in ["429 Too Many Requests", "503 Service Unavailable"] {
         for (value, meant) in [
@@ -135,7 +136,7 @@ async fn a_server_may_say_how_long_it_wants_to_be_left_alone() {
 #[tokio::test]
 async fn a_delay_that_is_absurd_is_ten_years_and_what_is_none_is_ignored() {
     let transport = transport();
-    let ten_years = RetryAfter::Delay(TimeDelta::days(3652));
+    let ten_years = RetryAfter::Delay(Duration::from_secs(3652 * 60 * 60 * 24));
     for value in [
         "315532801",
         "9223372036854775807",
@@ -146,7 +147,7 @@ async fn a_delay_that_is_absurd_is_ten_years_and_what_is_none_is_ignored() {
         assert_eq!(found, Some(ten_years), "{value}");
         assert_eq!(
             ten_years.from(DateTime::<Utc>::UNIX_EPOCH),
-            TimeDelta::days(3652)
+            Duration::from_secs(3652 * 60 * 60 * 24)
         );
     }
     for value in [
@@ -277,7 +278,7 @@ async fn headers_that_a_client_may_put_right_are_put_right() {
         let server = Receiver::answering(response).await;
         for _ in 0..2 {
             let response = answered(&transport, &server.url()).await;
-            let asked = RetryAfter::Delay(TimeDelta::seconds(seconds));
+            let asked = RetryAfter::Delay(Duration::from_secs(seconds));
             assert_eq!((response.status, response.retry_after), (429, Some(asked)));
             assert_eq!(response.excerpt, b"busy");
         }

@@ -56,11 +56,9 @@ async fn what_is_past_its_retention_goes_in_small_batches_and_nothing_else() {
         store: stage.store.clone(),
         pruned: Arc::default(),
     };
-    let options = DispatcherOptions {
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        retention: TimeDelta::days(3),
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default()
+        .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap())
+        .with_retention(Duration::from_secs(3 * 60 * 60 * 24));
     let dispatcher = stage.dispatcher_over(options, store.clone(), stage.clock());
     let running = tokio::spawn(async move { dispatcher.run(pending()).await });
     // Then all of it is there as long as it is to be kept

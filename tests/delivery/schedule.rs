@@ -3,7 +3,8 @@
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::webhook::{DisabledReason, RetrySchedule};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 use crate::stage::{Came, Stage, asks_for, status};
 
@@ -85,7 +86,7 @@ async fn retry_after_counts_between_the_schedule_and_a_day() {
         (2, 5, 6),
         (60, 60, 61),
         (10 * 86_400, 86_400, 86_401),
-        (-5, 5, 6),
+        (0, 5, 6),
     ] {
         let stage = Stage::new(move |_, count| {
             if count == 0 {
@@ -123,11 +124,8 @@ async fn a_schedule_of_ones_own() {
     let stage = Stage::new(|_, _| status(500));
     stage.webhook("/a").await;
     stage.submit().await;
-    let schedule = RetrySchedule::new([0, 1, 2].map(TimeDelta::seconds).to_vec()).unwrap();
-    let options = DispatcherOptions {
-        schedule,
-        ..DispatcherOptions::default()
-    };
+    let schedule = RetrySchedule::new([0, 1, 2].map(Duration::from_secs).to_vec()).unwrap();
+    let options = DispatcherOptions::default().with_schedule(schedule);
     let dispatcher = stage.dispatcher(options);
     let summary = dispatcher
         .run_until_idle(std::future::pending())
@@ -227,5 +225,47 @@ async fn a_redirect_is_a_failure_like_others() {
     assert_eq!(
         attempts[0].error.as_deref(),
         Some("status 301: redirects are not followed")
+    );
+}
+
+#[test]
+fn delays_that_are_no_schedule_are_refused_in_units_that_people_read() {
+    let seconds = Duration::from_secs;
+    let refused = |delays: &[Duration]| {
+        let refused = RetrySchedule::new(delays.to_vec()).unwrap_err();
+        refused.to_string()
+    };
+    for (delay, words) in [
+        (seconds(40 * 86_400), "40 days"),
+        (seconds(30 * 86_400 + 1), "2592001 s"),
+        (seconds(30 * 86_400 + 60), "43201 minutes"),
+        (seconds(31 * 86_400 + 3600), "745 hours"),
+        (
+            seconds(30 * 86_400) + Duration::from_millis(500),
+            "2592000.5 s",
+        ),
+    ] {
+        let expected = format!("retry delay 2 is {words}; the maximum is 30 days");
+        assert_eq!(refused(&[Duration::ZERO, delay]), expected);
+    }
+    let first =
+        "the first retry delay must be 0 s, since the first attempt is made at once, but is";
+    for (delay, words) in [
+        (seconds(5), "5 s"),
+        (seconds(60), "1 minute"),
+        (seconds(3600), "1 hour"),
+        (seconds(86_400), "1 day"),
+        (Duration::from_millis(5), "0.005 s"),
+    ] {
+        assert_eq!(refused(&[delay]), format!("{first} {words}"));
+    }
+    assert_eq!(
+        refused(&[]),
+        "a retry schedule has 1 to 100 delays, but this has 0"
+    );
+    let longest = vec![Duration::ZERO, seconds(30 * 86_400)];
+    assert_eq!(
+        RetrySchedule::new(longest.clone()).unwrap().delays(),
+        longest
     );
 }

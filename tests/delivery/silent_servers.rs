@@ -7,7 +7,6 @@ use std::time::Duration;
 use certificate_lifecycle::delivery::*;
 use certificate_lifecycle::store::{DeliveryStatus, Outbox};
 use certificate_lifecycle::webhook::{Endpoint, RetrySchedule, Secret};
-use chrono::TimeDelta;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
@@ -43,7 +42,12 @@ async fn trickling(first: &'static [u8], then: &'static [u8]) -> Receiver {
 
 /// Sends two events to the server and two to another one, all through one place, in which each of
 /// the server's requests ends with this error.
-async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &str) {
+async fn ends_each_request(
+    server: &Receiver,
+    transport: HttpOptions,
+    timeout: Duration,
+    error: &str,
+) {
     let other = Receiver::answering(b"HTTP/1.1 204 No Content\r\n\r\n").await;
     let stage = Stage::new(|_, _| status(500));
     let register = |url: String| {
@@ -57,14 +61,12 @@ async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &st
     }
     let answers = Answers::new([&["127.0.0.1"]]);
     let transport = HttpTransport::with_resolver(transport, answers).unwrap();
-    // Longer than the test may take: it is the transport that keeps its deadline.
-    let of_dispatcher = TimeDelta::from_std(PATIENT * 10).unwrap();
-    let options = DispatcherOptions {
-        concurrency: 1,
-        schedule: RetrySchedule::new(vec![TimeDelta::zero()]).unwrap(),
-        timeout: of_dispatcher,
-        ..DispatcherOptions::default()
-    };
+    // With a margin longer than the test may take: it is the transport that keeps its deadline.
+    let options = DispatcherOptions::default()
+        .with_concurrency(1)
+        .with_schedule(RetrySchedule::new(vec![Duration::ZERO]).unwrap())
+        .with_timeout(timeout)
+        .with_margin(PATIENT * 10);
     let dispatcher = stage.dispatcher_with(options, transport.clone());
     let running = dispatcher.run_until_idle(std::future::pending());
     let summary = tokio::time::timeout(PATIENT * 2, running).await;
@@ -98,8 +100,7 @@ async fn ends_each_request(server: &Receiver, transport: HttpOptions, error: &st
 async fn a_response_that_trickles_in_for_ever_ends_with_the_deadline() {
     let ends = async |first, then, error: &str| {
         let server = trickling(first, then).await;
-        let options = options().with_timeout(DEADLINE);
-        ends_each_request(&server, options, error).await;
+        ends_each_request(&server, options(), DEADLINE, error).await;
     };
     let sized = b"HTTP/1.1 500 Away\r\nContent-Length: 1000000\r\n\r\n";
     let chunked = b"HTTP/1.1 500 Away\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -123,7 +124,7 @@ async fn a_server_that_never_answers_the_greeting_ends_with_the_time_to_connect(
     .await;
     let options = options().with_connect_timeout(SHORT);
     let error = "no response within the deadline, while connecting";
-    ends_each_request(&server, options, error).await;
+    ends_each_request(&server, options, PATIENT, error).await;
 }
 
 #[tokio::test]
@@ -132,9 +133,7 @@ async fn a_server_that_never_answers_the_greeting_ends_with_the_deadline_of_the_
         closed(&mut connection).await;
     })
     .await;
-    let options = options()
-        .with_connect_timeout(DEADLINE * 2)
-        .with_timeout(SHORT);
+    let options = options().with_connect_timeout(DEADLINE * 2);
     let error = "no response within the deadline, while waiting for the response";
-    ends_each_request(&server, options, error).await;
+    ends_each_request(&server, options, SHORT, error).await;
 }

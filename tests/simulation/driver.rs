@@ -17,7 +17,9 @@ use crate::backend::Backend;
 use crate::faulty::Faulty;
 use crate::life::Life;
 use crate::receivers::{MOODS, Moods, Wire};
-use crate::world::{CHORES_EVERY, DELAYS, DISABLE_AFTER, MARGIN, SKEW, TIMEOUT, World, check};
+use crate::world::{
+    DELAYS, DISABLE_AFTER, HOUSEKEEPING_EVERY, MARGIN, SKEW, TIMEOUT, World, check,
+};
 
 pub const INSTITUTIONS: [&str; 3] = ["north", "south", "west"];
 
@@ -111,18 +113,18 @@ impl Actors {
     pub fn dispatcher(&self, skew: TimeDelta) -> (Dispatcher<Faulty, Wire>, Arc<Life>) {
         let number = self.lives.fetch_add(1, Ordering::Relaxed);
         let life = Life::new(&self.world, number, skew);
-        let delays = DELAYS.map(TimeDelta::seconds).to_vec();
-        let options = DispatcherOptions {
-            concurrency: self
-                .world
-                .random(|it| u32::try_from(1 + it.below(20)).unwrap()),
-            schedule: RetrySchedule::new(delays).unwrap(),
-            timeout: TIMEOUT,
-            margin: MARGIN,
-            disable_after: DISABLE_AFTER,
-            retention: self.world.circumstances.retention,
-            chores_every: CHORES_EVERY,
-        };
+        let delays = DELAYS.map(Duration::from_secs).to_vec();
+        let options = DispatcherOptions::default()
+            .with_concurrency(
+                self.world
+                    .random(|it| u32::try_from(1 + it.below(20)).unwrap()),
+            )
+            .with_schedule(RetrySchedule::new(delays).unwrap())
+            .with_timeout(TIMEOUT.to_std().unwrap())
+            .with_margin(MARGIN.to_std().unwrap())
+            .with_disable_after(DISABLE_AFTER.to_std().unwrap())
+            .with_retention(self.world.circumstances.retention.to_std().unwrap())
+            .with_housekeeping_every(HOUSEKEEPING_EVERY.to_std().unwrap());
         let store = Faulty {
             store: self.store.clone(),
             world: Arc::clone(&self.world),

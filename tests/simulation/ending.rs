@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::driver::{Actors, Outcome, join};
 use crate::receivers::Mood;
 use crate::record::place_of;
-use crate::world::{CHORES_EVERY, DISABLE_AFTER, SKEW, TIMEOUT, check};
+use crate::world::{DISABLE_AFTER, HOUSEKEEPING_EVERY, SKEW, TIMEOUT, check};
 
 /// The moods of receivers that nothing gets through to.
 const HOPELESS: [Mood; 4] = [Mood::Ill, Mood::Overloaded, Mood::Silent, Mood::Away];
@@ -228,14 +228,16 @@ impl Actors {
         let dead: Vec<_> = before.into_iter().filter(is_dead).collect();
         let (dispatcher, _) = self.dispatcher(TimeDelta::zero());
         let retention = self.world.circumstances.retention;
-        let long = (retention + SKEW + CHORES_EVERY * 2).to_std().unwrap();
+        let long = (retention + SKEW + HOUSEKEEPING_EVERY * 2)
+            .to_std()
+            .unwrap();
         dispatcher.run(tokio::time::sleep(long)).await.unwrap();
         let left = self.all_deliveries().await;
         check(left == dead, || {
             let (left, dead) = (left.len(), dead.len());
             format!("{left} deliveries are kept, of which {dead} were dead")
         });
-        let oldest = self.world.now() - retention - CHORES_EVERY - TimeDelta::seconds(1);
+        let oldest = self.world.now() - retention - HOUSEKEEPING_EVERY - TimeDelta::seconds(1);
         for it in &left {
             let attempts = self.store.attempts(&it.institution, it.id).await.unwrap();
             let old = attempts.iter().find(|it| it.at < oldest);

@@ -1,6 +1,7 @@
 //! What the receivers' answers say of webhooks: a model of its own, beside the store's.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use certificate_lifecycle::store::{Claim, ClaimedBatch, Due};
 use certificate_lifecycle::webhook::{Disabled, DisabledReason};
@@ -17,7 +18,7 @@ use crate::world::{
 const TELLING: TimeDelta = TimeDelta::seconds(2);
 
 /// How long a webhook is left alone that asks for it without saying how long.
-const PAUSE: TimeDelta = TimeDelta::seconds(1);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the answers of all webhooks say.
 #[derive(Default)]
@@ -86,7 +87,7 @@ impl Healths {
     }
 
     /// A dispatcher hears that a receiver wants to be left alone, for so long if it says so.
-    pub fn asks(&mut self, begun: Begun, asked: Option<TimeDelta>, clock: DateTime<Utc>) {
+    pub fn asks(&mut self, begun: Begun, asked: Option<Duration>, clock: DateTime<Utc>) {
         let until = clock + asked.unwrap_or(PAUSE);
         self.asked.insert(begun, until);
         let (by, place, _) = begun;

@@ -8,7 +8,6 @@ use certificate_lifecycle::delivery::{
     OutgoingRequest, Response, RetryAfter, SendError, Transport,
 };
 use certificate_lifecycle::webhook::Verifier;
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::life::Life;
@@ -185,10 +184,14 @@ impl Wire {
 }
 
 /// For how long an overloaded receiver asks to be left alone.
-const ASKED: TimeDelta = TimeDelta::seconds(2);
+const ASKED: Duration = Duration::from_secs(2);
 
 impl Transport for Wire {
-    async fn send(&self, request: OutgoingRequest) -> Result<Response, SendError> {
+    async fn send(
+        &self,
+        request: OutgoingRequest,
+        _: std::time::Instant,
+    ) -> Result<Response, SendError> {
         let place = self.begin(&request);
         let (by, at) = (self.life.number, self.life.now());
         let which = self.world.record().progress.begins(by, place, at);

@@ -137,9 +137,10 @@ impl Record {
     /// alive.
     pub fn claimed(&mut self, by: &Life, claim: &Claim, batch: &ClaimedBatch, now: DateTime<Utc>) {
         self.health.claimed(by.number, claim, batch);
-        check(claim.lease == LEASE && claim.now <= by.now(), || {
-            format!("a lease of {} from {} on", claim.lease, claim.now)
-        });
+        check(
+            TimeDelta::from_std(claim.lease) == Ok(LEASE) && claim.now <= by.now(),
+            || format!("a lease of {:?} from {} on", claim.lease, claim.now),
+        );
         for it in &batch.deliveries {
             let event = it.event.as_ref().unwrap();
             let place = (it.webhook, event.uuid(), event.version());

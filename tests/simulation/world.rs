@@ -24,13 +24,13 @@ pub const MARGIN: TimeDelta = TimeDelta::seconds(3);
 pub const LEASE: TimeDelta = TimeDelta::seconds(5);
 
 /// The delays before the attempts of a delivery, in seconds.
-pub const DELAYS: [i64; 5] = [0, 1, 2, 4, 8];
+pub const DELAYS: [u64; 5] = [0, 1, 2, 4, 8];
 
 /// For how long everything must have failed before a webhook is disabled.
 pub const DISABLE_AFTER: TimeDelta = TimeDelta::seconds(40);
 
 /// How often a dispatcher prunes.
-pub const CHORES_EVERY: TimeDelta = TimeDelta::seconds(10);
+pub const HOUSEKEEPING_EVERY: TimeDelta = TimeDelta::seconds(10);
 
 /// How wrong a dispatcher's clock is at most, either way.
 pub const SKEW: TimeDelta = TimeDelta::seconds(3);

@@ -241,7 +241,7 @@ macro_rules! outbox_conformance {
                 claims::{
                     a_claim_brings_events_and_webhooks,
                     nothing_is_claimed_where_nothing_is_wanted,
-                    a_lease_puts_a_delivery_off_until_it_ends,
+                    a_lease_of_any_length_can_be_taken_and_settled, a_lease_puts_a_delivery_off_until_it_ends,
                     the_newest_lease_settles_even_after_it_has_ended,
                     new_ones_come_first_and_the_oldest_of_them,
                     new_ones_have_the_room_that_none_are_due_again_for,

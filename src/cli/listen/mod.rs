@@ -8,7 +8,6 @@ mod show;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -18,14 +17,14 @@ use super::arguments::{Form, duration};
 use super::output::{self, Output, Reader};
 use super::{Completion, Failure, block_on, log, say, secret, signals};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use receiver::{Nerves, Receiver, Tally};
+use receiver::{FaultInjection, Receiver, Tally};
 use server::Arrival;
 use show::View;
 
-/// How often it is seen whether the reader of the output has gone, where nothing arrives.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the program checks that the reader of the output is still there, if nothing arrives.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many requests wait for the one before them to be looked at.
+/// How many requests wait for the one before them to be shown.
 const QUEUE: usize = 64;
 
 /// Receive deliveries on this machine, verify them, and show them.
@@ -58,7 +57,7 @@ pub(super) struct Args {
 
     /// Wait so long before each answer, such as 2s.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    delay: Option<TimeDelta>,
+    delay: Option<Duration>,
 
     /// Answer every delivery with this status, such as 503.
     #[arg(long, value_name = "STATUS", value_parser = status, conflicts_with = "fail")]
@@ -94,13 +93,12 @@ fn status(text: &str) -> Result<StatusCode, &'static str> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
-    let nerves = Nerves {
+    let faults = FaultInjection {
         status: args.status,
         percent: args.fail.unwrap_or_default(),
     };
-    let mut receiver = Receiver::new(args.secret.read()?, args.platform, nerves);
+    let mut receiver = Receiver::new(args.secret.read()?, args.platform, faults);
     let delay = args.delay.unwrap_or_default();
-    let delay = delay.to_std().unwrap_or_default();
     log::start()?;
     block_on(async {
         let address = (Ipv4Addr::LOCALHOST, args.port);
@@ -127,7 +125,7 @@ impl Args {
     fn announce(&self, address: SocketAddr, verifies: bool) {
         let url = format!("http://{address}/");
         if self.form.json {
-            tell(&Listening { url: &url });
+            report(&Listening { url: &url });
             return;
         }
         say(&format!("listening on {url}; Ctrl-C ends it"));
@@ -142,7 +140,7 @@ impl Args {
         }
     }
 
-    /// Shows deliveries until the reader has gone.
+    /// Shows deliveries until the reader of the output has gone.
     async fn show(
         &self,
         receiver: &mut Receiver,
@@ -154,7 +152,7 @@ impl Args {
             headers: self.headers,
         };
         loop {
-            let arrival = match tokio::time::timeout(LOOK, arrivals.recv()).await {
+            let arrival = match tokio::time::timeout(POLL_INTERVAL, arrivals.recv()).await {
                 Ok(Some(arrival)) => arrival,
                 Ok(None) => return Ok(()),
                 Err(_) if output::reader() == Reader::Gone => return Ok(()),
@@ -171,7 +169,7 @@ impl Args {
             let text = view.text(now, &headers, body, &finding);
             output.text().extend_from_slice(&text);
             let reader = output.flush()?;
-            // Its sender may have gone.
+            // The sender may have gone.
             let _ = answer.send(finding.answer);
             if reader == Reader::Gone {
                 return Ok(());
@@ -181,7 +179,7 @@ impl Args {
 
     fn sum_up(&self, tally: Tally) {
         if self.form.json {
-            tell(&tally);
+            report(&tally);
             return;
         }
         let Tally {
@@ -208,8 +206,8 @@ struct Listening<'a> {
     url: &'a str,
 }
 
-/// Tells programs something on standard error. If none can hear it, that changes nothing.
-fn tell(object: &impl Serialize) {
+/// Writes an object for programs on standard error. Failing to write changes nothing.
+fn report(object: &impl Serialize) {
     let mut line = serde_json::to_vec(object).unwrap_or_default();
     line.push(b'\n');
     log::write(&line);

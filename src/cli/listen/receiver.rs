@@ -18,16 +18,16 @@ pub(super) struct Receiver {
     /// None where no secret is known.
     verifier: Option<Verifier>,
     followed: Followed,
-    nerves: Nerves,
+    faults: FaultInjection,
     tally: Tally,
 }
 
-/// How the receiver tries the sender's nerves.
+/// The answers that are wrong on purpose.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Nerves {
+pub(super) struct FaultInjection {
     /// Every answer is this.
     pub(super) status: Option<StatusCode>,
-    /// So many of a hundred answers are 500.
+    /// The share of answers that are 500.
     pub(super) percent: u8,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Finding<'a> {
     pub(super) payload: Option<EventPayload<'a>>,
     pub(super) verdict: Reply,
     /// What it was to the applications, where it was taken.
-    pub(super) news: Option<Told>,
+    pub(super) news: Option<News>,
     pub(super) answer: Answer,
 }
 
@@ -65,7 +65,7 @@ pub(super) enum Reply {
 
 /// What an event was to the applications.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum News {
     /// How new it is, the application's newest version, and the versions that are missing before
     /// it.
     Arrival {
@@ -78,12 +78,16 @@ pub(super) enum Told {
 }
 
 impl Receiver {
-    pub(super) fn new(secrets: Vec<Secret>, platform: PlatformSignature, nerves: Nerves) -> Self {
+    pub(super) fn new(
+        secrets: Vec<Secret>,
+        platform: PlatformSignature,
+        faults: FaultInjection,
+    ) -> Self {
         let verifier = (!secrets.is_empty()).then(|| platform.verifier(secrets));
         Self {
             verifier,
             followed: Followed::default(),
-            nerves,
+            faults,
             tally: Tally::default(),
         }
     }
@@ -171,9 +175,9 @@ impl Receiver {
     }
 
     fn answer(&mut self, would_be: StatusCode, refused: Option<&String>) -> Answer {
-        let asked = if let Some(status) = self.nerves.status {
+        let asked = if let Some(status) = self.faults.status {
             Some((status, "as --status asks"))
-        } else if self.nerves.fails(self.tally.received) {
+        } else if self.faults.fails(self.tally.received) {
             Some((StatusCode::INTERNAL_SERVER_ERROR, "as --fail asks"))
         } else {
             None
@@ -186,14 +190,14 @@ impl Receiver {
         Answer { status, reason }
     }
 
-    fn follow(&mut self, verified: &Verified<'_>) -> Told {
+    fn follow(&mut self, verified: &Verified<'_>) -> News {
         let news = match self.followed.take(verified) {
             Ok(news) => news,
-            Err(error) => return Told::Nothing(error.to_string()),
+            Err(error) => return News::Nothing(error.to_string()),
         };
         self.tally.duplicates += u64::from(news == Arrival::Duplicate);
         let known = self.followed.get(verified.payload.uuid());
-        Told::Arrival {
+        News::Arrival {
             news,
             version: known.map_or(0, TrackedApplication::version),
             missing: known.map_or_else(Vec::new, |it| it.missing().collect()),
@@ -201,7 +205,7 @@ impl Receiver {
     }
 }
 
-impl Nerves {
+impl FaultInjection {
     /// Whether the request of this number, counted from 1, is one that fails: as evenly as whole
     /// numbers allow, so the same for every run.
     fn fails(self, number: u64) -> bool {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::receiver::{Finding, Reply, Told};
+use super::receiver::{Finding, News, Reply};
 use super::server::{Answer, Unread};
 use crate::cli::received::{Headers, Signature};
 use crate::cli::show::time;
@@ -66,8 +66,8 @@ impl View {
             Reply::Refused(why) if body.is_err() => Fact::text("refused", why.clone()),
             verdict => Fact::text("verified", in_words(verdict)),
         });
-        if let Some(told) = &finding.news {
-            facts.push(Fact::text("news", told.in_words()));
+        if let Some(news) = &finding.news {
+            facts.push(Fact::text("news", news.in_words()));
         }
         let Answer { status, reason } = &finding.answer;
         let status = status.as_str();
@@ -98,7 +98,7 @@ impl View {
             Reply::Refused(reason) => (Some(false), None, Some(reason.as_str())),
         };
         let (news, version, missing) = match &finding.news {
-            Some(Told::Arrival {
+            Some(News::Arrival {
                 news,
                 version,
                 missing,
@@ -106,7 +106,7 @@ impl View {
             _ => (None, None, &[][..]),
         };
         let unknown = match &finding.news {
-            Some(Told::Nothing(why)) => Some(why.as_str()),
+            Some(News::Nothing(why)) => Some(why.as_str()),
             _ => None,
         };
         let object = Object {
@@ -194,7 +194,7 @@ const fn name_of(news: Arrival) -> &'static str {
     }
 }
 
-impl Told {
+impl News {
     fn in_words(&self) -> String {
         let (news, version, missing) = match self {
             Self::Nothing(why) => return format!("unknown: {why}"),

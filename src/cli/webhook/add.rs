@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{named, show_secret};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
-use crate::cli::secret::{Given, given};
+use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
 use crate::cli::sending::option_for;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Completion, Failure, block_on, say, store};
@@ -20,7 +20,7 @@ use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{
-    CustomHeaderError, CustomHeaders, Description, Endpoint, EventKinds, Secret, WebhookUrl,
+    CustomHeaderError, CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl,
 };
 
 /// Register a webhook, and print its id and its secret.
@@ -53,12 +53,12 @@ pub(super) struct Args {
     description: Description,
 
     /// A header that each request carries, such as "Authorization: Bearer …".
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = given())]
-    headers: Vec<Given>,
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = secret_source())]
+    headers: Vec<SecretSource>,
 
     /// The secret, whsec_ and base64; a new one, if absent.
-    #[arg(long, value_name = "SECRET", value_parser = given())]
-    secret: Option<Given>,
+    #[arg(long, value_name = "SECRET", value_parser = secret_source())]
+    secret: Option<SecretSource>,
 
     /// The webhook's id; a new one, if absent.
     #[arg(long, value_name = "UUID", value_parser = hyphenated)]
@@ -78,13 +78,13 @@ pub(super) struct Args {
 
     /// Where the events go.
     // Not parsed by clap, which would repeat a mistyped URL together with its password.
-    #[arg(value_name = "URL", value_parser = given().map(UrlGiven))]
-    url: UrlGiven,
+    #[arg(value_name = "URL", value_parser = secret_source().map(UrlArg))]
+    url: UrlArg,
 }
 
-/// A text that may be a URL with a password.
+/// An argument that may be a URL with a password.
 #[derive(Debug, Clone)]
-struct UrlGiven(Given);
+struct UrlArg(SecretSource);
 
 // In short lines, so that no terminal breaks what is to be pasted.
 const EXAMPLE: &str = "Example:
@@ -152,14 +152,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
 impl Args {
     fn endpoint(&self) -> Result<Endpoint, Failure> {
         let url = self.url()?;
-        let secret = match &self.secret {
-            None => Secret::generate().map_err(|error| error.to_string()),
-            Some(given) => given
-                .read()
-                .map_err(|problem| format!("--secret: {problem}")),
-        };
-        let secret = secret.map_err(Failure::Argument)?;
-        let mut endpoint = Endpoint::new(url, secret);
+        let mut endpoint = Endpoint::new(url, read_or_generate(self.secret.as_ref())?);
         endpoint.kinds = self.events.unwrap_or_default();
         endpoint.description = self.description.clone();
         endpoint.headers = self.headers()?;

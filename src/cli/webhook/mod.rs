@@ -9,6 +9,8 @@ mod rotate;
 mod show;
 mod test;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use uuid::Uuid;
@@ -150,9 +152,10 @@ fn show_secret(output: &mut Output, institution: &InstitutionId, id: Uuid) -> Re
     Err(failure)
 }
 
-/// A time that is so far away, of those that can be written down.
-fn later(now: DateTime<Utc>, by: TimeDelta) -> Result<DateTime<Utc>, Failure> {
-    let later = now.checked_add_signed(by);
+/// The time after this duration, if an event can have it.
+fn later(now: DateTime<Utc>, by: Duration) -> Result<DateTime<Utc>, Failure> {
+    let by = TimeDelta::from_std(by).ok();
+    let later = by.and_then(|by| now.checked_add_signed(by));
     let later = later.filter(|it| Timestamp::new(*it).is_ok());
     later.ok_or_else(|| Failure::Argument("the duration leads beyond the year 9999".to_owned()))
 }

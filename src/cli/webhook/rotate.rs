@@ -1,13 +1,15 @@
 //! `certlife webhook rotate`: a new secret in place of the old one.
 
-use chrono::TimeDelta;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Changed, Which, change, later, show_secret};
 use crate::cli::arguments::{Form, duration};
 use crate::cli::output::Output;
-use crate::cli::secret::{Given, given};
+use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Completion, Failure, block_on, say, store};
@@ -27,19 +29,19 @@ pub(super) struct Args {
 
     /// How long the old secret stays valid; 24h, if absent. Those before it keep their own times.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    grace: Option<TimeDelta>,
+    grace: Option<Duration>,
 
     /// When X-Webhook-Signature follows; after half of the grace, if absent.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
-    switch_over: Option<TimeDelta>,
+    switch_over: Option<Duration>,
 
     /// Revoke all earlier secrets immediately, for example after a leak.
     #[arg(long, conflicts_with_all = ["grace", "switch_over"])]
     revoke: bool,
 
     /// The new secret, whsec_ and base64; a random one, if absent.
-    #[arg(long, value_name = "SECRET", value_parser = given())]
-    secret: Option<Given>,
+    #[arg(long, value_name = "SECRET", value_parser = secret_source())]
+    secret: Option<SecretSource>,
 
     #[command(flatten)]
     form: Form,
@@ -58,34 +60,17 @@ const EXAMPLE: &str = "Example:
 struct Rotated<'a> {
     id: Uuid,
     secret: &'a str,
-    /// When `X-Webhook-Signature` is made with the new one; none where it is already.
+    /// When `X-Webhook-Signature` is made with the new one; none if it already is.
     switch_over: Option<String>,
-    /// When the last of the others ends; none where there is none.
+    /// When the last of the others ends; none if there are no others.
     until: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let id = args.which.id;
     let now = SystemClock.now();
-    let grace = args.grace.unwrap_or(Secrets::GRACE);
-    let until = later(now, grace)?;
-    let switch_over = match args.switch_over {
-        None => later(now, grace / 2)?,
-        Some(it) if it > grace => {
-            return Err(Failure::Argument(
-                "--switch-over is longer than --grace: by then, the old secret signs nothing"
-                    .to_owned(),
-            ));
-        }
-        Some(it) => later(now, it)?,
-    };
-    let secret = match &args.secret {
-        None => Secret::generate().map_err(|error| error.to_string()),
-        Some(given) => given
-            .read()
-            .map_err(|problem| format!("--secret: {problem}")),
-    };
-    let secret = secret.map_err(Failure::Argument)?;
+    let (switch_over, until) = args.times(now)?;
+    let secret = read_or_generate(args.secret.as_ref())?;
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
         change(engine.store(), &args.which, |endpoint| {
@@ -111,44 +96,60 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
         say(&format!("webhook {id} has this secret already"));
         return Ok(Completion::Refused);
     }
-    // One that came back is the new one, however long it would have signed as an old one.
-    let signs = |it: &&OldSecret| now < it.until && it.secret != secret;
-    let old: Vec<_> = after.old().iter().filter(signs).collect();
-    let rotated = Rotated {
-        id,
-        secret: secret.expose(),
-        switch_over: old
-            .iter()
-            .map(|it| it.switch_over)
-            .filter(|at| now < *at)
-            .max()
-            .map(time),
-        until: old.iter().map(|it| it.until).max().map(time),
-    };
-    let mut output = Output::plain();
-    if args.form.json {
-        let _ = output.object(&rotated)?;
-    } else {
-        let text = record(rotated.facts(&old, before.current()));
-        output.text().extend_from_slice(text.as_bytes());
-    }
-    show_secret(&mut output, &args.which.institution, id)?;
+    args.show(&secret, before, after, now)?;
     // The store keeps a few: the oldest went.
-    let is_kept = |old| after.old().contains(old);
-    if !args.revoke
-        && before
-            .old()
-            .iter()
-            .any(|old| now < old.until && !is_kept(old))
-    {
+    let is_lost = |old: &OldSecret| now < old.until && !after.old().contains(old);
+    if !args.revoke && before.old().iter().any(is_lost) {
         say("the oldest of the secrets before it no longer signs: there were too many");
     }
     Ok(Completion::Clean)
 }
 
+impl Args {
+    /// When `X-Webhook-Signature` follows, and when the old secret ends.
+    fn times(&self, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
+        let grace = self.grace.unwrap_or(Secrets::GRACE);
+        let until = later(now, grace)?;
+        let switch_over = self.switch_over.unwrap_or(grace / 2);
+        if switch_over > grace {
+            return Err(Failure::Argument(
+                "--switch-over is longer than --grace: by then, the old secret signs nothing"
+                    .to_owned(),
+            ));
+        }
+        Ok((later(now, switch_over)?, until))
+    }
+
+    fn show(
+        &self,
+        secret: &Secret,
+        before: &Secrets,
+        after: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        // A secret that came back is the new one, however long it would have signed as an old one.
+        let signs = |it: &&OldSecret| now < it.until && it.secret != *secret;
+        let old: Vec<_> = after.old().iter().filter(signs).collect();
+        let switch_overs = old.iter().map(|it| it.switch_over);
+        let rotated = Rotated {
+            id: self.which.id,
+            secret: secret.expose(),
+            switch_over: switch_overs.filter(|at| now < *at).max().map(time),
+            until: old.iter().map(|it| it.until).max().map(time),
+        };
+        let mut output = Output::plain();
+        if self.form.json {
+            let _ = output.object(&rotated)?;
+        } else {
+            let text = record(rotated.facts(&old, before.current()));
+            output.text().extend_from_slice(text.as_bytes());
+        }
+        show_secret(&mut output, &self.which.institution, self.which.id)
+    }
+}
+
 impl Rotated<'_> {
-    /// What people are told, where these before it still sign, and this is the one that it
-    /// replaced.
+    /// For people. `old` are the earlier secrets that still sign, `replaced` is the last of them.
     fn facts(&self, old: &[&OldSecret], replaced: &Secret) -> Vec<Fact> {
         let mut facts = vec![
             Fact::word("id", self.id.to_string()),

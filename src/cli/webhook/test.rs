@@ -40,10 +40,7 @@ Exit status: 0 it was taken, 1 it was not, 2 the run could not go on.";
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let transport = args.sending.transport(1)?;
     let remedy = transport.remedy();
-    let options = DispatcherOptions {
-        timeout: args.sending.timeout,
-        ..DispatcherOptions::default()
-    };
+    let options = DispatcherOptions::default().with_timeout(args.sending.timeout);
     let Which { institution, id } = &args.which;
     let tested = block_on(async {
         let engine = args.store.open_to_read().await?;

@@ -1,24 +1,24 @@
 //! Waits that grow: before the next claim, or before a store that fails is asked again.
 
-use chrono::TimeDelta;
+use std::time::Duration;
 
 /// The shortest wait before a store that has failed is asked again.
-const SHORTEST_AFTER_FAILURE: TimeDelta = TimeDelta::milliseconds(50);
+const SHORTEST_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// The longest: work resumes soon after the store is back.
-const LONGEST_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(2);
+const LONGEST_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// The longest wait for a store that is too slow.
-const LONGEST_WHERE_LATE: TimeDelta = TimeDelta::seconds(5);
+const LONGEST_WHERE_LATE: Duration = Duration::from_secs(5);
 
 /// The wait where something was due, but another dispatcher was faster, or the claim came too late.
-pub(super) const RACE: TimeDelta = TimeDelta::milliseconds(20);
+pub(super) const RACE: Duration = Duration::from_millis(20);
 
 /// A wait that doubles each time, until it is reset.
 #[derive(Debug)]
 pub(super) struct Backoff {
-    shortest: TimeDelta,
-    longest: TimeDelta,
+    shortest: Duration,
+    longest: Duration,
     /// How many waits there were since the last reset.
     times: u32,
 }
@@ -43,8 +43,8 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub(super) fn next(&mut self) -> TimeDelta {
-        let doubled = 1_i32.checked_shl(self.times.min(10)).unwrap_or(1);
+    pub(super) fn next(&mut self) -> Duration {
+        let doubled = 1_u32.checked_shl(self.times.min(10)).unwrap_or(1);
         self.times = self.times.saturating_add(1);
         (self.shortest * doubled).min(self.longest)
     }

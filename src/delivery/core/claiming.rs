@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::effect::{Effect, Lease, NextAttempt, Report};
@@ -12,6 +12,7 @@ use super::input::{Instants, is_about_one};
 use super::pacing::Pending;
 use super::webhooks::is_late;
 use super::{Core, Goal};
+use crate::lengths::between;
 use crate::store::{Claim, ClaimedBatch, Due, LeasedDelivery, Outcome, StoreError, Webhook};
 
 /// Why a delivery is dead of which no request can be made.
@@ -62,7 +63,7 @@ impl Core {
     pub(super) fn claim_for(&mut self, now: Instants, due: &[Due]) {
         let allotment = self.webhooks.allot(now, due, &self.options);
         if let Some(at) = allotment.next {
-            let delay = (at - now.wall).max(TimeDelta::milliseconds(1));
+            let delay = between(now.wall, at).max(Duration::from_millis(1));
             self.pacing.ask_in(now, delay);
         }
         self.outcomes.add_all(allotment.released);

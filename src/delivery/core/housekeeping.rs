@@ -1,8 +1,6 @@
 //! When housekeeping is due, and what runs beside deliveries.
 
-use std::time::Instant;
-
-use chrono::TimeDelta;
+use std::time::{Duration, Instant};
 
 use super::input::Instants;
 
@@ -16,7 +14,7 @@ pub(super) struct Housekeeping {
 
 impl Housekeeping {
     /// The first housekeeping begins at once: the run may be short, and the only one.
-    pub(super) fn begun(now: Instants, every: TimeDelta) -> Self {
+    pub(super) fn begun(now: Instants, every: Duration) -> Self {
         Self {
             next_at: now.after(every),
             is_under_way: true,
@@ -24,7 +22,7 @@ impl Housekeeping {
         }
     }
 
-    pub(super) fn begin(&mut self, now: Instants, every: TimeDelta) {
+    pub(super) fn begin(&mut self, now: Instants, every: Duration) {
         self.next_at = now.after(every);
         self.is_under_way = true;
     }

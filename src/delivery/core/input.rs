@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::transport::{Response, SendError};
@@ -22,9 +22,9 @@ pub(in crate::delivery) struct Instants {
 }
 
 impl Instants {
-    /// The instant after this delay. A negative delay is none.
-    pub(super) fn after(self, delay: TimeDelta) -> Instant {
-        self.monotonic + delay.to_std().unwrap_or_default()
+    /// The instant after this delay.
+    pub(super) fn after(self, delay: Duration) -> Instant {
+        self.monotonic + delay
     }
 }
 

@@ -1,10 +1,13 @@
 //! What follows from the answer to an attempt: one pure decision.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::options::DispatcherOptions;
 use super::super::transport::{Response, SendError};
+use crate::lengths::later;
 use crate::store::{Health, HealthChange, Outcome};
 use crate::webhook::RetrySchedule;
 
@@ -16,9 +19,9 @@ const GONE: u16 = 410;
 
 /// How long a webhook is left alone that asks for it without saying how long; then twice as long,
 /// and so on.
-const PAUSE: TimeDelta = TimeDelta::seconds(1);
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// An attempt, for whoever judges it.
+/// An attempt that is judged.
 pub(super) struct Tried<'a> {
     pub(super) webhook: Uuid,
     pub(super) event_id: Uuid,
@@ -107,13 +110,13 @@ impl Tried<'_> {
         // Also for one that is to be disabled: that may fail, or be wrong by what others have
         // delivered.
         if status.is_some_and(|it| SLOW_DOWN.contains(&it)) {
-            let doubled = 1_i32.checked_shl(self.opened.min(20)).unwrap_or(1);
+            let doubled = 1_u32.checked_shl(self.opened.min(20)).unwrap_or(1);
             let pause = (PAUSE * doubled).min(options.longest_break());
             change.not_before = Some(self.now + retry_after.unwrap_or(pause));
         }
         let consequence = if status == Some(GONE) {
             Consequence::Gone
-        } else if self.now - failing_since >= options.disable_after {
+        } else if later(failing_since, options.disable_after) <= self.now {
             Consequence::Failing(failing_since)
         } else {
             Consequence::None
@@ -125,7 +128,7 @@ impl Tried<'_> {
         }
     }
 
-    fn next(&self, options: &DispatcherOptions, retry_after: Option<TimeDelta>) -> Outcome {
+    fn next(&self, options: &DispatcherOptions, retry_after: Option<Duration>) -> Outcome {
         let failed = self.attempts.saturating_add(1);
         let schedule = &options.schedule;
         if let Some(delay) = schedule.delay(failed, self.event_id, self.webhook, retry_after) {

@@ -29,9 +29,7 @@ mod webhooks;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
-
-use chrono::TimeDelta;
+use std::time::{Duration, Instant};
 
 use super::options::DispatcherOptions;
 use crate::store::{Claim, StoreError};
@@ -81,7 +79,7 @@ impl Core {
             webhooks: Webhooks::default(),
             pacing: Pacing::new(now),
             outcomes: Outcomes::default(),
-            housekeeping: Housekeeping::begun(now, options.chores_every),
+            housekeeping: Housekeeping::begun(now, options.housekeeping_every),
             summary: Summary::default(),
             effects: VecDeque::from([Effect::KeepHouse]),
             give_up_at: None,
@@ -218,7 +216,8 @@ impl Core {
         } else if has_come(self.outcomes.next_timeout()) {
             self.outcomes.retry();
         } else if has_come(self.housekeeping_at()) {
-            self.housekeeping.begin(now, self.options.chores_every);
+            self.housekeeping
+                .begin(now, self.options.housekeeping_every);
             self.effects.push_back(Effect::KeepHouse);
         } else if has_come(self.give_up_at) {
             self.failure = Some(StoreError::Unavailable {
@@ -237,7 +236,7 @@ impl Core {
 
     /// The store has failed: how long to leave it alone. None if waiting does not help: the run
     /// ends.
-    fn store_failed(&mut self, error: StoreError, what: &'static str) -> Option<TimeDelta> {
+    fn store_failed(&mut self, error: StoreError, what: &'static str) -> Option<Duration> {
         if error.is_lasting() {
             self.failure = Some(error);
             return None;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::backoff::{Backoff, RACE};
@@ -12,7 +11,7 @@ use super::input::Instants;
 use crate::store::Due;
 
 /// How long small groups of free places are gathered before something is claimed for them.
-const GATHER: TimeDelta = TimeDelta::milliseconds(2);
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How long an answer of the store is good enough where webhooks are busy.
 const SHORTEST_VALIDITY: Duration = Duration::from_millis(5);
@@ -213,14 +212,14 @@ impl Pacing {
     }
 
     /// Asks after this delay, or earlier.
-    pub(super) fn ask_in(&mut self, now: Instants, delay: TimeDelta) {
+    pub(super) fn ask_in(&mut self, now: Instants, delay: Duration) {
         let at = now.after(delay);
         self.ask_at = Some(self.ask_at.map_or(at, |it| it.min(at)));
     }
 
     /// Asks after this delay, and not before, whatever is committed meanwhile: a store that can be
     /// read but not written would be asked at every commit.
-    pub(super) fn hold(&mut self, now: Instants, delay: TimeDelta) {
+    pub(super) fn hold(&mut self, now: Instants, delay: Duration) {
         self.ask_at = Some(now.after(delay));
         self.held_until = self.ask_at;
     }
@@ -271,11 +270,7 @@ impl Pacing {
         }
         let mark = self.in_hand_after_claim;
         let is_worth_it = in_hand <= mark - mark / 4;
-        let delay = if is_worth_it {
-            TimeDelta::zero()
-        } else {
-            GATHER
-        };
+        let delay = if is_worth_it { Duration::ZERO } else { GATHER };
         self.ask_in(now, delay);
     }
 
@@ -295,7 +290,7 @@ impl Pacing {
     }
 
     /// The store has failed: how long it is left alone.
-    pub(super) fn store_failed(&mut self) -> TimeDelta {
+    pub(super) fn store_failed(&mut self) -> Duration {
         self.failures.next()
     }
 }

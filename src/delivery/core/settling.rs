@@ -1,6 +1,6 @@
 //! What was sent is judged, and what came of it is recorded.
 
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use super::super::transport::SendError;
 use super::effect::{Disabling, Effect, Report};
@@ -12,7 +12,7 @@ use super::{Core, Goal};
 use crate::store::Outcome;
 
 /// For how long nothing is claimed when this machine has run out of what requests need.
-const SHORTAGE: TimeDelta = TimeDelta::seconds(1);
+const SHORTAGE: Duration = Duration::from_secs(1);
 
 impl Core {
     pub(super) fn sent(&mut self, now: Instants, sent: Sent) {

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::super::options::DispatcherOptions;
 use super::super::transport::SendError;
@@ -12,13 +12,14 @@ use super::breaker::{Admission, Breaker};
 use super::effect::{Cause, NextAttempt};
 use super::input::Sent;
 use super::judge::{Consequence, Tried};
+use crate::lengths::delta;
 use crate::store::{Due, Health, HealthChange, Outcome};
 
 /// How long a webhook is left alone that the store cannot read.
-const UNREADABLE: TimeDelta = TimeDelta::seconds(30);
+const UNREADABLE: Duration = Duration::from_secs(30);
 
 /// How often the store learns that a webhook is well.
-const REPORT_AGAIN: TimeDelta = TimeDelta::minutes(1);
+const REPORT_AGAIN: Duration = Duration::from_secs(60);
 
 /// A server that answers within so many milliseconds is quick: a delivery that is claimed ahead for
 /// it is sent soon.
@@ -150,7 +151,7 @@ impl WebhookState {
             due.not_before
         };
         // Also where the clock was set back meanwhile.
-        let is_yet = |until: &DateTime<Utc>| now < *until && *until - now <= UNREADABLE;
+        let is_yet = |until: &DateTime<Utc>| now < *until && *until <= now + UNREADABLE;
         self.unreadable_until = self.unreadable_until.filter(is_yet);
     }
 
@@ -250,7 +251,7 @@ impl WebhookState {
         let health = self.health.after(change, now);
         let is_news = self
             .reported_at
-            .is_none_or(|at| (now - at).abs() > REPORT_AGAIN);
+            .is_none_or(|at| (now - at).abs() > delta(REPORT_AGAIN));
         if health == self.health && !(change.delivered && is_news) {
             return None;
         }

@@ -1,9 +1,9 @@
 //! Which webhook may be sent how much.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::options::DispatcherOptions;
@@ -12,6 +12,7 @@ use super::input::{Instants, Sent};
 use super::pacing::Wanted;
 use super::share::shares;
 use super::webhook_state::{Readiness, Verdict, WebhookState};
+use crate::lengths::later;
 use crate::store::{Due, Health, Settlement};
 
 /// The webhooks of which something is to be remembered.
@@ -69,8 +70,8 @@ pub(super) enum Next {
 }
 
 /// Whether a lease that was taken then may end before an answer comes.
-pub(super) fn is_late(now: Instants, claimed: DateTime<Utc>, margin: TimeDelta) -> bool {
-    now.wall - claimed > margin / 2
+pub(super) fn is_late(now: Instants, claimed: DateTime<Utc>, margin: Duration) -> bool {
+    now.wall > later(claimed, margin / 2)
 }
 
 impl Webhooks {
@@ -136,7 +137,7 @@ impl Webhooks {
         now: Instants,
         ready: &Ready,
         room: u32,
-        margin: TimeDelta,
+        margin: Duration,
         allotment: &mut Allotment,
     ) -> u32 {
         let webhook = ready.due.webhook;
@@ -239,7 +240,7 @@ impl Webhooks {
     }
 
     /// In place of a request that has ended, the next one to the same webhook.
-    pub(super) fn next_attempt(&mut self, now: Instants, webhook: Uuid, margin: TimeDelta) -> Next {
+    pub(super) fn next_attempt(&mut self, now: Instants, webhook: Uuid, margin: Duration) -> Next {
         let Some(state) = self.states.get_mut(&webhook) else {
             return Next::None;
         };

@@ -1,4 +1,4 @@
-//! Connects as hyper asks for it: past the target guard, with TLS, within the time.
+//! Makes connections for hyper: checked by the target guard, with TLS, within the timeout.
 
 use std::error::Error;
 use std::fmt;
@@ -39,7 +39,7 @@ impl Connector {
         let kept = Kept::new(options.idle_total);
         let allowed = options.allow_targets;
         let lookups = Lookups::new(resolver);
-        let dialer = Dialer::new(lookups, allowed, timeout, options.timeout, kept);
+        let dialer = Dialer::new(lookups, allowed, timeout, options.stall_timeout, kept);
         let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = if options.allow_http {
             https.https_or_http()
@@ -69,8 +69,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        // hyper finishes connections for which no request waits any more, so that the deadline of
-        // the request does not end them.
+        // hyper goes on connecting after the request has stopped waiting, so the deadline of the
+        // request does not end this.
         let connecting = tokio::time::timeout(self.timeout, self.https.call(uri.clone()));
         Box::pin(async move {
             let refused = |error: Box<dyn Error + Send + Sync>| match error.downcast() {

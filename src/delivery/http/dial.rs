@@ -19,10 +19,10 @@ use super::race::{Lost, race};
 use super::stream::Stream;
 use crate::delivery::target::{RefusedTarget, literal};
 
-/// Connects to a name's addresses, of which every one must pass the target guard.
+/// Connects to one of a name's addresses. Every one of them must pass the target guard.
 ///
-/// A name with one address that is refused is refused as a whole, and not sent to at another: it
-/// would depend on the order of its addresses where its events go.
+/// A name with one refused address is refused as a whole: otherwise, the order of its addresses
+/// would decide where its events go.
 #[derive(Debug, Clone)]
 pub(super) struct Dialer(Arc<Rules>);
 
@@ -31,25 +31,25 @@ struct Rules {
     lookups: Lookups,
     allowed: Vec<IpNet>,
     timeout: Duration,
-    patience: Duration,
+    stall_timeout: Duration,
     kept: Arc<Kept>,
 }
 
 impl Dialer {
-    /// Connects within a timeout, to streams that wait for so long to be written to, and are kept
-    /// while there are not too many.
+    /// Connects within `timeout`. A stream fails when a write waits for `stall_timeout`, and is
+    /// kept unless too many are idle.
     pub(super) fn new(
         lookups: Lookups,
         allowed: Vec<IpNet>,
         timeout: Duration,
-        patience: Duration,
+        stall_timeout: Duration,
         kept: Kept,
     ) -> Self {
         Self(Arc::new(Rules {
             lookups,
             allowed,
             timeout,
-            patience,
+            stall_timeout,
             kept: Arc::new(kept),
         }))
     }
@@ -77,7 +77,7 @@ impl Service<Uri> for Dialer {
 }
 
 impl Rules {
-    /// The addresses of a host, if every one may be sent to.
+    /// The addresses of a host, if requests may go to every one.
     async fn permitted(&self, host: &str) -> Result<Arc<[IpAddr]>, ConnectFailure> {
         let addresses = if let Some(address) = literal(host) {
             Arc::from([address])
@@ -100,7 +100,7 @@ impl Rules {
     ) -> Result<Stream, ConnectFailure> {
         let connect = |address| TcpStream::connect((address, port));
         match race(addresses, self.timeout, connect).await {
-            Ok(stream) => Ok(Stream::new(stream, self.patience, self.kept.link())),
+            Ok(stream) => Ok(Stream::new(stream, self.stall_timeout, self.kept.link())),
             Err(Lost::Failed(address, error)) => {
                 let address = SocketAddr::new(address, port);
                 Err(ConnectFailure::unreachable(host, address, &error))

@@ -1,4 +1,4 @@
-//! What goes wrong, from hyper's words to the dispatcher's.
+//! Errors of hyper and rustls as a [`SendError`].
 
 use std::error::Error;
 use std::io;
@@ -56,7 +56,7 @@ impl ConnectFailure {
         )
     }
 
-    /// What hyper-rustls could not do with a connection.
+    /// hyper-rustls could not use a connection.
     pub(super) fn of_tls(host: &str, error: &(dyn Error + 'static)) -> Self {
         let reason = tls_error(error).map_or_else(|| format!("TLS failed: {error}"), in_words);
         Self::Tls {
@@ -77,7 +77,7 @@ impl ConnectFailure {
     }
 }
 
-/// What rustls said, inside of the I/O errors that carry it.
+/// The error of rustls inside an I/O error.
 fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     loop {
         if let Some(found) = error.downcast_ref() {
@@ -107,10 +107,9 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> SendError {
     }
 }
 
-/// Whether the server says that it has done nothing about the request, which so may be repeated
-/// (RFC 9113, section 8.7): it has refused it, or has ended its connection in good order before it
-/// came to it. h2 tells the latter only to requests that are newer than the last one that the
-/// server has looked at.
+/// Whether the server reports that it has not processed the request, so that it may be repeated
+/// (RFC 9113, section 8.7). It has refused the request, or ended its connection in order before it.
+/// h2 reports the latter only to requests after the last one that the server has seen.
 pub(super) fn is_unprocessed(error: &legacy::Error) -> bool {
     let mut said = causes(error).filter_map(|it| it.downcast_ref::<h2::Error>());
     said.any(|it| {
@@ -126,15 +125,15 @@ fn message(host: &str, error: &(dyn Error + 'static)) -> String {
         message.push_str(": ");
         message.push_str(&words(error));
         if tls_error(error).is_some() {
-            // Below are the same once more, in words of rustls.
+            // Its sources repeat the same in words of rustls.
             break;
         }
     }
     message
 }
 
-/// What an error says, without what the server says: the farewell of an HTTP/2 server has room for
-/// a text, and h2 repeats it.
+/// The words of an error without those of the server: the GOAWAY of an HTTP/2 server may carry a
+/// text, and h2 repeats it.
 fn words(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<h2::Error>() {
         Some(error) if let Some(reason) = error.reason() => {
@@ -154,7 +153,7 @@ fn words(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// What caused an error, and what caused that.
+/// The sources of an error.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |it: &&'a (dyn Error + 'static)| {
         (**it).source()

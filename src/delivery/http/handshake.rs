@@ -1,5 +1,5 @@
-//! What TLS did not accept, in words: those of rustls are for programmers, and some hold a server's
-//! own at any length.
+//! Failures of TLS in words: those of rustls are for programmers, and some quote a server at any
+//! length.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rustls::pki_types::UnixTime;
@@ -47,7 +47,7 @@ fn certificate(error: &CertificateError) -> String {
             "no authority that is trusted here has issued its certificate (it may be self-signed, or sent without the \
              certificates between it and its authority)"
         }
-        // What names it has instead is the server's to say, at any length.
+        // The server chose the names that it has instead, at any length.
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for other names"
         }
@@ -65,8 +65,8 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnhandledCriticalExtension => {
             "its certificate has a critical extension that is not known here"
         }
-        // Also an authority's own certificate, which many tools make where a self-signed one is
-        // asked for.
+        // Also an authority's own certificate, which many tools make when asked for a self-signed
+        // one.
         _ => {
             "its certificate was not accepted (it may be self-signed, an authority's own, not for servers, or signed in \
              a way that is not known here)"
@@ -75,7 +75,7 @@ fn certificate(error: &CertificateError) -> String {
     words.to_owned()
 }
 
-/// When that was or will be, if it can be told.
+/// That time, if it can be written.
 fn at(time: UnixTime) -> String {
     let seconds = i64::try_from(time.as_secs()).ok();
     let time: Option<DateTime<Utc>> = seconds.and_then(|it| DateTime::from_timestamp(it, 0));
@@ -85,7 +85,7 @@ fn at(time: UnixTime) -> String {
 
 const NEITHER: &str = "it speaks neither HTTP/1.1 nor HTTP/2";
 
-/// What a server says as it ends a handshake, or a connection (RFC 8446, section 6).
+/// The alert with which a server ends a handshake or a connection (RFC 8446, section 6).
 fn of_alert(alert: AlertDescription) -> String {
     let words = match alert {
         AlertDescription::HandshakeFailure

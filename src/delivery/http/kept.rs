@@ -1,4 +1,4 @@
-//! Which connections are kept, and how many while nothing is sent over them.
+//! Which connections are kept, and how many idle ones.
 
 use std::fmt;
 use std::future::Future;
@@ -16,27 +16,27 @@ use super::AHEAD;
 /// How many connections are idle, and how many may be.
 ///
 /// hyper's pool has a limit for each server and none for all: one connection to each of thousands
-/// of servers would take all file descriptors that there are. Nor can it be told to let go of one.
-/// So, where enough are idle, the connection of a request that ends is closed from below: hyper
-/// reads its end, as if its server had closed it. It is the newest that goes, since the others end
-/// by themselves soon, and a server that is sent to all the time has one of them.
+/// of servers would take all file descriptors. Nor can the pool be asked to drop one. So, if enough
+/// are idle, the connection of a request that ends is closed from below: hyper reads its end, as if
+/// its server had closed it. The newest one goes, since the others time out soon, and a busy server
+/// has one of them.
 ///
-/// A connection with a request that was given up is not kept either: its server may go on with the
-/// response for ever, and over HTTP/2 hyper would read all of it to throw it away. Such a
-/// connection takes no more requests. It is closed with the last one that it has, or when it has
-/// brought more than these can need ([`Link::CLOSING`]).
+/// A connection with a cancelled request is not kept either: its server may go on with the response
+/// for ever, and over HTTP/2 hyper would read and discard all of it. Such a connection takes no
+/// more requests. It is closed with its last one, or when it has brought more bytes than these can
+/// need ([`Link::CLOSING`]).
 ///
-/// A response over HTTP/2 that was merely cut short does not end its connection: its stream is
-/// reset, and a server that respects this sends no more of it than was under way. From then on, the
-/// connection has an allowance ([`Usage::most`]), to which each new request adds. It is closed when
-/// its server has used that up.
+/// A response over HTTP/2 that was cut short does not end its connection: its stream is reset, and
+/// an obedient server sends no more than was under way. From then on, the connection has an
+/// allowance ([`Usage::most`]), to which each new request adds. It is closed when its server has
+/// used up the allowance.
 #[derive(Debug)]
 pub(super) struct Kept {
     idle: AtomicUsize,
     most: usize,
 }
 
-/// One connection: what its stream and its requests know of each other.
+/// One connection, shared by its stream and its requests.
 #[derive(Clone)]
 pub(super) struct Link(Arc<Shared>);
 
@@ -54,7 +54,7 @@ struct Usage {
     /// The most requests that it had at a time.
     peak: usize,
     is_open: bool,
-    /// What it may still bring, in bytes, once a response was cut short.
+    /// How many bytes it may still bring after a response was cut short.
     allowance: Option<usize>,
 }
 
@@ -63,8 +63,8 @@ impl Usage {
     /// again for what enlarges the window and for the overhead of frames and TLS.
     const OF_REQUEST: usize = 4 * AHEAD[0] as usize;
 
-    /// The most that it may bring: what its server may have sent ahead, and something for each
-    /// request at a time.
+    /// The most bytes that it may bring: those that its server may have sent ahead, and some for
+    /// each request at a time.
     const fn most(&self) -> usize {
         Link::CLOSING.saturating_add(self.peak.saturating_mul(Self::OF_REQUEST))
     }
@@ -78,8 +78,8 @@ impl Kept {
         }
     }
 
-    /// A new connection: idle, for no request may wait for it any more. It has its chance, however
-    /// many are.
+    /// A new connection. It is idle, since its request may have stopped waiting, and is kept
+    /// however many others are.
     pub(super) fn link(self: &Arc<Self>) -> Link {
         self.idle.fetch_add(1, Ordering::Relaxed);
         Link(Arc::new(Shared {
@@ -99,9 +99,9 @@ impl Kept {
 }
 
 impl Link {
-    /// How much is read of a connection that takes no more requests, in bytes: what its server may
-    /// have sent ahead, and as much again for the requests that it still has. These fail when it
-    /// brings more.
+    /// How many bytes are read of a connection that takes no more requests: those that its server
+    /// may have sent ahead, and as many again for its remaining requests. These fail when it brings
+    /// more.
     pub(super) const CLOSING: usize = 2 << 20;
 
     /// Whether it takes no more requests.
@@ -109,12 +109,12 @@ impl Link {
         self.0.is_closing.load(Ordering::Acquire)
     }
 
-    /// Whether a response on it was cut short: what it brings is counted.
+    /// Whether a response on it was cut short, so that its bytes are counted.
     pub(super) fn has_cut(&self) -> bool {
         self.0.has_cut.load(Ordering::Acquire)
     }
 
-    /// So many bytes were read. Returns whether the allowance is used up.
+    /// This number of bytes was read. Returns whether the allowance is used up.
     pub(super) fn spend(&self, bytes: usize) -> bool {
         let mut usage = self.usage();
         usage.allowance.as_mut().is_some_and(|allowance| {
@@ -131,7 +131,7 @@ impl Link {
         self.0.has_cut.store(true, Ordering::Release);
     }
 
-    /// Whether the stream is to read its end; if not yet, it is woken up then.
+    /// Whether the stream must end now; if not yet, it is woken up then.
     pub(super) fn is_ended(&self, cx: &Context<'_>) -> bool {
         self.0.reader.register(cx.waker());
         self.0.is_ended.load(Ordering::Acquire)
@@ -164,7 +164,7 @@ impl Link {
         }
     }
 
-    /// Whether the connection is idle now, and is not to be kept.
+    /// Whether the connection is idle now, and not kept.
     fn request_ends(&self) -> bool {
         let mut usage = self.usage();
         usage.requests -= 1;
@@ -195,7 +195,7 @@ pub(super) struct Use {
 }
 
 impl Use {
-    /// What this request is going to use.
+    /// The use of a connection by this request.
     pub(super) fn of<B>(request: &mut Request<B>) -> Self {
         Self {
             connection: capture_connection(request),
@@ -203,7 +203,7 @@ impl Use {
         }
     }
 
-    /// Awaits the head of the response, and notes meanwhile what connection it comes by.
+    /// Awaits the head of the response, and notes the connection that it comes by.
     pub(super) async fn during<T>(&mut self, responding: impl Future<Output = T>) -> T {
         let mut responding = pin!(responding);
         let response = tokio::select! {
@@ -214,7 +214,7 @@ impl Use {
         self.note();
         let Some(response) = response else {
             let response = responding.await;
-            // Where the first had been closed by its server, it came by another one.
+            // If its server had closed the first one, it came by another one.
             self.note();
             return response;
         };
@@ -234,7 +234,7 @@ impl Use {
         self.link = link;
     }
 
-    /// Its response has been read to its end, or its server has refused it: nothing more comes of
+    /// Its response has been read to its end, or its server has refused it: no more bytes come for
     /// it.
     pub(super) fn done(mut self) {
         self.leave();
@@ -252,8 +252,8 @@ impl Use {
             return;
         };
         if link.request_ends() {
-            // First, so that no other request takes it. One of HTTP/2 that has just done so fares
-            // as with a server that closes what is idle.
+            // First, so that no other request takes it. An HTTP/2 request that has just taken it is
+            // treated as with a server that closes idle connections.
             self.take_no_more();
             link.end();
         }
@@ -266,7 +266,7 @@ impl Use {
 }
 
 impl Drop for Use {
-    /// The request is given up, unless it is done or cut short.
+    /// The request is cancelled, unless it is done or cut short.
     fn drop(&mut self) {
         if let Some(link) = &self.link {
             self.take_no_more();
@@ -276,7 +276,7 @@ impl Drop for Use {
     }
 }
 
-/// What hyper is told of the connection.
+/// The note to hyper about the connection.
 pub(super) fn connected(link: &Link) -> Connected {
     Connected::new().extra(link.clone())
 }

@@ -11,19 +11,20 @@ use tokio::sync::Semaphore;
 
 use super::resolve::Resolve;
 
-/// How many names are looked up at once. The system's lookup takes a thread of tokio's that blocks,
-/// cannot be given up, and may take half a minute where a name server is silent. SQLite's readers
-/// need these threads too, and there are 512 of them.
+/// How many names are looked up at once. A lookup of the system blocks a thread of tokio's, cannot
+/// be cancelled, and may take half a minute if a name server is silent. SQLite's readers need these
+/// threads too, and there are 512 of them.
 const AT_ONCE: usize = 64;
 
 type Addresses = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 type Lookup = Shared<BoxFuture<'static, Addresses>>;
 
-/// Looks up names: each once at a time, however many wait for it, and not more than a few of them.
+/// Looks up names: each name once at a time, for all requests that wait for it, and a limited
+/// number of names at once.
 ///
-/// A lookup goes on when nobody waits for it any more, since its thread does, so that those who
-/// come next wait for the same one. Otherwise, one name whose server is silent would take all the
-/// places by and by.
+/// A lookup goes on after the last request has stopped waiting, since its thread does, and later
+/// requests wait for the same one. Otherwise, one name with a silent server would soon take all
+/// places.
 #[derive(Debug)]
 pub(super) struct Lookups {
     resolver: Arc<dyn Resolve>,
@@ -40,7 +41,7 @@ impl UnderWay {
     }
 }
 
-/// Ends a lookup, in whatever way.
+/// Ends a lookup when it is dropped.
 struct Ending {
     under_way: Arc<UnderWay>,
     host: String,
@@ -48,7 +49,8 @@ struct Ending {
 }
 
 impl Ending {
-    /// Whether somebody waits for it; if not, it has ended, and who comes next begins another one.
+    /// Whether a request waits for it. If not, it has ended, and the next request begins another
+    /// one.
     fn is_awaited(&mut self) -> bool {
         let mut all = self.under_way.all();
         // One is in the map itself.
@@ -102,7 +104,7 @@ impl Lookups {
         let looking = tokio::spawn(async move {
             let place = places.acquire().await;
             let _place = place.map_err(io::Error::other)?;
-            // Those who waited for it may have had no more time to wait for a place.
+            // The requests that waited for it may have reached their deadlines.
             if !ending.is_awaited() {
                 return Err(io::ErrorKind::TimedOut.into());
             }

@@ -1,11 +1,14 @@
-//! Sends requests over HTTP/1.1 and HTTP/2, to servers that nobody here trusts.
+//! Sends requests over HTTP/1.1 and HTTP/2, to untrusted servers.
 //!
-//! A server may answer late, endlessly, or nonsense: one deadline covers everything from the name's
-//! addresses to the response, and nothing of a response is read beyond its limits. The head of a
-//! response decides: a body that is late or breaks off costs no more than its excerpt. A connection
-//! with a request that was given up takes no other; over HTTP/2, a body that is merely too long
-//! only resets its stream. Redirects are responses like others, and no body is unpacked. There is
-//! no proxy: the target guard sees the addresses that are connected to.
+//! A server may answer late, endlessly, or nonsense.
+//!
+//! - One deadline covers a request from the lookup of the name to the response.
+//! - A response is read up to fixed limits. Its head decides: a body that is late or breaks off
+//!   only costs its excerpt.
+//! - A connection with a cancelled request takes no more requests. Over HTTP/2, a body that is too
+//!   long only resets its stream.
+//! - A redirect is a response like others, and no body is decompressed.
+//! - There is no proxy: the target guard checks the addresses that are connected to.
 
 mod connector;
 mod dial;
@@ -22,7 +25,7 @@ mod shortage;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -31,7 +34,7 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use connector::Connector;
 use kept::Use;
@@ -43,20 +46,20 @@ pub use resolve::{Resolve, Resolving};
 use super::target;
 use super::transport::{OutgoingRequest, Response, SendError, Transport};
 
-/// How long the headers of a response may be, in bytes: more than proxies let through.
+/// The longest headers of a response, in bytes: more than proxies let through.
 const HEADERS: u32 = 32 << 10;
 
-/// What an HTTP/2 server may send ahead of being read, in bytes: for one response, and for all on
-/// its connection.
+/// How much an HTTP/2 server may send before it is read, in bytes: for one response, and for all on
+/// a connection.
 const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 
-/// How often a request is sent again of which an HTTP/2 server says that it has not processed it.
-/// What was under way when a connection ended may meet the end of the next one too, where many are
-/// as busy; but a server that refuses everything is not to be asked without end.
+/// How often a request is repeated if an HTTP/2 server reports that it has not processed it. One
+/// repeat may not be enough, since the next connection may end as well. A limit stops a server that
+/// refuses everything.
 const REPEATS: u32 = 3;
 
-/// How many streams that were reset are remembered on an HTTP/2 connection. What still arrives for
-/// one that is forgotten counts as the server's fault, and many such faults end the connection.
+/// How many reset streams an HTTP/2 connection remembers. Frames for a forgotten one count as
+/// faults of the server, and many faults end the connection.
 const RESET: usize = 4096;
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/json");
@@ -66,9 +69,9 @@ const AGENT: HeaderValue =
 
 /// Sends requests over HTTP. Clones share their connections.
 ///
-/// It must be used inside of a tokio runtime. Connections are kept alive between requests; a
-/// request is repeated only when not a byte of it was sent, because its connection had been closed
-/// meanwhile, or when an HTTP/2 server says that it has not processed it.
+/// It must be used inside a tokio runtime. Connections are kept alive between requests. A request
+/// is repeated only if no byte of it was sent, because its connection had been closed meanwhile, or
+/// if an HTTP/2 server reports that it has not processed it.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     shared: Arc<Shared>,
@@ -77,7 +80,6 @@ pub struct HttpTransport {
 #[derive(Debug)]
 struct Shared {
     client: Client<Connector, Full<Bytes>>,
-    timeout: Duration,
     allow_http: bool,
     allowed: Vec<IpNet>,
 }
@@ -86,7 +88,7 @@ impl HttpTransport {
     /// A transport that asks the system for the addresses of names.
     ///
     /// # Errors
-    /// [`HttpTransportError`] says what of the options cannot be used.
+    /// [`HttpTransportError`] with the option that cannot be used.
     pub fn new(options: HttpOptions) -> Result<Self, HttpTransportError> {
         Self::with_resolver(options, resolve::System)
     }
@@ -95,12 +97,12 @@ impl HttpTransport {
     /// like all others.
     ///
     /// # Errors
-    /// [`HttpTransportError`] says what of the options cannot be used.
+    /// [`HttpTransportError`] with the option that cannot be used.
     pub fn with_resolver(
         options: HttpOptions,
         resolver: impl Resolve,
     ) -> Result<Self, HttpTransportError> {
-        let (timeout, allow_http) = (options.timeout, options.allow_http);
+        let (stall_timeout, allow_http) = (options.stall_timeout, options.allow_http);
         let allowed = options.allow_targets.clone();
         let [of_response, of_connection] = AHEAD;
         let client = Client::builder(TokioExecutor::new())
@@ -117,15 +119,14 @@ impl HttpTransport {
             .http2_initial_stream_window_size(of_response)
             .http2_initial_connection_window_size(of_connection)
             .http2_max_concurrent_reset_streams(RESET)
-            // Requests that get no answer do not end an HTTP/2 connection, so one whose server has
-            // vanished would fail every request until the system gives it up.
+            // Requests without an answer do not end an HTTP/2 connection. If its server has
+            // vanished, it would fail every request until the system closes it.
             .timer(TokioTimer::new())
-            .http2_keep_alive_interval(timeout)
+            .http2_keep_alive_interval(stall_timeout)
             .http2_keep_alive_timeout(options.connect_timeout)
             .build(Connector::new(options, Arc::new(resolver))?);
         let shared = Arc::new(Shared {
             client,
-            timeout,
             allow_http,
             allowed,
         });
@@ -134,22 +135,25 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    async fn send(&self, outgoing: OutgoingRequest) -> Result<Response, SendError> {
+    async fn send(
+        &self,
+        outgoing: OutgoingRequest,
+        deadline: Instant,
+    ) -> Result<Response, SendError> {
+        let deadline = deadline.into();
         let Shared {
             client,
-            timeout,
             allow_http,
             allowed,
         } = &*self.shared;
         let OutgoingRequest { url, headers, body } = outgoing;
-        // Of its addresses, those of a name included, the connector sees to.
+        // The connector checks its addresses, those of a name included.
         let checked = target::check_url(&url, *allow_http, allowed);
         checked.map_err(|refused| SendError::Refused(refused.to_string()))?;
         let mut request = Request::new(Full::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = all_headers(headers);
-        let deadline = Instant::now() + *timeout;
         let mut repeats = 0;
         let (head, connection) = loop {
             let mut request = request.clone();
@@ -158,7 +162,7 @@ impl Transport for HttpTransport {
             match timeout_at(deadline, responding).await {
                 Ok(Ok(head)) => break (head, connection),
                 Ok(Err(error)) if failure::is_unprocessed(&error) => {
-                    // The server has ended the request, so nothing more comes of it.
+                    // The server has ended the request: no more frames come for it.
                     connection.done();
                     if repeats == REPEATS {
                         return Err(failure::of_request(url.host(), &error));
@@ -180,7 +184,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// These headers, and what every request says of itself.
+/// These headers, and those that every request has.
 fn all_headers(given: Vec<(http::HeaderName, HeaderValue)>) -> HeaderMap {
     // Two of our own, and the two that hyper adds.
     let mut headers = HeaderMap::with_capacity(given.len() + 4);

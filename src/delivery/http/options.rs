@@ -1,4 +1,4 @@
-//! What an operator chooses.
+//! The options of an operator.
 
 use std::time::Duration;
 
@@ -15,23 +15,25 @@ use crate::webhook::WebhookUrl;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// How long connecting may take, the addresses of the name and TLS included: 5 seconds.
+    /// How long connecting may take, the addresses of the name and TLS included: 5 seconds. The
+    /// deadline of a request also ends its wait for a connection.
     pub connect_timeout: Duration,
-    /// How long everything may take, from connecting to the headers of the response: 15 seconds.
-    /// The body has no longer, and 2 seconds at most; what has come of it by then is kept.
-    pub timeout: Duration,
-    /// Whether requests may go to `http://`, unencrypted. They may not.
+    /// How long a server may read nothing of what is written to it before its connection is
+    /// closed: 15 seconds. An HTTP/2 server that is silent for as long is asked whether it still
+    /// answers. The limit of a request is its deadline.
+    pub stall_timeout: Duration,
+    /// Whether requests may go to `http://`, unencrypted: no.
     pub allow_http: bool,
-    /// Which addresses may be sent to beside those of the public Internet: none.
+    /// Addresses that requests may go to beside those of the public Internet: none.
     pub allow_targets: Vec<IpNet>,
     /// Authorities that are trusted beside those of the system: none.
     authorities: Vec<CertificateDer<'static>>,
-    /// How many connections to one server are kept while nothing is to be sent: 64.
+    /// How many idle connections to one server are kept: 64.
     pub idle_per_host: usize,
-    /// How many connections are kept in all while nothing is to be sent, to whatever servers: 512,
-    /// half of the files that a process may open on many systems.
+    /// How many idle connections are kept in all: 512, half of the files that a process may open on
+    /// many systems.
     pub idle_total: usize,
-    /// How long a connection is kept while nothing is to be sent: 30 seconds.
+    /// How long an idle connection is kept: 30 seconds.
     pub idle_timeout: Duration,
 }
 
@@ -39,7 +41,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(15),
+            stall_timeout: Duration::from_secs(15),
             allow_http: false,
             allow_targets: Vec::new(),
             authorities: Vec::new(),
@@ -57,7 +59,7 @@ pub enum HttpTransportError {
     /// The authorities are not certificates.
     #[error("the authorities must be certificates in PEM, but {0}")]
     Authorities(String),
-    /// Nobody could be trusted.
+    /// There are no authorities, so no server could be trusted.
     #[error(
         "the system has no certificates of authorities, and none are given, so that no server could be \
          trusted: install them (ca-certificates) or set SSL_CERT_FILE"
@@ -71,7 +73,7 @@ pub enum HttpTransportError {
 impl HttpOptions {
     setters! {
         with_connect_timeout: connect_timeout, Duration;
-        with_timeout: timeout, Duration;
+        with_stall_timeout: stall_timeout, Duration;
         with_allow_http: allow_http, bool;
         with_allow_targets: allow_targets, Vec<IpNet>;
         with_idle_per_host: idle_per_host, usize;
@@ -79,10 +81,9 @@ impl HttpOptions {
         with_idle_timeout: idle_timeout, Duration;
     }
 
-    /// Whether requests may go to the URL of a webhook, as far as the URL alone says: the check
-    /// that the transport makes before it connects, for a backend to make when a webhook is
-    /// registered. The host may be a name: then its addresses are checked on each connect only,
-    /// since they can change.
+    /// Whether requests may go to the URL of a webhook. A backend calls this when a webhook is
+    /// registered; the transport makes the same check before it connects. If the host is a name,
+    /// its addresses are checked on each connect only, since they can change.
     ///
     /// ```
     /// use certificate_lifecycle::delivery::HttpOptions;
@@ -99,16 +100,16 @@ impl HttpOptions {
     /// ```
     ///
     /// # Errors
-    /// [`RefusedTarget`] says what is wrong and what would be right.
+    /// [`RefusedTarget`] with what is wrong and what is expected.
     pub fn check(&self, url: &WebhookUrl) -> Result<(), RefusedTarget> {
         check_url(url, self.allow_http, &self.allow_targets)
     }
 
     /// The same, with authorities that are trusted beside those of the system: certificates in
-    /// PEM, as many as are wanted. They replace those of an earlier call.
+    /// PEM, any number of them. They replace those of an earlier call.
     ///
     /// # Errors
-    /// [`HttpTransportError::Authorities`] says which of them is no certificate.
+    /// [`HttpTransportError::Authorities`] with the number of the one that is no certificate.
     pub fn with_authorities(mut self, pem: &[u8]) -> Result<Self, HttpTransportError> {
         let refused = |reason: String| HttpTransportError::Authorities(reason);
         let mut usable = RootCertStore::empty();
@@ -135,7 +136,7 @@ impl HttpOptions {
     pub(super) fn all_authorities(&self) -> Result<RootCertStore, HttpTransportError> {
         let mut all = crate::tls::system_authorities();
         all.add_parsable_certificates(self.authorities.iter().cloned());
-        // Where http:// is allowed, there may be no use for them.
+        // If http:// is allowed, they may not be needed.
         if all.is_empty() && !self.allow_http {
             return Err(HttpTransportError::NoAuthorities);
         }

@@ -1,4 +1,4 @@
-//! Which of a name's addresses is connected to.
+//! Connects to one of a name's addresses.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -25,10 +25,10 @@ pub(super) enum Lost<E> {
     Empty,
 }
 
-/// The first of these addresses that is connected to; the others are given up.
+/// The first connection to one of these addresses; the other attempts are cancelled.
 ///
 /// They are tried in their order: the next one when one has failed, or has been silent for a while.
-/// Of `time`, there is some for each, however many there are and whichever of them are silent.
+/// Each gets a share of `time`, however many there are and whichever of them are silent.
 pub(super) async fn race<T, E, F>(
     addresses: &[IpAddr],
     time: Duration,
@@ -136,7 +136,7 @@ mod tests {
         };
         let won = race(&addresses, time, connect).await;
         let took = start.elapsed().as_millis();
-        // Whoever has lost is given up.
+        // The losers are cancelled.
         assert_eq!(now.get(), 0);
         let (tried, most) = (tried.into_inner(), most.get());
         Ran {

@@ -13,8 +13,8 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 pub trait Resolve: Debug + Send + Sync + 'static {
     /// All addresses of a name, in the order in which they are to be tried.
     ///
-    /// It is asked once at a time for each name, and for some dozens of names at most; and it goes
-    /// on when nobody waits for it any more. So it must come to an end.
+    /// The transport calls it once at a time for each name, for at most 64 names at once. It goes
+    /// on after the last request has stopped waiting, so it must come to an end.
     fn resolve(&self, host: &str) -> Resolving;
 }
 

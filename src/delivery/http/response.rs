@@ -1,8 +1,8 @@
-//! What a server answers, within limits.
+//! Reads a response, within limits.
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response as Head, Version};
 use http_body_util::BodyExt;
@@ -11,33 +11,33 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::delivery::transport::{Response, RetryAfter};
 
-/// The longest delay that anybody can mean: ten years. Longer ones are taken for it.
-const LONGEST_DELAY: TimeDelta = TimeDelta::days(3652);
+/// Ten years. A longer delay is taken for it.
+const LONGEST_DELAY: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 
-/// How long a body is waited for, once its head has come. It costs no more than an excerpt, so that
-/// no server holds up a dispatcher by it.
+/// How long the transport waits for a body after its head. A missing body only costs its excerpt,
+/// so no server can delay a dispatcher by it.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// A response, and how far it was read.
+/// A response, and how much of it was read.
 pub(super) struct Read {
     pub(super) response: Response,
     pub(super) extent: Extent,
 }
 
-/// How far a response was read, which decides on its connection.
+/// How much of a response was read, which decides about its connection.
 pub(super) enum Extent {
     /// To its end.
     Whole,
-    /// Not to its end, over HTTP/2: it is longer than what is read. Its stream is reset.
+    /// Not to its end, over HTTP/2: it is longer than the limit. Its stream is reset.
     Cut,
-    /// Not to its end: it came too late, broke off, or is longer than what is read of HTTP/1.1.
+    /// Not to its end: it came too late, broke off, or is longer than the limit over HTTP/1.1.
     GivenUp,
 }
 
-/// Reads a response whose head has come, which decides. Of its body, at most [`Response::READ`]
-/// bytes are read and the rest of the frame that crosses them, for [`BODY_WAIT`] and until the
-/// deadline at most; [`Response::EXCERPT`] bytes of that are passed on. A body that comes too late
-/// or breaks off leaves what has come of it.
+/// Reads the body of a response whose head has come. At most [`Response::READ`] bytes are read, and
+/// the rest of the frame that crosses them, for at most [`BODY_WAIT`] and until the deadline.
+/// [`Response::EXCERPT`] bytes are kept. Of a body that comes too late or breaks off, the beginning
+/// is kept.
 pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     let (head, mut body) = response.into_parts();
     let mut excerpt = Vec::new();
@@ -56,8 +56,8 @@ pub(super) async fn read(response: Head<Incoming>, deadline: Instant) -> Read {
     Read { response, extent }
 }
 
-/// Whether the body was read to its end: not if it is longer than what is read. None if it broke
-/// off.
+/// Returns `true` if the body was read to its end, `false` if it is longer than the limit, and none
+/// if it broke off.
 async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
@@ -78,14 +78,13 @@ async fn read_body(body: &mut Incoming, excerpt: &mut Vec<u8>) -> Option<bool> {
     Some(true)
 }
 
-/// How long a server asks to be left alone, if it says so in a way that RFC 9110 knows.
+/// The pause that a server asks for, if its header is one of RFC 9110.
 fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {
-        // What does not fit is longer than the longest.
-        let seconds = text.parse().ok().and_then(TimeDelta::try_seconds);
-        let delay = seconds.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY);
-        return Some(RetryAfter::Delay(delay));
+        // A number that does not fit is longer than the longest.
+        let delay = text.parse().map_or(LONGEST_DELAY, Duration::from_secs);
+        return Some(RetryAfter::Delay(delay.min(LONGEST_DELAY)));
     }
     let time = httpdate::parse_http_date(text).ok()?;
     Some(RetryAfter::Until(DateTime::<Utc>::from(time)))

@@ -1,4 +1,4 @@
-//! What this machine has run out of.
+//! Resources that this machine has run out of.
 
 use std::error::Error;
 use std::io;
@@ -9,14 +9,15 @@ const ENOMEM: i32 = 12;
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 
-/// This one came later, to each under its own.
+/// A newer error, with a number of its own on each Unix.
 const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
     105
 } else {
     55
 };
 
-/// What is lacking here, where that is why something failed: no receiver is to be blamed for it.
+/// The resource that this machine lacks, if that is why a request failed. The receiver is not to
+/// blame for it.
 pub(super) fn lacking(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -25,7 +26,7 @@ pub(super) fn lacking(error: &(dyn Error + 'static)) -> Option<String> {
             return Some(format!("{what} ({error})"));
         }
         next = match io.and_then(io::Error::get_ref) {
-            // As a cause, it would be passed over.
+            // As a source of another error, it would be skipped.
             Some(inside) => Some(inside),
             None => error.source(),
         };
@@ -35,7 +36,7 @@ pub(super) fn lacking(error: &(dyn Error + 'static)) -> Option<String> {
 
 /// The same, of a failure to connect to this address.
 pub(super) fn lacking_to(address: IpAddr, error: &io::Error) -> Option<String> {
-    // Without IPv6, a machine has no address for it either; that does not pass, and so counts as a
+    // A machine without IPv6 has no address for it either. That is lasting, so it counts as a
     // failure.
     let is_out_of_ports = address.is_ipv4() && error.kind() == io::ErrorKind::AddrNotAvailable;
     if cfg!(unix) && is_out_of_ports {

@@ -1,4 +1,4 @@
-//! A connection that does not wait forever to be written to.
+//! A connection whose writes do not wait forever.
 
 use std::fmt;
 use std::future::Future;
@@ -16,15 +16,16 @@ use tokio::time::{Sleep, sleep};
 use super::kept::{self, Link};
 use super::metered::Metered;
 
-/// A TCP connection that fails when nothing can be written for as long as a request may take.
+/// A TCP connection that fails when a write waits longer than
+/// [`HttpOptions::stall_timeout`](super::HttpOptions::stall_timeout).
 ///
-/// A server that never reads would otherwise keep its connection, and with it a file descriptor,
-/// long after the request has been given up or even answered: what is left of a request is still to
-/// be written, and so is the farewell of TLS. It also ends when it is one too many of those that
-/// are idle, and when a request was given up on it and it has no other one.
+/// A server that never reads would otherwise keep its connection, and a file descriptor, long after
+/// the request was cancelled or answered: the rest of the request and the end of TLS are still to
+/// be written. The connection also ends if too many are idle, and when its last request was
+/// cancelled.
 pub(super) struct Stream {
     tcp: TokioIo<Metered>,
-    patience: Duration,
+    stall_timeout: Duration,
     link: Link,
     /// How much it had brought when it was seen to take no more requests.
     closing_from: Option<usize>,
@@ -35,12 +36,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(tcp: TcpStream, patience: Duration, link: Link) -> Self {
-        // Where it fails, small requests are slower, and that is all.
+    pub(super) fn new(tcp: TcpStream, stall_timeout: Duration, link: Link) -> Self {
+        // If this fails, small requests are slower.
         let _ = tcp.set_nodelay(true);
         Self {
             tcp: TokioIo::new(Metered::new(tcp)),
-            patience,
+            stall_timeout,
             link,
             closing_from: None,
             counted: None,
@@ -48,8 +49,8 @@ impl Stream {
         }
     }
 
-    /// Whether it has brought all that is read of it: since it takes no more requests, or since a
-    /// response was cut short.
+    /// Whether it has brought all bytes that are read of it, since it takes no more requests or
+    /// since a response was cut short.
     fn has_brought_enough(&mut self) -> bool {
         if self.link.has_cut() {
             let read = self.tcp.inner().read;
@@ -66,16 +67,16 @@ impl Stream {
         read.saturating_sub(before) >= Link::CLOSING
     }
 
-    /// What a write came to, or that it has waited for too long.
+    /// The result of a write, or an error if it has waited too long.
     fn patiently<T>(&mut self, cx: &mut Context<'_>, write: Poll<Result<T>>) -> Poll<Result<T>> {
         if write.is_ready() {
             self.stalled = None;
             return write;
         }
-        let patience = self.patience;
+        let stall_timeout = self.stall_timeout;
         let stalled = self
             .stalled
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
+            .get_or_insert_with(|| Box::pin(sleep(stall_timeout)));
         stalled.as_mut().poll(cx).map(|()| {
             let reason = "the server has stopped reading";
             Err(Error::new(ErrorKind::TimedOut, reason))

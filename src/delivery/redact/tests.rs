@@ -1,17 +1,17 @@
 //! What is taken out, and what stays.
 
-use super::{ELLIPSIS, LONGEST_ERROR, Response, Told, shortened, whole};
+use super::{ELLIPSIS, Found, LONGEST_ERROR, Response, shortened, whole};
 
 fn without(text: &str, what: &str) -> String {
     without_all(text, &[what])
 }
 
 fn without_all(text: &str, what: &[&str]) -> String {
-    let mut told = Told::of(text);
+    let mut places = Found::of(text);
     for what in what {
-        told.find(what);
+        places.find(what);
     }
-    shortened(told.taken_out(text), Response::EXCERPT, "")
+    shortened(places.taken_out(text), Response::EXCERPT, "")
 }
 
 #[test]
@@ -186,10 +186,10 @@ fn nothing_of_it_is_left_however_often_it_is_escaped() {
             });
             let more: Vec<_> = more.collect();
             for (by, text) in &more {
-                let told = without(&format!("<{text}>"), title);
+                let left = without(&format!("<{text}>"), title);
                 let mut words = title.split(|it: char| !it.is_ascii_alphanumeric());
-                let is_left = words.any(|it| it.len() >= 3 && told.contains(it));
-                assert!(!is_left, "{title}, {by}: {text}: {told}");
+                let is_left = words.any(|it| it.len() >= 3 && left.contains(it));
+                assert!(!is_left, "{title}, {by}: {text}: {left}");
             }
             texts = more;
         }

@@ -9,6 +9,7 @@ use super::super::outbox::{
     Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, Settled, Settlement,
     State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
 };
+use crate::lengths::later;
 use crate::lifecycle::event::EventKind;
 use crate::store::InstitutionId;
 
@@ -203,12 +204,12 @@ impl Outbox {
         let (first, earlier) = lane.first_key_value()?;
         if *first < row.event {
             let at = self.deliveries.get(earlier).map_or(claim.now, |it| it.at);
-            let soon = claim.now + LOOK_AGAIN;
-            let end_of_lease = claim.now + claim.lease;
+            let soon = later(claim.now, LOOK_AGAIN);
+            let end_of_lease = later(claim.now, claim.lease);
             self.move_to(no, wait_until(row.token, at, end_of_lease, soon));
             return None;
         }
-        self.move_to(no, claim.now + claim.lease);
+        self.move_to(no, later(claim.now, claim.lease));
         let row = self.deliveries.get_mut(&no)?;
         row.token = next_lease(row.token);
         Some(Leased {

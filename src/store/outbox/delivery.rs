@@ -1,6 +1,8 @@
 //! Deliveries: how they are asked for, claimed and settled.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::webhook::Webhook;
@@ -12,7 +14,7 @@ use crate::store::{InstitutionId, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is
 /// settled.
-pub(in crate::store) const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+pub(in crate::store) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether a token is that of a lease: they are odd, and whatever ends a lease makes it even. So
 /// what waits for its next attempt is told apart from what somebody is sending.
@@ -177,7 +179,7 @@ pub struct Claim {
     /// What is due by now.
     pub now: DateTime<Utc>,
     /// How long the leases last.
-    pub lease: TimeDelta,
+    pub lease: Duration,
     /// The webhooks, each once, with the most deliveries for each.
     pub wanted: Vec<(Uuid, u32)>,
     /// Whose turn it is where a quarter of the room is no whole number: another one each time, so
@@ -188,7 +190,7 @@ pub struct Claim {
 impl Claim {
     /// A claim for these webhooks, with the most deliveries for each.
     #[must_use]
-    pub const fn new(now: DateTime<Utc>, lease: TimeDelta, wanted: Vec<(Uuid, u32)>) -> Self {
+    pub const fn new(now: DateTime<Utc>, lease: Duration, wanted: Vec<(Uuid, u32)>) -> Self {
         Self {
             now,
             lease,

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use certificate_lifecycle::delivery::{
     HttpOptions, HttpTransport, OutgoingRequest, Resolve, Resolving, Response, SendError, Transport,
@@ -33,7 +33,7 @@ pub fn options() -> HttpOptions {
 pub fn of_the_system_alone() -> HttpOptions {
     HttpOptions::default()
         .with_connect_timeout(PATIENT)
-        .with_timeout(PATIENT)
+        .with_stall_timeout(PATIENT)
         .with_allow_http(true)
         .with_allow_targets(vec!["127.0.0.0/8".parse().unwrap()])
 }
@@ -42,10 +42,35 @@ pub fn transport() -> HttpTransport {
     HttpTransport::new(options()).unwrap()
 }
 
+/// A transport, and how long each of its requests may take.
+pub trait Timed {
+    fn timed(&self) -> (&HttpTransport, Duration);
+}
+
+impl Timed for HttpTransport {
+    fn timed(&self) -> (&HttpTransport, Duration) {
+        (self, PATIENT)
+    }
+}
+
 /// One whose requests have little time.
-pub fn hasty() -> HttpTransport {
-    let options = options().with_timeout(SHORT);
-    HttpTransport::new(options).unwrap()
+pub struct Hasty(pub HttpTransport);
+
+impl Timed for Hasty {
+    fn timed(&self) -> (&HttpTransport, Duration) {
+        (&self.0, SHORT)
+    }
+}
+
+impl Timed for Box<dyn Timed> {
+    fn timed(&self) -> (&HttpTransport, Duration) {
+        (**self).timed()
+    }
+}
+
+pub fn hasty() -> Hasty {
+    let options = options().with_stall_timeout(SHORT);
+    Hasty(HttpTransport::new(options).unwrap())
 }
 
 pub fn outgoing(url: &str) -> OutgoingRequest {
@@ -55,17 +80,19 @@ pub fn outgoing(url: &str) -> OutgoingRequest {
     )
 }
 
-pub async fn send(transport: &HttpTransport, url: &str) -> Result<Response, SendError> {
+pub async fn send(transport: &impl Timed, url: &str) -> Result<Response, SendError> {
     send_all_of(transport, outgoing(url)).await
 }
 
 /// Sends, and sees to what holds of every outcome: an error keeps the URL's secrets to itself, and
 /// a response its limit.
 pub async fn send_all_of(
-    transport: &HttpTransport,
+    transport: &impl Timed,
     outgoing: OutgoingRequest,
 ) -> Result<Response, SendError> {
-    let outcome = tokio::time::timeout(PATIENT * 2, transport.send(outgoing)).await;
+    let (transport, timeout) = transport.timed();
+    let sending = transport.send(outgoing, Instant::now() + timeout);
+    let outcome = tokio::time::timeout(PATIENT * 2, sending).await;
     let outcome = outcome.expect("the transport keeps its own deadline");
     match &outcome {
         Ok(response) => assert!(response.excerpt.len() <= Response::EXCERPT),
@@ -75,12 +102,12 @@ pub async fn send_all_of(
 }
 
 /// Sends, and is answered.
-pub async fn answered(transport: &HttpTransport, url: &str) -> Response {
+pub async fn answered(transport: &impl Timed, url: &str) -> Response {
     send(transport, url).await.unwrap()
 }
 
 /// Sends in vain; the connection broke.
-pub async fn broken(transport: &HttpTransport, url: &str) -> String {
+pub async fn broken(transport: &impl Timed, url: &str) -> String {
     match send(transport, url).await {
         Err(SendError::Broken(message)) => message,
         other => panic!("{other:?}"),
@@ -88,7 +115,7 @@ pub async fn broken(transport: &HttpTransport, url: &str) -> String {
 }
 
 /// Sends in vain; there is no connection.
-pub async fn unconnected(transport: &HttpTransport, url: &str) -> String {
+pub async fn unconnected(transport: &impl Timed, url: &str) -> String {
     match send(transport, url).await {
         Err(SendError::Connect(message)) => message,
         other => panic!("{other:?}"),
@@ -96,7 +123,7 @@ pub async fn unconnected(transport: &HttpTransport, url: &str) -> String {
 }
 
 /// Sends in vain; the guard refuses the target.
-pub async fn refused(transport: &HttpTransport, url: &str) -> String {
+pub async fn refused(transport: &impl Timed, url: &str) -> String {
     match send(transport, url).await {
         Err(SendError::Refused(message)) => message,
         other => panic!("{other:?}"),

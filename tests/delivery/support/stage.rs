@@ -56,7 +56,7 @@ pub struct Scripted {
 }
 
 impl Transport for Scripted {
-    async fn send(&self, request: OutgoingRequest) -> Answer {
+    async fn send(&self, request: OutgoingRequest, _: std::time::Instant) -> Answer {
         let at = now(self.start);
         let (count, path) = {
             let mut came = self.came.lock().unwrap();
@@ -84,11 +84,9 @@ pub fn status(status: u16) -> Answer {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "scripts also answer with errors")]
-pub fn asks_for(status: u16, seconds: i64) -> Answer {
-    Ok(
-        Response::new(status)
-            .with_retry_after(Some(RetryAfter::Delay(TimeDelta::seconds(seconds)))),
-    )
+pub fn asks_for(status: u16, seconds: u64) -> Answer {
+    Ok(Response::new(status)
+        .with_retry_after(Some(RetryAfter::Delay(Duration::from_secs(seconds)))))
 }
 
 /// All that a test acts on.

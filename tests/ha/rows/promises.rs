@@ -94,7 +94,7 @@ pub(super) async fn webhook(store: &PostgresStore) -> Webhook {
 fn claim(of: &Webhook) -> Claim {
     Claim::new(
         SystemClock.now(),
-        chrono::TimeDelta::seconds(30),
+        Duration::from_secs(30),
         vec![(of.id, 100)],
     )
 }

@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// How often a dispatcher keeps house.
-const CHORES_EVERY: TimeDelta = TimeDelta::seconds(10);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 
 /// A dispatcher.
 pub(super) struct Sender {
@@ -69,7 +69,7 @@ impl Sender {
         concurrency: u32,
         goal: Goal,
     ) -> (Self, Vec<Effect>) {
-        let options = options(concurrency, CHORES_EVERY);
+        let options = options(concurrency, HOUSEKEEPING_EVERY);
         let (watched, effects) = Watched::new(now, &options, goal);
         let it = Self {
             watched,
@@ -221,7 +221,7 @@ impl World {
     fn send(&mut self, life: u64, attempt: NextAttempt) {
         let skew = self.senders[&life].skew;
         let at = self.instants(skew).wall;
-        assert!(at - attempt.claimed_at <= MARGIN / 2);
+        assert!(at <= attempt.claimed_at + MARGIN / 2);
         let place = (
             attempt.webhook.id,
             attempt.event.uuid(),
@@ -269,7 +269,7 @@ impl World {
         }
         let answer = answer.map(|status| Response {
             status,
-            retry_after: asks.then_some(RetryAfter::Delay(TimeDelta::seconds(2))),
+            retry_after: asks.then_some(RetryAfter::Delay(Duration::from_secs(2))),
             excerpt: Vec::new(),
         });
         let is_lost = self.is_faulty && self.random.percent(3);

@@ -15,8 +15,8 @@ mod watched;
 mod world;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::store::{InstitutionId, StoreError, Webhook};
@@ -43,16 +43,15 @@ fn away() -> StoreError {
 }
 
 /// Options with this concurrency, and the length of leases that `simulation/world.rs` has.
-fn options(concurrency: u32, chores_every: TimeDelta) -> Arc<super::DispatcherOptions> {
-    let delays = world::DELAYS.map(TimeDelta::seconds).to_vec();
-    let options = super::DispatcherOptions {
-        concurrency,
-        schedule: crate::webhook::RetrySchedule::new(delays).unwrap(),
-        timeout: TimeDelta::seconds(2),
-        margin: world::MARGIN,
-        disable_after: TimeDelta::seconds(40),
-        retention: TimeDelta::seconds(15),
-        chores_every,
-    };
+fn options(concurrency: u32, housekeeping_every: Duration) -> Arc<super::DispatcherOptions> {
+    let delays = world::DELAYS.map(Duration::from_secs).to_vec();
+    let options = super::DispatcherOptions::default()
+        .with_concurrency(concurrency)
+        .with_schedule(crate::webhook::RetrySchedule::new(delays).unwrap())
+        .with_timeout(Duration::from_secs(2))
+        .with_margin(world::MARGIN)
+        .with_disable_after(Duration::from_secs(40))
+        .with_retention(Duration::from_secs(15))
+        .with_housekeeping_every(housekeeping_every);
     Arc::new(options)
 }

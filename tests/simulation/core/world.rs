@@ -15,10 +15,10 @@ use super::{institution, webhook};
 use crate::store::{DeliveryFilter, MemoryStore, Outbox};
 
 /// As in `tests/simulation`: the delays before the attempts, in seconds.
-pub(super) const DELAYS: [i64; 5] = [0, 1, 2, 4, 8];
+pub(super) const DELAYS: [u64; 5] = [0, 1, 2, 4, 8];
 
 /// How much longer than a request a lease lasts.
-pub(super) const MARGIN: TimeDelta = TimeDelta::seconds(3);
+pub(super) const MARGIN: Duration = Duration::from_secs(3);
 
 /// How wrong a dispatcher's clock is at most, in milliseconds.
 const SKEW: u64 = 3000;

@@ -6,7 +6,6 @@ use certificate_lifecycle::store::{
     Actor, ExecuteError, InstitutionId, Queries, Receipt, Request, StoreError,
 };
 use certificate_lifecycle::{Action, Command, ProcessingError, Source};
-use chrono::TimeDelta;
 
 use super::at_rest;
 use crate::outbox_world::{Post, in_theirs, of_ours, of_theirs};
@@ -148,7 +147,7 @@ pub async fn failing_the_stalled_tells_what_it_did_before_an_error<H: Damaged>()
     let error = ProcessingError::new("stuck").unwrap();
     let answer = world
         .engine
-        .fail_stalled(&ours(), &worker(), TimeDelta::zero(), &error)
+        .fail_stalled(&ours(), &worker(), std::time::Duration::ZERO, &error)
         .await;
     // Then it says which were, and why not all
     let interrupted = answer.unwrap_err();

@@ -2,7 +2,7 @@
 
 use certificate_lifecycle::ProcessingError;
 use certificate_lifecycle::store::{ExecuteError, Filter, ListOrder, ListQuery, StoreError};
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use crate::harness::Harness;
 use crate::world::{World, id, ours, upload, worker};
@@ -83,7 +83,7 @@ pub async fn the_sound_are_failed<H: Harness>(world: &World<H>, corrupt: usize) 
     for sound in [usize::try_from(UPLOADS).unwrap() - corrupt, 0] {
         let answer = world
             .engine
-            .fail_stalled(&ours(), &worker(), TimeDelta::zero(), &stuck)
+            .fail_stalled(&ours(), &worker(), Duration::ZERO, &stuck)
             .await;
         let interrupted = answer.unwrap_err();
         assert_eq!(interrupted.failed.len(), sound);

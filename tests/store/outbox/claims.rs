@@ -1,9 +1,10 @@
 //! A delivery is claimed by one at a time, and only the newest lease settles it.
 
+use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
     Claim, ClaimedBatch, DeliveryId, DeliveryStatus, Outbox, Outcome,
 };
-use chrono::TimeDelta;
+use std::time::Duration;
 
 use crate::harness::Harness;
 use crate::outbox_world::{
@@ -11,7 +12,7 @@ use crate::outbox_world::{
     settlement, told,
 };
 use crate::support::at;
-use crate::world::{ours, submit, whole_feed};
+use crate::world::{act, ours, submit, upload, whole_feed};
 
 pub async fn a_claim_brings_events_and_webhooks<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1), of_theirs(2), of_ours(3)]).await;
@@ -68,7 +69,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     // While the lease lasts, nobody else has it
     let another = post.harness.open().await;
     for now in [at(0), at(1), at_ms(59_999)] {
-        let claim = Claim::new(now, TimeDelta::seconds(60), vec![(hook(1), PLENTY)]);
+        let claim = Claim::new(now, Duration::from_secs(60), vec![(hook(1), PLENTY)]);
         for store in [&post.store, &another] {
             let batch = store.claim(claim.clone()).await.unwrap();
             assert_eq!(batch.deliveries, []);
@@ -95,6 +96,31 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
         DeliveryStatus::Delivered
     );
     assert_eq!(post.claim(1, 10_000).await, []);
+}
+
+pub async fn a_lease_of_any_length_can_be_taken_and_settled<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::with([of_ours(1)]).await;
+    post.done(upload(0)).await;
+    post.done(act(0, Action::Fail)).await;
+    let claim = |now| Claim::new(at(now), Duration::MAX, vec![(hook(1), PLENTY)]);
+    let [first] = &post.store.claim(claim(0)).await.unwrap().deliveries[..] else {
+        panic!("the later delivery waits for the earlier one")
+    };
+    assert_eq!(
+        post.store.claim(claim(1_000_000)).await.unwrap().deliveries,
+        []
+    );
+    assert!(post.delivery(first.id).await.is_leased);
+    post.settle(1_000_001, first, Outcome::Delivered).await;
+    assert_eq!(
+        post.store
+            .claim(claim(1_000_001))
+            .await
+            .unwrap()
+            .deliveries
+            .len(),
+        1
+    );
 }
 
 pub async fn the_newest_lease_settles_even_after_it_has_ended<H: Harness<Store: Outbox>>() {

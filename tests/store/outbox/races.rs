@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
@@ -52,7 +53,7 @@ pub async fn two_who_claim_at_once_never_get_the_same<H: Harness<Store: Outbox>>
             } else {
                 vec![(hook(2), 4), (hook(1), 3)]
             };
-            let claim = Claim::new(at(now), TimeDelta::days(1), wanted);
+            let claim = Claim::new(at(now), Duration::from_secs(60 * 60 * 24), wanted);
             tokio::spawn(async move { store.claim(claim).await.unwrap().deliveries })
         });
         let mut claimed: Vec<LeasedDelivery> = Vec::new();
@@ -122,7 +123,7 @@ async fn dispatch<S: Outbox>(store: S, traffic: Arc<Traffic>, mut random: Random
         let now = at(traffic.now.fetch_add(1, Ordering::SeqCst));
         let claim = Claim::new(
             now,
-            TimeDelta::days(1_000),
+            Duration::from_secs(1_000 * 60 * 60 * 24),
             vec![(hook(1), 1 + u32::try_from(random.below(8)).unwrap())],
         );
         let claimed = store.claim(claim).await.unwrap().deliveries;

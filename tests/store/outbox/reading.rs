@@ -215,7 +215,7 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
     };
     // Of 0 and 3, the first version was delivered, of 1 and 4 it is dead: then the second one goes.
     // What was claimed is due when its lease ends, and what waits behind it a second later.
-    let lease = 60 + LEASE.num_seconds();
+    let lease = 60 + LEASE.as_secs().cast_signed();
     let expected = [
         of(1, 19 - 4, 0, 61, 2),
         of(2, 19, 0, 0, 0),

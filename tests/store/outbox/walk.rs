@@ -2,6 +2,7 @@
 //! the store in memory. A failure is shrunk to the fewest steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
@@ -10,7 +11,6 @@ use certificate_lifecycle::store::{
 };
 use certificate_lifecycle::webhook::EventKinds;
 use certificate_lifecycle::{Action, EventKind};
-use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Handle;
@@ -38,7 +38,7 @@ enum Step {
     Put(u64, bool, Vec<EventKind>, bool),
     Remove(u64),
     /// The webhooks, and for how long.
-    Claim(Vec<u64>, i64),
+    Claim(Vec<u64>, u64),
     /// Which of those that were ever claimed, what became of it, and whether there was an attempt.
     Settle(Vec<(usize, Outcome, bool)>, Option<(u64, HealthChange)>),
     Redeliver(Vec<usize>),
@@ -79,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_u64, prop::bool::weighted(0.7), kinds, prop::bool::weighted(0.1))
             .prop_map(|(number, enabled, kinds, stale)| Step::Put(number, enabled, kinds, stale)),
         1 => (0..4_u64).prop_map(Step::Remove),
-        8 => (prop::collection::vec(0..4_u64, 1..4), prop::sample::select(vec![1_i64, 30, 60]))
+        8 => (prop::collection::vec(0..4_u64, 1..4), prop::sample::select(vec![1_u64, 30, 60]))
             .prop_map(|(numbers, lease)| Step::Claim(numbers, lease)),
         8 => (settled, prop::option::of((0..4_u64, health)))
             .prop_map(|(settled, health)| Step::Settle(settled, health)),
@@ -240,11 +240,11 @@ impl<S: Outbox> Side<S> {
         Answer::Put(self.store.put_webhook(webhook).await.unwrap())
     }
 
-    async fn claim(&mut self, numbers: &[u64], lease: i64, now: i64) -> Answer {
+    async fn claim(&mut self, numbers: &[u64], lease: u64, now: i64) -> Answer {
         let numbers: BTreeSet<_> = numbers.iter().map(|it| hook(*it)).collect();
         let claim = Claim::new(
             at(now),
-            TimeDelta::seconds(lease),
+            Duration::from_secs(lease),
             numbers.into_iter().map(|it| (it, PLENTY)).collect(),
         );
         let batch = self.store.claim(claim).await.unwrap();

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::process::Command;
+use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::store::{
     Claim, DeliveryFilter, DeliveryStatus, HealthChange, Outbox, Outcome, PostgresStore,
 };
-use chrono::TimeDelta;
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -30,7 +30,7 @@ fn claim_at(seconds: i64, numbers: &[u64]) -> Claim {
 async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
     let post = Post::<Postgres>::with([of_ours(1)]).await;
     let other = post.harness.open().await;
-    let far = TimeDelta::days(1);
+    let far = Duration::from_secs(24 * 60 * 60);
     let wanted = || vec![(hook(1), PLENTY)];
     let claim = |now, lease| Claim::new(at(now), lease, wanted());
     for (number, now) in (0..150_u64).zip((0..).step_by(2)) {

@@ -1,12 +1,12 @@
 //! A database of every earlier version is upgraded, and goes on.
 
 use std::path::Path;
+use std::time::Duration;
 
 use certificate_lifecycle::store::{
     Claim, DeliveryFilter, DeliveryId, DeliveryStatus, Migration, MigrationKind, MigrationStep,
     Outbox, Setup, SqliteOptions, SqliteStore, StoreError,
 };
-use chrono::TimeDelta;
 
 use super::{edit, engine, file_with_every_kind, no_file};
 use crate::outbox_world::{at_ms, endpoint, hook};
@@ -142,7 +142,7 @@ async fn webhooks_deliveries_and_attempts_are_kept() {
         assert_eq!(attempts.len(), usize::try_from(it.attempts).unwrap());
     }
     // What is claimed is what is due, and numbers go on where they were.
-    let claim = Claim::new(at(10), TimeDelta::seconds(60), vec![(hook(1), 10)]);
+    let claim = Claim::new(at(10), Duration::from_secs(60), vec![(hook(1), 10)]);
     let claimed = store.claim(claim).await.unwrap().deliveries;
     assert_eq!(claimed.iter().map(|it| it.id.0).collect::<Vec<_>>(), [3]);
     let engine = engine_on(store.clone(), &TestClock::default());

@@ -1,13 +1,13 @@
 //! Webhooks and deliveries in a file: failing halfway, written by others, only read.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use certificate_lifecycle::Action;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Claim, DeliveryStatus, LeasedDelivery, Outbox, Outcome, SqliteStore, StoreError,
 };
-use chrono::TimeDelta;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 
 use super::{dump, edit, engine, file_with_every_kind, no_file};
@@ -59,7 +59,7 @@ async fn changes(post: &Post<Sqlite>, held: &LeasedDelivery) -> Vec<Result<(), S
     let ids: Vec<_> = all(store).await.iter().map(|it| it.id).collect();
     let mut webhook = of_ours(1);
     webhook.endpoint = endpoint(7);
-    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(100), Duration::from_secs(60), vec![(hook(1), 5)]);
     let settled = settlement(held, Outcome::Delivered);
     vec![
         store.add_webhook(of_ours(9)).await.map(|_| ()),
@@ -156,7 +156,7 @@ async fn an_outbox_that_is_only_read_says_so() {
         Some(of_ours(1))
     );
     // Changes are refused as commands are
-    let claim = Claim::new(at(100), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(100), Duration::from_secs(60), vec![(hook(1), 5)]);
     let settled = settlement(&claimed, Outcome::Delivered);
     let ids = vec![claimed.id];
     for answer in [
@@ -208,7 +208,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     assert!(is_woken().await);
     assert!(store.put_webhook(of_ours(1)).await.unwrap().is_done());
     assert!(is_woken().await);
-    let claim = Claim::new(at(0), TimeDelta::seconds(60), vec![(hook(1), 5)]);
+    let claim = Claim::new(at(0), Duration::from_secs(60), vec![(hook(1), 5)]);
     let claimed = store.claim(claim).await.unwrap().deliveries;
     let settled = vec![settlement(&claimed[0], Outcome::Delivered)];
     assert_eq!(

@@ -8,6 +8,7 @@ use certificate_lifecycle::store::{
 use certificate_lifecycle::webhook::{Disabled, DisabledReason, Endpoint, EventKinds};
 use certificate_lifecycle::{Action, EventKind};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::at;
@@ -15,7 +16,7 @@ use super::harness::Harness;
 use super::world::{TestClock, World, act, engine_on, id, ours, theirs, upload};
 
 /// How long leases last in these tests.
-pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// More than there is.
 pub const PLENTY: u32 = 1000;

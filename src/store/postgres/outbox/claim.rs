@@ -16,6 +16,7 @@ use super::super::row::{Joined, columns};
 use super::hint::{DueHint, DueHints, Found};
 use super::webhooks;
 use super::{milliseconds, query};
+use crate::lengths::later;
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, StoreError, Webhook};
@@ -130,8 +131,8 @@ async fn round(
         rooms.clear();
         return Ok(Vec::new());
     }
-    let soon = milliseconds(claim.now + LOOK_AGAIN);
-    let end = milliseconds(claim.now + claim.lease);
+    let soon = milliseconds(later(claim.now, LOOK_AGAIN));
+    let end = milliseconds(later(claim.now, claim.lease));
     let rows = query(transaction, CLAIM, &[&numbers, &soon, &end]).await?;
     let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {

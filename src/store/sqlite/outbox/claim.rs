@@ -1,10 +1,11 @@
 //! Leases on what is due.
 
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::webhooks;
+use crate::lengths::later;
 use crate::store::outbox::{
     Claim, DeliveryId, LOOK_AGAIN, LeasedDelivery, State, Webhook, next_lease, wait_until,
 };
@@ -123,7 +124,7 @@ impl<'c> Queue<'c> {
     fn new(connection: &'c Connection, claim: &Claim) -> rusqlite::Result<Self> {
         let prepare = |sql| connection.prepare_cached(sql);
         let now = claim.now.timestamp_millis();
-        let after = |time: TimeDelta| now.saturating_add(time.num_milliseconds());
+        let after = |length| later(claim.now, length).timestamp_millis();
         Ok(Self {
             now,
             end_of_lease: after(claim.lease),
