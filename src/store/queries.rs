@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct;
 
 use super::actor::Actor;
 use super::cells::Cells;
-use super::error::StoreError;
+use super::error::{Result, StoreError};
 use super::name::InstitutionId;
 use super::page::page;
 use super::request::RecordedEvent;
@@ -263,7 +263,7 @@ impl serde::Serialize for Page {
 
 impl Page {
     /// The page of these rows: the key of each, and what it says.
-    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication, StoreError>)>) -> Self {
+    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication>)>) -> Self {
         let page = page(limit as usize, rows);
         Self {
             applications: page.sound,

@@ -20,7 +20,7 @@ use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
 use super::decide::{Answer, Found, answer};
-use super::error::{ExecuteError, Refusal, StoreError};
+use super::error::{ExecuteError, Refusal, Result, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
 use super::queries::{Count, ListOrder, ListQuery, Page, PageKey};
 use super::remembered::{Refused, UsedKey};
@@ -338,23 +338,19 @@ impl Store for MemoryStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
+    ) -> Result<Option<AnyApplication>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.and_then(|institution| tables.current(institution, tables.row(uuid))))
     }
 
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.map_or_else(Vec::new, |it| tables.history(it, uuid)))
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
         let tables = self.tables();
         let last = Cursor::new(u64::from(place(tables.log.len())), 0);
         if after.transaction() > last.transaction() {
@@ -368,7 +364,7 @@ impl Store for MemoryStore {
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
     }
 
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+    async fn feed_end(&self) -> Result<Cursor> {
         Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
     }
 
@@ -378,7 +374,7 @@ impl Store for MemoryStore {
 }
 
 impl Queries for MemoryStore {
-    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: ListQuery) -> Result<Page> {
         let tables = self.tables();
         let page = tables
             .institution(&query.institution)
@@ -386,7 +382,7 @@ impl Queries for MemoryStore {
         Ok(page.unwrap_or_default())
     }
 
-    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+    async fn institutions(&self) -> Result<Vec<InstitutionId>> {
         let tables = self.tables();
         let of_applications = tables.applications.iter().filter_map(|it| {
             let number = it.institution as usize;
@@ -397,7 +393,7 @@ impl Queries for MemoryStore {
         Ok(all.into_iter().cloned().collect())
     }
 
-    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.map_or_else(Vec::new, |it| tables.counts(it)))

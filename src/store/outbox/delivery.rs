@@ -8,7 +8,7 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::setters::setters;
 use crate::store::page::page;
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is
 /// settled.
@@ -126,7 +126,7 @@ impl DeliveryPage {
     /// The page of these rows: the number of each, and what it says.
     pub(in crate::store) fn of(
         size: usize,
-        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery, StoreError>)>,
+        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery>)>,
     ) -> Self {
         let page = page(size, rows);
         Self {

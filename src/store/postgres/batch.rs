@@ -19,7 +19,7 @@ use crate::store::decide::decide;
 use crate::store::remembered::text_of;
 use crate::store::request::Operation;
 use crate::store::stored::{StoredEvent, code};
-use crate::store::{Append, StoreError};
+use crate::store::{Append, Result, StoreError};
 
 /// Carries out commands of one kind. Each is about another application, and has another key.
 ///
@@ -30,7 +30,7 @@ pub(super) async fn append(
     statement: &Prepared,
     batch: &[&Append],
     places: &[i32],
-) -> Result<HashMap<Uuid, Result<Event, StoreError>>, Failure> {
+) -> Result<HashMap<Uuid, Result<Event>>, Failure> {
     let columns = Columns::of(batch, places);
     let parameters = statement.shape.input().parameters(&columns);
     let rows = client.query(&statement.statement, &parameters).await?;
@@ -49,7 +49,7 @@ pub(super) async fn append(
 }
 
 /// The event of a command that was carried out, as it was recorded.
-fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
+fn event(row: &Row, append: &Append) -> Result<Event> {
     let corrupt =
         |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
     let Operation::Act { command, .. } = &append.request.operation else {

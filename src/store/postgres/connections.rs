@@ -151,13 +151,10 @@ impl Connections {
         if given_up < self.most_given_up {
             return Ok(());
         }
-        Err(Failure::Unsent(StoreError::Unavailable {
-            reason: format!(
-                "the server has not answered {given_up} earlier statements, which may wait for its \
+        Err(Failure::Unsent(StoreError::unavailable(format!(
+            "the server has not answered {given_up} earlier statements, which may wait for its \
                  synchronous standby; no more are sent until it does"
-            ),
-            cause: None,
-        }))
+        ))))
     }
 
     /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new

@@ -1,7 +1,6 @@
 //! The way from every earlier version of the tables to the newest: see
 //! docs/decisions/0011-upgrades.md.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Transaction;
@@ -16,7 +15,7 @@ use super::pool::{Place, Purpose};
 use super::schema::{Version, check_shape, connection, place, refuse, version};
 use super::target::Target;
 use super::{PostgresOptions, PostgresStore};
-use crate::store::{Migration, MigrationKind, MigrationStep, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, Result, StoreError};
 
 /// What a step means for programs of before.
 #[derive(Clone, Copy)]
@@ -126,7 +125,7 @@ pub(super) async fn migrate(
     place: &str,
     options: &PostgresOptions,
     wanted: i64,
-) -> Result<Migration, StoreError> {
+) -> Result<Migration> {
     let mut done: Option<Migration> = None;
     let mut since = Instant::now();
     let mut attempts = 0;
@@ -165,13 +164,10 @@ pub(super) async fn migrate(
 
 /// Why a step was not made.
 fn held_up(limit: Duration, error: Error) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!(
+    StoreError::unavailable(format!(
             "cannot upgrade the tables in PostgreSQL: for {limit:?}, other transactions have kept them locked, as \
              pg_dump and transactions that are left open do; try again when they have ended"
-        ),
-        cause: Some(Arc::new(error)),
-    }
+        )).caused_by(error)
 }
 
 /// What became of a try, and what was found before.
@@ -196,7 +192,7 @@ async fn once(
     place: &str,
     options: &PostgresOptions,
     wanted: i64,
-) -> Result<Tried, StoreError> {
+) -> Result<Tried> {
     let mut client = connection(connections).await?;
     // A snapshot that is older than the lock would not see what was done under it.
     let committed = IsolationLevel::ReadCommitted;
@@ -328,10 +324,7 @@ impl PostgresStore {
 }
 
 /// To look, and to migrate.
-fn connections(
-    url: &str,
-    options: &PostgresOptions,
-) -> Result<(Connections, Connections), StoreError> {
+fn connections(url: &str, options: &PostgresOptions) -> Result<(Connections, Connections)> {
     let place = Place::new(&Target::parse(url)?, options)?;
     Ok((
         place.connections(Purpose::Reading)?,

@@ -12,7 +12,7 @@ use super::runtime::Home;
 use super::session::Manager;
 use super::target::{Target, Wanted};
 use super::watch;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What connections are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) struct Place<'o> {
 
 impl<'o> Place<'o> {
     /// What the URL leads to, at home on the caller's runtime.
-    pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self, StoreError> {
+    pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self> {
         let home = Arc::new(Home::here()?);
         let family = Arc::new(Family::new(options.connect_timeout));
         let (target, at) = (Arc::new(target.clone()), Arc::clone(&home));
@@ -89,7 +89,7 @@ impl<'o> Place<'o> {
     }
 
     /// Connections for a purpose.
-    pub(super) fn connections(&self, purpose: Purpose) -> Result<Connections, StoreError> {
+    pub(super) fn connections(&self, purpose: Purpose) -> Result<Connections> {
         let Self {
             home,
             family,
@@ -106,7 +106,7 @@ fn connections(
     home: &Arc<Home>,
     family: &Arc<Family>,
     options: &PostgresOptions,
-) -> Result<Connections, StoreError> {
+) -> Result<Connections> {
     let lock_timeout = format!("SET lock_timeout = {}", options.lock_timeout.as_millis());
     let (size, settings) = match purpose {
         Purpose::Writing => (
@@ -141,10 +141,7 @@ fn connections(
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(BUSY.max(options.connect_timeout)))
         .build()
-        .map_err(|error| StoreError::Unavailable {
-            reason: error.to_string(),
-            cause: Some(Arc::new(error)),
-        })?;
+        .map_err(|error| StoreError::unavailable(error.to_string()).caused_by(error))?;
     // Migration comes to an end, and its connection with it.
     if purpose != Purpose::Migrating {
         family.add(pool.clone());

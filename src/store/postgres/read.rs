@@ -20,7 +20,7 @@ use crate::store::remembered::{Refused, UsedKey};
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page, PageKey,
-    RecordedEvent, StoreError,
+    RecordedEvent, Result, StoreError,
 };
 
 /// Applications with their last event.
@@ -58,10 +58,7 @@ macro_rules! settled {
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn read<'r, T>(
-    row: &'r Row,
-    read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>,
-) -> Result<T, StoreError> {
+fn read<'r, T>(row: &'r Row, read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>) -> Result<T> {
     let joined = Joined(row);
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
 }
@@ -70,7 +67,7 @@ pub(super) async fn query(
     client: &Session,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<Vec<Row>> {
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     client.query(&statement, parameters).await.map_err(failed)
 }
@@ -79,7 +76,7 @@ pub(super) async fn load(
     client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Option<AnyApplication>, StoreError> {
+) -> Result<Option<AnyApplication>> {
     let sql = applications!("a.uuid = $1 AND a.institution = $2");
     let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
     rows.first()
@@ -91,7 +88,7 @@ pub(super) async fn history(
     client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Vec<RecordedEvent>, StoreError> {
+) -> Result<Vec<RecordedEvent>> {
     let sql = concat!(
         "SELECT ",
         columns!(),
@@ -127,7 +124,7 @@ pub(super) async fn feed(
     client: &Session,
     after: Cursor,
     count: u32,
-) -> Result<(Vec<RecordedEvent>, bool), StoreError> {
+) -> Result<(Vec<RecordedEvent>, bool)> {
     let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
     let sql = concat!(
@@ -153,7 +150,7 @@ pub(super) async fn feed(
 
 /// The last event that the feed tells of: what is not committed yet belongs to a transaction that
 /// is not settled, and comes behind it.
-pub(super) async fn feed_end(client: &Session) -> Result<Cursor, StoreError> {
+pub(super) async fn feed_end(client: &Session) -> Result<Cursor> {
     let sql = concat!(
         events!(""),
         settled!(),
@@ -211,7 +208,7 @@ macro_rules! list_sql {
     };
 }
 
-pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, StoreError> {
+pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
     let (sql, start) = match query.order {
         ListOrder::OldestFirst => (list_sql!("a.number > $2", "a.number"), i64::MIN),
         ListOrder::NewestFirst => (list_sql!("a.number < $2", "a.number DESC"), i64::MAX),
@@ -241,17 +238,11 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, St
         let application = read(row, |joined| Ok(joined.last_event()?.application()));
         Ok((PageKey(read(row, Joined::number)?), application))
     };
-    let rows = rows
-        .iter()
-        .map(numbered)
-        .collect::<Result<_, StoreError>>()?;
+    let rows = rows.iter().map(numbered).collect::<Result<_>>()?;
     Ok(Page::of(query.page_size(), rows))
 }
 
-pub(super) async fn counts(
-    client: &Session,
-    institution: &InstitutionId,
-) -> Result<Vec<Count>, StoreError> {
+pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Result<Vec<Count>> {
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \
                WHERE institution = $1 GROUP BY status, trigger_context";
     let rows = query(client, sql, &[&institution.as_str()]).await?;
@@ -273,7 +264,7 @@ pub(super) async fn counts(
 struct SeenApplication {
     institution: String,
     /// What is wrong with it is nothing to other institutions.
-    state: Result<AnyApplication, StoreError>,
+    state: Result<AnyApplication>,
     /// The digest of what was seen, where the stored one does not fit.
     unsealed: Option<Uuid>,
 }
@@ -282,12 +273,12 @@ struct SeenApplication {
 pub(super) struct Seen {
     applications: HashMap<Uuid, SeenApplication>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<UsedKey, StoreError>>,
+    keys: HashMap<(String, String), Result<UsedKey>>,
 }
 
 impl Seen {
     /// The application that the command names.
-    pub(super) fn find(&self, append: &Append) -> Result<Found, StoreError> {
+    pub(super) fn find(&self, append: &Append) -> Result<Found> {
         let request = &append.request;
         let Some(seen) = self.applications.get(&append.uuid()) else {
             return Ok(Found::Nothing);
@@ -307,7 +298,7 @@ impl Seen {
     }
 
     /// What the command's key was used for.
-    pub(super) fn used(&self, append: &Append) -> Result<Option<UsedKey>, StoreError> {
+    pub(super) fn used(&self, append: &Append) -> Result<Option<UsedKey>> {
         let Some(key) = &append.request.idempotency_key else {
             return Ok(None);
         };

@@ -39,13 +39,10 @@ pub(super) async fn together(
 ) -> Result<Vec<Carried>, Failure> {
     let most = usize::try_from(PLACES - 1).unwrap_or(usize::MAX);
     if appends.len() > most {
-        return Err(Failure::Undone(StoreError::Unavailable {
-            reason: format!(
-                "an all-or-nothing call has at most {most} commands, but this one has {}",
-                appends.len()
-            ),
-            cause: None,
-        }));
+        return Err(Failure::Undone(StoreError::unavailable(format!(
+            "an all-or-nothing call has at most {most} commands, but this one has {}",
+            appends.len()
+        ))));
     }
     let outcomes = attempt(client, appends, &Plan::of(appends), limit).await?;
     if let Some(outcomes) = outcomes.into_iter().collect() {

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What distinguishes a file from all others, as long as it is open.
 #[cfg(unix)]
@@ -96,10 +96,10 @@ impl Anchor {
     }
 
     /// That they are the ones that were opened.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<()> {
         match self.lost() {
             None => Ok(()),
-            Some(reason) => Err(unavailable(reason)),
+            Some(reason) => Err(StoreError::unavailable(reason)),
         }
     }
 }
@@ -156,20 +156,13 @@ impl Watch {
     }
 
     /// See [`Anchor::check`].
-    pub(super) fn check(&mut self) -> Result<(), StoreError> {
+    pub(super) fn check(&mut self) -> Result<()> {
         self.lost()
-            .map_or(Ok(()), |reason| Err(unavailable(reason)))
+            .map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
     }
 }
 
 fn folder(path: &Path) -> Option<Folder> {
     let metadata = path.metadata().ok()?;
     Some((identity_of(&metadata), metadata.modified().ok()?))
-}
-
-const fn unavailable(reason: String) -> StoreError {
-    StoreError::Unavailable {
-        reason,
-        cause: None,
-    }
 }

@@ -3,10 +3,10 @@
 use tokio::sync::oneshot;
 
 use super::write::Write;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What came of a change: an answer, which may be an error; or an error that takes it all back.
-pub(super) type Outcome<T> = rusqlite::Result<Result<T, StoreError>>;
+pub(super) type Outcome<T> = rusqlite::Result<Result<T>>;
 
 /// A change that somebody waits for.
 pub(super) trait Change: Send {
@@ -32,8 +32,8 @@ pub(super) struct Task<T, F> {
     size: usize,
     may_be_lost: bool,
     work: F,
-    outcome: Option<Result<T, StoreError>>,
-    answer: oneshot::Sender<Result<T, StoreError>>,
+    outcome: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Task<T, F>
@@ -44,7 +44,7 @@ where
         size: usize,
         may_be_lost: bool,
         work: F,
-        answer: oneshot::Sender<Result<T, StoreError>>,
+        answer: oneshot::Sender<Result<T>>,
     ) -> Self {
         Self {
             size,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::failure::{code_of, pragma, text_of, unavailable};
-use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, Result, Setup, StoreError};
 
 /// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in
 /// ASCII. The version was then in `PRAGMA user_version`.
@@ -46,11 +46,7 @@ const SHAPE: [&str; 8] = [
 
 /// Brings the database to the newest version, as far as that is wanted; whoever else opens it at
 /// the same time waits. What was done.
-pub(super) fn set_up(
-    connection: &mut Connection,
-    place: &str,
-    setup: Setup,
-) -> Result<Migration, StoreError> {
+pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> Result<Migration> {
     // One look: between two, somebody else may make it a store.
     let look = connection.transaction().map_err(unavailable)?;
     let found = version(&look, place)?;
@@ -87,10 +83,9 @@ pub(super) fn set_up(
         // It is a store: what is in the way, such as a view of others that is broken, has to be put
         // right.
         run(migration).map_err(|error| match error {
-            StoreError::NotAStore { problem, .. } => StoreError::Misconfigured {
-                reason: format!("{place} cannot be upgraded to schema version {NEWEST}: {problem}"),
-                cause: None,
-            },
+            StoreError::NotAStore { problem, .. } => StoreError::misconfigured(format!(
+                "{place} cannot be upgraded to schema version {NEWEST}: {problem}"
+            )),
             error => error,
         })?;
     }
@@ -124,11 +119,7 @@ fn from_here(found: Option<i64>) -> Migration {
 }
 
 /// What is to be done, where a store is to be made or is there.
-pub(super) fn pending(
-    connection: &Connection,
-    place: &str,
-    setup: Setup,
-) -> Result<Migration, StoreError> {
+pub(super) fn pending(connection: &Connection, place: &str, setup: Setup) -> Result<Migration> {
     let found = version(connection, place)?;
     match found {
         None => refuse(found, place, setup)?,
@@ -139,20 +130,20 @@ pub(super) fn pending(
 }
 
 /// The same, where there is no file.
-pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration, StoreError> {
+pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration> {
     refuse(None, place, setup)?;
     Ok(from_here(None))
 }
 
 /// That there is nothing to do, for whoever may not do it.
-pub(super) fn check(connection: &Connection, place: &str) -> Result<(), StoreError> {
+pub(super) fn check(connection: &Connection, place: &str) -> Result<()> {
     let found = version(connection, place)?;
     refuse(found, place, Setup::Keep)?;
     check_shape(connection, place)
 }
 
 /// What is not to be made or upgraded.
-fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreError> {
+fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<()> {
     match (found, setup) {
         (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
             place: place.to_owned(),
@@ -167,7 +158,7 @@ fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreErro
 
 /// The version of the tables; none where there are none, whatever else there is. An error, where
 /// they are those of another program or of a newer one.
-fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreError> {
+fn version(connection: &Connection, place: &str) -> Result<Option<i64>> {
     let not_a_store = |problem: &str| StoreError::NotAStore {
         place: place.to_owned(),
         problem: problem.to_owned(),
@@ -213,7 +204,7 @@ fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreErr
 }
 
 /// That the tables have the columns that are read and written.
-fn check_shape(connection: &Connection, place: &str) -> Result<(), StoreError> {
+fn check_shape(connection: &Connection, place: &str) -> Result<()> {
     for sql in SHAPE {
         connection
             .prepare(sql)

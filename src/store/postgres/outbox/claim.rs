@@ -18,7 +18,9 @@ use super::webhooks;
 use super::{milliseconds, query};
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::stored::{self, Columns, Problem};
-use crate::store::{Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, StoreError, Webhook};
+use crate::store::{
+    Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, Result, StoreError, Webhook,
+};
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;
@@ -35,7 +37,7 @@ const CLAIM: &str = concat!(
     include_str!("claimed.sql")
 );
 
-pub(super) async fn due(client: &Session) -> Result<Vec<Due>, StoreError> {
+pub(super) async fn due(client: &Session) -> Result<Vec<Due>> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
         stored::due(row)

@@ -16,7 +16,7 @@ use super::super::pause::pause;
 use super::super::text::encode;
 use super::{MOST_ATTEMPTS, milliseconds, query};
 use crate::store::outbox::Settled;
-use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Settlement, StoreError};
+use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
 const SETTLE: &str = include_str!("settle.sql");
 const PULL: &str = include_str!("pull.sql");
@@ -280,7 +280,7 @@ pub(super) async fn redeliver(
     institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
-) -> Result<u64, StoreError> {
+) -> Result<u64> {
     let numbers = in_order(deliveries);
     let parameters: [&(dyn ToSql + Sync); 3] =
         [&numbers, &milliseconds(now), &institution.as_str()];

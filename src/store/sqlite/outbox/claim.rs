@@ -11,7 +11,7 @@ use crate::store::outbox::{
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::stored::from_millis;
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// In each turn, so many are looked at for each delivery that there is room for: most may turn out
 /// to wait for an earlier one. The others are looked at by the next claim.
@@ -30,7 +30,7 @@ pub(super) struct Leased {
 
 impl Leased {
     /// The delivery with its event, or with why it has none.
-    pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery, StoreError> {
+    pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery> {
         let mut event = match event_by_seq(connection, &self.institution, self.event) {
             Ok(Some((recorded, _))) => Ok(recorded.event),
             Ok(None) => {

@@ -11,7 +11,7 @@ use crate::store::outbox::{
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::ask;
 use crate::store::stored::{self, Columns, Problem};
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
@@ -21,8 +21,8 @@ fn ask_past_corrupt<T>(
     connection: &Connection,
     sql: &str,
     parameters: &[&dyn ToSql],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let (mut sound, mut corrupt) = (Vec::new(), None);
     for answer in ask(connection, sql, parameters, |row| Ok(read(row)))? {
         match answer {
@@ -36,7 +36,7 @@ fn ask_past_corrupt<T>(
     }
 }
 
-pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
+pub(super) fn due(connection: &Connection) -> Result<Vec<Due>> {
     let rows = ask_past_corrupt(connection, include_str!("due.sql"), &[], |row| {
         stored::due(row).map_err(|problem| StoreError::corrupt(webhook_row(row, 4), problem))
     })?;
@@ -56,11 +56,7 @@ fn webhook_row(row: &Row<'_>, at: usize) -> String {
 }
 
 /// Deliveries that were delivered before this time, at most so many.
-pub(super) fn old(
-    connection: &Connection,
-    before: i64,
-    limit: u32,
-) -> Result<Vec<i64>, StoreError> {
+pub(super) fn old(connection: &Connection, before: i64, limit: u32) -> Result<Vec<i64>> {
     ask(
         connection,
         include_str!("old.sql"),
@@ -74,7 +70,7 @@ pub(super) fn old(
 pub(super) fn backlog(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Backlog>, StoreError> {
+) -> Result<Vec<Backlog>> {
     const CACHE: &str = "cache_size";
     let keep = |size| connection.pragma_update(None, CACHE, size);
     let size: i64 = connection
@@ -104,7 +100,7 @@ macro_rules! of_index {
 fn count_backlog(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Backlog>, StoreError> {
+) -> Result<Vec<Backlog>> {
     let sql = concat!(
         "SELECT id, enabled, new + later, (SELECT created_at FROM certlife_delivery WHERE no = first), \
          iif(new_at < later_at OR later = 0, new_at, later_at), dead, \
@@ -140,7 +136,7 @@ pub(super) fn attempts(
     connection: &Connection,
     institution: &InstitutionId,
     delivery: DeliveryId,
-) -> Result<Vec<Attempt>, StoreError> {
+) -> Result<Vec<Attempt>> {
     let sql = "SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt, a.no FROM certlife_attempt a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE a.delivery = ?1 AND w.id IS NOT NULL \
@@ -193,7 +189,7 @@ pub(super) fn one(
     connection: &Connection,
     institution: &InstitutionId,
     id: DeliveryId,
-) -> Result<Option<Delivery>, StoreError> {
+) -> Result<Option<Delivery>> {
     let sql = concat!(
         columns!(),
         "FROM certlife_delivery d ",
@@ -213,7 +209,7 @@ pub(super) fn deliveries(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<DeliveryPage, StoreError> {
+) -> Result<DeliveryPage> {
     let size = DeliveryPage::size(limit);
     // One more tells whether there is a next page.
     let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);

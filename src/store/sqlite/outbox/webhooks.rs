@@ -8,7 +8,7 @@ use crate::store::outbox::{Health, HealthChange, Put, Webhook};
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::write::Write;
 use crate::store::stored::{self, Columns};
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// Webhooks with their institutions; to be followed by a condition. One that was removed has no id.
 macro_rules! webhooks {
@@ -27,7 +27,7 @@ pub(super) fn by_id(
     connection: &Connection,
     institution: &InstitutionId,
     id: Uuid,
-) -> Result<Option<Webhook>, StoreError> {
+) -> Result<Option<Webhook>> {
     let found = connection
         .prepare_cached(webhooks!("AND w.id = ?1 AND i.id = ?2"))
         .and_then(|mut statement| {
@@ -42,7 +42,7 @@ pub(super) fn by_id(
 pub(super) fn with_number(
     connection: &Connection,
     id: Uuid,
-) -> rusqlite::Result<Option<(i64, Result<Webhook, StoreError>)>> {
+) -> rusqlite::Result<Option<(i64, Result<Webhook>)>> {
     connection
         .prepare_cached(webhooks!("AND w.id = ?1"))?
         .query_row([id.as_bytes().as_slice()], |row| {
@@ -54,7 +54,7 @@ pub(super) fn with_number(
 pub(super) fn list(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Webhook>, StoreError> {
+) -> Result<Vec<Webhook>> {
     let sql = match institution {
         Some(_) => {
             webhooks!(
@@ -72,7 +72,7 @@ pub(super) fn list(
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
+fn webhook(row: &Row<'_>) -> Result<Webhook> {
     stored::webhook(row).map_err(|problem| {
         let key = match (row.uuid(0, ""), row.integer(9, "")) {
             (Ok(id), _) => format!("webhook {id}"),
