@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::session::Session;
-use tokio_postgres::types::ToSql;
+use super::session::{Cached, Session};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
@@ -68,8 +68,7 @@ pub(super) async fn query(
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>> {
-    let statement = client.prepare_cached(sql).await.map_err(failed)?;
-    client.query(&statement, parameters).await.map_err(failed)
+    client.rows(sql, parameters).await.map_err(failed)
 }
 
 pub(super) async fn load(
@@ -215,24 +214,15 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
     };
     let filter = &query.filter;
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
-    let parameters: [&(dyn ToSql + Sync); 6] = [
-        &query.institution.as_str(),
-        &query.after.map_or(start, |key| key.0),
-        &i32::from(filter.cells.bits()),
-        &filter.updated_before_seconds(),
-        &email,
-        &(i64::from(query.page_size()) + 1),
-    ];
     // Not prepared: which plan is good depends on whether there is an address.
-    let types = [
-        tokio_postgres::types::Type::TEXT,
-        tokio_postgres::types::Type::INT8,
-        tokio_postgres::types::Type::INT4,
-        tokio_postgres::types::Type::INT8,
-        tokio_postgres::types::Type::TEXT,
-        tokio_postgres::types::Type::INT8,
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
+        (&query.institution.as_str(), Type::TEXT),
+        (&query.after.map_or(start, |key| key.0), Type::INT8),
+        (&i32::from(filter.cells.bits()), Type::INT4),
+        (&filter.updated_before_seconds(), Type::INT8),
+        (&email, Type::TEXT),
+        (&(i64::from(query.page_size()) + 1), Type::INT8),
     ];
-    let parameters: Vec<_> = parameters.into_iter().zip(types).collect();
     let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
     let numbered = |row: &Row| {
         let application = read(row, |joined| Ok(joined.last_event()?.application()));
@@ -269,11 +259,14 @@ struct SeenApplication {
     unsealed: Option<Uuid>,
 }
 
+/// By institution and key.
+type SeenKeys = HashMap<(String, String), Result<UsedKey>>;
+
 /// What is recorded about commands that did not go through, for the crate to decide why.
 pub(super) struct Seen {
     applications: HashMap<Uuid, SeenApplication>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<UsedKey>>,
+    keys: SeenKeys,
 }
 
 impl Seen {
@@ -312,6 +305,16 @@ impl Seen {
 
 /// Looks at all that the commands are about.
 pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Result<Seen, Failure> {
+    Ok(Seen {
+        applications: see_applications(client, appends).await?,
+        keys: see_keys(client, appends).await?,
+    })
+}
+
+async fn see_applications(
+    client: &impl GenericClient,
+    appends: &[&Append],
+) -> Result<HashMap<Uuid, SeenApplication>, Failure> {
     let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
     let sql = concat!(
         "SELECT ",
@@ -339,54 +342,50 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         };
         applications.insert(row.try_get(0)?, seen);
     }
-    let with_key = |append: &&&Append| append.request.idempotency_key.is_some();
-    let (keys, institutions): (Vec<_>, Vec<_>) = appends
-        .iter()
-        .filter(with_key)
-        .map(|append| {
-            let key = append.request.idempotency_key.as_ref();
-            (
-                key.map(IdempotencyKey::as_str),
-                append.request.institution.as_str(),
-            )
-        })
-        .unzip();
-    let mut seen_keys = HashMap::new();
-    if !keys.is_empty() {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
-             JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
-             LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
-             LEFT JOIN certlife_application a ON a.uuid = k.uuid"
-        );
-        for row in &client.query(sql, &[&keys, &institutions]).await? {
-            let key: String = row.try_get(20)?;
-            let refused: Option<&str> = row.try_get(22)?;
-            if let Some(refused) = refused {
-                let of_key =
-                    |problem| StoreError::corrupt(format!("idempotency key {key:?}"), problem);
-                let used = Refused::from_text(refused).map(UsedKey::Refused);
-                seen_keys.insert((row.try_get(21)?, key.clone()), used.map_err(of_key));
-                continue;
-            }
-            let recorded = read(row, |joined| {
+    Ok(applications)
+}
+
+async fn see_keys<'a>(
+    client: &impl GenericClient,
+    appends: &[&'a Append],
+) -> Result<SeenKeys, Failure> {
+    let of_key = |append: &'a Append| {
+        let request = &append.request;
+        let key = request.idempotency_key.as_ref()?;
+        Some((key.as_str(), request.institution.as_str()))
+    };
+    let with_key = appends.iter().copied().filter_map(of_key);
+    let (keys, institutions): (Vec<_>, Vec<_>) = with_key.unzip();
+    let mut seen = HashMap::new();
+    if keys.is_empty() {
+        return Ok(seen);
+    }
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
+         JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
+         LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
+         LEFT JOIN certlife_application a ON a.uuid = k.uuid"
+    );
+    for row in &client.query(sql, &[&keys, &institutions]).await? {
+        let key: String = row.try_get(20)?;
+        let used = match row.try_get(22)? {
+            Some(refused) => Refused::from_text(refused)
+                .map(UsedKey::Refused)
+                .map_err(|it| StoreError::corrupt(format!("idempotency key {key:?}"), it)),
+            None => read(row, |joined| {
                 let recorded = joined.recorded()?;
                 let of_the_event = recorded.idempotency_key.as_ref();
                 if of_the_event.map(IdempotencyKey::as_str) != Some(&key) {
                     return Err(format!("idempotency key {key:?} is another event's"));
                 }
-                Ok(recorded)
-            });
-            let used = recorded.map(|it| UsedKey::Event(Box::new(it)));
-            seen_keys.insert((row.try_get(21)?, key), used);
-        }
+                Ok(UsedKey::Event(Box::new(recorded)))
+            }),
+        };
+        seen.insert((row.try_get(21)?, key), used);
     }
-    Ok(Seen {
-        applications,
-        keys: seen_keys,
-    })
+    Ok(seen)
 }
 
 /// Seals the details of an application, which were found to be good, if they are still the same.

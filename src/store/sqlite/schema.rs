@@ -9,16 +9,38 @@ use crate::store::{Migration, MigrationKind, MigrationStep, Result, Setup, Store
 /// ASCII. The version was then in `PRAGMA user_version`.
 const APPLICATION_ID: i64 = 0x6365_7274;
 
+const LISTS: &str = include_str!("migrations/2_lists.sql");
+const OUTBOX: &str = include_str!("migrations/4_outbox.sql");
+const OUTBOX_INDEXES: &str = include_str!("migrations/4_indexes.sql");
+
+/// The parts of an SQL text, and the prefix of tables and indexes that stands in it for `{prefix}`.
+type Parts = (&'static [&'static str], &'static str);
+
 /// The tables of a new store, of version 5.
-const TABLES: &str = include_str!("migrations/tables.sql");
+const TABLES: Parts = (
+    &[
+        include_str!("migrations/tables.sql"),
+        LISTS,
+        OUTBOX,
+        OUTBOX_INDEXES,
+    ],
+    "certlife_",
+);
 
 /// From each version to the next, beginning with the first; forward only. What has been released
 /// never changes.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("migrations/2_lists.sql"),
-    include_str!("migrations/3_refusals.sql"),
-    include_str!("migrations/4_outbox.sql"),
-    include_str!("migrations/5_names.sql"),
+const MIGRATIONS: [Parts; 4] = [
+    (&[LISTS], ""),
+    (&[include_str!("migrations/3_refusals.sql")], ""),
+    (&[OUTBOX, OUTBOX_INDEXES], ""),
+    (
+        &[
+            include_str!("migrations/5_names.sql"),
+            LISTS,
+            OUTBOX_INDEXES,
+        ],
+        "certlife_",
+    ),
 ];
 
 /// The newest version that this program knows.
@@ -66,10 +88,10 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
         return Ok(from_here(found));
     }
     refuse(found, place, setup)?;
-    let run = |sql: &str| {
-        transaction
-            .execute_batch(sql)
-            .map_err(|error| refused(error, place))
+    let run = |(parts, prefix): Parts| {
+        let sql = parts.concat().replace("{prefix}", prefix);
+        let done = transaction.execute_batch(&sql);
+        done.map_err(|error| refused(error, place))
     };
     let from = match found {
         None => {
@@ -82,14 +104,14 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
     for migration in MIGRATIONS.iter().skip(done) {
         // It is a store: what is in the way, such as a view of others that is broken, has to be put
         // right.
-        run(migration).map_err(|error| match error {
+        run(*migration).map_err(|error| match error {
             StoreError::NotAStore { problem, .. } => StoreError::misconfigured(format!(
                 "{place} cannot be upgraded to schema version {NEWEST}: {problem}"
             )),
             error => error,
         })?;
     }
-    run("DELETE FROM certlife_schema")?;
+    run((&["DELETE FROM certlife_schema"], ""))?;
     transaction
         .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])
         .and_then(|_| transaction.commit())
