@@ -315,8 +315,12 @@ pub struct Count {
 }
 
 impl Count {
-    /// The counts, in order.
-    pub(crate) fn sorted(cells: HashMap<(Status, Source), u64>) -> Vec<Self> {
+    /// The counts of these, in order. What is of one state and source is added up.
+    pub(crate) fn sorted(found: impl IntoIterator<Item = ((Status, Source), u64)>) -> Vec<Self> {
+        let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
+        for (cell, applications) in found {
+            *cells.entry(cell).or_default() += applications;
+        }
         let count = |((status, source), applications)| Self {
             status,
             source,

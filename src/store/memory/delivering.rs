@@ -10,7 +10,7 @@ use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, LeasedDelivery, Outbox, Put, Settlement, Webhook, is_of_lease,
+    HealthChange, Outbox, Put, Settlement, Webhook, is_of_lease,
 };
 use crate::store::{InstitutionId, Result};
 
@@ -39,26 +39,22 @@ impl Tables {
     }
 
     fn claim(&mut self, claim: &Claim) -> ClaimedBatch {
-        let leased = self.outbox.claim(claim);
         let mut batch = ClaimedBatch::default();
-        for it in leased {
-            let event = self.log.get(it.event as usize).and_then(|entered| {
+        for (place, mut leased) in self.outbox.claim(claim) {
+            let event = self.log.get(place as usize).and_then(|entered| {
                 let row = self.applications.get(entered.application as usize)?;
                 entered.event(Arc::clone(&row.details))
             });
-            if batch.webhooks.iter().all(|known| known.id != it.webhook) {
+            if let Some(event) = event {
+                leased.event = Ok(event);
+            }
+            let of = leased.webhook;
+            if batch.webhooks.iter().all(|known| known.id != of) {
                 batch
                     .webhooks
-                    .extend(self.outbox.webhooks.get(&it.webhook).cloned());
+                    .extend(self.outbox.webhooks.get(&of).cloned());
             }
-            batch.deliveries.push(LeasedDelivery {
-                id: it.id,
-                webhook: it.webhook,
-                token: it.token,
-                attempts: it.attempts,
-                created_at: it.created_at,
-                event: event.ok_or_else(|| "its event is missing".to_owned()),
-            });
+            batch.deliveries.push(leased);
         }
         batch
     }

@@ -28,8 +28,6 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 
 /// Keeps everything in memory, and forgets it with the last handle.
 #[derive(Debug, Clone)]
@@ -143,10 +141,7 @@ impl Tables {
             Answer::Go(event) => event,
         };
         self.enter(append, institution, &event);
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(Receipt::new(event))
     }
 
     fn remember(&mut self, append: &Append, refusal: &Refusal) {
@@ -311,15 +306,15 @@ impl Tables {
     }
 
     fn counts(&self, institution: u32) -> Vec<Count> {
-        let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
         let rows = self.applications.iter();
-        for row in rows.filter(|row| row.institution == institution) {
-            if let Some(event) = self.last(row) {
-                let cell = (event.kind().status(), event.source());
-                *counts.entry(cell).or_default() += 1;
-            }
-        }
-        Count::sorted(counts)
+        let last = |row| {
+            let event = self.last(row)?;
+            Some(((event.kind().status(), event.source()), 1))
+        };
+        Count::sorted(
+            rows.filter(|row| row.institution == institution)
+                .filter_map(last),
+        )
     }
 }
 

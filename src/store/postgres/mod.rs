@@ -55,7 +55,7 @@ use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
 use failure::Failure;
-use outbox::OutboxPools;
+use outbox::{DueHints, OutboxPools};
 use pool::{Place, Purpose};
 use runtime::Home;
 use server::Server;
@@ -235,14 +235,18 @@ impl PostgresStore {
         }
         let commits = Sender::new(());
         let tell = signal::tell(&place.home, readers.clone());
-        let delivering = pool(Purpose::Delivering)?;
+        let outbox = OutboxPools {
+            writers: writers.clone(),
+            delivering: pool(Purpose::Delivering)?,
+            hints: DueHints::default(),
+            tell: tell.clone(),
+        };
         let Place {
             home,
             family,
             connector,
             ..
         } = place;
-        let outbox = OutboxPools::new(writers.clone(), delivering, tell.clone());
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,

@@ -11,8 +11,6 @@ use super::failure::{Failure, failed};
 use super::row::{Joined, columns};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::decide::Found;
@@ -236,17 +234,16 @@ pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Res
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \
                WHERE institution = $1 GROUP BY status, trigger_context";
     let rows = query(client, sql, &[&institution.as_str()]).await?;
-    let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
-    for row in &rows {
-        let (cell, applications) = stored::cell(row).map_err(|problem| {
+    let cell = |row: &Row| {
+        stored::cell(row).map_err(|problem| {
             let of = institution.as_str();
             StoreError::corrupt(
                 format!("table certlife_application of institution {of:?}"),
                 problem,
             )
-        })?;
-        *cells.entry(cell).or_default() += applications;
-    }
+        })
+    };
+    let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
     Ok(Count::sorted(cells))
 }
 

@@ -29,31 +29,11 @@ pub(super) trait Change: Send {
 /// A change by a closure. What it answers is told when it is committed, also where that is an
 /// error.
 pub(super) struct Task<T, F> {
-    size: usize,
-    may_be_lost: bool,
-    work: F,
-    outcome: Option<Result<T>>,
-    answer: oneshot::Sender<Result<T>>,
-}
-
-impl<T, F> Task<T, F>
-where
-    F: FnMut(&mut Write<'_>) -> Outcome<T>,
-{
-    pub(super) const fn new(
-        size: usize,
-        may_be_lost: bool,
-        work: F,
-        answer: oneshot::Sender<Result<T>>,
-    ) -> Self {
-        Self {
-            size,
-            may_be_lost,
-            work,
-            outcome: None,
-            answer,
-        }
-    }
+    pub(super) size: usize,
+    pub(super) may_be_lost: bool,
+    pub(super) work: F,
+    pub(super) outcome: Option<Result<T>>,
+    pub(super) answer: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Change for Task<T, F>

@@ -237,7 +237,13 @@ impl SqliteStore {
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answers) = oneshot::channel();
-        let task = Task::new(size, may_be_lost, task, answer);
+        let task = Task {
+            size,
+            may_be_lost,
+            work: task,
+            outcome: None,
+            answer,
+        };
         self.send(Job::Change(Box::new(task)))?;
         answers.await.unwrap_or_else(|_| Err(writer_ended()))
     }

@@ -1,15 +1,11 @@
 //! Questions to the database, each on one connection and one snapshot.
 
-use std::collections::HashMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use uuid::Uuid;
 
 use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
@@ -183,7 +179,8 @@ macro_rules! list_sql {
 }
 
 pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
-    let Some(institution) = institution(connection, &query.institution)? else {
+    let institution = institution_number(connection, &query.institution);
+    let Some(institution) = institution.map_err(unavailable)? else {
         return Ok(Page::default());
     };
     let sql = match (query.order, query.filter.email.is_some()) {
@@ -235,37 +232,32 @@ pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>
     })
 }
 
-pub(super) fn counts(
-    connection: &Connection,
-    institution_id: &InstitutionId,
-) -> Result<Vec<Count>> {
-    let Some(institution) = institution(connection, institution_id)? else {
+pub(super) fn counts(connection: &Connection, institution: &InstitutionId) -> Result<Vec<Count>> {
+    let number = institution_number(connection, institution);
+    let Some(number) = number.map_err(unavailable)? else {
         return Ok(Vec::new());
     };
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
                GROUP BY status, trigger_context";
-    let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
-    for (cell, applications) in ask(connection, sql, &[&institution], |row| {
+    let cells = ask(connection, sql, &[&number], |row| {
         stored::cell(row).map_err(|problem| {
-            let of = institution_id.as_str();
+            let of = institution.as_str();
             StoreError::corrupt(
                 format!("table certlife_head of institution {of:?}"),
                 problem,
             )
         })
-    })? {
-        *counts.entry(cell).or_default() += applications;
-    }
-    Ok(Count::sorted(counts))
+    })?;
+    Ok(Count::sorted(cells))
 }
 
-fn institution(connection: &Connection, id: &InstitutionId) -> Result<Option<i64>> {
+/// The number of an institution, if it has ever had something.
+pub(super) fn institution_number(
+    connection: &Connection,
+    id: &InstitutionId,
+) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![id.as_str()], |row| row.get(0))
-                .optional()
-        })
-        .map_err(unavailable)
+        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()
 }

@@ -93,13 +93,10 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
         let done = transaction.execute_batch(&sql);
         done.map_err(|error| refused(error, place))
     };
-    let from = match found {
-        None => {
-            run(TABLES)?;
-            PREFIXED
-        }
-        Some(found) => found,
-    };
+    if found.is_none() {
+        run(TABLES)?;
+    }
+    let from = found.unwrap_or(PREFIXED);
     let done = usize::try_from(from - 1).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(done) {
         // It is a store: what is in the way, such as a view of others that is broken, has to be put
@@ -123,11 +120,7 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
 /// another version than the newest that it knows, since it is alone with its file
 /// (docs/decisions/0011-upgrades.md).
 fn from_here(found: Option<i64>) -> Migration {
-    let step = |version, kind| MigrationStep {
-        version,
-        kind,
-        oldest_program: version,
-    };
+    let step = |version, kind| MigrationStep::new(version, kind, version);
     Migration {
         from: found,
         to: NEWEST,

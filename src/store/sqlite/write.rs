@@ -170,10 +170,7 @@ impl<'c> Write<'c> {
             Some(current) => self.move_on(append, current, &event)?,
             None => self.create(append, institution, &event)?,
         }
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(Receipt::new(event))
     }
 
     fn create(

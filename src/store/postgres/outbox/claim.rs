@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::super::session::Session;
+use super::super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
@@ -14,8 +14,8 @@ use super::super::failure::Failure;
 use super::super::read;
 use super::super::row::{Joined, columns};
 use super::hint::{DueHint, DueHints, Found};
+use super::milliseconds;
 use super::webhooks;
-use super::{milliseconds, query};
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{
@@ -134,7 +134,7 @@ async fn round(
     }
     let soon = milliseconds(claim.now + LOOK_AGAIN);
     let end = milliseconds(claim.now + claim.lease);
-    let rows = query(transaction, CLAIM, &[&numbers, &soon, &end]).await?;
+    let rows = transaction.rows(CLAIM, &[&numbers, &soon, &end]).await?;
     let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
@@ -191,7 +191,7 @@ async fn lock(
     }
     let parameters: [&(dyn ToSql + Sync); 6] = [&webhooks, &all, &again, &now, &numbers, &times];
     let mut locked = Vec::new();
-    for row in &query(transaction, LOCK, &parameters).await? {
+    for row in &transaction.rows(LOCK, &parameters).await? {
         let webhook = row.try_get(0)?;
         let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
         let place = webhooks.iter().position(|it| *it == webhook);

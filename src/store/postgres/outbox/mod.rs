@@ -9,21 +9,21 @@ mod webhooks;
 
 use std::time::{Duration, Instant};
 
-use super::session::{Cached, Session};
+use super::session::Session;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use self::hint::DueHints;
+pub(super) use self::hint::DueHints;
 use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, InstitutionId, Outbox, Outcome, Put, Result, Settlement, Webhook,
+    HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -38,27 +38,12 @@ const RECONNECT: Duration = Duration::from_millis(100);
 /// What the store has for the outbox.
 pub(super) struct OutboxPools {
     /// For what must be on disk when it is answered.
-    writers: Connections,
+    pub(super) writers: Connections,
     /// For claims and settlements: what is lost of them is sent again.
-    delivering: Connections,
-    hints: DueHints,
+    pub(super) delivering: Connections,
+    pub(super) hints: DueHints,
     /// Tells others that something may have become due.
-    tell: mpsc::Sender<()>,
-}
-
-impl OutboxPools {
-    pub(super) fn new(
-        writers: Connections,
-        delivering: Connections,
-        tell: mpsc::Sender<()>,
-    ) -> Self {
-        Self {
-            writers,
-            delivering,
-            hints: DueHints::default(),
-            tell,
-        }
-    }
+    pub(super) tell: mpsc::Sender<()>,
 }
 
 /// The tries of something that may lose a deadlock.
@@ -126,15 +111,6 @@ const fn milliseconds(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
 }
 
-/// The rows of a statement.
-async fn query(
-    client: &impl Cached,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, Failure> {
-    Ok(client.rows(sql, parameters).await?)
-}
-
 impl PostgresStore {
     fn tries(&self) -> Tries<'_> {
         Tries {
@@ -171,12 +147,8 @@ impl PostgresStore {
 
     /// Gives back what was claimed and is not to be sent. If it fails, the leases end.
     async fn release(&self, now: DateTime<Utc>, batch: &ClaimedBatch) {
-        let settlements = batch.deliveries.iter().map(|it| Settlement {
-            id: it.id,
-            token: it.token,
-            outcome: Outcome::Released,
-            attempt: None,
-        });
+        let released = |it: &LeasedDelivery| Settlement::new(it.id, it.token, Outcome::Released);
+        let settlements = batch.deliveries.iter().map(released);
         let released = self.settle(now, settlements.collect(), Vec::new());
         drop(tokio::time::timeout(RELEASE, released).await);
     }

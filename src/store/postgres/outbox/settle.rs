@@ -14,7 +14,7 @@ use super::super::PostgresStore;
 use super::super::failure::Failure;
 use super::super::pause::pause;
 use super::super::text::encode;
-use super::{MOST_ATTEMPTS, milliseconds, query};
+use super::{MOST_ATTEMPTS, milliseconds};
 use crate::store::outbox::Settled;
 use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
@@ -174,7 +174,7 @@ async fn record(
         &columns.error,
         &columns.excerpt,
     ];
-    for row in &query(client, SETTLE, &parameters).await? {
+    for row in &client.rows(SETTLE, &parameters).await? {
         let settled = round.get(&row.try_get(0)?);
         if let Some(it) = settled.and_then(|(place, _)| counted.get_mut(*place)) {
             *it = true;
@@ -193,7 +193,7 @@ async fn pull(client: &impl Cached, now: DateTime<Utc>, lanes: &Lanes) -> Result
     }
     let (applications, webhooks): (Vec<i64>, Vec<Uuid>) = lanes.iter().copied().unzip();
     let parameters: [&(dyn ToSql + Sync); 3] = [&applications, &webhooks, &milliseconds(now)];
-    query(client, PULL, &parameters).await?;
+    client.rows(PULL, &parameters).await?;
     Ok(())
 }
 
@@ -236,7 +236,7 @@ async fn set_health(
         &not_before,
         &milliseconds(now),
     ];
-    query(transaction, HEALTH, &parameters).await?;
+    transaction.rows(HEALTH, &parameters).await?;
     Ok(())
 }
 
@@ -262,7 +262,7 @@ pub(super) async fn abandon(
             &encode(reason),
             &institution.as_str(),
         ];
-        let rows = query(&transaction, ABANDON, &parameters).await?;
+        let rows = transaction.rows(ABANDON, &parameters).await?;
         let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
         let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
         // What waits for them may be put off for hours: no crash may come between.

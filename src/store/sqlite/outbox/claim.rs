@@ -19,37 +19,35 @@ const LOOKS: usize = 4;
 
 /// A delivery that was claimed, but for its event.
 pub(super) struct Leased {
-    delivery: i64,
+    candidate: Candidate,
     webhook: Uuid,
     institution: InstitutionId,
     token: i64,
-    attempts: u32,
-    created_at: i64,
-    event: i64,
 }
 
 impl Leased {
     /// The delivery with its event, or with why it has none.
     pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery> {
-        let mut event = match event_by_seq(connection, &self.institution, self.event) {
+        let of = &self.candidate;
+        let mut event = match event_by_seq(connection, &self.institution, of.event) {
             Ok(Some((recorded, _))) => Ok(recorded.event),
             Ok(None) => {
-                let (event, institution) = (self.event, self.institution.as_str());
+                let (event, institution) = (of.event, self.institution.as_str());
                 Err(format!("institution {institution:?} has no event {event}"))
             }
             Err(corrupt @ StoreError::Corrupt { .. }) => Err(corrupt.to_string()),
             Err(error) => return Err(error),
         };
         let created_at =
-            from_millis("delivery.created_at", self.created_at).unwrap_or_else(|problem| {
+            from_millis("delivery.created_at", of.created_at).unwrap_or_else(|problem| {
                 event = Err(problem);
                 DateTime::UNIX_EPOCH
             });
         Ok(LeasedDelivery {
-            id: DeliveryId(self.delivery),
+            id: DeliveryId(of.delivery),
             webhook: self.webhook,
             token: self.token,
-            attempts: self.attempts,
+            attempts: of.attempts,
             created_at,
             event,
         })
@@ -175,13 +173,10 @@ impl<'c> Queue<'c> {
                     looks -= 1;
                     if let Some(token) = self.take(number, &candidate)? {
                         leased.push(Leased {
-                            delivery: candidate.delivery,
+                            candidate,
                             webhook: webhook.id,
                             institution: webhook.institution.clone(),
                             token,
-                            attempts: candidate.attempts,
-                            created_at: candidate.created_at,
-                            event: candidate.event,
                         });
                     }
                 }

@@ -1,11 +1,11 @@
 //! Webhooks as rows.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
 use crate::store::outbox::{Health, HealthChange, Put, Webhook};
-use crate::store::sqlite::failure::unavailable;
+use crate::store::sqlite::read::ask;
 use crate::store::sqlite::write::Write;
 use crate::store::stored::{self, Columns};
 use crate::store::{InstitutionId, Result, StoreError};
@@ -28,14 +28,9 @@ pub(super) fn by_id(
     institution: &InstitutionId,
     id: Uuid,
 ) -> Result<Option<Webhook>> {
-    let found = connection
-        .prepare_cached(webhooks!("AND w.id = ?1 AND i.id = ?2"))
-        .and_then(|mut statement| {
-            let parameters = params![id.as_bytes().as_slice(), institution.as_str()];
-            let found = statement.query_row(parameters, |row| Ok(webhook(row)));
-            found.optional()
-        });
-    found.map_err(unavailable)?.transpose()
+    let sql = webhooks!("AND w.id = ?1 AND i.id = ?2");
+    let parameters: [&dyn ToSql; 2] = [&id.as_bytes().as_slice(), &institution.as_str()];
+    Ok(ask(connection, sql, &parameters, webhook)?.pop())
 }
 
 /// The number of the row, and what stands there.
@@ -64,11 +59,7 @@ pub(super) fn list(
         None => webhooks!("AND ?1 IS NULL ORDER BY w.no"),
     };
     let institution = institution.map(InstitutionId::as_str);
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let rows = statement
-        .query_map([institution], |row| Ok(webhook(row)))
-        .map_err(unavailable)?;
-    rows.map(|row| row.map_err(unavailable)?).collect()
+    ask(connection, sql, &[&institution], webhook)
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
@@ -106,17 +97,6 @@ pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
         ])?;
     write.forget_subscribers();
     Ok(added == 1)
-}
-
-/// The number of an institution, if it has ever had something.
-pub(super) fn institution_number(
-    connection: &Connection,
-    institution: &InstitutionId,
-) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")?
-        .query_row([institution.as_str()], |row| row.get(0))
-        .optional()
 }
 
 pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<Put> {
