@@ -26,7 +26,7 @@ pub(in crate::store) const fn next_lease(token: i64) -> i64 {
 }
 
 /// The number of a delivery within its store; later deliveries have larger ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct DeliveryId(pub i64);
 
 impl std::fmt::Display for DeliveryId {
@@ -289,11 +289,12 @@ pub enum Outcome {
     Released,
 }
 
-/// One attempt to deliver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One attempt to deliver. As JSON it has a value for each field, null where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// When it was sent.
+    /// When it was sent. As JSON, in whole seconds.
+    #[serde(serialize_with = "crate::store::json::serialize_time")]
     pub at: DateTime<Utc>,
     /// How long it took, in milliseconds.
     pub milliseconds: u64,

@@ -18,7 +18,7 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::store::decide::decide;
 use crate::store::remembered::text_of;
 use crate::store::request::Operation;
-use crate::store::stored::{StoredEvent, code};
+use crate::store::stored::{StoredEvent, code, details};
 use crate::store::{Append, Result, StoreError};
 
 /// Carries out commands of one kind. Each is about another application, and has another key.
@@ -65,7 +65,7 @@ fn event(row: &Row, append: &Append) -> Result<Event> {
             text: text_of(command).map(str::to_owned),
             trigger_context: row.try_get::<_, i16>(6).map_err(column)?.into(),
         };
-        let details = super::row::details(row, [0, 3, 4, 5])?;
+        let details = details(row, [0, 3, 4, 5])?;
         stored.restore(Arc::new(details))
     };
     read().map_err(corrupt)

@@ -38,11 +38,6 @@ pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     path.metadata().map(|it| identity_of(&it))
 }
 
-/// What stands at a path before it is opened, if anything does.
-pub(super) fn before(path: &Path) -> Option<Identity> {
-    identity(path).ok()
-}
-
 /// Where the files stand that a store has open.
 #[derive(Debug, Clone)]
 pub(super) struct Anchor {
@@ -97,10 +92,8 @@ impl Anchor {
 
     /// That they are the ones that were opened.
     pub(super) fn check(&self) -> Result<()> {
-        match self.lost() {
-            None => Ok(()),
-            Some(reason) => Err(StoreError::unavailable(reason)),
-        }
+        let lost = self.lost();
+        lost.map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
     }
 }
 
@@ -157,8 +150,8 @@ impl Watch {
 
     /// See [`Anchor::check`].
     pub(super) fn check(&mut self) -> Result<()> {
-        self.lost()
-            .map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
+        let lost = self.lost();
+        lost.map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
     }
 }
 

@@ -75,12 +75,7 @@ fn check_length(path: &Path) -> Result<()> {
     )))
 }
 
-/// Opens the file for the one writer; creates it where there is none.
-pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection> {
-    open_and_migrate(path, options).map(|(connection, _)| connection)
-}
-
-/// The same, with what was done to the tables.
+/// Opens the file for the one writer; creates it where there is none. What was done to the tables.
 pub(super) fn open_and_migrate(
     path: &Path,
     options: &SqliteOptions,

@@ -147,7 +147,7 @@ impl SqliteStore {
             shared: Arc::new(Shared {
                 writer: Some(writer),
                 poll: options.poll,
-                readers: Arc::new(Readers::new(path, options, anchor)),
+                readers: Arc::new(Readers::new(path, options, Some(anchor))),
                 commits,
             }),
         })
@@ -190,7 +190,7 @@ impl SqliteStore {
             shared: Arc::new(Shared {
                 writer: None,
                 poll: options.poll,
-                readers: Arc::new(Readers::of_read_only(path, options)),
+                readers: Arc::new(Readers::new(path, options, None)),
                 commits: watch::Sender::new(()),
             }),
         })

@@ -37,17 +37,8 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Readers of a file that somebody here writes.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Anchor) -> Self {
-        Self::of(path, options, Some(anchor))
-    }
-
-    /// Readers of a file that nobody here may write.
-    pub(super) fn of_read_only(path: PathBuf, options: SqliteOptions) -> Self {
-        Self::of(path, options, None)
-    }
-
-    fn of(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
+    /// Readers of a file; without an anchor, of one that nobody here may write.
+    pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
         Self {
             path,

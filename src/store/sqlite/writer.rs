@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
-use super::anchor::{self, Anchor, Watch};
+use super::anchor::{Anchor, Watch, identity};
 use super::busy;
-use super::connection::{open_writer, set_durability};
+use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
 use super::job::{Answers, Call, Job, refusals};
 use super::queue::Queue;
@@ -31,8 +31,8 @@ impl Writer {
         options: &SqliteOptions,
         commits: watch::Sender<()>,
     ) -> Result<(Self, Anchor)> {
-        let before = anchor::before(path);
-        let mut connection = open_writer(path, options)?;
+        let before = identity(path).ok();
+        let (mut connection, _) = open_and_migrate(path, options)?;
         let anchor = Anchor::new(path).map_err(|error| cannot_open(path, error))?;
         if anchor.is_other(before) {
             return Err(StoreError::unavailable(format!(

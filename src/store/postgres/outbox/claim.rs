@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::Failure;
-use super::super::read;
-use super::super::row::{Joined, columns};
 use super::hint::{DueHint, DueHints, Found};
 use super::milliseconds;
 use super::webhooks;
 use crate::store::outbox::LOOK_AGAIN;
+use crate::store::postgres::{
+    failure::Failure,
+    read,
+    row::{Joined, columns},
+    session::{Cached, Session},
+};
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{
     Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, Result, StoreError, Webhook,

@@ -1,14 +1,12 @@
-//! Questions about deliveries.
+//! Questions about deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
-use super::super::session::Session;
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::super::failure::failed;
-use super::super::read;
 use super::milliseconds;
 use crate::store::outbox::State;
+use crate::store::postgres::{failure::failed, read, session::Session};
 use crate::store::stored::{self, Columns};
 use crate::store::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,

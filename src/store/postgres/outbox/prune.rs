@@ -1,13 +1,13 @@
 //! What is forgotten, in batches that keep nobody waiting.
+//! States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::PostgresStore;
-use super::super::failure::failed;
 use super::milliseconds;
 use crate::store::Result;
+use crate::store::postgres::{PostgresStore, failure::failed};
 
 /// How many deliveries of a webhook that was removed are deleted at once.
 const BATCH: i64 = 500;

@@ -1,21 +1,23 @@
-//! What became of deliveries.
+//! What became of deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::PostgresStore;
-use super::super::failure::Failure;
-use super::super::pause::pause;
-use super::super::text::encode;
 use super::{MOST_ATTEMPTS, milliseconds};
 use crate::store::outbox::Settled;
+use crate::store::postgres::{
+    PostgresStore,
+    failure::Failure,
+    pause::pause,
+    session::{Cached, Session},
+    text::encode,
+};
 use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
 const SETTLE: &str = include_str!("settle.sql");

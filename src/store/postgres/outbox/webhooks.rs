@@ -1,15 +1,14 @@
 //! Webhooks.
 
-use super::super::session::Session;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::failed;
-use super::super::text::encode;
-use super::super::{PostgresStore, read};
 use super::milliseconds;
 use super::prune;
+use crate::store::postgres::{
+    PostgresStore, failure::failed, read, session::Session, text::encode,
+};
 use crate::store::stored;
 use crate::store::{InstitutionId, Put, Result, StoreError, Webhook};
 

@@ -1,4 +1,4 @@
-//! Leases on what is due.
+//! Leases on what is due. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, TimeDelta};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};

@@ -1,4 +1,4 @@
-//! What becomes of deliveries.
+//! What becomes of deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
