@@ -24,7 +24,7 @@ impl Serialize for Kinds {
 
 /// Why a webhook is disabled.
 #[derive(Serialize)]
-struct Reason<'a> {
+struct WhyDisabled<'a> {
     reason: &'a DisabledReason,
     at: String,
     detail: &'a str,
@@ -48,7 +48,7 @@ impl Serialize for Webhook {
         if let Some(disabled) = &endpoint.disabled {
             let (at, detail) = (time(disabled.at), disabled.detail.as_str());
             let reason = &disabled.reason;
-            map.serialize_entry("disabled", &Reason { reason, at, detail })?;
+            map.serialize_entry("disabled", &WhyDisabled { reason, at, detail })?;
         }
         map.serialize_entry("created_at", &time(self.created_at))?;
         map.serialize_entry("failing_since", &self.health.failing_since.map(time))?;

@@ -145,7 +145,7 @@ impl Connections {
         }
         Err(Failure::Unsent(StoreError::unavailable(format!(
             "the server has not answered {given_up} earlier statements, which may wait for its \
-                 synchronous standby; no more are sent until it does"
+             synchronous standby; no more are sent until it does"
         ))))
     }
 

@@ -172,8 +172,8 @@ impl Session {
             return Ok(());
         }
         Err(Failure::Unknown(StoreError::unknown_outcome(
-            "the server stopped waiting for its synchronous standby: what it has committed may be lost \
-                     in a failover",
+            "the server stopped waiting for its synchronous standby: what it has committed may be \
+             lost in a failover",
         )))
     }
 
@@ -206,13 +206,15 @@ impl Session {
         if let Ok(Some(place)) = &confirmed {
             self.connector.cluster.is_replicated_before(*place);
         }
-        confirmed.map(|_| ()).map_err(|failure| {
-            if failure.is_of_the_connection() {
-                Failure::Unknown(StoreError::unknown_outcome("what is recorded may not be on the synchronous standby yet: it does not answer"))
-            } else {
-                failure
+        match confirmed {
+            Err(failure) if failure.is_of_the_connection() => {
+                Err(Failure::Unknown(StoreError::unknown_outcome(
+                    "what is recorded may not be on the synchronous standby yet: it does not \
+                     answer",
+                )))
             }
-        })
+            confirmed => confirmed.map(|_| ()),
+        }
     }
 
     /// Whether commits wait for a standby.

@@ -14,7 +14,8 @@ ALTER TABLE webhook RENAME TO certlife_webhook;
 ALTER TABLE delivery RENAME TO certlife_delivery;
 ALTER TABLE attempt RENAME TO certlife_attempt;
 
--- An index cannot be renamed, and has a name of its own among those of all tables: so they are made anew.
+-- An index cannot be renamed, and has a name of its own among those of all tables: they are made
+-- anew.
 DROP INDEX head_institution;
 DROP INDEX application_email;
 DROP INDEX webhook_institution;

@@ -231,8 +231,8 @@ impl Route {
     }
 
     /// The numbers of the deliveries of this status that meet the conditions.
-    fn numbers(self, status: Option<DeliveryStatus>, conditions: &str) -> String {
-        let indexes: &[(&str, &str)] = match status {
+    fn numbers(self, wanted: Option<DeliveryStatus>, conditions: &str) -> String {
+        let indexes: &[(&str, &str)] = match wanted {
             None => &[NEW, LATER, DELIVERED, REST],
             Some(DeliveryStatus::Pending) => &[NEW, LATER],
             Some(DeliveryStatus::Delivered) => &[DELIVERED],
@@ -247,9 +247,9 @@ impl Route {
             Self::Lane => select("INDEXED BY certlife_delivery_lane", &states),
             Self::Table => select("NOT INDEXED", &states),
             Self::PerWebhook => {
-                let of_each = indexes.iter().map(|(index, states)| {
+                let of_each = indexes.iter().map(|(index, of_index)| {
                     let way = format!("INDEXED BY {index}");
-                    select(&way, states)
+                    select(&way, of_index)
                 });
                 of_each.collect::<Vec<_>>().join(" UNION ALL ")
             }
