@@ -1,32 +1,34 @@
 //! Which index leads to the deliveries of a list.
 
 use super::*;
-
-fn institution() -> InstitutionId {
-    InstitutionId::new("a").expect("a name")
-}
+use crate::lifecycle::value::InvalidValue;
 
 #[test]
-fn an_application_is_found_by_its_lane_whatever_else_is_asked() {
+fn an_application_is_found_by_its_lane_whatever_else_is_asked() -> Result<(), InvalidValue> {
+    let institution = InstitutionId::new("a")?;
     let filter = DeliveryFilter::default()
         .with_application(Some(Uuid::nil()))
         .with_webhook(Some(Uuid::nil()))
         .with_status(Some(DeliveryStatus::Dead));
-    for of in [None, Some(institution())] {
-        assert_eq!(Route::of(of.as_ref(), &filter), Route::Lane);
+    for of in [None, Some(&institution)] {
+        assert_eq!(Route::of(of, &filter), Route::Lane);
     }
+    Ok(())
 }
 
 #[test]
-fn a_webhook_an_institution_or_what_is_not_delivered_is_found_by_webhook_and_state() {
+fn a_webhook_an_institution_or_what_is_not_delivered_is_found_by_webhook_and_state()
+-> Result<(), InvalidValue> {
+    let institution = InstitutionId::new("a")?;
     let all = DeliveryFilter::default;
-    assert_eq!(Route::of(Some(&institution()), &all()), Route::PerWebhook);
+    assert_eq!(Route::of(Some(&institution), &all()), Route::PerWebhook);
     let webhook = all().with_webhook(Some(Uuid::nil()));
     assert_eq!(Route::of(None, &webhook), Route::PerWebhook);
     for status in [DeliveryStatus::Pending, DeliveryStatus::Dead] {
         let filter = all().with_status(Some(status));
         assert_eq!(Route::of(None, &filter), Route::PerWebhook);
     }
+    Ok(())
 }
 
 #[test]
