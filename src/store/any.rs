@@ -105,13 +105,10 @@ impl AnyStore {
                 Box::pin(opening).await.map(Self::Postgres)
             }
             #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-            other => Err(StoreError::Misconfigured {
-                reason: format!(
-                    "this program was built without the feature {}",
-                    other.feature()
-                ),
-                cause: None,
-            }),
+            other => Err(StoreError::misconfigured(format!(
+                "this program was built without the feature {}",
+                other.feature()
+            ))),
         }
     }
 

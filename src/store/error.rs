@@ -130,6 +130,9 @@ impl From<IllegalTransition> for Refusal {
     }
 }
 
+/// What a store answers, or the error that it ran into.
+pub(in crate::store) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// What the store itself ran into.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -278,12 +281,62 @@ impl StoreError {
         }
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn corrupt(row: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Corrupt {
-            row: row.into(),
-            problem: problem.into(),
+    pub(crate) fn misconfigured(reason: impl Into<String>) -> Self {
+        let (reason, cause) = (reason.into(), None);
+        Self::Misconfigured { reason, cause }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl StoreError {
+    pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
+        let (reason, cause) = (reason.into(), None);
+        Self::Unavailable { reason, cause }
+    }
+
+    /// What keeps from using the store: until a person has put it right, or for now.
+    pub(crate) fn unusable(is_lasting: bool, reason: String) -> Self {
+        if is_lasting {
+            Self::misconfigured(reason)
+        } else {
+            Self::unavailable(reason)
         }
+    }
+
+    pub(crate) fn unknown_outcome(reason: impl Into<String>) -> Self {
+        let (reason, cause) = (reason.into(), None);
+        Self::UnknownOutcome { reason, cause }
+    }
+
+    pub(crate) fn corrupt(row: impl Into<String>, problem: impl Into<String>) -> Self {
+        let (row, problem) = (row.into(), problem.into());
+        Self::Corrupt { row, problem }
+    }
+
+    /// The same, with the error below it.
+    pub(crate) fn caused_by(self, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.with_cause(Some(Arc::new(error)))
+    }
+
+    /// The same, with a reason that is made of its own.
+    pub(crate) fn with_reason(mut self, of: impl FnOnce(&str) -> String) -> Self {
+        if let Self::Unavailable { reason, .. }
+        | Self::Misconfigured { reason, .. }
+        | Self::UnknownOutcome { reason, .. } = &mut self
+        {
+            *reason = of(reason);
+        }
+        self
+    }
+
+    pub(crate) fn with_cause(mut self, below: Option<Cause>) -> Self {
+        if let Self::Unavailable { cause, .. }
+        | Self::Misconfigured { cause, .. }
+        | Self::UnknownOutcome { cause, .. } = &mut self
+        {
+            *cause = below;
+        }
+        self
     }
 }
 

@@ -30,6 +30,13 @@ pub(super) fn serialize_text<S: Serializer>(
     serializer.serialize_str(&value.to_string())
 }
 
+pub(super) fn serialize_texts<S: Serializer>(
+    values: &[impl ToString],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
 impl Serialize for AnyApplication {
     /// Its [record](AnyApplication::to_record).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::word::words;
+
 /// An upgrade of a store's tables: one that was made (`SqliteStore::migrate`,
 /// `PostgresStore::migrate`), or one that is to be made (`pending_migration` of both).
 ///
@@ -53,35 +55,18 @@ impl MigrationStep {
     }
 }
 
-/// What a step of a [`Migration`] means for programs that are running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum MigrationKind {
-    /// All the tables are made.
-    Creation,
-    /// Only adds what older programs pass over: they go on working while it is made, and
-    /// afterwards.
-    Expansion,
-    /// Changes what older programs rely on: those that do not know
-    /// [`oldest_program`](MigrationStep::oldest_program) have to be stopped before.
-    Contraction,
-}
-
-impl MigrationKind {
-    /// The word for it: `creation`, `expansion` or `contraction`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Creation => "creation",
-            Self::Expansion => "expansion",
-            Self::Contraction => "contraction",
-        }
-    }
-}
-
-impl std::fmt::Display for MigrationKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
+words! {
+    /// What a step of a [`Migration`] means for programs that are running.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum MigrationKind {
+        /// All the tables are made.
+        Creation = "creation",
+        /// Only adds what older programs pass over: they go on working while it is made, and
+        /// afterwards.
+        Expansion = "expansion",
+        /// Changes what older programs rely on: those that do not know
+        /// [`oldest_program`](MigrationStep::oldest_program) have to be stopped before.
+        Contraction = "contraction",
     }
 }

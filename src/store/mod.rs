@@ -46,6 +46,7 @@ pub use commits::CommitWatch;
 pub use contract::sealed;
 pub use contract::{Queries, Store};
 pub use cursor::{Cursor, CursorError};
+use error::Result;
 pub use error::{Cause, ExecuteError, Refusal, StoreError};
 pub use memory::MemoryStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

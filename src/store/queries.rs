@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde::ser::SerializeStruct;
 
 use super::actor::Actor;
 use super::cells::Cells;
-use super::error::StoreError;
+use super::error::{Result, StoreError};
 use super::name::InstitutionId;
 use super::page::page;
 use super::request::RecordedEvent;
@@ -229,41 +228,26 @@ impl Origin {
 }
 
 /// One page of a list. As JSON, the applications are their records.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Page {
     /// The applications, in order.
     pub applications: Vec<AnyApplication>,
     /// What stands on this page and belongs to no legal application: a [`StoreError::Corrupt`] for
     /// each, with its row. It does not keep the others from being listed.
+    #[serde(serialize_with = "super::json::serialize_texts")]
     pub corrupt: Vec<StoreError>,
     /// How each of the applications came to be, in their order: empty unless the query asks for it
     /// ([`ListQuery::with_origins`]). None where the history is corrupt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Option<Origin>>,
     /// Where the next page begins; none after the last.
     pub next: Option<PageKey>,
 }
 
-impl serde::Serialize for Page {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let records = self.applications.iter().map(AnyApplication::to_record);
-        let mut page = serializer.serialize_struct("Page", 4)?;
-        page.serialize_field("applications", &records.collect::<Vec<_>>())?;
-        let corrupt = self.corrupt.iter().map(ToString::to_string);
-        page.serialize_field("corrupt", &corrupt.collect::<Vec<_>>())?;
-        if self.origins.is_empty() {
-            page.skip_field("origins")?;
-        } else {
-            page.serialize_field("origins", &self.origins)?;
-        }
-        page.serialize_field("next", &self.next)?;
-        page.end()
-    }
-}
-
 impl Page {
     /// The page of these rows: the key of each, and what it says.
-    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication, StoreError>)>) -> Self {
+    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication>)>) -> Self {
         let page = page(limit as usize, rows);
         Self {
             applications: page.sound,
@@ -315,8 +299,12 @@ pub struct Count {
 }
 
 impl Count {
-    /// The counts, in order.
-    pub(crate) fn sorted(cells: HashMap<(Status, Source), u64>) -> Vec<Self> {
+    /// The counts of these, in order. What is of one state and source is added up.
+    pub(crate) fn sorted(found: impl IntoIterator<Item = ((Status, Source), u64)>) -> Vec<Self> {
+        let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
+        for (cell, applications) in found {
+            *cells.entry(cell).or_default() += applications;
+        }
         let count = |((status, source), applications)| Self {
             status,
             source,

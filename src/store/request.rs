@@ -243,6 +243,14 @@ pub struct Receipt {
     pub replayed: bool,
 }
 
+impl Receipt {
+    /// That of a command that was carried out now.
+    pub(crate) const fn new(event: Event) -> Self {
+        let replayed = false;
+        Self { event, replayed }
+    }
+}
+
 impl serde::Serialize for Receipt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut receipt = serializer.serialize_struct("Receipt", 4)?;

@@ -4,34 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a host is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HostRole {
-    /// It takes writes.
-    Primary,
-    /// It follows another server.
-    Standby,
-    /// It follows no other server, and takes no writes from this role
-    /// (`default_transaction_read_only`).
-    ReadOnly,
-}
+use crate::store::word::words;
 
-impl HostRole {
-    /// The word for it: `primary`, `standby` or `read_only`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Standby => "standby",
-            Self::ReadOnly => "read_only",
-        }
-    }
-}
-
-impl std::fmt::Display for HostRole {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
+words! {
+    /// What a host is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum HostRole {
+        /// It takes writes.
+        Primary = "primary",
+        /// It follows another server.
+        Standby = "standby",
+        /// It follows no other server, and takes no writes from this role
+        /// (`default_transaction_read_only`).
+        ReadOnly = "read_only",
     }
 }
 

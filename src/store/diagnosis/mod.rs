@@ -5,7 +5,6 @@
 //! return a [`Diagnosis`]: what was found out, and what to make of it. Neither changes anything.
 //! No part of it has a password, the text of a query or anything of an application.
 
-mod advice;
 mod code;
 mod host;
 
@@ -17,36 +16,20 @@ pub use host::{
     ReplicationSlot, SchemaReport, StandbyReport, Synchronous,
 };
 
-/// How bad a finding is. The order is from good to bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// It is as it should be.
-    Ok,
-    /// Worth to know; nothing has to be done.
-    Note,
-    /// It works, and something can be lost or can stop later.
-    Warning,
-    /// It does not work, or what is acknowledged is not safe.
-    Wrong,
-}
+use super::word::words;
 
-impl Severity {
-    /// The word for it: `ok`, `note`, `warning` or `wrong`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Wrong => "wrong",
-        }
-    }
-}
-
-impl std::fmt::Display for Severity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
+words! {
+    /// How bad a finding is. The order is from good to bad.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Severity {
+        /// It is as it should be.
+        Ok = "ok",
+        /// Worth to know; nothing has to be done.
+        Note = "note",
+        /// It works, and something can be lost or can stop later.
+        Warning = "warning",
+        /// It does not work, or what is acknowledged is not safe.
+        Wrong = "wrong",
     }
 }
 

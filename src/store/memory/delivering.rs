@@ -10,9 +10,9 @@ use super::outbox::Row;
 use super::{MemoryStore, Tables};
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, LeasedDelivery, Outbox, Put, Settlement, Webhook, is_of_lease,
+    HealthChange, Outbox, Put, Settlement, Webhook, is_of_lease,
 };
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result};
 
 impl Tables {
     fn delivery(&self, no: i64, row: &Row) -> Option<Delivery> {
@@ -39,75 +39,60 @@ impl Tables {
     }
 
     fn claim(&mut self, claim: &Claim) -> ClaimedBatch {
-        let leased = self.outbox.claim(claim);
         let mut batch = ClaimedBatch::default();
-        for it in leased {
-            let event = self.log.get(it.event as usize).and_then(|entered| {
+        for (place, mut leased) in self.outbox.claim(claim) {
+            let event = self.log.get(place as usize).and_then(|entered| {
                 let row = self.applications.get(entered.application as usize)?;
                 entered.event(Arc::clone(&row.details))
             });
-            if batch.webhooks.iter().all(|known| known.id != it.webhook) {
+            if let Some(event) = event {
+                leased.event = Ok(event);
+            }
+            let of = leased.webhook;
+            if batch.webhooks.iter().all(|known| known.id != of) {
                 batch
                     .webhooks
-                    .extend(self.outbox.webhooks.get(&it.webhook).cloned());
+                    .extend(self.outbox.webhooks.get(&of).cloned());
             }
-            batch.deliveries.push(LeasedDelivery {
-                id: it.id,
-                webhook: it.webhook,
-                token: it.token,
-                attempts: it.attempts,
-                created_at: it.created_at,
-                event: event.ok_or_else(|| "its event is missing".to_owned()),
-            });
+            batch.deliveries.push(leased);
         }
         batch
     }
 }
 
 impl Outbox for MemoryStore {
-    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
         let mut tables = self.tables();
         let institution = tables.institutions.number(&webhook.institution);
         Ok(tables.outbox.add_webhook(institution, webhook))
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {
         let put = self.tables().outbox.put_webhook(webhook);
         // One that was enabled may have something pending.
         self.commits.send_replace(());
         Ok(put)
     }
 
-    async fn webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<Option<Webhook>> {
         Ok(self.tables().outbox.webhook_of(institution, id).cloned())
     }
 
-    async fn webhooks(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Webhook>, StoreError> {
+    async fn webhooks(&self, institution: Option<&InstitutionId>) -> Result<Vec<Webhook>> {
         let tables = self.tables();
         let is_of = |it: &&Webhook| institution.is_none_or(|of| it.institution == *of);
         Ok(tables.outbox.in_order().filter(is_of).cloned().collect())
     }
 
-    async fn remove_webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<bool, StoreError> {
+    async fn remove_webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<bool> {
         Ok(self.tables().outbox.remove_webhook(institution, id))
     }
 
-    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+    async fn due(&self) -> Result<Vec<Due>> {
         Ok(self.tables().outbox.due())
     }
 
-    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch> {
         Ok(self.tables().claim(&claim))
     }
 
@@ -116,7 +101,7 @@ impl Outbox for MemoryStore {
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
-    ) -> Result<Vec<bool>, StoreError> {
+    ) -> Result<Vec<bool>> {
         let mut tables = self.tables();
         for (id, change) in health {
             if let Some(webhook) = tables.outbox.webhooks.get_mut(&id) {
@@ -133,7 +118,7 @@ impl Outbox for MemoryStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<DeliveryPage, StoreError> {
+    ) -> Result<DeliveryPage> {
         let tables = self.tables();
         let application = filter.application;
         let number = application.and_then(|uuid| tables.by_uuid.get(&uuid).copied());
@@ -153,7 +138,7 @@ impl Outbox for MemoryStore {
         &self,
         institution: &InstitutionId,
         id: DeliveryId,
-    ) -> Result<Option<Delivery>, StoreError> {
+    ) -> Result<Option<Delivery>> {
         let tables = self.tables();
         let row = tables.outbox.delivery_of(institution, id);
         Ok(row.and_then(|row| tables.delivery(id.0, row)))
@@ -163,7 +148,7 @@ impl Outbox for MemoryStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempt>, StoreError> {
+    ) -> Result<Vec<Attempt>> {
         let tables = self.tables();
         Ok(match tables.outbox.delivery_of(institution, delivery) {
             Some(_) => tables.outbox.attempts(delivery),
@@ -176,7 +161,7 @@ impl Outbox for MemoryStore {
         institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let mut tables = self.tables();
         // Each once, whatever was named twice.
         let deliveries: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
@@ -196,7 +181,7 @@ impl Outbox for MemoryStore {
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let mut tables = self.tables();
         let mut count = 0;
         for delivery in deliveries {
@@ -207,14 +192,11 @@ impl Outbox for MemoryStore {
         Ok(count)
     }
 
-    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64> {
         Ok(self.tables().outbox.prune(before, limit as usize))
     }
 
-    async fn backlog(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(&self, institution: Option<&InstitutionId>) -> Result<Vec<Backlog>> {
         let tables = self.tables();
         let mut backlog = tables.outbox.backlog();
         if let Some(institution) = institution {

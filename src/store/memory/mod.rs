@@ -20,7 +20,7 @@ use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
 use super::decide::{Answer, Found, answer};
-use super::error::{ExecuteError, Refusal, StoreError};
+use super::error::{ExecuteError, Refusal, Result, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
 use super::queries::{Count, ListOrder, ListQuery, Page, PageKey};
 use super::remembered::{Refused, UsedKey};
@@ -28,8 +28,6 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 
 /// Keeps everything in memory, and forgets it with the last handle.
 #[derive(Debug, Clone)]
@@ -143,10 +141,7 @@ impl Tables {
             Answer::Go(event) => event,
         };
         self.enter(append, institution, &event);
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(Receipt::new(event))
     }
 
     fn remember(&mut self, append: &Append, refusal: &Refusal) {
@@ -311,15 +306,15 @@ impl Tables {
     }
 
     fn counts(&self, institution: u32) -> Vec<Count> {
-        let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
         let rows = self.applications.iter();
-        for row in rows.filter(|row| row.institution == institution) {
-            if let Some(event) = self.last(row) {
-                let cell = (event.kind().status(), event.source());
-                *counts.entry(cell).or_default() += 1;
-            }
-        }
-        Count::sorted(counts)
+        let last = |row| {
+            let event = self.last(row)?;
+            Some(((event.kind().status(), event.source()), 1))
+        };
+        Count::sorted(
+            rows.filter(|row| row.institution == institution)
+                .filter_map(last),
+        )
     }
 }
 
@@ -338,23 +333,19 @@ impl Store for MemoryStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
+    ) -> Result<Option<AnyApplication>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.and_then(|institution| tables.current(institution, tables.row(uuid))))
     }
 
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.map_or_else(Vec::new, |it| tables.history(it, uuid)))
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
         let tables = self.tables();
         let last = Cursor::new(u64::from(place(tables.log.len())), 0);
         if after.transaction() > last.transaction() {
@@ -368,7 +359,7 @@ impl Store for MemoryStore {
         Ok((start..end).filter_map(|at| tables.recorded(at)).collect())
     }
 
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+    async fn feed_end(&self) -> Result<Cursor> {
         Ok(Cursor::new(u64::from(place(self.tables().log.len())), 0))
     }
 
@@ -378,7 +369,7 @@ impl Store for MemoryStore {
 }
 
 impl Queries for MemoryStore {
-    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: ListQuery) -> Result<Page> {
         let tables = self.tables();
         let page = tables
             .institution(&query.institution)
@@ -386,7 +377,7 @@ impl Queries for MemoryStore {
         Ok(page.unwrap_or_default())
     }
 
-    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+    async fn institutions(&self) -> Result<Vec<InstitutionId>> {
         let tables = self.tables();
         let of_applications = tables.applications.iter().filter_map(|it| {
             let number = it.institution as usize;
@@ -397,7 +388,7 @@ impl Queries for MemoryStore {
         Ok(all.into_iter().cloned().collect())
     }
 
-    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
         Ok(institution.map_or_else(Vec::new, |it| tables.counts(it)))

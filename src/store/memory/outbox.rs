@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::super::outbox::{
-    Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, Settled, Settlement,
-    State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
-};
 use crate::lengths::later;
 use crate::lifecycle::event::EventKind;
 use crate::store::InstitutionId;
+use crate::store::outbox::{
+    Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, LeasedDelivery, Settled,
+    Settlement, State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
+};
 
 /// All webhooks and deliveries.
 #[derive(Debug, Default)]
@@ -49,16 +49,6 @@ pub(super) struct Row {
 pub(super) struct Queue {
     new: BTreeSet<i64>,
     later: BTreeSet<(DateTime<Utc>, i64)>,
-}
-
-/// A delivery that was claimed, but for what the log says of its event.
-pub(super) struct Leased {
-    pub(super) id: DeliveryId,
-    pub(super) webhook: Uuid,
-    pub(super) token: i64,
-    pub(super) attempts: u32,
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) event: u32,
 }
 
 impl Outbox {
@@ -168,7 +158,9 @@ impl Outbox {
         new.map(|row| row.created_at).into_iter().chain(later).min()
     }
 
-    pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Leased> {
+    /// The deliveries that were claimed, each with the place of its event in the log, which says
+    /// the rest.
+    pub(super) fn claim(&mut self, claim: &Claim) -> Vec<(u32, LeasedDelivery)> {
         let mut leased = Vec::new();
         for (webhook, room) in &claim.wanted {
             if self.is_enabled(*webhook) {
@@ -178,7 +170,13 @@ impl Outbox {
         leased
     }
 
-    fn claim_for(&mut self, webhook: Uuid, room: u32, claim: &Claim, leased: &mut Vec<Leased>) {
+    fn claim_for(
+        &mut self,
+        webhook: Uuid,
+        room: u32,
+        claim: &Claim,
+        leased: &mut Vec<(u32, LeasedDelivery)>,
+    ) {
         let again = leased.len() + claim.again(room) as usize;
         let end = leased.len() + room as usize;
         for (is_new, until) in [(false, again), (true, end), (false, end)] {
@@ -198,7 +196,7 @@ impl Outbox {
 
     /// Takes a lease on a delivery, unless an earlier one of its application is pending: then it is
     /// put off.
-    fn lease(&mut self, no: i64, claim: &Claim) -> Option<Leased> {
+    fn lease(&mut self, no: i64, claim: &Claim) -> Option<(u32, LeasedDelivery)> {
         let row = self.deliveries.get(&no)?;
         let lane = self.lanes.get(&(row.application, row.webhook))?;
         let (first, earlier) = lane.first_key_value()?;
@@ -212,14 +210,15 @@ impl Outbox {
         self.move_to(no, later(claim.now, claim.lease));
         let row = self.deliveries.get_mut(&no)?;
         row.token = next_lease(row.token);
-        Some(Leased {
+        let leased = LeasedDelivery {
             id: DeliveryId(no),
             webhook: row.webhook,
             token: row.token,
             attempts: row.attempts,
             created_at: row.created_at,
-            event: row.event,
-        })
+            event: Err("its event is missing".to_owned()),
+        };
+        Some((row.event, leased))
     }
 
     pub(super) fn settle(&mut self, now: DateTime<Utc>, settlement: Settlement) -> bool {

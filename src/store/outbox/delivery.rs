@@ -10,7 +10,7 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::setters::setters;
 use crate::store::page::page;
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// How long a delivery waits, at most, before somebody looks again whether the one before it is
 /// settled.
@@ -28,7 +28,7 @@ pub(in crate::store) const fn next_lease(token: i64) -> i64 {
 }
 
 /// The number of a delivery within its store; later deliveries have larger ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct DeliveryId(pub i64);
 
 impl std::fmt::Display for DeliveryId {
@@ -128,7 +128,7 @@ impl DeliveryPage {
     /// The page of these rows: the number of each, and what it says.
     pub(in crate::store) fn of(
         size: usize,
-        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery, StoreError>)>,
+        rows: impl IntoIterator<Item = (DeliveryId, Result<Delivery>)>,
     ) -> Self {
         let page = page(size, rows);
         Self {
@@ -291,11 +291,12 @@ pub enum Outcome {
     Released,
 }
 
-/// One attempt to deliver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One attempt to deliver. As JSON it has a value for each field, null where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// When it was sent.
+    /// When it was sent. As JSON, in whole seconds.
+    #[serde(serialize_with = "crate::store::json::serialize_time")]
     pub at: DateTime<Utc>,
     /// How long it took, in milliseconds.
     pub milliseconds: u64,

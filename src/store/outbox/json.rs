@@ -3,11 +3,11 @@
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::delivery::{Attempt, Delivery, DeliveryId, DeliveryStatus};
+use super::delivery::{Delivery, DeliveryStatus};
 use super::webhook::Webhook;
 use crate::lifecycle::event::EventKind;
 use crate::store::json::time;
-use crate::webhook::{Disabled, EventKinds};
+use crate::webhook::{DisabledReason, EventKinds};
 
 /// The short names of kinds.
 struct Kinds(EventKinds);
@@ -23,16 +23,11 @@ impl Serialize for Kinds {
 }
 
 /// Why a webhook is disabled.
-struct Reason<'a>(&'a Disabled);
-
-impl Serialize for Reason<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("reason", &self.0.reason)?;
-        map.serialize_entry("at", &time(self.0.at))?;
-        map.serialize_entry("detail", self.0.detail.as_str())?;
-        map.end()
-    }
+#[derive(Serialize)]
+struct WhyDisabled<'a> {
+    reason: &'a DisabledReason,
+    at: String,
+    detail: &'a str,
 }
 
 impl Serialize for Webhook {
@@ -51,20 +46,15 @@ impl Serialize for Webhook {
         map.serialize_entry("headers", &endpoint.headers.names().collect::<Vec<_>>())?;
         map.serialize_entry("enabled", &endpoint.is_enabled())?;
         if let Some(disabled) = &endpoint.disabled {
-            map.serialize_entry("disabled", &Reason(disabled))?;
+            let (at, detail) = (time(disabled.at), disabled.detail.as_str());
+            let reason = &disabled.reason;
+            map.serialize_entry("disabled", &WhyDisabled { reason, at, detail })?;
         }
         map.serialize_entry("created_at", &time(self.created_at))?;
         map.serialize_entry("failing_since", &self.health.failing_since.map(time))?;
         map.serialize_entry("not_before", &self.health.not_before.map(time))?;
         map.serialize_entry("revision", &self.revision)?;
         map.end()
-    }
-}
-
-impl Serialize for DeliveryId {
-    /// The number.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
     }
 }
 
@@ -91,19 +81,6 @@ impl Serialize for Delivery {
         if let Some(reason) = &self.reason {
             map.serialize_entry("reason", reason)?;
         }
-        map.end()
-    }
-}
-
-impl Serialize for Attempt {
-    /// `at`, `milliseconds`, `status`, `error`, `excerpt`: null where there is none.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(5))?;
-        map.serialize_entry("at", &time(self.at))?;
-        map.serialize_entry("milliseconds", &self.milliseconds)?;
-        map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("error", &self.error)?;
-        map.serialize_entry("excerpt", &self.excerpt)?;
         map.end()
     }
 }

@@ -18,8 +18,8 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::store::decide::decide;
 use crate::store::remembered::text_of;
 use crate::store::request::Operation;
-use crate::store::stored::{StoredEvent, code};
-use crate::store::{Append, StoreError};
+use crate::store::stored::{StoredEvent, code, details};
+use crate::store::{Append, Result, StoreError};
 
 /// Carries out commands of one kind. Each is about another application, and has another key.
 ///
@@ -30,7 +30,7 @@ pub(super) async fn append(
     statement: &Prepared,
     batch: &[&Append],
     places: &[i32],
-) -> Result<HashMap<Uuid, Result<Event, StoreError>>, Failure> {
+) -> Result<HashMap<Uuid, Result<Event>>, Failure> {
     let columns = Columns::of(batch, places);
     let parameters = statement.shape.input().parameters(&columns);
     let rows = client.query(&statement.statement, &parameters).await?;
@@ -49,7 +49,7 @@ pub(super) async fn append(
 }
 
 /// The event of a command that was carried out, as it was recorded.
-fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
+fn event(row: &Row, append: &Append) -> Result<Event> {
     let corrupt =
         |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
     let Operation::Act { command, .. } = &append.request.operation else {
@@ -65,7 +65,7 @@ fn event(row: &Row, append: &Append) -> Result<Event, StoreError> {
             text: text_of(command).map(str::to_owned),
             trigger_context: row.try_get::<_, i16>(6).map_err(column)?.into(),
         };
-        let details = super::row::details(row, [0, 3, 4, 5])?;
+        let details = details(row, [0, 3, 4, 5])?;
         stored.restore(Arc::new(details))
     };
     read().map_err(corrupt)

@@ -97,11 +97,7 @@ impl Coalescer {
             match answer.await {
                 Ok(answers) => all.extend(answers),
                 // Whoever had it under way is gone.
-                Err(_) => all.push(Err(StoreError::UnknownOutcome {
-                    reason: ABANDONED.to_owned(),
-                    cause: None,
-                }
-                .into())),
+                Err(_) => all.push(Err(StoreError::unknown_outcome(ABANDONED).into())),
             }
         }
         all
@@ -280,10 +276,7 @@ impl Shared {
                     // A command with the same key may be under way, and carried out later.
                     if item.is_repeatable() {
                         item.unknown
-                            .get_or_insert_with(|| StoreError::UnknownOutcome {
-                                reason: error.to_string(),
-                                cause: None,
-                            });
+                            .get_or_insert_with(|| StoreError::unknown_outcome(error.to_string()));
                     }
                     true
                 }
@@ -408,10 +401,7 @@ impl Drop for Worker {
         queue.lose_worker();
         let left = queue.give_up();
         drop(queue);
-        let error = StoreError::Unavailable {
-            reason: ABANDONED.to_owned(),
-            cause: None,
-        };
+        let error = StoreError::unavailable(ABANDONED);
         for item in left {
             item.refuse(&error);
         }
@@ -420,10 +410,9 @@ impl Drop for Worker {
 
 /// What a command hears that lost every race.
 fn contended() -> StoreError {
-    StoreError::Unavailable {
-        reason: format!("gave up after {MOST_ATTEMPTS} conflicting changes to the application"),
-        cause: None,
-    }
+    StoreError::unavailable(format!(
+        "gave up after {MOST_ATTEMPTS} conflicting changes to the application"
+    ))
 }
 
 /// The items that have attempts left; the others are answered with the error.

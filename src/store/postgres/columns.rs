@@ -57,10 +57,7 @@ pub(super) struct Column {
 }
 
 macro_rules! column {
-    ($name:ident: $sql_type:ident) => {
-        column!($name: $sql_type, needs_keys: false)
-    };
-    ($name:ident: $sql_type:ident, needs_keys: $needs_keys:literal) => {
+    ($name:ident: $sql_type:ident, $needs_keys:literal) => {
         Column {
             name: stringify!($name),
             sql_type: Type::$sql_type,
@@ -70,38 +67,39 @@ macro_rules! column {
     };
 }
 
+/// What every command has, then what those of one kind have, and the key.
+macro_rules! columns {
+    ($($name:ident: $sql_type:ident,)+) => {
+        [
+            column!(uuid: UUID, false),
+            column!(institution: TEXT, false),
+            column!(at: INT8, false),
+            column!(actor_kind: INT2, false),
+            column!(actor: TEXT, false),
+            column!(place: INT4, false),
+            column!(now: INT8, false),
+            $(column!($name: $sql_type, false),)+
+            column!(key: TEXT, true),
+        ]
+    };
+}
+
 /// What creations take.
-pub(super) static CREATION: [Column; 12] = [
-    column!(uuid: UUID),
-    column!(institution: TEXT),
-    column!(at: INT8),
-    column!(actor_kind: INT2),
-    column!(actor: TEXT),
-    column!(place: INT4),
-    column!(now: INT8),
-    column!(application_id: INT8),
-    column!(certificate_title: TEXT),
-    column!(applicant_email: TEXT),
-    column!(trigger_context: INT2),
-    column!(key: TEXT, needs_keys: true),
-];
+pub(super) static CREATION: [Column; 12] = columns! {
+    application_id: INT8,
+    certificate_title: TEXT,
+    applicant_email: TEXT,
+    trigger_context: INT2,
+};
 
 /// What transitions take.
-pub(super) static TRANSITION: [Column; 13] = [
-    column!(uuid: UUID),
-    column!(institution: TEXT),
-    column!(at: INT8),
-    column!(actor_kind: INT2),
-    column!(actor: TEXT),
-    column!(place: INT4),
-    column!(now: INT8),
-    column!(at_is_given: BOOL),
-    column!(legal: INT8),
-    column!(status: INT2),
-    column!(expected_version: INT8),
-    column!(text: TEXT),
-    column!(key: TEXT, needs_keys: true),
-];
+pub(super) static TRANSITION: [Column; 13] = columns! {
+    at_is_given: BOOL,
+    legal: INT8,
+    status: INT2,
+    expected_version: INT8,
+    text: TEXT,
+};
 
 /// The values of a column, as parameters.
 pub(super) trait Values {

@@ -124,21 +124,13 @@ impl Family {
 /// Connections for one purpose.
 #[derive(Clone)]
 pub(super) struct Connections {
-    pool: Pool,
-    family: Arc<Family>,
+    pub(super) pool: Pool,
+    pub(super) family: Arc<Family>,
     /// How many connections that were given up while the server was busy may be left.
-    most_given_up: usize,
+    pub(super) most_given_up: usize,
 }
 
 impl Connections {
-    pub(super) const fn new(pool: Pool, family: Arc<Family>, most_given_up: usize) -> Self {
-        Self {
-            pool,
-            family,
-            most_given_up,
-        }
-    }
-
     /// An error where the server has not ended what was given up: more of it would take all of its
     /// connections.
     async fn check_given_up(&self, session: &Session) -> Result<(), Failure> {
@@ -151,13 +143,10 @@ impl Connections {
         if given_up < self.most_given_up {
             return Ok(());
         }
-        Err(Failure::Unsent(StoreError::Unavailable {
-            reason: format!(
-                "the server has not answered {given_up} earlier statements, which may wait for its \
-                 synchronous standby; no more are sent until it does"
-            ),
-            cause: None,
-        }))
+        Err(Failure::Unsent(StoreError::unavailable(format!(
+            "the server has not answered {given_up} earlier statements, which may wait for its \
+             synchronous standby; no more are sent until it does"
+        ))))
     }
 
     /// One that lies idle, or a new one. The waits for one, together, keep one limit; to make a new

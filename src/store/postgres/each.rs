@@ -87,11 +87,7 @@ pub(super) async fn each(
         let uuid = append.uuid();
         outcomes.push(match (events.remove(&uuid), &seen) {
             (Some(event), _) => {
-                let receipt = |event| Receipt {
-                    event,
-                    replayed: false,
-                };
-                Carried::Answered(event.map(receipt).map_err(ExecuteError::from))
+                Carried::Answered(event.map(Receipt::new).map_err(ExecuteError::from))
             }
             (None, Some(Ok(seen))) => explain(append, seen),
             (None, Some(Err(failure))) => Carried::Unexplained(failure.clone()),

@@ -7,16 +7,15 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::target::misconfigured;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// TLS with a certificate that is verified, against these authorities in a PEM file or the
 /// system's.
-pub(super) fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
+pub(super) fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnect> {
     let authorities = if let Some(path) = root_certificates {
         let mut roots = RootCertStore::empty();
         let refused = |error: &dyn std::fmt::Display| {
-            misconfigured(format!(
+            StoreError::misconfigured(format!(
                 "sslrootcert: cannot read certificates from {}: {error}",
                 path.display()
             ))
@@ -33,7 +32,7 @@ pub(super) fn tls(root_certificates: Option<PathBuf>) -> Result<MakeRustlsConnec
     } else {
         crate::tls::system_authorities()
     };
-    let config =
-        crate::tls::client(authorities).map_err(|error| misconfigured(error.to_string()))?;
+    let config = crate::tls::client(authorities)
+        .map_err(|error| StoreError::misconfigured(error.to_string()))?;
     Ok(MakeRustlsConnect::new(config))
 }

@@ -117,32 +117,18 @@ pub(super) async fn in_time<T>(
 ) -> Result<T, Failure> {
     let answer = tokio::time::timeout(limit, answer).await;
     answer.unwrap_or_else(|_| {
-        Err(Failure::Unknown(StoreError::UnknownOutcome {
-            reason: format!("the server has not answered within {limit:?}"),
-            cause: None,
-        }))
+        Err(Failure::Unknown(StoreError::unknown_outcome(format!(
+            "the server has not answered within {limit:?}"
+        ))))
     })
 }
 
 /// The error of what was tried again until the patience was over.
 pub(super) fn impatient(error: StoreError, patience: Duration) -> StoreError {
-    let more = |reason: String| {
-        if patience.is_zero() {
-            return reason;
-        }
-        format!("{reason}; given up after {patience:?} (the option patience)")
-    };
-    match error {
-        StoreError::Unavailable { reason, cause } => StoreError::Unavailable {
-            reason: more(reason),
-            cause,
-        },
-        StoreError::UnknownOutcome { reason, cause } => StoreError::UnknownOutcome {
-            reason: more(reason),
-            cause,
-        },
-        other => other,
+    if patience.is_zero() || error.is_lasting() {
+        return error;
     }
+    error.with_reason(|it| format!("{it}; given up after {patience:?} (the option patience)"))
 }
 
 /// An error of a statement that only reads, or that was rolled back for another reason than a rule
@@ -186,12 +172,7 @@ pub(super) fn not_fitting(
 }
 
 pub(super) fn store_error(reason: String, is_lasting: bool, error: Error) -> StoreError {
-    let cause = cause(error);
-    if is_lasting {
-        StoreError::Misconfigured { reason, cause }
-    } else {
-        StoreError::Unavailable { reason, cause }
-    }
+    StoreError::unusable(is_lasting, reason).with_cause(cause(error))
 }
 
 /// Whether it takes a person to put it right: on the server, or in the URL. Not so where the server
@@ -302,10 +283,7 @@ fn has_io(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 fn unknown(error: Error) -> StoreError {
-    StoreError::UnknownOutcome {
-        reason: words(&error),
-        cause: cause(error),
-    }
+    StoreError::unknown_outcome(words(&error)).with_cause(cause(error))
 }
 
 /// The error below a reason. What the server said is in the reason, as far as it may be repeated;

@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::connections::Connections;
 use super::failure::{Failure, not_read};
 use super::server::{History, Server};
-use crate::store::StoreError;
+use crate::store::Result;
 
 // How many were lost where a new history begins cannot be known, and two histories may even have
 // one name, where a backup was restored twice. So the base is raised to the minute of the clock, of
@@ -69,7 +69,7 @@ fn rebase(told: i64) -> String {
 }
 
 /// Whether what is written next would stand before the last event of the feed.
-pub(super) async fn is_behind(readers: &Connections) -> Result<bool, StoreError> {
+pub(super) async fn is_behind(readers: &Connections) -> Result<bool> {
     let client = readers.get().await.map_err(Failure::into_error)?;
     let behind = ask(&client, 0).await;
     behind.map_err(not_read)

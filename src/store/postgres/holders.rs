@@ -41,10 +41,7 @@ impl Holders {
 
 /// What a command hears that waits for another, which waits for the standby.
 pub(super) fn held(error: &StoreError) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!(
-            "another command keeps the row or the key, while it waits for the synchronous standby ({error})"
-        ),
-        cause: None,
-    }
+    StoreError::unavailable(format!(
+        "another command keeps the row or the key, while it waits for the synchronous standby ({error})"
+    ))
 }

@@ -6,7 +6,7 @@ use super::session::Session;
 
 use super::failure::failed;
 use super::read;
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// From one to the next in the index, so that it takes as many steps as there are institutions,
 /// however many applications they have.
@@ -21,7 +21,7 @@ const ALL: &str = "\
     SELECT id FROM of_applications WHERE id IS NOT NULL \
     UNION SELECT institution FROM certlife_webhook WHERE NOT removed";
 
-pub(super) async fn all(client: &Session) -> Result<Vec<InstitutionId>, StoreError> {
+pub(super) async fn all(client: &Session) -> Result<Vec<InstitutionId>> {
     let rows = read::query(client, ALL, &[]).await?;
     let ids = rows.iter().map(|row| {
         let id: String = row.try_get(0).map_err(failed)?;

@@ -1,7 +1,6 @@
 //! The way from every earlier version of the tables to the newest: see
 //! docs/decisions/0011-upgrades.md.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Transaction;
@@ -16,43 +15,23 @@ use super::pool::{Place, Purpose};
 use super::schema::{Version, check_shape, connection, place, refuse, version};
 use super::target::Target;
 use super::{PostgresOptions, PostgresStore};
-use crate::store::{Migration, MigrationKind, MigrationStep, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, Result, StoreError};
 
-/// What a step means for programs of before.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// They go on working.
-    Expansion,
-    /// Only those go on working that know this version.
-    Contraction { oldest: i64 },
-}
-
-struct Step {
-    kind: Kind,
-    sql: &'static str,
-}
-
-const fn expansion(sql: &'static str) -> Step {
-    let kind = Kind::Expansion;
-    Step { kind, sql }
-}
-
-const fn contraction(oldest: i64, sql: &'static str) -> Step {
-    let kind = Kind::Contraction { oldest };
-    Step { kind, sql }
-}
+/// A step, and the oldest program that goes on working: with a contraction, the one that knows this
+/// version; with an expansion (none), whichever did before.
+type Step = (Option<i64>, &'static str);
 
 /// From each version to the next; forward only. What has been released never changes.
 ///
 /// Expand first, contract a release later: a step that takes away comes when the release that no
 /// longer uses it is out, and `oldest` is the version of that release.
 const STEPS: [Step; 6] = [
-    contraction(1, include_str!("migrations/1_log.sql")),
-    contraction(2, include_str!("migrations/2_lists.sql")),
-    contraction(3, include_str!("migrations/3_refusals.sql")),
-    contraction(4, include_str!("migrations/4_outbox.sql")),
-    contraction(5, include_str!("migrations/5_numbers.sql")),
-    expansion(include_str!("migrations/6_history.sql")),
+    (Some(1), include_str!("migrations/1_log.sql")),
+    (Some(2), include_str!("migrations/2_lists.sql")),
+    (Some(3), include_str!("migrations/3_refusals.sql")),
+    (Some(4), include_str!("migrations/4_outbox.sql")),
+    (Some(5), include_str!("migrations/5_numbers.sql")),
+    (None, include_str!("migrations/6_history.sql")),
 ];
 
 /// The newest version that this program knows.
@@ -75,23 +54,15 @@ const OTHERS: Duration = Duration::from_secs(60);
 const HELD_UP: Duration = Duration::from_millis(500);
 
 /// The version after this step, and what it means.
-fn step(number: i64) -> Option<(&'static Step, MigrationStep)> {
+fn step(number: i64) -> Option<(&'static str, MigrationStep)> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    let step = STEPS.get(index)?;
-    let until = STEPS.iter().take(index + 1);
-    let oldest = until.rev().find_map(|it| match it.kind {
-        Kind::Expansion => None,
-        Kind::Contraction { oldest } => Some(oldest),
-    });
-    let described = MigrationStep {
-        version: number,
-        kind: match step.kind {
-            Kind::Expansion => MigrationKind::Expansion,
-            Kind::Contraction { .. } => MigrationKind::Contraction,
-        },
-        oldest_program: oldest?,
+    let (oldest, sql) = STEPS.get(index)?;
+    let kind = match oldest {
+        None => MigrationKind::Expansion,
+        Some(_) => MigrationKind::Contraction,
     };
-    Some((step, described))
+    let oldest = STEPS.iter().take(index + 1).rev().find_map(|it| it.0)?;
+    Some((sql, MigrationStep::new(number, kind, oldest)))
 }
 
 /// The one step of a store that is made.
@@ -126,35 +97,30 @@ pub(super) async fn migrate(
     place: &str,
     options: &PostgresOptions,
     wanted: i64,
-) -> Result<Migration, StoreError> {
+) -> Result<Migration> {
     let mut done: Option<Migration> = None;
     let mut since = Instant::now();
     let mut attempts = 0;
     loop {
-        let tried = once(connections, place, options, wanted).await?;
-        let found = match tried {
-            Tried::Nothing { found } | Tried::Done { found, .. } | Tried::Locked { found, .. } => {
-                found
-            }
-        };
+        let (found, tried) = once(connections, place, options, wanted).await?;
         let migration = done.get_or_insert_with(|| Migration {
             from: found.map(|it| it.expanded),
             to: 0,
             steps: Vec::new(),
         });
         match tried {
-            Tried::Nothing { .. } => {
+            Tried::Nothing => {
                 migration.to = found.map_or(NEWEST, |it| it.expanded);
                 return Ok(migration.clone());
             }
-            Tried::Done { step, .. } => {
+            Tried::Done(step) => {
                 migration.steps.push(step);
                 (since, attempts) = (Instant::now(), 0);
             }
-            Tried::Locked { error, .. } if since.elapsed() >= options.lock_timeout => {
+            Tried::Locked(error) if since.elapsed() >= options.lock_timeout => {
                 return Err(held_up(options.lock_timeout, error));
             }
-            Tried::Locked { .. } => {
+            Tried::Locked(_) => {
                 attempts += 1;
                 // What waited behind the lock goes first.
                 tokio::time::sleep(HELD_UP + 10 * pause(attempts)).await;
@@ -165,38 +131,30 @@ pub(super) async fn migrate(
 
 /// Why a step was not made.
 fn held_up(limit: Duration, error: Error) -> StoreError {
-    StoreError::Unavailable {
-        reason: format!(
+    StoreError::unavailable(format!(
             "cannot upgrade the tables in PostgreSQL: for {limit:?}, other transactions have kept them locked, as \
              pg_dump and transactions that are left open do; try again when they have ended"
-        ),
-        cause: Some(Arc::new(error)),
-    }
+        )).caused_by(error)
 }
 
-/// What became of a try, and what was found before.
+/// What became of a try.
 enum Tried {
     /// There is nothing to do.
-    Nothing { found: Option<Version> },
+    Nothing,
     /// The next step.
-    Done {
-        found: Option<Version>,
-        step: MigrationStep,
-    },
+    Done(MigrationStep),
     /// Others keep a table locked.
-    Locked {
-        found: Option<Version>,
-        error: Error,
-    },
+    Locked(Error),
 }
 
-/// Makes the tables, or the next step from the version that is there, in a transaction.
+/// Makes the tables, or the next step from the version that is there, in a transaction. The version
+/// that was found before.
 async fn once(
     connections: &Connections,
     place: &str,
     options: &PostgresOptions,
     wanted: i64,
-) -> Result<Tried, StoreError> {
+) -> Result<(Option<Version>, Tried)> {
     let mut client = connection(connections).await?;
     // A snapshot that is older than the lock would not see what was done under it.
     let committed = IsolationLevel::ReadCommitted;
@@ -212,22 +170,22 @@ async fn once(
     // Others may have done it meanwhile, or more than that.
     let found = version(&*transaction, place).await?;
     if found.is_some_and(|it| it.expanded >= wanted) {
-        return Ok(Tried::Nothing { found });
+        return Ok((found, Tried::Nothing));
     }
     refuse(found, place, options.setup, wanted)?;
     match apply(&transaction, found).await {
         // No step is missing: only what is older than the newest gets here.
-        Ok(None) => Ok(Tried::Nothing { found }),
+        Ok(None) => Ok((found, Tried::Nothing)),
         Ok(Some(step)) => {
             if step.version >= wanted {
                 check_shape(&*transaction, place).await?;
             }
             transaction.commit().await.map_err(not_set_up)?;
-            Ok(Tried::Done { found, step })
+            Ok((found, Tried::Done(step)))
         }
         Err(error) if is_locked(&error) => {
             transaction.rollback().await.map_err(not_set_up)?;
-            Ok(Tried::Locked { found, error })
+            Ok((found, Tried::Locked(error)))
         }
         Err(error) => Err(not_fitting(error, place, not_set_up)),
     }
@@ -251,8 +209,8 @@ async fn apply(
         transaction
             .batch_execute("CREATE TABLE certlife_schema (version bigint NOT NULL)")
             .await?;
-        for step in &STEPS {
-            transaction.batch_execute(step.sql).await?;
+        for (_, sql) in STEPS {
+            transaction.batch_execute(sql).await?;
         }
         let made = creation();
         if let Some(made) = made {
@@ -262,10 +220,10 @@ async fn apply(
         }
         return Ok(made);
     };
-    let Some((step, next)) = step(found.expanded + 1) else {
+    let Some((sql, next)) = step(found.expanded + 1) else {
         return Ok(None);
     };
-    transaction.batch_execute(step.sql).await?;
+    transaction.batch_execute(sql).await?;
     if next.version < EXPANDED {
         let sql = "UPDATE certlife_schema SET version = $1";
         transaction.execute(sql, &[&next.oldest_program]).await?;
@@ -328,10 +286,7 @@ impl PostgresStore {
 }
 
 /// To look, and to migrate.
-fn connections(
-    url: &str,
-    options: &PostgresOptions,
-) -> Result<(Connections, Connections), StoreError> {
+fn connections(url: &str, options: &PostgresOptions) -> Result<(Connections, Connections)> {
     let place = Place::new(&Target::parse(url)?, options)?;
     Ok((
         place.connections(Purpose::Reading)?,

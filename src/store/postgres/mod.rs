@@ -44,7 +44,7 @@ use uuid::Uuid;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
-use super::error::{ExecuteError, StoreError};
+use super::error::{ExecuteError, Result, StoreError};
 use super::name::InstitutionId;
 use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
@@ -55,7 +55,7 @@ use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
 use failure::Failure;
-use outbox::OutboxPools;
+use outbox::{DueHints, OutboxPools};
 use pool::{Place, Purpose};
 use runtime::Home;
 use server::Server;
@@ -217,7 +217,7 @@ impl PostgresStore {
         }
     }
 
-    async fn open(target: Target, options: PostgresOptions) -> Result<Self, StoreError> {
+    async fn open(target: Target, options: PostgresOptions) -> Result<Self> {
         let place = Place::new(&target, &options)?;
         let pool = |purpose| place.connections(purpose);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
@@ -235,14 +235,18 @@ impl PostgresStore {
         }
         let commits = Sender::new(());
         let tell = signal::tell(&place.home, readers.clone());
-        let delivering = pool(Purpose::Delivering)?;
+        let outbox = OutboxPools {
+            writers: writers.clone(),
+            delivering: pool(Purpose::Delivering)?,
+            hints: DueHints::default(),
+            tell: tell.clone(),
+        };
         let Place {
             home,
             family,
             connector,
             ..
         } = place;
-        let outbox = OutboxPools::new(writers.clone(), delivering, tell.clone());
         let coalescer = Coalescer::new(
             Arc::clone(&home),
             writers,
@@ -267,7 +271,7 @@ impl PostgresStore {
         })
     }
 
-    async fn reader(&self) -> Result<Session, StoreError> {
+    async fn reader(&self) -> Result<Session> {
         let reader = self.shared.readers.get().await;
         reader.map_err(Failure::into_error)
     }
@@ -275,7 +279,7 @@ impl PostgresStore {
     /// A connection that may tell the feed. Of several hosts it is to a server that takes writes,
     /// unless the URL asks for a standby: one that stands in may have received what the synchronous
     /// standby has not, and what is then lost.
-    async fn teller(&self) -> Result<Session, StoreError> {
+    async fn teller(&self) -> Result<Session> {
         let reader = self.reader().await?;
         let target = &self.shared.target;
         let wants_writable = target.hosts.len() > 1 && target.reading == Wanted::PreferWritable;
@@ -284,16 +288,14 @@ impl PostgresStore {
         }
         // The next is made anew.
         reader.give_up();
-        Err(StoreError::Unavailable {
-            reason: "no host takes writes now, and a standby may tell what is lost in a failover"
-                .to_owned(),
-            cause: None,
-        })
+        Err(StoreError::unavailable(
+            "no host takes writes now, and a standby may tell what is lost in a failover",
+        ))
     }
 
     /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover.
     /// One connection waits, whoever else has a page to tell, so that others can read.
-    async fn confirm_page(&self, last: i64, server: &Server) -> Result<(), StoreError> {
+    async fn confirm_page(&self, last: i64, server: &Server) -> Result<()> {
         let cluster = &self.shared.family.cluster;
         if cluster.is_replicated(last) {
             return Ok(());
@@ -301,10 +303,9 @@ impl PostgresStore {
         let _turn = cluster.turn().await;
         let reader = self.reader().await?;
         if !reader.server().is_same(server) {
-            return Err(StoreError::Unavailable {
-                reason: "another server has taken the place of the one that was read".to_owned(),
-                cause: None,
-            });
+            return Err(StoreError::unavailable(
+                "another server has taken the place of the one that was read",
+            ));
         }
         let limit = self.shared.options.answer_timeout;
         let confirmed = reader.confirm_up_to(last, limit).await;
@@ -315,10 +316,7 @@ impl PostgresStore {
     }
 
     /// Asks on a connection that reads.
-    async fn read<T>(
-        &self,
-        ask: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&Session) -> Result<T>) -> Result<T> {
         let reader = self.reader().await?;
         self.ask(reader, ask).await.map(|(_, answer)| answer)
     }
@@ -328,24 +326,21 @@ impl PostgresStore {
     async fn ask<T>(
         &self,
         session: Session,
-        ask: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
-    ) -> Result<(Session, T), StoreError> {
+        ask: impl AsyncFnOnce(&Session) -> Result<T>,
+    ) -> Result<(Session, T)> {
         let limit = self.shared.options.answer_timeout;
         if let Ok(answer) = tokio::time::timeout(limit, ask(&session)).await {
             return answer.map(|it| (session, it));
         }
         session.give_up();
-        Err(StoreError::Unavailable {
-            reason: "the server does not answer".to_owned(),
-            cause: None,
-        })
+        Err(StoreError::unavailable("the server does not answer"))
     }
 }
 
 /// An error where a pooler lends its sessions for a transaction at a time: settings, prepared
 /// statements and notifications would be those of others. A second connection, beside one that lies
 /// idle, finds the mark of the first.
-async fn check_pooler(connector: &Connector) -> Result<(), StoreError> {
+async fn check_pooler(connector: &Connector) -> Result<()> {
     match connector.connect(Wanted::Any, None).await {
         Err(error) if error.is_shared() => Err(unconnected::not_connected(error)),
         // Whatever else there is to say of it is said where a connection is needed.
@@ -368,21 +363,17 @@ impl Store for PostgresStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
+    ) -> Result<Option<AnyApplication>> {
         self.read(async |reader| read::load(reader, institution, uuid).await)
             .await
     }
 
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {
         self.read(async |reader| read::history(reader, institution, uuid).await)
             .await
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
         let feed = async |reader: &Session| read::feed(reader, after, limit).await;
         let (teller, (page, is_synchronous)) = self.ask(self.teller().await?, feed).await?;
         let server = teller.server().clone();
@@ -397,7 +388,7 @@ impl Store for PostgresStore {
         Ok(page)
     }
 
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+    async fn feed_end(&self) -> Result<Cursor> {
         let feed_end = async |reader: &Session| read::feed_end(reader).await;
         let asked = self.ask(self.teller().await?, feed_end).await;
         asked.map(|(_, end)| end)
@@ -417,17 +408,17 @@ impl Store for PostgresStore {
 }
 
 impl Queries for PostgresStore {
-    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: ListQuery) -> Result<Page> {
         self.read(async |reader| read::list(reader, &query).await)
             .await
     }
 
-    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+    async fn institutions(&self) -> Result<Vec<InstitutionId>> {
         self.read(async |reader| institutions::all(reader).await)
             .await
     }
 
-    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
         self.read(async |reader| read::counts(reader, institution).await)
             .await
     }

@@ -12,7 +12,7 @@ use super::runtime::Home;
 use super::session::Manager;
 use super::target::{Target, Wanted};
 use super::watch;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What connections are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) struct Place<'o> {
 
 impl<'o> Place<'o> {
     /// What the URL leads to, at home on the caller's runtime.
-    pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self, StoreError> {
+    pub(super) fn new(target: &Target, options: &'o PostgresOptions) -> Result<Self> {
         let home = Arc::new(Home::here()?);
         let family = Arc::new(Family::new(options.connect_timeout));
         let (target, at) = (Arc::new(target.clone()), Arc::clone(&home));
@@ -89,70 +89,56 @@ impl<'o> Place<'o> {
     }
 
     /// Connections for a purpose.
-    pub(super) fn connections(&self, purpose: Purpose) -> Result<Connections, StoreError> {
-        let Self {
-            home,
-            family,
-            connector,
-            options,
-        } = self;
-        connections(purpose, connector, home, family, options)
+    pub(super) fn connections(&self, purpose: Purpose) -> Result<Connections> {
+        let (options, family) = (self.options, &self.family);
+        let lock_timeout = format!("SET lock_timeout = {}", options.lock_timeout.as_millis());
+        let (size, settings) = match purpose {
+            Purpose::Writing => (
+                options.writers,
+                format!("{EVERYBODY}; {PLANS}; {lock_timeout}; {DURABLE}"),
+            ),
+            Purpose::Reading => (options.readers, format!("{EVERYBODY}; {READER}")),
+            Purpose::Delivering => (
+                DELIVERERS,
+                format!("{EVERYBODY}; {PLANS}; {QUEUES}; {lock_timeout}; {HASTY}"),
+            ),
+            Purpose::Migrating => (1, format!("{EVERYBODY}; {lock_timeout}; {DURABLE}")),
+        };
+        let index = family.index();
+        let manager = Manager {
+            connector: self.connector.clone(),
+            home: Arc::clone(&self.home),
+            purpose,
+            settings: Box::new(move || match index.get() {
+                // An error while a dump is being restored, of which this index is the last: tables that
+                // are missing until then are on their way.
+                Some(index) => {
+                    let index = index.replace('\'', "''");
+                    format!("{settings}; SELECT '{index}'::regclass")
+                }
+                None => settings.clone(),
+            }),
+            limit: options.answer_timeout,
+        };
+        let pool = Pool::builder(manager)
+            .max_size(size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(BUSY.max(options.connect_timeout)))
+            .build()
+            .map_err(|error| StoreError::unavailable(error.to_string()).caused_by(error))?;
+        // Migration comes to an end, and its connection with it.
+        if purpose != Purpose::Migrating {
+            family.add(pool.clone());
+        }
+        let most_given_up = if purpose == Purpose::Writing {
+            size
+        } else {
+            usize::MAX
+        };
+        Ok(Connections {
+            pool,
+            family: Arc::clone(family),
+            most_given_up,
+        })
     }
-}
-
-fn connections(
-    purpose: Purpose,
-    connector: &Connector,
-    home: &Arc<Home>,
-    family: &Arc<Family>,
-    options: &PostgresOptions,
-) -> Result<Connections, StoreError> {
-    let lock_timeout = format!("SET lock_timeout = {}", options.lock_timeout.as_millis());
-    let (size, settings) = match purpose {
-        Purpose::Writing => (
-            options.writers,
-            format!("{EVERYBODY}; {PLANS}; {lock_timeout}; {DURABLE}"),
-        ),
-        Purpose::Reading => (options.readers, format!("{EVERYBODY}; {READER}")),
-        Purpose::Delivering => (
-            DELIVERERS,
-            format!("{EVERYBODY}; {PLANS}; {QUEUES}; {lock_timeout}; {HASTY}"),
-        ),
-        Purpose::Migrating => (1, format!("{EVERYBODY}; {lock_timeout}; {DURABLE}")),
-    };
-    let index = family.index();
-    let manager = Manager {
-        connector: connector.clone(),
-        home: Arc::clone(home),
-        purpose,
-        settings: Box::new(move || match index.get() {
-            // An error while a dump is being restored, of which this index is the last: tables that
-            // are missing until then are on their way.
-            Some(index) => {
-                let index = index.replace('\'', "''");
-                format!("{settings}; SELECT '{index}'::regclass")
-            }
-            None => settings.clone(),
-        }),
-        limit: options.answer_timeout,
-    };
-    let pool = Pool::builder(manager)
-        .max_size(size)
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(BUSY.max(options.connect_timeout)))
-        .build()
-        .map_err(|error| StoreError::Unavailable {
-            reason: error.to_string(),
-            cause: Some(Arc::new(error)),
-        })?;
-    // Migration comes to an end, and its connection with it.
-    if purpose != Purpose::Migrating {
-        family.add(pool.clone());
-    }
-    let most_given_up = if purpose == Purpose::Writing {
-        size
-    } else {
-        usize::MAX
-    };
-    Ok(Connections::new(pool, Arc::clone(family), most_given_up))
 }

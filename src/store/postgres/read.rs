@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::session::Session;
-use tokio_postgres::types::ToSql;
+use super::session::{Cached, Session};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
@@ -11,8 +11,6 @@ use super::failure::{Failure, failed};
 use super::row::{Joined, columns};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::decide::Found;
@@ -20,7 +18,7 @@ use crate::store::remembered::{Refused, UsedKey};
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page, PageKey,
-    RecordedEvent, StoreError,
+    RecordedEvent, Result, StoreError,
 };
 
 /// Applications with their last event.
@@ -58,10 +56,7 @@ macro_rules! settled {
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn read<'r, T>(
-    row: &'r Row,
-    read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>,
-) -> Result<T, StoreError> {
+fn read<'r, T>(row: &'r Row, read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>) -> Result<T> {
     let joined = Joined(row);
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
 }
@@ -70,16 +65,15 @@ pub(super) async fn query(
     client: &Session,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, StoreError> {
-    let statement = client.prepare_cached(sql).await.map_err(failed)?;
-    client.query(&statement, parameters).await.map_err(failed)
+) -> Result<Vec<Row>> {
+    client.rows(sql, parameters).await.map_err(failed)
 }
 
 pub(super) async fn load(
     client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Option<AnyApplication>, StoreError> {
+) -> Result<Option<AnyApplication>> {
     let sql = applications!("a.uuid = $1 AND a.institution = $2");
     let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
     rows.first()
@@ -91,7 +85,7 @@ pub(super) async fn history(
     client: &Session,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Vec<RecordedEvent>, StoreError> {
+) -> Result<Vec<RecordedEvent>> {
     let sql = concat!(
         "SELECT ",
         columns!(),
@@ -127,7 +121,7 @@ pub(super) async fn feed(
     client: &Session,
     after: Cursor,
     count: u32,
-) -> Result<(Vec<RecordedEvent>, bool), StoreError> {
+) -> Result<(Vec<RecordedEvent>, bool)> {
     let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
     let sql = concat!(
@@ -153,7 +147,7 @@ pub(super) async fn feed(
 
 /// The last event that the feed tells of: what is not committed yet belongs to a transaction that
 /// is not settled, and comes behind it.
-pub(super) async fn feed_end(client: &Session) -> Result<Cursor, StoreError> {
+pub(super) async fn feed_end(client: &Session) -> Result<Cursor> {
     let sql = concat!(
         events!(""),
         settled!(),
@@ -211,61 +205,45 @@ macro_rules! list_sql {
     };
 }
 
-pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page, StoreError> {
+pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
     let (sql, start) = match query.order {
         ListOrder::OldestFirst => (list_sql!("a.number > $2", "a.number"), i64::MIN),
         ListOrder::NewestFirst => (list_sql!("a.number < $2", "a.number DESC"), i64::MAX),
     };
     let filter = &query.filter;
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
-    let parameters: [&(dyn ToSql + Sync); 6] = [
-        &query.institution.as_str(),
-        &query.after.map_or(start, |key| key.0),
-        &i32::from(filter.cells.bits()),
-        &filter.updated_before_seconds(),
-        &email,
-        &(i64::from(query.page_size()) + 1),
-    ];
     // Not prepared: which plan is good depends on whether there is an address.
-    let types = [
-        tokio_postgres::types::Type::TEXT,
-        tokio_postgres::types::Type::INT8,
-        tokio_postgres::types::Type::INT4,
-        tokio_postgres::types::Type::INT8,
-        tokio_postgres::types::Type::TEXT,
-        tokio_postgres::types::Type::INT8,
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
+        (&query.institution.as_str(), Type::TEXT),
+        (&query.after.map_or(start, |key| key.0), Type::INT8),
+        (&i32::from(filter.cells.bits()), Type::INT4),
+        (&filter.updated_before_seconds(), Type::INT8),
+        (&email, Type::TEXT),
+        (&(i64::from(query.page_size()) + 1), Type::INT8),
     ];
-    let parameters: Vec<_> = parameters.into_iter().zip(types).collect();
     let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
     let numbered = |row: &Row| {
         let application = read(row, |joined| Ok(joined.last_event()?.application()));
         Ok((PageKey(read(row, Joined::number)?), application))
     };
-    let rows = rows
-        .iter()
-        .map(numbered)
-        .collect::<Result<_, StoreError>>()?;
+    let rows = rows.iter().map(numbered).collect::<Result<_>>()?;
     Ok(Page::of(query.page_size(), rows))
 }
 
-pub(super) async fn counts(
-    client: &Session,
-    institution: &InstitutionId,
-) -> Result<Vec<Count>, StoreError> {
+pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Result<Vec<Count>> {
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \
                WHERE institution = $1 GROUP BY status, trigger_context";
     let rows = query(client, sql, &[&institution.as_str()]).await?;
-    let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
-    for row in &rows {
-        let (cell, applications) = stored::cell(row).map_err(|problem| {
+    let cell = |row: &Row| {
+        stored::cell(row).map_err(|problem| {
             let of = institution.as_str();
             StoreError::corrupt(
                 format!("table certlife_application of institution {of:?}"),
                 problem,
             )
-        })?;
-        *cells.entry(cell).or_default() += applications;
-    }
+        })
+    };
+    let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
     Ok(Count::sorted(cells))
 }
 
@@ -273,21 +251,24 @@ pub(super) async fn counts(
 struct SeenApplication {
     institution: String,
     /// What is wrong with it is nothing to other institutions.
-    state: Result<AnyApplication, StoreError>,
+    state: Result<AnyApplication>,
     /// The digest of what was seen, where the stored one does not fit.
     unsealed: Option<Uuid>,
 }
+
+/// By institution and key.
+type SeenKeys = HashMap<(String, String), Result<UsedKey>>;
 
 /// What is recorded about commands that did not go through, for the crate to decide why.
 pub(super) struct Seen {
     applications: HashMap<Uuid, SeenApplication>,
     /// What the keys were used for.
-    keys: HashMap<(String, String), Result<UsedKey, StoreError>>,
+    keys: SeenKeys,
 }
 
 impl Seen {
     /// The application that the command names.
-    pub(super) fn find(&self, append: &Append) -> Result<Found, StoreError> {
+    pub(super) fn find(&self, append: &Append) -> Result<Found> {
         let request = &append.request;
         let Some(seen) = self.applications.get(&append.uuid()) else {
             return Ok(Found::Nothing);
@@ -307,7 +288,7 @@ impl Seen {
     }
 
     /// What the command's key was used for.
-    pub(super) fn used(&self, append: &Append) -> Result<Option<UsedKey>, StoreError> {
+    pub(super) fn used(&self, append: &Append) -> Result<Option<UsedKey>> {
         let Some(key) = &append.request.idempotency_key else {
             return Ok(None);
         };
@@ -321,6 +302,16 @@ impl Seen {
 
 /// Looks at all that the commands are about.
 pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Result<Seen, Failure> {
+    Ok(Seen {
+        applications: see_applications(client, appends).await?,
+        keys: see_keys(client, appends).await?,
+    })
+}
+
+async fn see_applications(
+    client: &impl GenericClient,
+    appends: &[&Append],
+) -> Result<HashMap<Uuid, SeenApplication>, Failure> {
     let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
     let sql = concat!(
         "SELECT ",
@@ -348,54 +339,50 @@ pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Res
         };
         applications.insert(row.try_get(0)?, seen);
     }
-    let with_key = |append: &&&Append| append.request.idempotency_key.is_some();
-    let (keys, institutions): (Vec<_>, Vec<_>) = appends
-        .iter()
-        .filter(with_key)
-        .map(|append| {
-            let key = append.request.idempotency_key.as_ref();
-            (
-                key.map(IdempotencyKey::as_str),
-                append.request.institution.as_str(),
-            )
-        })
-        .unzip();
-    let mut seen_keys = HashMap::new();
-    if !keys.is_empty() {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
-             JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
-             LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
-             LEFT JOIN certlife_application a ON a.uuid = k.uuid"
-        );
-        for row in &client.query(sql, &[&keys, &institutions]).await? {
-            let key: String = row.try_get(20)?;
-            let refused: Option<&str> = row.try_get(22)?;
-            if let Some(refused) = refused {
-                let of_key =
-                    |problem| StoreError::corrupt(format!("idempotency key {key:?}"), problem);
-                let used = Refused::from_text(refused).map(UsedKey::Refused);
-                seen_keys.insert((row.try_get(21)?, key.clone()), used.map_err(of_key));
-                continue;
-            }
-            let recorded = read(row, |joined| {
+    Ok(applications)
+}
+
+async fn see_keys<'a>(
+    client: &impl GenericClient,
+    appends: &[&'a Append],
+) -> Result<SeenKeys, Failure> {
+    let of_key = |append: &'a Append| {
+        let request = &append.request;
+        let key = request.idempotency_key.as_ref()?;
+        Some((key.as_str(), request.institution.as_str()))
+    };
+    let with_key = appends.iter().copied().filter_map(of_key);
+    let (keys, institutions): (Vec<_>, Vec<_>) = with_key.unzip();
+    let mut seen = HashMap::new();
+    if keys.is_empty() {
+        return Ok(seen);
+    }
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
+         JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
+         LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
+         LEFT JOIN certlife_application a ON a.uuid = k.uuid"
+    );
+    for row in &client.query(sql, &[&keys, &institutions]).await? {
+        let key: String = row.try_get(20)?;
+        let used = match row.try_get(22)? {
+            Some(refused) => Refused::from_text(refused)
+                .map(UsedKey::Refused)
+                .map_err(|it| StoreError::corrupt(format!("idempotency key {key:?}"), it)),
+            None => read(row, |joined| {
                 let recorded = joined.recorded()?;
                 let of_the_event = recorded.idempotency_key.as_ref();
                 if of_the_event.map(IdempotencyKey::as_str) != Some(&key) {
                     return Err(format!("idempotency key {key:?} is another event's"));
                 }
-                Ok(recorded)
-            });
-            let used = recorded.map(|it| UsedKey::Event(Box::new(it)));
-            seen_keys.insert((row.try_get(21)?, key), used);
-        }
+                Ok(UsedKey::Event(Box::new(recorded)))
+            }),
+        };
+        seen.insert((row.try_get(21)?, key), used);
     }
-    Ok(Seen {
-        applications,
-        keys: seen_keys,
-    })
+    Ok(seen)
 }
 
 /// Seals the details of an application, which were found to be good, if they are still the same.

@@ -43,16 +43,13 @@ pub(super) async fn remember(
     }
     // The keys are locked in the order in which every statement locks them.
     refused_keys.sort_unstable_by_key(|(key, ..)| *key);
-    let mut places = Vec::new();
-    let (mut keys, mut institutions) = (Vec::new(), Vec::new());
-    let (mut uuids, mut texts) = (Vec::<Uuid>::new(), Vec::new());
-    for ((key, institution), at, uuid, text) in refused_keys {
-        keys.push(key);
-        institutions.push(institution);
-        places.push(at);
-        uuids.push(uuid);
-        texts.push(text);
-    }
+    let keys: Vec<&str> = refused_keys.iter().map(|(key, ..)| key.0).collect();
+    let institutions: Vec<&str> = refused_keys.iter().map(|(key, ..)| key.1).collect();
+    let uuids: Vec<Uuid> = refused_keys.iter().map(|(_, _, uuid, _)| *uuid).collect();
+    let texts: Vec<&str> = refused_keys
+        .iter()
+        .map(|(.., text)| text.as_str())
+        .collect();
     let remembered = async {
         let statement = client.prepare(REMEMBER).await?;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
@@ -64,8 +61,8 @@ pub(super) async fn remember(
     // Should it be remembered although nobody hears so: the next try is told the same.
     let remembered = in_time(limit, remembered).await;
     let remembered = remembered.map_err(Failure::without_effect);
-    for (at, uuid) in places.into_iter().zip(&uuids) {
-        let Some(outcome) = outcomes.get_mut(at) else {
+    for (_, at, uuid, _) in &refused_keys {
+        let Some(outcome) = outcomes.get_mut(*at) else {
             continue;
         };
         match &remembered {

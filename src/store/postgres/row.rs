@@ -7,7 +7,6 @@ use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use super::text::decode as decode_text;
-use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
 use crate::store::cursor::Cursor;
 use crate::store::request::RecordedEvent;
@@ -25,11 +24,6 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
-
-/// The details of an application from four columns: uuid, application id, title, address.
-pub(super) fn details(row: &Row, at: [usize; 4]) -> Result<ApplicationDetails, Problem> {
-    stored::details(row, at)
-}
 
 /// An integer of any width.
 struct Integer(i64);

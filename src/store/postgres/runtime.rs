@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// Where connections and workers run: not with whoever happens to ask, whose runtime may end while
 /// others wait for the same answer. It is the runtime that the store was opened on; if that is
@@ -33,11 +33,9 @@ impl Drop for Residence {
 
 impl Home {
     /// The runtime of the caller.
-    pub(super) fn here() -> Result<Self, StoreError> {
-        let runtime = Handle::try_current().map_err(|error| StoreError::Unavailable {
-            reason: error.to_string(),
-            cause: None,
-        })?;
+    pub(super) fn here() -> Result<Self> {
+        let runtime =
+            Handle::try_current().map_err(|error| StoreError::unavailable(error.to_string()))?;
         Ok(Self(Mutex::new(Residence::at(runtime))))
     }
 

@@ -8,7 +8,7 @@ use super::connections::Connections;
 use super::failure::{Failure, not_fitting, not_read};
 use super::migrate::{NEEDED, NEWEST, migrate};
 use super::session::Session;
-use crate::store::{Setup, StoreError};
+use crate::store::{Result, Setup, StoreError};
 
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;
@@ -46,15 +46,8 @@ const SHAPE: [(&str, &str); 7] = [
     ),
 ];
 
-pub(super) async fn connection(connections: &Connections) -> Result<Session, StoreError> {
+pub(super) async fn connection(connections: &Connections) -> Result<Session> {
     connections.get().await.map_err(Failure::into_error)
-}
-
-fn unusable(reason: String) -> StoreError {
-    StoreError::Misconfigured {
-        reason,
-        cause: None,
-    }
 }
 
 /// The version of the tables, as two numbers: a program of before goes on working after an
@@ -75,7 +68,7 @@ pub(super) async fn set_up(
     readers: &Connections,
     migrating: &Connections,
     options: &PostgresOptions,
-) -> Result<String, StoreError> {
+) -> Result<String> {
     let client = connection(readers).await?;
     let looked = async {
         let (place, schema) = place(&**client).await?;
@@ -88,10 +81,10 @@ pub(super) async fn set_up(
     };
     // An upgrade that is under way keeps the tables locked.
     let looked = tokio::time::timeout(options.answer_timeout, looked).await;
-    let no_answer = |_| StoreError::Unavailable {
-        reason: "the server does not answer, or another session keeps the store's tables locked"
-            .to_owned(),
-        cause: None,
+    let no_answer = |_| {
+        StoreError::unavailable(
+            "the server does not answer, or another session keeps the store's tables locked",
+        )
     };
     let (place, schema, found, is_done) = looked.map_err(no_answer)??;
     if !is_done {
@@ -119,17 +112,17 @@ const PLACE: &str = "\
         )";
 
 /// What is opened, and its schema as SQL names it; if that can be a store.
-pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String), StoreError> {
+pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String)> {
     let row = client.query_one(PLACE, &[]).await.map_err(not_read)?;
     let server: i32 = row.try_get(0).map_err(not_read)?;
     if server < OLDEST_SERVER {
         let found = server / 10_000;
         let reason = format!("the server is PostgreSQL {found}, but 15 or newer is needed");
-        return Err(unusable(reason));
+        return Err(StoreError::misconfigured(reason));
     }
     let encoding: String = row.try_get(1).map_err(not_read)?;
     if encoding != "UTF8" {
-        return Err(unusable(format!(
+        return Err(StoreError::misconfigured(format!(
             "the database is encoded in {encoding}, but titles may be in any script: it must be in UTF8 \
              (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
         )));
@@ -137,7 +130,7 @@ pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String
     let withheld: Option<String> = row.try_get(6).map_err(not_read)?;
     if let Some(schema) = withheld {
         let role: String = row.try_get(4).map_err(not_read)?;
-        return Err(unusable(format!(
+        return Err(StoreError::misconfigured(format!(
             "the role {role:?} may not use the schema {schema:?}, which has a store (GRANT USAGE ON SCHEMA)"
         )));
     }
@@ -157,10 +150,7 @@ const VERSION: &str =
 
 /// The version of the tables; none where there are none. An error where the table of the version is
 /// that of another program.
-pub(super) async fn version(
-    client: &impl GenericClient,
-    place: &str,
-) -> Result<Option<Version>, StoreError> {
+pub(super) async fn version(client: &impl GenericClient, place: &str) -> Result<Option<Version>> {
     let exists =
         "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
     let row = client.query_one(exists, &[]).await.map_err(not_read)?;
@@ -207,12 +197,7 @@ pub(super) async fn version(
 }
 
 /// What is not to be made or upgraded.
-pub(super) fn refuse(
-    found: Option<Version>,
-    place: &str,
-    setup: Setup,
-    needed: i64,
-) -> Result<(), StoreError> {
+pub(super) fn refuse(found: Option<Version>, place: &str, setup: Setup, needed: i64) -> Result<()> {
     match (found, setup) {
         (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
             place: place.to_owned(),
@@ -227,10 +212,7 @@ pub(super) fn refuse(
 
 /// That the tables have the columns that are read and written. To prepare a statement takes no
 /// rights on them.
-pub(super) async fn check_shape(
-    client: &impl GenericClient,
-    place: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn check_shape(client: &impl GenericClient, place: &str) -> Result<()> {
     let tables = SHAPE.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
     let sql = format!("SELECT FROM {}", tables.join(", "));
     let prepared = client.prepare(&sql).await;

@@ -171,12 +171,10 @@ impl Session {
         if !self.object.about.wire.is_in_doubt() {
             return Ok(());
         }
-        Err(Failure::Unknown(StoreError::UnknownOutcome {
-            reason: "the server stopped waiting for its synchronous standby: what it has committed may be lost \
-                     in a failover"
-                .to_owned(),
-            cause: None,
-        }))
+        Err(Failure::Unknown(StoreError::unknown_outcome(
+            "the server stopped waiting for its synchronous standby: what it has committed may be \
+             lost in a failover",
+        )))
     }
 
     /// Waits until what this session has seen cannot be lost in a failover; at once, where there is
@@ -208,17 +206,15 @@ impl Session {
         if let Ok(Some(place)) = &confirmed {
             self.connector.cluster.is_replicated_before(*place);
         }
-        confirmed.map(|_| ()).map_err(|failure| {
-            if failure.is_of_the_connection() {
-                Failure::Unknown(StoreError::UnknownOutcome {
-                    reason: "what is recorded may not be on the synchronous standby yet: it does not answer"
-                        .to_owned(),
-                    cause: None,
-                })
-            } else {
-                failure
+        match confirmed {
+            Err(failure) if failure.is_of_the_connection() => {
+                Err(Failure::Unknown(StoreError::unknown_outcome(
+                    "what is recorded may not be on the synchronous standby yet: it does not \
+                     answer",
+                )))
             }
-        })
+            confirmed => confirmed.map(|_| ()),
+        }
     }
 
     /// Whether commits wait for a standby.

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -11,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
 use super::encryption::tls;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// PostgreSQL's port.
 const PORT: u16 = 5432;
@@ -90,7 +89,7 @@ impl Target {
     /// certificate that is verified, against the system's authorities or those of `sslrootcert`;
     /// anything else means none. `target_session_attrs` says which server those who read want;
     /// those who write want one that takes writes, whatever it says.
-    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+    pub(super) fn parse(url: &str) -> Result<Self> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
         let mut parameters = Vec::new();
         let mut root_certificates = None;
@@ -102,7 +101,7 @@ impl Target {
                 Some(("sslmode", "require" | "verify-ca" | "verify-full")) => is_secure = true,
                 Some(("sslmode", "disable" | "allow" | "prefer")) => {}
                 Some(("sslmode", other)) => {
-                    return Err(misconfigured(format!(
+                    return Err(StoreError::misconfigured(format!(
                         "the URL's sslmode must be disable, allow, prefer, require, verify-ca or \
                          verify-full, but is {other:?}"
                     )));
@@ -121,10 +120,7 @@ impl Target {
             // Which parameter it was stands in the inner error.
             let inner = std::error::Error::source(&error);
             let problem = inner.map_or_else(|| error.to_string(), ToString::to_string);
-            StoreError::Misconfigured {
-                reason: format!("the URL cannot be read: {problem}"),
-                cause: Some(Arc::new(error)),
-            }
+            StoreError::misconfigured(format!("the URL cannot be read: {problem}")).caused_by(error)
         })?;
         if config.get_application_name().is_none() {
             config.application_name("certificate-lifecycle");
@@ -174,13 +170,13 @@ impl Target {
 
 /// What libpq's `target_session_attrs` asks for. Here a server that takes writes is primary, and
 /// any other standby.
-fn wanted(attributes: &str) -> Result<Wanted, StoreError> {
+fn wanted(attributes: &str) -> Result<Wanted> {
     match attributes {
         "any" => Ok(Wanted::Any),
         "read-write" | "primary" => Ok(Wanted::Writable),
         "read-only" | "standby" => Ok(Wanted::ReadOnly),
         "prefer-standby" => Ok(Wanted::PreferReadOnly),
-        other => Err(misconfigured(format!(
+        other => Err(StoreError::misconfigured(format!(
             "the URL's target_session_attrs must be any, read-write, read-only, primary, standby or \
              prefer-standby, but is {other:?}"
         ))),
@@ -188,11 +184,12 @@ fn wanted(attributes: &str) -> Result<Wanted, StoreError> {
 }
 
 /// The hosts, each with all settings of the URL.
-fn hosts(config: &Config, keeps_alive: bool) -> Result<Vec<HostTarget>, StoreError> {
+fn hosts(config: &Config, keeps_alive: bool) -> Result<Vec<HostTarget>> {
     let (names, addresses) = (config.get_hosts(), config.get_hostaddrs());
     let ports = config.get_ports();
     let count = names.len().max(addresses.len());
-    let unreadable = |problem: String| misconfigured(format!("the URL cannot be read: {problem}"));
+    let unreadable =
+        |problem: String| StoreError::misconfigured(format!("the URL cannot be read: {problem}"));
     if count == 0 {
         return Err(unreadable("it names no host".to_owned()));
     }
@@ -315,19 +312,12 @@ fn decoded(part: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub(super) fn misconfigured(reason: String) -> StoreError {
-    StoreError::Misconfigured {
-        reason,
-        cause: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_host_has_the_settings_of_the_url() -> Result<(), StoreError> {
+    fn each_host_has_the_settings_of_the_url() -> Result<()> {
         let target = Target::parse(
             "postgres://me:secret@one,two:5433,[::1]:5434/db?application_name=a&connect_timeout=3\
              &keepalives_idle=77&tcp_user_timeout=9",
@@ -352,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_peer_is_noticed_unless_the_url_says_otherwise() -> Result<(), StoreError> {
+    fn a_dead_peer_is_noticed_unless_the_url_says_otherwise() -> Result<()> {
         let target = Target::parse("postgres://me@one/db")?;
         let config = target.hosts.first().map(|it| it.config.clone());
         let config = config.unwrap_or_default();
@@ -366,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_wants_the_server_that_the_url_says() -> Result<(), StoreError> {
+    fn who_reads_wants_the_server_that_the_url_says() -> Result<()> {
         for (attributes, wanted) in [
             ("", Wanted::PreferWritable),
             ("?target_session_attrs=any", Wanted::Any),
@@ -390,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_are_waited_for_through_a_failover() -> Result<(), StoreError> {
+    fn several_hosts_are_waited_for_through_a_failover() -> Result<()> {
         let options = PostgresOptions::default();
         let (one, two) = (
             Target::parse("postgres://one/db")?,

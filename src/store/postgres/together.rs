@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::session::Session;
+use super::session::{Cached, Session};
 use deadpool_postgres::Transaction;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::each::{Carried, each, explained, prepare};
@@ -39,13 +40,10 @@ pub(super) async fn together(
 ) -> Result<Vec<Carried>, Failure> {
     let most = usize::try_from(PLACES - 1).unwrap_or(usize::MAX);
     if appends.len() > most {
-        return Err(Failure::Undone(StoreError::Unavailable {
-            reason: format!(
-                "an all-or-nothing call has at most {most} commands, but this one has {}",
-                appends.len()
-            ),
-            cause: None,
-        }));
+        return Err(Failure::Undone(StoreError::unavailable(format!(
+            "an all-or-nothing call has at most {most} commands, but this one has {}",
+            appends.len()
+        ))));
     }
     let outcomes = attempt(client, appends, &Plan::of(appends), limit).await?;
     if let Some(outcomes) = outcomes.into_iter().collect() {
@@ -157,12 +155,10 @@ async fn lock(
     let uuids: BTreeSet<Uuid> = appends.iter().map(|append| append.uuid()).collect();
     let uuids: Vec<Uuid> = uuids.into_iter().collect();
     for uuids in uuids.chunks(MOST) {
-        let locked = async {
-            let statement = transaction.prepare_cached(LOCK).await?;
-            transaction.query(&statement, &[&uuids]).await?;
-            Ok(())
-        };
-        in_time(limit, locked).await?;
+        in_time(limit, async {
+            Ok(transaction.rows(LOCK, &[&uuids]).await?)
+        })
+        .await?;
     }
     Ok(())
 }
@@ -193,13 +189,8 @@ async fn record_keys(
         let institutions: Vec<&str> = some.iter().map(|((_, it), _)| *it).collect();
         let uuids: Vec<Uuid> = some.iter().map(|(_, (uuid, _))| *uuid).collect();
         let versions: Vec<i64> = some.iter().map(|(_, (_, version))| *version).collect();
-        let recorded = async {
-            let statement = transaction.prepare_cached(RECORD_KEYS).await?;
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-                [&keys, &institutions, &uuids, &versions];
-            transaction.execute(&statement, &parameters).await?;
-            Ok(())
-        };
+        let parameters: [&(dyn ToSql + Sync); 4] = [&keys, &institutions, &uuids, &versions];
+        let recorded = async { Ok(transaction.rows(RECORD_KEYS, &parameters).await?) };
         in_time(limit, recorded).await?;
     }
     Ok(())

@@ -17,10 +17,7 @@ impl From<PoolError<NotConnected>> for Failure {
             PoolError::Timeout(_) => "cannot connect to PostgreSQL: it does not answer".to_owned(),
             other => format!("cannot connect to PostgreSQL: {other:?}"),
         };
-        Self::Unsent(StoreError::Unavailable {
-            reason,
-            cause: None,
-        })
+        Self::Unsent(StoreError::unavailable(reason))
     }
 }
 
@@ -33,14 +30,7 @@ pub(super) fn not_connected(error: NotConnected) -> StoreError {
         NotConnected::Driver(error) | NotConnected::SetUp(error) => {
             store_error(reason, is_lasting, error)
         }
-        _ if is_lasting => StoreError::Misconfigured {
-            reason,
-            cause: None,
-        },
-        _ => StoreError::Unavailable {
-            reason,
-            cause: None,
-        },
+        _ => StoreError::unusable(is_lasting, reason),
     }
 }
 

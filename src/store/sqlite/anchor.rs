@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What distinguishes a file from all others, as long as it is open.
 #[cfg(unix)]
@@ -36,11 +36,6 @@ const fn identity_of(_: &Metadata) -> Identity {}
 
 pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     path.metadata().map(|it| identity_of(&it))
-}
-
-/// What stands at a path before it is opened, if anything does.
-pub(super) fn before(path: &Path) -> Option<Identity> {
-    identity(path).ok()
 }
 
 /// Where the files stand that a store has open.
@@ -96,11 +91,9 @@ impl Anchor {
     }
 
     /// That they are the ones that were opened.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        match self.lost() {
-            None => Ok(()),
-            Some(reason) => Err(unavailable(reason)),
-        }
+    pub(super) fn check(&self) -> Result<()> {
+        let lost = self.lost();
+        lost.map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
     }
 }
 
@@ -156,20 +149,13 @@ impl Watch {
     }
 
     /// See [`Anchor::check`].
-    pub(super) fn check(&mut self) -> Result<(), StoreError> {
-        self.lost()
-            .map_or(Ok(()), |reason| Err(unavailable(reason)))
+    pub(super) fn check(&mut self) -> Result<()> {
+        let lost = self.lost();
+        lost.map_or(Ok(()), |reason| Err(StoreError::unavailable(reason)))
     }
 }
 
 fn folder(path: &Path) -> Option<Folder> {
     let metadata = path.metadata().ok()?;
     Some((identity_of(&metadata), metadata.modified().ok()?))
-}
-
-const fn unavailable(reason: String) -> StoreError {
-    StoreError::Unavailable {
-        reason,
-        cause: None,
-    }
 }

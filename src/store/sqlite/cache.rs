@@ -20,25 +20,14 @@ pub(super) struct Current {
 
 /// Two generations: what is used moves to the young one, and when that is full, the old one goes.
 ///
-/// It holds only while nobody else writes: see [`see`](Self::see).
+/// It holds only while nobody else writes: see [`Write::begin`](super::write::Write::begin).
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     young: HashMap<Uuid, Current>,
     old: HashMap<Uuid, Current>,
-    /// SQLite's count of what other connections have committed (`PRAGMA data_version`).
-    seen: Option<i64>,
 }
 
 impl Cache {
-    /// At the begin of a transaction: if others have written since the last one, what is known is
-    /// outdated.
-    pub(super) fn see(&mut self, data_version: i64) {
-        if self.seen != Some(data_version) {
-            self.clear();
-            self.seen = Some(data_version);
-        }
-    }
-
     /// Takes out what is known of an application.
     pub(super) fn take(&mut self, uuid: Uuid) -> Option<Current> {
         self.young.remove(&uuid).or_else(|| self.old.remove(&uuid))

@@ -3,10 +3,10 @@
 use tokio::sync::oneshot;
 
 use super::write::Write;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// What came of a change: an answer, which may be an error; or an error that takes it all back.
-pub(super) type Outcome<T> = rusqlite::Result<Result<T, StoreError>>;
+pub(super) type Outcome<T> = rusqlite::Result<Result<T>>;
 
 /// A change that somebody waits for.
 pub(super) trait Change: Send {
@@ -29,31 +29,11 @@ pub(super) trait Change: Send {
 /// A change by a closure. What it answers is told when it is committed, also where that is an
 /// error.
 pub(super) struct Task<T, F> {
-    size: usize,
-    may_be_lost: bool,
-    work: F,
-    outcome: Option<Result<T, StoreError>>,
-    answer: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Task<T, F>
-where
-    F: FnMut(&mut Write<'_>) -> Outcome<T>,
-{
-    pub(super) const fn new(
-        size: usize,
-        may_be_lost: bool,
-        work: F,
-        answer: oneshot::Sender<Result<T, StoreError>>,
-    ) -> Self {
-        Self {
-            size,
-            may_be_lost,
-            work,
-            outcome: None,
-            answer,
-        }
-    }
+    pub(super) size: usize,
+    pub(super) may_be_lost: bool,
+    pub(super) work: F,
+    pub(super) outcome: Option<Result<T>>,
+    pub(super) answer: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Change for Task<T, F>

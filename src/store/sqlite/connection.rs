@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::failure::{misconfigured, not_opened, unavailable};
 use super::{Durability, SqliteOptions};
-use crate::store::{Migration, Setup, StoreError};
+use crate::store::{Migration, Result, Setup, StoreError};
 
 /// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.
 const WRITER_CACHE: i64 = 64 << 10;
@@ -25,7 +24,7 @@ const CHECKPOINT: i64 = 16 << 10;
 ///
 /// An absolute path has no meaning beyond itself to SQLite, which would take `file:x?mode=memory`
 /// for a URI, and would forget at the end what it acknowledged.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     let no_file = |problem: &str| StoreError::NotAStore {
         place: format!("{:?}", path.to_string_lossy()),
         problem: problem.to_owned(),
@@ -38,9 +37,9 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(no_file("no file can have U+0000 in its path"));
     }
-    let absolute = std::path::absolute(path).map_err(|error| StoreError::Unavailable {
-        reason: format!("cannot tell where {} is: {error}", path.display()),
-        cause: Some(Arc::new(error)),
+    let absolute = std::path::absolute(path).map_err(|error| {
+        StoreError::unavailable(format!("cannot tell where {} is: {error}", path.display()))
+            .caused_by(error)
     })?;
     check_length(&absolute)?;
     Ok(absolute)
@@ -54,7 +53,7 @@ const LONGEST_PATH: usize = 504;
 
 /// That SQLite can name what it keeps beside the file. It finds out late, when it has made an empty
 /// file, and then says only that it cannot open it.
-fn check_length(path: &Path) -> Result<(), StoreError> {
+fn check_length(path: &Path) -> Result<()> {
     // SQLite follows links first.
     let resolved = path.canonicalize().or_else(|error| {
         let folder = path.parent().ok_or(error)?.canonicalize()?;
@@ -70,25 +69,17 @@ fn check_length(path: &Path) -> Result<(), StoreError> {
     } else {
         return Ok(());
     };
-    Err(StoreError::Misconfigured {
-        reason: format!(
-            "the {what} of the file has {length} bytes, but SQLite takes at most {longest}: {}",
-            path.display()
-        ),
-        cause: None,
-    })
+    Err(StoreError::misconfigured(format!(
+        "the {what} of the file has {length} bytes, but SQLite takes at most {longest}: {}",
+        path.display()
+    )))
 }
 
-/// Opens the file for the one writer; creates it where there is none.
-pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    open_and_migrate(path, options).map(|(connection, _)| connection)
-}
-
-/// The same, with what was done to the tables.
+/// Opens the file for the one writer; creates it where there is none. What was done to the tables.
 pub(super) fn open_and_migrate(
     path: &Path,
     options: &SqliteOptions,
-) -> Result<(Connection, Migration), StoreError> {
+) -> Result<(Connection, Migration)> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let place = path.display().to_string();
     if options.setup == Setup::Create {
@@ -146,7 +137,7 @@ fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<
 }
 
 /// Opens the file, which a writer has opened before, for reading.
-pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags, options)?;
     connection
@@ -159,16 +150,13 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
 const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX.cast_unsigned() as u64);
 
 /// Opens the file for reading, with the log that stands beside it, where it may not be written.
-pub(super) fn open_beside_log(
-    path: &Path,
-    options: &SqliteOptions,
-) -> Result<Connection, StoreError> {
+pub(super) fn open_beside_log(path: &Path, options: &SqliteOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     open(path, flags, options)
 }
 
 /// Opens the file for reading as one that nobody changes, and that is all there is.
-pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
@@ -182,11 +170,7 @@ pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connect
     connect(Path::new(&uri), path, flags, options)
 }
 
-pub(super) fn open(
-    path: &Path,
-    flags: OpenFlags,
-    options: &SqliteOptions,
-) -> Result<Connection, StoreError> {
+pub(super) fn open(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection> {
     connect(path, path, flags, options)
 }
 
@@ -196,17 +180,17 @@ fn connect(
     path: &Path,
     flags: OpenFlags,
     options: &SqliteOptions,
-) -> Result<Connection, StoreError> {
+) -> Result<Connection> {
     let not_opened = |error: rusqlite::Error| not_opened(path, flags, error);
     let connection = Connection::open_with_flags(name, flags).map_err(not_opened)?;
     // SQLite opens for reading what it may not write, and would say so at the first command.
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE)
         && connection.is_readonly(MAIN_DB).map_err(not_opened)?
     {
-        return Err(StoreError::Misconfigured {
-            reason: format!("{} may not be written to", path.display()),
-            cause: None,
-        });
+        return Err(StoreError::misconfigured(format!(
+            "{} may not be written to",
+            path.display()
+        )));
     }
     connection
         .busy_timeout(options.busy_timeout.min(LONGEST_WAIT))

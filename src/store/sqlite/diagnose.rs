@@ -12,7 +12,7 @@ use super::{SqliteOptions, SqliteStore, read_only, schema};
 use crate::store::diagnosis::{
     Diagnosis, FileReport, Finding, FindingCode, SchemaReport, Severity,
 };
-use crate::store::{Migration, Setup, StoreError};
+use crate::store::{Migration, Result, Setup, StoreError};
 
 /// How large a log may be until that is worth a word, in bytes: it is copied into the file at
 /// 64 MiB, unless a reader keeps it.
@@ -185,7 +185,7 @@ impl Look {
 }
 
 /// Reads what there is to know of a store, and then all of the file.
-fn see(connection: &Connection, place: &str) -> Result<Seen, StoreError> {
+fn see(connection: &Connection, place: &str) -> Result<Seen> {
     let migration = schema::pending(connection, place, Setup::Create)?;
     let journal_mode = pragma(connection, "journal_mode")?;
     let mut faults = Vec::new();

@@ -3,36 +3,31 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::{Cause, StoreError};
+use crate::store::{Result, StoreError};
 
 /// At first, a file that cannot be opened is the wrong path or lacks a right. Later on, the process
 /// may have too many files open.
 pub(super) fn misconfigured(path: &Path, error: StoreError) -> StoreError {
-    match (code_below(&error), error) {
+    let StoreError::Unavailable { reason, cause } = &error else {
+        return error;
+    };
+    match code_below(&error) {
         // The file itself has been opened for writing.
-        (Some(ErrorCode::ReadOnly), StoreError::Unavailable { cause, .. }) => {
-            StoreError::Misconfigured {
-                reason: format!(
-                    "the folder of {} may not be written to, in which SQLite keeps its log",
-                    path.display()
-                ),
-                cause,
-            }
+        Some(ErrorCode::ReadOnly) => {
+            let path = path.display();
+            let reason = format!(
+                "the folder of {path} may not be written to, in which SQLite keeps its log"
+            );
+            StoreError::misconfigured(reason).with_cause(cause.clone())
         }
-        (
-            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied),
-            StoreError::Unavailable { reason, cause },
-        ) => StoreError::Misconfigured {
-            reason: format!(
-                "{reason} (is it a file, may its folder be written to, and is there room?)"
-            ),
-            cause,
-        },
-        (_, error) => error,
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            let hint = "is it a file, may its folder be written to, and is there room?";
+            StoreError::misconfigured(format!("{reason} ({hint})")).with_cause(cause.clone())
+        }
+        _ => error,
     }
 }
 
@@ -83,25 +78,22 @@ pub(super) fn not_opened(path: &Path, flags: OpenFlags, error: rusqlite::Error) 
                         && flags.contains(OpenFlags::SQLITE_OPEN_CREATE)
                         && path.parent().is_some_and(Path::is_dir) =>
                 {
-                    StoreError::Misconfigured {
-                        reason: format!("cannot create {} in its folder", path.display()),
-                        cause: Some(Arc::new(error)),
-                    }
+                    StoreError::misconfigured(format!(
+                        "cannot create {} in its folder",
+                        path.display()
+                    ))
+                    .caused_by(error)
                 }
                 Err(said) => cannot_open(path, said),
-                Ok(_) => StoreError::Unavailable {
-                    reason: format!("cannot open {}: {}", path.display(), in_short(&error)),
-                    cause: Some(Arc::new(error)),
-                },
+                Ok(_) => StoreError::unavailable(format!(
+                    "cannot open {}: {}",
+                    path.display(),
+                    in_short(&error)
+                ))
+                .caused_by(error),
             }
         }
-        _ => match unavailable(error) {
-            StoreError::Unavailable { reason, cause } => StoreError::Unavailable {
-                reason: format!("cannot open {}: {reason}", path.display()),
-                cause,
-            },
-            error => error,
-        },
+        _ => unavailable(error).with_reason(|it| format!("cannot open {}: {it}", path.display())),
     }
 }
 
@@ -157,19 +149,14 @@ pub(super) fn cannot_open(path: &Path, error: io::Error) -> StoreError {
             | io::ErrorKind::IsADirectory
             | io::ErrorKind::InvalidFilename
     );
-    let cause: Option<Cause> = Some(Arc::new(error));
-    if is_lasting {
-        StoreError::Misconfigured { reason, cause }
-    } else {
-        StoreError::Unavailable { reason, cause }
-    }
+    StoreError::unusable(is_lasting, reason).caused_by(error)
 }
 
 /// The value of a pragma.
 pub(super) fn pragma<T: rusqlite::types::FromSql>(
     connection: &Connection,
     name: &str,
-) -> Result<T, StoreError> {
+) -> Result<T> {
     connection
         .pragma_query_value(None, name, |row| row.get(0))
         .map_err(unavailable)
@@ -192,20 +179,16 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
         }
         _ => text_of(&error),
     };
-    StoreError::Unavailable {
-        reason,
-        cause: Some(Arc::new(error)),
-    }
+    StoreError::unavailable(reason).caused_by(error)
 }
 
 /// An error of the commit itself.
 pub(super) fn commit_failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         // What SQLite could not write to disk may yet be found there after a crash.
-        Some(ErrorCode::SystemIoFailure) => StoreError::UnknownOutcome {
-            reason: error.to_string(),
-            cause: Some(Arc::new(error)),
-        },
+        Some(ErrorCode::SystemIoFailure) => {
+            StoreError::unknown_outcome(error.to_string()).caused_by(error)
+        }
         _ => unavailable(error),
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::OpenFlags;
 use super::connection::{absolute, open, open_and_migrate};
 use super::failure::{may_be_read, misconfigured};
 use super::{SqliteOptions, SqliteStore, read_only, schema};
-use crate::store::{Migration, StoreError};
+use crate::store::{Migration, Result, StoreError};
 
 impl SqliteStore {
     /// Brings the file to the newest schema that this program knows, in one transaction: `certlife
@@ -46,7 +46,7 @@ impl SqliteStore {
 
 /// What is to be done to the tables of a file. Nothing is changed, where nothing may be written
 /// either.
-fn pending(path: &Path, options: &SqliteOptions) -> Result<Migration, StoreError> {
+fn pending(path: &Path, options: &SqliteOptions) -> Result<Migration> {
     let place = path.display().to_string();
     if !path.try_exists().unwrap_or(true) {
         return schema::pending_creation(&place, options.setup);

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
-use super::error::{ExecuteError, StoreError};
+use super::error::{ExecuteError, Result, StoreError};
 use super::name::InstitutionId;
 use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
@@ -147,7 +147,7 @@ impl SqliteStore {
             shared: Arc::new(Shared {
                 writer: Some(writer),
                 poll: options.poll,
-                readers: Arc::new(Readers::new(path, options, anchor)),
+                readers: Arc::new(Readers::new(path, options, Some(anchor))),
                 commits,
             }),
         })
@@ -190,26 +190,24 @@ impl SqliteStore {
             shared: Arc::new(Shared {
                 writer: None,
                 poll: options.poll,
-                readers: Arc::new(Readers::of_read_only(path, options)),
+                readers: Arc::new(Readers::new(path, options, None)),
                 commits: watch::Sender::new(()),
             }),
         })
     }
 
-    fn send(&self, job: Job) -> Result<(), StoreError> {
+    fn send(&self, job: Job) -> Result<()> {
         let writer = self.shared.writer.as_ref();
-        let writer = writer.ok_or_else(|| StoreError::Unavailable {
-            reason: "it was opened for reading only".to_owned(),
-            cause: None,
-        })?;
+        let writer =
+            writer.ok_or_else(|| StoreError::unavailable("it was opened for reading only"))?;
         writer.send(job)
     }
 
     /// Asks a reader.
     async fn read<T: Send + 'static>(
         &self,
-        question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        question: impl Fn(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         self.shared.readers.ask(question).await
     }
 
@@ -218,7 +216,7 @@ impl SqliteStore {
         &self,
         size: usize,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         self.carry_out(size, false, task).await
     }
 
@@ -228,7 +226,7 @@ impl SqliteStore {
         &self,
         size: usize,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         self.carry_out(size, true, task).await
     }
 
@@ -237,19 +235,22 @@ impl SqliteStore {
         size: usize,
         may_be_lost: bool,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         let (answer, answers) = oneshot::channel();
-        let task = Task::new(size, may_be_lost, task, answer);
+        let task = Task {
+            size,
+            may_be_lost,
+            work: task,
+            outcome: None,
+            answer,
+        };
         self.send(Job::Change(Box::new(task)))?;
         answers.await.unwrap_or_else(|_| Err(writer_ended()))
     }
 }
 
 fn writer_ended() -> StoreError {
-    StoreError::UnknownOutcome {
-        reason: "the writer's thread has ended".to_owned(),
-        cause: None,
-    }
+    StoreError::unknown_outcome("the writer's thread has ended")
 }
 
 impl super::contract::sealed::Sealed for SqliteStore {}
@@ -278,28 +279,24 @@ impl Store for SqliteStore {
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
-    ) -> Result<Option<AnyApplication>, StoreError> {
+    ) -> Result<Option<AnyApplication>> {
         let institution = institution.clone();
         self.read(move |reader| read::load(reader, &institution, uuid))
             .await
     }
 
-    async fn history(
-        &self,
-        institution: &InstitutionId,
-        uuid: Uuid,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {
         let institution = institution.clone();
         self.read(move |reader| read::history(reader, &institution, uuid))
             .await
     }
 
-    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
         self.read(move |reader| read::feed(reader, after, limit))
             .await
     }
 
-    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+    async fn feed_end(&self) -> Result<Cursor> {
         self.read(|reader| read::feed_end(reader)).await
     }
 
@@ -309,15 +306,15 @@ impl Store for SqliteStore {
 }
 
 impl Queries for SqliteStore {
-    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: ListQuery) -> Result<Page> {
         self.read(move |reader| read::list(reader, &query)).await
     }
 
-    async fn institutions(&self) -> Result<Vec<InstitutionId>, StoreError> {
+    async fn institutions(&self) -> Result<Vec<InstitutionId>> {
         self.read(|reader| read::institutions(reader)).await
     }
 
-    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
         let institution = institution.clone();
         self.read(move |reader| read::counts(reader, &institution))
             .await

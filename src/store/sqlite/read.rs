@@ -1,27 +1,24 @@
 //! Questions to the database, each on one connection and one snapshot.
 
-use std::collections::HashMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use uuid::Uuid;
 
 use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::source::Source;
-use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::{
-    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent, StoreError,
+    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent, Result,
+    StoreError,
 };
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn read<'r, 's, T>(
     row: &'r Row<'s>,
     read: impl FnOnce(&Joined<'r, 's>) -> Result<T, Problem>,
-) -> Result<T, StoreError> {
+) -> Result<T> {
     let joined = Joined(row);
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
 }
@@ -31,8 +28,8 @@ pub(super) fn ask<T>(
     connection: &Connection,
     sql: &str,
     parameters: &[&dyn ToSql],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement.query(parameters).map_err(unavailable)?;
     let mut all = Vec::new();
@@ -46,7 +43,7 @@ pub(super) fn load(
     connection: &Connection,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Option<AnyApplication>, StoreError> {
+) -> Result<Option<AnyApplication>> {
     last_event(connection, institution, uuid, |joined| {
         Ok(joined.last_event()?.application())
     })
@@ -57,7 +54,7 @@ pub(super) fn history(
     connection: &mut Connection,
     institution: &InstitutionId,
     uuid: Uuid,
-) -> Result<Vec<RecordedEvent>, StoreError> {
+) -> Result<Vec<RecordedEvent>> {
     let snapshot = connection.transaction().map_err(unavailable)?;
     let last = last_event(&snapshot, institution, uuid, |joined| {
         joined.last_event()?;
@@ -90,7 +87,7 @@ fn last_event<T>(
     institution: &InstitutionId,
     uuid: Uuid,
     value: impl Fn(&Joined<'_, '_>) -> Result<T, Problem>,
-) -> Result<Option<T>, StoreError> {
+) -> Result<Option<T>> {
     of_institution(
         connection,
         institution,
@@ -105,7 +102,7 @@ pub(super) fn event_by_seq(
     connection: &Connection,
     institution: &InstitutionId,
     seq: i64,
-) -> Result<Option<(RecordedEvent, Option<i64>)>, StoreError> {
+) -> Result<Option<(RecordedEvent, Option<i64>)>> {
     of_institution(
         connection,
         institution,
@@ -122,7 +119,7 @@ fn of_institution<T>(
     sql: &str,
     parameter: &dyn ToSql,
     value: impl Fn(&Joined<'_, '_>) -> Result<T, Problem>,
-) -> Result<Option<T>, StoreError> {
+) -> Result<Option<T>> {
     let found = ask(connection, sql, &[parameter], |row| {
         if read(row, |joined| joined.is_of(institution))? {
             return read(row, &value).map(Some);
@@ -136,7 +133,7 @@ pub(super) fn feed(
     connection: &Connection,
     after: Cursor,
     limit: u32,
-) -> Result<Vec<RecordedEvent>, StoreError> {
+) -> Result<Vec<RecordedEvent>> {
     let place = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let sql = events!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
     let rows = ask(connection, sql, &[&place, &limit], |row| {
@@ -153,7 +150,7 @@ pub(super) fn feed(
 }
 
 /// The last event: the one writer at a time numbers them in the order of its commits.
-pub(super) fn feed_end(connection: &Connection) -> Result<Cursor, StoreError> {
+pub(super) fn feed_end(connection: &Connection) -> Result<Cursor> {
     let last: Option<i64> = connection
         .prepare_cached("SELECT max(seq) FROM certlife_event")
         .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
@@ -181,8 +178,9 @@ macro_rules! list_sql {
     };
 }
 
-pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, StoreError> {
-    let Some(institution) = institution(connection, &query.institution)? else {
+pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
+    let institution = institution_number(connection, &query.institution);
+    let Some(institution) = institution.map_err(unavailable)? else {
         return Ok(Page::default());
     };
     let sql = match (query.order, query.filter.email.is_some()) {
@@ -222,7 +220,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page, S
 }
 
 /// Those with an application or a webhook: keys that remember a refusal name institutions as well.
-pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>, StoreError> {
+pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>> {
     let sql = "SELECT id FROM certlife_institution i WHERE \
                EXISTS (SELECT 1 FROM certlife_head h WHERE h.institution = i.no) OR \
                EXISTS (SELECT 1 FROM certlife_webhook w WHERE w.institution = i.no AND w.id IS NOT NULL) \
@@ -234,37 +232,32 @@ pub(super) fn institutions(connection: &Connection) -> Result<Vec<InstitutionId>
     })
 }
 
-pub(super) fn counts(
-    connection: &Connection,
-    institution_id: &InstitutionId,
-) -> Result<Vec<Count>, StoreError> {
-    let Some(institution) = institution(connection, institution_id)? else {
+pub(super) fn counts(connection: &Connection, institution: &InstitutionId) -> Result<Vec<Count>> {
+    let number = institution_number(connection, institution);
+    let Some(number) = number.map_err(unavailable)? else {
         return Ok(Vec::new());
     };
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
                GROUP BY status, trigger_context";
-    let mut counts: HashMap<(Status, Source), u64> = HashMap::new();
-    for (cell, applications) in ask(connection, sql, &[&institution], |row| {
+    let cells = ask(connection, sql, &[&number], |row| {
         stored::cell(row).map_err(|problem| {
-            let of = institution_id.as_str();
+            let of = institution.as_str();
             StoreError::corrupt(
                 format!("table certlife_head of institution {of:?}"),
                 problem,
             )
         })
-    })? {
-        *counts.entry(cell).or_default() += applications;
-    }
-    Ok(Count::sorted(counts))
+    })?;
+    Ok(Count::sorted(cells))
 }
 
-fn institution(connection: &Connection, id: &InstitutionId) -> Result<Option<i64>, StoreError> {
+/// The number of an institution, if it has ever had something.
+pub(super) fn institution_number(
+    connection: &Connection,
+    id: &InstitutionId,
+) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")
-        .and_then(|mut statement| {
-            statement
-                .query_row(params![id.as_str()], |row| row.get(0))
-                .optional()
-        })
-        .map_err(unavailable)
+        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()
 }

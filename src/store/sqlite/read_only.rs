@@ -20,7 +20,7 @@ use super::SqliteOptions;
 use super::anchor::identity;
 use super::connection::{open_alone, open_beside_log};
 use super::failure::cannot_open;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// How often a question is asked while others open, change and close the file.
 const ATTEMPTS: u32 = 100;
@@ -29,7 +29,7 @@ const ATTEMPTS: u32 = 100;
 const TICK: Duration = Duration::from_millis(20);
 
 /// Where the path leads: logs stand beside the file, not beside a link to it.
-pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .map_err(|error| cannot_open(path, error))
 }
@@ -38,19 +38,20 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn ask<T>(
     path: &Path,
     options: &SqliteOptions,
-    question: impl Fn(&mut Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    question: impl Fn(&mut Connection) -> Result<T>,
+) -> Result<T> {
     for _ in 0..ATTEMPTS {
         if has_log(path)? {
             match open_beside_log(path, options) {
                 Ok(mut reader) => return question(&mut reader),
                 // It may have been taken away meanwhile.
-                Err(StoreError::Unavailable { reason, cause }) if has_log(path)? => {
-                    let reason = format!(
-                        "{reason}; what stands beside it (-wal, -shm, -journal) cannot be read without the \
-                         permission to write: let somebody open it who may"
-                    );
-                    return Err(StoreError::Unavailable { reason, cause });
+                Err(error @ StoreError::Unavailable { .. }) if has_log(path)? => {
+                    return Err(error.with_reason(|reason| {
+                        format!(
+                            "{reason}; what stands beside it (-wal, -shm, -journal) cannot be read \
+                             without the permission to write: let somebody open it who may"
+                        )
+                    }));
                 }
                 Err(StoreError::Unavailable { .. }) => {}
                 Err(error) => return Err(error),
@@ -64,15 +65,15 @@ pub(super) fn ask<T>(
         }
         thread::sleep(Duration::from_millis(1));
     }
-    Err(StoreError::Unavailable {
-        reason: format!("others keep opening and closing {}", path.display()),
-        cause: None,
-    })
+    Err(StoreError::unavailable(format!(
+        "others keep opening and closing {}",
+        path.display()
+    )))
 }
 
 /// Whether there is more to the file than itself: a log, or what takes back a transaction that a
 /// crash has cut short. An empty one has nothing: it is what is left where the disk was full.
-fn has_log(path: &Path) -> Result<bool, StoreError> {
+fn has_log(path: &Path) -> Result<bool> {
     let is_there = |suffix: &str| {
         let mut name = OsString::from(path);
         name.push(suffix);
@@ -86,7 +87,7 @@ fn has_log(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// What changes with the file. Another change after this looks different.
-fn state(path: &Path) -> Result<impl PartialEq, StoreError> {
+fn state(path: &Path) -> Result<impl PartialEq> {
     loop {
         let look = path
             .metadata()

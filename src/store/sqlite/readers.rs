@@ -11,7 +11,7 @@ use super::SqliteOptions;
 use super::anchor::Anchor;
 use super::connection::open_reader;
 use super::read_only;
-use crate::store::StoreError;
+use crate::store::{Result, StoreError};
 
 /// Between these lies the number of readers, which is that of the processor's cores. On one or two,
 /// some may still wait for the disk; and each keeps files open, of which a process has only so
@@ -37,17 +37,8 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Readers of a file that somebody here writes.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Anchor) -> Self {
-        Self::of(path, options, Some(anchor))
-    }
-
-    /// Readers of a file that nobody here may write.
-    pub(super) fn of_read_only(path: PathBuf, options: SqliteOptions) -> Self {
-        Self::of(path, options, None)
-    }
-
-    fn of(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
+    /// Readers of a file; without an anchor, of one that nobody here may write.
+    pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
         Self {
             path,
@@ -63,8 +54,8 @@ impl Readers {
     /// Whatever changes meanwhile, the answer is about one moment; it may take more than one try.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
-        question: impl Fn(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        question: impl Fn(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         // Nobody closes the semaphore, so it is always a turn.
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let readers = Arc::clone(self);
@@ -75,17 +66,11 @@ impl Readers {
             answer
         });
         answer.await.unwrap_or_else(|error| {
-            Err(StoreError::Unavailable {
-                reason: "the runtime is shutting down".to_owned(),
-                cause: Some(Arc::new(error)),
-            })
+            Err(StoreError::unavailable("the runtime is shutting down").caused_by(error))
         })
     }
 
-    fn ask_now<T>(
-        &self,
-        question: impl Fn(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn ask_now<T>(&self, question: impl Fn(&mut Connection) -> Result<T>) -> Result<T> {
         let Some(anchor) = &self.anchor else {
             return read_only::ask(&self.path, &self.options, question);
         };
@@ -107,7 +92,7 @@ impl Readers {
     }
 
     /// Sees to it, now and then, that the answers are those of the file at the path.
-    fn look(&self, anchor: &Anchor) -> Result<(), StoreError> {
+    fn look(&self, anchor: &Anchor) -> Result<()> {
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.is_none_or(|it| now.duration_since(it) >= LOOK_AGAIN) {

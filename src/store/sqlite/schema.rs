@@ -3,22 +3,44 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::failure::{code_of, pragma, text_of, unavailable};
-use crate::store::{Migration, MigrationKind, MigrationStep, Setup, StoreError};
+use crate::store::{Migration, MigrationKind, MigrationStep, Result, Setup, StoreError};
 
 /// What marked a file as ours (`PRAGMA application_id`) while the tables had no prefix: "cert" in
 /// ASCII. The version was then in `PRAGMA user_version`.
 const APPLICATION_ID: i64 = 0x6365_7274;
 
+const LISTS: &str = include_str!("migrations/2_lists.sql");
+const OUTBOX: &str = include_str!("migrations/4_outbox.sql");
+const OUTBOX_INDEXES: &str = include_str!("migrations/4_indexes.sql");
+
+/// The parts of an SQL text, and the prefix of tables and indexes that stands in it for `{prefix}`.
+type Parts = (&'static [&'static str], &'static str);
+
 /// The tables of a new store, of version 5.
-const TABLES: &str = include_str!("migrations/tables.sql");
+const TABLES: Parts = (
+    &[
+        include_str!("migrations/tables.sql"),
+        LISTS,
+        OUTBOX,
+        OUTBOX_INDEXES,
+    ],
+    "certlife_",
+);
 
 /// From each version to the next, beginning with the first; forward only. What has been released
 /// never changes.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("migrations/2_lists.sql"),
-    include_str!("migrations/3_refusals.sql"),
-    include_str!("migrations/4_outbox.sql"),
-    include_str!("migrations/5_names.sql"),
+const MIGRATIONS: [Parts; 4] = [
+    (&[LISTS], ""),
+    (&[include_str!("migrations/3_refusals.sql")], ""),
+    (&[OUTBOX, OUTBOX_INDEXES], ""),
+    (
+        &[
+            include_str!("migrations/5_names.sql"),
+            LISTS,
+            OUTBOX_INDEXES,
+        ],
+        "certlife_",
+    ),
 ];
 
 /// The newest version that this program knows.
@@ -46,11 +68,7 @@ const SHAPE: [&str; 8] = [
 
 /// Brings the database to the newest version, as far as that is wanted; whoever else opens it at
 /// the same time waits. What was done.
-pub(super) fn set_up(
-    connection: &mut Connection,
-    place: &str,
-    setup: Setup,
-) -> Result<Migration, StoreError> {
+pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> Result<Migration> {
     // One look: between two, somebody else may make it a store.
     let look = connection.transaction().map_err(unavailable)?;
     let found = version(&look, place)?;
@@ -70,31 +88,27 @@ pub(super) fn set_up(
         return Ok(from_here(found));
     }
     refuse(found, place, setup)?;
-    let run = |sql: &str| {
-        transaction
-            .execute_batch(sql)
-            .map_err(|error| refused(error, place))
+    let run = |(parts, prefix): Parts| {
+        let sql = parts.concat().replace("{prefix}", prefix);
+        let done = transaction.execute_batch(&sql);
+        done.map_err(|error| refused(error, place))
     };
-    let from = match found {
-        None => {
-            run(TABLES)?;
-            PREFIXED
-        }
-        Some(found) => found,
-    };
+    if found.is_none() {
+        run(TABLES)?;
+    }
+    let from = found.unwrap_or(PREFIXED);
     let done = usize::try_from(from - 1).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(done) {
         // It is a store: what is in the way, such as a view of others that is broken, has to be put
         // right.
-        run(migration).map_err(|error| match error {
-            StoreError::NotAStore { problem, .. } => StoreError::Misconfigured {
-                reason: format!("{place} cannot be upgraded to schema version {NEWEST}: {problem}"),
-                cause: None,
-            },
+        run(*migration).map_err(|error| match error {
+            StoreError::NotAStore { problem, .. } => StoreError::misconfigured(format!(
+                "{place} cannot be upgraded to schema version {NEWEST}: {problem}"
+            )),
             error => error,
         })?;
     }
-    run("DELETE FROM certlife_schema")?;
+    run((&["DELETE FROM certlife_schema"], ""))?;
     transaction
         .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])
         .and_then(|_| transaction.commit())
@@ -106,11 +120,7 @@ pub(super) fn set_up(
 /// another version than the newest that it knows, since it is alone with its file
 /// (docs/decisions/0011-upgrades.md).
 fn from_here(found: Option<i64>) -> Migration {
-    let step = |version, kind| MigrationStep {
-        version,
-        kind,
-        oldest_program: version,
-    };
+    let step = |version, kind| MigrationStep::new(version, kind, version);
     Migration {
         from: found,
         to: NEWEST,
@@ -124,11 +134,7 @@ fn from_here(found: Option<i64>) -> Migration {
 }
 
 /// What is to be done, where a store is to be made or is there.
-pub(super) fn pending(
-    connection: &Connection,
-    place: &str,
-    setup: Setup,
-) -> Result<Migration, StoreError> {
+pub(super) fn pending(connection: &Connection, place: &str, setup: Setup) -> Result<Migration> {
     let found = version(connection, place)?;
     match found {
         None => refuse(found, place, setup)?,
@@ -139,20 +145,20 @@ pub(super) fn pending(
 }
 
 /// The same, where there is no file.
-pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration, StoreError> {
+pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration> {
     refuse(None, place, setup)?;
     Ok(from_here(None))
 }
 
 /// That there is nothing to do, for whoever may not do it.
-pub(super) fn check(connection: &Connection, place: &str) -> Result<(), StoreError> {
+pub(super) fn check(connection: &Connection, place: &str) -> Result<()> {
     let found = version(connection, place)?;
     refuse(found, place, Setup::Keep)?;
     check_shape(connection, place)
 }
 
 /// What is not to be made or upgraded.
-fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreError> {
+fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<()> {
     match (found, setup) {
         (None, Setup::Upgrade | Setup::Keep) => Err(StoreError::NoStore {
             place: place.to_owned(),
@@ -167,7 +173,7 @@ fn refuse(found: Option<i64>, place: &str, setup: Setup) -> Result<(), StoreErro
 
 /// The version of the tables; none where there are none, whatever else there is. An error, where
 /// they are those of another program or of a newer one.
-fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreError> {
+fn version(connection: &Connection, place: &str) -> Result<Option<i64>> {
     let not_a_store = |problem: &str| StoreError::NotAStore {
         place: place.to_owned(),
         problem: problem.to_owned(),
@@ -213,7 +219,7 @@ fn version(connection: &Connection, place: &str) -> Result<Option<i64>, StoreErr
 }
 
 /// That the tables have the columns that are read and written.
-fn check_shape(connection: &Connection, place: &str) -> Result<(), StoreError> {
+fn check_shape(connection: &Connection, place: &str) -> Result<()> {
     for sql in SHAPE {
         connection
             .prepare(sql)

@@ -21,13 +21,11 @@ struct Subscriber {
 /// The enabled webhooks of the institutions that were written to, so that who has none pays for
 /// none.
 ///
-/// It holds only while nobody else writes: see [`see`](Self::see).
+/// It holds only while nobody else writes: see [`Write::begin`](super::write::Write::begin).
 pub(super) struct Subscribers<'c> {
     enabled: Statement<'c>,
     add_delivery: Statement<'c>,
     by_institution: HashMap<i64, Vec<Subscriber>>,
-    /// SQLite's count of what other connections have committed (`PRAGMA data_version`).
-    seen: Option<i64>,
 }
 
 impl<'c> Subscribers<'c> {
@@ -41,17 +39,7 @@ impl<'c> Subscribers<'c> {
                  created_at, token) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
             )?,
             by_institution: HashMap::new(),
-            seen: None,
         })
-    }
-
-    /// At the begin of a transaction: if others have written since the last one, what is known is
-    /// outdated.
-    pub(super) fn see(&mut self, data_version: i64) {
-        if self.seen != Some(data_version) {
-            self.forget();
-            self.seen = Some(data_version);
-        }
     }
 
     /// Webhooks were changed, or what was known of them may have been rolled back.

@@ -65,6 +65,8 @@ pub(super) struct Write<'c> {
     applications: Cache,
     subscribers: Subscribers<'c>,
     data_version: Statement<'c>,
+    /// SQLite's count of what other connections have committed (`PRAGMA data_version`).
+    seen: Option<i64>,
 }
 
 impl<'c> Write<'c> {
@@ -102,14 +104,19 @@ impl<'c> Write<'c> {
             applications: Cache::default(),
             subscribers: Subscribers::new(connection)?,
             data_version: prepare("PRAGMA data_version")?,
+            seen: None,
         })
     }
 
-    /// At the begin of a transaction: what is remembered must be what is there.
+    /// At the begin of a transaction: what is remembered must be what is there. If others have
+    /// written since the last one, it is outdated.
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         let data_version = self.data_version.query_row([], |row| row.get(0))?;
-        self.applications.see(data_version);
-        self.subscribers.see(data_version);
+        if self.seen != Some(data_version) {
+            self.applications.clear();
+            self.subscribers.forget();
+            self.seen = Some(data_version);
+        }
         Ok(())
     }
 
@@ -170,10 +177,7 @@ impl<'c> Write<'c> {
             Some(current) => self.move_on(append, current, &event)?,
             None => self.create(append, institution, &event)?,
         }
-        Ok(Receipt {
-            event,
-            replayed: false,
-        })
+        Ok(Receipt::new(event))
     }
 
     fn create(

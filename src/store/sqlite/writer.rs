@@ -7,15 +7,15 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
 
-use super::anchor::{self, Anchor, Watch};
+use super::anchor::{Anchor, Watch, identity};
 use super::busy;
-use super::connection::{open_writer, set_durability};
+use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
 use super::job::{Answers, Call, Job, refusals};
 use super::queue::Queue;
 use super::write::{Failure, Write};
 use super::{Durability, SqliteOptions};
-use crate::store::{Append, Atomicity, ExecuteError, StoreError};
+use crate::store::{Append, Atomicity, ExecuteError, Result, StoreError};
 
 /// The thread, and the way to it.
 #[derive(Debug)]
@@ -30,15 +30,15 @@ impl Writer {
         path: &Path,
         options: &SqliteOptions,
         commits: watch::Sender<()>,
-    ) -> Result<(Self, Anchor), StoreError> {
-        let before = anchor::before(path);
-        let mut connection = open_writer(path, options)?;
+    ) -> Result<(Self, Anchor)> {
+        let before = identity(path).ok();
+        let (mut connection, _) = open_and_migrate(path, options)?;
         let anchor = Anchor::new(path).map_err(|error| cannot_open(path, error))?;
         if anchor.is_other(before) {
-            return Err(StoreError::Unavailable {
-                reason: format!("{} was replaced while it was opened", path.display()),
-                cause: None,
-            });
+            return Err(StoreError::unavailable(format!(
+                "{} was replaced while it was opened",
+                path.display()
+            )));
         }
         let place = anchor.clone();
         let (jobs, waiting) = channel();
@@ -49,9 +49,8 @@ impl Writer {
                 busy::wait_in_turns(&mut connection, patience);
                 run(&connection, place, durability, &waiting, &commits);
             })
-            .map_err(|error| StoreError::Unavailable {
-                reason: "cannot start the writer's thread".to_owned(),
-                cause: Some(std::sync::Arc::new(error)),
+            .map_err(|error| {
+                StoreError::unavailable("cannot start the writer's thread").caused_by(error)
             })?;
         let writer = Self {
             jobs: Some(jobs),
@@ -61,12 +60,9 @@ impl Writer {
     }
 
     /// Hands over a job. It is carried out even if nobody waits for the answer.
-    pub(super) fn send(&self, job: Job) -> Result<(), StoreError> {
+    pub(super) fn send(&self, job: Job) -> Result<()> {
         let sent = self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
-        sent.ok_or_else(|| StoreError::Unavailable {
-            reason: "the writer's thread has ended".to_owned(),
-            cause: None,
-        })
+        sent.ok_or_else(|| StoreError::unavailable("the writer's thread has ended"))
     }
 }
 
@@ -234,16 +230,13 @@ impl<'c> Committer<'c> {
     }
 
     /// Commits, into the file that everybody finds at the path.
-    fn end(&mut self) -> Result<(), StoreError> {
+    fn end(&mut self) -> Result<()> {
         self.watch.check()?;
         self.end.execute([]).map_err(commit_failed)?;
         match self.watch.lost() {
             None => Ok(()),
             // It was moved in this moment, with the commit or without it.
-            Some(reason) => Err(StoreError::UnknownOutcome {
-                reason,
-                cause: None,
-            }),
+            Some(reason) => Err(StoreError::unknown_outcome(reason)),
         }
     }
 

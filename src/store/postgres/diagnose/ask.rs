@@ -8,18 +8,20 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::super::connector::{Connector, Found, NotConnected};
-use super::super::failure::{not_read, repeatable};
-use super::super::migrate::{NEEDED, NEWEST};
-use super::super::schema::{check_shape, place, version};
-use super::super::server::Server;
-use super::super::target::Wanted;
-use super::super::unconnected::not_connected;
 use crate::store::StoreError;
 use crate::store::clock::{Clock, SystemClock};
 use crate::store::diagnosis::{
     Connections, FeedHolder, Finding, FindingCode, HostReport, HostRole, Receiving,
     ReplicationSlot, SchemaReport, Severity, StandbyReport, Synchronous,
+};
+use crate::store::postgres::{
+    connector::{Connector, Found, NotConnected},
+    failure::{not_read, repeatable},
+    migrate::{NEEDED, NEWEST},
+    schema::{check_shape, place, version},
+    server::Server,
+    target::Wanted,
+    unconnected::not_connected,
 };
 
 /// What a host has answered, and what is to be said of it.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::target::Target;
 use super::ask::Asked;
 use crate::store::diagnosis::{
     FeedHolder, FindingCode, HolderKind, HostRole, Severity, Synchronous,
 };
+use crate::store::postgres::target::Target;
 
 /// For how long the feed may be held back, and a commit may wait for a standby, until that is worth
 /// a word, and until it is wrong.

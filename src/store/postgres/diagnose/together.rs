@@ -1,8 +1,8 @@
 //! What to make of the answers of all hosts together.
 
-use super::super::target::{Target, Wanted};
 use super::ask::Asked;
 use crate::store::diagnosis::{Finding, FindingCode, HostReport, HostRole, Severity};
+use crate::store::postgres::target::{Target, Wanted};
 
 /// How far each standby is behind the primary, by what both say: this takes no rights.
 pub(super) fn compare_logs(hosts: &mut [Asked]) {

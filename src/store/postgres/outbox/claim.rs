@@ -3,23 +3,27 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::super::session::Session;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::Failure;
-use super::super::read;
-use super::super::row::{Joined, columns};
 use super::hint::{DueHint, DueHints, Found};
+use super::milliseconds;
 use super::webhooks;
-use super::{milliseconds, query};
 use crate::lengths::later;
 use crate::store::outbox::LOOK_AGAIN;
+use crate::store::postgres::{
+    failure::Failure,
+    read,
+    row::{Joined, columns},
+    session::{Cached, Session},
+};
 use crate::store::stored::{self, Columns, Problem};
-use crate::store::{Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, StoreError, Webhook};
+use crate::store::{
+    Claim, ClaimedBatch, DeliveryId, Due, LeasedDelivery, Result, StoreError, Webhook,
+};
 
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;
@@ -36,7 +40,7 @@ const CLAIM: &str = concat!(
     include_str!("claimed.sql")
 );
 
-pub(super) async fn due(client: &Session) -> Result<Vec<Due>, StoreError> {
+pub(super) async fn due(client: &Session) -> Result<Vec<Due>> {
     let rows = read::query(client, DUE, &[]).await?;
     let due = |row: &Row| {
         stored::due(row)
@@ -133,7 +137,7 @@ async fn round(
     }
     let soon = milliseconds(later(claim.now, LOOK_AGAIN));
     let end = milliseconds(later(claim.now, claim.lease));
-    let rows = query(transaction, CLAIM, &[&numbers, &soon, &end]).await?;
+    let rows = transaction.rows(CLAIM, &[&numbers, &soon, &end]).await?;
     let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
@@ -190,7 +194,7 @@ async fn lock(
     }
     let parameters: [&(dyn ToSql + Sync); 6] = [&webhooks, &all, &again, &now, &numbers, &times];
     let mut locked = Vec::new();
-    for row in &query(transaction, LOCK, &parameters).await? {
+    for row in &transaction.rows(LOCK, &parameters).await? {
         let webhook = row.try_get(0)?;
         let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
         let place = webhooks.iter().position(|it| *it == webhook);

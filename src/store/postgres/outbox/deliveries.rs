@@ -1,18 +1,16 @@
-//! Questions about deliveries.
+//! Questions about deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
-use super::super::session::Session;
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::super::failure::failed;
-use super::super::read;
 use super::milliseconds;
 use crate::store::outbox::State;
+use crate::store::postgres::{failure::failed, read, session::Session};
 use crate::store::stored::{self, Columns};
 use crate::store::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
-    InstitutionId, StoreError,
+    InstitutionId, Result, StoreError,
 };
 
 /// Deliveries as [`delivery`] reads them; to be followed by a condition.
@@ -88,7 +86,7 @@ pub(super) async fn one(
     client: &Session,
     institution: &InstitutionId,
     id: DeliveryId,
-) -> Result<Option<Delivery>, StoreError> {
+) -> Result<Option<Delivery>> {
     let rows = read::query(client, ONE, &[&id.0, &institution.as_str()]).await?;
     let found = rows.first().map(delivery).transpose()?;
     found.map(|(_, delivery)| delivery).transpose()
@@ -100,7 +98,7 @@ pub(super) async fn list(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<DeliveryPage, StoreError> {
+) -> Result<DeliveryPage> {
     let size = DeliveryPage::size(limit);
     // One more tells whether there is a next page.
     let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
@@ -132,7 +130,7 @@ pub(super) async fn list(
 }
 
 /// The number of a row, and what it says.
-fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery, StoreError>), StoreError> {
+fn delivery(row: &Row) -> Result<(DeliveryId, Result<Delivery>)> {
     let id = DeliveryId(row.try_get(0).map_err(failed)?);
     let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
     Ok((id, stored::delivery(row).map_err(corrupt)))
@@ -142,7 +140,7 @@ pub(super) async fn attempts(
     client: &Session,
     institution: &InstitutionId,
     delivery: DeliveryId,
-) -> Result<Vec<Attempt>, StoreError> {
+) -> Result<Vec<Attempt>> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&delivery.0, &institution.as_str()];
     let rows = read::query(client, ATTEMPTS, &parameters).await?;
     let attempt = |row: &Row| {
@@ -156,7 +154,7 @@ pub(super) async fn attempts(
 pub(super) async fn backlog(
     client: &Session,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Backlog>, StoreError> {
+) -> Result<Vec<Backlog>> {
     let institution = institution.map(InstitutionId::as_str);
     let rows = read::query(client, BACKLOG, &[&institution]).await?;
     let of_webhook = |row: &Row| {

@@ -65,7 +65,7 @@ pub(super) struct Found {
 
 /// The hints of the busy webhooks.
 #[derive(Debug, Default)]
-pub(super) struct DueHints {
+pub(in crate::store::postgres) struct DueHints {
     known: Mutex<HashMap<Uuid, Known>>,
 }
 

@@ -9,21 +9,21 @@ mod webhooks;
 
 use std::time::{Duration, Instant};
 
-use super::session::{Cached, Session};
+use super::session::Session;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use self::hint::DueHints;
+pub(super) use self::hint::DueHints;
 use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, InstitutionId, Outbox, Outcome, Put, Settlement, StoreError, Webhook,
+    HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
 };
 
 /// How often something is tried again that lost a deadlock.
@@ -38,27 +38,12 @@ const RECONNECT: Duration = Duration::from_millis(100);
 /// What the store has for the outbox.
 pub(super) struct OutboxPools {
     /// For what must be on disk when it is answered.
-    writers: Connections,
+    pub(super) writers: Connections,
     /// For claims and settlements: what is lost of them is sent again.
-    delivering: Connections,
-    hints: DueHints,
+    pub(super) delivering: Connections,
+    pub(super) hints: DueHints,
     /// Tells others that something may have become due.
-    tell: mpsc::Sender<()>,
-}
-
-impl OutboxPools {
-    pub(super) fn new(
-        writers: Connections,
-        delivering: Connections,
-        tell: mpsc::Sender<()>,
-    ) -> Self {
-        Self {
-            writers,
-            delivering,
-            hints: DueHints::default(),
-            tell,
-        }
-    }
+    pub(super) tell: mpsc::Sender<()>,
 }
 
 /// The tries of something that may lose a deadlock.
@@ -74,7 +59,7 @@ struct Tries<'s> {
 
 impl Tries<'_> {
     /// A connection; while there is none, it is asked for again, as long as the patience lasts.
-    async fn session(&self) -> Result<Session, StoreError> {
+    async fn session(&self) -> Result<Session> {
         loop {
             match self.pool.get().await {
                 Err(failure) if self.may_wait(&failure) => tokio::time::sleep(RECONNECT).await,
@@ -92,11 +77,7 @@ impl Tries<'_> {
 
     /// What a try ended with; none if it is to be made again. A connection that is lost, or does
     /// not answer, is given up.
-    async fn end<T>(
-        &mut self,
-        client: Session,
-        outcome: Result<T, Failure>,
-    ) -> Option<Result<T, StoreError>> {
+    async fn end<T>(&mut self, client: Session, outcome: Result<T, Failure>) -> Option<Result<T>> {
         self.made += 1;
         match outcome {
             Ok(answer) => match client.check() {
@@ -130,15 +111,6 @@ const fn milliseconds(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
 }
 
-/// The rows of a statement.
-async fn query(
-    client: &impl Cached,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, Failure> {
-    Ok(client.rows(sql, parameters).await?)
-}
-
 impl PostgresStore {
     fn tries(&self) -> Tries<'_> {
         Tries {
@@ -161,11 +133,7 @@ impl PostgresStore {
 
     /// Carries out something until it has an answer: again where it lost a deadlock, or found no
     /// server. An attempt gives back its session.
-    async fn retry<T, F>(
-        &self,
-        mut tries: Tries<'_>,
-        attempt: impl Fn(Session) -> F,
-    ) -> Result<T, StoreError>
+    async fn retry<T, F>(&self, mut tries: Tries<'_>, attempt: impl Fn(Session) -> F) -> Result<T>
     where
         F: Future<Output = (Session, Result<T, Failure>)>,
     {
@@ -179,18 +147,14 @@ impl PostgresStore {
 
     /// Gives back what was claimed and is not to be sent. If it fails, the leases end.
     async fn release(&self, now: DateTime<Utc>, batch: &ClaimedBatch) {
-        let settlements = batch.deliveries.iter().map(|it| Settlement {
-            id: it.id,
-            token: it.token,
-            outcome: Outcome::Released,
-            attempt: None,
-        });
+        let released = |it: &LeasedDelivery| Settlement::new(it.id, it.token, Outcome::Released);
+        let settlements = batch.deliveries.iter().map(released);
         let released = self.settle(now, settlements.collect(), Vec::new());
         drop(tokio::time::timeout(RELEASE, released).await);
     }
 
     /// Waits until what others have committed cannot be lost in a failover, before it is answered.
-    async fn confirmed(&self) -> Result<(), StoreError> {
+    async fn confirmed(&self) -> Result<()> {
         let tries = self.tries();
         let client = tries.session().await?;
         let confirmed = client.confirm(tries.limit).await;
@@ -205,7 +169,7 @@ impl PostgresStore {
         &self,
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Vec<Row>> {
         let tries = self.tries();
         let limit = tries.limit;
         let change = |session: Session| async move {
@@ -229,22 +193,18 @@ impl PostgresStore {
 }
 
 impl Outbox for PostgresStore {
-    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
         webhooks::add(self, &webhook).await
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {
         let put = webhooks::put(self, &webhook).await?;
         // One that was enabled may have something pending.
         self.wake_dispatchers();
         Ok(put)
     }
 
-    async fn webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<Option<Webhook>> {
         let one = async |reader: &Session| webhooks::one(reader, institution, id).await;
         let (reader, webhook) = self.ask(self.reader().await?, one).await?;
         // A caller that finds it as wanted does not change it, and relies on it.
@@ -253,29 +213,22 @@ impl Outbox for PostgresStore {
         Ok(webhook)
     }
 
-    async fn webhooks(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Webhook>, StoreError> {
+    async fn webhooks(&self, institution: Option<&InstitutionId>) -> Result<Vec<Webhook>> {
         self.read(async |reader| webhooks::all(reader, institution).await)
             .await
     }
 
-    async fn remove_webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<bool, StoreError> {
+    async fn remove_webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<bool> {
         webhooks::remove(self, institution, id).await
     }
 
-    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+    async fn due(&self) -> Result<Vec<Due>> {
         let session = self.tries_of_a_dispatcher().session().await?;
         let due = async |session: &Session| claim::due(session).await;
         self.ask(session, due).await.map(|(_, due)| due)
     }
 
-    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch> {
         let mut tries = self.tries_of_a_dispatcher();
         loop {
             let mut client = tries.session().await?;
@@ -304,7 +257,7 @@ impl Outbox for PostgresStore {
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
-    ) -> Result<Vec<bool>, StoreError> {
+    ) -> Result<Vec<bool>> {
         let again = settlements.iter().map(|it| match it.outcome {
             Outcome::Retry { at } => at.min(now),
             _ => now,
@@ -329,7 +282,7 @@ impl Outbox for PostgresStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<DeliveryPage, StoreError> {
+    ) -> Result<DeliveryPage> {
         self.read(async |reader| deliveries::list(reader, institution, &filter, after, limit).await)
             .await
     }
@@ -338,7 +291,7 @@ impl Outbox for PostgresStore {
         &self,
         institution: &InstitutionId,
         id: DeliveryId,
-    ) -> Result<Option<Delivery>, StoreError> {
+    ) -> Result<Option<Delivery>> {
         self.read(async |reader| deliveries::one(reader, institution, id).await)
             .await
     }
@@ -347,7 +300,7 @@ impl Outbox for PostgresStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempt>, StoreError> {
+    ) -> Result<Vec<Attempt>> {
         self.read(async |reader| deliveries::attempts(reader, institution, delivery).await)
             .await
     }
@@ -357,7 +310,7 @@ impl Outbox for PostgresStore {
         institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let count = settle::redeliver(self, institution, now, &deliveries).await?;
         self.shared.outbox.hints.due_at(milliseconds(now));
         self.wake_dispatchers();
@@ -370,7 +323,7 @@ impl Outbox for PostgresStore {
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let tries = self.tries();
         let (limit, numbers, reason) = (tries.limit, &deliveries, &reason);
         let abandon = |mut session: Session| async move {
@@ -391,14 +344,11 @@ impl Outbox for PostgresStore {
         answer
     }
 
-    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64> {
         prune::prune(self, before, limit).await
     }
 
-    async fn backlog(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(&self, institution: Option<&InstitutionId>) -> Result<Vec<Backlog>> {
         self.read(async |reader| deliveries::backlog(reader, institution).await)
             .await
     }

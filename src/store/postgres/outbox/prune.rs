@@ -1,13 +1,13 @@
 //! What is forgotten, in batches that keep nobody waiting.
+//! States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::PostgresStore;
-use super::super::failure::failed;
 use super::milliseconds;
-use crate::store::StoreError;
+use crate::store::Result;
+use crate::store::postgres::{PostgresStore, failure::failed};
 
 /// How many deliveries of a webhook that was removed are deleted at once.
 const BATCH: i64 = 500;
@@ -46,11 +46,7 @@ const LEFT: &str = "\
         AND NOT EXISTS (SELECT FROM certlife_webhook w WHERE w.id = q.webhook) \
     UNION ALL SELECT id FROM certlife_webhook WHERE removed";
 
-pub(super) async fn prune(
-    store: &PostgresStore,
-    before: DateTime<Utc>,
-    limit: u32,
-) -> Result<u64, StoreError> {
+pub(super) async fn prune(store: &PostgresStore, before: DateTime<Utc>, limit: u32) -> Result<u64> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&milliseconds(before), &i64::from(limit)];
     let mut pruned = 0;
     for sql in [ATTEMPTS, DELIVERED] {
@@ -64,7 +60,7 @@ pub(super) async fn prune(
 
 /// Deletes some of what belongs to a webhook that was removed, and then the webhook itself; how
 /// many deliveries were deleted.
-pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64, StoreError> {
+pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64> {
     let rows = store
         .change(include_str!("removal.sql"), &[&id, &BATCH])
         .await?;

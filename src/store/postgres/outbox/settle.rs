@@ -1,22 +1,24 @@
-//! What became of deliveries.
+//! What became of deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::session::{Cached, Session};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::PostgresStore;
-use super::super::failure::Failure;
-use super::super::pause::pause;
-use super::super::text::encode;
-use super::{MOST_ATTEMPTS, milliseconds, query};
+use super::{MOST_ATTEMPTS, milliseconds};
 use crate::store::outbox::Settled;
-use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Settlement, StoreError};
+use crate::store::postgres::{
+    PostgresStore,
+    failure::Failure,
+    pause::pause,
+    session::{Cached, Session},
+    text::encode,
+};
+use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
 const SETTLE: &str = include_str!("settle.sql");
 const PULL: &str = include_str!("pull.sql");
@@ -174,7 +176,7 @@ async fn record(
         &columns.error,
         &columns.excerpt,
     ];
-    for row in &query(client, SETTLE, &parameters).await? {
+    for row in &client.rows(SETTLE, &parameters).await? {
         let settled = round.get(&row.try_get(0)?);
         if let Some(it) = settled.and_then(|(place, _)| counted.get_mut(*place)) {
             *it = true;
@@ -193,7 +195,7 @@ async fn pull(client: &impl Cached, now: DateTime<Utc>, lanes: &Lanes) -> Result
     }
     let (applications, webhooks): (Vec<i64>, Vec<Uuid>) = lanes.iter().copied().unzip();
     let parameters: [&(dyn ToSql + Sync); 3] = [&applications, &webhooks, &milliseconds(now)];
-    query(client, PULL, &parameters).await?;
+    client.rows(PULL, &parameters).await?;
     Ok(())
 }
 
@@ -236,7 +238,7 @@ async fn set_health(
         &not_before,
         &milliseconds(now),
     ];
-    query(transaction, HEALTH, &parameters).await?;
+    transaction.rows(HEALTH, &parameters).await?;
     Ok(())
 }
 
@@ -262,7 +264,7 @@ pub(super) async fn abandon(
             &encode(reason),
             &institution.as_str(),
         ];
-        let rows = query(&transaction, ABANDON, &parameters).await?;
+        let rows = transaction.rows(ABANDON, &parameters).await?;
         let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
         let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
         // What waits for them may be put off for hours: no crash may come between.
@@ -280,7 +282,7 @@ pub(super) async fn redeliver(
     institution: &InstitutionId,
     now: DateTime<Utc>,
     deliveries: &[DeliveryId],
-) -> Result<u64, StoreError> {
+) -> Result<u64> {
     let numbers = in_order(deliveries);
     let parameters: [&(dyn ToSql + Sync); 3] =
         [&numbers, &milliseconds(now), &institution.as_str()];

@@ -1,17 +1,16 @@
 //! Webhooks.
 
-use super::super::session::Session;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::super::failure::failed;
-use super::super::text::encode;
-use super::super::{PostgresStore, read};
 use super::milliseconds;
 use super::prune;
+use crate::store::postgres::{
+    PostgresStore, failure::failed, read, session::Session, text::encode,
+};
 use crate::store::stored;
-use crate::store::{InstitutionId, Put, StoreError, Webhook};
+use crate::store::{InstitutionId, Put, Result, StoreError, Webhook};
 
 /// The columns of a webhook, in the order in which [`from_row`] reads them.
 macro_rules! columns {
@@ -22,12 +21,12 @@ macro_rules! columns {
 }
 
 /// Reads a row with its checks; what is wrong is reported with the webhook's id.
-pub(super) fn from_row(row: &Row) -> Result<Webhook, StoreError> {
+pub(super) fn from_row(row: &Row) -> Result<Webhook> {
     let id: Uuid = row.try_get(0).map_err(failed)?;
     stored::webhook(row).map_err(|problem| StoreError::corrupt(format!("webhook {id}"), problem))
 }
 
-pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool, StoreError> {
+pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool> {
     let sql = "INSERT INTO certlife_webhook (id, institution, kinds, enabled, settings, \
                    created_at, revision, failing_since, not_before) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -53,7 +52,7 @@ pub(super) async fn add(store: &PostgresStore, webhook: &Webhook) -> Result<bool
 }
 
 /// In one statement: how it stands before, and the change.
-pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<Put, StoreError> {
+pub(super) async fn put(store: &PostgresStore, webhook: &Webhook) -> Result<Put> {
     let sql = "WITH known AS ( \
                    SELECT id FROM certlife_webhook \
                    WHERE id = $1 AND institution = $6 AND NOT removed \
@@ -92,7 +91,7 @@ pub(super) async fn one(
     client: &Session,
     institution: &InstitutionId,
     id: Uuid,
-) -> Result<Option<Webhook>, StoreError> {
+) -> Result<Option<Webhook>> {
     let sql = concat!(columns!(), "id = $1 AND institution = $2");
     let rows = read::query(client, sql, &[&id, &institution.as_str()]).await?;
     rows.first().map(from_row).transpose()
@@ -101,7 +100,7 @@ pub(super) async fn one(
 pub(super) async fn all(
     client: &Session,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Webhook>, StoreError> {
+) -> Result<Vec<Webhook>> {
     let sql = concat!(
         columns!(),
         "($1::text IS NULL OR institution = $1) ORDER BY number"
@@ -112,7 +111,7 @@ pub(super) async fn all(
 }
 
 /// Those of these ids that are enabled, as rows for [`from_row`].
-pub(super) async fn enabled(client: &Session, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
+pub(super) async fn enabled(client: &Session, ids: &[Uuid]) -> Result<Vec<Row>> {
     let sql = concat!(columns!(), "id = ANY ($1) AND enabled");
     read::query(client, sql, &[&ids]).await
 }
@@ -122,7 +121,7 @@ pub(super) async fn remove(
     store: &PostgresStore,
     institution: &InstitutionId,
     id: Uuid,
-) -> Result<bool, StoreError> {
+) -> Result<bool> {
     let sql = "UPDATE certlife_webhook SET removed = true, enabled = false, settings = '' \
                WHERE id = $1 AND institution = $2 AND NOT removed RETURNING id";
     let parameters: [&(dyn ToSql + Sync); 2] = [&id, &institution.as_str()];

@@ -1,4 +1,5 @@
--- What lists add: indexes on what never changes, so that a transition pays nothing for them.
+-- What lists add ({prefix}: see schema.rs): indexes on what never changes, so that a transition
+-- pays nothing for them.
 
-CREATE INDEX head_institution ON head (institution);
-CREATE INDEX application_email ON application (applicant_email);
+CREATE INDEX {prefix}head_institution ON {prefix}head (institution);
+CREATE INDEX {prefix}application_email ON {prefix}application (applicant_email);

@@ -1,7 +1,7 @@
--- What the delivery of events adds: webhooks, deliveries and attempts.
+-- What the delivery of events adds ({prefix}: see schema.rs): webhooks, deliveries and attempts.
 -- Times are milliseconds since 1970.
 
-CREATE TABLE webhook (
+CREATE TABLE {prefix}webhook (
     no INTEGER PRIMARY KEY,
     id BLOB UNIQUE,              -- none, while a removed one is cleared away
     institution INTEGER NOT NULL,
@@ -14,11 +14,9 @@ CREATE TABLE webhook (
     not_before INTEGER
 ) STRICT;
 
-CREATE INDEX webhook_institution ON webhook (institution);
-
 -- One event on its way to one webhook. A number is never given out again: somebody may still hold a lease
 -- on what is gone.
-CREATE TABLE delivery (
+CREATE TABLE {prefix}delivery (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
     webhook INTEGER NOT NULL,
     application INTEGER NOT NULL,
@@ -31,17 +29,7 @@ CREATE TABLE delivery (
     reason TEXT
 ) STRICT;
 
--- What goes to one webhook about one application, in order.
-CREATE UNIQUE INDEX delivery_lane ON delivery (application, webhook, event);
--- What is to be claimed for one webhook, what is due at which time, what was delivered when, and the rest. They are
--- gone through from one webhook to the next, so that one for which there is nothing in such a state costs nothing. For a
--- list of three states, SQLite would build a table in each statement that writes.
-CREATE INDEX delivery_new ON delivery (webhook) WHERE state = 0;
-CREATE INDEX delivery_later ON delivery (webhook, at) WHERE state = 1;
-CREATE INDEX delivery_delivered ON delivery (webhook, at) WHERE state = 2;
-CREATE INDEX delivery_dead ON delivery (webhook, state) WHERE state NOT BETWEEN 0 AND 2;
-
-CREATE TABLE attempt (
+CREATE TABLE {prefix}attempt (
     no INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL,
     at INTEGER NOT NULL,
@@ -50,6 +38,3 @@ CREATE TABLE attempt (
     error TEXT,
     excerpt TEXT
 ) STRICT;
-
-CREATE INDEX attempt_delivery ON attempt (delivery);
-CREATE INDEX attempt_at ON attempt (at);

@@ -1,4 +1,6 @@
--- The tables of a new store, of version 5. The prefix keeps them apart from those that a backend has beside them.
+-- The tables of a new store, of version 5, but for those of the outbox (4_outbox.sql) and the
+-- indexes (2_lists.sql, 4_indexes.sql). The prefix keeps them apart from those that a backend has
+-- beside them.
 
 -- One row: which version the tables have.
 CREATE TABLE certlife_schema (
@@ -57,62 +59,3 @@ CREATE TABLE certlife_idempotency (
     refused TEXT,
     PRIMARY KEY (key, institution)
 ) STRICT, WITHOUT ROWID;
-
--- On what never changes, so that a transition pays nothing for them.
-CREATE INDEX certlife_head_institution ON certlife_head (institution);
-CREATE INDEX certlife_application_email ON certlife_application (applicant_email);
-
--- The delivery of events: webhooks, deliveries and attempts. Times are milliseconds since 1970.
-
-CREATE TABLE certlife_webhook (
-    no INTEGER PRIMARY KEY,
-    id BLOB UNIQUE,              -- none, while a removed one is cleared away
-    institution INTEGER NOT NULL,
-    kinds INTEGER NOT NULL,      -- bit n: the kind n of events; it repeats the settings
-    enabled INTEGER NOT NULL,    -- 0 or 1; it repeats the settings
-    settings TEXT NOT NULL,      -- JSON
-    created_at INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    failing_since INTEGER,
-    not_before INTEGER
-) STRICT;
-
-CREATE INDEX certlife_webhook_institution ON certlife_webhook (institution);
-
--- One event on its way to one webhook. A number is never given out again: somebody may still hold a lease
--- on what is gone.
-CREATE TABLE certlife_delivery (
-    no INTEGER PRIMARY KEY AUTOINCREMENT,
-    webhook INTEGER NOT NULL,
-    application INTEGER NOT NULL,
-    event INTEGER NOT NULL,
-    state INTEGER NOT NULL,      -- 0 never looked at, 1 due at its time, 2 delivered, 3 dead
-    attempts INTEGER NOT NULL,
-    at INTEGER NOT NULL,         -- in state 0 always 0
-    created_at INTEGER NOT NULL,
-    token INTEGER NOT NULL,      -- raised by every claim, then odd, and by what ends the lease, then even
-    reason TEXT
-) STRICT;
-
--- What goes to one webhook about one application, in order.
-CREATE UNIQUE INDEX certlife_delivery_lane ON certlife_delivery (application, webhook, event);
--- What is to be claimed for one webhook, what is due at which time, what was delivered when, and the rest. They are
--- gone through from one webhook to the next, so that one for which there is nothing in such a state costs nothing. For a
--- list of three states, SQLite would build a table in each statement that writes.
-CREATE INDEX certlife_delivery_new ON certlife_delivery (webhook) WHERE state = 0;
-CREATE INDEX certlife_delivery_later ON certlife_delivery (webhook, at) WHERE state = 1;
-CREATE INDEX certlife_delivery_delivered ON certlife_delivery (webhook, at) WHERE state = 2;
-CREATE INDEX certlife_delivery_dead ON certlife_delivery (webhook, state) WHERE state NOT BETWEEN 0 AND 2;
-
-CREATE TABLE certlife_attempt (
-    no INTEGER PRIMARY KEY,
-    delivery INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    milliseconds INTEGER NOT NULL,
-    status INTEGER,
-    error TEXT,
-    excerpt TEXT
-) STRICT;
-
-CREATE INDEX certlife_attempt_delivery ON certlife_attempt (delivery);
-CREATE INDEX certlife_attempt_at ON certlife_attempt (at);

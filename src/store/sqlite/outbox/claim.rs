@@ -1,4 +1,4 @@
-//! Leases on what is due.
+//! Leases on what is due. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::DateTime;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -12,7 +12,7 @@ use crate::store::outbox::{
 use crate::store::sqlite::change::Outcome;
 use crate::store::sqlite::read::event_by_seq;
 use crate::store::stored::from_millis;
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// In each turn, so many are looked at for each delivery that there is room for: most may turn out
 /// to wait for an earlier one. The others are looked at by the next claim.
@@ -20,37 +20,35 @@ const LOOKS: usize = 4;
 
 /// A delivery that was claimed, but for its event.
 pub(super) struct Leased {
-    delivery: i64,
+    candidate: Candidate,
     webhook: Uuid,
     institution: InstitutionId,
     token: i64,
-    attempts: u32,
-    created_at: i64,
-    event: i64,
 }
 
 impl Leased {
     /// The delivery with its event, or with why it has none.
-    pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery, StoreError> {
-        let mut event = match event_by_seq(connection, &self.institution, self.event) {
+    pub(super) fn with_event(&self, connection: &Connection) -> Result<LeasedDelivery> {
+        let of = &self.candidate;
+        let mut event = match event_by_seq(connection, &self.institution, of.event) {
             Ok(Some((recorded, _))) => Ok(recorded.event),
             Ok(None) => {
-                let (event, institution) = (self.event, self.institution.as_str());
+                let (event, institution) = (of.event, self.institution.as_str());
                 Err(format!("institution {institution:?} has no event {event}"))
             }
             Err(corrupt @ StoreError::Corrupt { .. }) => Err(corrupt.to_string()),
             Err(error) => return Err(error),
         };
         let created_at =
-            from_millis("delivery.created_at", self.created_at).unwrap_or_else(|problem| {
+            from_millis("delivery.created_at", of.created_at).unwrap_or_else(|problem| {
                 event = Err(problem);
                 DateTime::UNIX_EPOCH
             });
         Ok(LeasedDelivery {
-            id: DeliveryId(self.delivery),
+            id: DeliveryId(of.delivery),
             webhook: self.webhook,
             token: self.token,
-            attempts: self.attempts,
+            attempts: of.attempts,
             created_at,
             event,
         })
@@ -176,13 +174,10 @@ impl<'c> Queue<'c> {
                     looks -= 1;
                     if let Some(token) = self.take(number, &candidate)? {
                         leased.push(Leased {
-                            delivery: candidate.delivery,
+                            candidate,
                             webhook: webhook.id,
                             institution: webhook.institution.clone(),
                             token,
-                            attempts: candidate.attempts,
-                            created_at: candidate.created_at,
-                            event: candidate.event,
                         });
                     }
                 }

@@ -1,4 +1,5 @@
 //! What is forgotten, a little at a time.
+//! States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -17,12 +17,12 @@ use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, Outbox, Put, Settlement, Webhook,
 };
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result};
 
 impl SqliteStore {
     /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for
     /// long.
-    async fn clear_removed(&self) -> Result<(), StoreError> {
+    async fn clear_removed(&self) -> Result<()> {
         while self
             .change(clear::STEP as usize, |write| {
                 clear::removed(write.connection()).map(Ok)
@@ -34,12 +34,12 @@ impl SqliteStore {
 }
 
 impl Outbox for SqliteStore {
-    async fn add_webhook(&self, webhook: Webhook) -> Result<bool, StoreError> {
+    async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
         self.change(1, move |write| webhooks::add(write, &webhook).map(Ok))
             .await
     }
 
-    async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
+    async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {
         let put = self
             .change(1, move |write| webhooks::put(write, &webhook).map(Ok))
             .await?;
@@ -48,30 +48,19 @@ impl Outbox for SqliteStore {
         Ok(put)
     }
 
-    async fn webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<Option<Webhook>, StoreError> {
+    async fn webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<Option<Webhook>> {
         let institution = institution.clone();
         self.read(move |reader| webhooks::by_id(reader, &institution, id))
             .await
     }
 
-    async fn webhooks(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Webhook>, StoreError> {
+    async fn webhooks(&self, institution: Option<&InstitutionId>) -> Result<Vec<Webhook>> {
         let institution = institution.cloned();
         self.read(move |reader| webhooks::list(reader, institution.as_ref()))
             .await
     }
 
-    async fn remove_webhook(
-        &self,
-        institution: &InstitutionId,
-        id: Uuid,
-    ) -> Result<bool, StoreError> {
+    async fn remove_webhook(&self, institution: &InstitutionId, id: Uuid) -> Result<bool> {
         let institution = institution.clone();
         let is_removed = self
             .change(1, move |write| {
@@ -85,11 +74,11 @@ impl Outbox for SqliteStore {
         Ok(is_removed)
     }
 
-    async fn due(&self) -> Result<Vec<Due>, StoreError> {
+    async fn due(&self) -> Result<Vec<Due>> {
         self.read(|reader| read::due(reader)).await
     }
 
-    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch, StoreError> {
+    async fn claim(&self, claim: Claim) -> Result<ClaimedBatch> {
         let room = claim.wanted.iter().map(|(_, room)| *room as usize).sum();
         let (leased, webhooks) = self
             .passing_change(room, move |write| claim::claim(write.connection(), &claim))
@@ -109,7 +98,7 @@ impl Outbox for SqliteStore {
         now: DateTime<Utc>,
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
-    ) -> Result<Vec<bool>, StoreError> {
+    ) -> Result<Vec<bool>> {
         self.passing_change(settlements.len(), move |write| {
             settle::settle(write.connection(), now, &settlements, &health).map(Ok)
         })
@@ -122,7 +111,7 @@ impl Outbox for SqliteStore {
         filter: DeliveryFilter,
         after: Option<DeliveryId>,
         limit: u32,
-    ) -> Result<DeliveryPage, StoreError> {
+    ) -> Result<DeliveryPage> {
         let institution = institution.cloned();
         self.read(move |reader| {
             read::deliveries(reader, institution.as_ref(), &filter, after, limit)
@@ -134,7 +123,7 @@ impl Outbox for SqliteStore {
         &self,
         institution: &InstitutionId,
         id: DeliveryId,
-    ) -> Result<Option<Delivery>, StoreError> {
+    ) -> Result<Option<Delivery>> {
         let institution = institution.clone();
         self.read(move |reader| read::one(reader, &institution, id))
             .await
@@ -144,7 +133,7 @@ impl Outbox for SqliteStore {
         &self,
         institution: &InstitutionId,
         delivery: DeliveryId,
-    ) -> Result<Vec<Attempt>, StoreError> {
+    ) -> Result<Vec<Attempt>> {
         let institution = institution.clone();
         self.read(move |reader| read::attempts(reader, &institution, delivery))
             .await
@@ -155,7 +144,7 @@ impl Outbox for SqliteStore {
         institution: &InstitutionId,
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let institution = institution.clone();
         // Each once, whatever was named twice.
         let distinct: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
@@ -175,7 +164,7 @@ impl Outbox for SqliteStore {
         now: DateTime<Utc>,
         deliveries: Vec<DeliveryId>,
         reason: String,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let institution = institution.clone();
         self.change(deliveries.len(), move |write| {
             settle::abandon(write.connection(), &institution, now, &deliveries, &reason).map(Ok)
@@ -183,7 +172,7 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64> {
         self.clear_removed().await?;
         let before = before.timestamp_millis();
         let find = move |reader: &mut Connection| read::old(reader, before, limit);
@@ -194,10 +183,7 @@ impl Outbox for SqliteStore {
         .await
     }
 
-    async fn backlog(
-        &self,
-        institution: Option<&InstitutionId>,
-    ) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlog(&self, institution: Option<&InstitutionId>) -> Result<Vec<Backlog>> {
         let institution = institution.cloned();
         self.read(move |reader| read::backlog(reader, institution.as_ref()))
             .await

@@ -1,7 +1,8 @@
-//! Questions about deliveries.
+//! Questions about deliveries. States: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use std::collections::BTreeMap;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::store::outbox::{
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::ask;
 use crate::store::stored::{self, Columns, Problem};
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
@@ -21,8 +22,8 @@ fn ask_past_corrupt<T>(
     connection: &Connection,
     sql: &str,
     parameters: &[&dyn ToSql],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let (mut sound, mut corrupt) = (Vec::new(), None);
     for answer in ask(connection, sql, parameters, |row| Ok(read(row)))? {
         match answer {
@@ -36,7 +37,7 @@ fn ask_past_corrupt<T>(
     }
 }
 
-pub(super) fn due(connection: &Connection) -> Result<Vec<Due>, StoreError> {
+pub(super) fn due(connection: &Connection) -> Result<Vec<Due>> {
     let rows = ask_past_corrupt(connection, include_str!("due.sql"), &[], |row| {
         stored::due(row).map_err(|problem| StoreError::corrupt(webhook_row(row, 4), problem))
     })?;
@@ -56,11 +57,7 @@ fn webhook_row(row: &Row<'_>, at: usize) -> String {
 }
 
 /// Deliveries that were delivered before this time, at most so many.
-pub(super) fn old(
-    connection: &Connection,
-    before: i64,
-    limit: u32,
-) -> Result<Vec<i64>, StoreError> {
+pub(super) fn old(connection: &Connection, before: i64, limit: u32) -> Result<Vec<i64>> {
     ask(
         connection,
         include_str!("old.sql"),
@@ -74,7 +71,7 @@ pub(super) fn old(
 pub(super) fn backlog(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Backlog>, StoreError> {
+) -> Result<Vec<Backlog>> {
     const CACHE: &str = "cache_size";
     let keep = |size| connection.pragma_update(None, CACHE, size);
     let size: i64 = connection
@@ -104,7 +101,7 @@ macro_rules! of_index {
 fn count_backlog(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Backlog>, StoreError> {
+) -> Result<Vec<Backlog>> {
     let sql = concat!(
         "SELECT id, enabled, new + later, (SELECT created_at FROM certlife_delivery WHERE no = first), \
          iif(new_at < later_at OR later = 0, new_at, later_at), dead, \
@@ -140,7 +137,7 @@ pub(super) fn attempts(
     connection: &Connection,
     institution: &InstitutionId,
     delivery: DeliveryId,
-) -> Result<Vec<Attempt>, StoreError> {
+) -> Result<Vec<Attempt>> {
     let sql = "SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt, a.no FROM certlife_attempt a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE a.delivery = ?1 AND w.id IS NOT NULL \
@@ -193,7 +190,7 @@ pub(super) fn one(
     connection: &Connection,
     institution: &InstitutionId,
     id: DeliveryId,
-) -> Result<Option<Delivery>, StoreError> {
+) -> Result<Option<Delivery>> {
     let sql = concat!(
         columns!(),
         "FROM certlife_delivery d ",
@@ -206,6 +203,84 @@ pub(super) fn one(
     Ok(found.into_iter().next())
 }
 
+/// The way to the deliveries of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// By the index of what goes to one webhook about one application.
+    Lane,
+    /// By the indexes of each webhook and state.
+    PerWebhook,
+    /// Through the table in its order: most of it is asked for.
+    Table,
+}
+
+impl Route {
+    fn of(institution: Option<&InstitutionId>, filter: &DeliveryFilter) -> Self {
+        use DeliveryStatus::{Dead, Pending};
+
+        if filter.application.is_some() {
+            Self::Lane
+        } else if institution.is_some()
+            || filter.webhook.is_some()
+            || matches!(filter.status, Some(Pending | Dead))
+        {
+            Self::PerWebhook
+        } else {
+            Self::Table
+        }
+    }
+
+    /// The numbers of the deliveries of this status that meet the conditions.
+    fn numbers(self, wanted: Option<DeliveryStatus>, conditions: &str) -> String {
+        let indexes: &[(&str, &str)] = match wanted {
+            None => &[NEW, LATER, DELIVERED, REST],
+            Some(DeliveryStatus::Pending) => &[NEW, LATER],
+            Some(DeliveryStatus::Delivered) => &[DELIVERED],
+            Some(DeliveryStatus::Dead) => &[DEAD],
+        };
+        let select = |way: &str, states: &str| {
+            format!("SELECT d.no FROM certlife_delivery d {way} WHERE ({states}){conditions}")
+        };
+        let states: Vec<_> = indexes.iter().map(|(_, states)| *states).collect();
+        let states = states.join(" OR ");
+        match self {
+            Self::Lane => select("INDEXED BY certlife_delivery_lane", &states),
+            Self::Table => select("NOT INDEXED", &states),
+            Self::PerWebhook => {
+                let of_each = indexes.iter().map(|(index, of_index)| {
+                    let way = format!("INDEXED BY {index}");
+                    select(&way, of_index)
+                });
+                of_each.collect::<Vec<_>>().join(" UNION ALL ")
+            }
+        }
+    }
+}
+
+/// Conditions in SQL, and the values of their parameters.
+#[derive(Default)]
+struct Sql {
+    text: String,
+    parameters: Vec<Value>,
+}
+
+impl Sql {
+    /// A new parameter with this value.
+    fn parameter(&mut self, value: impl Into<Value>) -> String {
+        self.parameters.push(value.into());
+        format!("?{}", self.parameters.len())
+    }
+
+    /// Adds a condition, in which `$` stands for the value, if there is a value.
+    fn and(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            let condition = condition.replace('$', &self.parameter(value));
+            self.text.push_str(" AND ");
+            self.text.push_str(&condition);
+        }
+    }
+}
+
 /// Those that the filter lets through, found by the index that serves it best.
 pub(super) fn deliveries(
     connection: &Connection,
@@ -213,87 +288,51 @@ pub(super) fn deliveries(
     filter: &DeliveryFilter,
     after: Option<DeliveryId>,
     limit: u32,
-) -> Result<DeliveryPage, StoreError> {
+) -> Result<DeliveryPage> {
     let size = DeliveryPage::size(limit);
-    // One more tells whether there is a next page.
-    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
-    let after = after.map_or(i64::MIN, |it| it.0);
-    let application = filter.application.map(|it| it.as_bytes().to_vec());
-    let webhook = filter.webhook.map(|it| it.as_bytes().to_vec());
-    let institution = institution.map(InstitutionId::as_str);
-    let since = filter.since.map(|it| it.timestamp_micros());
-    let until = filter.until.map(|it| it.timestamp_micros());
-    let indexes: &[(&str, &str)] = match filter.status {
-        None => &[NEW, LATER, DELIVERED, REST],
-        Some(DeliveryStatus::Pending) => &[NEW, LATER],
-        Some(DeliveryStatus::Delivered) => &[DELIVERED],
-        Some(DeliveryStatus::Dead) => &[DEAD],
+    let route = Route::of(institution, filter);
+    // A plus keeps SQLite from other indexes than those of the route.
+    let (place, webhook) = match route {
+        Route::Lane => ("+d.no > $", "+d.webhook"),
+        Route::PerWebhook => ("+d.no > $", "d.webhook"),
+        Route::Table => ("d.no > $", "+d.webhook"),
     };
-    let is_narrow = matches!(
-        filter.status,
-        Some(DeliveryStatus::Pending | DeliveryStatus::Dead)
+    let bytes = |id: Uuid| id.as_bytes().to_vec();
+    let mut sql = Sql::default();
+    sql.and(place, Some(after.map_or(i64::MIN, |it| it.0)));
+    sql.and(
+        "d.application = (SELECT no FROM certlife_application WHERE uuid = $)",
+        filter.application.map(bytes),
     );
-    let asked = [
-        (
-            application.is_some(),
-            "d.application = (SELECT no FROM certlife_application WHERE uuid = ?3)",
-        ),
-        (since.is_some(), "d.created_at * 1000 >= ?6"),
-        (until.is_some(), "d.created_at * 1000 < ?7"),
-    ];
-    let mut webhooks = "SELECT w.no FROM certlife_webhook w WHERE w.id IS NOT NULL".to_owned();
-    if webhook.is_some() {
-        webhooks.push_str(" AND w.id = ?4");
-    }
-    if institution.is_some() {
-        webhooks
-            .push_str(" AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?5)");
-    }
-    let mut conditions = String::new();
-    for (_, condition) in asked.iter().filter(|(is_asked, _)| *is_asked) {
-        conditions.push_str(" AND ");
-        conditions.push_str(condition);
-    }
-    let states: Vec<_> = indexes.iter().map(|(_, states)| *states).collect();
-    let states = states.join(" OR ");
-    let rows = |index: &str, states: &str, place: &str, visible: &str| {
-        format!(
-            "SELECT d.no FROM certlife_delivery d {index} WHERE ({states}) AND {place} > ?1 \
-             AND {visible} IN ({webhooks}){conditions}"
-        )
-    };
-    // Who asks for everything, or for most of it, reads the table in its order.
-    let rows = if application.is_some() {
-        rows(
-            "INDEXED BY certlife_delivery_lane",
-            &states,
-            "+d.no",
-            "+d.webhook",
-        )
-    } else if webhook.is_some() || institution.is_some() || is_narrow {
-        let of_each = indexes.iter().map(|(index, states)| {
-            rows(&format!("INDEXED BY {index}"), states, "+d.no", "d.webhook")
-        });
-        of_each.collect::<Vec<_>>().join(" UNION ALL ")
-    } else {
-        rows("NOT INDEXED", &states, "d.no", "+d.webhook")
-    };
-    let sql = format!(
-        "{} FROM ({rows} ORDER BY no LIMIT ?2) page CROSS JOIN certlife_delivery d ON d.no = page.no {} \
-         WHERE ?3 IS ?3 AND ?4 IS ?4 AND ?5 IS ?5 AND ?6 IS ?6 AND ?7 IS ?7 ORDER BY d.no",
+    sql.and(
+        "d.created_at * 1000 >= $",
+        filter.since.map(|it| it.timestamp_micros()),
+    );
+    sql.and(
+        "d.created_at * 1000 < $",
+        filter.until.map(|it| it.timestamp_micros()),
+    );
+    sql.text.push_str(" AND ");
+    sql.text.push_str(webhook);
+    sql.text
+        .push_str(" IN (SELECT w.no FROM certlife_webhook w WHERE w.id IS NOT NULL");
+    sql.and("w.id = $", filter.webhook.map(bytes));
+    sql.and(
+        "w.institution = (SELECT no FROM certlife_institution WHERE id = $)",
+        institution.map(|it| it.as_str().to_owned()),
+    );
+    sql.text.push(')');
+    // One more tells whether there is a next page.
+    let limit = sql.parameter(i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1));
+    let text = format!(
+        "{} FROM ({} ORDER BY no LIMIT {limit}) page \
+         CROSS JOIN certlife_delivery d ON d.no = page.no {} ORDER BY d.no",
         columns!(),
+        route.numbers(filter.status, &sql.text),
         joined!()
     );
-    let parameters: [&dyn ToSql; 7] = [
-        &after,
-        &limit,
-        &application,
-        &webhook,
-        &institution,
-        &since,
-        &until,
-    ];
-    let rows = ask(connection, &sql, &parameters, |row| {
+    let parameters: Vec<&dyn ToSql> = sql.parameters.iter().map(|it| it as _).collect();
+    let rows = ask(connection, &text, &parameters, |row| {
         let id = DeliveryId(row.get(0).map_err(unavailable)?);
         let corrupt = |problem| StoreError::corrupt(format!("delivery {id}"), problem);
         Ok((id, delivery(row).map_err(corrupt)))
@@ -307,3 +346,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, Problem> {
     }
     stored::delivery(row)
 }
+
+#[cfg(test)]
+#[path = "../../../../tests/unit/delivery_routes.rs"]
+mod tests;

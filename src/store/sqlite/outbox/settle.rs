@@ -1,16 +1,16 @@
-//! What becomes of deliveries.
+//! What becomes of deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::webhooks;
-use super::webhooks::institution_number;
 use crate::store::InstitutionId;
 use crate::store::outbox::{
     Attempt, DeliveryId, HealthChange, Settled, Settlement, State, can_be_redelivered, is_let_go,
     is_of_lease,
 };
+use crate::store::sqlite::read::institution_number;
 
 /// Where a delivery stands.
 struct Standing {

@@ -1,14 +1,14 @@
 //! Webhooks as rows.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
 use crate::store::outbox::{Health, HealthChange, Put, Webhook};
-use crate::store::sqlite::failure::unavailable;
+use crate::store::sqlite::read::ask;
 use crate::store::sqlite::write::Write;
 use crate::store::stored::{self, Columns};
-use crate::store::{InstitutionId, StoreError};
+use crate::store::{InstitutionId, Result, StoreError};
 
 /// Webhooks with their institutions; to be followed by a condition. One that was removed has no id.
 macro_rules! webhooks {
@@ -27,22 +27,17 @@ pub(super) fn by_id(
     connection: &Connection,
     institution: &InstitutionId,
     id: Uuid,
-) -> Result<Option<Webhook>, StoreError> {
-    let found = connection
-        .prepare_cached(webhooks!("AND w.id = ?1 AND i.id = ?2"))
-        .and_then(|mut statement| {
-            let parameters = params![id.as_bytes().as_slice(), institution.as_str()];
-            let found = statement.query_row(parameters, |row| Ok(webhook(row)));
-            found.optional()
-        });
-    found.map_err(unavailable)?.transpose()
+) -> Result<Option<Webhook>> {
+    let sql = webhooks!("AND w.id = ?1 AND i.id = ?2");
+    let parameters: [&dyn ToSql; 2] = [&id.as_bytes().as_slice(), &institution.as_str()];
+    Ok(ask(connection, sql, &parameters, webhook)?.pop())
 }
 
 /// The number of the row, and what stands there.
 pub(super) fn with_number(
     connection: &Connection,
     id: Uuid,
-) -> rusqlite::Result<Option<(i64, Result<Webhook, StoreError>)>> {
+) -> rusqlite::Result<Option<(i64, Result<Webhook>)>> {
     connection
         .prepare_cached(webhooks!("AND w.id = ?1"))?
         .query_row([id.as_bytes().as_slice()], |row| {
@@ -54,7 +49,7 @@ pub(super) fn with_number(
 pub(super) fn list(
     connection: &Connection,
     institution: Option<&InstitutionId>,
-) -> Result<Vec<Webhook>, StoreError> {
+) -> Result<Vec<Webhook>> {
     let sql = match institution {
         Some(_) => {
             webhooks!(
@@ -64,15 +59,11 @@ pub(super) fn list(
         None => webhooks!("AND ?1 IS NULL ORDER BY w.no"),
     };
     let institution = institution.map(InstitutionId::as_str);
-    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
-    let rows = statement
-        .query_map([institution], |row| Ok(webhook(row)))
-        .map_err(unavailable)?;
-    rows.map(|row| row.map_err(unavailable)?).collect()
+    ask(connection, sql, &[&institution], webhook)
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
+fn webhook(row: &Row<'_>) -> Result<Webhook> {
     stored::webhook(row).map_err(|problem| {
         let key = match (row.uuid(0, ""), row.integer(9, "")) {
             (Ok(id), _) => format!("webhook {id}"),
@@ -106,17 +97,6 @@ pub(super) fn add(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<
         ])?;
     write.forget_subscribers();
     Ok(added == 1)
-}
-
-/// The number of an institution, if it has ever had something.
-pub(super) fn institution_number(
-    connection: &Connection,
-    institution: &InstitutionId,
-) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT no FROM certlife_institution WHERE id = ?1")?
-        .query_row([institution.as_str()], |row| row.get(0))
-        .optional()
 }
 
 pub(super) fn put(write: &mut Write<'_>, webhook: &Webhook) -> rusqlite::Result<Put> {
