@@ -32,7 +32,7 @@ impl InvalidValue {
     }
 }
 
-/// The rule of the contract that a value breaks. What was found is told where it is nothing
+/// The rule of the contract that a value breaks. The value found is quoted if it is nothing
 /// personal, shortened where it is long: never a text of an applicant's or about one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

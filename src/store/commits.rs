@@ -19,7 +19,7 @@ pub struct CommitWatch {
     poll: Duration,
 }
 
-/// Whoever looks more often than this does nothing else.
+/// A loop that looks more often than this does nothing else.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl CommitWatch {

@@ -23,7 +23,7 @@ use crate::lifecycle::any::AnyApplication;
 /// - A transition and its event are appended together or not at all, and durably before `append`
 ///   answers. Dropping the future neither stops nor undoes the command.
 /// - Of several commands for one application, each is decided on what the one before left,
-///   whoever sends them. Commands that come through one handle are carried out in the order of the
+///   by whichever handle. Commands that come through one handle are carried out in the order of the
 ///   calls, for each application.
 /// - A key is used once for each institution; see [`Request::idempotency_key`](super::Request).
 /// - What is stored but belongs to no legal application is [`StoreError::Corrupt`], and left alone.
@@ -59,7 +59,7 @@ pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
     /// were committed. No event ever appears before a cursor that was given out.
     ///
     /// Only an empty page is the end. A page may be shorter than asked for, and the feed go on:
-    /// what comes before a corrupt row is told first, and the row when it is asked for what
+    /// the events before a corrupt row are returned first, and an error when it is asked for what
     /// follows.
     ///
     /// # Errors
@@ -70,8 +70,8 @@ pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, StoreError>> + Send;
 
-    /// A place in the feed behind which everything comes that is not committed yet: for whoever
-    /// wants to hear of what happens from now on, and not of what was before.
+    /// A place in the feed behind which everything comes that is not committed yet: for a
+    /// subscriber that wants to hear of what happens from now on, and not of what was before.
     ///
     /// Some of what was committed just before may come behind it as well.
     ///
@@ -79,7 +79,7 @@ pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
     /// [`StoreError`].
     fn feed_end(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
 
-    /// What tells of commits from now on, so that whoever follows the feed need not ask all the
+    /// Waits for commits from now on, so that a follower of the feed need not ask all the
     /// time.
     fn commits(&self) -> CommitWatch;
 }

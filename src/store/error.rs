@@ -83,7 +83,7 @@ pub enum Refusal {
         differing: Vec<&'static str>,
     },
     /// The same command was refused before under the same key, and so it stays: a key's command is
-    /// decided once. Whoever wants it decided anew takes a new key, or none.
+    /// decided once. To have it decided anew, take a new key, or none.
     #[error("{message} (as decided when its idempotency key was first used)")]
     Repeated {
         /// The [`code`](Self::code) of the refusal at the time.
@@ -208,7 +208,7 @@ pub enum StoreError {
         /// The version that this program reads.
         needed: i64,
     },
-    /// A cursor lies behind all that the feed has told. It comes from another store, or from a
+    /// A cursor lies behind the end of the feed. It comes from another store, or from a
     /// history that was lost: in a failover to a standby that had not received all, or when a
     /// backup was restored. Where that was just now, the feed goes on behind the cursor as soon as
     /// a program writes; otherwise begin after an earlier cursor, or at the end.

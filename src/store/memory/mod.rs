@@ -36,7 +36,7 @@ pub struct MemoryStore {
     commits: watch::Sender<()>,
 }
 
-/// Nobody else can commit, so whoever waits is woken; this is only how often they look
+/// No other process can commit, so those who wait are woken; this is only how often they look
 /// nevertheless.
 const POLL: Duration = Duration::from_secs(60);
 

@@ -326,7 +326,7 @@ impl Outbox {
         let Some(row) = row.filter(|row| row.state.is_pending()) else {
             return false;
         };
-        // Should it be redelivered, whoever has it in hand does not end that.
+        // If it is redelivered, the holder of the old lease does not end that.
         row.token += i64::from(is_of_lease(row.token));
         let dead = Settled {
             state: State::Dead,

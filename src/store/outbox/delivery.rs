@@ -12,12 +12,12 @@ use crate::setters::setters;
 use crate::store::page::page;
 use crate::store::{InstitutionId, Result, StoreError};
 
-/// How long a delivery waits, at most, before somebody looks again whether the one before it is
+/// How long a delivery waits, at most, before a claim looks again whether the one before it is
 /// settled.
 pub(in crate::store) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether a token is that of a lease: they are odd, and whatever ends a lease makes it even. So
-/// what waits for its next attempt is told apart from what somebody is sending.
+/// a delivery that waits for its next attempt differs from one that is being sent.
 pub(in crate::store) const fn is_of_lease(token: i64) -> bool {
     token & 1 == 1
 }
@@ -44,7 +44,7 @@ named_enum! {
         Pending = "pending",
         /// The receiver has taken it.
         Delivered = "delivered",
-        /// It will not be sent any more, unless somebody redelivers it.
+        /// It will not be sent any more, unless it is redelivered.
         Dead = "dead",
     }
 }
@@ -69,12 +69,12 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How many attempts have failed or succeeded since it was last made pending.
     pub attempts: u32,
-    /// When the event was recorded, by the clock of whoever recorded it.
+    /// When the event was recorded, by the clock of its recorder.
     pub created_at: DateTime<Utc>,
     /// While it is pending: when it is due, or its lease ends. Afterwards: when it was settled.
     pub at: DateTime<Utc>,
-    /// Whether the newest lease on it was never settled: somebody is sending it, or was until the
-    /// lease ended.
+    /// Whether the newest lease on it was never settled: a dispatcher is sending it, or was until
+    /// the lease ended.
     pub is_leased: bool,
     /// Why it is dead.
     pub reason: Option<String>,
@@ -182,8 +182,8 @@ pub struct Claim {
     pub lease: Duration,
     /// The webhooks, each once, with the most deliveries for each.
     pub wanted: Vec<(Uuid, u32)>,
-    /// Whose turn it is where a quarter of the room is no whole number: another one each time, so
-    /// that it is a quarter in the long run.
+    /// A counter, different for each claim, that rounds `room / 4` up or down so that retries get a
+    /// quarter on average.
     pub turn: u64,
 }
 

@@ -25,7 +25,7 @@ pub use webhook::{Health, HealthChange, Put, Webhook};
 ///
 /// An event makes one [`Delivery`] for each webhook of its institution that is enabled and wants
 /// its kind, in the transaction that records the event. From then on a delivery is `pending` until
-/// it is `delivered` or `dead`; meanwhile whoever sends it holds a lease on it.
+/// it is `delivered` or `dead`; meanwhile its sender holds a lease on it.
 ///
 /// A call for one webhook, or for deliveries by their ids, names the institution: what belongs to
 /// another one is unknown, and stays as it is. Lists and counts are those of one institution, or of
@@ -34,7 +34,7 @@ pub use webhook::{Health, HealthChange, Put, Webhook};
 ///
 /// What an outbox promises, and `tests/store/` tries on each:
 /// - A delivery is claimed by one dispatcher at a time: a claim gives it a new token and puts off
-///   its due time to the end of the lease. Only whoever has the newest token settles it.
+///   its due time to the end of the lease. Only the newest token settles it.
 /// - Of the pending deliveries of one application to one webhook, only the one with the smallest
 ///   version is ever claimed.
 /// - Disabled webhooks are not claimed for; what is pending stays.
@@ -99,26 +99,24 @@ pub trait Outbox: Store {
 
     /// Takes leases on deliveries that are due.
     ///
-    /// Of one webhook, those that were never claimed come first, the oldest before the others; but
-    /// a quarter of the room ([`Claim::again`]) is for those that are due again. A delivery that
-    /// waits for an earlier one of its application is not claimed, and put off until the earlier
-    /// one is settled.
+    /// Of one webhook, first attempts have priority, the oldest first; a quarter of the slots
+    /// ([`Claim::again`]) is reserved for retries. If an earlier delivery of the same application
+    /// is pending, this one is not claimed; it is postponed until that one is settled.
     ///
-    /// A claim looks at a limited number of deliveries, so it may bring less than there is room
-    /// for, or nothing, while something is [`due`](Self::due): the next claim goes on from there.
+    /// A claim looks at a limited number of deliveries, so it may return fewer than there is room
+    /// for, or none, while something is [`due`](Self::due): the next claim goes on from there.
     ///
     /// # Errors
     /// [`StoreError`].
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<ClaimedBatch, StoreError>> + Send;
 
-    /// Records what became of claimed deliveries, and what that says of the health of webhooks
-    /// ([`Health::after`]; of several for one webhook, one after the other). The answer says of
-    /// each settlement, in their order, whether it counted: it does not where somebody else has
-    /// claimed the delivery since, where it was settled already, or where it is gone: a token is
-    /// good for one settlement, so that one can be repeated whose answer was lost.
+    /// Settles leased deliveries, and records the health of webhooks ([`Health::after`]; several
+    /// changes of one webhook apply in their order). Returns one `bool` per settlement, in order:
+    /// `false` if the delivery has been claimed again, is already settled, or no longer exists.
+    /// Each lease token settles once, so a call whose answer was lost can safely be repeated.
     ///
-    /// A delivery that is over lets the next one of its application and webhook go at once; one
-    /// that was claimed before, when its own time has come, or within a second.
+    /// A delivery that is over lets the next one of its application and webhook go: at once if that
+    /// was never claimed, otherwise when its own time has come, or within a second.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -131,7 +129,7 @@ pub trait Outbox: Store {
 
     /// Of the deliveries of an institution, or of all, the first `limit` after the one given that
     /// the filter lets through, in the order in which they were made; a limit of 0 is taken for 1.
-    /// What is corrupt is told beside the others.
+    /// Corrupt rows are reported beside the others.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -78,8 +78,8 @@ impl Health {
 pub struct HealthChange {
     /// Something was delivered: what failed before does not count any more.
     pub delivered: bool,
-    /// Something failed then, after that: counts, where nothing else has failed since something was
-    /// delivered.
+    /// Time of the first failure since the last success; ignored if an earlier failure is already
+    /// recorded.
     pub failed_at: Option<DateTime<Utc>>,
     /// It has asked to be left alone until then; what it has asked for longer before still counts.
     pub not_before: Option<DateTime<Utc>>,

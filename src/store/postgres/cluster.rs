@@ -59,8 +59,8 @@ pub(super) struct Cluster {
     history: Mutex<Option<History>>,
     /// The place in the URL of the host that last took writes, and one; 0 for none.
     writable: AtomicUsize,
-    /// The highest transaction of the feed that was told.
-    told: AtomicI64,
+    /// The highest transaction of the feed that was returned.
+    returned: AtomicI64,
     /// Every transaction of the feed below this one is on the standby that commits wait for.
     replicated: AtomicI64,
     turns: tokio::sync::Mutex<()>,
@@ -238,14 +238,14 @@ impl Cluster {
         slow.map(|it| it.about.server.clone()).collect()
     }
 
-    /// This transaction of the feed was told.
-    pub(super) fn told(&self, transaction: i64) {
-        self.told.fetch_max(transaction, Ordering::AcqRel);
+    /// This transaction of the feed was returned.
+    pub(super) fn returned(&self, transaction: i64) {
+        self.returned.fetch_max(transaction, Ordering::AcqRel);
     }
 
-    /// The highest that was told.
-    pub(super) fn last_told(&self) -> i64 {
-        self.told.load(Ordering::Acquire)
+    /// The highest that was returned.
+    pub(super) fn last_returned(&self) -> i64 {
+        self.returned.load(Ordering::Acquire)
     }
 
     /// A turn to wait for the standby; one at a time.

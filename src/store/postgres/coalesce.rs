@@ -70,7 +70,7 @@ impl Coalescer {
         }
     }
 
-    /// Carries out commands. They are carried out even if nobody waits for the answers.
+    /// Carries out commands. They are carried out even if no caller waits for the answers.
     pub(super) async fn append(&self, batch: Vec<Append>, atomicity: Atomicity) -> Vec<Answer> {
         let count = batch.len();
         if count == 0 {
@@ -96,7 +96,7 @@ impl Coalescer {
         for answer in answers {
             match answer.await {
                 Ok(answers) => all.extend(answers),
-                // Whoever had it under way is gone.
+                // The worker that had it under way is gone.
                 Err(_) => all.push(Err(StoreError::unknown_outcome(ABANDONED).into())),
             }
         }
@@ -119,9 +119,9 @@ impl Shared {
         self.home.spawn(worker.work());
     }
 
-    /// Callers who were answered together come back one after the other. Whoever takes the first of
-    /// them at once leaves the others to a statement of their own; so the callers go first, as long
-    /// as more of them come.
+    /// Callers who were answered together come back one after the other. A worker that takes the
+    /// first of them at once leaves the others to a statement of their own; so the callers go
+    /// first, as long as more of them come.
     async fn gather(&self) {
         let mut waiting = self.queue().waiting();
         loop {
@@ -223,7 +223,7 @@ impl Shared {
         again
     }
 
-    /// Seals the details of applications anew that somebody has edited, and that are good. Outside
+    /// Seals the details of applications anew that were edited by hand, and that are good. Outside
     /// of every transaction, or it would be rolled back with an all-or-nothing call that has to
     /// wait for it.
     async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
@@ -299,7 +299,7 @@ impl Shared {
         again
     }
 
-    /// The outcomes, as far as they can be told: what was committed here has waited for the
+    /// The outcomes, as far as they are known: what was committed here has waited for the
     /// standby, unless the server warns that it has not; what is answered from what others have
     /// committed waits now.
     async fn confirmed(
@@ -378,7 +378,7 @@ impl Worker {
                 return;
             };
             self.busy = Some(batch.iter().flat_map(Item::tokens).collect());
-            // Should it panic, its callers are in doubt, but nobody else.
+            // Should it panic, its callers are in doubt, and no others.
             let carried_out = AssertUnwindSafe(self.shared.carry_out(batch)).catch_unwind();
             let again = carried_out.await.unwrap_or_default();
             let busy = self.busy.take().unwrap_or_default();
@@ -388,8 +388,8 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// Where the runtime is shut down, what others wait for is given back, and what nobody is left
-    /// to carry out is answered.
+    /// Where the runtime is shut down, what others wait for is given back, and what no worker is
+    /// left to carry out is answered.
     fn drop(&mut self) {
         if self.is_done {
             return;

@@ -2,7 +2,7 @@
 //!
 //! A role, a database and a server have limits of connections. Where one is reached, a store makes
 //! do with those that it has: the connection that listens is given up, since polling stands in for
-//! it; then those that lie idle for other purposes. Whoever finds all of them in use waits. So
+//! it; then those that lie idle for other purposes. A call that finds all of them in use waits. So
 //! everything works with a single connection: no call holds one while it waits for another.
 
 use std::sync::atomic::{AtomicBool, Ordering};

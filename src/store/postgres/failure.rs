@@ -25,7 +25,7 @@ pub(super) enum Failure {
     Stray(String),
     /// It was never sent, since there is no connection.
     Unsent(StoreError),
-    /// It was sent, but nobody knows what became of it.
+    /// It was sent, and its outcome is unknown.
     Unknown(StoreError),
 }
 
@@ -63,7 +63,7 @@ impl From<Error> for Failure {
     /// For an error of a statement that changes something.
     fn from(error: Error) -> Self {
         let Some(state) = error.code().cloned() else {
-            // The connection broke: whether the server had the statement by then, nobody knows.
+            // The connection broke: whether the server had the statement by then is unknown.
             return Self::Unknown(unknown(error));
         };
         let details = error.as_db_error();

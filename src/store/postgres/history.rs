@@ -25,8 +25,8 @@ use crate::store::Result;
 const OF_ANOTHER: &str = "SELECT FROM certlife_feed WHERE history IS DISTINCT FROM $1";
 
 /// A row where the server's next transaction would stand before the feed's last event, or before
-/// one that was told: the database was restored, and counts its transactions anew. An error where
-/// the index of the feed is missing, which is the last to be restored from a dump.
+/// one that was returned: the database was restored, and counts its transactions anew. An error
+/// where the index of the feed is missing, which is the last to be restored from a dump.
 const IS_BEHIND: &str = "\
     SELECT FROM certlife_feed WHERE 'certlife_event_feed'::regclass IS NOT NULL \
     AND greatest((SELECT max(transaction) FROM certlife_event), $1) \
@@ -36,7 +36,7 @@ const IS_BEHIND: &str = "\
 /// log.
 const UNREPLICATED: &str = "SET LOCAL synchronous_commit = local";
 
-/// A new history begins. Whoever writes under it has looked before, so none has the base from
+/// A new history begins. A writer under it has looked before, so none has the base from
 /// before: the lock of the row is enough. Of several who do this at once, one does.
 fn begin(history: History) -> String {
     format!(
@@ -55,14 +55,15 @@ const GAP: &str = "\
     (1::bigint << 36) * greatest(1, least((1::bigint << 26) - 1, \
         floor(extract(epoch FROM clock_timestamp()) / 60)::bigint) - (base >> 36))";
 
-/// The feed goes on where the dump ended. Whoever writes or reads the feed holds this lock: nobody
-/// goes on with the base from before while it is raised. Of several who do this at once, one does.
-fn rebase(told: i64) -> String {
+/// The feed goes on where the dump ended. A session that writes or reads the feed holds this lock:
+/// none goes on with the base from before while it is raised. Of several who do this at once, one
+/// does.
+fn rebase(returned: i64) -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; {UNREPLICATED}; \
          LOCK TABLE certlife_feed IN ACCESS EXCLUSIVE MODE; \
          UPDATE certlife_feed SET base = last.transaction + 1 - pg_current_xact_id()::text::bigint \
-         FROM (SELECT greatest((SELECT max(transaction) FROM certlife_event), {told}) AS transaction) last \
+         FROM (SELECT greatest((SELECT max(transaction) FROM certlife_event), {returned}) AS transaction) last \
          WHERE last.transaction >= base + pg_current_xact_id()::text::bigint; \
          COMMIT"
     )
@@ -75,8 +76,8 @@ pub(super) async fn is_behind(readers: &Connections) -> Result<bool> {
     behind.map_err(not_read)
 }
 
-async fn ask(client: &Client, told: i64) -> Result<bool, tokio_postgres::Error> {
-    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&told, Type::INT8)];
+async fn ask(client: &Client, returned: i64) -> Result<bool, tokio_postgres::Error> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&returned, Type::INT8)];
     let row = client.query_typed_opt(IS_BEHIND, &parameters).await?;
     Ok(row.is_some())
 }
@@ -87,7 +88,7 @@ async fn ask(client: &Client, told: i64) -> Result<bool, tokio_postgres::Error> 
 pub(super) async fn catch_up(
     client: &Client,
     server: &Server,
-    told: i64,
+    returned: i64,
 ) -> Result<(), tokio_postgres::Error> {
     if let Some(history) = server.history {
         let text = history.to_string();
@@ -97,8 +98,8 @@ pub(super) async fn catch_up(
             begin_with(client, history).await?;
         }
     }
-    if ask(client, told).await? {
-        client.batch_execute(&rebase(told)).await?;
+    if ask(client, returned).await? {
+        client.batch_execute(&rebase(returned)).await?;
     }
     Ok(())
 }

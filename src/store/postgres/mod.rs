@@ -90,7 +90,7 @@ pub struct PostgresOptions {
     /// how long opening waits for it. If absent, it is 60 seconds where the URL has several hosts,
     /// for a failover; otherwise 10 seconds for a command, and opening does not wait.
     pub patience: Option<Duration>,
-    /// How often whoever follows the feed looks for events that it did not hear of, from 1 ms; 250
+    /// How often a follower of the feed looks for events that it did not hear of, from 1 ms; 250
     /// ms.
     pub poll: Duration,
 }
@@ -146,7 +146,7 @@ impl PostgresOptions {
 /// Commands that wait at the same time become one statement. Any number of processes on any number
 /// of machines may use one database. It lives on the Tokio runtime that it was opened on, which
 /// must have its timer and I/O turned on and go on running; other runtimes may use it. If that
-/// runtime ends, the store moves to the one of whoever asks next.
+/// runtime ends, the store moves to the one of the next caller.
 ///
 /// A command that met a serialisation failure or a deadlock, or found no connection, is repeated.
 /// Where the connection was lost after it was sent, it is repeated if it has an idempotency key,
@@ -229,8 +229,8 @@ impl PostgresStore {
         let behind = history::is_behind(&readers);
         let behind = tokio::time::timeout(options.answer_timeout, behind).await;
         if behind.unwrap_or(Ok(false))? {
-            // Every connection that writes sees to that. Whoever may only read still can, but for
-            // the end of the feed.
+            // Every connection that writes sees to that. A role that may only read still can, but
+            // for the end of the feed.
             drop(writers.get().await);
         }
         let commits = Sender::new(());
@@ -294,7 +294,7 @@ impl PostgresStore {
     }
 
     /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover.
-    /// One connection waits, whoever else has a page to tell, so that others can read.
+    /// One connection waits, however many pages are to be returned, so that others can read.
     async fn confirm_page(&self, last: i64, server: &Server) -> Result<()> {
         let cluster = &self.shared.family.cluster;
         if cluster.is_replicated(last) {
@@ -383,7 +383,7 @@ impl Store for PostgresStore {
             if is_synchronous {
                 self.confirm_page(last, &server).await?;
             }
-            self.shared.family.cluster.told(last);
+            self.shared.family.cluster.returned(last);
         }
         Ok(page)
     }

@@ -34,8 +34,9 @@ impl Purpose {
 }
 
 /// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock,
-/// nobody sees what was done under it, and what was tried again would fail again. Warnings say
-/// where a commit is not on the standby. The mark shows whoever shares the session that he does.
+/// no caller sees what was done under it, and what was tried again would fail again. Warnings say
+/// where a commit is not on the standby. The mark shows to those who share the session that they
+/// do.
 const EVERYBODY: &str = "\
     SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
     SET certlife.session = 'mine'";
@@ -110,8 +111,8 @@ impl<'o> Place<'o> {
             home: Arc::clone(&self.home),
             purpose,
             settings: Box::new(move || match index.get() {
-                // An error while a dump is being restored, of which this index is the last: tables that
-                // are missing until then are on their way.
+                // An error while a dump is being restored, of which this index is the last: tables
+                // that are missing until then are on their way.
                 Some(index) => {
                     let index = index.replace('\'', "''");
                     format!("{settings}; SELECT '{index}'::regclass")

@@ -54,12 +54,12 @@ impl Item {
     }
 
     pub(super) fn answer(self, answers: Vec<Answer>) {
-        // Whoever does not wait any more does not want to know.
+        // A caller that has gone needs no answer.
         let _ = self.answer.send(answers);
     }
 
-    /// Answers all commands with the error; nobody is told that nothing was changed who was in
-    /// doubt before.
+    /// Answers all commands with the error; no caller is assured that nothing was changed who was
+    /// in doubt before.
     pub(super) fn refuse(self, error: &StoreError) {
         let error = self.unknown.as_ref().unwrap_or(error).clone();
         let answers = self.commands.iter().map(|_| Err(error.clone().into()));
@@ -116,7 +116,7 @@ type InOrder = BTreeMap<u64, Item>;
 ///
 /// An item stands in the line of each of its tokens, and is ready when it is the first in all of
 /// them. It stays there until it is done. So whatever waits is looked at when it comes and when
-/// somebody before it is done, however much else there is.
+/// a worker before it is done, however much else there is.
 #[derive(Default)]
 pub(super) struct Queue {
     /// Items that could be carried out, by what carries them out.
@@ -125,7 +125,7 @@ pub(super) struct Queue {
     together: InOrder,
     /// Items that wait for others, and in how many lines.
     blocked: HashMap<u64, (Item, usize)>,
-    /// Who waits behind the first, for each token that somebody has.
+    /// Who waits behind the first, for each token that is out.
     lines: HashMap<Token, VecDeque<u64>>,
     /// How many items there have been.
     count: u64,
@@ -216,12 +216,12 @@ impl Queue {
         }
     }
 
-    /// A worker is gone without having been told to go.
+    /// A worker is gone without having been asked to go.
     pub(super) fn lose_worker(&mut self) {
         self.workers -= 1;
     }
 
-    /// All that does not wait for a batch that is under way: nobody is there to carry it out.
+    /// All that does not wait for a batch that is under way: no worker is there to carry it out.
     pub(super) fn give_up(&mut self) -> Vec<Item> {
         let mut all = Vec::new();
         loop {

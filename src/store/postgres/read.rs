@@ -47,7 +47,7 @@ macro_rules! events {
 }
 
 /// Events that nothing can be committed before any more. Behind a transaction that is under way,
-/// nothing is told: its events would come too late (docs/decisions/0007-feed.md).
+/// nothing is returned: its events would come too late (docs/decisions/0007-feed.md).
 macro_rules! settled {
     () => {
         "e.transaction < (SELECT base FROM certlife_feed) \
@@ -116,7 +116,7 @@ pub(super) async fn history(
 }
 
 /// A page of the feed, and whether it has to wait until the synchronous standby has it, before it
-/// is told.
+/// is reported.
 pub(super) async fn feed(
     client: &Session,
     after: Cursor,
@@ -172,7 +172,7 @@ async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
     Ok((!is_standby).then_some(row.try_get(0)?))
 }
 
-/// That there is one base, without which nothing is written and nothing is told. Only asked where
+/// That there is one base, without which nothing is written and nothing is read. Only asked where
 /// that is so.
 pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failure> {
     let rows = client.query_typed("SELECT base FROM certlife_feed LIMIT 2", &[]);
@@ -281,7 +281,7 @@ impl Seen {
         seen.state.clone().map(Found::Ours)
     }
 
-    /// The digest of what was seen, if the stored one does not fit: somebody has edited the
+    /// The digest of what was seen, if the stored one does not fit: a hand has edited the
     /// details.
     pub(super) fn unsealed(&self, uuid: Uuid) -> Option<Uuid> {
         self.applications.get(&uuid)?.unsealed

@@ -11,7 +11,7 @@ use super::failure::{Failure, in_time};
 use crate::store::remembered::Refused;
 use crate::store::{Append, ExecuteError};
 
-/// A key that somebody else has used at the same moment stays as it is.
+/// A key that another command has used at the same moment stays as it is.
 const REMEMBER: &str = "\
     INSERT INTO certlife_idempotency (key, institution, uuid, version, refused) \
     SELECT key, institution, uuid, 0, refused \
@@ -58,7 +58,7 @@ pub(super) async fn remember(
         let uuids = rows.iter().map(|row| row.try_get::<_, Uuid>(0));
         Ok(uuids.collect::<Result<HashSet<_>, _>>()?)
     };
-    // Should it be remembered although nobody hears so: the next try is told the same.
+    // Should it be remembered although no caller hears so: the next try has the same answer.
     let remembered = in_time(limit, remembered).await;
     let remembered = remembered.map_err(Failure::without_effect);
     for (_, at, uuid, _) in &refused_keys {

@@ -7,9 +7,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::store::{Result, StoreError};
 
-/// Where connections and workers run: not with whoever happens to ask, whose runtime may end while
+/// Where connections and workers run: not with the caller, whose runtime may end while
 /// others wait for the same answer. It is the runtime that the store was opened on; if that is
-/// gone, the one of whoever asks next.
+/// gone, the one of the next caller.
 pub(super) struct Home(Mutex<Residence>);
 
 struct Residence {

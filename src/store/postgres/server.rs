@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 pub(super) struct Server {
     /// Where its log stands; not known of a standby, nor of a server that does not tell.
     pub(super) history: Option<History>,
-    /// When it was started, in microseconds since 1970: two servers on one host are told apart by
+    /// When it was started, in microseconds since 1970: it distinguishes two servers on one host
     /// it.
     started_at: i64,
     /// The process that serves this connection.

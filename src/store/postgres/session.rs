@@ -67,8 +67,8 @@ impl deadpool::managed::Manager for Manager {
             client.batch_execute(&(self.settings)()).await?;
             match self.purpose {
                 Purpose::Writing => {
-                    let told = self.connector.cluster.last_told();
-                    history::catch_up(&client, &found.about.server, told).await?;
+                    let returned = self.connector.cluster.last_returned();
+                    history::catch_up(&client, &found.about.server, returned).await?;
                     let row = client.query_typed_one(TOO_MANY, &[]).await?;
                     row.try_get(0)
                 }
@@ -228,8 +228,8 @@ impl Session {
         self.object.about.is_spare
     }
 
-    /// The same, of the feed's transactions up to this one, which is about to be told. It is only
-    /// asked where it is not known already.
+    /// The same, of the feed's transactions up to this one, which is about to be returned. It is
+    /// only asked where it is not known already.
     pub(super) async fn confirm_up_to(
         &self,
         transaction: i64,

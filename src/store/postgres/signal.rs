@@ -1,5 +1,5 @@
 //! Telling other processes of commits, and hearing of theirs. An empty notification says all:
-//! whoever hears it reads the feed. It may get lost, so that everybody looks from time to time as
+//! a listener then reads the feed. It may get lost, so that each looks from time to time as
 //! well.
 
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub(super) fn hear(
     });
 }
 
-/// Wakes whoever waits for commits, until the connection ends; how long to wait before the next
+/// Wakes those who wait for commits, until the connection ends; how long to wait before the next
 /// one.
 async fn listen(connector: &Connector, family: &Family, commits: &watch::Sender<()>) -> Duration {
     // Where no server takes writes, none has anything to tell.

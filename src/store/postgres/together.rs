@@ -84,7 +84,7 @@ async fn attempt(
     };
     let undone = in_time(limit, async { Ok(transaction.rollback().await?) }).await;
     undone.map_err(Failure::without_effect)?;
-    // Where one is to be tried again, all are, and nobody sees this.
+    // Where one is to be tried again, all are, and no caller sees this.
     for outcome in outcomes.iter_mut().filter(|it| went_through(it)) {
         *outcome = Some(Carried::Answered(Err(ExecuteError::Abandoned { index })));
     }

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 impl From<PoolError<NotConnected>> for Failure {
     fn from(error: PoolError<NotConnected>) -> Self {
-        // What the pool has to say of its own objects is nobody's business.
+        // The pool's words about its own objects help no caller.
         let reason = match error {
             PoolError::Backend(error) => return Self::Unsent(not_connected(error)),
             PoolError::Timeout(TimeoutType::Wait) => {

@@ -2,7 +2,7 @@
 //! the way.
 //!
 //! A server that is stopped, or cut off from the network, does not close its connections, and a
-//! firewall may forget one: whoever waits for an answer would wait until a limit is over. So while
+//! firewall may forget one: a caller would wait for its answer until a limit is over. So while
 //! one takes longer than usual, all hosts of the URL are looked at, and the server is asked what it
 //! is busy with.
 

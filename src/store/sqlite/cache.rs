@@ -20,7 +20,7 @@ pub(super) struct Current {
 
 /// Two generations: what is used moves to the young one, and when that is full, the old one goes.
 ///
-/// It holds only while nobody else writes: see [`Write::begin`](super::write::Write::begin).
+/// It holds only while no other writer does: see [`Write::begin`](super::write::Write::begin).
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     young: HashMap<Uuid, Current>,

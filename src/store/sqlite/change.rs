@@ -8,7 +8,7 @@ use crate::store::{Result, StoreError};
 /// What came of a change: an answer, which may be an error; or an error that takes it all back.
 pub(super) type Outcome<T> = rusqlite::Result<Result<T>>;
 
-/// A change that somebody waits for.
+/// A change that a caller waits for.
 pub(super) trait Change: Send {
     /// How many commands it counts as.
     fn size(&self) -> usize;
@@ -22,11 +22,11 @@ pub(super) trait Change: Send {
     /// Answers: the transaction is committed.
     fn committed(self: Box<Self>);
 
-    /// Answers that nothing was changed, or that nobody knows.
+    /// Answers that nothing was changed, or that the outcome is unknown.
     fn failed(self: Box<Self>, error: StoreError);
 }
 
-/// A change by a closure. What it answers is told when it is committed, also where that is an
+/// A change by a closure. Its answer is given when it is committed, also where that is an
 /// error.
 pub(super) struct Task<T, F> {
     pub(super) size: usize,
@@ -56,7 +56,7 @@ where
 
     fn committed(self: Box<Self>) {
         if let Some(outcome) = self.outcome {
-            // Whoever does not wait any more does not want to know.
+            // A caller that has gone needs no answer.
             let _ = self.answer.send(outcome);
         }
     }

@@ -146,7 +146,7 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
     Ok(connection)
 }
 
-/// The longest time that SQLite can be told to wait: 24 days.
+/// The longest time that SQLite can wait: 24 days.
 const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX.cast_unsigned() as u64);
 
 /// Opens the file for reading, with the log that stands beside it, where it may not be written.
@@ -155,7 +155,7 @@ pub(super) fn open_beside_log(path: &Path, options: &SqliteOptions) -> Result<Co
     open(path, flags, options)
 }
 
-/// Opens the file for reading as one that nobody changes, and that is all there is.
+/// Opens the file for reading as one that does not change, and that is all there is.
 pub(super) fn open_alone(path: &Path, options: &SqliteOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX

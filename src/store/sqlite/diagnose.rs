@@ -18,7 +18,7 @@ use crate::store::{Migration, Result, Setup, StoreError};
 /// 64 MiB, unless a reader keeps it.
 const LARGE_LOG: u64 = 1 << 30;
 
-/// How many faults of a damaged file are told.
+/// How many faults of a damaged file are reported.
 const FAULTS: usize = 3;
 
 impl SqliteStore {
@@ -173,7 +173,7 @@ impl Look {
             let metadata = fs::metadata(path);
             metadata.is_ok_and(|it| it.permissions().mode() & mode == mode)
         };
-        // Whoever may not enter one of its folders does not get to the file.
+        // Without the right to enter one of its folders, the file is out of reach.
         if may(path, 0o004) && path.ancestors().skip(1).all(|it| may(it, 0o001)) {
             let found = "every user of this machine may read the file";
             self.find(FindingCode::ReadableByOthers, Severity::Note, found);

@@ -137,7 +137,7 @@ pub(super) fn code_of(error: &rusqlite::Error) -> Option<ErrorCode> {
     }
 }
 
-/// Why the system has not opened a file, and whether somebody has to put that right.
+/// Why the system has not opened a file, and whether a person has to put that right.
 pub(super) fn cannot_open(path: &Path, error: io::Error) -> StoreError {
     let reason = format!("cannot open {}: {error}", path.display());
     let is_lasting = matches!(

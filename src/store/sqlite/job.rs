@@ -50,7 +50,7 @@ impl Job {
 
 impl Call {
     pub(super) fn tell(self, answers: Answers) {
-        // Whoever does not wait any more does not want to know.
+        // A caller that has gone needs no answer.
         let _ = self.answer.send(answers);
     }
 }

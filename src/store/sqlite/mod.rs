@@ -53,7 +53,7 @@ pub enum Durability {
     Full,
     /// Survives a crash of the process; a crash of the machine or loss of power may take back the
     /// last acknowledged transitions, together with their events, never half of one
-    /// (`PRAGMA synchronous = NORMAL`). Whoever was told of them meanwhile knows more than the
+    /// (`PRAGMA synchronous = NORMAL`). A reader who saw them meanwhile knows more than the
     /// store.
     Normal,
 }
@@ -64,10 +64,10 @@ pub enum Durability {
 pub struct SqliteOptions {
     /// What an acknowledged transition survives; [`Durability::Full`].
     pub durability: Durability,
-    /// How long to wait while another process writes; 30 seconds. At zero, nobody waits; more than
-    /// 24 days count as so many.
+    /// How long to wait while another process writes; 30 seconds. At zero, no caller waits; more
+    /// than 24 days count as so many.
     pub busy_timeout: Duration,
-    /// How often whoever follows the feed looks for events of other processes; 100 ms, and never
+    /// How often a follower of the feed looks for events of other processes; 100 ms, and never
     /// more often than every millisecond.
     pub poll: Duration,
     /// Whether tables are made and upgraded; both.
@@ -179,9 +179,9 @@ impl SqliteStore {
     ///
     /// # Errors
     /// See [`open`](Self::open). [`StoreError::NoStore`] where there are no tables of a store,
-    /// [`StoreError::OlderSchema`] for one of an older program, which somebody must open who may
-    /// upgrade it, and [`StoreError::Unavailable`] also for one whose log was left by a crash and
-    /// cannot be read without writing.
+    /// [`StoreError::OlderSchema`] for one of an older program, which must be opened once by a
+    /// program that may upgrade it, and [`StoreError::Unavailable`] also for one whose log was left
+    /// by a crash and cannot be read without writing.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = read_only::resolve(&connection::absolute(path.as_ref())?)?;
         let (options, place) = (SqliteOptions::default(), path.display().to_string());

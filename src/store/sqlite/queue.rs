@@ -62,9 +62,9 @@ impl<'q> Queue<'q> {
 
     /// The next job of the group; none when it is worth a commit.
     ///
-    /// Callers who were answered together come back one after the other. Whoever commits the first
-    /// of them at once leaves the others to a commit of their own; so, while it carries out the
-    /// first, the group waits a moment for as many as came the last time.
+    /// Callers who were answered together come back one after the other. A writer that commits the
+    /// first of them at once leaves the others to a commit of their own; so, while it carries out
+    /// the first, the group waits a moment for as many as came the last time.
     pub(super) fn more(&mut self) -> Option<Job> {
         while self.commands < MOST {
             match self.waiting.try_recv() {

@@ -4,7 +4,7 @@
 //! share. While they are there, SQLite reads both without writing either. But the last who closes
 //! the store takes them away, and then SQLite would have to create them before it reads, which
 //! takes the permission to write the folder. The file is all there is then, so it is read alone, as
-//! one that nobody changes (`immutable`). Should somebody change it all the same, that shows
+//! one that does not change (`immutable`). If it is changed all the same, that shows
 //! afterwards: there is a log again, or the file has another time or length. Such an answer is
 //! thrown away, and the question asked again.
 
@@ -49,7 +49,7 @@ pub(super) fn ask<T>(
                     return Err(error.with_reason(|reason| {
                         format!(
                             "{reason}; what stands beside it (-wal, -shm, -journal) cannot be read \
-                             without the permission to write: let somebody open it who may"
+                             without the permission to write: open it once with that permission"
                         )
                     }));
                 }

@@ -26,18 +26,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
-    /// What a writer here has open; none where nobody here may write.
+    /// What a writer here has open; none if this program may not write.
     anchor: Option<Anchor>,
     /// When it was last seen that they are still there.
     seen: Mutex<Option<Instant>>,
-    /// Those that nobody is asking: opened as they are needed, and kept until the store is closed.
+    /// Those that are idle: opened as they are needed, and kept until the store is closed.
     idle: Mutex<Vec<Connection>>,
     /// Who may ask now. There are never more connections than turns.
     turns: Arc<Semaphore>,
 }
 
 impl Readers {
-    /// Readers of a file; without an anchor, of one that nobody here may write.
+    /// Readers of a file; without an anchor, of one that this program may not write.
     pub(super) fn new(path: PathBuf, options: SqliteOptions, anchor: Option<Anchor>) -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, usize::from);
         Self {
@@ -56,12 +56,12 @@ impl Readers {
         self: &Arc<Self>,
         question: impl Fn(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        // Nobody closes the semaphore, so it is always a turn.
+        // The semaphore is never closed, so it is always a turn.
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let readers = Arc::clone(self);
         let answer = tokio::task::spawn_blocking(move || {
             let answer = readers.ask_now(question);
-            // Also for whoever has stopped waiting: the turn ends with the work.
+            // Also for a caller that has gone: the turn ends with the work.
             drop(turn);
             answer
         });

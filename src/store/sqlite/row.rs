@@ -60,7 +60,7 @@ impl Joined<'_, '_> {
     }
 
     /// Whether it is this institution's. To be asked before anything else of the row is looked at
-    /// or told: another's application answers like one that does not exist, in whatever state it
+    /// or shown: another's application answers like one that does not exist, in whatever state it
     /// is.
     pub(super) fn is_of(&self, institution: &InstitutionId) -> Result<bool, Problem> {
         match self.0.get_ref(1) {

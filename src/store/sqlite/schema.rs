@@ -66,10 +66,10 @@ const SHAPE: [&str; 8] = [
     "SELECT no, delivery, at, milliseconds, status, error, excerpt FROM certlife_attempt",
 ];
 
-/// Brings the database to the newest version, as far as that is wanted; whoever else opens it at
+/// Brings the database to the newest version, as far as that is wanted; also if another opens it at
 /// the same time waits. What was done.
 pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> Result<Migration> {
-    // One look: between two, somebody else may make it a store.
+    // One look: between two, another may make it a store.
     let look = connection.transaction().map_err(unavailable)?;
     let found = version(&look, place)?;
     if found == Some(NEWEST) {
@@ -81,7 +81,7 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(unavailable)?;
-    // Somebody else may have done it meanwhile, or more than that.
+    // Another may have done it meanwhile, or more than that.
     let found = version(&transaction, place)?;
     if found == Some(NEWEST) {
         check_shape(&transaction, place)?;
@@ -150,7 +150,7 @@ pub(super) fn pending_creation(place: &str, setup: Setup) -> Result<Migration> {
     Ok(from_here(None))
 }
 
-/// That there is nothing to do, for whoever may not do it.
+/// That there is nothing to do, for a program that may not do it.
 pub(super) fn check(connection: &Connection, place: &str) -> Result<()> {
     let found = version(connection, place)?;
     refuse(found, place, Setup::Keep)?;

@@ -21,7 +21,7 @@ struct Subscriber {
 /// The enabled webhooks of the institutions that were written to, so that who has none pays for
 /// none.
 ///
-/// It holds only while nobody else writes: see [`Write::begin`](super::write::Write::begin).
+/// It holds only while no other writer does: see [`Write::begin`](super::write::Write::begin).
 pub(super) struct Subscribers<'c> {
     enabled: Statement<'c>,
     add_delivery: Statement<'c>,

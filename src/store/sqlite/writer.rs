@@ -59,7 +59,7 @@ impl Writer {
         Ok((writer, anchor))
     }
 
-    /// Hands over a job. It is carried out even if nobody waits for the answer.
+    /// Hands over a job. It is carried out even if no caller waits for the answer.
     pub(super) fn send(&self, job: Job) -> Result<()> {
         let sent = self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
         sent.ok_or_else(|| StoreError::unavailable("the writer's thread has ended"))

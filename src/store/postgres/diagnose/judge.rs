@@ -255,7 +255,7 @@ fn rights(asked: &mut Asked) {
         return;
     };
     let role = asked.report.user.clone().unwrap_or_default();
-    // Whoever writes needs it after a failover; whoever does not write lacks no right.
+    // A role that writes needs it after a failover; one that only reads lacks no right.
     let uses = missing.uses().into_iter().filter(|it| it.0 != "failover");
     let (may, may_not): (Vec<_>, Vec<_>) = uses.partition(|it| it.1.is_empty());
     if may.is_empty() {

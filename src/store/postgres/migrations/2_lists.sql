@@ -3,7 +3,7 @@
 
 ALTER TABLE certlife_application ADD COLUMN number bigint;
 -- In the order of the feed: that of the rows is the one in which they were changed last. An application whose
--- first event is missing comes last; whoever reads it is told.
+-- first event is missing comes last; its reader gets an error.
 UPDATE certlife_application a SET number = ordered.number
 FROM (
     SELECT a.uuid, row_number() OVER (ORDER BY first.transaction, first.place, a.uuid) AS number

@@ -14,7 +14,7 @@ CREATE TABLE certlife_webhook (
     revision bigint NOT NULL,
     failing_since bigint,
     not_before bigint,
-    -- Nobody sees it any more; its deliveries are being deleted.
+    -- It is hidden; its deliveries are being deleted.
     removed boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 70);
 CREATE INDEX certlife_webhook_institution ON certlife_webhook (institution);

@@ -30,8 +30,8 @@ const MOST_ROUNDS: u32 = 16;
 
 const DUE: &str = include_str!("due.sql");
 
-/// Locks what may be claimed. It is a statement of its own: whoever sees the deliveries before them
-/// as they are must have begun to look when these were locked already.
+/// Locks what may be claimed. It is a statement of its own: a statement that sees the deliveries
+/// before them as they are must have begun to look when these were locked already.
 const LOCK: &str = include_str!("lock.sql");
 
 const CLAIM: &str = concat!(
@@ -240,7 +240,7 @@ fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {
 }
 
 /// Whether the event that stands where the delivery says is the one that it is of: what was edited
-/// by hand sends nobody somebody else's.
+/// by hand sends none to the wrong webhook.
 fn its_event(row: &Row) -> Result<(), Problem> {
     let (uuid, version) = (row.uuid(0, "uuid")?, row.integer(25, "version")?);
     let found = (

@@ -1,4 +1,4 @@
--- What else whoever sends has to know of what was claimed. Without OFFSET 0, PostgreSQL may read all applications
+-- What else a dispatcher has to know of leased deliveries. Without OFFSET 0, PostgreSQL may read all applications
 -- of the institution to find the one of that number.
 , c.number, c.webhook, c.token, c.attempts, c.created_at, c.version,
     c.transaction, current_setting('synchronous_standby_names') <> ''

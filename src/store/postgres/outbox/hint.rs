@@ -1,7 +1,7 @@
 //! Where the queues of busy webhooks begin.
 //!
 //! What was claimed and settled leaves dead entries at the front of the queues' indexes until they
-//! are vacuumed, a minute's worth of them, and whoever looks for the first that is left walks past
+//! are vacuumed, a minute's worth of them, and a search for the first that is left walks past
 //! them all. So it is remembered for a moment how far the claims for a busy webhook have come. What
 //! appears before that, because its transaction has taken long or another machine's clock is
 //! behind, is seen by the next look at all.

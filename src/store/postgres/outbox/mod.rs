@@ -184,7 +184,7 @@ impl PostgresStore {
         self.retry(tries, change).await
     }
 
-    /// Wakes whoever waits for something to deliver, here and elsewhere.
+    /// Wakes the dispatchers that wait for deliveries, here and elsewhere.
     fn wake_dispatchers(&self) {
         self.shared.commits.send_replace(());
         // If one is under way already, it comes after this commit.
@@ -271,7 +271,7 @@ impl Outbox for PostgresStore {
             (session, settled)
         };
         let settled = self.retry(tries, settle).await;
-        // Also where nobody knows what became of it.
+        // Also if its outcome is unknown.
         self.shared.outbox.hints.due_at(again);
         settled
     }

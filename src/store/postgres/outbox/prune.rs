@@ -1,4 +1,4 @@
-//! What is forgotten, in batches that keep nobody waiting.
+//! What is forgotten, in batches so small that none waits long.
 //! States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};

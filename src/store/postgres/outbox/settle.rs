@@ -37,7 +37,7 @@ const HEALTH: &str = "\
         AND (input.failed_at IS NOT NULL OR input.not_before IS NOT NULL \
             OR w.failing_since IS NOT NULL OR w.not_before IS NOT NULL)";
 
-/// The token goes: should a delivery be redelivered, whoever has it in hand does not end that.
+/// The token goes: if a delivery is redelivered, the holder of the old lease does not end that.
 const ABANDON: &str = "\
     UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + (d.token & 1) \
     FROM unnest($1::bigint[]) AS input (number) \

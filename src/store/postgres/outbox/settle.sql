@@ -1,6 +1,6 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Records what became of deliveries, each of which is named once, in the order of their numbers: so two who
--- do this wait for each other one way. What somebody else has claimed since is left alone.
+-- do this wait for each other one way. What another has claimed since is left alone.
 WITH settled AS (
     UPDATE certlife_delivery d
     SET state = input.state,

@@ -14,7 +14,7 @@ CREATE TABLE {prefix}webhook (
     not_before INTEGER
 ) STRICT;
 
--- One event on its way to one webhook. A number is never given out again: somebody may still hold a lease
+-- One event on its way to one webhook. A number is never given out again: a dispatcher may still hold a lease
 -- on what is gone.
 CREATE TABLE {prefix}delivery (
     no INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -66,7 +66,7 @@ struct Candidate {
 }
 
 /// Takes the leases. A webhook whose settings are corrupt does not keep the others from being
-/// claimed for; it is told when there is nothing else.
+/// claimed for; it is an error when there is nothing else.
 pub(super) fn claim(
     connection: &Connection,
     claim: &Claim,

@@ -37,7 +37,7 @@ pub(super) fn removed(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Deletes attempts that were made before this time, and those of the deliveries that were
-/// delivered before it; how many of both. The deliveries were found by somebody else: nobody can
+/// delivered before it; how many of both. The deliveries were found by a reader: none can
 /// write while the writer looks for them.
 pub(super) fn old(
     connection: &Connection,
@@ -51,7 +51,7 @@ pub(super) fn old(
              (SELECT no FROM certlife_attempt WHERE at < ?1 ORDER BY at LIMIT ?2)",
         )?
         .execute(params![before, limit])?;
-    // Somebody may have redelivered one since.
+    // One may have been redelivered since.
     let sql = "SELECT 1 FROM certlife_delivery WHERE no = ?1 AND +state = ?2 AND +at < ?3";
     let mut is_old = connection.prepare_cached(sql)?;
     let mut deliveries = Vec::with_capacity(found.len());

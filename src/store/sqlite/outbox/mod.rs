@@ -20,8 +20,8 @@ use crate::store::outbox::{
 use crate::store::{InstitutionId, Result};
 
 impl SqliteStore {
-    /// Deletes what belongs to webhooks that were removed, in small steps, so that nobody waits for
-    /// long.
+    /// Deletes what belongs to webhooks that were removed, in small steps, so that no other change
+    /// waits for long.
     async fn clear_removed(&self) -> Result<()> {
         while self
             .change(clear::STEP as usize, |write| {

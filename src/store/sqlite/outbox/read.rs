@@ -17,7 +17,7 @@ use crate::store::{InstitutionId, Result, StoreError};
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
 
-/// The answers of [`ask`], past what is corrupt; that is told where there is nothing else.
+/// The answers of [`ask`], past what is corrupt; that is an error if there is nothing else.
 fn ask_past_corrupt<T>(
     connection: &Connection,
     sql: &str,

@@ -85,7 +85,7 @@ pub(super) fn abandon(
             && Some(standing.institution) == institution
             && standing.state.is_pending()
         {
-            // Should it be redelivered, whoever has it in hand does not end that.
+            // If it is redelivered, the holder of the old lease does not end that.
             let lease = i64::from(is_of_lease(standing.token));
             let at = now.timestamp_millis();
             let close = params![id.0, State::Dead.code(), at, reason, 0, lease];
