@@ -6,7 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// The length, for chrono. One that is too long for it becomes the longest that it has.
 pub(crate) fn delta(length: Duration) -> TimeDelta {
-    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
+    TimeDelta::from_std(length).unwrap_or(longest())
+}
+
+/// The longest that chrono has; its oldest version that is allowed has no constant for it.
+const fn longest() -> TimeDelta {
+    TimeDelta::milliseconds(i64::MAX)
 }
 
 /// The moment so long after; at most the last one.
@@ -22,6 +27,7 @@ pub(crate) fn earlier(at: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
 }
 
 /// The length from one moment to a later one; zero if it is earlier.
+#[cfg(any(test, feature = "delivery"))]
 pub(crate) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     to.signed_duration_since(from).to_std().unwrap_or_default()
 }
@@ -32,11 +38,11 @@ mod tests {
 
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use crate::lengths::{between, delta, earlier, later};
+    use super::{between, delta, earlier, later, longest};
 
     #[test]
     fn a_length_too_long_for_chrono_is_taken_for_the_longest() {
-        assert_eq!(delta(Duration::MAX), TimeDelta::MAX);
+        assert_eq!(delta(Duration::MAX), longest());
         let now = DateTime::UNIX_EPOCH;
         assert_eq!(later(now, Duration::MAX), DateTime::<Utc>::MAX_UTC);
         assert_eq!(earlier(now, Duration::MAX), DateTime::<Utc>::MIN_UTC);
