@@ -67,12 +67,12 @@
 //! [`types`] re-exports these crates, so that a backend need not name their versions.
 
 // Where a module is not built, its name leads to the feature that it needs.
-#![cfg_attr(not(feature = "engine"), doc = "[`engine`]: #features")]
-#![cfg_attr(not(feature = "engine"), doc = "[`store`]: #features")]
-#![cfg_attr(not(feature = "delivery"), doc = "[`delivery`]: #features")]
+#![cfg_attr(not(feature = "engine"), doc = "\n[`engine`]: #features")]
+#![cfg_attr(not(feature = "engine"), doc = "\n[`store`]: #features")]
+#![cfg_attr(not(feature = "delivery"), doc = "\n[`delivery`]: #features")]
 #![cfg_attr(
     not(any(feature = "engine", feature = "verify")),
-    doc = "[`webhook`]: #features"
+    doc = "\n[`webhook`]: #features"
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
