@@ -66,13 +66,15 @@
 //! The public interface has types of `chrono`, `uuid` and, with `engine`, `http`. The module
 //! [`types`] re-exports these crates, so that a backend need not name their versions.
 
-// Where a module is not built, its name leads to the feature that it needs.
-#![cfg_attr(not(feature = "engine"), doc = "\n[`engine`]: #features")]
-#![cfg_attr(not(feature = "engine"), doc = "\n[`store`]: #features")]
-#![cfg_attr(not(feature = "delivery"), doc = "\n[`delivery`]: #features")]
+// Where a module is not built, its name leads to the feature that it needs. A definition needs an
+// empty line before it.
+#![doc = ""]
+#![cfg_attr(not(feature = "engine"), doc = "[`engine`]: #features")]
+#![cfg_attr(not(feature = "engine"), doc = "[`store`]: #features")]
+#![cfg_attr(not(feature = "delivery"), doc = "[`delivery`]: #features")]
 #![cfg_attr(
     not(any(feature = "engine", feature = "verify")),
-    doc = "\n[`webhook`]: #features"
+    doc = "[`webhook`]: #features"
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

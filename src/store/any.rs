@@ -52,7 +52,7 @@ pub struct AnyStoreOptions {
     /// What opening may do to the tables; it creates and upgrades them.
     pub setup: Setup,
     /// How long a server that cannot be reached is waited for. If absent, as
-    /// [`PostgresOptions::patience`](PostgresStore) has it.
+    /// `PostgresOptions::patience` has it.
     pub patience: Option<std::time::Duration>,
 }
 
