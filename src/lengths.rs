@@ -38,7 +38,7 @@ mod tests {
 
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::{between, delta, earlier, later, longest};
+    use crate::lengths::{between, delta, earlier, later, longest};
 
     #[test]
     fn a_length_too_long_for_chrono_is_taken_for_the_longest() {
