@@ -138,6 +138,10 @@ impl Store for Flaky {
     fn commits(&self) -> CommitWatch {
         self.store.commits()
     }
+
+    fn wake(&self) {
+        self.store.wake();
+    }
 }
 
 async fn upload(engine: &Engine<MemoryStore>, university: &InstitutionId, uuid: Uuid) {

@@ -1,11 +1,13 @@
 //! Commands.
 
+use chrono::{DateTime, Utc};
+
 use super::Engine;
 use super::permission;
 use crate::store::{Append, Atomicity, ExecuteError, Receipt, Request, Store, StoreError};
 
 /// A store answers every command. If one had no answer, its outcome would be unknown.
-fn no_answer() -> Result<Receipt, ExecuteError> {
+pub(super) fn no_answer() -> Result<Receipt, ExecuteError> {
     let reason = "the store gave no answer".to_owned();
     Err(StoreError::UnknownOutcome {
         reason,
@@ -36,41 +38,58 @@ impl<S: Store> Engine<S> {
     /// Carries out many commands, each for itself, in order for each application. There are as many
     /// answers, in the same order.
     pub async fn execute_many(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
-        let now = self.clock.now();
-        let mut answers = Vec::with_capacity(requests.len());
-        let mut batch = Vec::with_capacity(requests.len());
-        for request in requests {
-            match permission::check(&request) {
-                // To be replaced by the store's answer.
-                Ok(()) => {
-                    answers.push(None);
-                    batch.push(Append { request, now });
-                }
-                Err(refusal) => answers.push(Some(Err(refusal.into()))),
-            }
-        }
-        let mut carried_out = self.store.append(batch, Atomicity::Each).await.into_iter();
-        let mut next = || carried_out.next().unwrap_or_else(no_answer);
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(&mut next))
-            .collect()
+        let (batch, checked) = Checked::each(requests, self.clock.now());
+        checked.answers(self.store.append(batch, Atomicity::Each).await)
     }
 
     /// Carries out all of the commands or, if one is refused, none. There are as many answers, in
     /// the same order; where one is a refusal, the others are [`ExecuteError::Abandoned`], with the
     /// place of the first that was refused, or refusals as well.
     pub async fn execute_all(&self, requests: Vec<Request>) -> Vec<Result<Receipt, ExecuteError>> {
-        let checked: Vec<_> = requests.iter().map(permission::check).collect();
-        if let Some(index) = checked.iter().position(Result::is_err) {
-            let refused = |check: Result<(), _>| match check {
-                Ok(()) => Err(ExecuteError::Abandoned { index }),
-                Err(refusal) => Err(ExecuteError::Refused(refusal)),
-            };
-            return checked.into_iter().map(refused).collect();
+        let (batch, checked) = Checked::all(requests, self.clock.now());
+        checked.answers(self.store.append(batch, Atomicity::All).await)
+    }
+}
+
+/// The answers to commands, as far as they are known before the store is asked.
+pub(super) struct Checked(Vec<Option<ExecuteError>>);
+
+impl Checked {
+    /// The commands that are permitted, for the store.
+    pub(super) fn each(requests: Vec<Request>, now: DateTime<Utc>) -> (Vec<Append>, Self) {
+        let (mut batch, mut known) = (Vec::with_capacity(requests.len()), Vec::new());
+        for request in requests {
+            let refused = permission::check(&request).err();
+            if refused.is_none() {
+                batch.push(Append { request, now });
+            }
+            known.push(refused.map(ExecuteError::from));
         }
-        let now = self.clock.now();
-        let batch = requests.into_iter().map(|request| Append { request, now });
-        self.store.append(batch.collect(), Atomicity::All).await
+        (batch, Self(known))
+    }
+
+    /// The same of commands that stand or fall together: none, if one is not permitted.
+    pub(super) fn all(requests: Vec<Request>, now: DateTime<Utc>) -> (Vec<Append>, Self) {
+        let (batch, Self(mut known)) = Self::each(requests, now);
+        let Some(index) = known.iter().position(Option::is_some) else {
+            return (batch, Self(known));
+        };
+        for other in known.iter_mut().filter(|it| it.is_none()) {
+            *other = Some(ExecuteError::Abandoned { index });
+        }
+        (Vec::new(), Self(known))
+    }
+
+    /// The answers to all of the commands, with those of the store.
+    pub(super) fn answers(
+        self,
+        carried_out: Vec<Result<Receipt, ExecuteError>>,
+    ) -> Vec<Result<Receipt, ExecuteError>> {
+        let mut carried_out = carried_out.into_iter();
+        let answer = |known: Option<ExecuteError>| match known {
+            Some(error) => Err(error),
+            None => carried_out.next().unwrap_or_else(no_answer),
+        };
+        self.0.into_iter().map(answer).collect()
     }
 }

@@ -36,6 +36,7 @@ mod permission;
 mod read;
 mod scope;
 mod stalled;
+mod within;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use crate::store::{Clock, SystemClock};
 pub use feed::Follower;
 pub use scope::{Scope, ScopedCommand};
 pub use stalled::FailStalledError;
+pub use within::Within;
 
 use crate::store::Store;
 

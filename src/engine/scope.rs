@@ -158,7 +158,7 @@ pub struct ScopedCommand<'e, S> {
     request: Request,
 }
 
-impl<S> ScopedCommand<'_, S> {
+impl<'e, S> ScopedCommand<'e, S> {
     /// The same, for a caller who has seen this version: any other is a conflict. A creation
     /// expects none, and stays as it is.
     pub fn expecting(mut self, version: u64) -> Self {
@@ -183,6 +183,10 @@ impl<S> ScopedCommand<'_, S> {
     #[must_use]
     pub fn into_request(self) -> Request {
         self.request
+    }
+
+    pub(super) fn into_parts(self) -> (&'e Engine<S>, Request) {
+        (self.engine, self.request)
     }
 }
 

@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::address::StoreAddress;
 use super::contract::sealed::Sealed;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::within::Joins;
 use super::{
     Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
     DeliveryFilter, DeliveryId, DeliveryPage, Due, ExecuteError, HealthChange, InstitutionId,
@@ -14,7 +16,7 @@ use super::{
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
-use super::{SqliteOptions, SqliteStore};
+use super::{SqliteOptions, SqliteStore, within::Rusqlite};
 use crate::lifecycle::any::AnyApplication;
 use crate::setters::setters;
 
@@ -152,9 +154,53 @@ macro_rules! ask {
 
 impl Sealed for AnyStore {}
 
+/// What joins the stores of one kind joins a store of any kind, if it is of that one.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+macro_rules! joins {
+    ($kind:ident: $store:ty, $library:ty) => {
+        impl<T: Joins<$store, $library>> Joins<AnyStore, $library> for T {
+            type Answer<A: Send + 'static> = <T as Joins<$store, $library>>::Answer<A>;
+
+            fn known<A: Send + 'static>(self, answer: A) -> Self::Answer<A> {
+                <T as Joins<$store, $library>>::known(self, answer)
+            }
+
+            fn append<A: Send + 'static>(
+                self,
+                store: AnyStore,
+                batch: Vec<Append>,
+                atomicity: Atomicity,
+                answer: impl FnOnce(Vec<Result<Receipt, ExecuteError>>) -> A + Send + 'static,
+            ) -> Self::Answer<A> {
+                match store {
+                    AnyStore::$kind(store) => <T as Joins<$store, $library>>::append(
+                        self, store, batch, atomicity, answer,
+                    ),
+                    _ => {
+                        let error = StoreError::misconfigured(concat!(
+                            "the transaction is one of ",
+                            stringify!($kind),
+                            ", but the store is of another kind"
+                        ));
+                        let refused = batch.iter().map(|_| Err(error.clone().into()));
+                        Joins::<AnyStore, $library>::known(self, answer(refused.collect()))
+                    }
+                }
+            }
+        }
+    };
+}
+
+#[cfg(feature = "sqlite")]
+joins!(Sqlite: SqliteStore, Rusqlite);
+
 impl Store for AnyStore {
     fn commits(&self) -> CommitWatch {
         each!(self, it => it.commits())
+    }
+
+    fn wake(&self) {
+        each!(self, it => it.wake());
     }
 
     ask! {

@@ -82,6 +82,9 @@ pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Waits for commits from now on, so that a follower of the feed need not ask all the
     /// time.
     fn commits(&self) -> CommitWatch;
+
+    /// Tells those who wait for commits of this store, in this process, that there may be some.
+    fn wake(&self);
 }
 
 /// What a database adds: questions about many applications.

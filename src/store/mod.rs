@@ -35,6 +35,7 @@ mod setup;
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+pub mod within;
 pub(crate) mod word;
 
 pub use actor::{Actor, ActorError, ActorKind};

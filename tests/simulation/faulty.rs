@@ -93,6 +93,10 @@ impl Store for Faulty {
     fn commits(&self) -> CommitWatch {
         self.bell.commits()
     }
+
+    fn wake(&self) {
+        self.bell.wake();
+    }
 }
 
 impl Outbox for Faulty {

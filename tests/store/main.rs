@@ -32,6 +32,7 @@ mod texts;
 mod time;
 mod versions;
 mod walk;
+mod within;
 
 use support::{harness, outbox_world, world};
 
@@ -203,6 +204,7 @@ macro_rules! conformance {
 conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
+conformance!(sqlite_within, within::SqliteWithin);
 
 /// Tries every promise of an outbox on a store.
 macro_rules! outbox_conformance {
@@ -309,6 +311,7 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
+outbox_conformance!(sqlite_within_outbox, within::SqliteWithin);
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {

@@ -54,6 +54,9 @@ macro_rules! delegate {
         fn commits(&self) -> CommitWatch {
             self.store.commits()
         }
+        fn wake(&self) {
+            self.store.wake();
+        }
     };
     (@add_webhook) => {
         async fn add_webhook(

@@ -366,6 +366,10 @@ impl Store for MemoryStore {
     fn commits(&self) -> CommitWatch {
         CommitWatch::new(self.commits.subscribe(), POLL)
     }
+
+    fn wake(&self) {
+        self.commits.send_replace(());
+    }
 }
 
 impl Queries for MemoryStore {

@@ -405,6 +405,12 @@ impl Store for PostgresStore {
         });
         CommitWatch::new(self.shared.commits.subscribe(), self.shared.options.poll)
     }
+
+    fn wake(&self) {
+        self.shared.commits.send_replace(());
+        // If other processes are being told already, they hear of this commit as well.
+        let _ = self.shared.outbox.tell.try_send(());
+    }
 }
 
 impl Queries for PostgresStore {

@@ -72,6 +72,17 @@ impl Anchor {
         before.is_some_and(|it| it != self.file)
     }
 
+    /// Where it stands.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it also stands at this path.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let same = |it: &Path| it.canonicalize().ok() == self.path.canonicalize().ok();
+        identity(path).is_ok_and(|it| it == self.file) && (cfg!(unix) || same(path))
+    }
+
     /// What to say where the files are not the ones that were opened.
     pub(super) fn lost(&self) -> Option<String> {
         let is = |path: &Path, known: Identity| identity(path).is_ok_and(|it| it == known);

@@ -3,9 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::change::Change;
-use crate::store::{Append, Atomicity, ExecuteError, Receipt, StoreError};
-
-pub(super) type Answers = Vec<Result<Receipt, ExecuteError>>;
+use crate::store::within::Answers;
+use crate::store::{Append, Atomicity, StoreError};
 
 /// What the writer is asked for.
 pub(super) enum Job {

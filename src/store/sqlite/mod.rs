@@ -17,6 +17,7 @@ mod readers;
 mod row;
 mod schema;
 mod subscribers;
+mod within;
 mod write;
 mod writer;
 
@@ -302,6 +303,10 @@ impl Store for SqliteStore {
 
     fn commits(&self) -> CommitWatch {
         CommitWatch::new(self.shared.commits.subscribe(), self.shared.poll)
+    }
+
+    fn wake(&self) {
+        self.shared.commits.send_replace(());
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::lifecycle::event::EventKind;
 use crate::webhook::EventKinds;
@@ -23,18 +23,18 @@ struct Subscriber {
 ///
 /// It holds only while no other writer does: see [`Write::begin`](super::write::Write::begin).
 pub(super) struct Subscribers<'c> {
-    enabled: Statement<'c>,
-    add_delivery: Statement<'c>,
+    enabled: CachedStatement<'c>,
+    add_delivery: CachedStatement<'c>,
     by_institution: HashMap<i64, Vec<Subscriber>>,
 }
 
 impl<'c> Subscribers<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            enabled: connection.prepare(
+            enabled: connection.prepare_cached(
                 "SELECT no, kinds FROM certlife_webhook WHERE institution = ?1 AND enabled = 1 ORDER BY no",
             )?,
-            add_delivery: connection.prepare(
+            add_delivery: connection.prepare_cached(
                 "INSERT INTO certlife_delivery (webhook, application, event, state, attempts, at, \
                  created_at, token) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 0)",
             )?,
@@ -73,7 +73,7 @@ impl<'c> Subscribers<'c> {
     }
 }
 
-fn read(enabled: &mut Statement<'_>, institution: i64) -> rusqlite::Result<Vec<Subscriber>> {
+fn read(enabled: &mut CachedStatement<'_>, institution: i64) -> rusqlite::Result<Vec<Subscriber>> {
     let subscribers = enabled.query_map([institution], |row| {
         Ok(Subscriber {
             webhook: row.get(0)?,

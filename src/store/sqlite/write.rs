@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
@@ -17,13 +17,14 @@ use crate::store::name::{IdempotencyKey, InstitutionId};
 use crate::store::remembered::{Refused, UsedKey, text_of};
 use crate::store::request::Operation;
 use crate::store::stored::code;
+use crate::store::within::Answers;
 use crate::store::{Append, ExecuteError, Receipt, Refusal, StoreError};
 
 /// What stands for the event of a key whose command was refused.
 const NO_EVENT: i64 = 0;
 
 /// Why a command within a transaction has no event.
-pub(super) enum Failure {
+enum Failure {
     /// Nothing was written for it; the others of its transaction go on.
     Answer(ExecuteError),
     /// Something may have been written: the transaction must be rolled back.
@@ -51,27 +52,27 @@ impl From<StoreError> for Failure {
 /// The writer's statements, prepared once, and what it remembers of the tables.
 pub(super) struct Write<'c> {
     connection: &'c Connection,
-    by_uuid: Statement<'c>,
-    by_key: Statement<'c>,
-    institution: Statement<'c>,
-    add_institution: Statement<'c>,
-    add_application: Statement<'c>,
-    add_head: Statement<'c>,
-    move_head: Statement<'c>,
-    add_event: Statement<'c>,
-    add_key: Statement<'c>,
+    by_uuid: CachedStatement<'c>,
+    by_key: CachedStatement<'c>,
+    institution: CachedStatement<'c>,
+    add_institution: CachedStatement<'c>,
+    add_application: CachedStatement<'c>,
+    add_head: CachedStatement<'c>,
+    move_head: CachedStatement<'c>,
+    add_event: CachedStatement<'c>,
+    add_key: CachedStatement<'c>,
     /// Institutions never change. What a rolled back transaction added is forgotten.
     institutions: HashMap<InstitutionId, i64>,
     applications: Cache,
     subscribers: Subscribers<'c>,
-    data_version: Statement<'c>,
+    data_version: CachedStatement<'c>,
     /// SQLite's count of what other connections have committed (`PRAGMA data_version`).
     seen: Option<i64>,
 }
 
 impl<'c> Write<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
-        let prepare = |sql| connection.prepare(sql);
+        let prepare = |sql| connection.prepare_cached(sql);
         Ok(Self {
             connection,
             by_uuid: prepare(BY_UUID)?,
@@ -137,8 +138,44 @@ impl<'c> Write<'c> {
         self.subscribers.forget();
     }
 
+    /// Carries out each command for itself. Their keys remember refusals.
+    pub(super) fn each(&mut self, batch: &[Append]) -> rusqlite::Result<Answers> {
+        let each = |append| self.answer(append, true);
+        batch.iter().map(each).collect()
+    }
+
+    /// Carries out all commands or, if one is refused, none.
+    pub(super) fn all(&mut self, batch: &[Append]) -> rusqlite::Result<Answers> {
+        self.connection.execute_batch("SAVEPOINT all_or_none")?;
+        let each = |append| self.answer(append, false);
+        let mut answers: Answers = batch.iter().map(each).collect::<rusqlite::Result<_>>()?;
+        if ExecuteError::abandon(&mut answers) {
+            self.connection.execute_batch("ROLLBACK TO all_or_none")?;
+            self.forget();
+        }
+        self.connection.execute_batch("RELEASE all_or_none")?;
+        Ok(answers)
+    }
+
+    fn answer(
+        &mut self,
+        append: &Append,
+        remembers: bool,
+    ) -> rusqlite::Result<Result<Receipt, ExecuteError>> {
+        match self.append(append) {
+            Ok(receipt) => Ok(Ok(receipt)),
+            Err(Failure::Answer(error)) => {
+                if let (ExecuteError::Refused(refusal), true) = (&error, remembers) {
+                    self.remember(append, refusal)?;
+                }
+                Ok(Err(error))
+            }
+            Err(Failure::Broken(error)) => Err(error),
+        }
+    }
+
     /// Carries out one command, or writes nothing.
-    pub(super) fn append(&mut self, append: &Append) -> Result<Receipt, Failure> {
+    fn append(&mut self, append: &Append) -> Result<Receipt, Failure> {
         let institution = self.institution(&append.request.institution)?;
         let used = match (&append.request.idempotency_key, institution) {
             (Some(key), Some(institution)) => self.used(append, institution, key)?,
@@ -284,7 +321,7 @@ impl<'c> Write<'c> {
     }
 
     /// Lets the command's key remember that it was refused.
-    pub(super) fn remember(&mut self, append: &Append, refusal: &Refusal) -> rusqlite::Result<()> {
+    fn remember(&mut self, append: &Append, refusal: &Refusal) -> rusqlite::Result<()> {
         let (Some(refused), Some(key)) = (
             Refused::of(append, refusal),
             &append.request.idempotency_key,

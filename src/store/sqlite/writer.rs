@@ -11,15 +11,17 @@ use super::anchor::{Anchor, Watch, identity};
 use super::busy;
 use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
-use super::job::{Answers, Call, Job, refusals};
+use super::job::{Call, Job, refusals};
 use super::queue::Queue;
-use super::write::{Failure, Write};
+use super::write::Write;
 use super::{Durability, SqliteOptions};
-use crate::store::{Append, Atomicity, ExecuteError, Result, StoreError};
+use crate::store::within::Answers;
+use crate::store::{Append, Atomicity, Result, StoreError};
 
 /// The thread, and the way to it.
 #[derive(Debug)]
 pub(super) struct Writer {
+    anchor: Anchor,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,10 +55,16 @@ impl Writer {
                 StoreError::unavailable("cannot start the writer's thread").caused_by(error)
             })?;
         let writer = Self {
+            anchor: anchor.clone(),
             jobs: Some(jobs),
             thread: Some(thread),
         };
         Ok((writer, anchor))
+    }
+
+    /// The file that it writes.
+    pub(super) const fn anchor(&self) -> &Anchor {
+        &self.anchor
     }
 
     /// Hands over a job. It is carried out even if no caller waits for the answer.
@@ -281,31 +289,9 @@ impl<'c> Committer<'c> {
                 return Ok(Answers::new());
             }
         };
-        if call.atomicity == Atomicity::Each {
-            return self.each(&call.batch, true);
+        match call.atomicity {
+            Atomicity::Each => self.write.each(&call.batch),
+            Atomicity::All => self.write.all(&call.batch),
         }
-        self.connection.execute_batch("SAVEPOINT all_or_none")?;
-        let mut answers = self.each(&call.batch, false)?;
-        if ExecuteError::abandon(&mut answers) {
-            self.connection.execute_batch("ROLLBACK TO all_or_none")?;
-            self.write.forget();
-        }
-        self.connection.execute_batch("RELEASE all_or_none")?;
-        Ok(answers)
-    }
-
-    /// Carries out each; whether their keys remember a refusal.
-    fn each(&mut self, batch: &[Append], is_remembered: bool) -> rusqlite::Result<Answers> {
-        let each = |append| match self.write.append(append) {
-            Ok(receipt) => Ok(Ok(receipt)),
-            Err(Failure::Answer(error)) => {
-                if let (ExecuteError::Refused(refusal), true) = (&error, is_remembered) {
-                    self.write.remember(append, refusal)?;
-                }
-                Ok(Err(error))
-            }
-            Err(Failure::Broken(error)) => Err(error),
-        };
-        batch.iter().map(each).collect()
     }
 }

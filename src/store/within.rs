@@ -1,0 +1,51 @@
+//! Commands within a transaction of the caller's, on the store's own database.
+
+use super::error::ExecuteError;
+use super::request::{Append, Atomicity, Receipt};
+
+/// The answers to the commands of one call.
+pub(crate) type Answers = Vec<Result<Receipt, ExecuteError>>;
+
+/// A transaction of the caller's, which commands of the store `S` can join
+/// ([`Engine::within`](crate::engine::Engine::within)).
+///
+/// `K` is the library that the transaction belongs to; the compiler infers it.
+///
+/// | store | transaction | feature |
+/// |---|---|---|
+/// | `SqliteStore`, [`AnyStore`](super::AnyStore) | `&rusqlite::Transaction`, `&rusqlite::Savepoint` | `sqlite` |
+///
+/// It is sealed: the stores of this crate say what joins them.
+#[diagnostic::on_unimplemented(
+    message = "the commands of `{S}` cannot join `{Self}`",
+    label = "this is no transaction on the database of `{S}`",
+    note = "with SQLite: `&rusqlite::Transaction` or `&rusqlite::Savepoint`"
+)]
+pub trait Joins<S, K>: sealed::Sealed<K> + Sized {
+    /// An answer: `A` itself where the transaction blocks, a future of it where it does not.
+    type Answer<A: Send + 'static>;
+
+    /// An answer that is known without asking.
+    #[doc(hidden)]
+    fn known<A: Send + 'static>(self, answer: A) -> Self::Answer<A>;
+
+    /// Carries out commands within the transaction, and makes one answer of theirs.
+    #[doc(hidden)]
+    fn append<A: Send + 'static>(
+        self,
+        store: S,
+        batch: Vec<Append>,
+        atomicity: Atomicity,
+        answer: impl FnOnce(Vec<Result<Receipt, ExecuteError>>) -> A + Send + 'static,
+    ) -> Self::Answer<A>;
+}
+
+/// Transactions of the library `rusqlite`.
+#[cfg(feature = "sqlite")]
+#[derive(Debug, Clone, Copy)]
+pub enum Rusqlite {}
+
+pub(crate) mod sealed {
+    /// A transaction of a library that this crate knows.
+    pub trait Sealed<K> {}
+}
