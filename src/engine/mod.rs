@@ -36,6 +36,7 @@ mod permission;
 mod read;
 mod scope;
 mod stalled;
+mod wait;
 mod within;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use stalled::FailStalledError;
 pub use within::Within;
 
 use crate::store::Store;
+use wait::Waiting;
 
 /// Decides commands, records transitions with their events, and reads them back.
 ///
@@ -59,14 +61,18 @@ use crate::store::Store;
 pub struct Engine<S> {
     store: S,
     clock: Arc<dyn Clock>,
+    waiting: Arc<Waiting>,
 }
 
 impl<S: Store> Engine<S> {
     /// An engine with the machine's clock.
     #[must_use]
     pub fn new(store: S) -> Self {
-        let clock = Arc::new(SystemClock);
-        Self { store, clock }
+        Self {
+            store,
+            clock: Arc::new(SystemClock),
+            waiting: Arc::default(),
+        }
     }
 
     /// The same with a clock of the caller's.
@@ -90,6 +96,7 @@ impl<S: Clone> Clone for Engine<S> {
         Self {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
+            waiting: Arc::clone(&self.waiting),
         }
     }
 }

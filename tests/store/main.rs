@@ -31,6 +31,7 @@ mod support;
 mod texts;
 mod time;
 mod versions;
+mod waiting;
 mod walk;
 mod within;
 
@@ -166,6 +167,13 @@ macro_rules! conformance {
                     two_who_fail_the_stalled_at_once_fail_each_once,
                     what_moves_on_meanwhile_is_left_alone,
                     more_than_a_page_is_failed
+                }
+                waiting::{
+                    each_end_is_waited_for,
+                    what_has_ended_already_is_answered_at_once,
+                    what_the_institution_does_not_have_is_not_waited_for,
+                    an_end_through_another_handle_is_noticed,
+                    calls_come_and_go
                 }
                 walk::{
                     a_random_walk_is_that_of_the_reference,
