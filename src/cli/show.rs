@@ -1,8 +1,10 @@
 //! `certlife show`: one application as it is now.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::arguments::{Form, Institution, hyphenated, in_words};
+use super::arguments::{Form, Institution, hyphenated, in_words, patience};
 use super::output::Output;
 use super::table::{Fact, record};
 use super::{Completion, Failure, block_on, say, store};
@@ -12,9 +14,12 @@ use certificate_lifecycle::{AnyApplication, Timestamp};
 /// Show one application as it is now.
 ///
 /// With --json, it is the application's record. An application that the institution does not have
-/// ends with exit status 1.
+/// ends with exit status 1; with --wait, so does one that has not ended in time.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  certlife show 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15")]
+#[command(
+    after_help = "Examples:\n  certlife show 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15\n  \
+                  certlife show 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15 --wait 30s"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     store: store::Args,
@@ -25,6 +30,10 @@ pub(super) struct Args {
     #[command(flatten)]
     form: Form,
 
+    /// Wait until it is approved, rejected or failed, at most this long; then show it as it is.
+    #[arg(long, value_name = "DURATION", value_parser = patience)]
+    wait: Option<Duration>,
+
     /// The application: its uuid.
     #[arg(value_parser = hyphenated)]
     uuid: Uuid,
@@ -34,7 +43,11 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let institution = &args.institution.id;
     let found = block_on(async {
         let engine = args.store.open_to_read().await?;
-        let Some(application) = engine.load(institution, args.uuid).await? else {
+        let loaded = match args.wait {
+            Some(timeout) => engine.await_final(institution, args.uuid, timeout).await?,
+            None => engine.load(institution, args.uuid).await?,
+        };
+        let Some(application) = loaded else {
             return Ok(None);
         };
         let origin = engine.origin(institution, args.uuid).await?;
@@ -51,6 +64,13 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
         output.text().extend_from_slice(text.as_bytes());
     }
     let _ = output.flush()?;
+    if let Some(timeout) = args.wait
+        && !application.status().has_ended()
+    {
+        let (status, timeout) = (application.status(), humantime::format_duration(timeout));
+        say(&format!("after {timeout} it is still {status}"));
+        return Ok(Completion::Refused);
+    }
     Ok(Completion::Clean)
 }
 

@@ -9,13 +9,7 @@ use uuid::Uuid;
 
 use super::{Engine, Follower};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::state::Status;
 use crate::store::{InstitutionId, RecordedEvent, Store, StoreError};
-
-/// Whether it is an end to wait for: a failed application stays failed until it is retried.
-const fn is_end(status: Status) -> bool {
-    matches!(status, Status::Approved | Status::Rejected | Status::Failed)
-}
 
 impl<S: Store> Engine<S> {
     /// Waits until an application is approved, rejected or failed, and answers with it; after the
@@ -94,7 +88,7 @@ impl<S: Store> Engine<S> {
             let reading = waiting.reading();
             if known != Some(reading) {
                 match self.load(institution, uuid).await? {
-                    Some(it) if !is_end(it.status()) => known = Some(reading),
+                    Some(it) if !it.status().has_ended() => known = Some(reading),
                     ended => return Ok(ended),
                 }
             }
@@ -179,7 +173,7 @@ impl Waiting {
     /// Answers the calls for an application that has ended.
     fn tell(&self, recorded: &RecordedEvent) {
         let event = &recorded.event;
-        if !is_end(event.kind().status()) {
+        if !event.kind().status().has_ended() {
             return;
         }
         let ended = self.calls().by_application.remove(&event.uuid());

@@ -24,6 +24,15 @@ named_enum! {
     }
 }
 
+impl Status {
+    /// Whether the application has ended: approved, rejected or failed. A failed one goes on if it
+    /// is retried.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Approved | Self::Rejected | Self::Failed)
+    }
+}
+
 /// The state of an [`Application`](crate::Application) at compile time.
 pub trait State: Sealed + Sized + 'static {
     /// The same state as a value.

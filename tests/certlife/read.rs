@@ -60,6 +60,42 @@ fn lines_for_programs_are_what_the_golden_files_say() {
 }
 
 #[test]
+fn show_waits_for_the_end() {
+    let store = example();
+    // It has ended: nothing is waited for.
+    assert_eq!(
+        printed(&store, &["show", UUID, "--wait", "1h"]),
+        printed(&store, &["show", UUID])
+    );
+    let waiting = "0c9b7a52-1f3d-4e86-b0aa-77d2c4e51f09";
+    let submitted = format!(
+        r#"{{"command":"submit","application_id":9,"uuid":"{waiting}","certificate_title":"Diploma","applicant_email":"a@example.com"}}"#
+    );
+    assert_eq!(store.run(&["apply"], &submitted).code, Some(0));
+    let timeout = store.run(&["show", "--json", waiting, "--wait", "20ms"], "");
+    assert_eq!(timeout.code, Some(1));
+    assert_eq!(timeout.stderr, "certlife: after 20ms it is still created\n");
+    assert!(timeout.stdout.contains(r#""status":"created""#));
+    let child = store
+        .certlife(&["show", "--json", waiting, "--wait", "60s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let rejected = format!(
+        r#"{{"command":"reject","uuid":"{waiting}","rejection_reason":"Duplicate certificate"}}"#
+    );
+    assert_eq!(store.run(&["apply"], &rejected).code, Some(0));
+    let shown = child.wait_with_output().unwrap();
+    assert_eq!(shown.status.code(), Some(0));
+    assert!(
+        String::from_utf8(shown.stdout)
+            .unwrap()
+            .contains(r#""status":"rejected""#)
+    );
+}
+
+#[test]
 fn an_application_that_is_not_there_is_a_refusal() {
     let store = example();
     for command in ["show", "history"] {
