@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
 use super::harmless::inert;
+use super::outcome::Failure;
 
 /// How much waits to be written, in bytes: a thousand lines and more.
 const FULL: usize = 256 << 10;

@@ -14,7 +14,7 @@ pub(super) use columns::Columns;
 pub(super) use delivery::{attempt, backlog, delivery, due};
 pub(super) use event::{StoredEvent, check_order, details};
 pub(super) use joined::{cell, event, last_event, recorded};
-pub(super) use values::{Problem, code, decode, from_millis, milliseconds};
+pub(super) use values::{Problem, code, decode, from_millis};
 use values::{from_seconds, nearest_time, rule};
 pub(super) use webhook::webhook;
 

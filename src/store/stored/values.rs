@@ -51,11 +51,6 @@ pub(in crate::store) fn from_millis(
         .ok_or_else(|| format!("{column}: there is no time {milliseconds} ms after 1970"))
 }
 
-/// The same, as databases keep it.
-pub(in crate::store) const fn milliseconds(time: DateTime<Utc>) -> i64 {
-    time.timestamp_millis()
-}
-
 /// The time with this many milliseconds since 1970, or the nearest that exists, if a hand has
 /// written another: a pending delivery always has a due time.
 pub(super) fn nearest_time(milliseconds: i64) -> DateTime<Utc> {

@@ -3,6 +3,7 @@
 mod claim;
 mod deliveries;
 mod hint;
+mod numbers;
 mod pools;
 mod prune;
 mod settle;
@@ -17,12 +18,12 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 pub(super) use self::hint::DueHints;
+use self::numbers::milliseconds;
 pub(super) use self::pools::OutboxPools;
 use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
 use super::pause::{MOST_ATTEMPTS, pause};
-use crate::store::stored::milliseconds;
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
