@@ -1,10 +1,10 @@
 //! `certlife completions`: what shells need to complete the command line.
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
 use super::output::print;
-use super::{Cli, Completion, Failure};
+use super::{Completion, Failure};
 
 /// Print the completions for a shell.
 ///
@@ -16,9 +16,10 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
+/// Of this command line.
+pub(super) fn run(args: &Args, mut cli: Command) -> Result<Completion, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "certlife", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "certlife", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(Completion::Clean)
 }

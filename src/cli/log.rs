@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
+use super::harmless::inert;
+use super::outcome::Failure;
 
 /// How much waits to be written, in bytes: a thousand lines and more.
 const FULL: usize = 256 << 10;
@@ -71,6 +72,13 @@ pub(super) fn write(line: &[u8]) {
         Some(log) => log.push(line),
         None => drop(io::stderr().write_all(line)),
     }
+}
+
+/// Writes a sentence for people to standard error. If it cannot be written, that changes nothing.
+///
+/// Characters of an argument or a name in it that act on a terminal are escaped.
+pub(super) fn say(sentence: &str) {
+    write(format!("certlife: {}\n", inert(sentence)).as_bytes());
 }
 
 /// Waits until all lines are written, for as long as the reader takes them.

@@ -9,8 +9,6 @@ use clap::Parser;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Cli;
-
 /// The longest word that an error repeats, in bytes.
 const LONGEST_WORD: usize = 24;
 
@@ -19,9 +17,9 @@ const MOST_DIGITS: usize = 6;
 const LONGEST_UNIT: usize = 4;
 
 /// Reads the arguments of the process. Ends it where they ask for help, or are wrong.
-pub(super) fn arguments() -> Cli {
+pub(super) fn arguments<C: Parser>() -> C {
     let arguments: Vec<_> = std::env::args_os().collect();
-    match Cli::try_parse_from(&arguments) {
+    match C::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => without_values(error, &arguments).exit(),
     }

@@ -36,6 +36,7 @@ mod misuse;
 mod open_files;
 #[cfg(feature = "cli")]
 mod outage;
+mod outcome;
 mod output;
 mod pipeline;
 #[cfg(feature = "cli")]
@@ -71,18 +72,10 @@ mod webhook;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use certificate_lifecycle::InvalidValue;
-use certificate_lifecycle::store::{ExecuteError, StoreError};
-
-/// What a run leaves behind for the shell.
-enum Completion {
-    /// All was accepted.
-    Clean,
-    /// Some lines were refused.
-    Refused,
-}
+use log::say;
+use outcome::{Completion, Failure, block_on};
 
 #[cfg(feature = "cli")]
 const EXAMPLE: &str = "Example:
@@ -153,7 +146,7 @@ enum Command {
 /// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run
 /// could not go on. A reader that closes the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
-    let outcome = match misuse::arguments().command {
+    let outcome = match misuse::arguments::<Cli>().command {
         Command::Apply(args) => apply::run(args),
         Command::Import(args) => import::run(args),
         #[cfg(feature = "cli")]
@@ -186,8 +179,8 @@ pub(super) fn run() -> ExitCode {
         #[cfg(feature = "cli")]
         Command::Listen(args) => listen::run(&args),
         Command::Diagram(args) => diagram::run(&args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Schema(args) => schema::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     };
     let code = match outcome {
         Ok(Completion::Clean) => ExitCode::SUCCESS,
@@ -199,63 +192,4 @@ pub(super) fn run() -> ExitCode {
     };
     log::drain();
     code
-}
-
-/// Writes a sentence for people to standard error. If it cannot be written, that changes nothing.
-///
-/// Characters of an argument or a name in it that act on a terminal are escaped.
-fn say(sentence: &str) {
-    log::write(format!("certlife: {}\n", harmless::inert(sentence)).as_bytes());
-}
-
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("cannot read {input}: {error}")]
-    Read {
-        input: String,
-        error: std::io::Error,
-    },
-    #[error("{input}: {problem}")]
-    Content { input: String, problem: String },
-    #[error("cannot write to standard {stream}: {error}")]
-    Write {
-        stream: &'static str,
-        error: std::io::Error,
-    },
-    #[error("cannot start: {error}")]
-    Start { error: std::io::Error },
-    /// `--store` names nothing that can be opened.
-    #[error("{0}")]
-    Address(String),
-    #[error("cannot listen on 127.0.0.1:{port}: {error}; --port 0 takes a port that is free")]
-    Listen { port: u16, error: std::io::Error },
-    /// An argument that is not read by clap, which would repeat it.
-    #[error("{0}")]
-    Argument(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store gave up on commands; their lines have been reported.
-    #[error("{error}; line {line} was the last that the store was given")]
-    StoreAfter { error: StoreError, line: u64 },
-    /// Something was left out, and has been reported.
-    #[error("corrupt, and therefore not {left_out}: {count}")]
-    Corrupt {
-        left_out: &'static str,
-        count: usize,
-    },
-    #[error(transparent)]
-    Refused(ExecuteError),
-    #[error(transparent)]
-    Value(#[from] InvalidValue),
-}
-
-/// Runs to its end what waits for a store.
-fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Start { error })?;
-    runtime.block_on(work)
 }

@@ -2,10 +2,10 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 
 use super::output::print;
-use super::{Cli, Completion, Failure};
+use super::{Completion, Failure};
 use certificate_lifecycle::{EventKind, schema};
 
 /// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
@@ -38,10 +38,10 @@ fn kinds() -> impl TypedValueParser<Value = EventKind> {
     PossibleValuesParser::new(EventKind::NAMES).try_map(|kind| kind.parse())
 }
 
-pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
+/// As a subcommand of this command line.
+pub(super) fn run(args: &Args, mut cli: Command) -> Result<Completion, Failure> {
     if args.format == Format::Asyncapi && args.event.is_some() {
         let message = "--event goes with --format json-schema; an AsyncAPI document has all events";
-        let mut cli = Cli::command();
         // Built, so that the message shows the usage of this subcommand.
         cli.build();
         let schema = cli.find_subcommand("schema").cloned();

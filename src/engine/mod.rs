@@ -32,23 +32,25 @@
 
 mod execute;
 mod feed;
+mod follower;
 mod permission;
 mod read;
 mod scope;
 mod stalled;
 mod wait;
+mod waiting;
 mod within;
 
 use std::sync::Arc;
 
 pub use crate::store::{Clock, SystemClock};
-pub use feed::Follower;
+pub use follower::Follower;
 pub use scope::{Scope, ScopedCommand};
 pub use stalled::FailStalledError;
 pub use within::Within;
 
 use crate::store::Store;
-use wait::Waiting;
+use waiting::Waiting;
 
 /// Decides commands, records transitions with their events, and reads them back.
 ///

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{named, show_secret};
+use super::which::{named, show_secret};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{SecretSource, read_or_generate, secret_source};

@@ -1,6 +1,7 @@
 //! `certlife webhook disable`: send nothing for now.
 
-use super::{Changed, Which, change};
+use super::settings::{Changed, change};
+use super::which::Which;
 use crate::cli::show::time;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};

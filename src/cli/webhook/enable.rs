@@ -1,6 +1,7 @@
 //! `certlife webhook enable`: send again.
 
-use super::{Changed, Which, change};
+use super::settings::{Changed, change};
+use super::which::Which;
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
 use crate::cli::{Completion, Failure, block_on, say, store};

@@ -1,6 +1,6 @@
 //! `certlife webhook list`: the webhooks that there are.
 
-use super::events;
+use super::settings::events;
 use crate::cli::arguments::{Form, in_words};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::Which;
+use super::which::Which;
 use crate::cli::harmless::harmless;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::store::{Outbox, Webhook};

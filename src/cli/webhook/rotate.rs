@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, Which, change, later, show_secret};
+use super::settings::{Changed, change};
+use super::which::{Which, show_secret};
 use crate::cli::arguments::{Form, duration};
 use crate::cli::output::Output;
 use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
 use crate::cli::show::time;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Completion, Failure, block_on, say, store};
+use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::webhook::{OldSecret, Secret, Secrets};
 
@@ -173,4 +175,12 @@ impl Rotated<'_> {
         facts.push(Fact::text("X-Webhook-Signature", one));
         facts
     }
+}
+
+/// The time after this duration, if an event can have it.
+fn later(now: DateTime<Utc>, by: Duration) -> Result<DateTime<Utc>, Failure> {
+    let by = TimeDelta::from_std(by).ok();
+    let later = by.and_then(|by| now.checked_add_signed(by));
+    let later = later.filter(|it| Timestamp::new(*it).is_ok());
+    later.ok_or_else(|| Failure::Argument("the duration leads beyond the year 9999".to_owned()))
 }

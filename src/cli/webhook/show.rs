@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Which, events};
+use super::settings::events;
+use super::which::Which;
 use crate::cli::arguments::Form;
 use crate::cli::output::Output;
 use crate::cli::show::time;

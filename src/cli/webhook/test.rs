@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::Which;
+use super::which::Which;
 use crate::cli::output::Output;
 use crate::cli::{Completion, Failure, block_on, say, sending, store};
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, TestError};

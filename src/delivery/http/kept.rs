@@ -11,7 +11,9 @@ use futures_util::task::AtomicWaker;
 use http::{Extensions, Request};
 use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_connection};
 
-use super::AHEAD;
+/// How much an HTTP/2 server may send before it is read, in bytes: for one response, and for all on
+/// a connection.
+pub(super) const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 
 /// How many connections are idle, and how many may be.
 ///

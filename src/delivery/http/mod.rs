@@ -37,7 +37,7 @@ use ipnet::IpNet;
 use tokio::time::timeout_at;
 
 use connector::Connector;
-use kept::Use;
+use kept::{AHEAD, Use};
 use response::Extent;
 
 pub use options::{HttpOptions, HttpTransportError};
@@ -48,10 +48,6 @@ use super::transport::{OutgoingRequest, Response, SendError, Transport};
 
 /// The longest headers of a response, in bytes: more than proxies let through.
 const HEADERS: u32 = 32 << 10;
-
-/// How much an HTTP/2 server may send before it is read, in bytes: for one response, and for all on
-/// a connection.
-const AHEAD: [u32; 2] = [64 << 10, 1 << 20];
 
 /// How often a request is repeated if an HTTP/2 server reports that it has not processed it. One
 /// repeat may not be enough, since the next connection may end as well. A limit stops a server that

@@ -1,6 +1,8 @@
 //! The six events as an `AsyncAPI` 3.0 document: what a subscriber's tools generate code from.
 
-use super::{Node, describe, event, fields, property};
+use super::kind::{describe, event, fields};
+use super::node::Node;
+use super::property;
 use crate::lifecycle::event::EventKind;
 
 const CHANNEL: &str = "certificateApplicationEvents";

@@ -1,8 +1,10 @@
 //! The schema of one field.
 
-use super::{Node, sources, wire};
+use super::node::Node;
+use crate::event::wire;
 use crate::lifecycle::event::EventKind;
-use crate::lifecycle::source::TriggerContext;
+use crate::lifecycle::rules::{CREATIONS, RULES};
+use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::value::{
     ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
 };
@@ -162,6 +164,18 @@ fn source(kind: EventKind) -> Node {
         [first, _, ..] => schema.with_example(*first),
         _ => schema,
     }
+}
+
+/// The sources whose applications emit this kind of event.
+fn sources(kind: EventKind) -> Vec<Source> {
+    let creations = CREATIONS.iter().filter(|_| kind == EventKind::Created);
+    let rules = RULES.iter().filter(|rule| rule.event == kind);
+    let emitters: Vec<Source> = creations
+        .map(|creation| creation.source)
+        .chain(rules.map(|rule| rule.source))
+        .collect();
+    let all = Source::ALL.iter().copied();
+    all.filter(|source| emitters.contains(source)).collect()
 }
 
 /// At least one character that is not white space, by the definition that the code uses: the

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::PostgresOptions;
 use super::connections::Connections;
 use super::each::{Carried, each, prepare};
 use super::failure::{Failure, impatient, in_time};
 use super::holders::{Holders, held};
+use super::options::PostgresOptions;
 use super::pause::pause;
 use super::queue::{Answer, Item, MOST, Queue, Token};
 use super::read::seal;

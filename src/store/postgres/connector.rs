@@ -17,8 +17,7 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
-use super::cluster::{About, Cluster, Wire};
-use super::race::Race;
+use super::cluster::{Cluster, Wire};
 use super::runtime::Home;
 use super::server::{self, Server};
 use super::target::{Target, Wanted};
@@ -59,9 +58,7 @@ impl NotConnected {
             _ => false,
         }
     }
-}
 
-impl NotConnected {
     /// Whether sessions are shared behind any of the hosts.
     pub(super) fn is_shared(&self) -> bool {
         match self {
@@ -70,13 +67,6 @@ impl NotConnected {
             _ => false,
         }
     }
-}
-
-/// A connection, and to which server.
-pub(super) struct Found {
-    pub(super) client: Client,
-    pub(super) task: JoinHandle<()>,
-    pub(super) about: Arc<About>,
 }
 
 /// Connects to the hosts of a URL.
@@ -150,59 +140,6 @@ impl Connector {
     /// Which server those who read want.
     pub(super) fn reading(&self) -> Wanted {
         self.target.reading
-    }
-
-    /// A connection to the server that is wanted. `hear` changes with each notification on it.
-    pub(super) async fn connect(
-        &self,
-        wanted: Wanted,
-        hear: Option<&watch::Sender<()>>,
-    ) -> Result<Found, NotConnected> {
-        let mut race = Race::new(self, wanted, hear);
-        race.run().await
-    }
-
-    /// Of the connections that these are the servers of: which are not to be waited for any longer.
-    /// Another has taken the server's place, or the server has nothing to do for the connection:
-    /// the question or the answer was lost on the way. All hosts are looked at.
-    pub(super) async fn lost(&self, servers: Vec<Server>) -> Vec<Server> {
-        let mut race = Race::new(self, Wanted::Writable, None);
-        race.looks_at = Some((0..self.target.hosts.len()).collect());
-        let found = race.run().await;
-        let answered = race.answered;
-        let Ok(found) = found else { return Vec::new() };
-        let newest = &found.about.server;
-        let here = servers.iter().filter(|it| it.is_same(newest));
-        let processes: Vec<i32> = here.map(|it| it.process).collect();
-        let idle = timeout(self.limit, server::idle(&found.client, &processes));
-        let idle = idle.await.ok().and_then(Result::ok).unwrap_or_default();
-        let is_lost = |server: &Server| {
-            if server.is_same(newest) {
-                return idle.contains(&server.process);
-            }
-            if server.is_standby {
-                return false;
-            }
-            match (server.history, newest.history) {
-                (Some(of), Some(newest)) if of.is_before(newest) => true,
-                _ => !answered.iter().any(|it| it.is_same(server)),
-            }
-        };
-        servers.into_iter().filter(is_lost).collect()
-    }
-
-    /// Looks at the hosts beside the one that is known to take writes. If one of them does so with
-    /// a newer history, the connections to the others are ended.
-    pub(super) async fn look_around(&self) {
-        let known = self.cluster.writable();
-        let hosts = (0..self.target.hosts.len()).filter(|it| Some(*it) != known);
-        let hosts: Vec<usize> = hosts.collect();
-        if known.is_some() && !hosts.is_empty() {
-            let mut race = Race::new(self, Wanted::Writable, None);
-            race.looks_at = Some(hosts);
-            // What is found is known from then on.
-            drop(race.run().await);
-        }
     }
 
     /// Cancels what the connection is busy with. Only for what changes nothing.

@@ -9,8 +9,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::connections::Connections;
-use super::failure::{Failure, not_read};
+use super::failure::not_read;
 use super::server::{History, Server};
 use crate::store::Result;
 
@@ -70,10 +69,8 @@ fn rebase(returned: i64) -> String {
 }
 
 /// Whether what is written next would stand before the last event of the feed.
-pub(super) async fn is_behind(readers: &Connections) -> Result<bool> {
-    let client = readers.get().await.map_err(Failure::into_error)?;
-    let behind = ask(&client, 0).await;
-    behind.map_err(not_read)
+pub(super) async fn is_behind(client: &Client) -> Result<bool> {
+    ask(client, 0).await.map_err(not_read)
 }
 
 async fn ask(client: &Client, returned: i64) -> Result<bool, tokio_postgres::Error> {

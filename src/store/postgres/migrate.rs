@@ -10,11 +10,9 @@ use tokio_postgres::{Error, IsolationLevel};
 
 use super::connections::Connections;
 use super::failure::{not_fitting, not_set_up};
+use super::options::PostgresOptions;
 use super::pause::pause;
-use super::pool::{Place, Purpose};
-use super::schema::{Version, check_shape, connection, place, refuse, version};
-use super::target::Target;
-use super::{PostgresOptions, PostgresStore};
+use super::schema::{NEEDED, NEWEST, Version, check_shape, connection, place, refuse, version};
 use crate::store::{Migration, MigrationKind, MigrationStep, Result, StoreError};
 
 /// A step, and the oldest program that goes on working: with a contraction, the one that knows this
@@ -33,12 +31,6 @@ const STEPS: [Step; 6] = [
     (Some(5), include_str!("migrations/5_numbers.sql")),
     (None, include_str!("migrations/6_history.sql")),
 ];
-
-/// The newest version that this program knows.
-pub(super) const NEWEST: i64 = STEPS.len().cast_signed() as i64;
-
-/// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 6;
 
 /// The step that adds the column `expanded`.
 const EXPANDED: i64 = 6;
@@ -75,7 +67,7 @@ fn creation() -> Option<MigrationStep> {
 }
 
 /// What is to be done from this version on.
-fn pending(found: Option<Version>) -> Migration {
+pub(super) fn pending(found: Option<Version>) -> Migration {
     let from = found.map(|it| it.expanded);
     let steps: Vec<_> = match from {
         None => creation().into_iter().collect(),
@@ -235,63 +227,39 @@ async fn apply(
     Ok(Some(next))
 }
 
-impl PostgresStore {
-    /// Brings the tables to the newest schema that this program knows, as a step of a deployment:
-    /// `certlife migrate` does this. Programs that are running go on working through each
-    /// [expansion](MigrationKind::Expansion), which holds their commands up for 0.5 s at most.
-    /// Where [`PostgresOptions::setup`] is [`Setup::Create`](crate::store::Setup::Create), as by
-    /// default, tables are made where there are none.
-    ///
-    /// Each step is a transaction. A step that finds a table locked by others is tried again, for
-    /// [`PostgresOptions::lock_timeout`] in all.
-    ///
-    /// # Errors
-    /// Those of [`connect`](Self::connect); [`StoreError::Unavailable`] where other transactions
-    /// keep tables locked; [`StoreError::OlderSchema`] where there is something to do and the setup
-    /// is [`Setup::Keep`](crate::store::Setup::Keep).
-    pub async fn migrate(url: &str, options: PostgresOptions) -> Result<Migration, StoreError> {
-        let options = options.within_limits();
-        let (readers, migrating) = connections(url, &options)?;
-        let client = connection(&readers).await?;
-        let (place, _) = place(&**client).await?;
-        drop(client);
-        migrate(&migrating, &place, &options, NEWEST).await
-    }
-
-    /// What [`migrate`](Self::migrate) would do now. Nothing is changed, so a role that only reads
-    /// may ask, also on a standby.
-    ///
-    /// # Errors
-    /// Those of [`connect`](Self::connect); [`StoreError::NoStore`] where there are no tables and
-    /// [`PostgresOptions::setup`] is not [`Setup::Create`](crate::store::Setup::Create). An older
-    /// schema is no error.
-    pub async fn pending_migration(
-        url: &str,
-        options: PostgresOptions,
-    ) -> Result<Migration, StoreError> {
-        let options = options.within_limits();
-        let (readers, _) = connections(url, &options)?;
-        let client = connection(&readers).await?;
-        let (place, _) = place(&**client).await?;
+/// Brings the database to the version that is needed, as far as that is wanted. First it only
+/// looks, so that who may not change anything can read: on a standby, or in a role without the
+/// rights. The index of the feed, by its whole name.
+pub(super) async fn set_up(
+    readers: &Connections,
+    migrating: &Connections,
+    options: &PostgresOptions,
+) -> Result<String> {
+    let client = connection(readers).await?;
+    let looked = async {
+        let (place, schema) = place(&**client).await?;
         let found = version(&**client, &place).await?;
-        if found.is_none() {
-            refuse(found, &place, options.setup, NEWEST)?;
-        }
-        let pending = pending(found);
-        if pending.steps.is_empty() {
+        let is_done = found.is_some_and(|it| it.expanded >= NEEDED);
+        if is_done {
             check_shape(&**client, &place).await?;
         }
-        Ok(pending)
+        Ok((place, schema, found, is_done))
+    };
+    // An upgrade that is under way keeps the tables locked.
+    let looked = tokio::time::timeout(options.answer_timeout, looked).await;
+    let no_answer = |_| {
+        StoreError::unavailable(
+            "the server does not answer, or another session keeps the store's tables locked",
+        )
+    };
+    let (place, schema, found, is_done) = looked.map_err(no_answer)??;
+    if !is_done {
+        refuse(found, &place, options.setup, NEEDED)?;
+        // There may be no other connection.
+        drop(client);
+        migrate(migrating, &place, options, NEEDED).await?;
     }
-}
-
-/// To look, and to migrate.
-fn connections(url: &str, options: &PostgresOptions) -> Result<(Connections, Connections)> {
-    let place = Place::new(&Target::parse(url)?, options)?;
-    Ok((
-        place.connections(Purpose::Reading)?,
-        place.connections(Purpose::Migrating)?,
-    ))
+    Ok(format!("{schema}.certlife_event_feed"))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod history;
 mod holders;
 mod institutions;
 mod migrate;
+mod options;
 mod outbox;
 mod pause;
 mod pool;
@@ -32,12 +33,13 @@ mod target;
 mod text;
 mod together;
 mod unconnected;
+mod upgrade;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use session::Session;
+use session::{Purpose, Session};
 use tokio::sync::watch::{self as channel, Sender};
 use uuid::Uuid;
 
@@ -48,97 +50,21 @@ use super::error::{ExecuteError, Result, StoreError};
 use super::name::InstitutionId;
 use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
-use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
-use crate::setters::setters;
 use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
 use failure::Failure;
 use outbox::{DueHints, OutboxPools};
-use pool::{Place, Purpose};
+use pool::Place;
 use runtime::Home;
 use server::Server;
 use target::{Target, Wanted};
 
-/// How a database is used. What lies outside of the limits is taken for the nearest that does not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PostgresOptions {
-    /// What opening may do to the tables; it creates and upgrades them.
-    pub setup: Setup,
-    /// How many connections write at the same time, at most, 1 to 1,000; 2. The commands that wait
-    /// for one meanwhile become one statement, so more of them make smaller statements; a server
-    /// with many cores may want more.
-    pub writers: usize,
-    /// How many connections read at the same time, at most, 1 to 1,000; 4. A call that finds all of
-    /// them in use waits for one, two minutes at most; where a new one has to be made then, up to
-    /// `connect_timeout` more.
-    pub readers: usize,
-    /// How long to wait for a host that is asked for a connection, until it has answered the first
-    /// question, where the URL has no `connect_timeout` of its own; and for a server that has no
-    /// connection left, also where it is asked several times; 5 seconds.
-    pub connect_timeout: Duration,
-    /// How long a command waits for a row that another program keeps locked, 1 ms to 24 days; 5
-    /// seconds. For rows that commands of other stores keep locked, a command waits up to 200 times
-    /// as long: sessions with this one's `application_name` count as such.
-    pub lock_timeout: Duration,
-    /// After how long a server that does not answer a statement is given up; 30 seconds. An
-    /// all-or-nothing call of many commands takes several statements.
-    pub answer_timeout: Duration,
-    /// How long a command is repeated, where that is safe, while the server cannot be reached, and
-    /// how long opening waits for it. If absent, it is 60 seconds where the URL has several hosts,
-    /// for a failover; otherwise 10 seconds for a command, and opening does not wait.
-    pub patience: Option<Duration>,
-    /// How often a follower of the feed looks for events that it did not hear of, from 1 ms; 250
-    /// ms.
-    pub poll: Duration,
-}
-
-impl Default for PostgresOptions {
-    fn default() -> Self {
-        Self {
-            setup: Setup::Create,
-            writers: 2,
-            readers: 4,
-            connect_timeout: Duration::from_secs(5),
-            lock_timeout: Duration::from_secs(5),
-            answer_timeout: Duration::from_secs(30),
-            patience: None,
-            poll: Duration::from_millis(250),
-        }
-    }
-}
+pub use options::PostgresOptions;
 
 /// How long to wait before opening is tried again.
 const REOPEN: Duration = Duration::from_millis(250);
-
-/// The most connections of a kind. A server has a few hundred for everybody.
-const MOST_CONNECTIONS: usize = 1000;
-
-impl PostgresOptions {
-    setters! {
-        with_setup: setup, Setup;
-        with_writers: writers, usize;
-        with_readers: readers, usize;
-        with_connect_timeout: connect_timeout, Duration;
-        with_lock_timeout: lock_timeout, Duration;
-        with_answer_timeout: answer_timeout, Duration;
-        with_patience: patience, Option<Duration>;
-        with_poll: poll, Duration;
-    }
-
-    fn within_limits(mut self) -> Self {
-        let millisecond = Duration::from_millis(1);
-        // PostgreSQL's zero means to wait for ever, and its largest number of milliseconds is this.
-        let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
-        self.writers = self.writers.clamp(1, MOST_CONNECTIONS);
-        self.readers = self.readers.clamp(1, MOST_CONNECTIONS);
-        self.lock_timeout = self.lock_timeout.clamp(millisecond, longest);
-        self.poll = self.poll.max(millisecond);
-        self
-    }
-}
 
 /// Keeps everything in a PostgreSQL database, in tables that begin with `certlife_`, in the first
 /// schema of the connection's `search_path`.
@@ -222,11 +148,11 @@ impl PostgresStore {
         let pool = |purpose| place.connections(purpose);
         let (writers, readers) = (pool(Purpose::Writing)?, pool(Purpose::Reading)?);
         let migrating = pool(Purpose::Migrating)?;
-        let index = schema::set_up(&readers, &migrating, &options).await?;
+        let index = migrate::set_up(&readers, &migrating, &options).await?;
         place.family.is_set_up(index);
         drop(migrating);
         check_pooler(&place.connector).await?;
-        let behind = history::is_behind(&readers);
+        let behind = async { history::is_behind(&*schema::connection(&readers).await?).await };
         let behind = tokio::time::timeout(options.answer_timeout, behind).await;
         if behind.unwrap_or(Ok(false))? {
             // Every connection that writes sees to that. A role that may only read still can, but

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::store::chance::chance;
 
+/// How often something is tried again that lost a deadlock.
+pub(super) const MOST_ATTEMPTS: u32 = 20;
+
 /// The most tries that make a pause longer.
 const LONGEST: u32 = 20;
 

@@ -5,33 +5,14 @@ use std::sync::Arc;
 use deadpool::Runtime;
 use deadpool::managed::Pool;
 
-use super::PostgresOptions;
 use super::connections::{BUSY, Connections, Family};
 use super::connector::Connector;
+use super::options::PostgresOptions;
 use super::runtime::Home;
-use super::session::Manager;
-use super::target::{Target, Wanted};
+use super::session::{Manager, Purpose};
+use super::target::Target;
 use super::watch;
 use crate::store::{Result, StoreError};
-
-/// What connections are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Writing,
-    Reading,
-    Migrating,
-    Delivering,
-}
-
-impl Purpose {
-    /// Which server is wanted for it; those who read have a choice.
-    pub(super) const fn wanted(self, reading: Wanted) -> Wanted {
-        match self {
-            Self::Reading => reading,
-            Self::Writing | Self::Migrating | Self::Delivering => Wanted::Writable,
-        }
-    }
-}
 
 /// Whatever the defaults of the role or the database are: in a snapshot that is older than a lock,
 /// no caller sees what was done under it, and what was tried again would fail again. Warnings say

@@ -8,11 +8,13 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_postgres::Client;
 
 use super::cluster::About;
-use super::connector::{Answer, Connector, Found, NotConnected, Step};
-use super::server::Server;
+use super::connector::{Answer, Connector, NotConnected, Step};
+use super::server::{self, Server};
 use super::target::Wanted;
 
 /// How long after a host the next ones are asked as well.
@@ -28,21 +30,83 @@ const OTHERS: Duration = Duration::from_millis(250);
 /// has to do.
 const SPARE: Duration = Duration::from_secs(1);
 
+/// A connection, and to which server.
+pub(super) struct Found {
+    pub(super) client: Client,
+    pub(super) task: JoinHandle<()>,
+    pub(super) about: Arc<About>,
+}
+
+impl Connector {
+    /// A connection to the server that is wanted. `hear` changes with each notification on it.
+    pub(super) async fn connect(
+        &self,
+        wanted: Wanted,
+        hear: Option<&watch::Sender<()>>,
+    ) -> Result<Found, NotConnected> {
+        let mut race = Race::new(self, wanted, hear);
+        race.run().await
+    }
+
+    /// Of the connections that these are the servers of: which are not to be waited for any longer.
+    /// Another has taken the server's place, or the server has nothing to do for the connection:
+    /// the question or the answer was lost on the way. All hosts are looked at.
+    pub(super) async fn lost(&self, servers: Vec<Server>) -> Vec<Server> {
+        let mut race = Race::new(self, Wanted::Writable, None);
+        race.looks_at = Some((0..self.target.hosts.len()).collect());
+        let found = race.run().await;
+        let answered = race.answered;
+        let Ok(found) = found else { return Vec::new() };
+        let newest = &found.about.server;
+        let here = servers.iter().filter(|it| it.is_same(newest));
+        let processes: Vec<i32> = here.map(|it| it.process).collect();
+        let idle = timeout(self.limit, server::idle(&found.client, &processes));
+        let idle = idle.await.ok().and_then(Result::ok).unwrap_or_default();
+        let is_lost = |server: &Server| {
+            if server.is_same(newest) {
+                return idle.contains(&server.process);
+            }
+            if server.is_standby {
+                return false;
+            }
+            match (server.history, newest.history) {
+                (Some(of), Some(newest)) if of.is_before(newest) => true,
+                _ => !answered.iter().any(|it| it.is_same(server)),
+            }
+        };
+        servers.into_iter().filter(is_lost).collect()
+    }
+
+    /// Looks at the hosts beside the one that is known to take writes. If one of them does so with
+    /// a newer history, the connections to the others are ended.
+    pub(super) async fn look_around(&self) {
+        let known = self.cluster.writable();
+        let hosts = (0..self.target.hosts.len()).filter(|it| Some(*it) != known);
+        let hosts: Vec<usize> = hosts.collect();
+        if known.is_some() && !hosts.is_empty() {
+            let mut race = Race::new(self, Wanted::Writable, None);
+            race.looks_at = Some(hosts);
+            // What is found is known from then on.
+            drop(race.run().await);
+        }
+    }
+}
+
 /// The attempts for one connection.
-pub(super) struct Race<'c> {
+struct Race<'c> {
     connector: &'c Connector,
     wanted: Wanted,
     hear: Option<&'c watch::Sender<()>>,
     /// The hosts that are all looked at, whichever answers first.
-    pub(super) looks_at: Option<Vec<usize>>,
-    pub(super) answered: Vec<Server>,
+    looks_at: Option<Vec<usize>>,
+    answered: Vec<Server>,
     refused: Vec<(usize, NotConnected)>,
     best: Option<(usize, Answer)>,
     spare: Option<(usize, Answer)>,
 }
 
 impl<'c> Race<'c> {
-    pub(super) const fn new(
+    const fn new(
         connector: &'c Connector,
         wanted: Wanted,
         hear: Option<&'c watch::Sender<()>>,
@@ -59,7 +123,7 @@ impl<'c> Race<'c> {
         }
     }
 
-    pub(super) async fn run(&mut self) -> Result<Found, NotConnected> {
+    async fn run(&mut self) -> Result<Found, NotConnected> {
         let mut groups = match &self.looks_at {
             Some(hosts) => VecDeque::from([hosts.clone()]),
             None => self.connector.groups(self.wanted),

@@ -3,15 +3,19 @@
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
-use super::PostgresOptions;
 use super::connections::Connections;
 use super::failure::{Failure, not_fitting, not_read};
-use super::migrate::{NEEDED, NEWEST, migrate};
 use super::session::Session;
 use crate::store::{Result, Setup, StoreError};
 
 /// The oldest server that is known to do, as `server_version_num` writes it.
 const OLDEST_SERVER: i32 = 150_000;
+
+/// The newest version that this program knows: that of the last step of `migrate`.
+pub(super) const NEWEST: i64 = 6;
+
+/// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
+pub(super) const NEEDED: i64 = 6;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
@@ -59,41 +63,6 @@ pub(super) struct Version {
     pub(super) oldest: i64,
     /// The newest step that was applied. It may be above all that a program knows.
     pub(super) expanded: i64,
-}
-
-/// Brings the database to the version that is needed, as far as that is wanted. First it only
-/// looks, so that who may not change anything can read: on a standby, or in a role without the
-/// rights. The index of the feed, by its whole name.
-pub(super) async fn set_up(
-    readers: &Connections,
-    migrating: &Connections,
-    options: &PostgresOptions,
-) -> Result<String> {
-    let client = connection(readers).await?;
-    let looked = async {
-        let (place, schema) = place(&**client).await?;
-        let found = version(&**client, &place).await?;
-        let is_done = found.is_some_and(|it| it.expanded >= NEEDED);
-        if is_done {
-            check_shape(&**client, &place).await?;
-        }
-        Ok((place, schema, found, is_done))
-    };
-    // An upgrade that is under way keeps the tables locked.
-    let looked = tokio::time::timeout(options.answer_timeout, looked).await;
-    let no_answer = |_| {
-        StoreError::unavailable(
-            "the server does not answer, or another session keeps the store's tables locked",
-        )
-    };
-    let (place, schema, found, is_done) = looked.map_err(no_answer)??;
-    if !is_done {
-        refuse(found, &place, options.setup, NEEDED)?;
-        // There may be no other connection.
-        drop(client);
-        migrate(migrating, &place, options, NEEDED).await?;
-    }
-    Ok(format!("{schema}.certlife_event_feed"))
 }
 
 /// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks into

@@ -13,9 +13,9 @@ use super::cluster::{About, InUseGuard};
 use super::connector::{Connector, NotConnected};
 use super::failure::{Failure, in_time};
 use super::history;
-use super::pool::Purpose;
 use super::runtime::Home;
 use super::server::{Server, does_not_tell};
+use super::target::Wanted;
 use crate::store::StoreError;
 
 /// After how long a connection to a standby that stands in for the primary is made anew.
@@ -34,6 +34,25 @@ const TOO_MANY: &str = "\
 pub(super) struct Connected {
     client: ClientWrapper,
     about: Arc<About>,
+}
+
+/// What connections of a pool are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Writing,
+    Reading,
+    Migrating,
+    Delivering,
+}
+
+impl Purpose {
+    /// Which server is wanted for it; those who read have a choice.
+    pub(super) const fn wanted(self, reading: Wanted) -> Wanted {
+        match self {
+            Self::Reading => reading,
+            Self::Writing | Self::Migrating | Self::Delivering => Wanted::Writable,
+        }
+    }
 }
 
 /// Makes the connections of a pool.

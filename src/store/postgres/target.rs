@@ -8,8 +8,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::PostgresOptions;
 use super::encryption::tls;
+use super::options::PostgresOptions;
 use crate::store::{Result, StoreError};
 
 /// PostgreSQL's port.

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::failure::{misconfigured, not_opened, unavailable};
-use super::{Durability, SqliteOptions};
+use super::options::{Durability, SqliteOptions};
 use crate::store::{Migration, Result, Setup, StoreError};
 
 /// The writer's page cache, in KiB: enough that the upper levels of large tables stay in memory.

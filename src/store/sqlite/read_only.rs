@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::SqliteOptions;
 use super::anchor::identity;
 use super::connection::{open_alone, open_beside_log};
 use super::failure::cannot_open;
+use super::options::SqliteOptions;
 use crate::store::{Result, StoreError};
 
 /// How often a question is asked while others open, change and close the file.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::SqliteOptions;
 use super::anchor::Anchor;
 use super::connection::open_reader;
+use super::options::SqliteOptions;
 use super::read_only;
 use crate::store::{Result, StoreError};
 

@@ -12,9 +12,9 @@ use super::busy;
 use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
 use super::job::{Call, Job, refusals};
+use super::options::{Durability, SqliteOptions};
 use super::queue::Queue;
 use super::write::Write;
-use super::{Durability, SqliteOptions};
 use crate::store::within::Answers;
 use crate::store::{Append, Atomicity, Result, StoreError};
 

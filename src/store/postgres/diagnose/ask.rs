@@ -15,10 +15,10 @@ use crate::store::diagnosis::{
     ReplicationSlot, SchemaReport, Severity, StandbyReport, Synchronous,
 };
 use crate::store::postgres::{
-    connector::{Connector, Found, NotConnected},
+    connector::{Connector, NotConnected},
     failure::{not_read, repeatable},
-    migrate::{NEEDED, NEWEST},
-    schema::{check_shape, place, version},
+    race::Found,
+    schema::{NEEDED, NEWEST, check_shape, place, version},
     server::Server,
     target::Wanted,
     unconnected::not_connected,

@@ -3,6 +3,8 @@
 mod claim;
 mod deliveries;
 mod hint;
+mod numbers;
+mod pools;
 mod prune;
 mod settle;
 mod webhooks;
@@ -11,40 +13,27 @@ use std::time::{Duration, Instant};
 
 use super::session::Session;
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 pub(super) use self::hint::DueHints;
+use self::numbers::milliseconds;
+pub(super) use self::pools::OutboxPools;
 use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
-use super::pause::pause;
+use super::pause::{MOST_ATTEMPTS, pause};
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
 };
-
-/// How often something is tried again that lost a deadlock.
-const MOST_ATTEMPTS: u32 = 20;
 
 /// How long it may take to give back what was claimed.
 const RELEASE: Duration = Duration::from_secs(5);
 
 /// How long to wait before a connection is asked for again.
 const RECONNECT: Duration = Duration::from_millis(100);
-
-/// What the store has for the outbox.
-pub(super) struct OutboxPools {
-    /// For what must be on disk when it is answered.
-    pub(super) writers: Connections,
-    /// For claims and settlements: what is lost of them is sent again.
-    pub(super) delivering: Connections,
-    pub(super) hints: DueHints,
-    /// Tells others that something may have become due.
-    pub(super) tell: mpsc::Sender<()>,
-}
 
 /// The tries of something that may lose a deadlock.
 struct Tries<'s> {
@@ -104,11 +93,6 @@ impl Tries<'_> {
             }
         }
     }
-}
-
-/// A time as the outbox's tables keep it: milliseconds since 1970.
-const fn milliseconds(time: DateTime<Utc>) -> i64 {
-    time.timestamp_millis()
 }
 
 impl PostgresStore {

@@ -1,0 +1,41 @@
+//! What a webhook is set to, and how that is changed.
+
+use super::which::Which;
+use crate::cli::Failure;
+use certificate_lifecycle::store::{AnyStore, Outbox, Webhook};
+use certificate_lifecycle::webhook::{Endpoint, EventKinds};
+
+/// Changes a webhook's settings, also beside other changes at the same time; the webhook as it was
+/// and as it is, or none where there is no such webhook. Where nothing is to be changed, the change
+/// says so.
+pub(super) async fn change(
+    store: &AnyStore,
+    which: &Which,
+    change: impl Fn(&mut Endpoint) -> Changed,
+) -> Result<Option<(Webhook, Webhook)>, Failure> {
+    loop {
+        let Some(before) = store.webhook(&which.institution, which.id).await? else {
+            return Ok(None);
+        };
+        let mut after = before.clone();
+        let changed = change(&mut after.endpoint);
+        if changed == Changed::Not || store.put_webhook(after.clone()).await?.is_done() {
+            return Ok(Some((before, after)));
+        }
+    }
+}
+
+/// Whether settings were changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changed {
+    Settings,
+    Not,
+}
+
+/// The events that a webhook wants, for people.
+pub(super) fn events(kinds: EventKinds) -> String {
+    match kinds {
+        EventKinds::ALL => "all".to_owned(),
+        kinds => kinds.to_string(),
+    }
+}
