@@ -1,11 +1,11 @@
 //! The store as an outbox.
 
-mod claim;
-mod deliveries;
+pub(super) mod claim;
+pub(super) mod deliveries;
 mod hint;
-mod prune;
-mod settle;
-mod webhooks;
+pub(super) mod prune;
+pub(super) mod settle;
+pub(super) mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::PostgresStore;
 use super::connections::Connections;
 use super::failure::{Failure, impatient, in_time};
 use super::pause::pause;
+use super::sql::input;
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
@@ -103,6 +104,13 @@ impl Tries<'_> {
                 Some(Err(failure.into_error()))
             }
         }
+    }
+}
+
+input! {
+    /// Deliveries.
+    Numbers {
+        number: i64 = INT8,
     }
 }
 
