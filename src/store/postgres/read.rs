@@ -281,15 +281,7 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
 
 pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Result<Vec<Count>> {
     let rows = query(client, COUNTS, &[&institution.as_str()]).await?;
-    let cell = |row: &Row| {
-        stored::cell(row).map_err(|problem| {
-            let of = institution.as_str();
-            StoreError::corrupt(
-                format!("table certlife_application of institution {of:?}"),
-                problem,
-            )
-        })
-    };
+    let cell = |row: &Row| stored::cell(row, "certlife_application", institution);
     let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
     Ok(Count::sorted(cells))
 }
