@@ -207,13 +207,20 @@ const CLAIM: &str = concat!(
 );
 const DUE: &str = include_str!("../../../src/store/postgres/outbox/due.sql");
 
+/// A statement with its input, as the store makes it.
+fn with_input(sql: &str, parameters: &str, columns: &str) -> String {
+    let input = format!("unnest({parameters}) AS input ({columns})");
+    sql.replace("{input}", &input)
+}
+
 /// Twenty webhooks with a long queue each, one behind the other, and the last of them.
 async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uuid) {
     let client = client(post.harness.url()).await;
     client.batch_execute(SETTINGS).await.unwrap();
     // As a connection does that was there before there was anything to send.
+    let claim = with_input(CLAIM, "$3::bigint[]", "number");
     let prepare = format!(
-        "PREPARE claims (bigint[], bigint, bigint) AS {CLAIM}; EXECUTE claims ('{{}}', 0, 0)"
+        "PREPARE claims (bigint, bigint, bigint[]) AS {claim}; EXECUTE claims (0, 0, '{{}}')"
     );
     client.batch_execute(&prepare).await.unwrap();
     let fill = "INSERT INTO certlife_delivery \
@@ -269,10 +276,15 @@ async fn pages_of_claim(
     webhook: uuid::Uuid,
     (number, at): (i64, i64),
 ) -> u64 {
-    let types = "(uuid[], bigint[], bigint[], bigint, bigint[], bigint[])";
+    let lock = with_input(
+        LOCK,
+        "$2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]",
+        "webhook, room, again, first_number, first_at",
+    );
+    let types = "(bigint, uuid[], bigint[], bigint[], bigint[], bigint[])";
     let parameters =
-        format!("('{{{webhook}}}', '{{100}}', '{{25}}', 9999, '{{{number}}}', '{{{at}}}')");
-    pages(client, LOCK, types, &parameters).await
+        format!("(9999, '{{{webhook}}}', '{{100}}', '{{25}}', '{{{number}}}', '{{{at}}}')");
+    pages(client, &lock, types, &parameters).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -287,7 +299,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
     for analyze in ["", "ANALYZE"] {
         client.batch_execute(analyze).await.unwrap();
         // Nothing is read but what is claimed, wherever else there is as much
-        let read = pages_of(&client, &format!("claims ('{numbers}', 1, 20000)")).await;
+        let read = pages_of(&client, &format!("claims (1, 20000, '{numbers}')")).await;
         assert!((1_000..5_000).contains(&read), "{read} pages");
         // Hardly more is read than what is claimed
         let read = pages_of_claim(&client, last, (i64::MIN, i64::MIN)).await;
