@@ -213,6 +213,7 @@ macro_rules! outbox_conformance {
             conformance! { for $harness, in outbox:
                 webhooks::{
                     a_webhook_comes_back_to_the_byte,
+                    a_webhook_is_registered_with_revision_0_whatever_it_has,
                     an_id_is_registered_once,
                     webhooks_are_listed_in_the_order_of_creation,
                     a_webhook_is_replaced_only_as_it_was_seen,

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_much_under_way_gets_nothing_and_leaves_room() {
+    fn a_webhook_with_much_under_way_gets_nothing_and_leaves_room() {
         assert_eq!(shares(64, 0, &[(64, MOST), (0, MOST)]), [0, 32]);
         assert_eq!(shares(128, 0, &[(0, 8), (0, MOST)]), [8, 60]);
     }

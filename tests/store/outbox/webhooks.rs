@@ -47,6 +47,25 @@ fn with_everything() -> Webhook {
     webhook
 }
 
+pub async fn a_webhook_is_registered_with_revision_0_whatever_it_has<
+    H: Harness<Store: Outbox>,
+>() {
+    let post = Post::<H>::new().await;
+    let revisions = [1, i64::MAX.cast_unsigned(), 1 << 63, u64::MAX];
+    for (number, revision) in (1..).zip(revisions) {
+        post.register(of_ours(number).with_revision(revision)).await;
+        // Then it is read with 0, and replaced by its settings with 0
+        let found = post.store.webhook(&ours(), hook(number)).await.unwrap();
+        assert_eq!(found, Some(of_ours(number)), "{revision}");
+        let put = post.store.put_webhook(of_ours(number)).await.unwrap();
+        assert!(put.is_done(), "{revision}");
+    }
+    // And each can be listed
+    let all = post.store.webhooks(None).await.unwrap();
+    assert!(all.iter().all(|it| it.revision == 1));
+    assert_eq!(all.len(), 4);
+}
+
 pub async fn a_webhook_comes_back_to_the_byte<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::new().await;
     assert_eq!(post.store.webhook(&ours(), hook(1)).await.unwrap(), None);

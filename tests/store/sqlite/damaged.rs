@@ -155,8 +155,6 @@ impl Damaged for Sqlite {
     const CUT_OFF: &'static str =
         "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE no IN (1, 3)";
 
-    const SETTLES_CUT_OFF: bool = false;
-
     #[rustfmt::skip]
     const FAULTS: &'static [&'static str] = &[
         "BEFORE ABORT", "BEFORE FAIL", "BEFORE ROLLBACK", "AFTER ABORT", "AFTER FAIL", "AFTER ROLLBACK",
