@@ -240,7 +240,11 @@ impl World {
             return self.record.arrives(place);
         };
         self.steps += 1;
-        let mood = self.moods.get(&place.webhook()).copied().unwrap_or(Mood::Well);
+        let mood = self
+            .moods
+            .get(&place.webhook())
+            .copied()
+            .unwrap_or(Mood::Well);
         let answer = match mood {
             Mood::Away => Err(SendError::Connect("no route".to_owned())),
             Mood::Silent => {

@@ -1,6 +1,7 @@
 //! What happened in a world, and what must hold of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,8 +15,20 @@ use crate::store::{
 
 /// A webhook, an application, and a version of it: what one delivery brings. They are one number,
 /// since almost all that is noted is found by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(u64);
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lane, version) = (self.0 / Self::VERSIONS, self.0 % Self::VERSIONS);
+        let application = lane % Self::APPLICATIONS;
+        let webhook = self.webhook();
+        write!(
+            f,
+            "version {version} of application {application} for webhook {webhook}"
+        )
+    }
+}
 
 impl Place {
     const VERSIONS: u64 = 1 << 16;

@@ -79,7 +79,8 @@ pub(super) struct World {
     next: u64,
 }
 
-/// What is to happen at a time. The earliest is the greatest; of one time, the first that was planned.
+/// What is to happen at a time. The earliest is the greatest; of one time, the first that was
+/// planned.
 struct Planned {
     /// The time, and a number in the order of planning: one number, which is compared fastest.
     key: u128,
