@@ -39,7 +39,8 @@ contract! {
     ///   smallest version is ever claimed.
     /// - Disabled webhooks are not claimed for; what is pending stays.
     ($) pub trait Outbox: Store as outbox {
-        /// Registers a webhook; false where its id is taken.
+        /// Registers a webhook, with the [`revision`](Webhook::revision) 0, whatever it has.
+        /// Returns `false` if its id is taken.
         ///
         /// # Errors
         /// [`StoreError`].

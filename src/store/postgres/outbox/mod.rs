@@ -178,7 +178,7 @@ impl PostgresStore {
 
 impl Outbox for PostgresStore {
     async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
-        webhooks::add(self, &webhook).await
+        webhooks::add(self, &webhook.registered()).await
     }
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {
