@@ -227,7 +227,7 @@ fn time_that_runs_backwards_is_found_and_equal_times_are_not() {
 }
 
 #[test]
-fn all_that_is_wrong_with_one_event_is_said() {
+fn all_that_is_wrong_with_one_event_is_reported() {
     let mut log = lines(&history());
     log[4] = log[3]
         .replace("10:30:03", "10:29:00")

@@ -59,8 +59,8 @@ struct World {
     rows: [(u8, u8); APPLICATIONS],
     transactions: [Transaction; BATCHES.len()],
     committed: BTreeSet<Event>,
-    /// What the reader has been told, in order; the cursor is the last of it.
-    told: Vec<Event>,
+    /// What the reader has got, in order; the cursor is the last of it.
+    reported: Vec<Event>,
     /// How many commands were left to a later transaction.
     left: u8,
 }
@@ -96,7 +96,7 @@ impl World {
             self.next_id
         };
         let place = |event: &Event| (event.transaction, event.place);
-        let cursor = self.told.last().map(place);
+        let cursor = self.reported.last().map(place);
         self.committed
             .iter()
             .filter(|event| Some(place(event)) > cursor && event.transaction < end)
@@ -116,7 +116,7 @@ impl Model for Rules {
             rows: [(0, 0); APPLICATIONS],
             transactions: [const { Transaction::Waiting }; BATCHES.len()],
             committed: BTreeSet::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             left: 0,
         }]
     }
@@ -128,7 +128,7 @@ impl Model for Rules {
                 Transaction::UnderWay { next, .. } => {
                     match BATCHES[at].get(*next) {
                         None => steps.push(Step::Commit(at)),
-                        // Whoever wants a row that another holds waits for its end.
+                        // A transaction that wants a row of another waits for its end.
                         Some(application) => {
                             let others = world.transactions.iter().enumerate();
                             let is_held = others
@@ -194,7 +194,7 @@ impl Model for Rules {
                 }
             }
             Step::Lose(at) => next.transactions[at] = Transaction::Ended,
-            Step::Read => next.told.extend(world.page(*self)),
+            Step::Read => next.reported.extend(world.page(*self)),
         }
         Some(next)
     }
@@ -202,19 +202,19 @@ impl Model for Rules {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(
-                "nothing is skipped, reordered or told twice",
+                "nothing is skipped, reordered or reported twice",
                 |_, world: &World| {
                     (0..APPLICATIONS).all(|application| {
-                        let told = world.told.iter();
-                        let versions = told.filter(|event| event.application == application);
+                        let reported = world.reported.iter();
+                        let versions = reported.filter(|event| event.application == application);
                         versions.zip(1..).all(|(event, nth)| event.version == nth)
                     })
                 },
             ),
             Property::always(
-                "what was committed and not told is still to come",
+                "what was committed and not reported is still to come",
                 |rules: &Self, world: &World| {
-                    // Whoever reads on until all transactions have ended is told everything.
+                    // A reader that goes on until all transactions have ended gets everything.
                     let mut end = world.clone();
                     end.transactions = [const { Transaction::Ended }; BATCHES.len()];
                     loop {
@@ -222,13 +222,13 @@ impl Model for Rules {
                         if page.is_empty() {
                             break;
                         }
-                        end.told.extend(page);
+                        end.reported.extend(page);
                     }
-                    end.told.len() == end.committed.len()
+                    end.reported.len() == end.committed.len()
                 },
             ),
             Property::sometimes("every transaction can go through", |_, world: &World| {
-                world.told.len() == BATCHES.iter().map(|batch| batch.len()).sum::<usize>()
+                world.reported.len() == BATCHES.iter().map(|batch| batch.len()).sum::<usize>()
             }),
             Property::sometimes(
                 "a command is left to a later transaction",
@@ -238,7 +238,7 @@ impl Model for Rules {
     }
 }
 
-const NOTHING_LOST: &str = "nothing is skipped, reordered or told twice";
+const NOTHING_LOST: &str = "nothing is skipped, reordered or reported twice";
 
 #[test]
 fn under_both_rules_no_event_is_skipped_or_reordered() {
@@ -264,6 +264,6 @@ fn without_the_end_before_what_is_under_way_events_would_be_skipped() {
         ..ALL_RULES
     };
     let checker = rules.checker().spawn_bfs().join();
-    let skipped = "what was committed and not told is still to come";
+    let skipped = "what was committed and not reported is still to come";
     assert!(checker.discovery(skipped).is_some() || checker.discovery(NOTHING_LOST).is_some());
 }

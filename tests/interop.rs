@@ -157,7 +157,7 @@ async fn deliver(program: &Path, script: &Path, known: &Secret, signing: Secrets
     }
 }
 
-/// What these receivers answer to whoever does not know the secret.
+/// What these receivers answer to a sender that does not know the secret.
 fn refuses_strangers(program: &Path, script: &Path) {
     let receiver = Receiver::start(program, script, &Secret::generate().unwrap());
     let headers = [
@@ -189,8 +189,8 @@ async fn accepts(program: &Path, script: &Path) {
     deliver(program, script, &known, Secrets::new(other), 401).await;
 }
 
-/// While a secret is replaced, requests carry the signatures of both: whoever knows one of them
-/// takes it.
+/// While a secret is replaced, requests carry the signatures of both: a receiver that knows one of
+/// them takes it.
 async fn accepts_while_secrets_rotate(program: &Path, script: &Path) {
     let [old, new, other] = [(); 3].map(|()| Secret::generate().unwrap());
     let mut signing = Secrets::new(old.clone());

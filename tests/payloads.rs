@@ -478,7 +478,7 @@ const NO_OBJECTS: [(&str, &str, &str); 15] = [
 ];
 
 #[test]
-fn what_is_no_json_object_is_told_apart() {
+fn what_is_no_json_object_is_distinguished() {
     for (text, code, message) in NO_OBJECTS {
         check(text, code, message);
     }

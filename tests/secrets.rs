@@ -114,7 +114,7 @@ fn one_that_comes_back_signs_once() {
 }
 
 #[test]
-fn what_is_past_its_time_is_forgotten_by_the_next_rotation_and_takes_nobodys_place() {
+fn an_expired_secret_is_forgotten_by_the_next_rotation_and_takes_no_place() {
     let mut secrets = Secrets::new(secret(0));
     rotate(&mut secrets, 1, 0, 10, 100);
     rotate(&mut secrets, 2, 1, 11, 20);
@@ -133,7 +133,7 @@ fn what_is_past_its_time_is_forgotten_by_the_next_rotation_and_takes_nobodys_pla
 }
 
 #[test]
-fn a_secret_that_has_become_known_goes_at_once_and_takes_nobodys_place() {
+fn a_secret_that_has_become_known_goes_at_once_and_takes_no_place() {
     let mut secrets = Secrets::new(secret(0));
     for number in 1_u8..=3 {
         let now = i64::from(number);

@@ -190,7 +190,7 @@ fn addresses_are_addresses_and_nothing_else() {
 }
 
 #[test]
-fn what_is_wrong_with_an_address_is_said() {
+fn what_is_wrong_with_an_address_is_reported() {
     let long = |character: &str| format!("{0}@{0}.example", character.repeat(65));
     let label = format!("john@{}.example", "l".repeat(64));
     // All of these are our own words: those of `email_address` change with its versions.

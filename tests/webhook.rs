@@ -323,7 +323,7 @@ fn each_thing_that_is_wrong_has_its_error() {
 }
 
 #[test]
-fn a_header_twice_and_a_signed_nonsense_are_told() {
+fn a_header_twice_and_a_signed_nonsense_are_reported() {
     let event = &life()[0];
     let verifier = Verifier::new([secret(1)]);
     let mut twice = Request::of(event, &[secret(1)]);
@@ -405,7 +405,7 @@ fn headers_ignore_case_and_are_bytes() {
 }
 
 #[test]
-fn a_secret_is_said_what_it_lacks_and_shown_nowhere() {
+fn the_error_of_a_secret_names_what_it_lacks_and_shows_nothing_of_it() {
     for (text, expected) in [
         ("", SecretError::NoPrefix),
         (
@@ -534,7 +534,7 @@ fn a_tracker_says_what_it_cannot_follow() {
     };
     assert_eq!(tracker.take(&foreign), Err(expected));
     assert_eq!(tracker.get(uuid), None);
-    // And forgets when it is told to
+    // And forgets when it is asked to
     let known = Verified {
         event_id: Some(event.id()),
         ..delivery

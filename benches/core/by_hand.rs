@@ -2,7 +2,7 @@
 
 #![expect(
     dead_code,
-    reason = "it carries the facts that an event needs, though nobody reads them here"
+    reason = "it carries the facts that an event needs, though nothing reads them here"
 )]
 
 use std::sync::Arc;

@@ -151,11 +151,14 @@ fn send_some(place: &str, receiver: &Receiver, some: u64) -> Sent {
 /// memory.
 pub fn send<S: Outbox>(runtime: &Runtime, store: S) {
     let dispatcher = Dispatcher::new(store, transport(), options());
-    let told = async {
-        let told = || std::io::stdin().read_to_end(&mut Vec::new());
-        tokio::task::spawn_blocking(told).await.unwrap().unwrap();
+    let reported = async {
+        let reported = || std::io::stdin().read_to_end(&mut Vec::new());
+        tokio::task::spawn_blocking(reported)
+            .await
+            .unwrap()
+            .unwrap();
     };
-    runtime.block_on(dispatcher.run(told)).unwrap();
+    runtime.block_on(dispatcher.run(reported)).unwrap();
     print!("{}", peak());
 }
 

@@ -170,7 +170,7 @@ fn rows_of_backlog(runtime: &Runtime, receiver: &Receiver, folder: &Path) -> Vec
     rows
 }
 
-/// Sends from a file or a PostgreSQL, until it is told to stop.
+/// Sends from a file or a PostgreSQL, until it is asked to stop.
 fn send_from(runtime: &Runtime, place: &str) {
     if place.starts_with("postgres") {
         let store = runtime.block_on(PostgresStore::connect(place)).unwrap();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub struct Receiver {
     pub port: u16,
     pub counts: Arc<Vec<AtomicU64>>,
-    /// When the first bytes of an application's event came, while somebody wants to know.
+    /// When the first bytes of an application's event came, while a benchmark wants to know.
     pub arrivals: Arc<Mutex<BTreeMap<Uuid, Instant>>>,
     pub notes_arrivals: Arc<AtomicBool>,
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::address::StoreAddress;
-use super::contract::sealed::Sealed;
+use super::contract::{queries, sealed::Sealed};
+use super::outbox::outbox;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::within::Joins;
 use super::{
@@ -216,53 +217,9 @@ impl Store for AnyStore {
 }
 
 impl Queries for AnyStore {
-    ask! {
-        async fn list(query: ListQuery) -> Result<Page, StoreError>;
-        async fn institutions() -> Result<Vec<InstitutionId>, StoreError>;
-        async fn counts(institution: &InstitutionId) -> Result<Vec<Count>, StoreError>;
-    }
+    queries!(ask);
 }
 
 impl Outbox for AnyStore {
-    ask! {
-        async fn add_webhook(webhook: Webhook) -> Result<bool, StoreError>;
-        async fn put_webhook(webhook: Webhook) -> Result<Put, StoreError>;
-        async fn webhook(institution: &InstitutionId, id: Uuid)
-            -> Result<Option<Webhook>, StoreError>;
-        async fn webhooks(institution: Option<&InstitutionId>)
-            -> Result<Vec<Webhook>, StoreError>;
-        async fn remove_webhook(institution: &InstitutionId, id: Uuid)
-            -> Result<bool, StoreError>;
-        async fn due() -> Result<Vec<Due>, StoreError>;
-        async fn claim(claim: Claim) -> Result<ClaimedBatch, StoreError>;
-        async fn settle(
-            now: DateTime<Utc>,
-            settlements: Vec<Settlement>,
-            health: Vec<(Uuid, HealthChange)>
-        ) -> Result<Vec<bool>, StoreError>;
-        async fn deliveries(
-            institution: Option<&InstitutionId>,
-            filter: DeliveryFilter,
-            after: Option<DeliveryId>,
-            limit: u32
-        ) -> Result<DeliveryPage, StoreError>;
-        async fn delivery(institution: &InstitutionId, id: DeliveryId)
-            -> Result<Option<Delivery>, StoreError>;
-        async fn attempts(institution: &InstitutionId, delivery: DeliveryId)
-            -> Result<Vec<Attempt>, StoreError>;
-        async fn redeliver(
-            institution: &InstitutionId,
-            now: DateTime<Utc>,
-            deliveries: Vec<DeliveryId>
-        ) -> Result<u64, StoreError>;
-        async fn abandon(
-            institution: &InstitutionId,
-            now: DateTime<Utc>,
-            deliveries: Vec<DeliveryId>,
-            reason: String
-        ) -> Result<u64, StoreError>;
-        async fn prune(before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
-        async fn backlog(institution: Option<&InstitutionId>)
-            -> Result<Vec<Backlog>, StoreError>;
-    }
+    outbox!(ask);
 }

@@ -87,29 +87,51 @@ pub trait Store: sealed::Sealed + Clone + Send + Sync + 'static {
     fn wake(&self);
 }
 
-/// What a database adds: questions about many applications.
-pub trait Queries: Store {
-    /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`],
-    /// beside the others.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn list(&self, query: ListQuery) -> impl Future<Output = Result<Page, StoreError>> + Send;
+/// A part of the contract, and its methods for another macro: `AnyStore` passes them on.
+macro_rules! contract {
+    ($(#[$meta:meta])* ($d:tt) pub trait $name:ident: $base:ident as $methods:ident {$(
+        $(#[$doc:meta])*
+        async fn $method:ident($($given:ident: $type:ty),* $(,)?) -> $answer:ty;
+    )+}) => {
+        $(#[$meta])*
+        pub trait $name: $base {$(
+            $(#[$doc])*
+            fn $method(&self, $($given: $type),*)
+            -> impl ::std::future::Future<Output = $answer> + Send;
+        )+}
 
-    /// The institutions that have an application or a webhook, in the order of their ids.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn institutions(&self) -> impl Future<Output = Result<Vec<InstitutionId>, StoreError>> + Send;
+        macro_rules! $methods {
+            ($d it:ident) => {
+                $d it! { $(async fn $method($($given: $type),*) -> $answer;)+ }
+            };
+        }
+        pub(in crate::store) use $methods;
+    };
+}
+pub(super) use contract;
 
-    /// How many applications an institution has, by state and source.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn counts(
-        &self,
-        institution: &InstitutionId,
-    ) -> impl Future<Output = Result<Vec<Count>, StoreError>> + Send;
+contract! {
+    /// What a database adds: questions about many applications.
+    ($) pub trait Queries: Store as queries {
+        /// One page of an institution's applications. What is corrupt stands in [`Page::corrupt`],
+        /// beside the others.
+        ///
+        /// # Errors
+        /// [`StoreError`].
+        async fn list(query: ListQuery) -> Result<Page, StoreError>;
+
+        /// The institutions that have an application or a webhook, in the order of their ids.
+        ///
+        /// # Errors
+        /// [`StoreError`].
+        async fn institutions() -> Result<Vec<InstitutionId>, StoreError>;
+
+        /// How many applications an institution has, by state and source.
+        ///
+        /// # Errors
+        /// [`StoreError`].
+        async fn counts(institution: &InstitutionId) -> Result<Vec<Count>, StoreError>;
+    }
 }
 
 /// Not part of the public interface: the tests of this crate wrap stores. An implementation

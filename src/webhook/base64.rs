@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_that_is_missing_is_told() {
+    fn padding_that_is_missing_is_reported() {
         for (text, padding) in [
             ("Zg", Some("==")),
             ("Zg=", Some("=")),

@@ -1,8 +1,9 @@
-//! What is corrupt in a store is told beside what is not, and the run ends as one that went wrong.
+//! What is corrupt in a store is reported beside what is not, and the run ends as one that went
+//! wrong.
 
 use crate::Scratch;
 
-/// Five uploads, of which somebody has edited some by hand.
+/// Five uploads, of which some were edited by hand.
 fn edited(sql: &str) -> Scratch {
     let store = Scratch::new();
     let upload = |number| {
@@ -41,8 +42,8 @@ fn lists_print_what_is_sound_and_tell_what_is_not() {
         assert_eq!(run.code, Some(2), "{args:?}");
         assert_eq!(numbers(&run.stdout), [1, 3, 4], "{args:?}");
         assert_eq!(numbers(&run.stderr), [2, 5], "{}", run.stderr);
-        let told = run.stderr.lines().all(|it| it.starts_with("certlife: "));
-        assert!(told, "{}", run.stderr);
+        let reported = run.stderr.lines().all(|it| it.starts_with("certlife: "));
+        assert!(reported, "{}", run.stderr);
     }
     // What --limit counts is what is printed.
     let run = store.run(&["list", "--limit", "2"], "");
@@ -80,7 +81,7 @@ fn events_tell_what_comes_before_a_corrupt_one_and_then_of_it() {
         assert_eq!(numbers(&run.stdout), [1, 2], "{args:?}");
         assert_eq!(numbers(&run.stderr), [3], "{}", run.stderr);
     }
-    // Whoever asks for no more than what comes before is not told, and whoever goes on behind it
+    // A page of no more than what comes before does not report it, and a page that begins behind it
     // neither.
     for (args, found) in [
         (&["events", "--limit", "2"][..], [1, 2]),
@@ -125,9 +126,12 @@ fn what_cannot_be_sent_is_dead_and_neither_log_nor_reason_quotes_it() {
         assert!(run.stderr.contains("what is stored cannot be sent"));
         let kept = store.run(&["deliveries", "--json"], "");
         assert!(kept.stdout.contains(field), "{}", kept.stdout);
-        for told in [run.stderr, kept.stdout] {
-            let lower = told.to_lowercase();
-            assert!(!lower.contains("jane") && !lower.contains("doe"), "{told}");
+        for reported in [run.stderr, kept.stdout] {
+            let lower = reported.to_lowercase();
+            assert!(
+                !lower.contains("jane") && !lower.contains("doe"),
+                "{reported}"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ const OTHER: &str = "00000000-0000-0000-0000-000000000001";
 /// What lets a request reach this machine.
 pub(crate) const FREELY: [&str; 3] = ["--allow-http", "--allow-target", "127.0.0.1/32"];
 
-/// A receiver that answers what it is told to, and counts.
+/// A receiver that answers as the test asks it to, and counts.
 pub(crate) struct Receiver {
     pub(crate) address: String,
     status: Arc<AtomicU16>,
@@ -208,11 +208,11 @@ fn what_has_failed_too_often_is_dead_until_it_is_redelivered() {
         run.stderr
     );
     assert_eq!(receiver.requests(), 6);
-    let told = store.run(
+    let reported = store.run(
         &["deliveries", "--status", "dead", "--attempts", "--json"],
         "",
     );
-    for dead in told.events() {
+    for dead in reported.events() {
         assert_eq!(
             dead["reason"],
             "all 3 attempts failed; the last one: status 500"
@@ -225,8 +225,8 @@ fn what_has_failed_too_often_is_dead_until_it_is_redelivered() {
                 .all(|it| it["status"] == 500 && it["error"] == "status 500")
         );
     }
-    // What the receiver echoed is kept without what is somebody's own.
-    assert!(told.stdout.contains("[redacted]") && !told.stdout.contains("a@example.com"));
+    // What the receiver echoed is kept without what is private.
+    assert!(reported.stdout.contains("[redacted]") && !reported.stdout.contains("a@example.com"));
     let dry = store.run(&["redeliver", "--all-dead", "--dry-run"], "");
     assert_eq!(dry.stderr, "certlife: 2 would be redelivered\n");
     assert_eq!(statuses(&store), [0, 0, 2]);
@@ -245,7 +245,7 @@ fn what_has_failed_too_often_is_dead_until_it_is_redelivered() {
 }
 
 #[test]
-fn a_target_that_is_not_allowed_is_told_with_what_allows_it() {
+fn a_target_that_is_not_allowed_is_reported_with_what_allows_it() {
     let receiver = Receiver::answering(204, Duration::ZERO);
     for (allowed, remedy) in [
         (&["--allow-target", "127.0.0.1/32"][..], "--allow-http"),
@@ -254,10 +254,10 @@ fn a_target_that_is_not_allowed_is_told_with_what_allows_it() {
         let store = pending(Scratch::new(), &receiver.address, 1);
         let run = deliver(&store, &[allowed, &["--retry-schedule", "0s"]].concat());
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        let told = store
+        let reported = store
             .run(&["deliveries", "--attempts", "--json"], "")
             .events();
-        let attempt = &told[0]["attempted"][0];
+        let attempt = &reported[0]["attempted"][0];
         assert!(attempt["status"].is_null());
         // What is stored says what would be right, and no option: a tenant may read it.
         let error = attempt["error"].as_str().unwrap();
@@ -312,7 +312,7 @@ fn an_attempt_that_the_database_refuses_stops_no_other_delivery() {
     assert_eq!(statuses(&store), [2, 7, 5]);
 }
 
-/// A dispatcher that runs until it is told to end.
+/// A dispatcher that runs until it is asked to end.
 pub(crate) struct Running {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
@@ -374,7 +374,7 @@ fn a_signal_ends_it_when_what_is_under_way_has_arrived() {
 }
 
 #[test]
-fn who_waits_for_idle_is_told_of_what_is_left_when_it_is_ended_before() {
+fn a_wait_for_idle_reports_what_is_left_when_it_is_ended_before() {
     let receiver = Receiver::answering(204, Duration::from_millis(400));
     let store = pending(Scratch::new(), &receiver.address, 3);
     let mut running = Running::start(&store, &["--until-idle", "--concurrency", "1", "--json"]);
@@ -447,19 +447,19 @@ fn the_log_tells_what_it_is_asked_for_and_nothing_personal() {
     let summary = "certlife: 3 delivered, 0 failed attempts, 0 dead\n";
     for (level, lines) in [("info", 0), ("debug", 3)] {
         let store = pending(Scratch::new(), &receiver.address, 3);
-        let told = deliver_freely(&store, &["--log", level]).stderr;
-        assert!(told.ends_with(summary), "{told}");
+        let reported = deliver_freely(&store, &["--log", level]).stderr;
+        assert!(reported.ends_with(summary), "{reported}");
         assert_eq!(
-            told.matches("number=1}: delivered status=204").count(),
+            reported.matches("number=1}: delivered status=204").count(),
             lines
         );
         assert_eq!(
-            told.lines().count(),
+            reported.lines().count(),
             lines + 1,
-            "nothing of libraries: {told}"
+            "nothing of libraries: {reported}"
         );
         for private in ["a@example.com", "Diploma", "hush", &SECRET[6..]] {
-            assert!(!told.contains(private), "{private}: {told}");
+            assert!(!reported.contains(private), "{private}: {reported}");
         }
     }
     receiver.status.store(500, Ordering::SeqCst);
@@ -470,11 +470,15 @@ fn the_log_tells_what_it_is_asked_for_and_nothing_personal() {
         ("debug", 3, 3),
     ] {
         let store = pending(Scratch::new(), &receiver.address, 3);
-        let told = deliver_freely(&store, &["--log", level, "--retry-schedule", "0s"]).stderr;
-        let of = |word: &str| told.matches(word).count();
-        assert_eq!((of(" WARN "), of(" ERROR ")), (warnings, errors), "{told}");
+        let reported = deliver_freely(&store, &["--log", level, "--retry-schedule", "0s"]).stderr;
+        let of = |word: &str| reported.matches(word).count();
+        assert_eq!(
+            (of(" WARN "), of(" ERROR ")),
+            (warnings, errors),
+            "{reported}"
+        );
         for private in ["a@example.com", "Diploma", "hush", &SECRET[6..]] {
-            assert!(!told.contains(private), "{private}: {told}");
+            assert!(!reported.contains(private), "{private}: {reported}");
         }
     }
 }
@@ -483,7 +487,7 @@ fn the_log_tells_what_it_is_asked_for_and_nothing_personal() {
 fn metrics_are_served_to_prometheus_and_have_nothing_personal() {
     let receiver = Receiver::answering(204, Duration::ZERO);
     let store = pending(Scratch::new(), &receiver.address, 3);
-    // Taken, so that the first try is told what is in the way.
+    // Taken, so that the first try reports what is in the way.
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap().to_string();
     let taken = deliver_freely(&store, &["--metrics", &address]);
@@ -537,7 +541,7 @@ pub(crate) fn get(address: &str, path: &str, host: &str) -> String {
 }
 
 #[test]
-fn a_webhook_that_is_gone_waits_until_somebody_resumes_it() {
+fn a_webhook_that_is_gone_waits_until_it_is_resumed() {
     let receiver = Receiver::answering(410, Duration::ZERO);
     let store = pending(Scratch::new(), &receiver.address, 1);
     let run = deliver_freely(&store, &["--retry-schedule", "0s,100ms,100ms"]);
@@ -620,14 +624,14 @@ fn a_webhook_is_tested_with_an_event_that_is_kept_nowhere() {
     let json = test(&["--json"]);
     assert_eq!(json.code, Some(1));
     assert_eq!(json.events()[0]["error"], "status 401");
-    // Nor where nobody listens.
+    // Nor where no server listens.
     listener.interrupt();
-    let nobody = test(&[]);
-    assert_eq!(nobody.code, Some(1));
+    let refused = test(&[]);
+    assert_eq!(refused.code, Some(1));
     assert!(
-        nobody.stderr.contains("Connection refused"),
+        refused.stderr.contains("Connection refused"),
         "{}",
-        nobody.stderr
+        refused.stderr
     );
 }
 
@@ -694,7 +698,7 @@ const REFUSED_OPTIONS: [(&[&str], &str); 18] = [
 ];
 
 #[test]
-fn what_cannot_be_done_is_told() {
+fn what_cannot_be_done_is_reported() {
     let store = Scratch::new();
     for args in [&["deliver"][..], &["webhook", "test", ID]] {
         let run = store.run(args, "");
@@ -823,11 +827,11 @@ fn it_opens_as_many_files_as_it_may() {
     }
     limited.current_dir(certlife.get_current_dir().unwrap());
     let mut running = limited.spawn().unwrap();
-    let told = |of| std::fs::read_to_string(format!("/proc/{}/{of}", running.id())).unwrap();
+    let reported = |of| std::fs::read_to_string(format!("/proc/{}/{of}", running.id())).unwrap();
     let is_raised = || {
         // Until then, it is the shell, with limits of its own.
-        let is_certlife = told("comm").trim() == "certlife";
-        let limits = told("limits");
+        let is_certlife = reported("comm").trim() == "certlife";
+        let limits = reported("limits");
         let files = limits.lines().find(|it| it.starts_with("Max open files"));
         let mut numbers = files.unwrap().split_whitespace().skip(3);
         let (soft, hard) = (numbers.next(), numbers.next());

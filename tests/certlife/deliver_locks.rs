@@ -47,11 +47,11 @@ fn others_write_to_the_file_without_waiting() {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let other = Connection::open_with_flags(store.path("test.db"), flags).unwrap();
     other.busy_timeout(Duration::ZERO).unwrap();
-    // Nobody writes
+    // No process writes
     let write = "BEGIN IMMEDIATE; UPDATE certlife_webhook SET revision = revision; COMMIT";
     let written = comes(|| other.execute_batch(write).is_ok());
     assert!(written, "the file is locked while a request is under way");
-    // And nobody reads: or what was written could not all be taken over into the file.
+    // And no process reads: or what was written could not all be taken over into the file.
     let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
     let is_busy = || other.query_row(checkpoint, [], |row| row.get::<_, bool>(0));
     let taken_over = comes(|| is_busy().is_ok_and(|it| !it));

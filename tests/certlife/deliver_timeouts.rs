@@ -19,9 +19,9 @@ use crate::webhook::{SECRET, submits};
 
 /// The attempts of the only delivery, and when each was made.
 fn attempts(store: &Scratch) -> Vec<(DateTime<Utc>, Value)> {
-    let told = store.run(&["deliveries", "--attempts", "--json"], "");
-    let [delivery] = &told.events()[..] else {
-        panic!("{told:?}")
+    let reported = store.run(&["deliveries", "--attempts", "--json"], "");
+    let [delivery] = &reported.events()[..] else {
+        panic!("{reported:?}")
     };
     let attempts = delivery["attempted"].as_array().unwrap().iter();
     let at = |it: &Value| it["at"].as_str().unwrap().parse().unwrap();
@@ -62,7 +62,7 @@ fn over_tls() -> u16 {
             let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = BufReader::new(StreamOwned::new(tls, stream.unwrap()));
             let mut line = String::new();
-            // Whoever does not trust it goes away.
+            // A client that does not trust it goes away.
             while stream.read_line(&mut line).is_ok_and(|it| it > 2) {
                 line.clear();
             }
@@ -80,7 +80,7 @@ fn an_authority_of_ones_own_is_trusted_where_it_is_given() {
     register(&store, &url);
     assert_eq!(store.run(&["apply"], &submits(1..=1)).code, Some(0));
     std::fs::write(store.path("ours.pem"), certificates::authority()).unwrap();
-    // A name may have an IPv6 address as well, where nobody listens.
+    // A name may have an IPv6 address as well, where no server listens.
     let once = [
         "--allow-target",
         "127.0.0.1/32",
@@ -154,7 +154,7 @@ fn kept(store: &Scratch) -> usize {
 }
 
 #[test]
-fn what_has_arrived_is_kept_for_as_long_as_it_is_told() {
+fn what_has_arrived_is_kept_for_as_long_as_it_is_asked_to() {
     let receiver = Receiver::answering(204, Duration::ZERO);
     let store = pending(Scratch::new(), &receiver.address, 3);
     for more in [&[][..], &["--retention", "1day"]] {

@@ -160,7 +160,7 @@ fn deliveries_are_narrowed_and_cut() {
         format!("certlife: there are more; go on with --after {}\n", all[19])
     );
     assert_eq!(store.run(&["deliveries", "--limit", "21"], "").stderr, "");
-    for (args, told) in [
+    for (args, reported) in [
         (
             &["--status", "done"][..],
             "possible values: pending, delivered, dead",
@@ -174,15 +174,15 @@ fn deliveries_are_narrowed_and_cut() {
     ] {
         let run = store.run(&[&["deliveries"], args].concat(), "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(run.stderr.contains(reported), "{}", run.stderr);
     }
-    for (args, told) in [
+    for (args, reported) in [
         (&["--institution", "other"][..], "no delivery matches"),
         (&["--after", "1000000"], "no more deliveries"),
     ] {
         let run = store.run(&[&["deliveries"], args].concat(), "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
-        assert_eq!(run.stderr, format!("certlife: {told}\n"));
+        assert_eq!(run.stderr, format!("certlife: {reported}\n"));
     }
 }
 
@@ -236,7 +236,7 @@ fn what_is_dead_is_sent_again() {
 }
 
 #[test]
-fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
+fn single_deliveries_are_sent_again_and_what_cannot_be_is_reported() {
     let store = settled();
     let (dead, delivered) = (
         listed(&store, &["--status", "dead"]),
@@ -263,7 +263,7 @@ fn single_deliveries_are_sent_again_and_what_cannot_be_is_told() {
 
 #[test]
 fn what_waits_for_its_next_attempt_is_sent_now() {
-    // Given two that are to be tried in a day, one that somebody is sending, and 18 that nobody has
+    // Given two that are to be tried in a day, one that is leased, and 18 that were never
     // looked at
     let store = example();
     let day: DateTime<Utc> = std::time::SystemTime::now().into();
@@ -272,25 +272,25 @@ fn what_waits_for_its_next_attempt_is_sent_now() {
     claim_one(&store);
     let pending = listed(&store, &["--status", "pending"]);
     let [first, second, sent] = [pending[0], pending[1], pending[2]].map(|it| it.to_string());
-    // By its id, what waits is due; of the others, it is told
+    // By its id, what waits is due; of the others, it is reported
     let run = store.run(&["redeliver", &first, &sent], "");
     assert_eq!(run.code, Some(0));
-    let told = format!(
+    let reported = format!(
         "certlife: delivery {sent} is being sent; should nothing come of it, it is due at \
          2026-06-04T10:30:00Z\n\
          certlife: 1 redelivered\n"
     );
-    assert_eq!(timeless(&run.stderr), told);
+    assert_eq!(timeless(&run.stderr), reported);
     // By a filter, only where that is for what is pending
     let redeliver = |args: &[&str]| {
         let run = store.run(&[&["redeliver"], args].concat(), "");
         (run.code, run.stdout.lines().count(), run.stderr)
     };
-    let told = |count| format!("certlife: {count} redelivered\n");
-    assert_eq!(redeliver(&["--webhook", ID]), (Some(0), 0, told("0")));
+    let reported = |count| format!("certlife: {count} redelivered\n");
+    assert_eq!(redeliver(&["--webhook", ID]), (Some(0), 0, reported("0")));
     let pending = ["--status", "pending", "--dry-run"];
-    assert_eq!(redeliver(&pending), (Some(0), 2, told("1 would be")));
-    assert_eq!(redeliver(&pending[..2]), (Some(0), 0, told("1")));
+    assert_eq!(redeliver(&pending), (Some(0), 2, reported("1 would be")));
+    assert_eq!(redeliver(&pending[..2]), (Some(0), 0, reported("1")));
     let now: DateTime<Utc> = std::time::SystemTime::now().into();
     for line in store.run(&["deliveries", "--json"], "").events() {
         let due: DateTime<Utc> = line["due_at"].as_str().unwrap().parse().unwrap();
@@ -299,23 +299,26 @@ fn what_waits_for_its_next_attempt_is_sent_now() {
     }
     assert_eq!(
         redeliver(&[&second]).2,
-        format!("certlife: delivery {second} is due already\n{}", told("0"))
+        format!(
+            "certlife: delivery {second} is due already\n{}",
+            reported("0")
+        )
     );
 }
 
 #[test]
 fn a_filter_chooses_and_no_choice_is_a_mistake() {
     let store = settled();
-    let told = redelivered(
+    let reported = redelivered(
         &store,
         &["--webhook", ID, "--until", "2026-01-01T00:00:00Z"],
     );
-    assert_eq!(told, "certlife: 0 redelivered\n");
-    let told = redelivered(
+    assert_eq!(reported, "certlife: 0 redelivered\n");
+    let reported = redelivered(
         &store,
         &["--status", "delivered", "--since", "2026-01-01T00:00:00Z"],
     );
-    assert_eq!(told, "certlife: 2 redelivered\n");
+    assert_eq!(reported, "certlife: 2 redelivered\n");
     // Without a status, both the delivered and the dead: the two are pending by now.
     assert_eq!(
         redelivered(&store, &["--institution", "default"]),
@@ -338,7 +341,7 @@ fn a_filter_chooses_and_no_choice_is_a_mistake() {
     }
 }
 
-/// Deliveries that are dead, of which somebody has edited these by hand.
+/// Deliveries that are dead, of which these were edited by hand.
 fn corrupt(corrupt: &[i64]) -> Scratch {
     let store = Scratch::new();
     let add = ["webhook", "add", "https://example.com/", "--id", ID];
@@ -353,19 +356,19 @@ fn corrupt(corrupt: &[i64]) -> Scratch {
     store
 }
 
-/// That these are told, and that so many were left out.
-fn assert_told(stderr: &str, corrupt: &[i64], end: &str) {
+/// That these are reported, and that so many were left out.
+fn assert_reported(stderr: &str, corrupt: &[i64], end: &str) {
     for id in corrupt {
-        let told = stderr.lines().filter(|line| {
+        let reported = stderr.lines().filter(|line| {
             line.starts_with("certlife: ") && line.contains(&format!("delivery {id} "))
         });
-        assert_eq!(told.count(), 1, "{id}: {stderr}");
+        assert_eq!(reported.count(), 1, "{id}: {stderr}");
     }
     assert!(stderr.ends_with(end), "{stderr}");
 }
 
 #[test]
-fn what_is_corrupt_is_told_and_the_others_are_listed_and_redelivered() {
+fn what_is_corrupt_is_reported_and_the_others_are_listed_and_redelivered() {
     // The first, two in the middle of a page, one at its end, and the last
     let edited = [2, 3, 100, 512, 1300];
     let store = corrupt(&edited);
@@ -383,7 +386,7 @@ fn what_is_corrupt_is_told_and_the_others_are_listed_and_redelivered() {
             .lines()
             .filter(|it| it.contains("9e7860f0") || it.contains(ID));
         assert_eq!(lines.count(), 1295, "{args:?}");
-        assert_told(&run.stderr, &edited, listed);
+        assert_reported(&run.stderr, &edited, listed);
     }
     // What --limit counts is what is printed, and it says where to go on
     let run = store.run(&["deliveries", "--json", "--limit", "3"], "");
@@ -396,17 +399,17 @@ fn what_is_corrupt_is_told_and_the_others_are_listed_and_redelivered() {
     assert_eq!(run.code, Some(2));
     let end = "certlife: 2 redelivered\n\
                certlife: corrupt, and therefore not redelivered: 2\n";
-    assert_told(&run.stderr, &[2, 1300], end);
+    assert_reported(&run.stderr, &[2, 1300], end);
     let run = store.run(&["redeliver", "--all-dead"], "");
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
     let end = "certlife: 1293 redelivered\n\
                certlife: corrupt, and therefore not redelivered: 5\n";
-    assert_told(&run.stderr, &edited, end);
+    assert_reported(&run.stderr, &edited, end);
     assert_eq!(shown(&store, ID, &[])["pending"], 1295);
 }
 
 #[test]
-fn an_attempt_that_is_corrupt_is_told_and_the_other_deliveries_are_listed() {
+fn an_attempt_that_is_corrupt_is_reported_and_the_other_deliveries_are_listed() {
     let store = settled();
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     let sql = "UPDATE certlife_attempt SET status = -1 WHERE delivery = 2";
@@ -437,7 +440,7 @@ fn what_cannot_be_read_is_dropped_with_the_others() {
 }
 
 #[test]
-fn programs_are_told_how_many_were_redelivered_and_which_would_be() {
+fn programs_read_how_many_were_redelivered_and_which_would_be() {
     let store = settled();
     let dead = listed(&store, &["--status", "dead"]);
     let tried = store.run(&["redeliver", "--all-dead", "--dry-run", "--json"], "");
@@ -473,34 +476,34 @@ fn deliveries_are_shown_by_their_ids() {
 }
 
 #[test]
-fn a_webhook_that_is_none_is_told() {
+fn a_webhook_that_is_none_is_reported() {
     let store = settled();
-    let nobody = "00000000-0000-4000-8000-000000000001";
+    let unknown = "00000000-0000-4000-8000-000000000001";
     for command in [
         &["deliveries"][..],
         &["deliveries", "--json"],
         &["redeliver"],
         &["redeliver", "--dry-run"],
     ] {
-        let run = store.run(&[command, &["--webhook", nobody]].concat(), "");
+        let run = store.run(&[command, &["--webhook", unknown]].concat(), "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
         assert_eq!(
             run.stderr,
-            format!("certlife: there is no webhook {nobody}\n")
+            format!("certlife: there is no webhook {unknown}\n")
         );
     }
 }
 
 #[test]
-fn whoever_redelivers_to_a_disabled_webhook_is_told() {
+fn a_redelivery_to_a_disabled_webhook_is_reported() {
     let store = settled();
     assert_eq!(store.run(&["webhook", "disable", ID], "").code, Some(0));
     let tried = store.run(&["redeliver", "--status", "delivered", "--dry-run"], "");
     assert!(!tried.stderr.contains("is disabled"), "{}", tried.stderr);
     let run = store.run(&["redeliver", "--status", "delivered"], "");
     assert_eq!(run.code, Some(0));
-    let told = format!("webhook {ID} is disabled, and 20 pending");
-    assert!(run.stderr.contains(&told), "{}", run.stderr);
+    let reported = format!("webhook {ID} is disabled, and 20 pending");
+    assert!(run.stderr.contains(&reported), "{}", run.stderr);
     // Of others nothing is said
     let run = store.run(&["redeliver", "--status", "delivered"], "");
     assert_eq!(run.stderr, "certlife: 0 redelivered\n");

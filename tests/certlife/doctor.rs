@@ -75,23 +75,23 @@ fn a_single_server_is_well_without_a_standby() {
     assert_eq!(missing.code, Some(1));
     assert!(findings(&report(&missing)).contains(&("wrong", "no_store")));
     assert_eq!(store.run(&["migrate"], "").code, Some(0));
-    let told = store.run(&["doctor"], "");
-    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
-    let text = told
+    let reported = store.run(&["doctor"], "");
+    assert_eq!((reported.code, reported.stderr.as_str()), (Some(0), ""));
+    let text = reported
         .stdout
         .replace(server.socket().to_str().unwrap(), "HOST");
     let text = masked(&text, "PostgreSQL ", ",", "15.18");
     let text = masked(&text, "timeline 1, ", " of", "1");
     let text = masked(&text, "clock ", " ms", "+1");
     golden!(text, "golden/doctor.txt");
-    let told = report(&store.run(&["doctor", "--json"], ""));
-    let mut shape = serde_json::to_string_pretty(&shape(&told)).unwrap();
+    let reported = report(&store.run(&["doctor", "--json"], ""));
+    let mut shape = serde_json::to_string_pretty(&shape(&reported)).unwrap();
     shape.push('\n');
     golden!(shape, "golden/doctor.json");
 }
 
 #[test]
-fn who_holds_the_feed_back_is_told_without_the_query() {
+fn who_holds_the_feed_back_is_reported_without_the_query() {
     let server = server("-c max_prepared_transactions=1");
     let store = Scratch::on(server.url());
     assert_eq!(store.run(&["migrate"], "").code, Some(0));
@@ -102,15 +102,15 @@ fn who_holds_the_feed_back_is_told_without_the_query() {
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let holding = runtime.block_on(async {
-        let url = server.url() + "?application_name=somebody";
+        let url = server.url() + "?application_name=holder";
         let client = postgres::client(&url).await;
         let begin = "BEGIN; SELECT pg_current_xact_id(), 'jane@example.org'";
         client.batch_execute(begin).await.unwrap();
         client
     });
     let run = store.run(&["doctor", "--json"], "");
-    let told = report(&run);
-    let holders = told["hosts"][0]["feed_held_by"].as_array().unwrap();
+    let reported = report(&run);
+    let holders = reported["hosts"][0]["feed_held_by"].as_array().unwrap();
     assert_eq!(holders.len(), 2, "{holders:?}");
     assert_eq!(
         (&holders[0]["kind"], &holders[0]["name"]),
@@ -118,17 +118,17 @@ fn who_holds_the_feed_back_is_told_without_the_query() {
     );
     assert_eq!(
         (&holders[1]["kind"], &holders[1]["name"]),
-        (&json!("session"), &json!("somebody"))
+        (&json!("session"), &json!("holder"))
     );
     assert!(holders[1]["pid"].is_i64() && holders[1]["since"].is_string());
     assert!(!run.stdout.contains("jane@"), "{run:?}");
     // It is not long yet
     assert_eq!(run.code, Some(0));
     std::thread::sleep(std::time::Duration::from_secs(11));
-    let told = report(&store.run(&["doctor", "--json"], ""));
+    let reported = report(&store.run(&["doctor", "--json"], ""));
     assert!(
-        findings(&told).contains(&("note", "feed_held_back")),
-        "{told:#}"
+        findings(&reported).contains(&("note", "feed_held_back")),
+        "{reported:#}"
     );
     drop(holding);
 }
@@ -144,7 +144,7 @@ fn settings_that_lose_what_was_acknowledged_are_wrong() {
     );
     let run = store.run(&["doctor", "--json"], "");
     assert_eq!(run.code, Some(1));
-    let told = report(&run);
+    let reported = report(&run);
     for expected in [
         ("wrong", "fsync"),
         ("warning", "full_page_writes"),
@@ -152,14 +152,14 @@ fn settings_that_lose_what_was_acknowledged_are_wrong() {
         ("note", "synchronous_commit"),
     ] {
         assert!(
-            findings(&told).contains(&expected),
-            "{expected:?}: {told:#}"
+            findings(&reported).contains(&expected),
+            "{expected:?}: {reported:#}"
         );
     }
 }
 
 #[test]
-fn rights_are_told_for_each_use() {
+fn rights_are_reported_for_each_use() {
     let store = Scratch::on_postgres();
     assert_eq!(store.run(&["migrate"], "").code, Some(0));
     let schema = store.store.rsplit("%3D").next().unwrap();
@@ -169,49 +169,52 @@ fn rights_are_told_for_each_use() {
         sql(&store.store, &format!("{create}; {grants}"));
         let of_role = Scratch::on(store.store.replace("tests@", &format!("{role}@")));
         let run = of_role.run(&["doctor", "--json"], "");
-        let told = report(&run);
-        (run.code, told)
+        let reported = report(&run);
+        (run.code, reported)
     };
     let select = "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}";
     // Nothing
-    let (code, told) = rights_of("doctor_nothing", "SELECT");
+    let (code, reported) = rights_of("doctor_nothing", "SELECT");
     assert_eq!(code, Some(1));
     assert!(
-        findings(&told).contains(&("wrong", "misconfigured")),
-        "{told:#}"
+        findings(&reported).contains(&("wrong", "misconfigured")),
+        "{reported:#}"
     );
     let only = "GRANT SELECT ON certlife_schema TO {role}";
-    let (code, told) = rights_of("doctor_version", only);
+    let (code, reported) = rights_of("doctor_version", only);
     assert_eq!(code, Some(1));
-    assert!(findings(&told).contains(&("wrong", "rights")), "{told:#}");
+    assert!(
+        findings(&reported).contains(&("wrong", "rights")),
+        "{reported:#}"
+    );
     // Commands, as docs/stores.md lists their rights, but not after a failover
-    let (code, told) = rights_of(
+    let (code, reported) = rights_of(
         "doctor_writer",
         &format!(
             "{select}; GRANT INSERT ON certlife_application, certlife_event, certlife_idempotency, \
              certlife_delivery TO {{role}}; GRANT UPDATE ON certlife_application TO {{role}}"
         ),
     );
-    assert_eq!(code, Some(0), "{told:#}");
-    let missing = &told["hosts"][0]["missing_rights"];
+    assert_eq!(code, Some(0), "{reported:#}");
+    let missing = &reported["hosts"][0]["missing_rights"];
     assert_eq!(
         (&missing["read"], &missing["write"]),
         (&json!([]), &json!([]))
     );
     assert_eq!(missing["failover"], json!(["UPDATE ON certlife_feed"]));
     assert!(
-        findings(&told).contains(&("warning", "failover_rights")),
-        "{told:#}"
+        findings(&reported).contains(&("warning", "failover_rights")),
+        "{reported:#}"
     );
     // Deliveries, as docs/stores.md has it
-    let (_, told) = rights_of(
+    let (_, reported) = rights_of(
         "doctor_deliverer",
         &format!(
             "{select}; GRANT INSERT ON certlife_attempt TO {{role}}; \
              GRANT UPDATE ON certlife_webhook, certlife_delivery TO {{role}}"
         ),
     );
-    let missing = &told["hosts"][0]["missing_rights"];
+    let missing = &reported["hosts"][0]["missing_rights"];
     assert_eq!(missing["deliver"], json!([]));
     let lacks = missing["migrate"].as_array().unwrap();
     assert!(
@@ -229,22 +232,25 @@ fn a_schema_of_before_is_wrong() {
     );
     let run = store.run(&["doctor", "--json"], "");
     assert_eq!(run.code, Some(1));
-    let told = report(&run);
-    assert!(findings(&told).contains(&("wrong", "schema")), "{told:#}");
-    assert_eq!(told["hosts"][0]["schema"]["expanded"], 5);
+    let reported = report(&run);
+    assert!(
+        findings(&reported).contains(&("wrong", "schema")),
+        "{reported:#}"
+    );
+    assert_eq!(reported["hosts"][0]["schema"]["expanded"], 5);
 }
 
 #[test]
 fn a_file_is_well_missing_of_another_or_damaged() {
     let store = Scratch::new();
-    let told = |args: &[&str]| {
+    let reported = |args: &[&str]| {
         let run = store.run(args, "");
         assert_eq!(run.stderr, "");
         let folder = store.folder.path().canonicalize().unwrap();
         let text = run.stdout.replace(folder.to_str().unwrap(), "FOLDER");
         (run.code, text)
     };
-    let (code, text) = told(&["doctor"]);
+    let (code, text) = reported(&["doctor"]);
     assert_eq!(code, Some(1));
     golden!(text, "golden/doctor-missing.txt");
     assert!(!store.path("test.db").exists());
@@ -256,14 +262,14 @@ fn a_file_is_well_missing_of_another_or_damaged() {
     set_mode(store.folder.path(), 0o755);
     set_mode(&store.path("test.db"), 0o644);
     let before = fs::read(store.path("test.db")).unwrap();
-    let (code, text) = told(&["doctor"]);
+    let (code, text) = reported(&["doctor"]);
     assert_eq!(code, Some(0));
     golden!(
         masked(&text, "test.db: ", " bytes", "1"),
         "golden/doctor-sqlite.txt"
     );
     assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
-    // In a folder of its own, nobody else gets to it
+    // In a folder of its own, no other user gets to it
     set_mode(store.folder.path(), 0o700);
     let run = store.run(&["doctor", "--json"], "");
     assert_eq!(report(&run)["verdict"], "ok");
@@ -302,7 +308,7 @@ fn what_cannot_be_asked_ends_it() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
         assert!(!run.stderr.contains("geheim"), "{run:?}");
     }
-    // A host that is away is found, and its password is not told
+    // A host that is away is found, and its password is not shown
     let away = "postgres://u:geheim@127.0.0.1:1/d";
     for args in [
         &["doctor", "--store", away][..],

@@ -27,21 +27,21 @@ fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_utf_8_is_told_once_and_changes_nothing() {
+fn what_is_not_utf_8_is_reported_once_and_changes_nothing() {
     let lines = "{\"command\":\"submit\"}\r\n".repeat(50);
     for (encoding, encode) in ENCODINGS {
-        let told =
+        let reported =
             format!("it begins as {encoding} does, and must be UTF-8; save the file in UTF-8\n");
         for command in ["apply", "validate"] {
             let store = Scratch::new();
             std::fs::write(store.path("lines"), encode(&lines)).unwrap();
             let run = store.run(&[command, "lines"], "");
             assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-            assert_eq!(run.stderr, format!("certlife: lines: {told}"));
+            assert_eq!(run.stderr, format!("certlife: lines: {reported}"));
             assert!(!store.path("test.db").exists());
             let run = run_to_end(&mut store.certlife(&[command]), encode(&lines));
             assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-            assert_eq!(run.stderr, format!("certlife: standard input: {told}"));
+            assert_eq!(run.stderr, format!("certlife: standard input: {reported}"));
         }
         let store = Scratch::new();
         std::fs::write(store.path("headers"), encode("webhook-id: a\n")).unwrap();
@@ -51,7 +51,7 @@ fn what_is_not_utf_8_is_told_once_and_changes_nothing() {
         verify.env("CERTLIFE_WEBHOOK_SECRET", crate::verify::SECRET);
         let run = run_to_end(&mut verify, "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        assert_eq!(run.stderr, format!("certlife: headers: {told}"));
+        assert_eq!(run.stderr, format!("certlife: headers: {reported}"));
     }
 }
 

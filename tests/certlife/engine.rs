@@ -58,7 +58,7 @@ fn a_line_without_a_time_is_replayed_with_its_first_time() {
 }
 
 #[test]
-fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
+fn what_the_engine_refuses_is_reported_with_its_code_and_what_is_so_instead() {
     let input = [
         submit(1, r#","actor":"customer:ann","idempotency_key":"k1""#),
         act("begin_processing", 1, r#","actor":"customer:ann""#),
@@ -84,7 +84,7 @@ fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
     assert_eq!(run.code, Some(1));
     assert_eq!(run.events().len(), 3, "{}", run.stderr);
     let refusals = run.refusals();
-    let told: Vec<_> = refusals
+    let reported: Vec<_> = refusals
         .iter()
         .map(|it| {
             let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
@@ -106,7 +106,7 @@ fn what_the_engine_refuses_is_told_with_its_code_and_what_is_so_instead() {
         (14, "invalid_command", "expected_version"),
     ];
     let expected = expected.map(|(line, error, field)| (line, error.to_owned(), field.to_owned()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(
         (
             &refusals[1]["expected"],
@@ -141,7 +141,7 @@ fn the_flag_says_the_institution_of_lines_that_name_none() {
 }
 
 #[test]
-fn who_acts_is_whom_the_contract_names_if_the_line_says_nobody() {
+fn the_actor_is_the_one_of_the_contract_if_the_line_names_none() {
     let store = Scratch::new();
     let input = [
         submit(1, r#","actor":"system""#),
@@ -349,7 +349,7 @@ fn a_store_that_breaks_ends_the_run_and_says_which_lines_are_open() {
     let mut events = BufReader::new(child.stdout.take().unwrap()).lines();
     writeln!(stdin, "{}", submit(2, "")).unwrap();
     events.next().unwrap().unwrap();
-    // Somebody changes the tables by hand.
+    // The tables are changed by hand.
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     let change = |sql: &str| connection.execute_batch(sql).unwrap();
     change("ALTER TABLE certlife_event RENAME TO elsewhere");
@@ -409,8 +409,8 @@ fn a_database_that_goes_away_ends_the_run_and_nothing_is_lost() {
         );
     }
     let last = &refused.last().unwrap()["line"];
-    let told = format!("line {last} was the last that the store was given");
-    assert!(sentence.contains(&told), "{stderr}");
+    let reported = format!("line {last} was the last that the store was given");
+    assert!(sentence.contains(&reported), "{stderr}");
     server.restart();
     let listed = store.run(&["list", "--json"], "").events();
     for event in objects(&printed.join("\n")) {

@@ -1,11 +1,11 @@
-//! `certlife events --follow`: whoever waits for what comes.
+//! `certlife events --follow`: a follower waits for what comes.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use crate::{Scratch, file};
 
-/// Somebody who follows the feed.
+/// A follower of the feed.
 struct Follower {
     child: Child,
     events: Lines<BufReader<ChildStdout>>,
@@ -61,7 +61,7 @@ fn example() -> Scratch {
 }
 
 #[test]
-fn whoever_follows_sees_what_another_process_commits_until_ctrl_c() {
+fn a_follower_sees_what_another_process_commits_until_ctrl_c() {
     let store = example();
     let mut follower = Follower::start(&store, &["--json", "--after", "20"]);
     assert!(follower.next().contains("\"cursor\":\"21\""));
@@ -73,7 +73,7 @@ fn whoever_follows_sees_what_another_process_commits_until_ctrl_c() {
 }
 
 #[test]
-fn whoever_follows_for_a_reader_that_has_gone_ends_without_waiting_for_an_event() {
+fn a_follower_for_a_reader_that_has_gone_ends_without_waiting_for_an_event() {
     let store = example();
     let Follower {
         child, mut events, ..
@@ -85,7 +85,7 @@ fn whoever_follows_for_a_reader_that_has_gone_ends_without_waiting_for_an_event(
 }
 
 #[test]
-fn whoever_follows_waits_for_a_database_that_restarts_and_goes_on_where_it_was() {
+fn a_follower_waits_for_a_database_that_restarts_and_goes_on_where_it_was() {
     // A server of its own: the other tests need theirs.
     let server = crate::postgres::Server::start();
     let store = Scratch::on(server.url());
@@ -94,10 +94,10 @@ fn whoever_follows_waits_for_a_database_that_restarts_and_goes_on_where_it_was()
     assert!(follower.next().contains("\"application_id\":1,"));
     for number in 2..=3 {
         server.kill();
-        let told = follower.hears();
+        let reported = follower.hears();
         assert!(
-            told.starts_with("certlife: the store does not answer ("),
-            "{told}"
+            reported.starts_with("certlife: the store does not answer ("),
+            "{reported}"
         );
         // Long enough to ask in vain more than once.
         std::thread::sleep(std::time::Duration::from_secs(2));
@@ -111,7 +111,7 @@ fn whoever_follows_waits_for_a_database_that_restarts_and_goes_on_where_it_was()
 }
 
 #[test]
-fn whoever_follows_for_a_reader_that_has_gone_does_not_wait_for_a_database() {
+fn a_follower_for_a_reader_that_has_gone_does_not_wait_for_a_database() {
     let server = crate::postgres::Server::start();
     let store = Scratch::on(server.url());
     store.run(&["apply"], &submit(1));
@@ -127,9 +127,9 @@ fn whoever_follows_for_a_reader_that_has_gone_does_not_wait_for_a_database() {
 }
 
 #[test]
-fn what_waiting_does_not_mend_ends_whoever_follows() {
+fn what_waiting_does_not_mend_ends_a_follower() {
     let store = example();
-    // Somebody has changed the tables by hand.
+    // The tables were changed by hand.
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
     connection
         .execute_batch("UPDATE certlife_application SET certificate_title = ''")

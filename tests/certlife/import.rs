@@ -49,7 +49,7 @@ fn each_row_becomes_an_upload_of_the_institution() {
 }
 
 #[test]
-fn bad_lines_are_told_by_their_numbers_and_the_good_ones_are_uploaded() {
+fn bad_lines_are_reported_by_their_numbers_and_the_good_ones_are_uploaded() {
     for end in ["\n", "\r\n"] {
         let store = Scratch::new();
         let table = [
@@ -61,7 +61,7 @@ fn bad_lines_are_told_by_their_numbers_and_the_good_ones_are_uploaded() {
             "Diploma,ann,2,",
             "Diploma,ann@example.com,two,",
             "Diploma,ann@example.com,+3,",
-            "Diploma,ann@example.com,4,nobody",
+            "Diploma,ann@example.com,4,unknown",
             "  ,ann@example.com,5,",
             "Diploma,ann@example.com",
             "Diploma,ann@example.com,6,,more",
@@ -108,7 +108,7 @@ fn atomic_means_all_or_nothing() {
 }
 
 #[test]
-fn atomic_or_not_every_bad_line_is_told() {
+fn atomic_or_not_every_bad_line_is_reported() {
     let stores: [fn() -> Scratch; 2] = [Scratch::new, Scratch::on_postgres];
     for store in stores.map(|new| new()) {
         let heading = "title,email,application_id,uuid\n";
@@ -130,7 +130,7 @@ fn atomic_or_not_every_bad_line_is_told() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
         assert_eq!(refused(&run), expected);
         assert_eq!(count(&store, "default"), 1);
-        // Where the file cannot be read to its end, the bad lines before are told as well.
+        // Where the file cannot be read to its end, the bad lines before are reported as well.
         let cut = format!("{table}\"G,g@example.com,7,\n");
         let run = import(&store, &cut, &["--atomic"]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
@@ -277,7 +277,7 @@ fn a_heading_that_is_wrong_says_what_would_be_right() {
 }
 
 #[test]
-fn a_prefix_that_can_begin_no_key_is_told_once() {
+fn a_prefix_that_can_begin_no_key_is_reported_once() {
     for (prefix, problem) in [
         ("", "it is empty"),
         ("a\nb", "must not contain control characters"),
@@ -310,7 +310,7 @@ fn a_heading_alone_is_nothing_to_do() {
 }
 
 #[test]
-fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_after_it() {
+fn an_unclosed_quote_ends_the_import_and_makes_no_title_of_the_rows_after_it() {
     let good = "application_id,email,title\n1,a@example.com,First\n";
     for (rest, problem) in [
         (
@@ -330,10 +330,11 @@ fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_aft
     ] {
         let table = format!("{good}{rest}");
         for (more, imported, rest) in [(&[][..], 1, " from line 3 on"), (&["--atomic"], 0, "")] {
-            let told = format!("certlife: standard input: {problem}; nothing was imported{rest}\n");
+            let reported =
+                format!("certlife: standard input: {problem}; nothing was imported{rest}\n");
             let store = Scratch::new();
             let run = import(&store, &table, more);
-            assert_eq!((run.code, &run.stderr), (Some(2), &told), "{table}");
+            assert_eq!((run.code, &run.stderr), (Some(2), &reported), "{table}");
             assert_eq!(run.events().len(), imported);
             assert_eq!(count(&store, "default"), imported);
         }
@@ -344,7 +345,7 @@ fn a_quote_that_nobody_closes_ends_the_import_and_makes_no_title_of_the_rows_aft
 }
 
 #[test]
-fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
+fn an_unclosed_quote_does_not_fill_the_memory() {
     let store = Scratch::new();
     let mut table =
         "title,email,application_id\nA,a@example.com,1\n\"B,b@example.com,2\n".to_owned();
@@ -436,8 +437,8 @@ fn a_blank_beside_a_comma_is_part_of_the_field_and_a_refusal_shows_it() {
     assert_eq!(run.refusals().len(), expected.len());
     for (refusal, (line, message)) in run.refusals().iter().zip(expected) {
         assert_eq!(refusal["line"], line);
-        let told = refusal["message"].as_str().unwrap();
-        assert!(told.contains(&message), "{told}");
+        let reported = refusal["message"].as_str().unwrap();
+        assert!(reported.contains(&message), "{reported}");
     }
     assert_eq!(run.events()[0]["certificate_title"], " Sixth");
 }
@@ -490,7 +491,7 @@ fn only_an_administrator_uploads() {
 }
 
 #[test]
-fn what_is_no_utf_8_is_told_with_its_field() {
+fn what_is_no_utf_8_is_reported_with_its_field() {
     let store = Scratch::new();
     let table = b"title,email,application_id\nA,a@example.com,1\n\xff,b@example.com,2\n";
     std::fs::write(store.path("t.csv"), table).unwrap();
@@ -583,7 +584,7 @@ fn a_column_without_a_name_is_taken_where_it_is_blank() {
 }
 
 #[test]
-fn what_stands_in_no_named_column_is_told_with_its_column() {
+fn what_stands_in_no_named_column_is_reported_with_its_column() {
     let unnamed = "field 3 is not blank, but the first line gives column 3 no name: name it there, or take \
                    it out";
     let surplus = "field 6 is not blank, but the first line has 5 columns: a field that holds a comma is \
@@ -609,17 +610,17 @@ fn what_stands_in_no_named_column_is_told_with_its_column() {
             "the line has 1 field, but the column applicant_email is field 2".to_owned(),
         ),
     ];
-    let told = run.refusals().into_iter().map(|it| {
+    let reported = run.refusals().into_iter().map(|it| {
         let message = it["message"].as_str().unwrap().to_owned();
         (it["line"].as_u64().unwrap(), message)
     });
-    assert!(told.eq(expected), "{:?}", run.refusals());
+    assert!(reported.eq(expected), "{:?}", run.refusals());
     assert_eq!(run.events().len(), 1);
 }
 
 #[test]
 fn a_file_without_a_line_of_names_does_not_show_what_it_has() {
-    for (table, told) in [
+    for (table, reported) in [
         (
             "Diploma of John Doe,john@example.com,1\n",
             "unknown column of 19 characters",
@@ -628,7 +629,7 @@ fn a_file_without_a_line_of_names_does_not_show_what_it_has() {
     ] {
         let run = import(&Scratch::new(), table, &[]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(run.stderr.contains(reported), "{}", run.stderr);
         assert!(!run.stderr.contains("John"), "{}", run.stderr);
     }
 }

@@ -108,7 +108,7 @@ fn a_log_that_is_not_read_costs_deliveries_nothing_and_says_what_it_dropped() {
     let store = pending(Scratch::new(), &receiver.address, events);
     let events = usize::try_from(events).unwrap();
     let (log, stderr) = full_pipe();
-    // Given a log that nobody reads, and more lines than it keeps
+    // Given a log that is not read, and more lines than it keeps
     let mut command = deliver(&store, &["--log", "debug"]);
     command.stdout(Stdio::null()).stderr(stderr);
     let mut running = Running::start(command);
@@ -183,8 +183,8 @@ fn a_second_signal_ends_what_waits_for_the_reader_of_its_output() {
         let mut line = String::new();
         let mut stderr = BufReader::new(running.0.stderr.take().unwrap());
         stderr.read_line(&mut line).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let url = told["url"].as_str().unwrap();
+        let reported: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let url = reported["url"].as_str().unwrap();
         let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
@@ -341,11 +341,11 @@ fn a_server_that_has_no_more_files_waits_without_work_and_goes_on() {
     limited.arg(env!("CARGO_BIN_EXE_certlife"));
     limited.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(limited);
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut stderr = BufReader::new(running.0.stderr.take().unwrap());
-    stderr.read_line(&mut told).unwrap();
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    let url = told["url"].as_str().unwrap();
+    stderr.read_line(&mut reported).unwrap();
+    let reported: serde_json::Value = serde_json::from_str(&reported).unwrap();
+    let url = reported["url"].as_str().unwrap();
     let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
     let clients: Vec<_> = (0..60)
         .map(|_| TcpStream::connect(address).unwrap())

@@ -26,8 +26,8 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn start(more: &[&str]) -> Self {
         Self::spawn(&[&["--json"], more].concat(), |line| {
-            let told: Value = serde_json::from_str(line).unwrap();
-            told["url"].as_str().unwrap().to_owned()
+            let reported: Value = serde_json::from_str(line).unwrap();
+            reported["url"].as_str().unwrap().to_owned()
         })
     }
 
@@ -102,10 +102,10 @@ impl Listener {
             .status();
         assert!(kill.unwrap().success());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        let (mut printed, mut told) = (String::new(), String::new());
+        let (mut printed, mut reported) = (String::new(), String::new());
         self.stdout.read_to_string(&mut printed).unwrap();
-        self.stderr.read_to_string(&mut told).unwrap();
-        (printed, told)
+        self.stderr.read_to_string(&mut reported).unwrap();
+        (printed, reported)
     }
 }
 
@@ -191,9 +191,9 @@ fn what_arrives_is_verified_followed_and_summed_up() {
     assert!(shown["error"].as_str().unwrap().contains("fits none"));
     assert!(shown["news"].is_null());
     // Then the numbers say so
-    let (_, told) = listener.interrupt();
+    let (_, reported) = listener.interrupt();
     assert_eq!(
-        told,
+        reported,
         "{\"received\":6,\"verified\":5,\"refused\":1,\"duplicates\":1,\"as_asked\":0}\n"
     );
 }
@@ -215,8 +215,8 @@ fn a_signature_without_a_time_is_not_enough_unless_it_is_to_be() {
         error.ends_with("trusted by --accept-platform-signature"),
         "{error}"
     );
-    let (_, told) = listener.interrupt();
-    assert!(told.contains("\"refused\":1"), "{told}");
+    let (_, reported) = listener.interrupt();
+    assert!(reported.contains("\"refused\":1"), "{reported}");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn people_see_a_block_for_each_delivery() {
     listener.deliver(&events[1]);
     listener.deliver(&events[1]);
     listener.post(&[("x-evil", "\u{202e}evil".to_owned())], "nonsense");
-    let (printed, told) = listener.interrupt();
+    let (printed, reported) = listener.interrupt();
     for words in [
         "event                certificate_application.processing\n",
         "application          00000000-0000-0000-0000-000000000001\n",
@@ -255,7 +255,7 @@ fn people_see_a_block_for_each_delivery() {
         "an empty line after each"
     );
     assert_eq!(
-        told,
+        reported,
         format!(
             "certlife: register it with: certlife webhook add http://{address}/ --allow-http \
              --allow-target 127.0.0.1/32 --secret SECRET\n\
@@ -285,9 +285,9 @@ fn without_a_secret_it_takes_deliveries_at_their_word_and_says_so() {
             .unwrap()
             .contains("it is no event")
     );
-    let (_, told) = listener.interrupt();
+    let (_, reported) = listener.interrupt();
     assert_eq!(
-        told,
+        reported,
         "{\"received\":2,\"verified\":0,\"refused\":1,\"duplicates\":0,\"as_asked\":0}\n"
     );
     let mut listener = Listener::spawn(&[], |line| {
@@ -299,8 +299,8 @@ fn without_a_secret_it_takes_deliveries_at_their_word_and_says_so() {
         .line()
         .starts_with("verified     not verified: no secret is given")
     {}
-    let (_, told) = listener.interrupt();
-    assert!(told.contains("certlife: without --secret, nothing is verified\n"));
+    let (_, reported) = listener.interrupt();
+    assert!(reported.contains("certlife: without --secret, nothing is verified\n"));
 }
 
 #[test]
@@ -327,9 +327,9 @@ fn a_status_is_always_answered_after_the_delay() {
     assert_eq!(listener.deliver(&submitted(1)), 503);
     assert!(start.elapsed() >= std::time::Duration::from_millis(400));
     assert_eq!(listener.post(&[], ""), 503);
-    let (printed, told) = listener.interrupt();
+    let (printed, reported) = listener.interrupt();
     assert_eq!(printed.matches("\"status\":503").count(), 2);
-    assert!(told.contains("\"as_asked\":2"), "{told}");
+    assert!(reported.contains("\"as_asked\":2"), "{reported}");
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn nothing_that_is_sent_stops_it() {
     let large = "x".repeat((1 << 20) + 1);
     assert_eq!(listener.post(&[], &large), 413);
     assert_eq!(listener.shown()["status"], 413);
-    // In pieces, so that nobody is told how much will come
+    // In pieces, so that its length is not known before
     let mut chunked =
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
             .to_vec();
@@ -394,10 +394,10 @@ fn nothing_that_is_sent_stops_it() {
     listener.line();
     assert_eq!(listener.deliver(&submitted(1)), 204);
     assert_eq!(listener.shown()["verified"], true);
-    let (printed, told) = listener.interrupt();
+    let (printed, reported) = listener.interrupt();
     assert_eq!(printed, "");
     assert_eq!(
-        told,
+        reported,
         "{\"received\":8,\"verified\":1,\"refused\":7,\"duplicates\":0,\"as_asked\":0}\n"
     );
 }
@@ -405,7 +405,7 @@ fn nothing_that_is_sent_stops_it() {
 #[test]
 fn a_delivery_that_breaks_off_is_shown_and_counted() {
     let mut listener = Listener::start(&["--secret", SECRET]);
-    for (rest, told) in [
+    for (rest, reported) in [
         (
             "content-length: 10\r\n\r\nabc",
             "the body broke off after 3 bytes: ",
@@ -418,7 +418,7 @@ fn a_delivery_that_breaks_off_is_shown_and_counted() {
         listener.raw(format!("POST / HTTP/1.1\r\nhost: x\r\n{rest}").as_bytes());
         let shown = listener.shown();
         assert!(
-            shown["error"].as_str().unwrap().starts_with(told),
+            shown["error"].as_str().unwrap().starts_with(reported),
             "{shown}"
         );
         assert_eq!(
@@ -426,10 +426,10 @@ fn a_delivery_that_breaks_off_is_shown_and_counted() {
             (&false.into(), &400.into())
         );
     }
-    let (_, told) = listener.interrupt();
+    let (_, reported) = listener.interrupt();
     assert!(
-        told.contains("\"received\":2,\"verified\":0,\"refused\":2"),
-        "{told}"
+        reported.contains("\"received\":2,\"verified\":0,\"refused\":2"),
+        "{reported}"
     );
 }
 
@@ -473,7 +473,7 @@ fn a_connection_serves_many_deliveries() {
 }
 
 #[test]
-fn it_speaks_http_2_with_whoever_begins_with_it() {
+fn it_speaks_http_2_with_a_client_that_begins_with_it() {
     use http_body_util::Full;
     use hyper_util::rt::{TokioExecutor, TokioIo};
 
@@ -505,7 +505,7 @@ fn it_speaks_http_2_with_whoever_begins_with_it() {
 }
 
 #[test]
-fn it_ends_when_nobody_reads_what_it_prints() {
+fn it_ends_when_its_output_is_not_read() {
     let Listener {
         mut child, stdout, ..
     } = Listener::start(&[]);

@@ -25,7 +25,7 @@ fn older_database() -> Scratch {
 }
 
 #[test]
-fn what_is_to_be_done_is_said_and_then_done() {
+fn the_steps_are_printed_and_then_done() {
     for (store, to_do, done, json) in [
         (
             older_database(),
@@ -68,7 +68,7 @@ fn what_is_to_be_done_is_said_and_then_done() {
 }
 
 #[test]
-fn the_steps_are_told_to_programs() {
+fn programs_read_the_steps() {
     let store = older_database();
     for (args, code, applied) in [
         (&["migrate", "--check", "--json"][..], 1, false),

@@ -132,7 +132,7 @@ fn one_connection_is_enough() {
 }
 
 /// The URL of two hosts, which refuse connections.
-fn of_nobody() -> String {
+fn of_no_webhook() -> String {
     let ports = [(); 2].map(|()| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
@@ -145,7 +145,7 @@ fn of_nobody() -> String {
 
 #[test]
 fn a_server_is_waited_for_with_patience_and_not_in_silence() {
-    let url = of_nobody();
+    let url = of_no_webhook();
     let store = Scratch::on(url.clone());
     let start = std::time::Instant::now();
     let run = store.run(&["list", "--patience", "3s"], "");
@@ -159,7 +159,7 @@ fn a_server_is_waited_for_with_patience_and_not_in_silence() {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     assert!(!run.stderr.contains("se-cret"), "{}", run.stderr);
-    // Where there is nobody to wait for, it says so at once
+    // Where there is no session to wait for, it says so at once
     let (one, _) = url.split_once(',').unwrap();
     let store = Scratch::on(format!("{one}/db"));
     let start = std::time::Instant::now();

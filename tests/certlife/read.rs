@@ -288,7 +288,7 @@ fn a_database_answers_as_a_file_does() {
 }
 
 #[test]
-fn a_database_that_does_not_answer_is_told_without_its_password() {
+fn a_database_that_does_not_answer_is_reported_without_its_password() {
     for url in [
         "postgres://ann:secret@127.0.0.1:1/db",
         "postgres://ann:secret@127.0.0.1:port/db",
@@ -302,7 +302,7 @@ fn a_database_that_does_not_answer_is_told_without_its_password() {
 }
 
 #[test]
-fn whoever_stops_reading_events_ends_the_run_without_an_error() {
+fn a_reader_of_events_that_stops_ends_the_run_without_an_error() {
     let store = crate::webhook::example();
     for args in [
         &["events"][..],
@@ -360,7 +360,7 @@ fn what_is_stalled_is_listed_and_failed() {
 }
 
 #[test]
-fn where_there_is_nothing_people_are_told_so() {
+fn where_there_is_nothing_people_read_so() {
     let store = example();
     for (args, sentence) in [
         (
@@ -368,7 +368,7 @@ fn where_there_is_nothing_people_are_told_so() {
             "no applications of institution \"other\"",
         ),
         (
-            &["list", "--email", "nobody@example.com"],
+            &["list", "--email", "none@example.com"],
             "no application of institution \"default\" matches",
         ),
         (
@@ -385,13 +385,13 @@ fn where_there_is_nothing_people_are_told_so() {
             "no events of institution \"other\"",
         ),
     ] {
-        let told = store.run(args, "");
-        assert_eq!((told.code, told.stdout.as_str()), (Some(0), ""));
-        assert_eq!(told.stderr, format!("certlife: {sentence}\n"));
+        let reported = store.run(args, "");
+        assert_eq!((reported.code, reported.stdout.as_str()), (Some(0), ""));
+        assert_eq!(reported.stderr, format!("certlife: {sentence}\n"));
         // Programs see that there is no line.
         assert_eq!(printed(&store, &[args, &["--json"]].concat()), "");
     }
-    // Whoever asks for nothing gets it.
+    // A request for nothing gets it.
     assert_eq!(printed(&store, &["events", "--limit", "0"]), "");
 }
 

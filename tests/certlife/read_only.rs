@@ -27,7 +27,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Runs the program as somebody who may read the folder and write nothing there.
+/// Runs the program as a user who may read the folder and write nothing there.
 fn run_as_reader(store: &Scratch, args: &[&str]) -> Run {
     run_as_reader_of(store, 0o444, args)
 }
@@ -53,7 +53,7 @@ fn run_as_reader_of(store: &Scratch, mode: u32, args: &[&str]) -> Run {
 }
 
 #[test]
-fn whoever_may_only_read_reads_what_the_owner_does() {
+fn a_role_that_may_only_read_reads_what_the_owner_does() {
     let store = crate::webhook::example();
     let expected = READING.map(|args| store.run(args, "").stdout);
     for (args, expected) in READING.iter().zip(expected) {
@@ -117,7 +117,7 @@ fn what_a_full_disk_leaves_beside_a_file_does_not_keep_it_from_being_read() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_is_said_to_be_so() {
+fn a_file_that_may_not_be_read_is_reported_as_such() {
     let store = crate::webhook::example();
     for args in READING.iter().chain(&[&["apply"][..], &["deliver"]]) {
         let run = run_as_reader_of(&store, 0o000, args);

@@ -146,7 +146,7 @@ fn a_line_without_end_is_not_held_in_memory() {
 }
 
 #[test]
-fn whoever_stops_reading_ends_the_run_without_an_error() {
+fn a_reader_that_stops_ends_the_run_without_an_error() {
     let mut child = start(&["apply"]);
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
@@ -162,7 +162,7 @@ fn whoever_stops_reading_ends_the_run_without_an_error() {
 }
 
 #[test]
-fn refusals_that_nobody_reads_do_not_stop_the_work() {
+fn unread_refusals_do_not_stop_the_work() {
     let mut child = start(&["apply"]);
     drop(child.stderr.take());
     let mut stdin = child.stdin.take().unwrap();

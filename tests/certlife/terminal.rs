@@ -109,7 +109,7 @@ fn a_reader_that_is_gone_ends_the_run_on_a_terminal_too() {
 }
 
 #[test]
-fn whoever_types_is_told_how_to_end_and_programs_are_not() {
+fn people_read_how_to_end_and_programs_do_not() {
     // `script` ends the terminal's input at once.
     let hint = "reading from the terminal; end with Ctrl-D";
     assert!(on_a_terminal("certlife apply").contains(hint));
@@ -193,7 +193,7 @@ fn widest(shown: &str) -> usize {
 }
 
 #[test]
-fn whoever_follows_on_a_terminal_sees_what_comes_below_what_is_there() {
+fn a_follower_on_a_terminal_prints_what_comes_below_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display();
     let store = format!("--store sqlite:{path}/c.db");

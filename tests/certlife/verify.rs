@@ -74,7 +74,7 @@ impl Came {
 }
 
 #[test]
-fn what_came_is_told_by_either_signature() {
+fn what_came_is_reported_by_either_signature() {
     let (headers, body) = Came::event();
     let run = Came::new(&headers, &body).verify_at(&[]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_delivery_is_a_refusal_that_says_so() {
         let lines = headers.lines().filter(|it| !it.starts_with(name));
         lines.flat_map(|it| [it, "\n"]).collect()
     };
-    for (headers, body, at, told) in [
+    for (headers, body, at, reported) in [
         (
             &headers[..],
             &changed[..],
@@ -173,7 +173,7 @@ fn what_is_wrong_with_a_delivery_is_a_refusal_that_says_so() {
             "neither a webhook-signature nor an x-webhook-signature header",
         ),
     ] {
-        is_refused(headers, body, at, told);
+        is_refused(headers, body, at, reported);
     }
 }
 
@@ -185,7 +185,7 @@ fn the_published_vectors_are_no_events_of_ours() {
     let then = "2021-02-25T15:02:10Z";
     let platform =
         "x-webhook-signature: 45ec03b2b33403c8043a90de06bedad0827183927115fd7e448ef97eeb13c5be\n";
-    for (headers, body, at, told) in [
+    for (headers, body, at, reported) in [
         (
             published,
             r#"{"test": 2432232314}"#,
@@ -206,12 +206,12 @@ fn the_published_vectors_are_no_events_of_ours() {
             "the x-webhook-signature header fits none",
         ),
     ] {
-        is_refused(headers, body, at, told);
+        is_refused(headers, body, at, reported);
     }
 }
 
 /// A delivery that is wrong, and a part of what is printed of it.
-fn is_refused(headers: &str, body: &str, at: &str, told: &str) {
+fn is_refused(headers: &str, body: &str, at: &str, reported: &str) {
     let more = [
         "--secret",
         SECRET,
@@ -220,9 +220,9 @@ fn is_refused(headers: &str, body: &str, at: &str, told: &str) {
         "--accept-platform-signature",
     ];
     let run = Came::new(headers, body).verify(&more);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{told}");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{reported}");
     assert!(run.stderr.starts_with("certlife: "), "{}", run.stderr);
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains(reported), "{}", run.stderr);
 }
 
 #[test]
@@ -242,16 +242,16 @@ fn another_secret_and_a_later_clock_are_refused() {
 }
 
 #[test]
-fn a_line_break_that_an_editor_has_added_is_told() {
+fn a_line_break_that_an_editor_has_added_is_reported() {
     let (headers, body) = Came::event();
-    for (end, is_told) in [("\n", true), ("\r\n", true), ("\n\n", false), (" ", false)] {
+    for (end, is_reported) in [("\n", true), ("\r\n", true), ("\n\n", false), (" ", false)] {
         let run = Came::new(&headers, format!("{body}{end}")).verify_at(&[]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
         assert!(run.stderr.contains("fits none"), "{}", run.stderr);
-        let told = run
+        let reported = run
             .stderr
             .contains("without the line break at its end, the body fits");
-        assert_eq!(told, is_told, "{}", run.stderr);
+        assert_eq!(reported, is_reported, "{}", run.stderr);
     }
     let changed = body.replace("john", "jane");
     let run = Came::new(&headers, format!("{changed}\n")).verify_at(&[]);
@@ -259,7 +259,7 @@ fn a_line_break_that_an_editor_has_added_is_told() {
 }
 
 #[test]
-fn a_byte_order_mark_or_another_encoding_of_the_body_is_told() {
+fn a_byte_order_mark_or_another_encoding_of_the_body_is_reported() {
     let (headers, body) = Came::event();
     let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
         format!("\u{feff}{text}")
@@ -270,7 +270,7 @@ fn a_byte_order_mark_or_another_encoding_of_the_body_is_told() {
     let mark = "without the byte order mark at its beginning";
     let end = "without the line break at its end";
     let utf_8 = "in UTF-8 and not UTF-16";
-    for (saved, told) in [
+    for (saved, reported) in [
         (format!("\u{feff}{body}").into_bytes(), mark.to_owned()),
         (
             format!("\u{feff}{body}\r\n").into_bytes(),
@@ -285,8 +285,9 @@ fn a_byte_order_mark_or_another_encoding_of_the_body_is_told() {
     ] {
         let run = Came::new(&headers, &saved).verify_at(&[]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-        let hint =
-            format!("certlife: {told}, the body fits: an editor or a shell may have changed that");
+        let hint = format!(
+            "certlife: {reported}, the body fits: an editor or a shell may have changed that"
+        );
         assert_eq!(run.stderr.lines().last(), Some(&*hint), "{}", run.stderr);
     }
     // Nothing is said where something else is wrong as well, or of half a character.
@@ -308,7 +309,7 @@ fn what_curl_tells_beside_the_headers_is_named() {
     let of_connection = "is what curl -v tells of the connection, and no header: keep only the lines that begin \
                          with >";
     let of_response = "is of the response, as curl -v shows it: keep the lines that begin with >";
-    for (headers, line, told) in [
+    for (headers, line, reported) in [
         ("*   Trying 127.0.0.1:80...\n> A: b\n", 1, of_connection),
         (
             "> POST / HTTP/1.1\r\n> A: b\r\n>\r\n* upload completely sent off\r\n",
@@ -325,8 +326,8 @@ fn what_curl_tells_beside_the_headers_is_named() {
     ] {
         let run = Came::new(headers, "{}").verify_at(&[]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        let told = format!("headers: line {line} {told}");
-        assert!(run.stderr.contains(&told), "{}", run.stderr);
+        let reported = format!("headers: line {line} {reported}");
+        assert!(run.stderr.contains(&reported), "{}", run.stderr);
     }
 }
 
@@ -375,7 +376,7 @@ fn one_of_several_secrets_is_enough_from_arguments_or_the_environment() {
 #[test]
 fn a_mistyped_secret_is_never_repeated() {
     let came = Came::new("", "");
-    for (secrets, told) in [
+    for (secrets, reported) in [
         (
             &["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"][..],
             "--secret (or CERTLIFE_WEBHOOK_SECRET): a secret begins with whsec_\n",
@@ -414,7 +415,7 @@ fn a_mistyped_secret_is_never_repeated() {
             }
             let run = run_to_end(&mut certlife, "");
             assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-            assert!(run.stderr.contains(told), "{}", run.stderr);
+            assert!(run.stderr.contains(reported), "{}", run.stderr);
             assert!(!run.stderr.contains("MfKQ9r8G"), "{}", run.stderr);
         }
     }
@@ -425,8 +426,8 @@ fn a_mistyped_secret_is_never_repeated() {
 }
 
 #[test]
-fn what_are_no_headers_is_told_with_its_line() {
-    for (headers, told) in [
+fn what_are_no_headers_is_reported_with_its_line() {
+    for (headers, reported) in [
         (
             "webhook-id\n",
             "headers: line 1 is no header; expected Name: value",
@@ -445,7 +446,7 @@ fn what_are_no_headers_is_told_with_its_line() {
     ] {
         let run = Came::new(headers, "{}").verify_at(&[]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(run.stderr.contains(reported), "{}", run.stderr);
     }
     let run = Came::new("", vec![b' '; (1 << 20) + 1]).verify_at(&[]);
     assert_eq!(

@@ -234,10 +234,13 @@ fn a_list_has_the_webhooks_in_the_order_in_which_they_were_registered() {
     };
     assert_eq!(of("uni").events().len(), 1);
     assert_eq!(of("uni").events()[0]["id"], OTHER);
-    let none = store.run(&["webhook", "list", "--institution", "nobody"], "");
+    let none = store.run(&["webhook", "list", "--institution", "unknown"], "");
     assert_eq!(
         (none.code, none.stderr.as_str()),
-        (Some(0), "certlife: no webhooks of institution \"nobody\"\n")
+        (
+            Some(0),
+            "certlife: no webhooks of institution \"unknown\"\n"
+        )
     );
 }
 
@@ -508,13 +511,13 @@ fn a_rotation_has_the_times_that_it_is_given_if_they_make_sense() {
         );
     }
     assert_eq!(webhook(&store, ID).endpoint.secrets, secrets);
-    // Of many that are valid, the oldest goes, and that is told.
-    let told: Vec<_> = (0..4)
+    // Of many that are valid, the oldest goes, and that is reported.
+    let reported: Vec<_> = (0..4)
         .map(|_| store.run(&["webhook", "rotate", ID], "").stderr)
         .collect();
     assert!(
-        told[3].contains("the oldest of the secrets before it no longer signs"),
-        "{told:?}"
+        reported[3].contains("the oldest of the secrets before it no longer signs"),
+        "{reported:?}"
     );
 }
 
@@ -574,12 +577,12 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
     let store = example();
     let pending = shown(&store, ID, &[])["pending"].as_u64().unwrap();
     assert_eq!(pending, 21);
-    let told = said(
+    let reported = said(
         &store,
         &["webhook", "disable", ID, "--reason", "the portal moves"],
     );
     assert_eq!(
-        told,
+        reported,
         format!("certlife: webhook {ID} is disabled; what is pending stays\n")
     );
     let json = shown(&store, ID, &[]);
@@ -601,7 +604,7 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
         shown(&store, ID, &[])["disabled"]["detail"],
         "the portal moves"
     );
-    // When it is enabled, somebody has to say what becomes of the deliveries
+    // When it is enabled, an option has to say what becomes of the deliveries
     let unclear = store.run(&["webhook", "enable", ID], "");
     assert_eq!((unclear.code, unclear.stdout.as_str()), (Some(1), ""));
     assert!(timeless(&unclear.stderr).contains(&format!(
@@ -611,9 +614,9 @@ fn a_disabled_webhook_is_enabled_once_it_is_clear_what_becomes_of_what_is_pendin
     assert_eq!(shown(&store, ID, &[])["enabled"], false);
     let both = store.run(&["webhook", "enable", ID, "--resume", "--abandon"], "");
     assert_eq!(both.code, Some(2));
-    let told = said(&store, &["webhook", "enable", ID, "--resume"]);
+    let reported = said(&store, &["webhook", "enable", ID, "--resume"]);
     assert_eq!(
-        told,
+        reported,
         format!(
             "certlife: webhook {ID} is enabled; 21 pending deliveries go on when their next attempts are due\n"
         )
@@ -639,9 +642,9 @@ fn nothing_is_abandoned_but_of_a_disabled_webhook(store: &Scratch) {
     assert_eq!(shown(store, ID, &[])["pending"], 21);
     // Then it is abandoned
     said(store, &["webhook", "disable", ID]);
-    let told = said(store, &["webhook", "enable", ID, "--abandon"]);
+    let reported = said(store, &["webhook", "enable", ID, "--abandon"]);
     assert_eq!(
-        told,
+        reported,
         format!("certlife: webhook {ID} is enabled; 21 pending deliveries are abandoned\n")
     );
     let json = shown(store, ID, &[]);
@@ -671,10 +674,10 @@ fn what_is_abandoned_may_be_of_many_pages() {
     add(&store, &["https://example.com/hooks", "--id", ID]);
     store.run(&["apply"], &submits(1..=1100));
     said(&store, &["webhook", "disable", ID]);
-    let told = said(&store, &["webhook", "enable", ID, "--abandon"]);
+    let reported = said(&store, &["webhook", "enable", ID, "--abandon"]);
     assert!(
-        told.contains("; 1100 pending deliveries are abandoned"),
-        "{told}"
+        reported.contains("; 1100 pending deliveries are abandoned"),
+        "{reported}"
     );
     assert_eq!(shown(&store, ID, &[])["pending"], 0);
 }
@@ -690,7 +693,7 @@ pub(crate) fn submits(numbers: std::ops::RangeInclusive<u32>) -> String {
 }
 
 #[test]
-fn a_webhook_is_removed_when_somebody_says_yes() {
+fn a_webhook_is_removed_after_a_yes() {
     let store = example();
     let unasked = store.run(&["webhook", "remove", ID], "y\n");
     assert_eq!((unasked.code, unasked.stdout.as_str()), (Some(2), ""));
@@ -727,8 +730,8 @@ fn a_webhook_is_removed_when_somebody_says_yes() {
     assert!(asked.stdout.contains("was removed"));
     assert_eq!(store.run(&["deliveries", "--json"], "").stdout, "");
     add(&store, &["https://example.com/hooks", "--id", ID]);
-    let told = said(&store, &["webhook", "remove", ID, "--yes"]);
-    assert_eq!(told, format!("certlife: webhook {ID} was removed\n"));
+    let reported = said(&store, &["webhook", "remove", ID, "--yes"]);
+    assert_eq!(reported, format!("certlife: webhook {ID} was removed\n"));
 }
 
 #[test]
@@ -799,8 +802,8 @@ fn on_a_database_it_is_the_same() {
             .len(),
         3
     );
-    let told = said(&store, &["redeliver", "--all-dead"]);
-    assert_eq!(told, "certlife: 3 redelivered\n");
+    let reported = said(&store, &["redeliver", "--all-dead"]);
+    assert_eq!(reported, "certlife: 3 redelivered\n");
     assert_eq!(shown(&store, ID, &[])["pending"], 3);
     said(&store, &["webhook", "remove", ID, "--yes"]);
     assert_eq!(store.run(&["deliveries", "--json"], "").stdout, "");
@@ -808,7 +811,7 @@ fn on_a_database_it_is_the_same() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_secret_that_nobody_has_seen_is_said_to_be_lost() {
+fn an_unseen_secret_is_reported_as_lost() {
     let full = || {
         std::fs::File::options()
             .write(true)
@@ -830,10 +833,13 @@ fn a_secret_that_nobody_has_seen_is_said_to_be_lost() {
     ];
     for (args, output, problem) in outputs {
         let run = store.certlife(args).stdout(output).output().unwrap();
-        let told = String::from_utf8(run.stderr).unwrap();
-        assert_eq!(run.status.code(), Some(2), "{told}");
+        let reported = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{reported}");
         let hint = format!("certlife webhook rotate {ID} replaces it");
-        assert!(told.contains(&hint) && told.contains(problem), "{told}");
+        assert!(
+            reported.contains(&hint) && reported.contains(problem),
+            "{reported}"
+        );
         assert_eq!(shown(&store, ID, &[])["id"], ID);
     }
 }

@@ -52,7 +52,7 @@ fn the_first_minute_shows_an_event_that_is_verified() {
     let [receive, send, ..] = &blocks("docs/webhooks.md", "In a minute")[..] else {
         panic!("two terminals")
     };
-    // It listens on the document's port, unless it is told otherwise: here on any that is free.
+    // It listens on the document's port, unless an option names another: here on any that is free.
     let help = std::fs::read_to_string(file("tests/certlife/golden/help-listen.txt")).unwrap();
     assert!(help.contains(&format!("[default: {PORT}]")), "{help}");
     let listen = "certlife listen";
@@ -60,9 +60,9 @@ fn the_first_minute_shows_an_event_that_is_verified() {
     // In the place of the shell, so that it ends with the test.
     let receive = receive.replace(listen, &format!("exec {listen} --port 0"));
     let mut terminal = Terminal(shell(&folder, &receive).spawn().unwrap());
-    let mut told = BufReader::new(terminal.0.stderr.take().unwrap());
+    let mut reported = BufReader::new(terminal.0.stderr.take().unwrap());
     let mut line = String::new();
-    told.read_line(&mut line).unwrap();
+    reported.read_line(&mut line).unwrap();
     let url = line.strip_prefix("certlife: listening on http://127.0.0.1:");
     let port = url.and_then(|it| it.split('/').next());
     let port = port.unwrap_or_else(|| panic!("{line}"));

@@ -1,4 +1,4 @@
-//! A refusal that nobody made, of a command that is legal.
+//! A refusal that no rule made, of a command that is legal.
 
 use certificate_lifecycle::{AnyApplication, Command, IllegalTransition};
 

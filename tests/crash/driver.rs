@@ -25,7 +25,7 @@ pub enum Crash {
     OfTheServer,
 }
 
-/// What a writer was told: a transition is durable.
+/// What a writer was answered: a transition is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acknowledged {
     pub uuid: Uuid,

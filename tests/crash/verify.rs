@@ -144,7 +144,7 @@ async fn each_is_delivered_once(store: &impl Outbox, feed: &[RecordedEvent]) {
     );
 }
 
-/// The application and the version that each delivery tells of; nobody has sent any.
+/// The application and the version that each delivery tells of; none was sent.
 async fn deliveries(store: &impl Outbox) -> Vec<(Uuid, u64)> {
     let (mut made, mut after) = (Vec::new(), None);
     loop {
@@ -190,7 +190,7 @@ async fn applications(engine: &Engine<impl Queries>) -> HashMap<Uuid, AnyApplica
     }
 }
 
-/// The whole feed, as soon as it has so many events: no more, because nobody writes any more.
+/// The whole feed, as soon as it has so many events: no more, because the writers have ended.
 async fn feed(engine: &Engine<impl Queries>, events: u64) -> Vec<RecordedEvent> {
     let (mut feed, mut cursor) = (Vec::new(), Cursor::START);
     let start = Instant::now();

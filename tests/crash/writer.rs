@@ -78,7 +78,7 @@ impl Writer {
 struct Caller<S> {
     engine: Engine<S>,
     random: Random,
-    /// The applications that nobody else knows of.
+    /// The applications that no other writer knows of.
     mine: Vec<Uuid>,
 }
 

@@ -61,7 +61,7 @@ async fn beside_an_address_that_is_silent_the_next_one_is_tried_soon() {
     assert!(took >= HEAD_START, "{took:?}");
     // Of the 20 seconds, the silent one has not had its half.
     assert!(took < Duration::from_secs(5), "{took:?}");
-    // The connection is kept, and nobody is asked again.
+    // The connection is kept, and no name is asked for again.
     assert_eq!(answered(&transport, &url).await.excerpt, b"ok");
     assert_eq!(server.connections(), 1);
 }
@@ -92,7 +92,7 @@ async fn silent_addresses_end_with_the_time_to_connect() {
 }
 
 #[tokio::test]
-async fn of_addresses_that_all_refuse_the_last_one_is_told() {
+async fn of_addresses_that_all_refuse_the_last_one_is_reported() {
     let server = Receiver::answering(OK).await;
     let port = server.address.port();
     let url = server.url_of("http", "hooks.example.com");
@@ -121,9 +121,9 @@ async fn what_is_lacking_here_is_no_failure_of_the_receiver() {
     let error = send(&transport, "http://hooks.example.com/").await;
     let error = error.unwrap_err();
     assert!(matches!(error, SendError::Local(_)), "{error}");
-    let told = error.to_string();
+    let reported = error.to_string();
     let expected = "this machine has run out of files that this process may open (";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(reported.starts_with(expected), "{reported}");
 }
 
 /// A resolver that answers only when it may.
@@ -157,7 +157,7 @@ impl Resolve for Held {
     }
 }
 
-/// One that gives up soon where nobody answers.
+/// One that gives up soon without an answer.
 fn held() -> (Held, HttpTransport) {
     let held = Held::new();
     let options = options().with_connect_timeout(SHORT);
@@ -186,7 +186,7 @@ async fn a_name_is_looked_up_once_at_a_time_however_many_wait() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_answers_for_is_asked_for_once_and_again_when_it_was_answered() {
+async fn a_name_without_an_answer_is_asked_for_once_and_again_when_it_was_answered() {
     let server = Receiver::answering("HTTP/1.1 204 x\r\nConnection: close\r\n\r\n").await;
     let (held, transport) = held();
     let url = server.url_of("http", "hooks.example.com");
@@ -219,6 +219,6 @@ async fn a_silent_name_server_is_not_asked_for_all_names_at_once() {
     held.may_answer.add_permits(1);
     let url = server.url_of("http", "hooks.example.com");
     assert_eq!(answered(&transport, &url).await.status, 204);
-    // Nobody waits any more for those that had no place.
+    // Nothing waits any more for those that had no place.
     assert_eq!(held.asked(), 65);
 }

@@ -31,7 +31,7 @@ async fn as_many_connections_are_kept_as_are_used_at_once() {
         let all_in = Arc::clone(&all_in);
         async move {
             while read_request(&mut connection).await.is_some() {
-                // Nobody is answered before all have asked.
+                // No request is answered before all have come.
                 all_in.wait().await;
                 connection.write_all(OK).await.unwrap();
             }
@@ -150,7 +150,7 @@ async fn a_connection_that_has_ended_makes_room_for_another() {
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_asked_for_is_not_taken_for_the_next() {
+async fn an_unrequested_response_is_not_taken_for_the_next() {
     let server = Receiver::start(|mut connection, number| async move {
         read_request(&mut connection).await;
         connection.write_all(OK).await.unwrap();

@@ -67,7 +67,7 @@ async fn neither_secrets_nor_headers_are_shown() {
         .unwrap()
         .unwrap();
     stage.submit().await;
-    // What it shows is what somebody would look for.
+    // What it shows is what a person would look for.
     assert!(discreet(&endpoint.headers).contains("authorization"));
     assert!(discreet(&endpoint.secrets).contains("whsec_…"));
     // Nor the path, in which many a receiver has a secret.

@@ -263,7 +263,7 @@ async fn a_signature_that_is_sent_back_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_that() {
+async fn a_webhook_to_be_disabled_is_left_alone_nevertheless_if_it_asks_for_that() {
     let stage = Stage::new(|_, count| match count {
         0 => status(500),
         _ => asks_for(503, 3600),
@@ -337,7 +337,7 @@ async fn what_is_sent_back_in_another_spelling_is_not_kept_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_machine_lacks_is_no_attempt_and_nobodys_fault() {
+async fn what_the_machine_lacks_is_no_attempt_and_no_failure_of_a_webhook() {
     let recorder = metrics_util::debugging::DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let recording = metrics::set_default_local_recorder(&recorder);

@@ -1,4 +1,4 @@
-//! Nobody waits for somebody else's trouble.
+//! A webhook does not wait for the trouble of another.
 
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ async fn a_shutdown_finishes_what_is_under_way_and_claims_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_killed_is_replaced_when_its_leases_end() {
+async fn a_killed_dispatcher_is_replaced_when_its_leases_end() {
     let stage = Stage::with_delay(|_, _| status(204), |_| 2 * SECOND);
     stage.webhook("/a").await;
     for _ in 0..10 {

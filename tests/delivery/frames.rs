@@ -18,7 +18,7 @@ pub const SETTINGS: u8 = 4;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 
-/// Why somebody ends something (section 7).
+/// Why an endpoint ends something (section 7).
 pub const NO_ERROR: u32 = 0;
 pub const INTERNAL_ERROR: u32 = 2;
 pub const REFUSED_STREAM: u32 = 7;
@@ -81,7 +81,7 @@ impl Frame {
             &self.stream.to_be_bytes(),
         ]
         .concat();
-        // Whoever is told goodbye may go before all of it was said.
+        // A receiver may go after the goodbye, before all of it was sent.
         let _ = connection.write_all(&head).await;
         let _ = connection.write_all(&self.payload).await;
         let _ = connection.flush().await;

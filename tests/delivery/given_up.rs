@@ -59,7 +59,7 @@ impl Flood {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_on_with_a_response_that_nobody_reads_loses_its_connection() {
+async fn a_server_that_goes_on_with_an_unread_response_loses_its_connection() {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     let server = server(move |_| {

@@ -160,7 +160,7 @@ async fn a_name_that_meant_the_internet_when_it_was_registered_is_refused_when_i
 #[tokio::test]
 async fn the_addresses_of_a_name_are_tried_one_after_the_other() {
     let server = Receiver::answering(OK).await;
-    // Nobody listens at the first two.
+    // No server listens at the first two.
     let answers = Answers::new([&["127.0.0.3", "127.0.0.4", "127.0.0.1"]]);
     let transport = HttpTransport::with_resolver(options(), answers).unwrap();
     answered(&transport, &server.url_of("http", "hooks.example.com")).await;

@@ -191,7 +191,7 @@ async fn of_a_body_that_stops_on_its_way_16_kib_are_waited_for_and_no_more() {
         [first, chunk(LIMIT).as_bytes(), more.as_bytes()].concat()
     };
     for (head, _) in ENDLESS {
-        // One byte more than is read, and then nothing: nobody waits for what is left.
+        // One byte more than is read, and then nothing: what is left is not waited for.
         let server = saying(&framed(head, Some(1)), Then::Waits).await;
         let response = answered(&transport(), &server.url()).await;
         assert_eq!(response.excerpt, [b'a'; Response::EXCERPT]);
@@ -319,8 +319,8 @@ fn a_gzip_bomb_is_not_unpacked_and_takes_no_memory() {
         let head =
             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1073741824\r\n\r\n";
         connection.write_all(head.as_bytes()).unwrap();
-        // What gzip makes of zeros, more or less; whoever believes it unpacks a thousand times as
-        // much.
+        // What gzip makes of zeros, more or less; a reader that believes it unpacks a thousand
+        // times as much.
         let chunk = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff][..], &[0; 16374]].concat();
         while connection.write_all(&chunk).is_ok() {
             counted.fetch_add(chunk.len(), Ordering::SeqCst);

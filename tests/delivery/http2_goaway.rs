@@ -72,9 +72,9 @@ async fn what_a_server_says_in_its_farewell_is_kept_nowhere() {
             "{error}"
         );
         assert!(log.contains("was ended by the server"), "{log}");
-        for told in [error, delivery.reason.clone().unwrap(), log] {
+        for reported in [error, delivery.reason.clone().unwrap(), log] {
             for hidden in ["private.person", "Discretion", "certificate_title", TOKEN] {
-                assert!(!told.contains(hidden), "{hidden}: {told}");
+                assert!(!reported.contains(hidden), "{hidden}: {reported}");
             }
         }
     }

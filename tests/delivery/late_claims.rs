@@ -231,7 +231,7 @@ async fn a_claim_in_time_ends_the_waiting_for_late_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_cannot_record_outcomes_claims_nothing_more() {
+async fn a_dispatcher_that_cannot_record_outcomes_claims_nothing_more() {
     let stage = Stage::new(|_, _| status(204));
     stage.webhook("/a").await;
     for _ in 0..5000 {

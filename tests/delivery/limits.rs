@@ -19,7 +19,7 @@ fn connecting_may_take_5_seconds_and_all_of_it_15() {
     let options = DispatcherOptions::default();
     assert_eq!(options.timeout, Duration::from_secs(15));
     assert_eq!(options.margin, Duration::from_secs(5));
-    // Neither lets anybody reach inside unless somebody says so.
+    // Neither lets a webhook reach inside unless an option says so.
     assert!(!http.allow_http && http.allow_targets.is_empty());
 }
 

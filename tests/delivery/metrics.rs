@@ -114,7 +114,7 @@ fn each_outcome_counts_once_and_what_follows_from_it() {
     let latency = latency.to_std().unwrap().as_secs_f64();
     assert!((1.0..1.3).contains(&sample), "{sample} s");
     assert!((sample - latency).abs() < 0.002, "{sample} s, {latency} s");
-    // What is kept for the server that is gone waits for nobody.
+    // What is kept for the server that is gone waits for no delivery.
     assert_eq!(recorded.gauge(telemetry::KEPT), 1.0);
     assert_eq!(recorded.gauge(telemetry::PENDING), 0.0);
     assert_eq!(recorded.gauge(telemetry::DEAD), 1.0);

@@ -59,7 +59,7 @@ async fn it_is_a_second_and_doubles_while_the_circuit_is_opened_again_and_again(
         let expected = [
             &[1_000; 10][..],
             &[2_000, 4_000, 5_000, 5_000, 5_000],
-            // Whoever is well again is sent the next at once
+            // A webhook that is well again is sent the next at once
             &[0],
             // And begins anew
             &[1_000, 1_000],
@@ -76,7 +76,7 @@ async fn it_is_not_longer_than_the_second_delay_of_the_schedule() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_not_overloaded_but_wrong_is_not_left_alone() {
+async fn a_webhook_that_is_not_overloaded_but_wrong_is_not_left_alone() {
     for code in [400, 404, 500, 501] {
         let came = sent_to(move |_| code, Duration::from_secs(30 * 60)).await;
         let waits = waits(&came[..10]);

@@ -204,7 +204,7 @@ async fn errors_are_kept_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_is_told_whatever_is_private() {
+async fn a_status_is_reported_whatever_is_private() {
     let stage = Stage::new(|_, _| status(400));
     let mut endpoint = Endpoint::new("https://example.com/a".parse().unwrap(), secret(7));
     endpoint.headers = CustomHeaders::new([("X-Word", "status 400")]).unwrap();

@@ -61,7 +61,7 @@ async fn arriving_by_http2(mut request: OutgoingRequest) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_sent_is_what_is_sent() {
+async fn what_is_shown_as_sent_is_what_is_sent() {
     let reserved = CustomHeaders::RESERVED.into_iter();
     let sent = reserved.filter(|(_, reason)| *reason == ReservedHeader::Sent);
     let mut sent: BTreeSet<_> = sent.map(|(name, _)| name.to_owned()).collect();

@@ -13,7 +13,7 @@ use crate::receiver::{Receiver, closed, read_request};
 use crate::sending::{answered, outgoing, send_all_of, transport};
 
 #[tokio::test]
-async fn a_request_carries_its_headers_and_its_body_and_nothing_that_nobody_asked_for() {
+async fn a_request_carries_its_headers_and_its_body_and_nothing_else() {
     let (sender, mut requests) = mpsc::unbounded_channel();
     let server = Receiver::start(move |mut connection, _| {
         let sender = sender.clone();

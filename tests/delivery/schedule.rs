@@ -135,7 +135,7 @@ async fn a_schedule_of_ones_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_overloaded_is_left_alone_as_a_whole_and_nobody_else() {
+async fn an_overloaded_webhook_is_left_alone_as_a_whole_and_no_other() {
     for code in [429, 502, 503, 504] {
         let stage = Stage::new(move |request, count| match request.url.uri().path() {
             "/busy" if count == 0 => asks_for(code, 60),
@@ -160,7 +160,7 @@ async fn whoever_is_overloaded_is_left_alone_as_a_whole_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_gone_is_disabled_and_keeps_what_is_pending() {
+async fn a_webhook_that_is_gone_is_disabled_and_keeps_its_pending_deliveries() {
     let stage = Stage::new(|_, _| status(410));
     let webhook = stage.webhook("/a").await;
     let uuid = stage.submit().await;
@@ -181,7 +181,7 @@ async fn whoever_is_gone_is_disabled_and_keeps_what_is_pending() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_has_failed_everything_for_five_days_is_disabled() {
+async fn a_webhook_that_failed_everything_for_five_days_is_disabled() {
     let stage = Stage::new(|_, _| status(500));
     let webhook = stage.webhook("/a").await;
     let running = stage.start(DispatcherOptions::default());

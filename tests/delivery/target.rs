@@ -243,7 +243,7 @@ fn an_operator_can_permit_what_is_refused() {
         // An IPv4 address in IPv6's clothes, permitted by what is inside.
         ("::ffff:10.1.0.7", true),
         ("::ffff:10.2.0.7", false),
-        // Other clothes hide too much: the address is another one to whoever routes it.
+        // Other clothes hide too much: the address is another one to the network that routes it.
         ("::10.1.0.7", false),
         ("64:ff9b::10.1.0.7", false),
         ("2002:a01:7::", false),

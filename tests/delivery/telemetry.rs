@@ -21,8 +21,8 @@ async fn whatever_is_asked_of_the_store_or_sent_is_a_span() {
         "disable{webhook=",
         "housekeeping: ",
     ] {
-        let is_told = |line: &str| line.contains(span) && line.contains("close time.busy");
-        assert!(log.lines().any(is_told), "{span}: {log}");
+        let is_reported = |line: &str| line.contains(span) && line.contains("close time.busy");
+        assert!(log.lines().any(is_reported), "{span}: {log}");
     }
 }
 
@@ -59,16 +59,16 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
             assert!(!text.contains(hidden), "{name}: {hidden}: {text}");
         }
     }
-    for told in [
+    for reported in [
         "attempt{",
         "status=500",
         "status=204",
         "webhook disabled",
         "number=2",
     ] {
-        assert!(log.contains(told), "{told}: {log}");
+        assert!(log.contains(reported), "{reported}: {log}");
     }
-    for told in [
+    for reported in [
         telemetry::ATTEMPTS,
         telemetry::ATTEMPT_SECONDS,
         telemetry::LATENCY_SECONDS,
@@ -79,6 +79,6 @@ fn logs_and_metrics_tell_what_happens_and_nothing_personal() {
         telemetry::KEPT,
         telemetry::OLDEST_DUE_SECONDS,
     ] {
-        assert!(metrics.contains(told), "{told}: {metrics}");
+        assert!(metrics.contains(reported), "{reported}: {metrics}");
     }
 }

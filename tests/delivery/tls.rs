@@ -117,7 +117,7 @@ async fn a_server_that_ends_tls_says_why() {
 }
 
 #[tokio::test]
-async fn an_authority_that_nobody_trusts_vouches_for_nobody() {
+async fn an_untrusted_authority_vouches_for_no_server() {
     let server = encrypted(certificates::server(Identity::Of("hooks.example.com"), &[])).await;
     let transport = transport_with(of_the_system_alone());
     let url = server.url_of("https", "hooks.example.com");

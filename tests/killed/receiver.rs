@@ -57,7 +57,7 @@ impl Receiver {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let serving = serving.clone();
-                // Whoever is killed leaves half a request behind.
+                // A sender that is killed leaves half a request behind.
                 std::thread::spawn(move || drop(serving.serve(stream.unwrap())));
             }
         });

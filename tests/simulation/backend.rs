@@ -17,7 +17,7 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Commands arrive, and are carried out, whoever still waits for that.
+    /// Commands arrive, and are carried out, also if their sender waits no more.
     async fn carry_out(
         self,
         batch: Vec<Append>,

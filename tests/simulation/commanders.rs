@@ -26,8 +26,8 @@ impl Actors {
         }
     }
 
-    /// One command. As long as it is unknown what became of it, it is told again under the same
-    /// key; now and then, nobody does.
+    /// One command. As long as it is unknown what became of it, it is repeated under the same
+    /// key; now and then, it is not.
     pub async fn command(&self, engine: &Engine<Backend>, request: Request) {
         let key = self.world.random(Random::uuid).to_string();
         let request = request.with_key(IdempotencyKey::new(key).unwrap());
@@ -39,7 +39,7 @@ impl Actors {
             if self.world.is_faulty() && self.world.percent(10) {
                 return self.world.count("commands given up");
             }
-            self.world.count("commands told again");
+            self.world.count("commands repeated");
             self.world.pause(200).await;
         }
     }

@@ -1,4 +1,4 @@
-//! A world from its beginning to its end: whoever acts in it, dispatchers, and fate.
+//! A world from its beginning to its end: commanders, dispatchers, and fate.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,7 +141,7 @@ impl Actors {
         (dispatcher, life)
     }
 
-    /// How wrong somebody's clock is.
+    /// How wrong the clock of a dispatcher is.
     pub fn skew(&self) -> TimeDelta {
         let most = SKEW.num_milliseconds();
         let skew = self
@@ -155,12 +155,12 @@ impl Actors {
         loop {
             self.world.pause(3000).await;
             let (dispatcher, life) = self.dispatcher(self.skew());
-            let (shut_down, told) = oneshot::channel::<()>();
+            let (shut_down, reported) = oneshot::channel::<()>();
             let mut running = tokio::spawn(life.live(async move {
-                let told = async {
-                    let _ = told.await;
+                let reported = async {
+                    let _ = reported.await;
                 };
-                dispatcher.run(told).await
+                dispatcher.run(reported).await
             }));
             let crash = AbortOnDrop(running.abort_handle());
             let life = self.world.random(|it| it.below(30_000));
@@ -171,7 +171,7 @@ impl Actors {
             if self.world.percent(30) {
                 self.world.count("shut down");
                 drop(shut_down);
-                // Away for too long, the store is not told of the last outcomes.
+                // Away for too long, the store does not get the last outcomes.
                 let _ = join(running).await;
             } else {
                 self.world.count("crashes");
@@ -186,7 +186,7 @@ impl Actors {
     }
 }
 
-/// A crash of whoever holds it is one of its dispatcher, too.
+/// A crash of its holder is one of its dispatcher, too.
 struct AbortOnDrop(tokio::task::AbortHandle);
 
 impl Drop for AbortOnDrop {

@@ -21,7 +21,7 @@ const HOPELESS: [Mood; 4] = [Mood::Ill, Mood::Overloaded, Mood::Silent, Mood::Aw
 impl Actors {
     /// What is left is delivered, and all is checked.
     pub async fn end(self) -> Outcome {
-        // Whoever sent what is still on its way to the store has crashed, or given up.
+        // The sender of what is still on its way to the store has crashed, or given up.
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.world.heal();
         self.moods.recover();
@@ -65,7 +65,7 @@ impl Actors {
         let (mood, recovers_after) = self.world.random(|it| {
             let milliseconds = 33_000 + it.below(15_000).cast_signed();
             let recovers = it.percent(60);
-            // Whoever waits for an answer then knows of the failures only.
+            // A commander that waits for an answer then knows of the failures only.
             let is_silent = recovers && it.percent(70);
             let mood = if is_silent {
                 Mood::Silent
@@ -81,13 +81,13 @@ impl Actors {
         let (mut stops, mut running) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let (dispatcher, life) = self.dispatcher(self.skew());
-            let (stop, told) = oneshot::channel::<()>();
+            let (stop, reported) = oneshot::channel::<()>();
             stops.push(stop);
             running.push(tokio::spawn(life.live(async move {
-                let told = async {
-                    let _ = told.await;
+                let reported = async {
+                    let _ = reported.await;
                 };
-                dispatcher.run(told).await
+                dispatcher.run(reported).await
             })));
         }
         // Clocks differ; something is tried every three seconds, and takes as long.
@@ -168,7 +168,7 @@ impl Actors {
             let is_of = record.institutions.get(&uuid);
             check(
                 is_known && is_of.is_some_and(|it| it == institution.as_str()),
-                || format!("nobody has caused {event:?} of {institution}"),
+                || format!("no command has caused {event:?} of {institution}"),
             );
             let before = last.insert(uuid, (version, event.timestamp()));
             let (before, then) = before.unwrap_or_default();

@@ -49,19 +49,19 @@ impl Faulty {
 }
 
 impl Faulty {
-    /// Outcomes were told to the store.
-    fn told(&self, clock: DateTime<Utc>, told: &[Settlement], counted: &[bool]) {
+    /// Outcomes were reported to the store.
+    fn reported(&self, clock: DateTime<Utc>, reported: &[Settlement], counted: &[bool]) {
         let (by, now) = (self.life.number, self.world.now());
         let mut record = self.world.record();
         let mut outcomes = Vec::new();
-        for (settlement, counts) in told.iter().zip(counted) {
+        for (settlement, counts) in reported.iter().zip(counted) {
             record.settled(by, clock, settlement, *counts, now);
             if let Some(begun) = self.begun(&record, settlement) {
                 let is_success = settlement.outcome == Outcome::Delivered;
                 outcomes.push((begun, record.taken(by, begun.1), is_success));
             }
         }
-        record.health.told(clock, &outcomes, now);
+        record.health.reported(clock, &outcomes, now);
     }
 
     /// The request that a settlement tells of, if there was one.
@@ -166,12 +166,12 @@ impl Outbox for Faulty {
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>, StoreError> {
         self.there("settle").await?;
-        let told = settlements.clone();
+        let reported = settlements.clone();
         let counted = self.store.settle(now, settlements, health).await?;
-        self.told(now, &told, &counted);
+        self.reported(now, &reported, &counted);
         let counted = self.back(counted).await?;
         let mut record = self.world.record();
-        let begun = told.iter().filter_map(|it| self.begun(&record, it));
+        let begun = reported.iter().filter_map(|it| self.begun(&record, it));
         let begun: Vec<_> = begun.collect();
         record.health.acknowledged(&begun, self.world.now());
         drop(record);

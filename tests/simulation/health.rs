@@ -14,7 +14,7 @@ use crate::world::{
     Circumstances, DISABLE_AFTER, LONGEST_SUSPENSION, MARGIN, SKEW, TIMEOUT, check,
 };
 
-/// How long an outcome is told to the store, at most: some tries of a store that is away.
+/// How long an outcome is on its way to the store, at most: some tries of a store that is away.
 const TELLING: TimeDelta = TimeDelta::seconds(2);
 
 /// How long a webhook is left alone that asks for it without saying how long.
@@ -24,8 +24,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Healths {
     webhooks: BTreeMap<Uuid, Health>,
-    /// Until when a receiver asks to be left alone, by the clock of whoever heard that, until it
-    /// has told the store.
+    /// Until when a receiver asks to be left alone, by the clock of the dispatcher that heard that,
+    /// until it has reported it to the store.
     asked: BTreeMap<Begun, DateTime<Utc>>,
     /// What each dispatcher has heard of that itself.
     own: BTreeMap<(Number, Uuid), Own>,
@@ -44,8 +44,8 @@ struct Health {
     /// When a failure was recorded first after that.
     failed_at: Option<DateTime<Utc>>,
     pause: Option<Pause>,
-    /// The latest time, by the clock of somebody who has delivered: what was asked for until then
-    /// is over.
+    /// The latest time, by the clock of a dispatcher that has delivered: what was asked for until
+    /// then is over.
     over: DateTime<Utc>,
     has_said_gone: bool,
     /// When it was disabled since everything had failed, in truth.
@@ -54,8 +54,8 @@ struct Health {
 
 struct Pause {
     until: DateTime<Utc>,
-    /// When the store was told, in truth.
-    told_at: DateTime<Utc>,
+    /// When the store recorded it, in truth.
+    reported_at: DateTime<Utc>,
 }
 
 /// A pause that a dispatcher was asked for.
@@ -64,7 +64,7 @@ struct Own {
     heard_at: DateTime<Utc>,
     until: DateTime<Utc>,
     /// When the store has acknowledged it, in truth.
-    told_at: Option<DateTime<Utc>>,
+    reported_at: Option<DateTime<Utc>>,
 }
 
 impl Healths {
@@ -94,13 +94,13 @@ impl Healths {
         let own = Own {
             heard_at: clock,
             until,
-            told_at: None,
+            reported_at: None,
         };
         self.own.insert((by, place.0), own);
     }
 
-    /// Something was delivered, and that was recorded. Nobody needs to see it whose claim is old:
-    /// what it knows of the webhook's health is as old.
+    /// Something was delivered, and that was recorded. A dispatcher whose claim is old need not see
+    /// it: what it knows of the webhook's health is as old.
     pub fn delivered(&mut self, webhook: Uuid, taken: Taken, now: DateTime<Utc>) {
         if now - taken.at <= TIMEOUT + MARGIN + TELLING {
             let health = self.of(webhook);
@@ -109,9 +109,9 @@ impl Healths {
         }
     }
 
-    /// The store was told whether these succeeded, at this time by the clock of whoever told it,
+    /// The store got whether these succeeded, at this time by the clock of the dispatcher,
     /// and in truth now.
-    pub fn told(
+    pub fn reported(
         &mut self,
         clock: DateTime<Utc>,
         outcomes: &[(Begun, Option<Taken>, bool)],
@@ -128,7 +128,7 @@ impl Healths {
             if !is_success {
                 health.failed_at = health.failed_at.or(Some(now));
             }
-            // Whoever has claimed before it was enabled has asked for what it was then.
+            // A claim before it was enabled has asked for what it was then.
             let is_of_now = taken.is_some_and(|it| it.at > health.enabled_at);
             let Some(until) = asked.filter(|until| is_of_now && *until > health.over) else {
                 continue;
@@ -136,7 +136,7 @@ impl Healths {
             if health.pause.as_ref().is_none_or(|it| it.until < until) {
                 health.pause = Some(Pause {
                     until,
-                    told_at: now,
+                    reported_at: now,
                 });
             }
         }
@@ -147,14 +147,14 @@ impl Healths {
         for begun in outcomes {
             let (by, place, _) = *begun;
             if let Some(own) = self.own.get_mut(&(by, place.0)) {
-                own.told_at = own.told_at.or(Some(now));
+                own.reported_at = own.reported_at.or(Some(now));
             }
             self.asked.remove(begun);
         }
     }
 
-    /// The store says what is due: no pause that it was told of is missing. How many webhooks have
-    /// one.
+    /// The store says what is due: no pause that was reported to it is missing. How many webhooks
+    /// have one.
     pub fn shown(&self, due: &[Due]) -> u64 {
         let mut pauses = 0;
         for it in due {
@@ -178,16 +178,16 @@ impl Healths {
         self.looks.insert(by, at);
     }
 
-    /// A claim was carried out: whoever was asked for a pause respects it, by its own clock, and so
-    /// does whoever has looked since the store was told of it. What was asked for before one looked
-    /// may be over by the clock of somebody who has delivered since.
+    /// A claim was carried out: a dispatcher that was asked for a pause respects it, by its clock,
+    /// and so does one that has looked since the store got it. What was asked for before one looked
+    /// may be over by the clock of a dispatcher that has delivered since.
     pub fn claimed(&self, by: Number, claim: &Claim, batch: &ClaimedBatch) {
         let Some(looked_at) = self.looks.get(&by) else {
             return;
         };
         for webhook in &batch.webhooks {
             if let Some(own) = self.own.get(&(by, webhook.id)) {
-                let is_news = own.told_at.is_none_or(|it| *looked_at <= it);
+                let is_news = own.reported_at.is_none_or(|it| *looked_at <= it);
                 let range = own.heard_at..own.until;
                 let respects = claim.now == own.heard_at || !range.contains(&claim.now);
                 check(!is_news || respects, || {
@@ -201,7 +201,7 @@ impl Healths {
             let Some(pause) = pause.and_then(|it| it.pause.as_ref()) else {
                 continue;
             };
-            let knows = *looked_at > pause.told_at;
+            let knows = *looked_at > pause.reported_at;
             check(!knows || pause.until <= claim.now, || {
                 format!(
                     "{by} claims at {} for {}, which asked to be left alone until {}",
@@ -219,9 +219,9 @@ impl Healths {
     /// A dispatcher has disabled a webhook: it had failed everything for long enough when that was
     /// looked at, or has said that it is gone.
     ///
-    /// How long is by the clocks of two dispatchers. A success is not always told at once: whoever
-    /// knows of no failure tells it once a minute, and knows what there was when it claimed. And
-    /// whoever is suspended tells of its failures later.
+    /// How long is by the clocks of two dispatchers. A success is not always reported at once: one
+    /// that knows of no failure tells it once a minute, and knows what there was when it claimed.
+    /// And a suspended dispatcher reports its failures later.
     pub fn disabled(
         &mut self,
         by: Number,
@@ -239,7 +239,7 @@ impl Healths {
             return;
         }
         let Some(looked_at) = looked_at else {
-            panic!("{webhook} was disabled, and nobody has looked");
+            panic!("{webhook} was disabled, and no dispatcher has looked");
         };
         health.given_up_at = Some(now);
         let mut slack = SKEW * 2 + (TIMEOUT + MARGIN + TELLING) + TELLING;

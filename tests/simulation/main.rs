@@ -1,6 +1,6 @@
 //! Engine, store and dispatchers on virtual time: everything that can go wrong does, from a seed.
 //!
-//! Backends that crash in the middle of commands, which are told again; crashes of dispatchers,
+//! Backends that crash in the middle of commands, which are repeated; crashes of dispatchers,
 //! dispatchers that stand still and go on when others have taken over, leases that end while their
 //! requests are still under way, several dispatchers at once, clocks that differ, questions and
 //! answers that are lost, webhooks that are removed in the middle of everything, deliveries that
@@ -105,7 +105,7 @@ fn whatever_goes_wrong_every_event_reaches_every_subscriber_in_order_or_is_dead(
         "commands given up",
         "commands lost",
         "commands that came again",
-        "commands told again",
+        "commands repeated",
         "crashes",
         "crashes of backends",
         "dead",

@@ -117,7 +117,7 @@ impl Actors {
         page.unwrap().deliveries
     }
 
-    /// What is pending is abandoned; now and then, somebody is sorry soon.
+    /// What is pending is abandoned; now and then, it is redelivered soon.
     async fn drop_pending(&self, webhook: Uuid) {
         let pending = self.deliveries(webhook).await.into_iter();
         let pending: Vec<_> = pending

@@ -1,5 +1,5 @@
 //! What became of commands: each key stands for one, which has its effect once, however often it is
-//! told.
+//! reported.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn key_of(request: &Request) -> String {
 impl Outcomes {
     /// The store has carried out a command, or refused it: whether that was the first time it heard
     /// of it. If not, it says the same again.
-    pub fn told(&mut self, request: &Request, answer: &Result<Receipt, ExecuteError>) -> bool {
+    pub fn reported(&mut self, request: &Request, answer: &Result<Receipt, ExecuteError>) -> bool {
         let outcome = Outcome::of(answer);
         let known = self.0.insert(key_of(request), outcome);
         let is_replayed = answer.as_ref().is_ok_and(|it| it.replayed);
@@ -49,7 +49,7 @@ impl Outcomes {
         known.is_none()
     }
 
-    /// Whoever commanded has an answer: it is what became of the command.
+    /// A commander has an answer: it is what became of the command.
     pub fn answered(&self, request: &Request, answer: &Result<Receipt, ExecuteError>) {
         let (known, outcome) = (self.0.get(&key_of(request)), Outcome::of(answer));
         check(known == Some(&outcome), || {

@@ -20,7 +20,7 @@ pub struct Progress {
     /// What was dead at some time, and may have been sent again since.
     once_dead: BTreeSet<Place>,
     /// What was heard of each request. One dispatcher may have two under way for one place, where
-    /// somebody has abandoned and redelivered it meanwhile; where they began at the same time,
+    /// it was abandoned and redelivered meanwhile; where they began at the same time,
     /// either will do.
     heard: BTreeMap<Begun, Vec<Heard>>,
 }
@@ -105,16 +105,16 @@ impl Progress {
             return;
         };
         let heard = self.heard.get(&(by, place, attempt.at));
-        let told = Heard {
+        let reported = Heard {
             status: attempt.status,
             error: attempt.error.clone(),
         };
-        check(heard.is_some_and(|it| it.contains(&told)), || {
-            format!("{place:?}: {told:?} was told, but {heard:?} was heard")
+        check(heard.is_some_and(|it| it.contains(&reported)), || {
+            format!("{place:?}: {reported:?} was reported, but {heard:?} was heard")
         });
         let attempts = before + 1;
         let is_last = attempts as usize == DELAYS.len();
-        let follows = match (&settlement.outcome, &told.error) {
+        let follows = match (&settlement.outcome, &reported.error) {
             (Outcome::Delivered, None) => true,
             (Outcome::Dead { reason }, Some(error)) => {
                 let count = format!("all {attempts} attempts");
@@ -125,7 +125,7 @@ impl Progress {
         };
         check(follows, || {
             let outcome = &settlement.outcome;
-            format!("{place:?}: {outcome:?} after {attempts} attempts, and at last {told:?}")
+            format!("{place:?}: {outcome:?} after {attempts} attempts, and at last {reported:?}")
         });
         match &settlement.outcome {
             Outcome::Delivered => {
@@ -166,7 +166,7 @@ impl Progress {
         self.dead.retain(|it, _| it.0 != webhook);
     }
 
-    /// Whether somebody who waits for it need not wait any more, or did not at some time.
+    /// Whether a task that waits for it need not wait any more, or did not at some time.
     pub fn was_dead(&self, place: &Place) -> bool {
         self.once_dead.contains(place)
     }

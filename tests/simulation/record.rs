@@ -42,7 +42,7 @@ pub struct Record {
     pub arrived: BTreeMap<Place, Vec<u8>>,
     pub progress: Progress,
     pub outcomes: Outcomes,
-    /// What was delivered and is so still, and when by the clock of whoever settled it.
+    /// What was delivered and is so still, and when by the clock of the dispatcher that settled it.
     delivered: BTreeMap<DeliveryId, DateTime<Utc>>,
     /// What was delivered and is kept no longer.
     pub pruned: BTreeSet<Place>,
@@ -85,7 +85,7 @@ enum LeaseState {
 /// When something was claimed.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
-    /// By the clock of whoever claimed it.
+    /// By the clock of the dispatcher that claimed it.
     pub asked_at: DateTime<Utc>,
     /// In truth, in the store.
     pub at: DateTime<Utc>,
@@ -113,7 +113,7 @@ impl Record {
         answer: &Result<Receipt, ExecuteError>,
         webhooks: &[Webhook],
     ) {
-        if !self.outcomes.told(request, answer) {
+        if !self.outcomes.reported(request, answer) {
             return self.count("commands that came again");
         }
         let Ok(Receipt { event, .. }) = answer else {
@@ -179,7 +179,7 @@ impl Record {
         }
     }
 
-    /// A lease was taken over that nobody has settled: it was over by the clock of whoever did, and
+    /// An unsettled lease was taken over: it was over by the clock of the dispatcher that did, and
     /// in truth as well, but for what the two clocks differ.
     fn taken_over(
         &mut self,
@@ -209,7 +209,7 @@ impl Record {
     }
 
     /// A request begins: so early in its lease that its answer can come before the end, by the
-    /// clock of whoever sends it. So whatever ends a webhook ends its requests as soon.
+    /// clock of its sender. So whatever ends a webhook ends its requests as soon.
     pub fn begins(&mut self, by: Number, place: Place, clock: DateTime<Utc>, now: DateTime<Utc>) {
         let taken = self.claims.get(&(by, place));
         let Some(taken) = taken.copied() else {
@@ -287,7 +287,7 @@ impl Record {
         self.places.get(&id).copied()
     }
 
-    /// These were made dead by hand, whoever had them in hand.
+    /// These were made dead by hand, also if they were leased.
     pub fn abandoned(&mut self, pending: &[Delivery], reason: &str) {
         for it in pending {
             self.progress.abandoned(place_of(it), reason);
@@ -300,7 +300,7 @@ impl Record {
     }
 
     /// These are pending again, as far as they were not; what was put off begins anew, unless
-    /// somebody has it in hand.
+    /// it is leased.
     pub fn redelivered(&mut self, deliveries: &[Delivery], now: DateTime<Utc>) {
         for it in deliveries {
             let lease = self.leases.get(&it.id);
@@ -333,8 +333,8 @@ impl Record {
         }
     }
 
-    /// These were pruned, and those were left, by somebody who forgets what was delivered before
-    /// this time.
+    /// These were pruned, and those were left, by a dispatcher that forgets what was delivered
+    /// before this time.
     pub fn pruned(&mut self, gone: &[&Delivery], left: &[Delivery], before: DateTime<Utc>) {
         for it in gone {
             let place = place_of(it);

@@ -12,7 +12,7 @@ thread_local! {
 }
 
 /// Runs a world on virtual time. Whatever panics in it fails it, on whichever of its tasks, and
-/// also where nobody waits for that task; the error says what it was, and how to see it again.
+/// also where no other task waits for it; the error says what it was, and how to see it again.
 pub fn world_of<T>(seed: u64, world: impl Future<Output = T>) -> Result<T, String> {
     listen();
     SEED.set(Some(seed));
@@ -67,7 +67,7 @@ fn again(seed: u64) -> String {
 #[test]
 fn a_panic_on_any_task_fails_the_world_and_says_how_to_see_it_again() {
     let on_its_own_task = world_of(41, async {
-        drop(tokio::spawn(async { panic!("nobody waits for this") }));
+        drop(tokio::spawn(async { panic!("no task waits for this") }));
         tokio::task::yield_now().await;
     });
     let while_it_ends = world_of(42, async {
@@ -80,13 +80,16 @@ fn a_panic_on_any_task_fails_the_world_and_says_how_to_see_it_again() {
     });
     let in_the_middle = world_of(43, async { "forty".parse::<u64>().unwrap() }).map(drop);
     for (failed, seed, text) in [
-        (on_its_own_task, 41, "nobody waits for this"),
+        (on_its_own_task, 41, "no task waits for this"),
         (while_it_ends, 42, "dropped"),
         (in_the_middle, 43, "InvalidDigit"),
     ] {
-        let told = failed.unwrap_err();
+        let reported = failed.unwrap_err();
         let again = format!("SIMULATION_SEED={seed} cargo test");
-        assert!(told.contains(text) && told.contains(&again), "{told}");
+        assert!(
+            reported.contains(text) && reported.contains(&again),
+            "{reported}"
+        );
     }
     assert_eq!(world_of(44, async { 1 }), Ok(1));
 }

@@ -95,16 +95,14 @@ impl World {
         bell
     }
 
-    /// Something was committed. Now and then somebody does not hear of it.
+    /// Something was committed. Now and then a dispatcher does not hear of it.
     pub async fn ring(&self) {
         let bells = self.bells.lock().unwrap().clone();
-        let nobody = InstitutionId::new("nobody").unwrap();
+        let none = InstitutionId::new("none").unwrap();
         for bell in bells {
             if !self.is_faulty() || self.percent(90) {
-                // It wakes whoever listens, even if there is nothing to be done.
-                bell.redeliver(&nobody, self.now(), Vec::new())
-                    .await
-                    .unwrap();
+                // It wakes all that listen, even if there is nothing to be done.
+                bell.redeliver(&none, self.now(), Vec::new()).await.unwrap();
             }
         }
     }
@@ -140,7 +138,7 @@ impl World {
         self.started_at + TimeDelta::from_std(self.start.elapsed()).unwrap()
     }
 
-    /// Something takes its time, up to so many milliseconds; often none. Whoever else is ready goes
+    /// Something takes its time, up to so many milliseconds; often none. Another that is ready goes
     /// first.
     pub async fn pause(&self, most: u64) {
         let milliseconds = self.random(|it| {

@@ -219,10 +219,10 @@ pub async fn all_or_none_repeats_as_a_whole<H: Harness>() {
     assert_eq!(check(&world.engine).await.feed.len(), 11);
 }
 
-pub async fn nobody_ever_sees_half_of_all_or_none<H: Harness>() {
+pub async fn half_of_all_or_none_is_never_seen<H: Harness>() {
     let world = World::<H>::new().await;
     let writer = world.another().await;
-    // Given somebody who creates ten at a time, every other time in vain
+    // Given a writer that creates ten at a time, every other time in vain
     let writing = tokio::spawn(async move {
         for round in 0..30 {
             let mut requests: Vec<_> = (round * 10..(round + 1) * 10).map(submit).collect();
@@ -233,7 +233,7 @@ pub async fn nobody_ever_sees_half_of_all_or_none<H: Harness>() {
             assert_eq!(answers.iter().all(Result::is_ok), round % 2 == 0);
         }
     });
-    // Then whoever reads meanwhile sees all ten or none
+    // Then a reader meanwhile sees all ten or none
     let mut done = false;
     while !done {
         done = writing.is_finished();
@@ -322,7 +322,7 @@ pub async fn a_caller_who_does_not_wait_is_served_all_the_same<H: Harness>() {
         {
             let mut call = Box::pin(world.engine.execute(submit(number)));
             let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            // Dropped here: nobody waits for the answer.
+            // Dropped here: no caller waits for the answer.
         }
         // It was sent before, through the same handle, so it is carried out before.
         let receipt = world.done(act(number, Action::Reject)).await;

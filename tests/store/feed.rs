@@ -178,7 +178,7 @@ pub async fn readers_miss_nothing_while_many_write<H: Harness>() {
     for reader in readers {
         assert!(reader.await.unwrap() == feed);
     }
-    // And what one writer was told one after the other stands in that order
+    // And what one writer got one after the other stands in that order
     let place: HashMap<Uuid, usize> = feed
         .iter()
         .enumerate()
@@ -238,10 +238,10 @@ pub async fn following_waits_for_what_comes<H: Harness>() {
     let world = World::<H>::new().await;
     let mut events = world.engine.follow(Cursor::START);
     for number in 0..50 {
-        // Given that everything so far was told, there is nothing to tell
+        // Given that everything so far was reported, there is nothing to tell
         let mut context = Context::from_waker(Waker::noop());
         assert!(pin!(events.next()).poll(&mut context).is_pending());
-        // When something happens, it is told
+        // When something happens, it is reported
         let receipt = world.done(submit(number)).await;
         assert_eq!(next(&mut events).await.event, receipt.event);
     }
@@ -250,24 +250,24 @@ pub async fn following_waits_for_what_comes<H: Harness>() {
 pub async fn following_hears_of_other_handles<H: Harness>() {
     let world = World::<H>::new().await;
     let another = world.another().await;
-    let told = Arc::new(AtomicUsize::new(0));
+    let reported = Arc::new(AtomicUsize::new(0));
     let following = {
-        let (engine, told) = (world.engine.clone(), Arc::clone(&told));
+        let (engine, reported) = (world.engine.clone(), Arc::clone(&reported));
         tokio::spawn(async move {
             let mut events = engine.follow(Cursor::START);
             let mut seen = Vec::new();
             while seen.len() < 20 {
                 seen.push(next(&mut events).await);
-                told.store(seen.len(), Ordering::SeqCst);
+                reported.store(seen.len(), Ordering::SeqCst);
             }
             seen
         })
     };
-    // Given that the other handle writes one after the other, each when the last was told
+    // Given that the other handle writes one after the other, each when the last was reported
     for number in 0..20_u64 {
         let _ = another.execute(submit(number)).await.unwrap();
         if number % 5 == 0 {
-            while (told.load(Ordering::SeqCst) as u64) <= number {
+            while (reported.load(Ordering::SeqCst) as u64) <= number {
                 tokio::task::yield_now().await;
             }
         }
@@ -304,21 +304,21 @@ pub async fn following_starts_anywhere<H: Harness>() {
     }
 }
 
-pub async fn the_end_of_the_feed_is_behind_all_that_was_told<H: Harness>() {
+pub async fn the_end_of_the_feed_is_behind_all_that_was_reported<H: Harness>() {
     let world = World::<H>::new().await;
     let end = world.engine.feed_end().await.unwrap();
     assert_eq!(end, Cursor::START);
     for number in 0..10 {
-        // Given that all that happened was told
+        // Given that all that happened was reported
         world
             .all_given([submit(number), act(number, Action::Reject)])
             .await;
         let events = usize::try_from(number * 3 + 2).unwrap();
-        let told = whole_feed(&world.engine, events).await;
-        // Then the end is there, whoever is asked, and behind it comes only what happens next
+        let reported = whole_feed(&world.engine, events).await;
+        // Then the end is there on each handle, and behind it comes only what happens next
         let another = world.another().await;
         let end = another.feed_end().await.unwrap();
-        assert_eq!(end, told.last().unwrap().cursor);
+        assert_eq!(end, reported.last().unwrap().cursor);
         assert_eq!(end, world.engine.feed_end().await.unwrap());
         assert_eq!(another.feed(end, 10).await.unwrap(), []);
         let kept: Cursor = end.to_string().parse().unwrap();

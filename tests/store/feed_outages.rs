@@ -1,4 +1,4 @@
-//! A store that is away for a while: whoever follows its feed neither spins nor misses anything.
+//! A store that is away for a while: a follower of its feed neither spins nor misses anything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,11 +51,11 @@ fn flaky(failures: u32) -> (Flaky, Engine<Flaky>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_not_asked_all_the_time() {
-    // Given a store that stays away, and somebody who goes on whatever comes
+    // Given a store that stays away, and a follower that goes on whatever comes
     let (store, engine) = flaky(u32::MAX);
     let mut events = engine.follow(Cursor::START);
     let start = Instant::now();
-    // Then the first error is told at once
+    // Then the first error is reported at once
     assert!(events.next().await.is_err());
     assert_eq!(start.elapsed(), Duration::ZERO);
     // And from then on each question is one wait after the other, none of them longer than 2
@@ -82,7 +82,7 @@ async fn a_store_that_is_back_is_followed_where_it_was_left() {
     for _ in 0..3 {
         assert!(events.next().await.is_err());
     }
-    // Then that is told next, and a later failure is told at once again
+    // Then that is reported next, and a later failure is reported at once again
     assert_eq!(events.next().await.unwrap().event, second.event);
     store.failures.store(1, Ordering::SeqCst);
     let start = Instant::now();

@@ -321,7 +321,7 @@ pub async fn one_key_for_two_commands_at_once_goes_to_one_of_them<H: Harness>() 
             act(number + caller % 2, Action::BeginProcessing).with_key(shared.clone())
         });
         let answers = at_once(&world, requests.collect()).await;
-        // Then one of them has it, and all others are told so
+        // Then one of them has it, and all others get that error
         let winners: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok()).collect();
         assert_eq!(winners.iter().filter(|it| !it.replayed).count(), 1);
         assert_eq!(winners.len(), 16);
@@ -389,7 +389,7 @@ pub async fn a_refused_command_stays_refused_under_its_key<H: Harness>() {
             assert!(matches!(again, Refusal::Repeated { .. }), "{again:?}");
         }
     }
-    // And another command is told what the key was used for
+    // And the error of another command says what the key was used for
     let other = act(2, Action::Reject).with_key(key("illegal"));
     let expected = Refusal::IdempotencyMismatch {
         key: key("illegal"),
@@ -432,18 +432,18 @@ pub async fn the_same_commands_again_change_nothing<H: Harness>() {
         .zip(stream)
         .map(|(number, request)| request.with_key(key(&format!("line {number}"))))
         .collect();
-    let told = |answers: Vec<Result<Receipt, ExecuteError>>| -> Vec<_> {
-        let told = |answer: Result<Receipt, ExecuteError>| match answer {
+    let reported = |answers: Vec<Result<Receipt, ExecuteError>>| -> Vec<_> {
+        let reported = |answer: Result<Receipt, ExecuteError>| match answer {
             Ok(receipt) => Ok(receipt.event),
             Err(error) => Err(error.code()),
         };
-        answers.into_iter().map(told).collect()
+        answers.into_iter().map(reported).collect()
     };
-    let first = told(world.engine.execute_many(stream.clone()).await);
+    let first = reported(world.engine.execute_many(stream.clone()).await);
     assert!(first.iter().any(Result::is_err) && first.iter().any(Result::is_ok));
     let before = snapshot(&world.engine).await;
     for engine in [world.engine.clone(), world.another().await] {
-        assert_eq!(told(engine.execute_many(stream.clone()).await), first);
+        assert_eq!(reported(engine.execute_many(stream.clone()).await), first);
         assert_eq!(snapshot(&engine).await, before);
     }
     check(&world.engine).await;

@@ -17,7 +17,7 @@ fn of(institution: InstitutionId, mut request: Request) -> Request {
     request
 }
 
-pub async fn nobody_sees_the_applications_of_another_institution<H: Harness>() {
+pub async fn no_institution_sees_the_applications_of_another<H: Harness>() {
     // Given applications of ours, and some of theirs between them
     let world = World::<H>::new().await;
     for number in 0..10 {
@@ -52,7 +52,7 @@ pub async fn nobody_sees_the_applications_of_another_institution<H: Harness>() {
     check(&world.engine).await;
 }
 
-pub async fn nobody_moves_the_applications_of_another_institution<H: Harness>() {
+pub async fn no_institution_moves_the_applications_of_another<H: Harness>() {
     // Given one of each kind of application of ours
     let world = World::<H>::new().await;
     let kinds = world.every_kind().await;

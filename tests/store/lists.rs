@@ -154,7 +154,7 @@ pub async fn pages_of_any_size_list_the_same<H: Harness>() {
 pub async fn a_page_of_none_has_one<H: Harness>() {
     let world = World::<H>::new().await;
     world.all_given((0..3).map(submit)).await;
-    // Given somebody whose limit comes to nothing
+    // Given a reader whose limit comes to nothing
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let query = ListQuery::new(ours()).after(after).limit(0);
@@ -206,7 +206,7 @@ pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
     for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
         let world = World::<H>::new().await;
         world.all_given((0..20).map(submit)).await;
-        // Given somebody who turns pages, while applications are created and move on
+        // Given a reader that turns pages, while applications are created and move on
         let (mut seen, mut after, mut created) = (Vec::new(), None, 20);
         loop {
             let query = ListQuery {

@@ -68,7 +68,7 @@ macro_rules! conformance {
                     fractions_of_a_second_are_cut
                 }
                 permission::{
-                    nobody_may_do_what_the_contract_does_not_give_them,
+                    no_actor_may_do_what_the_contract_does_not_give_it,
                     one_that_is_forbidden_leaves_the_others_of_a_call_alone,
                     one_that_is_forbidden_stops_all_or_none
                 }
@@ -92,13 +92,13 @@ macro_rules! conformance {
                 versions::{
                     the_version_that_the_caller_has_seen_is_right,
                     a_stale_version_is_a_conflict_that_says_what_is_there,
-                    a_stale_version_is_told_before_an_illegal_action,
+                    a_stale_version_is_reported_before_an_illegal_action,
                     no_version_is_too_large_to_be_wrong,
                     a_repeated_command_may_expect_what_it_expected
                 }
                 institutions::{
-                    nobody_sees_the_applications_of_another_institution,
-                    nobody_moves_the_applications_of_another_institution,
+                    no_institution_sees_the_applications_of_another,
+                    no_institution_moves_the_applications_of_another,
                     an_identity_is_taken_in_every_institution,
                     one_identity_in_two_institutions_at_once_goes_to_one_of_them,
                     an_institution_that_was_only_asked_about_has_nothing,
@@ -114,7 +114,7 @@ macro_rules! conformance {
                     the_first_that_was_refused_is_named,
                     what_was_first_seen_in_a_refused_call_is_forgotten,
                     all_or_none_repeats_as_a_whole,
-                    nobody_ever_sees_half_of_all_or_none,
+                    half_of_all_or_none_is_never_seen,
                     ten_thousand_are_created_in_one_call,
                     calls_through_one_handle_keep_their_order,
                     a_caller_who_does_not_wait_is_served_all_the_same
@@ -132,7 +132,7 @@ macro_rules! conformance {
                     keys_in_opposite_orders_all_get_through,
                     refusals_under_keys_in_opposite_orders_are_remembered,
                     all_or_none_in_opposite_orders_gets_through,
-                    a_call_is_listed_and_told_in_its_order
+                    a_call_is_listed_and_reported_in_its_order
                 }
                 feed::{
                     pages_of_any_size_tell_the_same,
@@ -142,7 +142,7 @@ macro_rules! conformance {
                     a_page_of_none_is_empty,
                     readers_miss_nothing_while_many_write,
                     what_was_acknowledged_first_comes_first,
-                    the_end_of_the_feed_is_behind_all_that_was_told,
+                    the_end_of_the_feed_is_behind_all_that_was_reported,
                     a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
                     following_waits_for_what_comes,
                     following_hears_of_other_handles,
@@ -223,6 +223,7 @@ macro_rules! outbox_conformance {
             conformance! { for $harness, in outbox:
                 webhooks::{
                     a_webhook_comes_back_to_the_byte,
+                    a_webhook_is_registered_with_revision_0_whatever_it_has,
                     an_id_is_registered_once,
                     webhooks_are_listed_in_the_order_of_creation,
                     a_webhook_is_replaced_only_as_it_was_seen,
@@ -264,7 +265,7 @@ macro_rules! outbox_conformance {
                 order::{
                     only_the_first_pending_version_is_claimed,
                     the_next_version_goes_at_once_when_one_is_over,
-                    a_whole_history_is_told_in_order,
+                    a_whole_history_is_reported_in_order,
                     what_waits_holds_up_its_own_application_only,
                     many_that_wait_do_not_hold_up_what_came_later,
                     what_is_redelivered_holds_up_what_came_after_it,
@@ -279,7 +280,7 @@ macro_rules! outbox_conformance {
                     attempts_come_back_in_order,
                     health_is_recorded_with_what_is_settled,
                     what_is_over_can_be_redelivered,
-                    what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it,
+                    what_waits_for_its_time_can_be_sent_now_unless_it_is_leased,
                     a_lease_that_was_taken_over_is_one_as_well,
                     what_was_abandoned_while_it_was_sent_is_under_no_lease,
                     what_is_pending_can_be_abandoned,
@@ -295,7 +296,7 @@ macro_rules! outbox_conformance {
                 reading::{
                     deliveries_are_filtered_by_everything,
                     pages_of_deliveries_of_any_size_tell_the_same,
-                    what_is_due_is_told,
+                    what_is_due_is_reported,
                     the_backlog_is_counted,
                     what_is_old_is_forgotten,
                     what_is_forgotten_at_once_is_limited,
@@ -330,7 +331,7 @@ macro_rules! damaged_conformance {
             conformance! { for $harness, in damaged:
                 corrupt::{
                     rows_that_no_application_could_have_are_reported_and_left_alone,
-                    events_that_were_edited_are_told_where_they_are_read,
+                    events_that_were_edited_are_reported_where_they_are_read,
                     a_corrupt_application_does_not_stand_in_the_way_of_others,
                     lists_and_what_fails_the_stalled_go_on_without_corrupt_rows
                 }
@@ -341,11 +342,11 @@ macro_rules! damaged_conformance {
                     failing_the_stalled_tells_what_it_did_before_an_error
                 }
                 outbox::{
-                    settings_that_are_corrupt_are_told_and_left_alone,
-                    deliveries_that_are_corrupt_are_told_and_left_alone,
+                    settings_that_are_corrupt_are_reported_and_left_alone,
+                    deliveries_that_are_corrupt_are_reported_and_left_alone,
                     a_delivery_without_its_event_is_claimed_so_that_it_is_settled,
                     what_was_cut_off_of_a_removal_is_not_there_and_is_cleared_away,
-                    a_delivery_that_is_due_at_no_time_is_told_as_one_of_the_farthest
+                    a_delivery_that_is_due_at_no_time_is_reported_as_one_of_the_farthest
                 }
             }
         }
@@ -368,7 +369,7 @@ mod slow_postgres_server {
         }
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
         idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
-        batches::{nobody_ever_sees_half_of_all_or_none}
+        batches::{half_of_all_or_none_is_never_seen}
     }
 }
 

@@ -1,4 +1,4 @@
-//! Nobody does what the contract does not give them (CONTRACT.md, "Events", column *who acts*).
+//! No actor does what the contract does not give it (CONTRACT.md, "Events", column *who acts*).
 
 use certificate_lifecycle::store::{
     Actor, ActorId, ActorKind, Atomicity, ExecuteError, Refusal, Request,
@@ -32,11 +32,11 @@ fn request(operation: &str, number: u64) -> Request {
 }
 
 fn by(kind: ActorKind, mut request: Request) -> Request {
-    request.actor = Actor::new(kind, ActorId::new("somebody").unwrap());
+    request.actor = Actor::new(kind, ActorId::new("jane").unwrap());
     request
 }
 
-pub async fn nobody_may_do_what_the_contract_does_not_give_them<H: Harness>() {
+pub async fn no_actor_may_do_what_the_contract_does_not_give_it<H: Harness>() {
     let world = World::<H>::new().await;
     let mut number = 1000;
     for (operation, permitted) in PERMITTED {
@@ -53,7 +53,7 @@ pub async fn nobody_may_do_what_the_contract_does_not_give_them<H: Harness>() {
                     .await;
             }
             let before = snapshot(&world.engine).await;
-            // When somebody of this kind asks for it
+            // When an actor of this kind asks for it
             let request = by(kind, request(operation, number))
                 .with_key(key(&format!("{operation} by {kind}")));
             let (actor, uuid) = (request.actor.clone(), request.uuid());

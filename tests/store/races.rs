@@ -1,5 +1,5 @@
-//! Who decides at once with others wins or is told that they lost; nothing happens twice, nothing
-//! in part.
+//! Who decides at once with others wins or gets the error that they lost; nothing happens twice,
+//! nothing in part.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{ExecuteError, Receipt, Refusal, Request, Store};
@@ -74,7 +74,7 @@ async fn has_one_winner<H: Harness>(source: Source, answers: [Action; 2]) {
             .iter()
             .position(|it| Some(*it) == event.kind().action());
         won[place.unwrap()] += 1;
-        // And the other is told what the winner left
+        // And the other gets what the winner left
         let expected = versions[if turn % 2 == 1 { winner } else { 1 - winner }];
         match refusal(received[1 - winner].clone()) {
             Refusal::Conflict {

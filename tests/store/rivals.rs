@@ -182,7 +182,7 @@ pub async fn all_or_none_in_opposite_orders_gets_through<H: Harness>() {
 }
 
 /// Whatever the order in which a database locks what a call is about.
-pub async fn a_call_is_listed_and_told_in_its_order<H: Harness>() {
+pub async fn a_call_is_listed_and_reported_in_its_order<H: Harness>() {
     for atomicity in [Atomicity::Each, Atomicity::All] {
         let world = World::<H>::new().await;
         let numbers: Vec<u64> = (0..2_500).map(|it| (it * 1_667) % 2_500).collect();
@@ -195,8 +195,8 @@ pub async fn a_call_is_listed_and_told_in_its_order<H: Harness>() {
         assert!(answers.iter().all(Result::is_ok));
         let expected: Vec<_> = numbers.iter().map(|it| id(*it)).collect();
         let feed = whole_feed(&world.engine, expected.len()).await;
-        let told: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();
-        assert!(told == expected, "{atomicity:?}");
+        let reported: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();
+        assert!(reported == expected, "{atomicity:?}");
         let filter = Filter::default();
         let listed = whole_list(
             &world.engine,

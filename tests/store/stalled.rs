@@ -164,7 +164,7 @@ pub async fn what_moves_on_meanwhile_is_left_alone<H: Harness>() {
         let _ = answer.unwrap();
     }
     world.clock.set(3600);
-    // Given work that finishes while somebody fails what is stuck
+    // Given work that finishes while an operator fails what is stuck
     let another = world.another().await;
     let finishing = tokio::spawn(async move {
         let mut approved = Vec::new();

@@ -44,7 +44,7 @@ pub async fn a_given_time_before_the_last_event_is_refused<H: Harness>() {
     let (early, last) = (timestamp(99), timestamp(100));
     assert_eq!(refusal, Refusal::Backwards { at: early, last });
     assert_eq!(snapshot(&world.engine).await, before);
-    // But an illegal action is told first
+    // But an illegal action is reported first
     let illegal = world.refused(act(0, Action::Retry).at(at(99))).await;
     assert!(matches!(illegal, Refusal::Illegal(_)));
     // And the same second is no step back

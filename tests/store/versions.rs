@@ -42,7 +42,7 @@ pub async fn a_stale_version_is_a_conflict_that_says_what_is_there<H: Harness>()
     assert_eq!(snapshot(&world.engine).await, before);
 }
 
-pub async fn a_stale_version_is_told_before_an_illegal_action<H: Harness>() {
+pub async fn a_stale_version_is_reported_before_an_illegal_action<H: Harness>() {
     let world = World::<H>::new().await;
     world.given(submit(0)).await;
     world.given(act(0, Action::Reject)).await;

@@ -220,7 +220,7 @@ impl Server {
     /// Runs `pg_ctl` on it.
     pub fn control(&self, args: &[&str]) {
         let mut command = self.command("pg_ctl");
-        // What the server inherits must not be a pipe that somebody waits for.
+        // What the server inherits must not be a pipe that a parent waits for.
         command.args(args).arg("-s");
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(status.unwrap().success(), "pg_ctl {args:?}");
@@ -268,7 +268,7 @@ impl Server {
                 .args(args)
                 .arg(log)
                 .arg("start")
-                // What the server inherits must not be a pipe that somebody waits for.
+                // What the server inherits must not be a pipe that a parent waits for.
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status()
@@ -418,7 +418,7 @@ fn programs() -> PathBuf {
         )
 }
 
-/// Where the tests run as root: PostgreSQL's own user if there is one, or nobody.
+/// Where the tests run as root: PostgreSQL's own user if there is one, or the user `nobody`.
 fn unprivileged_user() -> Option<User> {
     let id = |args: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(args).output().unwrap();

@@ -22,7 +22,7 @@ pub enum Fault {
     CutAfterRequest,
     /// It is answered, and the connection is lost before the answer arrives.
     CutBeforeAnswer,
-    /// It never arrives, and nobody hears of anything.
+    /// It never arrives, and neither end hears of anything.
     HangBeforeRequest,
     /// It is answered, and the answer never arrives.
     HangBeforeAnswer,

@@ -9,7 +9,7 @@
 pub struct Random(u64);
 
 impl Random {
-    /// From the environment variable `SEED`, or a seed nobody has seen yet; printed, so that a
+    /// From the environment variable `SEED`, or a new seed; printed, so that a
     /// failure can be repeated.
     pub fn new(what: &str) -> Self {
         let seed = match std::env::var("SEED") {

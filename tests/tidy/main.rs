@@ -245,9 +245,10 @@ fn comments_and_documents_wrap() {
     }
 }
 
-/// Words that STYLE banishes from the subjects of sentences, and how often `src` has them still. A
-/// number may only fall: who lowers one writes the new one here.
-const BANISHED: [(&str, usize); 4] = [("whoever", 0), ("somebody", 0), ("nobody", 0), ("told", 0)];
+/// Words that STYLE banishes from the subjects of sentences, and how often the code has them still:
+/// the benchmarks, the tests and this list. A number may only fall: a change that lowers one writes
+/// the new one here. `nobody` is a user of Unix as well.
+const BANISHED: [(&str, usize); 4] = [("whoever", 1), ("somebody", 1), ("nobody", 5), ("told", 1)];
 
 #[test]
 fn banished_words_only_become_fewer() {
@@ -263,6 +264,9 @@ fn banished_words_only_become_fewer() {
         assert_eq!(count(documents(), word), 0, "{word} in a document");
         let mut code = files_below("src", "rs");
         code.extend(files_below("src", "sql"));
-        assert_eq!(count(code, word), left, "{word} in src");
+        assert_eq!(count(code, word), 0, "{word} in src");
+        let mut tests = files_below("tests", "rs");
+        tests.extend(files_below("benches", "rs"));
+        assert_eq!(count(tests, word), left, "{word} in tests and benches");
     }
 }

@@ -1,4 +1,4 @@
-//! The statements that write take what their lists of columns say: asked of a server.
+//! The statements take what their lists of types and columns say: asked of a server.
 //!
 //! This is a module of `src/store/postgres/statement.rs`, since no public item leads to a
 //! statement. It stands here, beside the server that tests share.
@@ -13,6 +13,8 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Map, Value, json};
@@ -29,6 +31,12 @@ use crate::store::actor::ActorKind;
 use crate::store::cells::Cells;
 use crate::store::postgres::PostgresStore;
 use crate::store::postgres::columns::Columns;
+use crate::store::postgres::diagnose::ask;
+use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks};
+use crate::store::postgres::sql::Sql;
+use crate::store::postgres::{
+    history, holders, institutions, read, remember, schema, server as servers, session, together,
+};
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
 
@@ -117,6 +125,106 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
         let (wanted, taken): (Vec<_>, Vec<_>) = (wanted.collect(), taken.collect());
         assert_eq!(taken, wanted, "{shape:?}");
     }
+}
+
+/// All other statements of the store, by their files.
+fn statements() -> [(&'static str, Vec<Sql>); 15] {
+    [
+        ("diagnose/ask.rs", ask::statements()),
+        ("history.rs", history::statements()),
+        ("holders.rs", holders::statements()),
+        ("institutions.rs", institutions::statements()),
+        ("outbox/claim.rs", claim::statements()),
+        ("outbox/deliveries.rs", deliveries::statements()),
+        ("outbox/prune.rs", prune::statements()),
+        ("outbox/settle.rs", settle::statements()),
+        ("outbox/webhooks.rs", webhooks::statements()),
+        ("read.rs", read::statements()),
+        ("remember.rs", remember::statements()),
+        ("schema.rs", schema::statements()),
+        ("server.rs", servers::statements()),
+        ("session.rs", session::statements()),
+        ("together.rs", together::statements()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_takes_the_types_that_stand_beside_a_statement() {
+    let client = client().await;
+    for (file, statements) in statements() {
+        for it in statements {
+            let name = format!("{file}: {}", it.name);
+            assert!(!it.text.contains("{input}"), "{name}");
+            let prepared = client.prepare(it.text).await;
+            let prepared = prepared.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let (others, input) = prepared.params().split_at(it.types.len());
+            assert_eq!(others, it.types, "{name}");
+            assert_eq!(input.len(), it.input.len(), "{name}");
+            for (taken, column) in input.iter().zip(it.input) {
+                let name = format!("{name}, {}", column.name);
+                let wanted = TypeKind::Array(column.sql_type.clone());
+                assert_eq!(*taken.kind(), wanted, "{name}");
+                assert!((column.accepts)(&column.sql_type), "{name}");
+            }
+        }
+    }
+}
+
+/// The lines of a source that are neither comments, nor in a macro, nor in `statements!`.
+fn other_lines(source: &str) -> Vec<&str> {
+    let mut is_inside = false;
+    let mut others = Vec::new();
+    for line in source.lines() {
+        is_inside |= line.starts_with("statements! {") || line.starts_with("macro_rules! ");
+        if !is_inside && !line.trim_start().starts_with("//") {
+            others.push(line);
+        }
+        is_inside &= line != "}";
+    }
+    others
+}
+
+#[test]
+fn every_statement_is_in_the_list() {
+    // What is not prepared: the lists of columns and the shapes have tests of their own, and the
+    // others are carried out whenever a store is made, or its history begins anew.
+    let others = [
+        "columns.rs",
+        "history.rs",
+        "migrate.rs",
+        "pool.rs",
+        "schema.rs",
+        "statement.rs",
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/postgres");
+    let mut with_statements = BTreeSet::new();
+    for file in sources(&folder) {
+        let source = fs::read_to_string(&file).unwrap();
+        let name = file.strip_prefix(&folder).unwrap().to_str().unwrap();
+        if source.contains("\nstatements! {") {
+            with_statements.insert(name.to_owned());
+        }
+        for line in other_lines(&source) {
+            let is_sql = [
+                "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", ".sql\")",
+            ];
+            let is_sql = is_sql.iter().any(|it| line.contains(it));
+            assert!(!is_sql || others.contains(&name), "{name}: {line}");
+        }
+    }
+    let listed = statements().map(|(file, _)| file.to_owned());
+    assert_eq!(with_statements, BTreeSet::from(listed));
+}
+
+/// The files with source text below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|it| it.is_dir());
+    let below = folders.iter().flat_map(|it| sources(it));
+    let files = files.into_iter().chain(below);
+    files
+        .filter(|it| it.extension().is_some_and(|it| it == "rs"))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_much_under_way_gets_nothing_and_leaves_room() {
+    fn a_webhook_with_much_under_way_gets_nothing_and_leaves_room() {
         assert_eq!(shares(64, 0, &[(64, MOST), (0, MOST)]), [0, 32]);
         assert_eq!(shares(128, 0, &[(0, 8), (0, MOST)]), [8, 60]);
     }
@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_gets_more_than_there_is_and_whoever_has_nothing_gets_something(
+        fn shares_fit_the_room_and_an_idle_webhook_gets_something(
             free in 0_u32..300,
             turn in 0_usize..50,
             under_way in proptest::collection::vec((0_u32..100, 1_u32..100), 1..50),

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_silent_has_the_next_one_beside_it_and_whoever_is_first_wins() {
+    async fn a_silent_address_has_the_next_one_beside_it_and_the_first_wins() {
         let ran = run(TIME, &[Nothing, Nothing, Connect(10)]).await;
         assert_eq!((ran.won, ran.took), (Ok(2), 510));
         assert_eq!(ran.tried, [(0, 0), (1, 250), (2, 500)]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_failure_is_told() {
+    async fn the_last_failure_is_reported() {
         let ran = run(TIME, &[Fail(0), Fail(10)]).await;
         let failed = Lost::Failed(address(1), "refused");
         assert_eq!((ran.won, ran.took), (Err(failed), 10));

@@ -64,7 +64,7 @@ impl Outbox for MemoryStore {
     async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
         let mut tables = self.tables();
         let institution = tables.institutions.number(&webhook.institution);
-        Ok(tables.outbox.add_webhook(institution, webhook))
+        Ok(tables.outbox.add_webhook(institution, webhook.registered()))
     }
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {

@@ -19,7 +19,7 @@ pub struct Webhook {
     pub endpoint: Endpoint,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
-    /// How often its settings were replaced.
+    /// How often its settings were replaced: 0 when it is registered, whatever was set.
     pub revision: u64,
     /// How its server has answered of late.
     pub health: Health,
@@ -31,6 +31,14 @@ impl Webhook {
         with_created_at: created_at, DateTime<Utc>;
         with_revision: revision, u64;
         with_health: health, Health;
+    }
+
+    /// The webhook as a store registers it: its settings were never replaced.
+    pub(in crate::store) fn registered(self) -> Self {
+        Self {
+            revision: 0,
+            ..self
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use super::sql::unnest;
 use super::text::encode;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::application::ApplicationDetails;
@@ -138,28 +139,23 @@ impl Input {
 
     /// The query whose rows are the commands. It has all columns of the list.
     pub(super) fn sql(self) -> String {
-        let array = if self.is_one { "" } else { "[]" };
-        let (mut parameters, mut names, mut selected) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, column) in (1..).zip(self.given()) {
-            let parameter = format!("${number}::{}{array}", column.sql_type.name());
-            if self.is_one {
-                selected.push(format!("{parameter} AS {}", column.name));
-            }
-            parameters.push(parameter);
-            names.push(column.name);
-        }
-        if !self.is_one {
-            selected.push("*".to_owned());
-        }
-        let missing = self.columns.iter().filter(|it| !names.contains(&it.name));
-        let null = |it: &Column| format!("NULL::{} AS {}", it.sql_type.name(), it.name);
-        selected.extend(missing.map(null));
+        let alone = |(number, it): (usize, &Column)| {
+            format!("${number}::{} AS {}", it.sql_type.name(), it.name)
+        };
+        let mut selected: Vec<String> = if self.is_one {
+            (1..).zip(self.given()).map(alone).collect()
+        } else {
+            vec!["*".to_owned()]
+        };
+        let missing = self.columns.iter();
+        let missing = missing.filter(|it| !self.has_keys && it.needs_keys);
+        selected.extend(missing.map(|it| format!("NULL::{} AS {}", it.sql_type.name(), it.name)));
         let selected = selected.join(", ");
         if self.is_one {
             return format!("SELECT {selected}");
         }
-        let (parameters, names) = (parameters.join(", "), names.join(", "));
-        format!("SELECT {selected} FROM unnest({parameters}) AS input ({names})")
+        let given = self.given().map(|it| (it.name, &it.sql_type));
+        format!("SELECT {selected} FROM {}", unnest(1, given))
     }
 
     /// The parameters for these commands.

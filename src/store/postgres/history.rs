@@ -11,6 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::failure::not_read;
 use super::server::{History, Server};
+use super::sql::statements;
 use crate::store::Result;
 
 // How many were lost where a new history begins cannot be known, and two histories may even have
@@ -20,16 +21,23 @@ use crate::store::Result;
 // depend on stay the same. There are places until 2097; should a clock say more, the base is raised
 // by a minute.
 
-/// Whether the feed was written under another history than this one, or under none that is known.
-const OF_ANOTHER: &str = "SELECT FROM certlife_feed WHERE history IS DISTINCT FROM $1";
+statements! {
+    /// Whether the feed was written under another history than this one, or under none that is
+    /// known.
+    OF_ANOTHER(TEXT) = "SELECT FROM certlife_feed WHERE history IS DISTINCT FROM $1";
 
-/// A row where the server's next transaction would stand before the feed's last event, or before
-/// one that was returned: the database was restored, and counts its transactions anew. An error
-/// where the index of the feed is missing, which is the last to be restored from a dump.
-const IS_BEHIND: &str = "\
-    SELECT FROM certlife_feed WHERE 'certlife_event_feed'::regclass IS NOT NULL \
-    AND greatest((SELECT max(transaction) FROM certlife_event), $1) \
-        >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    /// Whether the feed was written under no history that is known.
+    OF_NONE() = "SELECT FROM certlife_feed WHERE history IS NULL";
+
+    /// A row where the server's next transaction would stand before the feed's last event, or
+    /// before one that was returned: the database was restored, and counts its transactions anew.
+    /// An error where the index of the feed is missing, which is the last to be restored from a
+    /// dump.
+    IS_BEHIND(INT8) = "\
+        SELECT FROM certlife_feed WHERE 'certlife_event_feed'::regclass IS NOT NULL \
+        AND greatest((SELECT max(transaction) FROM certlife_event), $1) \
+            >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+}
 
 /// A raise need not wait for the standby: what is written after it does, and comes after it in the
 /// log.
@@ -107,8 +115,7 @@ async fn begin_with(client: &Client, history: History) -> Result<(), tokio_postg
     if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         client.batch_execute("ROLLBACK").await?;
         // To write down the first history is left to a role that may.
-        let known = "SELECT FROM certlife_feed WHERE history IS NULL";
-        if client.query_typed_opt(known, &[]).await?.is_some() {
+        if client.query_typed_opt(OF_NONE, &[]).await?.is_some() {
             return Ok(());
         }
     }

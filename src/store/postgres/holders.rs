@@ -3,19 +3,22 @@
 use tokio_postgres::Client;
 
 use super::failure::Failure;
+use super::sql::statements;
 use crate::store::StoreError;
 
-/// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
-/// `application_name`, which is the same for all unless their URLs say otherwise; and whether one
-/// of these waits for the synchronous standby.
-const HOLDERS: &str = "\
-    SELECT coalesce(bool_and(a.application_name IS NOT DISTINCT FROM \
-            current_setting('application_name')), true), \
-        coalesce(bool_or(a.wait_event = 'SyncRep'), false) \
-    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-    WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-        AND l.granted AND l.mode <> 'AccessShareLock'";
+statements! {
+    /// Whether of all sessions that may hold a lock on a row, each is of a store with this one's
+    /// `application_name`, which is the same for all unless their URLs say otherwise; and whether
+    /// one of these waits for the synchronous standby.
+    HOLDERS() = "\
+        SELECT coalesce(bool_and(a.application_name IS NOT DISTINCT FROM \
+                current_setting('application_name')), true), \
+            coalesce(bool_or(a.wait_event = 'SyncRep'), false) \
+        FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
+        WHERE l.relation IN ('certlife_application'::regclass, 'certlife_idempotency'::regclass) \
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+            AND l.granted AND l.mode <> 'AccessShareLock'";
+}
 
 /// Who holds what was waited for in vain.
 pub(super) enum Holders {

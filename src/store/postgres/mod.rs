@@ -28,6 +28,7 @@ mod schema;
 mod server;
 mod session;
 mod signal;
+mod sql;
 mod statement;
 mod target;
 mod text;

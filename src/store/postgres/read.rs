@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::failure::{Failure, failed};
 use super::row::{Joined, columns};
+use super::sql::{input, statements};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ApplicantEmail;
@@ -55,6 +56,87 @@ macro_rules! settled {
     };
 }
 
+/// A page of an institution's applications.
+macro_rules! list_sql {
+    ($after:literal, $order:literal) => {
+        concat!(
+            applications!("a.institution = $1 AND "),
+            $after,
+            " AND ",
+            in_cells!("a", "$3"),
+            " AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) ORDER BY ",
+            $order,
+            " LIMIT $6"
+        )
+    };
+}
+
+input! {
+    /// Keys and their institutions.
+    Keys<'a> {
+        key: &'a str = TEXT,
+        institution: &'a str = TEXT,
+    }
+}
+
+statements! {
+    LOAD(UUID, TEXT) = applications!("a.uuid = $1 AND a.institution = $2");
+
+    HISTORY(UUID, TEXT) = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM certlife_application a LEFT JOIN certlife_event e ON e.uuid = a.uuid \
+         WHERE a.uuid = $1 AND a.institution = $2 ORDER BY e.version"
+    );
+
+    FEED(INT8, INT4, INT8) = concat!(
+        events!("(e.transaction, e.place) > ($1, $2) AND "),
+        settled!(),
+        " ORDER BY e.transaction, e.place LIMIT $3"
+    );
+
+    FEED_END() = concat!(
+        events!(""),
+        settled!(),
+        " ORDER BY e.transaction DESC, e.place DESC LIMIT 1"
+    );
+
+    NEXT() = "SELECT base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \
+                  pg_is_in_recovery() FROM certlife_feed LIMIT 2";
+    BASE() = "SELECT base FROM certlife_feed LIMIT 2";
+
+    LIST(TEXT, INT8, INT4, INT8, TEXT, INT8) = list_sql!("a.number > $2", "a.number");
+    LIST_BACKWARDS(TEXT, INT8, INT4, INT8, TEXT, INT8) =
+        list_sql!("a.number < $2", "a.number DESC");
+
+    COUNTS(TEXT) = "SELECT status, trigger_context, count(*) FROM certlife_application \
+                    WHERE institution = $1 GROUP BY status, trigger_context";
+
+    SEE(UUID_ARRAY) = concat!(
+        "SELECT ",
+        columns!(),
+        ", nullif(",
+        seal_of!("a"),
+        ", a.seal), a.transaction = e.transaction FROM certlife_application a \
+         LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = a.version \
+         WHERE a.uuid = ANY($1)"
+    );
+
+    SEE_KEYS(; Keys) = concat!(
+        "SELECT ",
+        columns!(),
+        ", k.key, k.institution, k.refused FROM {input} \
+         JOIN certlife_idempotency k ON k.key = input.key AND k.institution = input.institution \
+         LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
+         LEFT JOIN certlife_application a ON a.uuid = k.uuid"
+    );
+
+    SEAL(UUID, UUID) = concat!(
+        "UPDATE certlife_application a SET seal = $2 WHERE a.uuid = $1 AND $2 = ",
+        seal_of!("a")
+    );
+}
+
 /// Reads a row with its checks; what is wrong is reported with the row's key.
 fn read<'r, T>(row: &'r Row, read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>) -> Result<T> {
     let joined = Joined(row);
@@ -74,8 +156,7 @@ pub(super) async fn load(
     institution: &InstitutionId,
     uuid: Uuid,
 ) -> Result<Option<AnyApplication>> {
-    let sql = applications!("a.uuid = $1 AND a.institution = $2");
-    let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
+    let rows = query(client, LOAD, &[&uuid, &institution.as_str()]).await?;
     rows.first()
         .map(|row| read(row, |it| Ok(it.last_event()?.application())))
         .transpose()
@@ -86,13 +167,7 @@ pub(super) async fn history(
     institution: &InstitutionId,
     uuid: Uuid,
 ) -> Result<Vec<RecordedEvent>> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM certlife_application a LEFT JOIN certlife_event e ON e.uuid = a.uuid \
-         WHERE a.uuid = $1 AND a.institution = $2 ORDER BY e.version"
-    );
-    let rows = query(client, sql, &[&uuid, &institution.as_str()]).await?;
+    let rows = query(client, HISTORY, &[&uuid, &institution.as_str()]).await?;
     let mut history: Vec<RecordedEvent> = Vec::with_capacity(rows.len());
     for row in &rows {
         let recorded = read(row, |joined| {
@@ -124,12 +199,7 @@ pub(super) async fn feed(
 ) -> Result<(Vec<RecordedEvent>, bool)> {
     let transaction = i64::try_from(after.transaction()).unwrap_or(i64::MAX);
     let place = i32::try_from(after.index()).unwrap_or(i32::MAX);
-    let sql = concat!(
-        events!("(e.transaction, e.place) > ($1, $2) AND "),
-        settled!(),
-        " ORDER BY e.transaction, e.place LIMIT $3"
-    );
-    let rows = query(client, sql, &[&transaction, &place, &i64::from(count)]).await?;
+    let rows = query(client, FEED, &[&transaction, &place, &i64::from(count)]).await?;
     if rows.is_empty() && count > 0 {
         let next = next_transaction(client).await;
         let next = next.map_err(|failure| failure.without_effect().into_error())?;
@@ -148,12 +218,7 @@ pub(super) async fn feed(
 /// The last event that the feed tells of: what is not committed yet belongs to a transaction that
 /// is not settled, and comes behind it.
 pub(super) async fn feed_end(client: &Session) -> Result<Cursor> {
-    let sql = concat!(
-        events!(""),
-        settled!(),
-        " ORDER BY e.transaction DESC, e.place DESC LIMIT 1"
-    );
-    let rows = query(client, sql, &[]).await?;
+    let rows = query(client, FEED_END, &[]).await?;
     let last = rows.first().map(|row| read(row, Joined::cursor));
     Ok(last.transpose()?.unwrap_or(Cursor::START))
 }
@@ -161,9 +226,7 @@ pub(super) async fn feed_end(client: &Session) -> Result<Cursor> {
 /// The place of the feed that the next transaction will have, or a later one; none on a standby,
 /// which may lag behind cursors that the primary has given. With the checks of the base.
 async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
-    let sql = "SELECT base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \
-                   pg_is_in_recovery() FROM certlife_feed LIMIT 2";
-    let rows = client.query_typed(sql, &[]).await?;
+    let rows = client.query_typed(NEXT, &[]).await?;
     let [row] = rows.as_slice() else {
         check_base(&***client).await?;
         return Ok(None);
@@ -175,7 +238,7 @@ async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
 /// That there is one base, without which nothing is written and nothing is read. Only asked where
 /// that is so.
 pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failure> {
-    let rows = client.query_typed("SELECT base FROM certlife_feed LIMIT 2", &[]);
+    let rows = client.query_typed(BASE, &[]);
     let rows = rows.await?;
     if rows.len() == 1 {
         return Ok(());
@@ -191,24 +254,10 @@ pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failur
     )))
 }
 
-macro_rules! list_sql {
-    ($after:literal, $order:literal) => {
-        concat!(
-            applications!("a.institution = $1 AND "),
-            $after,
-            " AND ",
-            in_cells!("a", "$3"),
-            " AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) ORDER BY ",
-            $order,
-            " LIMIT $6"
-        )
-    };
-}
-
 pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
     let (sql, start) = match query.order {
-        ListOrder::OldestFirst => (list_sql!("a.number > $2", "a.number"), i64::MIN),
-        ListOrder::NewestFirst => (list_sql!("a.number < $2", "a.number DESC"), i64::MAX),
+        ListOrder::OldestFirst => (LIST, i64::MIN),
+        ListOrder::NewestFirst => (LIST_BACKWARDS, i64::MAX),
     };
     let filter = &query.filter;
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
@@ -231,18 +280,8 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
 }
 
 pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Result<Vec<Count>> {
-    let sql = "SELECT status, trigger_context, count(*) FROM certlife_application \
-               WHERE institution = $1 GROUP BY status, trigger_context";
-    let rows = query(client, sql, &[&institution.as_str()]).await?;
-    let cell = |row: &Row| {
-        stored::cell(row).map_err(|problem| {
-            let of = institution.as_str();
-            StoreError::corrupt(
-                format!("table certlife_application of institution {of:?}"),
-                problem,
-            )
-        })
-    };
+    let rows = query(client, COUNTS, &[&institution.as_str()]).await?;
+    let cell = |row: &Row| stored::cell(row, "certlife_application", institution);
     let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
     Ok(Count::sorted(cells))
 }
@@ -313,17 +352,8 @@ async fn see_applications(
     appends: &[&Append],
 ) -> Result<HashMap<Uuid, SeenApplication>, Failure> {
     let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        ", nullif(",
-        seal_of!("a"),
-        ", a.seal), a.transaction = e.transaction FROM certlife_application a \
-         LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = a.version \
-         WHERE a.uuid = ANY($1)"
-    );
     let mut applications = HashMap::new();
-    for row in &client.query(sql, &[&uuids]).await? {
+    for row in &client.query(SEE, &[&uuids]).await? {
         let is_of_last_event = row.try_get::<_, Option<bool>>(21)?.unwrap_or_default();
         let state = read(row, |it| {
             let state = it.last_event()?.application();
@@ -342,30 +372,19 @@ async fn see_applications(
     Ok(applications)
 }
 
-async fn see_keys<'a>(
-    client: &impl GenericClient,
-    appends: &[&'a Append],
-) -> Result<SeenKeys, Failure> {
-    let of_key = |append: &'a Append| {
-        let request = &append.request;
-        let key = request.idempotency_key.as_ref()?;
-        Some((key.as_str(), request.institution.as_str()))
-    };
-    let with_key = appends.iter().copied().filter_map(of_key);
-    let (keys, institutions): (Vec<_>, Vec<_>) = with_key.unzip();
+async fn see_keys(client: &impl GenericClient, appends: &[&Append]) -> Result<SeenKeys, Failure> {
+    let mut keys = Keys::default();
+    for request in appends.iter().map(|append| &append.request) {
+        if let Some(key) = &request.idempotency_key {
+            keys.key.push(key.as_str());
+            keys.institution.push(request.institution.as_str());
+        }
+    }
     let mut seen = HashMap::new();
-    if keys.is_empty() {
+    if keys.key.is_empty() {
         return Ok(seen);
     }
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        ", k.key, k.institution, k.refused FROM unnest($1::text[], $2::text[]) AS i (key, institution) \
-         JOIN certlife_idempotency k ON k.key = i.key AND k.institution = i.institution \
-         LEFT JOIN certlife_event e ON e.uuid = k.uuid AND e.version = k.version \
-         LEFT JOIN certlife_application a ON a.uuid = k.uuid"
-    );
-    for row in &client.query(sql, &[&keys, &institutions]).await? {
+    for row in &client.query(SEE_KEYS.as_str(), &keys.parameters()).await? {
         let key: String = row.try_get(20)?;
         let used = match row.try_get(22)? {
             Some(refused) => Refused::from_text(refused)
@@ -391,10 +410,6 @@ pub(super) async fn seal(
     uuid: Uuid,
     seal: Uuid,
 ) -> Result<(), Failure> {
-    let sql = concat!(
-        "UPDATE certlife_application a SET seal = $2 WHERE a.uuid = $1 AND $2 = ",
-        seal_of!("a")
-    );
-    client.execute(sql, &[&uuid, &seal]).await?;
+    client.execute(SEAL, &[&uuid, &seal]).await?;
     Ok(())
 }

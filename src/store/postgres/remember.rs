@@ -8,16 +8,27 @@ use uuid::Uuid;
 
 use super::each::Carried;
 use super::failure::{Failure, in_time};
+use super::sql::{input, statements};
 use crate::store::remembered::Refused;
 use crate::store::{Append, ExecuteError};
 
-/// A key that another command has used at the same moment stays as it is.
-const REMEMBER: &str = "\
-    INSERT INTO certlife_idempotency (key, institution, uuid, version, refused) \
-    SELECT key, institution, uuid, 0, refused \
-    FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[]) \
-        AS input (key, institution, uuid, refused) \
-    ON CONFLICT (key, institution) DO NOTHING RETURNING uuid";
+input! {
+    /// Keys of commands that were refused.
+    RefusedKeys<'a> {
+        key: &'a str = TEXT,
+        institution: &'a str = TEXT,
+        uuid: Uuid = UUID,
+        refused: &'a str = TEXT,
+    }
+}
+
+statements! {
+    /// A key that another command has used at the same moment stays as it is.
+    REMEMBER(; RefusedKeys) = "\
+        INSERT INTO certlife_idempotency (key, institution, uuid, version, refused) \
+        SELECT key, institution, uuid, 0, refused FROM {input} \
+        ON CONFLICT (key, institution) DO NOTHING RETURNING uuid";
+}
 
 /// Lets the keys of commands that were refused remember it, before anybody hears of it; a command
 /// whose key was used meanwhile is to be looked at again.
@@ -43,18 +54,15 @@ pub(super) async fn remember(
     }
     // The keys are locked in the order in which every statement locks them.
     refused_keys.sort_unstable_by_key(|(key, ..)| *key);
-    let keys: Vec<&str> = refused_keys.iter().map(|(key, ..)| key.0).collect();
-    let institutions: Vec<&str> = refused_keys.iter().map(|(key, ..)| key.1).collect();
-    let uuids: Vec<Uuid> = refused_keys.iter().map(|(_, _, uuid, _)| *uuid).collect();
-    let texts: Vec<&str> = refused_keys
-        .iter()
-        .map(|(.., text)| text.as_str())
-        .collect();
+    let mut input = RefusedKeys::default();
+    for ((key, institution), _, uuid, refused) in &refused_keys {
+        input.key.push(key);
+        input.institution.push(institution);
+        input.uuid.push(*uuid);
+        input.refused.push(refused);
+    }
     let remembered = async {
-        let statement = client.prepare(REMEMBER).await?;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&keys, &institutions, &uuids, &texts];
-        let rows = client.query(&statement, &parameters).await?;
+        let rows = client.query(REMEMBER.as_str(), &input.parameters()).await?;
         let uuids = rows.iter().map(|row| row.try_get::<_, Uuid>(0));
         Ok(uuids.collect::<Result<HashSet<_>, _>>()?)
     };

@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use super::connections::Connections;
 use super::failure::{Failure, not_fitting, not_read};
 use super::session::Session;
+use super::sql::statements;
 use crate::store::{Result, Setup, StoreError};
 
 /// The oldest server that is known to do, as `server_version_num` writes it.
@@ -65,20 +66,29 @@ pub(super) struct Version {
     pub(super) expanded: i64,
 }
 
-/// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks into
-/// it at all.
-const PLACE: &str = "\
-    SELECT current_setting('server_version_num')::integer, \
-        current_setting('server_encoding'), \
-        current_database()::text, current_schema()::text, current_user::text, \
-        quote_ident(current_schema()), ( \
-            SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-            WHERE c.relname = 'certlife_schema' AND NOT has_schema_privilege(n.oid, 'USAGE') \
-                AND n.nspname = ANY (regexp_split_to_array(replace(replace( \
-                    current_setting('search_path'), '\"$user\"', current_user), '\"', ''), \
-                    ' *, *')) \
-            LIMIT 1 \
-        )";
+statements! {
+    /// What is opened. The role's rights on a schema of the path decide whether PostgreSQL looks
+    /// into it at all.
+    PLACE() = "\
+        SELECT current_setting('server_version_num')::integer, \
+            current_setting('server_encoding'), \
+            current_database()::text, current_schema()::text, current_user::text, \
+            quote_ident(current_schema()), ( \
+                SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE c.relname = 'certlife_schema' AND NOT has_schema_privilege(n.oid, 'USAGE') \
+                    AND n.nspname = ANY (regexp_split_to_array(replace(replace( \
+                        current_setting('search_path'), '\"$user\"', current_user), '\"', ''), \
+                        ' *, *')) \
+                LIMIT 1 \
+            )";
+
+    /// Whether there is a table of the version.
+    EXISTS() =
+        "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
+
+    /// The row of the version, whether or not it has the column that came with version 6.
+    VERSION() = "SELECT version, (to_jsonb(it) ->> 'expanded')::bigint FROM certlife_schema it";
+}
 
 /// What is opened, and its schema as SQL names it; if that can be a store.
 pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String)> {
@@ -113,16 +123,10 @@ pub(super) async fn place(client: &impl GenericClient) -> Result<(String, String
     Ok((place, quoted.unwrap_or_default()))
 }
 
-/// The row of the version, whether or not it has the column that came with version 6.
-const VERSION: &str =
-    "SELECT version, (to_jsonb(it) ->> 'expanded')::bigint FROM certlife_schema it";
-
 /// The version of the tables; none where there are none. An error where the table of the version is
 /// that of another program.
 pub(super) async fn version(client: &impl GenericClient, place: &str) -> Result<Option<Version>> {
-    let exists =
-        "SELECT to_regclass(quote_ident(current_schema()) || '.certlife_schema') IS NOT NULL";
-    let row = client.query_one(exists, &[]).await.map_err(not_read)?;
+    let row = client.query_one(EXISTS, &[]).await.map_err(not_read)?;
     if !row.try_get(0).map_err(not_read)? {
         return Ok(None);
     }

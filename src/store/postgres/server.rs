@@ -3,6 +3,8 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::sql::statements;
+
 /// What is known of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
@@ -57,20 +59,30 @@ impl std::fmt::Display for History {
     }
 }
 
-/// What every connection is asked first. `certlife.session` is set by what this crate asks next:
-/// where it is set already, the session is another's.
-const SERVER: &str = "\
-    SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
-        coalesce(current_setting('certlife.session', true), '') <> '', pg_backend_pid()";
+statements! {
+    /// What every connection is asked first. `certlife.session` is set by what this crate asks
+    /// next: where it is set already, the session is another's.
+    SERVER() = "\
+        SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), \
+            (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
+            coalesce(current_setting('certlife.session', true), '') <> '', pg_backend_pid()";
 
-/// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. A standby
-/// has none. Databases that only speak PostgreSQL's protocol may not have it.
-const HISTORY: &str = "\
-    SELECT c.system_identifier, \
-        CASE WHEN NOT pg_is_in_recovery() THEN \
-            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
-    FROM pg_control_system() c";
+    /// The timeline in use: `pg_control_checkpoint()` has it only after the next checkpoint. A
+    /// standby has none. Databases that only speak PostgreSQL's protocol may not have it.
+    HISTORY() = "\
+        SELECT c.system_identifier, \
+            CASE WHEN NOT pg_is_in_recovery() THEN \
+                ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
+        FROM pg_control_system() c";
+
+    /// Of these processes of the server: those that are not there, or have done nothing for a
+    /// while. A program that is starved reads answers late, so this is twice as long as an answer
+    /// usually takes.
+    IDLE(INT4_ARRAY) = "\
+        SELECT process FROM unnest($1::integer[]) AS process \
+        LEFT JOIN pg_stat_activity a ON a.pid = process \
+        WHERE a.pid IS NULL OR (a.state LIKE 'idle%' AND a.state_change < clock_timestamp() - interval '1.5 s')";
+}
 
 /// Whether a server has no such function, or keeps it from the role.
 pub(super) fn does_not_tell(state: &SqlState) -> bool {
@@ -81,13 +93,6 @@ pub(super) fn does_not_tell(state: &SqlState) -> bool {
     ]
     .contains(state)
 }
-
-/// Of these processes of the server: those that are not there, or have done nothing for a while. A
-/// program that is starved reads answers late, so this is twice as long as an answer usually takes.
-const IDLE: &str = "\
-    SELECT process FROM unnest($1::integer[]) AS process \
-    LEFT JOIN pg_stat_activity a ON a.pid = process \
-    WHERE a.pid IS NULL OR (a.state LIKE 'idle%' AND a.state_change < clock_timestamp() - interval '1.5 s')";
 
 /// Asks the server which of its processes it has nothing to do for.
 pub(super) async fn idle(

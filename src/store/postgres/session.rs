@@ -15,20 +15,44 @@ use super::failure::{Failure, in_time};
 use super::history;
 use super::runtime::Home;
 use super::server::{Server, does_not_tell};
+use super::sql::statements;
 use super::target::Wanted;
 use crate::store::StoreError;
 
 /// After how long a connection to a standby that stands in for the primary is made anew.
 const STAND_IN: Duration = Duration::from_secs(2);
 
-/// How many sessions of the role wait for the synchronous standby, if that is as many as there may
-/// be. A command that is given up goes on waiting, and many processes that come and go would take
-/// all connections of the server.
-const TOO_MANY: &str = "\
-    SELECT (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user \
-        HAVING count(*) >= greatest(8, current_setting('max_connections')::integer / 4)) \
-    WHERE current_setting('synchronous_standby_names') <> '' \
-    UNION ALL SELECT NULL LIMIT 1";
+statements! {
+    /// How many sessions of the role wait for the synchronous standby, if that is as many as there
+    /// may be. A command that is given up goes on waiting, and many processes that come and go
+    /// would take all connections of the server.
+    TOO_MANY() = "\
+        SELECT (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user \
+            HAVING count(*) >= greatest(8, current_setting('max_connections')::integer / 4)) \
+        WHERE current_setting('synchronous_standby_names') <> '' \
+        UNION ALL SELECT NULL LIMIT 1";
+
+    /// Waits until the synchronous standby has all that is committed on the server, as far as this
+    /// session sees it: the commit of an empty message comes after all of that in the log, and
+    /// waits as every commit does. Without a synchronous standby, nothing is written.
+    ///
+    /// The answer is a place of the feed: the transactions of all places before it are over, and so
+    /// they are on the standby as well. What is under way may have a lower number than what was
+    /// committed already.
+    CONFIRM() = "\
+        SELECT (SELECT base FROM certlife_feed LIMIT 1) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
+            set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' \
+                ELSE current_setting('synchronous_commit') END, true), \
+            pg_logical_emit_message(true, 'certlife', '') \
+        WHERE current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()";
+
+    /// Whether commits wait for a standby.
+    WAITS() = "SELECT current_setting('synchronous_standby_names') <> ''";
+
+    /// Which of these processes carry something out.
+    BUSY(INT4_ARRAY) = "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1) AND state = 'active'";
+}
 
 /// A connection of a pool.
 pub(super) struct Connected {
@@ -147,24 +171,6 @@ impl DerefMut for Session {
     }
 }
 
-/// Waits until the synchronous standby has all that is committed on the server, as far as this
-/// session sees it: the commit of an empty message comes after all of that in the log, and waits as
-/// every commit does. Without a synchronous standby, nothing is written.
-///
-/// The answer is a place of the feed: the transactions of all places before it are over, and so
-/// they are on the standby as well. What is under way may have a lower number than what was
-/// committed already.
-const CONFIRM: &str = "\
-    SELECT (SELECT base FROM certlife_feed LIMIT 1) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
-        set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
-            WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' \
-            ELSE current_setting('synchronous_commit') END, true), \
-        pg_logical_emit_message(true, 'certlife', '') \
-    WHERE current_setting('synchronous_standby_names') <> '' AND NOT pg_is_in_recovery()";
-
-/// Which of these processes carry something out.
-const BUSY: &str = "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1) AND state = 'active'";
-
 impl Session {
     /// Takes it into use.
     pub(super) fn of(object: Object<Manager>, manager: &Manager) -> Self {
@@ -238,8 +244,7 @@ impl Session {
 
     /// Whether commits wait for a standby.
     async fn waits(&self) -> Result<bool, Error> {
-        let sql = "SELECT current_setting('synchronous_standby_names') <> ''";
-        self.query_typed_one(sql, &[]).await?.try_get(0)
+        self.query_typed_one(WAITS, &[]).await?.try_get(0)
     }
 
     /// Whether it leads to a server that stands in for one that takes writes.

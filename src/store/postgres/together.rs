@@ -10,25 +10,37 @@ use std::time::Duration;
 
 use super::session::{Cached, Session};
 use deadpool_postgres::Transaction;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::each::{Carried, each, explained, prepare};
 use super::failure::{Failure, in_time};
 use super::queue::{MOST, Token, tokens};
+use super::sql::{input, statements};
 use super::statement::{Kind, PLACES, Prepared, Shape};
 use crate::store::{Append, ExecuteError, Receipt, StoreError};
 
-/// Locks the applications of these identities that exist, in order. No update changes the identity,
-/// so the lock is the one that an update takes.
-const LOCK: &str = "\
-    SELECT FROM certlife_application WHERE uuid = ANY ($1) ORDER BY uuid FOR NO KEY UPDATE";
+input! {
+    /// Keys of commands that were carried out.
+    RecordedKeys<'a> {
+        key: &'a str = TEXT,
+        institution: &'a str = TEXT,
+        uuid: Uuid = UUID,
+        version: i64 = INT8,
+    }
+}
 
-/// Records keys, given in order. A key that another transaction has recorded meanwhile is an error:
-/// the next try finds it.
-const RECORD_KEYS: &str = "\
-    INSERT INTO certlife_idempotency (key, institution, uuid, version) \
-    SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[])";
+statements! {
+    /// Locks the applications of these identities that exist, in order. No update changes the
+    /// identity, so the lock is the one that an update takes.
+    LOCK(UUID_ARRAY) = "\
+        SELECT FROM certlife_application WHERE uuid = ANY ($1) ORDER BY uuid FOR NO KEY UPDATE";
+
+    /// Records keys, given in order. A key that another transaction has recorded meanwhile is an
+    /// error: the next try finds it.
+    RECORD_KEYS(; RecordedKeys) = "\
+        INSERT INTO certlife_idempotency (key, institution, uuid, version) \
+        SELECT key, institution, uuid, version FROM {input}";
+}
 
 /// Carries out all of the commands in one transaction, or none.
 ///
@@ -185,12 +197,14 @@ async fn record_keys(
     }
     let all: Vec<_> = recorded.into_iter().collect();
     for some in all.chunks(MOST) {
-        let keys: Vec<&str> = some.iter().map(|((key, _), _)| *key).collect();
-        let institutions: Vec<&str> = some.iter().map(|((_, it), _)| *it).collect();
-        let uuids: Vec<Uuid> = some.iter().map(|(_, (uuid, _))| *uuid).collect();
-        let versions: Vec<i64> = some.iter().map(|(_, (_, version))| *version).collect();
-        let parameters: [&(dyn ToSql + Sync); 4] = [&keys, &institutions, &uuids, &versions];
-        let recorded = async { Ok(transaction.rows(RECORD_KEYS, &parameters).await?) };
+        let mut input = RecordedKeys::default();
+        for ((key, institution), (uuid, version)) in some {
+            input.key.push(key);
+            input.institution.push(institution);
+            input.uuid.push(*uuid);
+            input.version.push(*version);
+        }
+        let recorded = async { Ok(transaction.rows(&RECORD_KEYS, &input.parameters()).await?) };
         in_time(limit, recorded).await?;
     }
     Ok(())

@@ -240,13 +240,7 @@ pub(super) fn counts(connection: &Connection, institution: &InstitutionId) -> Re
     let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
                GROUP BY status, trigger_context";
     let cells = ask(connection, sql, &[&number], |row| {
-        stored::cell(row).map_err(|problem| {
-            let of = institution.as_str();
-            StoreError::corrupt(
-                format!("table certlife_head of institution {of:?}"),
-                problem,
-            )
-        })
+        stored::cell(row, "certlife_head", institution)
     })?;
     Ok(Count::sorted(cells))
 }

@@ -16,7 +16,8 @@ use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::store::actor::{Actor, ActorKind};
 use crate::store::cursor::Cursor;
-use crate::store::name::{ActorId, IdempotencyKey};
+use crate::store::error::{Result, StoreError};
+use crate::store::name::{ActorId, IdempotencyKey, InstitutionId};
 use crate::store::request::RecordedEvent;
 
 /// The event.
@@ -81,9 +82,19 @@ pub(in crate::store) fn recorded(
 
 /// How many applications of an institution are in a state, from a source: from the columns status,
 /// trigger context, count.
-pub(in crate::store) fn cell(row: &impl Columns) -> Result<((Status, Source), u64), Problem> {
-    let status = decode(&Status::ALL, "status", row.integer(0, "status")?)?;
-    let context = row.integer(1, "trigger_context")?;
-    let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
-    Ok(((status, context.source()), row.count(2, "count")?))
+pub(in crate::store) fn cell(
+    row: &impl Columns,
+    table: &str,
+    institution: &InstitutionId,
+) -> Result<((Status, Source), u64)> {
+    let cell = || {
+        let status = decode(&Status::ALL, "status", row.integer(0, "status")?)?;
+        let context = row.integer(1, "trigger_context")?;
+        let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
+        Ok(((status, context.source()), row.count(2, "count")?))
+    };
+    cell().map_err(|problem: Problem| {
+        let of = institution.as_str();
+        StoreError::corrupt(format!("table {table} of institution {of:?}"), problem)
+    })
 }

@@ -1,4 +1,4 @@
-//! Deliveries to receivers that answer with all that the request told them, in one form or another.
+//! Deliveries to receivers that answer with all that the request sent them, in one form or another.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -80,29 +80,31 @@ fn answer(mut stream: TcpStream, seen: &Requests) {
     let mut parts = path.split('/').skip(1);
     let (form, status) = (parts.next().unwrap(), parts.next().unwrap());
     // Without a line end, so that it may stand in the head of the answer.
-    let told = format!("{} {body}", head.replace("\r\n", " "));
-    let body = repeat(form, &told);
+    let reported = format!("{} {body}", head.replace("\r\n", " "));
+    let body = repeat(form, &reported);
     let reason = if form == "reason-phrase" {
-        told.as_str()
+        reported.as_str()
     } else {
         "x"
     };
     let _ = write!(
         stream,
-        "HTTP/1.1 {status} {reason}\r\nx-told: {reason}\r\ncontent-length: {}\r\n\
+        "HTTP/1.1 {status} {reason}\r\nx-reported: {reason}\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n{body}",
         body.len()
     );
 }
 
-fn repeat(form: &str, told: &str) -> String {
+fn repeat(form: &str, reported: &str) -> String {
     match form {
-        "json" => json!({ "told": told }).to_string(),
-        "json-twice" => json!({ "told": json!({ "told": told }).to_string() }).to_string(),
-        "percent" => told.bytes().map(super::percent).collect(),
-        "upper" => told.to_uppercase(),
-        "base64" => base64(told.as_bytes(), 0),
-        _ => told.to_owned(),
+        "json" => json!({ "reported": reported }).to_string(),
+        "json-twice" => {
+            json!({ "reported": json!({ "reported": reported }).to_string() }).to_string()
+        }
+        "percent" => reported.bytes().map(super::percent).collect(),
+        "upper" => reported.to_uppercase(),
+        "base64" => base64(reported.as_bytes(), 0),
+        _ => reported.to_owned(),
     }
 }
 
@@ -358,11 +360,11 @@ fn a_receiver_shows_no_secret() {
         refuse(&ALL, &both(&run), "deliver --log debug");
         let attempts = store.run(&["deliveries", "--attempts", "--json"], "");
         refuse(&ALL, &both(&attempts), "deliveries --attempts");
-        let (shown, told) = listener.interrupt();
+        let (shown, reported) = listener.interrupt();
         // It shows the payload, which is what it is for.
         assert!(TITLE.found_in(&shown).is_some(), "{shown}");
         refuse(&SECRETS, &shown, "listen");
-        refuse(&ALL, &told, "listen");
+        refuse(&ALL, &reported, "listen");
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Identity {
     Authority(&'static str),
     /// A client of this name.
     Client(&'static str),
-    /// The one of this name, by somebody who has taken the authority's name.
+    /// The one of this name, by another issuer with the authority's name.
     Forged(&'static str),
 }
 

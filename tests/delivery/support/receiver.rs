@@ -21,7 +21,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Does this to each connection, told which one it is, from 1.
+    /// Does this to each connection, called with its number, from 1.
     pub async fn start<F>(behave: impl Fn(TcpStream, usize) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -26,11 +26,11 @@ pub enum Meanwhile {
 
 type Script = dyn Fn(usize) -> Meanwhile + Send + Sync;
 
-/// A store in memory, and the clock of whoever works on it.
+/// A store in memory, and the clock of the dispatchers on it.
 #[derive(Clone)]
 pub struct Slow {
     store: MemoryStore,
-    /// Told how many claims there were before.
+    /// Called with the number of claims before.
     script: Arc<Script>,
     seen: Arc<Mutex<Seen>>,
 }
@@ -111,7 +111,7 @@ impl Outbox for Slow {
             seen.claims += 1;
             seen.claims - 1
         };
-        // Virtual time stands still while anybody is busy: whoever claims without a pause would
+        // Virtual time stands still while any task is busy: one that claims without a pause would
         // never be seen to do so.
         assert!(before < FAR_TOO_MANY, "claimed without a pause");
         let meanwhile = (self.script)(before);

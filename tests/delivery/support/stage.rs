@@ -45,7 +45,7 @@ impl Came {
     }
 }
 
-/// Receivers that answer by a script: it is told the request, and how many came to its URL before.
+/// Receivers that answer by a script: it gets the request, and how many came to its URL before.
 #[derive(Clone)]
 pub struct Scripted {
     start: Instant,

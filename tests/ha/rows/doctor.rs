@@ -11,13 +11,13 @@ use crate::pair::resume;
 use crate::server::in_schema;
 
 /// What the doctor says of a store.
-struct Told {
+struct Report {
     code: Option<i32>,
     report: Value,
     took: Duration,
 }
 
-impl Told {
+impl Report {
     fn about(url: &str) -> Self {
         let start = Instant::now();
         let output = Command::new(env!("CARGO_BIN_EXE_certlife"))
@@ -56,12 +56,12 @@ impl Told {
 async fn a_primary_and_its_synchronous_standby_are_well() {
     let world = World::synchronous().await;
     world.pair.standby_has_all().await;
-    let told = Told::about(&world.url());
-    assert_eq!(told.code, Some(0), "{:#}", told.report);
-    assert_eq!(told.report["verdict"], "note");
-    assert!(told.findings().iter().all(|it| it.0 == "ok"));
-    told.has("ok", "synchronous_standby");
-    let (primary, standby) = (told.host(0), told.host(1));
+    let reported = Report::about(&world.url());
+    assert_eq!(reported.code, Some(0), "{:#}", reported.report);
+    assert_eq!(reported.report["verdict"], "note");
+    assert!(reported.findings().iter().all(|it| it.0 == "ok"));
+    reported.has("ok", "synchronous_standby");
+    let (primary, standby) = (reported.host(0), reported.host(1));
     assert_eq!(
         (&primary["role"], &standby["role"]),
         (&"primary".into(), &"standby".into())
@@ -85,20 +85,20 @@ async fn a_primary_and_its_synchronous_standby_are_well() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asynchronous_standby_is_a_warning() {
     let world = World::asynchronous().await;
-    let told = Told::about(&world.url());
-    assert_eq!(told.code, Some(0), "{:#}", told.report);
-    assert_eq!(told.report["verdict"], "warning");
-    told.has("warning", "synchronous_standby");
+    let reported = Report::about(&world.url());
+    assert_eq!(reported.code, Some(0), "{:#}", reported.report);
+    assert_eq!(reported.report["verdict"], "warning");
+    reported.has("warning", "synchronous_standby");
     // So it is of the primary alone: a standby is connected
     let primary = in_schema(&world.pair.primary().url(), &world.schema);
-    Told::about(&primary).has("warning", "synchronous_standby");
+    Report::about(&primary).has("warning", "synchronous_standby");
     // And the standby alone takes no commands
     let standby = in_schema(&world.pair.other().url(), &world.schema);
-    let told = Told::about(&standby);
-    assert_eq!(told.code, Some(1));
-    told.has("wrong", "no_primary");
+    let reported = Report::about(&standby);
+    assert_eq!(reported.code, Some(1));
+    reported.has("wrong", "no_primary");
     let for_readers = format!("{standby}&target_session_attrs=any");
-    assert_eq!(Told::about(&for_readers).code, Some(0));
+    assert_eq!(Report::about(&for_readers).code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,29 +112,29 @@ async fn a_standby_that_is_away_is_wrong_and_so_is_what_waits_for_it() {
         client.batch_execute(sql).await
     });
     world.pair.sessions_wait(1).await;
-    let told = Told::about(&world.url());
-    assert_eq!(told.code, Some(1));
-    told.has("wrong", "unreachable");
-    told.has("wrong", "synchronous_standby_away");
-    let holder = &told.host(0)["feed_held_by"][0];
+    let reported = Report::about(&world.url());
+    assert_eq!(reported.code, Some(1));
+    reported.has("wrong", "unreachable");
+    reported.has("wrong", "synchronous_standby_away");
+    let holder = &reported.host(0)["feed_held_by"][0];
     assert_eq!(
         (&holder["kind"], &holder["waits_for_standby"]),
         (&"session".into(), &true.into())
     );
-    assert_eq!(told.host(0)["synchronous"]["waiting"], 1);
+    assert_eq!(reported.host(0)["synchronous"]["waiting"], 1);
     world.pair.standby_back().await;
     waiting.await.unwrap().unwrap();
-    assert_eq!(Told::about(&world.url()).code, Some(0));
+    assert_eq!(Report::about(&world.url()).code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_primaries_are_wrong_and_so_is_a_standby_without_a_primary() {
     let world = World::asynchronous().await;
     world.pair.promote().await;
-    let told = Told::about(&world.url());
-    assert_eq!(told.code, Some(1));
-    told.has("wrong", "several_primaries");
-    let findings = told.report["findings"].as_array().unwrap();
+    let reported = Report::about(&world.url());
+    assert_eq!(reported.code, Some(1));
+    reported.has("wrong", "several_primaries");
+    let findings = reported.report["findings"].as_array().unwrap();
     let words: Vec<_> = findings
         .iter()
         .filter(|it| it["code"] == "several_primaries")
@@ -144,11 +144,11 @@ async fn two_primaries_are_wrong_and_so_is_a_standby_without_a_primary() {
     // The other way round: a standby whose primary is stopped
     let world = World::asynchronous().await;
     world.pair.primary().stop("fast");
-    let told = Told::about(&world.url());
-    assert_eq!(told.code, Some(1));
-    told.has("wrong", "unreachable");
-    told.has("wrong", "standby_not_streaming");
-    told.has("wrong", "no_primary");
+    let reported = Report::about(&world.url());
+    assert_eq!(reported.code, Some(1));
+    reported.has("wrong", "unreachable");
+    reported.has("wrong", "standby_not_streaming");
+    reported.has("wrong", "no_primary");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,24 +159,28 @@ async fn a_host_that_does_not_answer_keeps_the_doctor_from_nothing() {
     let port = silent.local_addr().unwrap().port();
     let hosts = world.url().replace('@', &format!("@127.0.0.1:{port},"));
     let suspended = world.pair.other().suspend();
-    let told = Told::about(&hosts);
+    let reported = Report::about(&hosts);
     resume(&suspended);
-    assert_eq!(told.code, Some(1));
-    let roles = [0, 1, 2].map(|at| told.host(at)["role"].as_str());
+    assert_eq!(reported.code, Some(1));
+    let roles = [0, 1, 2].map(|at| reported.host(at)["role"].as_str());
     assert_eq!(roles, [None, Some("primary"), None]);
     let unreachable = ("wrong", "unreachable");
-    let count = told
+    let count = reported
         .findings()
         .iter()
         .filter(|it| **it == unreachable)
         .count();
-    assert_eq!(count, 2, "{:#}", told.report);
+    assert_eq!(count, 2, "{:#}", reported.report);
     // Hosts wait for each other not at all
-    assert!(told.took < Duration::from_secs(8), "{:?}", told.took);
+    assert!(
+        reported.took < Duration::from_secs(8),
+        "{:?}",
+        reported.took
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_without_rights_is_told_what_it_cannot_see() {
+async fn a_role_without_rights_learns_what_it_cannot_see() {
     let world = World::synchronous().await;
     let client = world.pair.primary().client().await;
     let schema = &world.schema;
@@ -186,23 +190,23 @@ async fn a_role_without_rights_is_told_what_it_cannot_see() {
     );
     client.batch_execute(&sql).await.unwrap();
     world.pair.standby_has_all().await;
-    let told = Told::about(&world.url().replace("tests@", "reader@"));
+    let reported = Report::about(&world.url().replace("tests@", "reader@"));
     // It may read, and both servers are well
-    assert_eq!(told.code, Some(0), "{:#}", told.report);
-    told.has("ok", "rights");
-    told.has("ok", "synchronous_standby");
-    let findings = told.report["findings"].as_array().unwrap();
+    assert_eq!(reported.code, Some(0), "{:#}", reported.report);
+    reported.has("ok", "rights");
+    reported.has("ok", "synchronous_standby");
+    let findings = reported.report["findings"].as_array().unwrap();
     let notes = findings.iter().filter(|it| it["severity"] == "note");
     let notes: Vec<_> = notes.map(|it| it["code"].as_str().unwrap()).collect();
     assert!(notes.contains(&"statistics_withheld"), "{notes:?}");
-    assert_eq!(told.host(0)["standbys"], Value::Null);
-    assert_eq!(told.host(1)["receiving"]["is_connected"], true);
-    assert!(told.host(1)["receiving"]["lag_bytes"].is_i64());
-    let missing = &told.host(0)["missing_rights"];
+    assert_eq!(reported.host(0)["standbys"], Value::Null);
+    assert_eq!(reported.host(1)["receiving"]["is_connected"], true);
+    assert!(reported.host(1)["receiving"]["lag_bytes"].is_i64());
+    let missing = &reported.host(0)["missing_rights"];
     assert_eq!(missing["read"], serde_json::json!([]));
     assert!(missing["write"].as_array().unwrap().len() >= 5);
     // Where the standby is away, that is known all the same
     world.pair.standby_away();
-    let told = Told::about(&world.url().replace("tests@", "reader@"));
-    told.has("wrong", "synchronous_standby_away");
+    let reported = Report::about(&world.url().replace("tests@", "reader@"));
+    reported.has("wrong", "synchronous_standby_away");
 }

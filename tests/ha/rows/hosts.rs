@@ -1,4 +1,4 @@
-//! Row 3: hosts that do not answer, or not well, keep nobody from the primary.
+//! Row 3: hosts that do not answer, or not well, keep no client from the primary.
 
 use std::net::TcpListener;
 use std::sync::OnceLock;
@@ -129,27 +129,27 @@ async fn all_goes_well(url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_never_answers_keeps_nobody_from_the_next() {
+async fn a_host_that_never_answers_does_not_hide_the_next() {
     let host = Host::mute();
     all_goes_well(&behind(&host).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_never_answers_keeps_nobody_from_the_next_whatever_the_timeout() {
+async fn a_host_that_never_answers_does_not_hide_the_next_whatever_the_timeout() {
     let host = Host::mute();
     let url = behind(&host).await;
     all_goes_well(&format!("{url}&connect_timeout=60")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_refuses_keeps_nobody_from_the_next() {
+async fn a_host_that_refuses_does_not_hide_the_next() {
     let host = Host::refusing();
     all_goes_well(&behind(&host).await).await;
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_drops_connections_keeps_nobody_from_the_next() {
+async fn a_host_that_drops_connections_does_not_hide_the_next() {
     let host = Host::black_hole().await;
     all_goes_well(&behind(&host).await).await;
 }
@@ -157,7 +157,7 @@ async fn a_host_that_drops_connections_keeps_nobody_from_the_next() {
 /// Where `localhost` is both `::1` and `127.0.0.1`, nothing listens on the first, and then what
 /// never answers. A name with one address is found all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_of_a_name_without_a_server_keeps_nobody_from_the_next() {
+async fn an_address_of_a_name_without_a_server_does_not_hide_the_next() {
     let port = server().port();
     let addresses = tokio::net::lookup_host(("localhost", port)).await.unwrap();
     println!("localhost: {:?}", addresses.collect::<Vec<_>>());
@@ -169,7 +169,7 @@ async fn an_address_of_a_name_without_a_server_keeps_nobody_from_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_suspended_host_keeps_nobody_from_the_next() {
+async fn a_suspended_host_does_not_hide_the_next() {
     let world = World::asynchronous().await;
     let hosts = url_of(&[world.pair.other().port(), world.pair.primary().port()]);
     let suspended = world.pair.other().suspend();

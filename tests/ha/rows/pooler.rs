@@ -165,7 +165,7 @@ async fn a_pooler_that_keeps_sessions_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_setting_that_a_pooler_refuses_is_said() {
+async fn a_setting_that_a_pooler_refuses_is_reported() {
     let pooler = Pooler::start("session", 40).await;
     let url = format!("{}?options=-csearch_path%3Dpublic", pooler.url());
     let Err(StoreError::Misconfigured { reason, .. }) = opened(&url).await else {

@@ -1,5 +1,5 @@
-//! What is said, told or sent while the standby is away, and whether a store notices that it is
-//! back.
+//! What is answered, shown or sent while the standby is away, and whether a store notices that it
+//! is back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,7 +144,7 @@ async fn an_older_transaction(check: &str) {
     assert!(!older.is_finished());
     world.pair.standby_back().await;
     in_time(older).await.unwrap();
-    assert!(!early, "told when no standby had it");
+    assert!(!early, "reported when no standby had it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,7 +153,7 @@ async fn an_older_transaction_is_not_sent_before_the_standby_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_older_transaction_is_not_told_before_the_standby_has_it() {
+async fn an_older_transaction_is_not_reported_before_the_standby_has_it() {
     an_older_transaction("feed").await;
 }
 
@@ -313,7 +313,7 @@ async fn connections_end_with_the_store() {
     assert_eq!((idle, after), (before, 0));
 }
 
-/// Whoever gives up while connecting leaves nothing behind.
+/// A caller that gives up while connecting leaves nothing behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connecting_that_is_given_up_leaves_nothing() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! What holds whatever a server has for settings, and whoever else there is.
+//! What holds whatever a server has for settings, and whatever other clients there are.
 
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,8 @@ async fn of_several_hosts_a_standby_is_read_and_tells_no_feed() {
     }
     assert!(is_read);
     for _ in 0..3 {
-        let told = engine.feed(Cursor::START, 10).await;
-        assert!(told.is_err(), "{:?}", told.map(|it| it.len()));
+        let reported = engine.feed(Cursor::START, 10).await;
+        assert!(reported.is_err(), "{:?}", reported.map(|it| it.len()));
         assert!(engine.feed_end().await.is_err());
     }
     // And when it is promoted, all goes on
@@ -63,7 +63,7 @@ async fn warnings_of_a_wait_are_heard_and_no_others() {
     assert_eq!(error.code(), "unknown_outcome", "{error}");
 }
 
-/// A new history begins although the standby is away, and nobody is held up by it.
+/// A new history begins although the standby is away, and it holds no command up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_history_holds_up_no_reader() {
     let world = World::synchronous().await;

@@ -12,7 +12,7 @@ use super::super::{
 use super::record::Place;
 use super::watched::Watched;
 use super::world::{Happening, MARGIN, MOST_INPUTS, Mood, World};
-use super::{away, institution, options};
+use super::{application, away, institution, options};
 use crate::delivery::housekeeping::{disable, keep_house};
 use crate::delivery::transport::{Response, RetryAfter, SendError};
 use crate::lifecycle::action::Command;
@@ -29,7 +29,8 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Sender {
     pub(super) watched: Watched,
     pub(super) skew: TimeDelta,
-    pub(super) asleep_until: Duration,
+    /// In nanoseconds from the start of the world on.
+    pub(super) asleep_until: u64,
     options: Arc<DispatcherOptions>,
     /// The timeout that is planned.
     timer: Option<Instant>,
@@ -51,6 +52,7 @@ pub(super) enum Answer {
 /// A request that was begun.
 pub(super) struct Begun {
     attempt: NextAttempt,
+    place: Place,
     /// By the clock of its dispatcher.
     at: DateTime<Utc>,
 }
@@ -74,7 +76,7 @@ impl Sender {
         let it = Self {
             watched,
             skew,
-            asleep_until: Duration::ZERO,
+            asleep_until: 0,
             options,
             timer: None,
             inputs: (now.wall, 0),
@@ -222,14 +224,11 @@ impl World {
         let skew = self.senders[&life].skew;
         let at = self.instants(skew).wall;
         assert!(at <= attempt.claimed_at + MARGIN / 2);
-        let place = (
-            attempt.webhook.id,
-            attempt.event.uuid(),
-            attempt.event.version(),
-        );
+        let place = Place::new(attempt.webhook.id, &attempt.event);
+        let begun = Begun { attempt, place, at };
         let request = Request {
             place,
-            sender: Some((life, Begun { attempt, at })),
+            sender: Some((life, begun)),
         };
         self.plan_within(30, Happening::Arrive(request));
     }
@@ -241,7 +240,11 @@ impl World {
             return self.record.arrives(place);
         };
         self.steps += 1;
-        let mood = self.moods.get(&place.0).copied().unwrap_or(Mood::Well);
+        let mood = self
+            .moods
+            .get(&place.webhook())
+            .copied()
+            .unwrap_or(Mood::Well);
         let answer = match mood {
             Mood::Away => Err(SendError::Connect("no route".to_owned())),
             Mood::Silent => {
@@ -286,7 +289,8 @@ impl World {
     pub(super) fn command(&mut self) {
         let actor = Actor::administrator("jane").unwrap();
         let request = if self.applications.is_empty() || self.random.percent(25) {
-            let uuid = self.random.uuid();
+            let number = u64::try_from(self.applications.len()).unwrap();
+            let uuid = application(number);
             self.applications.push(uuid);
             let details = ApplicationDetails::new(
                 ApplicationId::new(1).unwrap(),
@@ -356,7 +360,7 @@ fn input(answer: Answer, now: Instants) -> Input {
                     excerpt: None,
                 },
                 lease: begun.attempt.lease,
-                event_id: begun.attempt.event.id(),
+                event_id: begun.place.event_id(),
                 webhook: begun.attempt.webhook,
                 answer,
                 answered_at: now.wall,

@@ -6,7 +6,11 @@
 mod actors;
 mod model;
 mod properties;
-#[expect(unreachable_pub, reason = "tests/simulation includes it as well")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "tests/simulation includes it as well"
+)]
 #[path = "../random.rs"]
 mod random;
 mod record;
@@ -28,6 +32,11 @@ fn webhook(number: u64) -> Webhook {
     let endpoint = Endpoint::new(url, Secret::from_key(&[7; 32]).unwrap());
     let id = Uuid::from_u64_pair(1, number);
     Webhook::new(id, institution(), endpoint, chrono::DateTime::UNIX_EPOCH)
+}
+
+/// The identifier of the application with this number.
+fn application(number: u64) -> Uuid {
+    Uuid::from_u64_pair(2, number)
 }
 
 fn institution() -> InstitutionId {

@@ -235,7 +235,7 @@ impl Watched {
         assert!(*has <= most, "{has} of {concurrency} for one webhook");
     }
 
-    /// An attempt is told of a request, and a release of a delivery that was not tried.
+    /// A settlement has its attempt if a request was made; a release may have none.
     fn check_settlement(&mut self, settlement: &Settlement) {
         let from: &[Stage] = match (&settlement.outcome, &settlement.attempt) {
             (Outcome::Released | Outcome::Dead { .. }, None) => {

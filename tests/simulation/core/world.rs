@@ -1,6 +1,7 @@
 //! A world: what happens next, and who acts in it.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap, binary_heap::PeekMut};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -63,15 +64,64 @@ pub(super) struct World {
     is_long: bool,
     pub(super) is_faulty: bool,
     pub(super) is_store_away: bool,
-    pub(super) moods: BTreeMap<Uuid, Mood>,
+    /// By the number of their webhook.
+    pub(super) moods: BTreeMap<u64, Mood>,
     pub(super) senders: BTreeMap<u64, Sender>,
     pub(super) applications: Vec<Uuid>,
     lives: u64,
     commands: u64,
     start: Instant,
-    now: Duration,
-    happenings: BTreeMap<(Duration, u64), Box<Happening>>,
+    /// The true time, in nanoseconds from the start on.
+    now: u64,
+    /// The same time by a monotonic clock, and by a clock that is right.
+    instants: Instants,
+    happenings: BinaryHeap<Planned>,
     next: u64,
+}
+
+/// What is to happen at a time. The earliest is the greatest; of one time, the first that was
+/// planned.
+struct Planned {
+    /// The time, and a number in the order of planning: one number, which is compared fastest.
+    key: u128,
+    what: Box<Happening>,
+}
+
+impl Planned {
+    fn new(at: u64, number: u64, what: Happening) -> Self {
+        Self {
+            key: u128::from(at) << 64 | u128::from(number),
+            what: Box::new(what),
+        }
+    }
+
+    const fn at(&self) -> u64 {
+        (self.key >> 64) as u64
+    }
+}
+
+impl Ord for Planned {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key.cmp(&self.key)
+    }
+}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Planned {}
+
+fn nanoseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap()
 }
 
 /// How a receiver behaves for a while.
@@ -128,6 +178,8 @@ pub(super) fn run(seed: u64) -> End {
 impl World {
     fn new(seed: u64) -> Self {
         let random = Random::new(seed);
+        let start = Instant::now();
+        let wall = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         Self {
             is_long: random.percent(20),
             random,
@@ -141,30 +193,43 @@ impl World {
             applications: Vec::new(),
             lives: 0,
             commands: 0,
-            start: Instant::now(),
-            now: Duration::ZERO,
-            happenings: BTreeMap::new(),
+            start,
+            now: 0,
+            instants: Instants {
+                monotonic: start,
+                wall,
+            },
+            happenings: BinaryHeap::new(),
             next: 0,
         }
     }
 
     /// The true time.
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::from_std(self.now).unwrap()
+    pub(super) const fn now(&self) -> DateTime<Utc> {
+        self.instants.wall
     }
 
     /// The time by a clock that is so wrong.
     pub(super) fn instants(&self, skew: TimeDelta) -> Instants {
         Instants {
-            monotonic: self.start + self.now,
-            wall: self.now() + skew,
+            monotonic: self.instants.monotonic,
+            wall: self.instants.wall + skew,
+        }
+    }
+
+    /// Time passes until then.
+    fn pass_until(&mut self, at: u64) {
+        let passed = Duration::from_nanos(at - self.now);
+        if !passed.is_zero() {
+            self.now = at;
+            self.instants.monotonic += passed;
+            self.instants.wall += passed;
         }
     }
 
     /// After so many milliseconds.
     pub(super) fn plan(&mut self, milliseconds: u64, what: Happening) {
-        let at = self.now + Duration::from_millis(milliseconds);
-        self.plan_at(at, what);
+        self.plan_at(self.now + milliseconds * 1_000_000, what);
     }
 
     /// Some time within so many milliseconds; often at once.
@@ -178,20 +243,21 @@ impl World {
         self.plan(milliseconds, what);
     }
 
-    fn plan_at(&mut self, at: Duration, what: Happening) {
+    fn plan_at(&mut self, at: u64, what: Happening) {
         self.next += 1;
-        self.happenings.insert((at, self.next), Box::new(what));
+        self.happenings.push(Planned::new(at, self.next, what));
     }
 
     pub(super) fn plan_timeout(&mut self, life: u64, at: Instant) {
-        let time = at.saturating_duration_since(self.start).max(self.now);
-        self.plan_at(time, Happening::Timeout(life, at));
+        let time = nanoseconds(at.saturating_duration_since(self.start));
+        self.plan_at(time.max(self.now), Happening::Timeout(life, at));
     }
 
     fn go_on(&mut self) {
-        let ((at, _), what) = self.happenings.pop_first().expect("the world stands still");
-        self.now = at;
-        match *what {
+        let first = self.happenings.pop().expect("the world stands still");
+        let at = first.at();
+        self.pass_until(at);
+        match *first.what {
             Happening::Command => {
                 self.command();
                 self.commands += 1;
@@ -221,12 +287,12 @@ impl World {
                 }
                 let mut answers = vec![answer];
                 // What is over at the same time is handled together, as the driver does it.
-                while let Some(first) = self.happenings.first_entry()
-                    && first.key().0 == at
-                    && matches!(**first.get(), Happening::Give(it, Answer::Sent(..)) if it == life)
-                    && matches!(answers[0], Answer::Sent(..))
+                while matches!(answers[0], Answer::Sent(..))
+                    && let Some(next) = self.happenings.peek_mut()
+                    && next.at() == at
+                    && matches!(*next.what, Happening::Give(it, Answer::Sent(..)) if it == life)
                 {
-                    if let Happening::Give(_, answer) = *first.remove() {
+                    if let Happening::Give(_, answer) = *PeekMut::pop(next).what {
                         answers.push(answer);
                     }
                 }
@@ -244,14 +310,14 @@ impl World {
     }
 
     /// Until when a dispatcher is suspended, if it is.
-    fn asleep_until(&self, life: u64) -> Option<Duration> {
+    fn asleep_until(&self, life: u64) -> Option<u64> {
         let until = self.senders.get(&life)?.asleep_until;
         (until > self.now).then_some(until)
     }
 
     /// It stands still for a while: longer than two leases, at most.
     pub(super) fn suspend(&mut self, life: u64) {
-        let until = self.now + Duration::from_millis(self.random.below(12_000));
+        let until = self.now + self.random.below(12_000) * 1_000_000;
         if let Some(sender) = self.senders.get_mut(&life) {
             sender.asleep_until = until;
             self.record.count("suspensions");
@@ -300,7 +366,8 @@ impl World {
     fn fate(&mut self) {
         let webhooks = self.store.webhooks(None).now_or_never().unwrap().unwrap();
         let mut webhook = self.random.pick(&webhooks).clone();
-        self.moods.insert(webhook.id, *self.random.pick(&MOODS));
+        let number = webhook.id.as_u64_pair().1;
+        self.moods.insert(number, *self.random.pick(&MOODS));
         self.is_store_away = self.random.percent(10);
         if self.is_store_away {
             self.record.count("store away");
@@ -312,14 +379,9 @@ impl World {
 
     /// The end: nothing goes wrong any more, what is left is delivered, and all is checked.
     fn end(mut self) -> End {
-        let mut late = BTreeMap::new();
-        for (at, what) in std::mem::take(&mut self.happenings) {
-            // What is on the wire arrives nevertheless.
-            if matches!(*what, Happening::Arrive(_)) {
-                late.insert(at, what);
-            }
-        }
-        self.happenings = late;
+        // What is on the wire arrives nevertheless.
+        self.happenings
+            .retain(|it| matches!(*it.what, Happening::Arrive(_)));
         self.senders.clear();
         (self.is_faulty, self.is_store_away) = (false, false);
         self.moods.clear();
@@ -332,7 +394,7 @@ impl World {
         self.begin(TimeDelta::zero(), Goal::Idle);
         while !self.senders.is_empty() {
             self.go_on();
-            let took = self.now - healed_at;
+            let took = Duration::from_nanos(self.now - healed_at);
             assert!(
                 took < Duration::from_secs(3600),
                 "something is pending for ever"
@@ -348,7 +410,7 @@ impl World {
         assert_eq!(institution().as_str(), "north");
         End {
             steps: self.steps,
-            took: self.now,
+            took: Duration::from_nanos(self.now),
             counts: self.record.counts,
         }
     }

@@ -29,7 +29,7 @@ const EDITS: &[Edit] = &[
     (Application, "certificate_title = '  '", ALL),
     (Application, "certificate_title = '{256}'", ALL),
     (Application, "applicant_email = ''", ALL),
-    (Application, "applicant_email = 'nobody'", ALL),
+    (Application, "applicant_email = 'no address'", ALL),
     (Application, "applicant_email = 'no body@example.com'", ALL),
     (Head, "status = 99", &[Load, History, List, Counts, Act]),
     (Head, "status = -1", &[Load, History, List, Counts, Act]),
@@ -76,13 +76,13 @@ const EDITS: &[Edit] = &[
 /// Every edit of this database, as SQL.
 pub fn edits<H: Damaged>() -> impl Iterator<Item = (Row, String, &'static [Question])> {
     let all = EDITS.iter().chain(H::EDITS);
-    all.map(|(row, change, told)| {
+    all.map(|(row, change, reported)| {
         let change = [256, 1001]
             .into_iter()
             .fold((*change).to_owned(), |it, length| {
                 it.replace(&format!("{{{length}}}"), &"x".repeat(length))
             });
-        (*row, H::edit(*row, &change), *told)
+        (*row, H::edit(*row, &change), *reported)
     })
 }
 
@@ -137,16 +137,16 @@ async fn list<S: Queries>(engine: &Engine<S>) -> Result<(), StoreError> {
 
 /// To the first error, or to the last event.
 async fn feed<S: Queries>(engine: &Engine<S>, events: usize) -> Result<(), StoreError> {
-    let (mut cursor, mut told, start) = (Cursor::START, 0, Instant::now());
-    while told < events {
+    let (mut cursor, mut reported, start) = (Cursor::START, 0, Instant::now());
+    while reported < events {
         // What is committed appears behind other tests' transactions.
         assert!(
             start.elapsed() < FEED,
-            "the feed has {told} of {events} events"
+            "the feed has {reported} of {events} events"
         );
         let page = engine.feed(cursor, 7).await?;
         cursor = page.last().map_or(cursor, |it| it.cursor);
-        told += page.len();
+        reported += page.len();
     }
     Ok(())
 }
@@ -155,25 +155,25 @@ pub async fn rows_that_no_application_could_have_are_reported_and_left_alone<H: 
     let place = every_kind::<H>().await;
     let saved = place.save().await;
     let mut wrong = Vec::new();
-    for (_, sql, told) in edits::<H>() {
+    for (_, sql, reported) in edits::<H>() {
         for question in [Load, History, List, Counts, Feed, Act, Repeat] {
             let engine = at_rest(place.damage(&saved, &sql).await);
             let before = place.dump().await;
             let answer = ask(&place, &engine, question).await;
             drop(engine);
-            let is_told = match answer {
+            let is_reported = match answer {
                 // It names the row.
                 Err(StoreError::Corrupt { row, problem }) => !row.is_empty() && !problem.is_empty(),
                 Err(error) => {
-                    wrong.push(format!("{question:?} is not told, but {error}: {sql}"));
+                    wrong.push(format!("{question:?} is not reported, but {error}: {sql}"));
                     true
                 }
                 Ok(()) => false,
             };
-            if told.contains(&question) && !is_told {
-                wrong.push(format!("{question:?} is not told of: {sql}"));
+            if reported.contains(&question) && !is_reported {
+                wrong.push(format!("{question:?} is not reported of: {sql}"));
             }
-            if question != Act || is_told {
+            if question != Act || is_reported {
                 let mut after = place.dump().await;
                 after.retain(|row| before.contains(row) || !H::may_be_added(row));
                 if after != before {
@@ -187,8 +187,8 @@ pub async fn rows_that_no_application_could_have_are_reported_and_left_alone<H: 
 
 /// An application whose own row is as the store wrote it may move on, whatever was done to its
 /// events: reading them reports what was done, and none of them is overwritten.
-pub async fn events_that_were_edited_are_told_where_they_are_read<H: Damaged>() {
-    for (_, sql, told) in edits::<H>().filter(|(row, ..)| *row == Last) {
+pub async fn events_that_were_edited_are_reported_where_they_are_read<H: Damaged>() {
+    for (_, sql, reported) in edits::<H>().filter(|(row, ..)| *row == Last) {
         let place = every_kind::<H>().await;
         let engine = at_rest(place.open().await);
         place.run_sql(&sql).await;
@@ -202,11 +202,11 @@ pub async fn events_that_were_edited_are_told_where_they_are_read<H: Damaged>() 
         for row in before.iter().filter(|it| it.starts_with("certlife_event ")) {
             assert!(after.contains(row), "{sql}: {row} is gone");
         }
-        for question in [History, Feed].iter().filter(|it| told.contains(it)) {
+        for question in [History, Feed].iter().filter(|it| reported.contains(it)) {
             let answer = ask(&place, &engine, *question).await;
             assert!(
                 matches!(answer, Err(StoreError::Corrupt { .. })),
-                "{sql}: {question:?} is not told, but {answer:?}"
+                "{sql}: {question:?} is not reported, but {answer:?}"
             );
         }
     }
@@ -222,7 +222,7 @@ pub async fn a_corrupt_application_does_not_stand_in_the_way_of_others<H: Damage
     let mut requests: Vec<_> = (100..120).map(submit).collect();
     requests.insert(7, act(NUMBER, Action::Approve));
     let answers = engine.execute_many(requests).await;
-    // Then only that one is told
+    // Then only that one is reported
     for (index, answer) in answers.iter().enumerate() {
         let corrupt = matches!(answer, Err(ExecuteError::Store(StoreError::Corrupt { row, .. }))
             if row.contains(&id(NUMBER).to_string()));
@@ -230,17 +230,17 @@ pub async fn a_corrupt_application_does_not_stand_in_the_way_of_others<H: Damage
         assert_eq!(answer.is_ok(), index != 7);
     }
     // And the feed tells of what stands before it, and then of it
-    let (mut cursor, mut told) = (Cursor::START, 0);
+    let (mut cursor, mut reported) = (Cursor::START, 0);
     let error = loop {
         match engine.feed(cursor, 5).await {
             Ok(page) => {
-                told += page.len();
+                reported += page.len();
                 cursor = page.last().map_or(cursor, |it| it.cursor);
             }
             Err(error) => break error,
         }
     };
-    assert_eq!(told, 19);
+    assert_eq!(reported, 19);
     assert!(matches!(error, StoreError::Corrupt { .. }));
 }
 

@@ -1,5 +1,5 @@
-//! An error at any step of a commit leaves all or nothing, befalls nobody else, and is over when it
-//! is over.
+//! An error at any step of a commit leaves all or nothing, befalls no other command, and is over
+//! when it is over.
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{

@@ -1,4 +1,4 @@
-//! A row that was edited by hand is told, and keeps no other from being listed or failed.
+//! A row that was edited by hand is reported, and keeps no other from being listed or failed.
 
 use certificate_lifecycle::ProcessingError;
 use certificate_lifecycle::store::{ExecuteError, Filter, ListOrder, ListQuery, StoreError};
@@ -16,7 +16,7 @@ pub const EDITED: [u64; 4] = [0, 5, 6, 299];
 /// Their application ids.
 pub const EDITED_IDS: &str = "(1, 6, 7, 300)";
 
-/// A store with uploads, before somebody edits it.
+/// A store with uploads, before it is edited.
 pub async fn uploads<H: Harness>() -> World<H> {
     let world = World::<H>::new().await;
     let uploads = (0..UPLOADS).map(upload).collect();
@@ -76,7 +76,7 @@ pub async fn lists_go_on<H: Harness>(world: &World<H>) {
     }
 }
 
-/// All that are sound are failed, and then the first that is not is told: `corrupt` of them, in
+/// All that are sound are failed, and then the first that is not is reported: `corrupt` of them, in
 /// all.
 pub async fn the_sound_are_failed<H: Harness>(world: &World<H>, corrupt: usize) {
     let stuck = ProcessingError::new("stuck").unwrap();
@@ -87,7 +87,8 @@ pub async fn the_sound_are_failed<H: Harness>(world: &World<H>, corrupt: usize) 
             .await;
         let interrupted = answer.unwrap_err();
         assert_eq!(interrupted.failed.len(), sound);
-        let told = matches!(&interrupted.error, ExecuteError::Store(it) if names(it, EDITED[0]));
-        assert!(told, "{:?}", interrupted.error);
+        let reported =
+            matches!(&interrupted.error, ExecuteError::Store(it) if names(it, EDITED[0]));
+        assert!(reported, "{:?}", interrupted.error);
     }
 }

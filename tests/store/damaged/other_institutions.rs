@@ -38,7 +38,7 @@ async fn asked<S: Queries>(engine: &Engine<S>, number: u64, key_text: &str) -> V
         let alone = engine.execute(request.clone()).await;
         let together = engine.execute_all(vec![request]).await;
         for answer in [alone].into_iter().chain(together) {
-            // (under a key, as it was told before)
+            // (under a key, as it was reported before)
             let message = format!("there is no application {uuid}");
             let is_unknown = matches!(&answer, Err(ExecuteError::Refused(refusal))
                 if refusal.code() == "unknown_application"
@@ -56,7 +56,7 @@ pub async fn what_is_corrupt_does_not_exist_for_another_institution<H: Damaged>(
     for (_, sql, _) in edits::<H>().filter(|(_, sql, _)| !loses_the_institution(sql)) {
         // Given an application of ours that was edited by hand
         let engine = at_rest(place.damage(&saved, &sql).await);
-        // When another institution asks, first one that nobody has heard of, and then one that is
+        // When another institution asks, first one that is unknown, and then one that is
         // known
         for _ in 0..2 {
             let corrupt = asked(&engine, NUMBER, "9-4").await;

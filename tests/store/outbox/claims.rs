@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    LEASE, PLENTY, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry,
-    settlement, told,
+    LEASE, PLENTY, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, reported,
+    retry, settlement,
 };
 use crate::support::at;
 use crate::world::{act, ours, submit, upload, whole_feed};
@@ -38,7 +38,7 @@ pub async fn a_claim_brings_events_and_webhooks<H: Harness<Store: Outbox>>() {
         assert_eq!(delivery.application, event.uuid());
         assert_eq!(delivery.status, DeliveryStatus::Pending);
         assert_eq!(delivery.at, at(65), "the end of the lease");
-        found.push((webhook, told(claimed)));
+        found.push((webhook, reported(claimed)));
     }
     found.sort_unstable();
     assert_eq!(found, [(1, (0, 1)), (1, (1, 1)), (1, (2, 1)), (2, (3, 1))]);
@@ -66,7 +66,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     let post = Post::<H>::with([of_ours(1)]).await;
     post.done(submit(0)).await;
     let first = post.claim_one(1, 0).await;
-    // While the lease lasts, nobody else has it
+    // While the lease lasts, no other claim has it
     let another = post.harness.open().await;
     for now in [at(0), at(1), at_ms(59_999)] {
         let claim = Claim::new(now, Duration::from_secs(60), vec![(hook(1), PLENTY)]);
@@ -79,7 +79,7 @@ pub async fn a_lease_puts_a_delivery_off_until_it_ends<H: Harness<Store: Outbox>
     let second = post.claim_one(1, 60).await;
     assert_eq!(second.id, first.id);
     assert_ne!(second.token, first.token);
-    assert_eq!(second.attempts, 0, "nobody has said that there was one");
+    assert_eq!(second.attempts, 0, "no settlement has an attempt");
     // Then the first settles nothing, whatever it says
     let before = post.delivery(first.id).await;
     for outcome in [Outcome::Delivered, retry(1), dead(), Outcome::Released] {
@@ -137,7 +137,7 @@ pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox
         post.done(submit(number)).await;
     }
     for claimed in post.claim(1, 0).await {
-        let number = i64::try_from(told(&claimed).0).unwrap();
+        let number = i64::try_from(reported(&claimed).0).unwrap();
         // The last is due first.
         post.settle(0, &claimed, retry(20 - number)).await;
     }
@@ -148,7 +148,7 @@ pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox
     }
     let claimed = async |room| {
         let batch = post.claim_of(50, &[(1, room)]).await;
-        let mut numbers: Vec<_> = batch.deliveries.iter().map(|it| told(it).0).collect();
+        let mut numbers: Vec<_> = batch.deliveries.iter().map(|it| reported(it).0).collect();
         numbers.sort_unstable();
         numbers
     };
@@ -162,7 +162,7 @@ pub async fn new_ones_come_first_and_the_oldest_of_them<H: Harness<Store: Outbox
     let mut turns = Vec::new();
     for turn in 2..4 {
         let batch = post.store.claim(claim(turn)).await.unwrap();
-        turns.extend(batch.deliveries.iter().map(|it| told(it).0));
+        turns.extend(batch.deliveries.iter().map(|it| reported(it).0));
     }
     assert_eq!(turns, [26, 6]);
     // And all of it, where there are no others
@@ -178,7 +178,7 @@ pub async fn new_ones_have_the_room_that_none_are_due_again_for<H: Harness<Store
         post.done(submit(number)).await;
     }
     let batch = post.claim_of(0, &[(1, 8)]).await;
-    let numbers: Vec<_> = batch.deliveries.iter().map(|it| told(it).0).collect();
+    let numbers: Vec<_> = batch.deliveries.iter().map(|it| reported(it).0).collect();
     assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
@@ -246,7 +246,7 @@ pub async fn each_settlement_counts_for_itself<H: Harness<Store: Outbox>>() {
     let old = post.claim(1, 0).await;
     let new = post.claim(1, 60).await;
     let of = |all: &[certificate_lifecycle::store::LeasedDelivery], number| {
-        let found = all.iter().find(|it| told(it).0 == number).unwrap();
+        let found = all.iter().find(|it| reported(it).0 == number).unwrap();
         settlement(found, Outcome::Delivered)
     };
     let mut unknown = of(&new, 0);
@@ -267,7 +267,7 @@ pub async fn each_settlement_counts_for_itself<H: Harness<Store: Outbox>>() {
         of(&new, 2),
     ];
     let settled = post.store.settle(at(61), settlements, Vec::new()).await;
-    // Then those count that should, and each is told in its place
+    // Then those count that should, and each is reported in its place
     assert_eq!(
         settled.unwrap(),
         [false, true, false, true, false, false, false, true]

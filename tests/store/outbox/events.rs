@@ -21,16 +21,16 @@ use crate::world::{
 pub async fn every_webhook_of_the_institution_gets_every_event<H: Harness<Store: Outbox>>() {
     // Given webhooks of two institutions, and one without
     let post = Post::<H>::with([of_ours(1), of_theirs(2), of_ours(3)]).await;
-    let nobody = InstitutionId::new("without-webhooks").unwrap();
-    let mut of_nobody = submit(300);
-    of_nobody.institution = nobody;
+    let without = InstitutionId::new("without-webhooks").unwrap();
+    let mut of_no_webhook = submit(300);
+    of_no_webhook.institution = without;
     // When everything happens in each
     for request in every_kind_with_keys() {
         post.done(request).await;
     }
     post.done(in_theirs(submit(100))).await;
     post.done(in_theirs(act(100, Action::Reject))).await;
-    post.done(of_nobody).await;
+    post.done(of_no_webhook).await;
     // Then each has its institution's events, once
     let feed = whole_feed(&post.engine, 26).await;
     for (number, institution) in [(1, ours()), (2, crate::world::theirs()), (3, ours())] {

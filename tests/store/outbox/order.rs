@@ -3,7 +3,7 @@
 use certificate_lifecycle::store::{Outbox, Outcome};
 
 use crate::harness::Harness;
-use crate::outbox_world::{PLENTY, Post, dead, of_ours, retry, told};
+use crate::outbox_world::{PLENTY, Post, dead, of_ours, reported, retry};
 use crate::support::at;
 use crate::world::{OURS, ours};
 
@@ -36,7 +36,7 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
         } else {
             post.claim_next(1, start).await
         };
-        assert_eq!(told(&claimed), (0, version));
+        assert_eq!(reported(&claimed), (0, version));
         // When one is over, in whatever way
         match version % 3 {
             0 => post.settle(start, &claimed, Outcome::Delivered).await,
@@ -64,7 +64,7 @@ pub async fn the_next_version_goes_at_once_when_one_is_over<H: Harness<Store: Ou
     assert_eq!(post.claims(2, 0).await, [(0, 1)]);
 }
 
-pub async fn a_whole_history_is_told_in_order<H: Harness<Store: Outbox>>() {
+pub async fn a_whole_history_is_reported_in_order<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1)]).await;
     for number in 0..3 {
         post.versions(number, 20).await;
@@ -74,7 +74,7 @@ pub async fn a_whole_history_is_told_in_order<H: Harness<Store: Outbox>>() {
         let claimed = post.claim(1, 0).await;
         assert_eq!(claimed.len(), 3);
         for claimed in claimed {
-            let (number, version) = told(&claimed);
+            let (number, version) = reported(&claimed);
             let last = &mut last[usize::try_from(number).unwrap()];
             assert_eq!(version, *last + 1);
             *last = version;
@@ -99,7 +99,7 @@ pub async fn what_waits_holds_up_its_own_application_only<H: Harness<Store: Outb
     assert_eq!(post.claims(2, 10).await, [(0, 1), (1, 1)]);
     for seconds in (11..3_600).step_by(97) {
         for claimed in post.claim(1, seconds).await {
-            assert_eq!(told(&claimed).0, 1);
+            assert_eq!(reported(&claimed).0, 1);
             post.settle(seconds, &claimed, Outcome::Delivered).await;
         }
     }
@@ -109,7 +109,7 @@ pub async fn what_waits_holds_up_its_own_application_only<H: Harness<Store: Outb
     assert_eq!((due.has_new, due.at), (false, Some(at(3_600))));
     // Until the first is due
     let again = post.claim_one(1, 3_600).await;
-    assert_eq!(told(&again), (0, 1));
+    assert_eq!(reported(&again), (0, 1));
     post.settle(3_600, &again, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 3_600).await, [(0, 2)]);
 }
@@ -128,7 +128,7 @@ pub async fn many_that_wait_do_not_hold_up_what_came_later<H: Harness<Store: Out
         claims += 1;
         assert!(claims <= 300, "nothing moves");
         if let Some(claimed) = batch.deliveries.first() {
-            break told(claimed);
+            break reported(claimed);
         }
     };
     // Then it comes all the same
@@ -145,7 +145,7 @@ pub async fn what_is_redelivered_holds_up_what_came_after_it<H: Harness<Store: O
     assert_eq!(redelivered.unwrap(), 1);
     // Then it goes first again
     let again = post.claim_one(1, 1).await;
-    assert_eq!(told(&again), (0, 1));
+    assert_eq!(reported(&again), (0, 1));
     post.settle(1, &again, retry(500)).await;
     assert_eq!(post.claims(1, 499).await, []);
     let again = post.claim_one(1, 500).await;
@@ -169,7 +169,7 @@ pub async fn what_had_a_time_of_its_own_goes_soon_when_the_one_before_is_over<
         .await
         .unwrap();
     let first = post.claim_one(1, 1).await;
-    assert_eq!(told(&first), (0, 1));
+    assert_eq!(reported(&first), (0, 1));
     post.settle(1, &first, retry(3_600)).await;
     assert_eq!(post.claims(1, 10).await, []);
     // When the first is over before that
@@ -195,7 +195,7 @@ pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<S
             }
         }
         let second = post.claim_one(1, 0).await;
-        assert_eq!(told(&second), (0, 2));
+        assert_eq!(reported(&second), (0, 2));
         // When all first ones are redelivered
         assert_eq!(
             post.store.redeliver(&ours(), at(1), firsts).await.unwrap(),
@@ -210,7 +210,7 @@ pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<S
         assert_eq!(post.claims(1, 59).await, []);
         // And when its time is over, the first goes, and what is left of the second comes after it
         let first = post.claim_next(1, 60).await;
-        assert_eq!(told(&first), (0, 1));
+        assert_eq!(reported(&first), (0, 1));
         post.settle(60, &first, Outcome::Delivered).await;
         let rest = post.claims(1, 61).await;
         assert_eq!(rest.contains(&(0, 2)), !is_over, "{rest:?}");
@@ -218,7 +218,7 @@ pub async fn what_is_redelivered_is_not_sent_beside_a_later_version<H: Harness<S
 }
 
 pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness<Store: Outbox>>() {
-    // Given a second version whose lease has ended, of which nobody has told anything
+    // Given a second version whose lease has ended without a settlement
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 2).await;
     let first = post.claim_one(1, 0).await;
@@ -228,9 +228,9 @@ pub async fn what_is_redelivered_goes_at_once_where_a_lease_has_ended<H: Harness
         .redeliver(&ours(), at(61), vec![first.id])
         .await
         .unwrap();
-    // Then the first goes, and whoever held the second may still tell
+    // Then the first goes, and the holder of the second may still settle it
     let first = post.claim_one(1, 61).await;
-    assert_eq!(told(&first), (0, 1));
+    assert_eq!(reported(&first), (0, 1));
     post.settle(62, &second, Outcome::Delivered).await;
     post.settle(62, &first, Outcome::Delivered).await;
     assert_eq!(post.claims(1, 62).await, []);
@@ -241,8 +241,8 @@ pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Ou
     post.versions(0, 3).await;
     for round in 0..3 {
         let batch = post.claim_of(round, &[(1, PLENTY)]).await;
-        let told: Vec<_> = batch.deliveries.iter().map(told).collect();
-        assert_eq!(told, [(0, 1)]);
+        let reported: Vec<_> = batch.deliveries.iter().map(reported).collect();
+        assert_eq!(reported, [(0, 1)]);
         post.settle(round, &batch.deliveries[0], Outcome::Released)
             .await;
     }
@@ -252,7 +252,7 @@ pub async fn a_released_version_still_comes_before_the_next<H: Harness<Store: Ou
 }
 
 pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<Store: Outbox>>() {
-    // Given a third version that was abandoned and redelivered, while nobody has looked at the
+    // Given a third version that was abandoned and redelivered, before a claim has looked at the
     // first two
     let post = Post::<H>::with([of_ours(1)]).await;
     post.versions(0, 3).await;
@@ -268,7 +268,7 @@ pub async fn what_is_redelivered_waits_for_what_was_never_looked_at<H: Harness<S
     // Then it waits for its turn
     for version in 1..=3 {
         let claimed = post.claim_one(1, 10).await;
-        assert_eq!(told(&claimed), (0, version));
+        assert_eq!(reported(&claimed), (0, version));
         post.settle(10, &claimed, Outcome::Delivered).await;
     }
     assert_eq!(post.claims(1, 10).await, []);

@@ -12,7 +12,7 @@ use certificate_lifecycle::store::{
 use chrono::TimeDelta;
 
 use crate::harness::Harness;
-use crate::outbox_world::{Post, hook, of_ours, settlement, told};
+use crate::outbox_world::{Post, hook, of_ours, reported, settlement};
 use crate::random::Random;
 use crate::support::at;
 use crate::world::{act, engine_on, ours, submit, upload};
@@ -84,7 +84,7 @@ pub async fn of_two_leases_one_settles<H: Harness<Store: Outbox>>() {
         // Given a lease that has ended, and a new one
         let old = post.claim_one(1, round * 1_000).await;
         let new = post.claim_one(1, round * 1_000 + 60).await;
-        // When both settle at once, and somebody abandons it
+        // When both settle at once, and it is abandoned
         let calls = [&old, &new, &old, &new].into_iter().enumerate();
         let calls = calls.map(|(caller, claimed)| {
             let store = handles[caller % HANDLES].clone();
@@ -135,7 +135,7 @@ async fn dispatch<S: Outbox>(store: S, traffic: Arc<Traffic>, mut random: Random
                     at: now + TimeDelta::seconds(2),
                 },
                 _ => {
-                    let (number, version) = told(claimed);
+                    let (number, version) = reported(claimed);
                     let mut sent = traffic.sent.lock().unwrap();
                     sent.entry(number).or_default().push(version);
                     Outcome::Delivered

@@ -7,8 +7,8 @@ use certificate_lifecycle::store::{
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    LEASE, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, retry, settlement,
-    told,
+    LEASE, Post, at_ms, attempted, dead, hook, in_theirs, of_ours, of_theirs, reported, retry,
+    settlement,
 };
 use crate::support::at;
 use crate::world::{id, ours, submit, theirs};
@@ -24,7 +24,7 @@ async fn of_every_kind<H: Harness<Store: Outbox>>() -> Post<H> {
     }
     for webhook in [1, 3] {
         for claimed in post.claim(webhook, 60).await {
-            match told(&claimed).0 % 3 {
+            match reported(&claimed).0 % 3 {
                 0 => post.settle(61, &claimed, Outcome::Delivered).await,
                 1 => post.settle(61, &claimed, dead()).await,
                 _ => {}
@@ -43,7 +43,7 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
         None,
         Some(ours()),
         Some(theirs()),
-        InstitutionId::new("nobody").ok(),
+        InstitutionId::new("unknown").ok(),
     ];
     let webhooks = [None, Some(hook(1)), Some(hook(3)), Some(hook(9))];
     let applications = [None, Some(id(1)), Some(id(101)), Some(id(999))];
@@ -126,7 +126,7 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
             }
             assert_eq!(pages, all, "{limit}");
         }
-        // Whoever asks for none gets one, and is not told that there are no more
+        // A request for none gets one, and not that there are no more
         let one = post.store.deliveries(institution, filter.clone(), None, 0);
         let one = one.await.unwrap();
         assert_eq!((one.deliveries.len(), one.next), (1, Some(all[0].id)));
@@ -146,7 +146,7 @@ fn due_of(due: &[Due], number: u64) -> Option<Due> {
     found
 }
 
-pub async fn what_is_due_is_told<H: Harness<Store: Outbox>>() {
+pub async fn what_is_due_is_reported<H: Harness<Store: Outbox>>() {
     let post = Post::<H>::with([of_ours(1), of_ours(2), of_theirs(3)]).await;
     let due = async |number| due_of(&post.store.due().await.unwrap(), number);
     let is = |number, has_new, at| Some(Due::new(hook(number)).with_has_new(has_new).with_at(at));
@@ -232,7 +232,7 @@ pub async fn the_backlog_is_counted<H: Harness<Store: Outbox>>() {
         (of_theirs.pending, of_theirs.oldest, of_theirs.dead),
         (0, None, 4)
     );
-    // A clock that was set back makes nobody the oldest.
+    // A clock that was set back makes no delivery the oldest.
     post.clock.set(-5);
     post.done(submit(51)).await;
     let backlog = post.store.backlog(None).await.unwrap();
@@ -248,7 +248,7 @@ async fn old_ones<H: Harness<Store: Outbox>>(post: &Post<H>) -> Vec<(u64, Delive
     }
     let mut ids = Vec::new();
     for claimed in post.claim(1, 0).await {
-        let (number, _) = told(&claimed);
+        let (number, _) = reported(&claimed);
         let time = 10 + i64::try_from(number).unwrap();
         let outcome = match number {
             0 | 2 | 4 => Outcome::Delivered,

@@ -1,4 +1,4 @@
-//! What became of a delivery, and what somebody does about it afterwards.
+//! What became of a delivery, and what an operator does about it afterwards.
 
 use certificate_lifecycle::store::{
     Attempt, DeliveryId, DeliveryStatus, Health, HealthChange, Outbox, Outcome,
@@ -6,7 +6,7 @@ use certificate_lifecycle::store::{
 
 use crate::harness::Harness;
 use crate::outbox_world::{
-    Post, at_ms, attempted, dead, hook, of_ours, retry, settlement, sick, told,
+    Post, at_ms, attempted, dead, hook, of_ours, reported, retry, settlement, sick,
 };
 use crate::support::at;
 use crate::world::submit;
@@ -87,7 +87,7 @@ pub async fn attempts_come_back_in_order<H: Harness<Store: Outbox>>() {
     let mut id = None;
     for (attempt, start) in attempts.iter().zip((0..).step_by(100)) {
         for claimed in post.claim(1, start).await {
-            let is_first = told(&claimed).0 == 0;
+            let is_first = reported(&claimed).0 == 0;
             id = id.or(is_first.then_some(claimed.id));
             let attempt = if is_first {
                 attempt.clone()
@@ -135,7 +135,7 @@ pub async fn health_is_recorded_with_what_is_settled<H: Harness<Store: Outbox>>(
     assert_eq!(post.webhook(1).await.health, failing);
     assert_eq!(post.webhook(2).await.health, half);
     assert_eq!(post.webhook(3).await.health, Health::default());
-    assert_eq!(post.webhook(1).await.revision, 0, "nobody replaced it");
+    assert_eq!(post.webhook(1).await.revision, 0, "it was not replaced");
     assert_eq!(post.store.webhook(&ours(), hook(9)).await.unwrap(), None);
     // It comes with what is claimed, and with what is due
     let due = post.store.due().await.unwrap();
@@ -179,7 +179,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
         post.done(submit(number)).await;
     }
     let held = post.claim(1, 0).await;
-    let of = |number| held.iter().find(|it| told(it).0 == number).unwrap();
+    let of = |number| held.iter().find(|it| reported(it).0 == number).unwrap();
     let [delivered, refused, leased, waiting] = [0, 1, 2, 3].map(of);
     post.settle(1, delivered, Outcome::Delivered).await;
     post.settle(1, refused, dead()).await;
@@ -205,7 +205,7 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
             1
         );
     }
-    // And what was under a lease is as it was, as is what nobody has asked for
+    // And what was under a lease is as it was, as is what was not named
     let after = [
         post.delivery(leased.id).await,
         post.delivery(waiting.id).await,
@@ -227,12 +227,12 @@ pub async fn what_is_over_can_be_redelivered<H: Harness<Store: Outbox>>() {
             2
         );
     }
-    // Whoever held them before settles nothing
+    // Their holder before settles nothing
     assert!(!post.settled(9, delivered, dead()).await);
     assert_eq!(redeliver(10, Vec::new()).await.unwrap(), 0);
 }
 
-pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_it<
+pub async fn what_waits_for_its_time_can_be_sent_now_unless_it_is_leased<
     H: Harness<Store: Outbox>,
 >() {
     let post = Post::<H>::with([of_ours(1)]).await;
@@ -240,7 +240,7 @@ pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_
         post.done(submit(number)).await;
     }
     // Given one that is to be tried in a day, one in three seconds, one under a lease, and one that
-    // nobody has looked at
+    // was never looked at
     let held = post.claim_of(0, &[(1, 3)]).await.deliveries;
     let [waiting, soon, leased] = &held[..] else {
         panic!("{held:?}");
@@ -280,7 +280,7 @@ pub async fn what_waits_for_its_time_can_be_sent_now_unless_somebody_is_sending_
         1
     );
     assert_eq!(others().await, before);
-    assert!(post.claims(1, 5).await.contains(&told(waiting)));
+    assert!(post.claims(1, 5).await.contains(&reported(waiting)));
     // Nor is the lease cut short after its end, when it is due anyway
     assert_eq!(
         post.store
@@ -298,7 +298,7 @@ pub async fn a_lease_that_was_taken_over_is_one_as_well<H: Harness<Store: Outbox
     for round in 0..3 {
         // Given one whose lease has ended some times without an outcome, and that is sent again
         let _ = post.claim_one(1, round * 60).await;
-        // Then nobody else can make it due
+        // Then no other call can make it due
         let delivery = post.delivery_of(1, 0, 1).await;
         assert!(delivery.is_leased, "{round}");
         let redelivered = post
@@ -322,9 +322,9 @@ pub async fn what_was_abandoned_while_it_was_sent_is_under_no_lease<H: Harness<S
         post.store.redeliver(&ours(), at(0), ids()).await.unwrap(),
         1
     );
-    // Then whoever held it settles nothing
+    // Then its holder settles nothing
     assert!(!post.settled(0, &first, Outcome::Delivered).await);
-    // And whoever claims it holds the next lease, until the outcome is known
+    // And the next claim of it holds the next lease, until the outcome is known
     let second = post.claim_one(1, 0).await;
     assert!(post.delivery(first.id).await.is_leased);
     assert_eq!(
@@ -377,7 +377,7 @@ pub async fn what_is_redelivered_is_not_ended_by_who_had_it_before<H: Harness<St
     for outcome in [dead(), retry(1_000), Outcome::Delivered] {
         let post = Post::<H>::with([of_ours(1)]).await;
         post.done(submit(0)).await;
-        // Given a delivery that is abandoned while somebody has it in hand, and redelivered soon
+        // Given a delivery that is abandoned while it is leased, and redelivered soon
         let before = post.claim_next(1, 0).await;
         let abandoned = post
             .store
@@ -410,10 +410,10 @@ pub async fn a_token_is_good_for_one_settlement<H: Harness<Store: Outbox>>() {
             .await
             .unwrap()
             .len();
-        // Given an answer that was lost, so that it is told again
+        // Given an answer that was lost, so that it is reported again
         assert!(post.settled(start, &claimed, outcome.clone()).await);
         assert!(!post.settled(start, &claimed, outcome).await);
-        // Then it was told once
+        // Then it was reported once
         let delivery = post.delivery(claimed.id).await;
         let now = post
             .store

@@ -254,15 +254,15 @@ impl<S: Outbox> Side<S> {
         });
         let mut named: Vec<_> = named.collect();
         named.sort_unstable_by_key(|(name, _)| *name);
-        let told = named.iter().map(|(name, claimed)| {
+        let reported = named.iter().map(|(name, claimed)| {
             let json = claimed.event.as_ref().unwrap().to_json(claimed.webhook);
             (*name, claimed.attempts, json)
         });
-        let told = told.collect();
+        let reported = reported.collect();
         self.claimed.extend(named);
         let mut webhooks = batch.webhooks;
         webhooks.sort_by_key(|it| it.id);
-        Answer::LeasedDelivery(told, webhooks)
+        Answer::LeasedDelivery(reported, webhooks)
     }
 
     async fn settle(

@@ -1,5 +1,5 @@
-//! Webhooks are kept as they were registered, replaced by whoever has seen the newest, and go as a
-//! whole.
+//! Webhooks are kept as they were registered, replaced by a caller that has seen the newest, and go
+//! as a whole.
 
 use certificate_lifecycle::store::{
     DeliveryFilter, DeliveryId, Health, InstitutionId, Outbox, Outcome, Put, Queries, Webhook,
@@ -45,6 +45,23 @@ fn with_everything() -> Webhook {
     endpoint.disabled =
         Some(Disabled::new(DisabledReason::Failing, at_ms(999)).with_detail(description()));
     webhook
+}
+
+pub async fn a_webhook_is_registered_with_revision_0_whatever_it_has<H: Harness<Store: Outbox>>() {
+    let post = Post::<H>::new().await;
+    let revisions = [1, i64::MAX.cast_unsigned(), 1 << 63, u64::MAX];
+    for (number, revision) in (1..).zip(revisions) {
+        post.register(of_ours(number).with_revision(revision)).await;
+        // Then it is read with 0, and replaced by its settings with 0
+        let found = post.store.webhook(&ours(), hook(number)).await.unwrap();
+        assert_eq!(found, Some(of_ours(number)), "{revision}");
+        let put = post.store.put_webhook(of_ours(number)).await.unwrap();
+        assert!(put.is_done(), "{revision}");
+    }
+    // And each can be listed
+    let all = post.store.webhooks(None).await.unwrap();
+    assert!(all.iter().all(|it| it.revision == 1));
+    assert_eq!(all.len(), 4);
 }
 
 pub async fn a_webhook_comes_back_to_the_byte<H: Harness<Store: Outbox>>() {
@@ -148,7 +165,7 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
         .with_revision(1)
         .with_health(health);
     assert_eq!(post.webhook(1).await, expected);
-    // And whoever has seen another revision replaces nothing
+    // And a caller that has seen another revision replaces nothing
     webhook.endpoint = endpoint(3);
     for revision in [0, 2, u64::from(u32::MAX), u64::MAX] {
         webhook.revision = revision;
@@ -159,7 +176,7 @@ pub async fn a_webhook_is_replaced_only_as_it_was_seen<H: Harness<Store: Outbox>
     assert_eq!(put(&of_ours(3)).await, Put::Unknown);
     assert_eq!(post.store.webhook(&ours(), hook(3)).await.unwrap(), None);
     assert_eq!(post.webhook(2).await, of_ours(2));
-    // And once it is gone, it is told apart from one that was changed
+    // And once it is gone, it is distinguished from one that was changed
     assert!(post.store.remove_webhook(&ours(), hook(1)).await.unwrap());
     assert_eq!(put(&expected).await, Put::Unknown);
 }
@@ -179,7 +196,7 @@ pub async fn what_belongs_to_another_institution_is_unknown<H: Harness<Store: Ou
     };
     let (store, id) = (&post.store, delivery.id);
     // Given another institution, and one that has nothing at all
-    for of in [theirs(), InstitutionId::new("nobody").unwrap()] {
+    for of in [theirs(), InstitutionId::new("unknown").unwrap()] {
         assert_eq!(store.webhook(&of, hook(1)).await.unwrap(), None);
         let mut webhook = post.webhook(1).await;
         webhook.institution = of.clone();
@@ -389,7 +406,7 @@ where
     assert_eq!(institutions().await, []);
     // Who only tries, has none, also where a key remembers that
     let mut refused = act(7, Action::Approve).with_key(key("k"));
-    refused.institution = named("nobody");
+    refused.institution = named("unknown");
     let _ = post.engine.execute(refused).await.unwrap_err();
     assert_eq!(institutions().await, []);
     for number in 0..30 {

@@ -23,14 +23,14 @@ async fn a_corrupt_count_names_its_institution_as_it_is_called() {
     let _ = engine.execute(submit(0)).await.unwrap();
     edit(&schema, "UPDATE certlife_application SET status = 99").await;
     let Err(StoreError::Corrupt { row, .. }) = engine.counts(&ours()).await else {
-        panic!("it is not told");
+        panic!("it is not reported");
     };
     let named = "table certlife_application of institution \"our-university\"";
     assert_eq!(row, named);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_emptied_table_of_the_feed_is_told_by_its_name() {
+async fn an_emptied_table_of_the_feed_is_reported_by_its_name() {
     let (schema, engine) = fresh().await;
     let _ = engine.execute(upload(0)).await.unwrap();
     let before = dump(&schema).await;

@@ -153,8 +153,6 @@ impl Damaged for Postgres {
     const CUT_OFF: &'static str = "UPDATE certlife_webhook SET removed = true, enabled = false WHERE number = 1; \
          DELETE FROM certlife_webhook WHERE number = 3";
 
-    const SETTLES_CUT_OFF: bool = true;
-
     const FAULTS: &'static [&'static str] = &["BEFORE", "AFTER", "COMMIT"];
 
     #[rustfmt::skip]

@@ -1,5 +1,5 @@
-//! Details that somebody has corrected by hand, so that they are still those of a legal
-//! application: the store looks at them, seals them anew and goes on, and nobody else notices.
+//! Details that were corrected by hand, so that they are still those of a legal
+//! application: the store looks at them, seals them anew and goes on, and no other command notices.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ const CORRECT: &str =
     "UPDATE certlife_application SET certificate_title = 'corrected' WHERE application_id = 2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_committed_is_told_whatever_befalls_an_edited_neighbour() {
+async fn what_is_committed_is_reported_whatever_befalls_an_edited_neighbour() {
     let (schema, engine) = fresh().await;
     for answer in engine.execute_many((0..3).map(upload).collect()).await {
         let _ = answer.unwrap();
     }
-    // Given an application that was edited, and somebody who holds its row
+    // Given an application that was edited, and a session that holds its row
     edit(&schema, CORRECT).await;
     let mut other = client(schema.url()).await;
     let transaction = other.transaction().await.unwrap();
@@ -29,7 +29,7 @@ async fn what_is_committed_is_told_whatever_befalls_an_edited_neighbour() {
     // When it and its neighbours are approved by one statement
     let approve = |number| act(number, Action::Approve);
     let answers = engine.execute_many((0..3).map(approve).collect()).await;
-    // Then only the one that has to wait is told so
+    // Then only the one that has to wait gets that error
     assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
     assert!(
         matches!(
@@ -49,7 +49,7 @@ async fn what_is_committed_is_told_whatever_befalls_an_edited_neighbour() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_committed_is_told_where_why_another_was_refused_cannot_be_read() {
+async fn what_is_committed_is_reported_where_why_another_was_refused_cannot_be_read() {
     // Given a role that may not read why: what a batch needs, but no right to the rest of the
     // events
     let (schema, engine) = fresh().await;

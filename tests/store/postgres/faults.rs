@@ -48,18 +48,18 @@ async fn a_hang_at_any_step_leaves_all_or_nothing() {
 /// Waits until nothing is under way in the schema.
 async fn quiet(schema: &Postgres) {
     let client = client(schema.url()).await;
-    // Whoever writes holds a lock on the table that this one does not get beside it.
+    // A writer holds a lock on the table that this one does not get beside it.
     let sql = "BEGIN; LOCK TABLE certlife_application, certlife_event IN EXCLUSIVE MODE; COMMIT";
     client.batch_execute(sql).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_somebody_keeps_locked_makes_its_command_unavailable_and_no_other() {
+async fn a_row_that_stays_locked_makes_its_command_unavailable_and_no_other() {
     let (schema, engine) = fresh().await;
     for answer in engine.execute_many(vec![upload(0), upload(1)]).await {
         let _ = answer.unwrap();
     }
-    // Given somebody who holds the row of an application
+    // Given a session that holds the row of an application
     let mut other = client(schema.url()).await;
     let transaction = other.transaction().await.unwrap();
     let lock = "SELECT FROM certlife_application WHERE uuid = $1 FOR UPDATE";
@@ -67,7 +67,7 @@ async fn a_row_that_somebody_keeps_locked_makes_its_command_unavailable_and_no_o
     // When commands for it and for others are sent in one call
     let requests = vec![act(1, Action::Fail), act(0, Action::Fail), submit(2)];
     let answers = engine.execute_many(requests).await;
-    // Then only the one that has to wait is told so
+    // Then only the one that has to wait gets that error
     assert!(matches!(
         answers[1],
         Err(ExecuteError::Store(StoreError::Unavailable { .. }))

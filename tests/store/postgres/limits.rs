@@ -91,7 +91,7 @@ async fn a_hundred(engine: &Engine<PostgresStore>, first: u64) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_goes_along_a_line_that_waits_for_another_application() {
+async fn no_command_goes_along_a_line_that_waits_for_another_application() {
     let schema = Postgres::fresh().await;
     let options = impatient()
         .with_lock_timeout(Duration::from_secs(60))
@@ -99,7 +99,7 @@ async fn nobody_goes_along_a_line_that_waits_for_another_application() {
     let engine = engine(schema.url(), options).await;
     let _ = engine.execute(upload(0)).await.unwrap();
     let alone = a_hundred(&engine, 100).await;
-    // Given thousands of commands for an application that somebody keeps locked
+    // Given thousands of commands for an application that stays locked
     let mut other = client(schema.url()).await;
     let transaction = other.transaction().await.unwrap();
     let lock = "SELECT FROM certlife_application WHERE uuid = $1 FOR UPDATE";
@@ -111,7 +111,7 @@ async fn nobody_goes_along_a_line_that_waits_for_another_application() {
         tokio::spawn(async move { engine.execute_many(call).await })
     };
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // Then whoever comes beside them takes no longer
+    // Then a command beside them takes no longer
     let beside = a_hundred(&engine, 200).await;
     assert!(!line.is_finished());
     println!("alone {alone:?}, beside a line of {LINE} {beside:?}");

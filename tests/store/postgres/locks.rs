@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::{edit, engine, somebody_waits_for};
+use super::{a_session_waits_for, edit, engine};
 use crate::harness::{Harness, Postgres};
 use crate::outbox_world::{Post, of_ours, settlement};
 use crate::server::client;
@@ -69,7 +69,7 @@ async fn held_up_by<F: AsyncFnOnce(&mut Client)>(
             engine.execute_many(requests).await
         }
     });
-    somebody_waits_for(schema, pid).await;
+    a_session_waits_for(schema, pid).await;
     look(&mut client(schema.url()).await).await;
     transaction.rollback().await.unwrap();
     for answer in call.await.unwrap() {
@@ -353,7 +353,7 @@ async fn a_command_waits_for_rivals_however_long_they_take() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_waits_for_others_as_long_as_it_was_told() {
+async fn a_command_waits_for_others_as_long_as_it_was_asked_to() {
     let schema = Postgres::fresh().await;
     let engine = engine(schema.url(), brief()).await;
     let _ = engine.execute(upload(0)).await.unwrap();
@@ -401,7 +401,7 @@ async fn deliveries_that_may_go_now_are_locked_in_the_order_of_their_numbers() {
     let settlements: Vec<_> = settlements.collect();
     let store = post.store.clone();
     let settling = tokio::spawn(async move { store.settle(at(0), settlements, vec![]).await });
-    somebody_waits_for(&post.harness, pid).await;
+    a_session_waits_for(&post.harness, pid).await;
     // Then the number before it is locked already
     let observer = client(post.harness.url()).await;
     let free = "SELECT number FROM certlife_delivery WHERE state < 2 FOR UPDATE SKIP LOCKED";

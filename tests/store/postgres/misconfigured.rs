@@ -1,4 +1,4 @@
-//! What somebody has to put right is said to be so, and what it is; it is nothing to try again.
+//! What a person has to correct is reported as such, and what it is; it is nothing to try again.
 
 use std::io::{Read, Write};
 
@@ -45,7 +45,7 @@ async fn a_url_that_cannot_be_read_says_which_part() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
+async fn what_the_server_does_not_have_or_allow_is_reported_in_its_words() {
     let url = server().url();
     let message = problem(&url.replace("/postgres", "/no_such_database")).await;
     assert_eq!(
@@ -53,8 +53,8 @@ async fn what_the_server_does_not_have_or_allow_is_told_in_its_words() {
         "the store is not set up right: cannot connect to PostgreSQL: FATAL: database \
          \"no_such_database\" does not exist (SQLSTATE 3D000)"
     );
-    let message = problem(&url.replace("tests@", "nobody@")).await;
-    assert!(message.contains("role \"nobody\""), "{message}");
+    let message = problem(&url.replace("tests@", "unknown@")).await;
+    assert!(message.contains("role \"unknown\""), "{message}");
     let message = problem(&format!("{url}?options=-csearch_path%3Dnowhere")).await;
     assert!(message.contains("schema"), "{message}");
     // A role that may log in and look, and no more.
@@ -81,7 +81,7 @@ fn answering(bytes: &'static [u8]) -> String {
 
 /// The driver has no code for these, and its words change with its versions.
 #[tokio::test]
-async fn what_the_url_lacks_for_this_server_is_told() {
+async fn what_the_url_lacks_for_this_server_is_reported() {
     let message = problem("postgres://tests@one/postgres?port=1,2,3").await;
     assert!(message.contains("ports"), "{message}");
     // AuthenticationCleartextPassword, and no password in the URL.
@@ -131,7 +131,7 @@ async fn a_statement_that_the_server_does_not_allow_changed_nothing() {
 
 /// A role without a right, with a store that is only to be read.
 #[tokio::test]
-async fn what_is_only_read_is_not_said_to_be_set_up() {
+async fn what_is_only_read_is_not_reported_as_set_up() {
     let (schema, _) = super::fresh().await;
     let url = as_a_role(&schema, "looking", "GRANT USAGE ON").await;
     for setup in [Setup::Keep, Setup::Create] {

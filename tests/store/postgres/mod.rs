@@ -61,7 +61,7 @@ async fn pid(client: &tokio_postgres::Client) -> i32 {
 }
 
 /// Until a connection waits for a lock that the one of this process holds.
-async fn somebody_waits_for(schema: &Postgres, pid: i32) {
+async fn a_session_waits_for(schema: &Postgres, pid: i32) {
     let observer = client(schema.url()).await;
     loop {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";

@@ -11,7 +11,7 @@ use certificate_lifecycle::store::{
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
-use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, settlement, told};
+use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, reported, settlement};
 use crate::random::Random;
 use crate::server::{client, server};
 use crate::support::at;
@@ -37,12 +37,15 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
         // Given a first version under a long lease, and, every other time, a second one
         post.done(upload(number)).await;
         let first = post.store.claim(claim(now, far)).await.unwrap().deliveries;
-        assert_eq!(first.iter().map(told).collect::<Vec<_>>(), [(number, 1)]);
+        assert_eq!(
+            first.iter().map(reported).collect::<Vec<_>>(),
+            [(number, 1)]
+        );
         let is_there = number % 2 == 0;
         if is_there {
             post.done(act(number, Action::Fail)).await;
         }
-        // When it is settled, and at the same time the next one is recorded and claimed by somebody
+        // When it is settled, and at the same time the next one is recorded and claimed by another
         // whose clock is behind, so that it would be put off to the end of the lease
         let settling = {
             let (store, settlement) = (
@@ -66,7 +69,7 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
         }
         assert_eq!(settling.await.unwrap().unwrap(), [true]);
         let mut second = claiming.await.unwrap();
-        // Then it can be claimed at once, if that somebody has not got it
+        // Then it can be claimed at once, if that other one has not got it
         second.extend(
             post.store
                 .claim(claim(now + 1, far))
@@ -74,13 +77,16 @@ async fn what_comes_while_the_one_before_is_settled_goes_at_once() {
                 .unwrap()
                 .deliveries,
         );
-        assert_eq!(second.iter().map(told).collect::<Vec<_>>(), [(number, 2)]);
+        assert_eq!(
+            second.iter().map(reported).collect::<Vec<_>>(),
+            [(number, 2)]
+        );
         post.settle(now + 1, &second[0], Outcome::Delivered).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_waits_for_others_is_never_told_of_a_deadlock() {
+async fn a_command_that_waits_for_others_never_reports_a_deadlock() {
     // Given twelve applications with four versions each, to two webhooks
     let post = Post::<Postgres>::with([of_ours(1), of_ours(2)]).await;
     for number in 0..12 {
@@ -180,7 +186,7 @@ async fn an_outbox_is_restored_from_a_dump() {
         ),
         expected
     );
-    // A lease is still somebody's, and what comes is new
+    // A lease still has its holder, and what comes is new
     let settlements = vec![settlement(&claimed[2], Outcome::Delivered)];
     let settled = store.settle(at(1), settlements, Vec::new()).await;
     assert_eq!(settled.unwrap(), [true]);
@@ -188,7 +194,7 @@ async fn an_outbox_is_restored_from_a_dump() {
     let _ = engine.execute(upload(4)).await.unwrap();
     let claimed = store.claim(claim_at(1, &[1])).await.unwrap().deliveries;
     assert_eq!(
-        claimed.iter().map(told).collect::<Vec<_>>(),
+        claimed.iter().map(reported).collect::<Vec<_>>(),
         [(3, 1), (4, 1)]
     );
     let ids: HashSet<_> = expected.0.iter().map(|it| it.id).collect();
@@ -207,13 +213,20 @@ const CLAIM: &str = concat!(
 );
 const DUE: &str = include_str!("../../../src/store/postgres/outbox/due.sql");
 
+/// A statement with its input, as the store makes it.
+fn with_input(sql: &str, parameters: &str, columns: &str) -> String {
+    let input = format!("unnest({parameters}) AS input ({columns})");
+    sql.replace("{input}", &input)
+}
+
 /// Twenty webhooks with a long queue each, one behind the other, and the last of them.
 async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uuid) {
     let client = client(post.harness.url()).await;
     client.batch_execute(SETTINGS).await.unwrap();
     // As a connection does that was there before there was anything to send.
+    let claim = with_input(CLAIM, "$3::bigint[]", "number");
     let prepare = format!(
-        "PREPARE claims (bigint[], bigint, bigint) AS {CLAIM}; EXECUTE claims ('{{}}', 0, 0)"
+        "PREPARE claims (bigint, bigint, bigint[]) AS {claim}; EXECUTE claims (0, 0, '{{}}')"
     );
     client.batch_execute(&prepare).await.unwrap();
     let fill = "INSERT INTO certlife_delivery \
@@ -231,7 +244,7 @@ async fn long_queues(post: &Post<Postgres>) -> (tokio_postgres::Client, uuid::Uu
                   ORDER BY n; \
                   INSERT INTO certlife_event \
                       (uuid, version, kind, at, actor_kind, actor, transaction, place) \
-                  SELECT uuid, 1, 0, 0, 0, 'somebody', transaction, 1 FROM certlife_application";
+                  SELECT uuid, 1, 0, 0, 0, 'jane', transaction, 1 FROM certlife_application";
     client.batch_execute(events).await.unwrap();
     let last = "SELECT id FROM certlife_webhook ORDER BY md5(id::text) DESC LIMIT 1";
     let last: uuid::Uuid = client.query_one(last, &[]).await.unwrap().get(0);
@@ -269,10 +282,15 @@ async fn pages_of_claim(
     webhook: uuid::Uuid,
     (number, at): (i64, i64),
 ) -> u64 {
-    let types = "(uuid[], bigint[], bigint[], bigint, bigint[], bigint[])";
+    let lock = with_input(
+        LOCK,
+        "$2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]",
+        "webhook, room, again, first_number, first_at",
+    );
+    let types = "(bigint, uuid[], bigint[], bigint[], bigint[], bigint[])";
     let parameters =
-        format!("('{{{webhook}}}', '{{100}}', '{{25}}', 9999, '{{{number}}}', '{{{at}}}')");
-    pages(client, LOCK, types, &parameters).await
+        format!("(9999, '{{{webhook}}}', '{{100}}', '{{25}}', '{{{number}}}', '{{{at}}}')");
+    pages(client, &lock, types, &parameters).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -287,7 +305,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
     for analyze in ["", "ANALYZE"] {
         client.batch_execute(analyze).await.unwrap();
         // Nothing is read but what is claimed, wherever else there is as much
-        let read = pages_of(&client, &format!("claims ('{numbers}', 1, 20000)")).await;
+        let read = pages_of(&client, &format!("claims (1, 20000, '{numbers}')")).await;
         assert!((1_000..5_000).contains(&read), "{read} pages");
         // Hardly more is read than what is claimed
         let read = pages_of_claim(&client, last, (i64::MIN, i64::MIN)).await;
@@ -302,7 +320,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
 async fn who_knows_where_a_queue_begins_reads_nothing_before_it() {
     let post = Post::<Postgres>::with((0..20).map(of_ours)).await;
     let (client, last) = long_queues(&post).await;
-    // Given that most of it is delivered, and still seen by somebody as it was
+    // Given that most of it is delivered, and still seen by a transaction as it was
     let other = crate::server::client(post.harness.url()).await;
     let look = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM certlife_delivery";
     other.batch_execute(look).await.unwrap();

@@ -27,7 +27,7 @@ pub(super) fn printed(error: &(dyn Error + 'static)) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_row_that_is_refused_only_the_message_is_told() {
+async fn of_a_row_that_is_refused_only_the_message_is_reported() {
     let quoting =
         trigger("MESSAGE = 'not here', DETAIL = NEW.applicant_email, HINT = NEW.certificate_title");
     for (sql, words) in [

@@ -163,7 +163,7 @@ async fn a_race_for_a_key_of_ours_is_tried_again() {
     let (calling, request) = (engine.clone(), submit(5, &address(5)));
     let request = request.with_key(crate::world::key("key"));
     let call = tokio::spawn(async move { calling.execute(request).await });
-    super::somebody_waits_for(&schema, pid).await;
+    super::a_session_waits_for(&schema, pid).await;
     // When it commits, then the command is looked at again: the key names an event that is not
     // there
     other.commit().await.unwrap();

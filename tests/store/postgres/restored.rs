@@ -39,13 +39,13 @@ const FROM_ELSEWHERE: &str = "\
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed_goes_on_behind_its_cursors() {
-    // Given two programs that have written, and somebody who knows the feed
+    // Given two programs that have written, and a reader that knows the feed
     let (schema, engines) = engines("stays_up", 2).await;
     for (number, engine) in (0..20).zip(engines.iter().cycle()) {
         let _ = engine.execute(upload(number)).await.unwrap();
     }
     edit(&schema, FROM_ELSEWHERE).await;
-    let told: Cursor = {
+    let reported: Cursor = {
         let sql = "SELECT max(transaction) FROM certlife_event";
         let row = client(schema.url()).await.query_one(sql, &[]).await;
         let last: i64 = row.unwrap().get(0);
@@ -66,9 +66,9 @@ async fn the_feed_goes_on_behind_its_cursors() {
     for call in calls {
         let _ = call.await.unwrap().unwrap();
     }
-    // Then all of it comes behind what was told before
+    // Then all of it comes behind what was reported before
     whole_feed(&engines[0], 40).await;
-    let after = engines[0].feed(told, 100).await.unwrap();
+    let after = engines[0].feed(reported, 100).await.unwrap();
     assert_eq!(after.len(), 20);
     assert!(after.iter().all(|it| it.event.version() == 2));
     check(&engines[1]).await;
@@ -82,7 +82,7 @@ async fn what_is_being_restored_is_left_alone() {
     // Given a database without what is restored last
     edit(&schema, "ALTER INDEX certlife_event_feed RENAME TO later").await;
     cut(&schema, "too_early").await;
-    // Then nobody writes
+    // Then no program writes
     let _ = engine.load(&crate::world::ours(), id(0)).await;
     let answer = engine.execute(act(0, Action::Approve)).await;
     assert!(
@@ -117,8 +117,8 @@ async fn a_new_history_begins_above_every_earlier_one() {
     for number in 0..10 {
         let _ = engines[0].execute(upload(number)).await.unwrap();
     }
-    let told = whole_feed(&engines[0], 10).await;
-    let before = told.last().unwrap().cursor;
+    let reported = whole_feed(&engines[0], 10).await;
+    let before = reported.last().unwrap().cursor;
     let lost = Cursor::new(before.transaction() + 1_000_000, 7);
     for round in 1..=3 {
         // When the history is another, again and again, and both go on at once
@@ -139,7 +139,7 @@ async fn a_new_history_begins_above_every_earlier_one() {
         }
         // Then the base is raised once, to the minute of the clock or beyond
         the_base_was_raised(&schema).await;
-        // And all of it comes behind what was told, and behind what was lost
+        // And all of it comes behind what was reported, and behind what was lost
         let all = usize::try_from(10 + 10 * round).unwrap();
         whole_feed(&engines[0], all).await;
         let after = engines[1].feed(lost, 1000).await.unwrap();

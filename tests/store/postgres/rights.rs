@@ -12,7 +12,7 @@ use certificate_lifecycle::store::{
 
 use super::{edit, engine, impatient};
 use crate::harness::{Harness, Postgres};
-use crate::outbox_world::{LEASE, PLENTY, Post, hook, of_ours, settlement, told};
+use crate::outbox_world::{LEASE, PLENTY, Post, hook, of_ours, reported, settlement};
 use crate::server::{Server, in_schema, server};
 use crate::support::at;
 use crate::world::{World, act, check, goes_on, id, ours, submit, upload};
@@ -130,7 +130,10 @@ async fn who_may_only_deliver_delivers() {
     for version in [1, 2] {
         let claim = Claim::new(at(0), LEASE, vec![(hook(1), PLENTY)]);
         let claimed = sender.claim(claim).await.unwrap().deliveries;
-        assert_eq!(claimed.iter().map(told).collect::<Vec<_>>(), [(0, version)]);
+        assert_eq!(
+            claimed.iter().map(reported).collect::<Vec<_>>(),
+            [(0, version)]
+        );
         let settlements = vec![settlement(&claimed[0], Outcome::Delivered)];
         let health = vec![(hook(1), HealthChange::default())];
         let settled = sender.settle(at(0), settlements, health).await;

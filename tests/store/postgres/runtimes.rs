@@ -26,7 +26,7 @@ async fn two_uploads() -> (Postgres, Engine<PostgresStore>) {
     (schema, engine)
 }
 
-/// A command that waits for somebody else's row, sent from a runtime that ends meanwhile.
+/// A command that waits for a locked row, sent from a runtime that ends meanwhile.
 fn sent_and_forgotten(engine: &Engine<PostgresStore>) {
     let guest = runtime();
     let engine = engine.clone();
@@ -39,7 +39,7 @@ fn sent_and_forgotten(engine: &Engine<PostgresStore>) {
 fn a_runtime_that_ends_takes_nothing_with_it() {
     let home = runtime();
     let (schema, engine) = home.block_on(two_uploads());
-    // Given somebody who keeps a row locked
+    // Given a session that keeps a row locked
     let mut other = home.block_on(client(schema.url()));
     let transaction = home.block_on(other.transaction()).unwrap();
     let lock = "SELECT FROM certlife_application WHERE uuid = $1 FOR UPDATE";
@@ -80,7 +80,7 @@ fn a_store_whose_runtime_ends_moves_to_the_next() {
         .collect();
     std::thread::sleep(Duration::from_millis(100));
     home.shutdown_background();
-    // Then both are told so
+    // Then both get that error
     for answer in waiting {
         let answer = next.block_on(answer).unwrap();
         assert!(

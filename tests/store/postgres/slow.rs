@@ -37,14 +37,14 @@ impl Harness for Slow {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
+async fn nothing_is_reported_of_what_comes_after_a_transaction_under_way() {
     use crate::world::{check, submit};
     use certificate_lifecycle::store::Cursor;
 
     // Given an event whose transaction is not committed yet
     let (schema, engine) = super::fresh().await;
     let _ = engine.execute(submit(0)).await.unwrap();
-    let told = crate::world::whole_feed(&engine, 1).await;
+    let reported = crate::world::whole_feed(&engine, 1).await;
     let mut slow = crate::server::client(schema.url()).await;
     let transaction = slow.transaction().await.unwrap();
     transaction
@@ -62,7 +62,7 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
     }
     // Then the feed does not tell of them, or the one under way would come before a cursor given
     // out
-    let cursor = told[0].cursor;
+    let cursor = reported[0].cursor;
     assert_eq!(engine.feed(cursor, 100).await.unwrap(), []);
     // The guide's question says who it is
     let guide = include_str!("../../../docs/stores.md");
@@ -79,13 +79,13 @@ async fn nothing_is_told_of_what_comes_after_a_transaction_under_way() {
         .await
         .unwrap();
     assert!(found.iter().any(|row| row.get::<_, i32>("pid") == pid));
-    // And whoever starts now starts before the one under way
+    // And a transaction that starts now starts before the one under way
     assert_eq!(engine.feed_end().await.unwrap(), cursor);
     transaction.commit().await.unwrap();
     let feed = check(&engine).await.feed;
     assert_eq!(feed.len(), 11);
     assert_eq!(feed[1].event.version(), 2);
-    assert_eq!(engine.feed(Cursor::START, 1).await.unwrap(), told);
+    assert_eq!(engine.feed(Cursor::START, 1).await.unwrap(), reported);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,7 +111,7 @@ async fn a_transaction_that_began_first_and_goes_on_later_does_not_reorder_an_ap
         let call = vec![act(0, Action::Fail), act(1, Action::Fail)];
         tokio::spawn(async move { engine.execute_many(call).await })
     };
-    super::somebody_waits_for(&schema, blocker_pid).await;
+    super::a_session_waits_for(&schema, blocker_pid).await;
     // When the second moves on meanwhile, in transactions with higher ids, to where the command is
     // legal again
     let other = engine_on(schema.open().await, &TestClock::default());

@@ -53,7 +53,7 @@ async fn where_it_is_asked_for_the_connection_is_encrypted_and_the_server_verifi
         drop(store);
     }
 
-    // Nobody vouches for it.
+    // No authority vouches for it.
     let message = refusal(&format!("{url}?sslmode=require")).await;
     assert!(message.contains("certificate"), "{message}");
     // It is vouched for under another name.

@@ -9,7 +9,7 @@ use certificate_lifecycle::store::{
 };
 use tokio_postgres::types::Type;
 
-use super::{dump, edit, engine, impatient, pid, somebody_waits_for};
+use super::{a_session_waits_for, dump, edit, engine, impatient, pid};
 use crate::harness::{Harness, Postgres};
 use crate::server::client;
 use crate::world::{check, goes_on, submit};
@@ -212,8 +212,8 @@ async fn programs_that_go_on_are_held_up_for_a_moment_only() {
     let patient = impatient().with_lock_timeout(Duration::from_secs(60));
     let url = schema.url().to_owned();
     let upgrading = tokio::spawn(async move { PostgresStore::migrate(&url, patient).await });
-    somebody_waits_for(&schema, pid(&dumping).await).await;
-    // Then whoever reads waits for less than what a step may wait, and a margin for a busy machine
+    a_session_waits_for(&schema, pid(&dumping).await).await;
+    // Then a reader waits for less than what a step may wait, and a margin for a busy machine
     let old = client(schema.url()).await;
     let mut longest = Duration::ZERO;
     let since = Instant::now();

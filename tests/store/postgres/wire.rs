@@ -1,4 +1,4 @@
-//! Connections that are lost or hang: whoever is told something can rely on it, and whoever has a
+//! Connections that are lost or hang: an answer can be relied on, and a caller that has a
 //! key need not care.
 
 use std::time::Duration;
@@ -83,7 +83,7 @@ async fn without_a_key_the_outcome_is_unknown_and_all_or_nothing() {
         let (proxy, far, near) = over_a_wire().await;
         proxy.arm(MARKED, fault, 1);
         let answer = in_time(far.execute(marked(0))).await;
-        // Then the caller is told that nobody knows, unless nothing can have happened
+        // Then the outcome is reported as unknown, unless nothing can have happened
         let unknown = matches!(
             answer,
             Err(ExecuteError::Store(StoreError::UnknownOutcome { .. }))
@@ -111,7 +111,7 @@ async fn without_a_key_the_outcome_is_unknown_and_all_or_nothing() {
 }
 
 /// The version of application 0, when nothing is under way any more: the server may yet read what
-/// was sent before the wire was cut, and nobody can see that it has not.
+/// was sent before the wire was cut, and neither end can see that it has not.
 async fn settled(engine: &Engine<PostgresStore>) -> u64 {
     let version = async || {
         let application = engine.load(&ours(), id(0)).await.unwrap().unwrap();
@@ -159,7 +159,7 @@ async fn all_or_none_holds_wherever_the_wire_is_cut() {
                         |it: &Result<Receipt, _>| matches!(it, Err(ExecuteError::Store(_)));
                     assert!(answers.iter().all(failed), "{case}");
                     assert!(events == 0 || events == 4, "{case}");
-                    // Whoever is told that nothing was changed can rely on it.
+                    // An answer that nothing was changed can be relied on.
                     let nothing = |it: &Result<Receipt, _>| {
                         matches!(it, Err(ExecuteError::Store(StoreError::Unavailable { .. })))
                     };
@@ -237,7 +237,7 @@ async fn a_server_that_is_away_for_too_long_is_unavailable_and_nothing_happened(
     let (proxy, far, near) = over_a_wire_with(options).await;
     // Given a wire that loses every connection
     proxy.go_away();
-    // Whoever sends first may find that the connection is lost while it is used.
+    // The first sender may find that the connection is lost while it is used.
     let first = in_time(far.execute(act(1, Action::Approve).with_key(key("first")))).await;
     assert!(matches!(first, Err(ExecuteError::Store(_))));
     let answer = in_time(far.execute(act(0, Action::Approve))).await;
@@ -263,13 +263,13 @@ async fn a_read_that_is_cut_off_changed_nothing_and_says_so() {
         Fault::CutBeforeAnswer,
     ] {
         let (proxy, far, near) = over_a_wire().await;
-        let told = check(&near).await.feed;
-        let end = told.last().unwrap().cursor;
+        let reported = check(&near).await.feed;
+        let end = reported.last().unwrap().cursor;
         // Given that the wire is cut at the second question of a page that is empty
         proxy.arm("FROM certlife_feed LIMIT", fault, 1);
         let answer = far.feed(end, 10).await;
         assert_eq!(proxy.left(), 0);
-        // Then whoever follows may wait and go on
+        // Then a follower may wait and go on
         let unavailable = matches!(answer, Err(StoreError::Unavailable { .. }));
         assert!(unavailable, "{fault:?}: {answer:?}");
         assert_eq!(far.feed(end, 10).await.unwrap(), []);

@@ -137,7 +137,7 @@ async fn what_is_corrupt_says_nothing_of_another_institution() {
             } else {
                 engine.history(&ours(), id(NUMBER)).await.unwrap_err()
             };
-            // Then our row is told, and nothing of theirs
+            // Then our row is reported, and nothing of theirs
             assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
             let sentence = error.to_string();
             assert!(!sentence.contains(&id(500).to_string()), "{sentence}");

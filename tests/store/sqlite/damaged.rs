@@ -148,14 +148,12 @@ impl Damaged for Sqlite {
     const EVENT_EDITS: &'static [(&'static str, &'static str)] = &[
         ("UPDATE certlife_delivery SET event = 99 WHERE no = 2", "has no event 99"),
         ("UPDATE certlife_event SET kind = 99 WHERE seq = 2", "kind must be 0 to 5"),
-        // An event of another institution is told to nobody.
+        // An event of another institution is reported to no reader.
         ("UPDATE certlife_delivery SET event = 4 WHERE no = 2", "has no event 4"),
     ];
 
     const CUT_OFF: &'static str =
         "UPDATE certlife_webhook SET id = NULL, enabled = 0 WHERE no IN (1, 3)";
-
-    const SETTLES_CUT_OFF: bool = false;
 
     #[rustfmt::skip]
     const FAULTS: &'static [&'static str] = &[

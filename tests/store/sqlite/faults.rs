@@ -18,7 +18,7 @@ fn impatient(path: &std::path::Path, busy_timeout: Duration) -> Engine<SqliteSto
 
 #[tokio::test]
 async fn a_writer_who_does_not_let_go_makes_the_store_unavailable() {
-    // Given somebody who holds the lock for writing
+    // Given a connection that holds the lock for writing
     let file = no_file().await;
     let engine = impatient(&file.path(), Duration::from_millis(50));
     let _ = engine.execute(submit(0)).await.unwrap();
@@ -53,7 +53,7 @@ async fn every_option_may_be_nothing_or_as_large_as_can_be() {
         let engine = engine_on(store, &TestClock::default());
         let _ = engine.execute(submit(0)).await.unwrap();
         assert_eq!(check(&engine).await.feed.len(), 1);
-        // Told of a commit, and then at its regular look
+        // Woken by a commit, and then at its regular look
         wake.wait().await;
         let start = Instant::now();
         let look = tokio::time::timeout(Duration::from_millis(50), wake.wait()).await;

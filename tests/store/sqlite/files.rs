@@ -145,7 +145,7 @@ async fn however_many_read_few_files_are_open() {
 }
 
 #[tokio::test]
-async fn whoever_stops_waiting_for_an_answer_gives_back_their_turn() {
+async fn a_caller_that_stops_waiting_for_an_answer_gives_back_its_turn() {
     let file = file_with_every_kind().await;
     let engine = engine(&file.path());
     let ours = ours();

@@ -89,7 +89,7 @@ async fn every_earlier_version_is_upgraded_and_goes_on() {
 }
 
 #[tokio::test]
-async fn nobody_upgrades_who_was_not_to() {
+async fn no_opening_upgrades_that_was_not_to() {
     for (sql, earlier) in EARLIER.iter().zip(1..) {
         let file = no_file().await;
         edit(&file.path(), sql);

@@ -77,7 +77,7 @@ async fn nothing_is_written_to_or_read_from_a_backup_that_was_put_in_its_place()
     fs::rename(backup.path(), &path).unwrap();
     let before = fs::read(&path).unwrap();
     is_refused(&engine, 51, &path).await;
-    // Whoever reads, on connections that were open or are opened now, sees none of the other file
+    // A reader, on connections that were open or are opened now, sees none of the other file
     let reading = (0..32).map(|_| {
         let engine = engine.clone();
         tokio::spawn(async move { engine.load(&ours(), id(0)).await })

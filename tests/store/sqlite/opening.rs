@@ -138,7 +138,7 @@ async fn a_newer_schema_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_said_to_be_corrupt() {
+async fn a_damaged_file_is_reported_as_corrupt() {
     let whole = file_with_every_kind().await;
     let bytes = fs::read(whole.path()).unwrap();
     assert!(bytes.len() > 16 << 10, "{} bytes", bytes.len());

@@ -43,7 +43,7 @@ async fn an_upgraded_file_delivers_what_comes() {
 }
 
 #[tokio::test]
-async fn a_webhook_whose_id_is_none_is_told() {
+async fn a_webhook_whose_id_is_none_is_reported() {
     let post = Post::<Sqlite>::with([of_ours(1)]).await;
     edit(
         &post.harness.path(),
@@ -79,7 +79,7 @@ async fn changes(post: &Post<Sqlite>, held: &LeasedDelivery) -> Vec<Result<(), S
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_that_fails_says_so_and_befalls_nobody_else() {
+async fn a_change_that_fails_says_so_and_befalls_no_other() {
     for how in ["ABORT", "FAIL", "ROLLBACK"] {
         // Given a store in which whatever is done to webhook 1 and its delivery fails
         let post = Post::<Sqlite>::with([of_ours(1), of_ours(2)]).await;
@@ -203,7 +203,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     };
     assert!(store.add_webhook(of_ours(1)).await.unwrap());
     assert!(!is_woken().await);
-    // Events, settings and what is redelivered wake whoever sends
+    // Events, settings and what is redelivered wake the dispatchers
     let _ = engine.execute(submit(0)).await.unwrap();
     assert!(is_woken().await);
     assert!(store.put_webhook(of_ours(1)).await.unwrap().is_done());
@@ -217,7 +217,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
     );
     assert!(
         !is_woken().await,
-        "claims and settlements are nobody else's news"
+        "claims and settlements are no news for others"
     );
     assert_eq!(
         store
@@ -230,7 +230,7 @@ async fn who_follows_events_is_not_woken_by_deliveries() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_keeps_nobody_from_being_served() {
+async fn a_time_that_is_none_keeps_no_other_from_being_served() {
     for number in 1..=3 {
         let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
         post.done(submit(0)).await;
@@ -242,15 +242,15 @@ async fn a_time_that_is_none_keeps_nobody_from_being_served() {
         wrong("UPDATE certlife_delivery SET created_at = 9223372036854775807");
         let batch = post.claim_of(0, &[(1, 5), (2, 5), (3, 5)]).await;
         assert_eq!(batch.deliveries.len(), 3);
-        let told = batch.deliveries.iter().filter(|it| it.event.is_err());
-        assert_eq!(told.count(), 1);
+        let reported = batch.deliveries.iter().filter(|it| it.event.is_err());
+        assert_eq!(reported.count(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
     for number in 1..=3 {
-        // Given three webhooks, one of which nobody can name
+        // Given three webhooks, one of which has no valid id
         let post = Post::<Sqlite>::with([of_ours(1), of_ours(2), of_ours(3)]).await;
         post.done(submit(0)).await;
         let path = post.harness.path();
@@ -268,7 +268,7 @@ async fn a_webhook_whose_id_is_none_keeps_no_other_from_being_served() {
         let backlog = post.store.backlog(None).await.unwrap();
         let counted = backlog.iter().map(|it| it.webhook);
         assert_eq!(counted.collect::<BTreeSet<_>>(), others);
-        // And where there is nothing else, it is told
+        // And where there is nothing else, it is reported
         edit(
             &path,
             &format!("DELETE FROM certlife_delivery WHERE webhook <> {number}"),

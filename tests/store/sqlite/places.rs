@@ -28,9 +28,9 @@ fn in_a_folder(test: &str) -> bool {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{told}{run:?}");
-    assert!(told.contains("1 passed"), "{told}");
+    let reported = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{reported}{run:?}");
+    assert!(reported.contains("1 passed"), "{reported}");
     false
 }
 

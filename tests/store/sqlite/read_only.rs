@@ -1,4 +1,4 @@
-//! A file that may not be written is read all the same, without a trace, whoever writes it
+//! A file that may not be written is read all the same, without a trace, also if another writes it
 //! meanwhile.
 
 use std::collections::HashMap;
@@ -70,7 +70,7 @@ async fn nothing_is_torn_while_others_open_and_close() {
     let file = file_with_every_kind().await;
     let reader = reader(&file.path());
     let path = file.path();
-    // Given somebody who opens the file, writes and closes it, again and again
+    // Given a process that opens the file, writes and closes it, again and again
     let writing = tokio::spawn(async move {
         let start = Instant::now();
         let mut number = 100;
@@ -199,7 +199,7 @@ mod without_permission {
             fs::set_permissions(self.folder.path(), permissions).unwrap();
         }
 
-        /// What somebody reads who may not write: how many events, or why none.
+        /// What a user reads who may not write: how many events, or why none.
         fn read(&self) -> String {
             self.lock(0o555, 0o444);
             let before = folder_of(&self.path());
@@ -213,12 +213,12 @@ mod without_permission {
                 reader.uid(65534).gid(65534);
             }
             let run = reader.output().unwrap();
-            let told = String::from_utf8(run.stdout).unwrap();
-            assert!(run.status.success(), "{told}");
+            let reported = String::from_utf8(run.stdout).unwrap();
+            assert!(run.status.success(), "{reported}");
             assert!(folder_of(&self.path()) == before, "it leaves a trace");
             self.lock(0o755, 0o644);
-            let (_, told) = told.split_once("told: ").unwrap();
-            told.lines().next().unwrap().to_owned()
+            let (_, reported) = reported.split_once("reported: ").unwrap();
+            reported.lines().next().unwrap().to_owned()
         }
     }
 
@@ -236,19 +236,19 @@ mod without_permission {
         match SqliteStore::open_read_only(&path) {
             Ok(store) => {
                 let engine = engine_on(store, &TestClock::default());
-                println!("told: {}", check(&engine).await.feed.len());
+                println!("reported: {}", check(&engine).await.feed.len());
             }
-            Err(error) => println!("told: {error}"),
+            Err(error) => println!("reported: {error}"),
         }
     }
 
     #[tokio::test]
     async fn a_file_is_read() {
         let locked = Locked::new();
-        // Given a file that nobody has open
+        // Given a file that is not open
         let _ = engine(&locked.path()).execute(submit(0)).await.unwrap();
         assert_eq!(locked.read(), "1");
-        // Given one that somebody writes
+        // Given one that is being written
         let writer = engine(&locked.path());
         let _ = writer.execute(submit(1)).await.unwrap();
         assert_eq!(locked.read(), "2");
@@ -270,8 +270,11 @@ mod without_permission {
         // Given what a crash leaves, without the index of the log
         leave("");
         leave("-wal");
-        let told = locked.read();
-        assert!(told.contains("without the permission to write"), "{told}");
+        let reported = locked.read();
+        assert!(
+            reported.contains("without the permission to write"),
+            "{reported}"
+        );
         // Given all of it
         leave("-shm");
         assert_eq!(locked.read(), "1");

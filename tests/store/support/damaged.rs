@@ -107,10 +107,6 @@ pub trait Damaged: Harness<Store: Outbox> {
     /// What removals of the first and the third webhook leave that were cut off.
     const CUT_OFF: &'static str;
 
-    /// Whether a lease still settles a delivery of a removal that was cut off: the row is there
-    /// until it is deleted.
-    const SETTLES_CUT_OFF: bool;
-
     /// The ways a statement fails.
     const FAULTS: &'static [&'static str];
 

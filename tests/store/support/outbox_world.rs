@@ -83,7 +83,7 @@ pub fn retry(seconds: i64) -> Outcome {
 }
 
 /// The number of the application and the version that a claimed delivery tells of.
-pub fn told(claimed: &LeasedDelivery) -> (u64, u64) {
+pub fn reported(claimed: &LeasedDelivery) -> (u64, u64) {
     let event = claimed.event.as_ref().unwrap();
     (number_of(event.uuid()), event.version())
 }
@@ -234,14 +234,14 @@ impl<H: Harness<Store: Outbox>> Post<H> {
 
     /// What a claim for one webhook tells of, in order.
     pub async fn claims(&self, number: u64, seconds: i64) -> Vec<(u64, u64)> {
-        let mut told: Vec<_> = self
+        let mut reported: Vec<_> = self
             .claim(number, seconds)
             .await
             .iter()
-            .map(self::told)
+            .map(self::reported)
             .collect();
-        told.sort_unstable();
-        told
+        reported.sort_unstable();
+        reported
     }
 
     /// The only delivery that can be claimed for a webhook.

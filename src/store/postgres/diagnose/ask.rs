@@ -20,9 +20,19 @@ use crate::store::postgres::{
     race::Found,
     schema::{NEEDED, NEWEST, check_shape, place, version},
     server::Server,
+    sql::statements,
     target::Wanted,
     unconnected::not_connected,
 };
+
+statements! {
+    SERVER() = include_str!("server.sql");
+    CONTROL() = include_str!("control.sql");
+    PRIMARY() = include_str!("primary.sql");
+    STANDBY() = include_str!("standby.sql");
+    RIGHTS() = include_str!("rights.sql");
+    FUNCTIONS() = include_str!("functions.sql");
+}
 
 /// What a host has answered, and what is to be said of it.
 pub(super) struct Asked {
@@ -162,8 +172,7 @@ impl Asked {
 
     async fn ask_server(&mut self, client: &Client) {
         let before = SystemClock.now().timestamp_millis();
-        let sql = include_str!("server.sql");
-        let Some(about) = self.answer::<About>(client, sql, "the server").await else {
+        let Some(about) = self.answer::<About>(client, SERVER, "the server").await else {
             return;
         };
         let after = SystemClock.now().timestamp_millis();
@@ -182,8 +191,10 @@ impl Asked {
     }
 
     async fn ask_control(&mut self, client: &Client) {
-        let sql = include_str!("control.sql");
-        if let Some(control) = self.answer::<Control>(client, sql, "its timeline").await {
+        if let Some(control) = self
+            .answer::<Control>(client, CONTROL, "its timeline")
+            .await
+        {
             self.report.system = control.system;
             self.report.timeline = control.timeline;
             self.report.log_position = control.log_position;
@@ -191,8 +202,10 @@ impl Asked {
     }
 
     async fn ask_primary(&mut self, client: &Client) {
-        let sql = include_str!("primary.sql");
-        let Some(mut primary) = self.answer::<Primary>(client, sql, "its standbys").await else {
+        let Some(mut primary) = self
+            .answer::<Primary>(client, PRIMARY, "its standbys")
+            .await
+        else {
             return;
         };
         primary
@@ -219,9 +232,8 @@ impl Asked {
     }
 
     async fn ask_standby(&mut self, client: &Client) {
-        let sql = include_str!("standby.sql");
         self.report.receiving = self
-            .answer::<Receiving>(client, sql, "what it receives")
+            .answer::<Receiving>(client, STANDBY, "what it receives")
             .await;
     }
 
@@ -253,9 +265,8 @@ impl Asked {
                 }
                 // Tables of before are not those that the rights are for.
                 if schema.expanded >= schema.needed {
-                    let sql = include_str!("rights.sql");
                     self.report.missing_rights =
-                        self.answer(client, sql, "the role's rights").await;
+                        self.answer(client, RIGHTS, "the role's rights").await;
                 }
             }
             Err(error) => self.has_no_store(&error),
@@ -274,8 +285,9 @@ impl Asked {
     }
 
     async fn ask_functions(&mut self, client: &Client) {
-        let sql = include_str!("functions.sql");
-        let missing = self.answer::<Vec<String>>(client, sql, "functions").await;
+        let missing = self
+            .answer::<Vec<String>>(client, FUNCTIONS, "functions")
+            .await;
         for name in missing.into_iter().flatten() {
             self.find(
                 FindingCode::FunctionMissing,

@@ -4,7 +4,7 @@
 //! are sent without being prepared, and each is one transaction: what it asks works behind every
 //! pooler, and in every role.
 
-mod ask;
+pub(super) mod ask;
 mod judge;
 mod together;
 

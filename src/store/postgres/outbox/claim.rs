@@ -10,8 +10,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::hint::{DueHint, DueHints, Found};
-use super::milliseconds;
 use super::webhooks;
+use super::{Numbers, milliseconds};
 use crate::lengths::later;
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::postgres::{
@@ -19,6 +19,7 @@ use crate::store::postgres::{
     read,
     row::{Joined, columns},
     session::{Cached, Session},
+    sql::{input, statements},
 };
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{
@@ -28,17 +29,30 @@ use crate::store::{
 /// How often a claim looks, at most, for others in place of those that it has put off.
 const MOST_ROUNDS: u32 = 16;
 
-const DUE: &str = include_str!("due.sql");
+input! {
+    /// Webhooks for which there is room.
+    Wanted {
+        webhook: Uuid = UUID,
+        room: i64 = INT8,
+        again: i64 = INT8,
+        first_number: i64 = INT8,
+        first_at: i64 = INT8,
+    }
+}
 
-/// Locks what may be claimed. It is a statement of its own: a statement that sees the deliveries
-/// before them as they are must have begun to look when these were locked already.
-const LOCK: &str = include_str!("lock.sql");
+statements! {
+    DUE() = include_str!("due.sql");
 
-const CLAIM: &str = concat!(
-    include_str!("claim.sql"),
-    columns!(),
-    include_str!("claimed.sql")
-);
+    /// Locks what may be claimed. It is a statement of its own: a statement that sees the
+    /// deliveries before them as they are must have begun to look when these were locked already.
+    LOCK(INT8; Wanted) = include_str!("lock.sql");
+
+    CLAIM(INT8, INT8; Numbers) = concat!(
+        include_str!("claim.sql"),
+        columns!(),
+        include_str!("claimed.sql")
+    );
+}
 
 pub(super) async fn due(client: &Session) -> Result<Vec<Due>> {
     let rows = read::query(client, DUE, &[]).await?;
@@ -126,18 +140,21 @@ async fn round(
     last: &mut Option<i64>,
 ) -> Result<Vec<LeasedDelivery>, Failure> {
     let locked = lock(transaction, hints, claim, rooms).await?;
-    let numbers: Vec<i64> = locked
+    let numbers = locked
         .iter()
         .flat_map(|(_, again, others)| again.iter().chain(others))
-        .copied()
-        .collect();
-    if numbers.is_empty() {
+        .copied();
+    let input = Numbers {
+        number: numbers.collect(),
+    };
+    if input.number.is_empty() {
         rooms.clear();
         return Ok(Vec::new());
     }
     let soon = milliseconds(later(claim.now, LOOK_AGAIN));
     let end = milliseconds(later(claim.now, claim.lease));
-    let rows = transaction.rows(CLAIM, &[&numbers, &soon, &end]).await?;
+    let [numbers] = input.parameters();
+    let rows = transaction.rows(&CLAIM, &[&soon, &end, numbers]).await?;
     let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
@@ -167,7 +184,7 @@ async fn round(
         }
     }
     *rooms = left;
-    let in_order = numbers.iter().filter_map(|it| leased.remove(it));
+    let in_order = input.number.iter().filter_map(|it| leased.remove(it));
     Ok(in_order.collect())
 }
 
@@ -180,26 +197,26 @@ async fn lock(
     rooms: &HashMap<Uuid, Room>,
 ) -> Result<Vec<(Uuid, Vec<i64>, Vec<i64>)>, Failure> {
     let (start, now) = (Instant::now(), milliseconds(claim.now));
-    let (mut webhooks, mut all, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut numbers, mut times) = (Vec::new(), Vec::new());
+    let mut input = Wanted::default();
     for (webhook, _) in &claim.wanted {
         if let Some(room) = rooms.get(webhook) {
             let hint = hints.of(*webhook, start);
-            webhooks.push(*webhook);
-            all.push(room.all);
-            again.push(room.again);
-            numbers.push(hint.number);
-            times.push(hint.at);
+            input.webhook.push(*webhook);
+            input.room.push(room.all);
+            input.again.push(room.again);
+            input.first_number.push(hint.number);
+            input.first_at.push(hint.at);
         }
     }
-    let parameters: [&(dyn ToSql + Sync); 6] = [&webhooks, &all, &again, &now, &numbers, &times];
+    let [webhooks, all, again, numbers, times] = input.parameters();
+    let parameters: [&(dyn ToSql + Sync); 6] = [&now, webhooks, all, again, numbers, times];
     let mut locked = Vec::new();
-    for row in &transaction.rows(LOCK, &parameters).await? {
+    for row in &transaction.rows(&LOCK, &parameters).await? {
         let webhook = row.try_get(0)?;
         let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
-        let place = webhooks.iter().position(|it| *it == webhook);
+        let place = input.webhook.iter().position(|it| *it == webhook);
         let asked = place.and_then(|it| {
-            let (number, at) = (*numbers.get(it)?, *times.get(it)?);
+            let (number, at) = (*input.first_number.get(it)?, *input.first_at.get(it)?);
             Some((DueHint { number, at }, rooms.get(&webhook)?.again))
         });
         if let Some((from, most)) = asked {

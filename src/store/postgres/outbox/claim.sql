@@ -1,11 +1,11 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
--- Takes leases until $3 on the deliveries of $1, which are locked, but for those that wait for an earlier one
--- of their application: they are put off, to the time of the earlier one if that lies behind $3, and else
--- to $2. What was claimed before is not let go by the end of the earlier one, so it looks again.
+-- Takes leases until $2 on the deliveries of the input, which are locked, but for those that wait for an earlier one
+-- of their application: they are put off, to the time of the earlier one if that lies behind $2, and else
+-- to $1. What was claimed before is not let go by the end of the earlier one, so it looks again.
 WITH candidate AS MATERIALIZED (
     SELECT d.number, earlier.at AS waits_for
-    FROM unnest($1::bigint[]) AS locked (number)
-    JOIN certlife_delivery d ON d.number = locked.number
+    FROM {input}
+    JOIN certlife_delivery d ON d.number = input.number
     LEFT JOIN LATERAL (
         -- Nothing is looked up for the first.
         SELECT e.at FROM certlife_delivery e
@@ -23,9 +23,9 @@ claimed AS (
             THEN greatest((d.token + 1) | 1, ((SELECT base >> 36 FROM certlife_feed) << 20) + 1)
             ELSE d.token END,
         at = CASE
-            WHEN candidate.waits_for IS NULL THEN $3
-            WHEN candidate.waits_for > $3 AND d.token = 0 THEN candidate.waits_for
-            ELSE $2
+            WHEN candidate.waits_for IS NULL THEN $2
+            WHEN candidate.waits_for > $2 AND d.token = 0 THEN candidate.waits_for
+            ELSE $1
         END
     FROM candidate
     WHERE d.number = candidate.number AND d.state < 2

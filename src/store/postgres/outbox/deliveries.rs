@@ -6,7 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::milliseconds;
 use crate::store::outbox::State;
-use crate::store::postgres::{failure::failed, read, session::Session};
+use crate::store::postgres::{failure::failed, read, session::Session, sql::statements};
 use crate::store::stored::{self, Columns};
 use crate::store::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
@@ -31,45 +31,47 @@ macro_rules! deliveries {
     };
 }
 
-const LIST: &str = deliveries!(
-    "d.number > $1 AND d.state BETWEEN $2 AND $3 \
-         AND ($4 IS NULL OR w.institution = $4) \
-         AND ($5 IS NULL OR d.webhook = $5) \
-         AND ($6 IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
-         AND ($7 IS NULL OR d.created_at >= $7) \
-         AND ($8 IS NULL OR d.created_at < $8) \
-     ORDER BY d.number LIMIT $9"
-);
+statements! {
+    LIST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8) = deliveries!(
+        "d.number > $1 AND d.state BETWEEN $2 AND $3 \
+             AND ($4::text IS NULL OR w.institution = $4) \
+             AND ($5::uuid IS NULL OR d.webhook = $5) \
+             AND ($6::uuid IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
+             AND ($7::bigint IS NULL OR d.created_at >= $7) \
+             AND ($8::bigint IS NULL OR d.created_at < $8) \
+         ORDER BY d.number LIMIT $9"
+    );
 
-const ONE: &str = deliveries!("d.number = $1 AND w.institution = $2");
+    ONE(INT8, TEXT) = deliveries!("d.number = $1 AND w.institution = $2");
 
-const ATTEMPTS: &str = "\
-    SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
-    WHERE a.delivery = $1 AND EXISTS ( \
-        SELECT FROM certlife_delivery d JOIN certlife_webhook w ON w.id = d.webhook \
-        WHERE d.number = $1 AND w.institution = $2 AND NOT w.removed \
-    ) ORDER BY a.number";
+    ATTEMPTS(INT8, TEXT) = "\
+        SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
+        WHERE a.delivery = $1 AND EXISTS ( \
+            SELECT FROM certlife_delivery d JOIN certlife_webhook w ON w.id = d.webhook \
+            WHERE d.number = $1 AND w.institution = $2 AND NOT w.removed \
+        ) ORDER BY a.number";
 
-const BACKLOG: &str = "\
-    SELECT w.id, w.enabled, new.count + later.count, \
-        (SELECT d.created_at FROM certlife_delivery d \
-         WHERE d.number = least(new.first, later.first)), \
-        least((SELECT d.created_at FROM certlife_delivery d WHERE d.number = new.first), later.at), \
-        dead.count, w.institution \
-    FROM certlife_webhook w \
-    CROSS JOIN LATERAL ( \
-        SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
-        WHERE d.webhook = w.id AND d.state = 0 \
-    ) new \
-    CROSS JOIN LATERAL ( \
-        SELECT count(*), min(d.number) AS first, min(d.at) AS at FROM certlife_delivery d \
-        WHERE d.webhook = w.id AND d.state = 1 \
-    ) later \
-    CROSS JOIN LATERAL ( \
-        SELECT count(*) FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 3 \
-    ) dead \
-    WHERE NOT w.removed AND ($1::text IS NULL OR w.institution = $1) \
-        AND new.count + later.count + dead.count > 0 ORDER BY w.id";
+    BACKLOG(TEXT) = "\
+        SELECT w.id, w.enabled, new.count + later.count, \
+            (SELECT d.created_at FROM certlife_delivery d \
+             WHERE d.number = least(new.first, later.first)), \
+            least((SELECT d.created_at FROM certlife_delivery d WHERE d.number = new.first), later.at), \
+            dead.count, w.institution \
+        FROM certlife_webhook w \
+        CROSS JOIN LATERAL ( \
+            SELECT count(*), min(d.number) AS first FROM certlife_delivery d \
+            WHERE d.webhook = w.id AND d.state = 0 \
+        ) new \
+        CROSS JOIN LATERAL ( \
+            SELECT count(*), min(d.number) AS first, min(d.at) AS at FROM certlife_delivery d \
+            WHERE d.webhook = w.id AND d.state = 1 \
+        ) later \
+        CROSS JOIN LATERAL ( \
+            SELECT count(*) FROM certlife_delivery d WHERE d.webhook = w.id AND d.state = 3 \
+        ) dead \
+        WHERE NOT w.removed AND ($1::text IS NULL OR w.institution = $1) \
+            AND new.count + later.count + dead.count > 0 ORDER BY w.id";
+}
 
 /// The first and the last of the states in which a delivery of this status can be, or of all.
 const fn states(status: Option<DeliveryStatus>) -> (i16, i16) {

@@ -1,13 +1,13 @@
 //! The store as an outbox.
 
-mod claim;
-mod deliveries;
+pub(super) mod claim;
+pub(super) mod deliveries;
 mod hint;
 mod numbers;
 mod pools;
-mod prune;
-mod settle;
-mod webhooks;
+pub(super) mod prune;
+pub(super) mod settle;
+pub(super) mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 pub(super) use self::hint::DueHints;
-use self::numbers::milliseconds;
+use self::numbers::{Numbers, milliseconds};
 pub(super) use self::pools::OutboxPools;
 use super::PostgresStore;
 use super::connections::Connections;
@@ -178,7 +178,7 @@ impl PostgresStore {
 
 impl Outbox for PostgresStore {
     async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
-        webhooks::add(self, &webhook).await
+        webhooks::add(self, &webhook.registered()).await
     }
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<Put> {

@@ -7,44 +7,49 @@ use uuid::Uuid;
 
 use super::milliseconds;
 use crate::store::Result;
-use crate::store::postgres::{PostgresStore, failure::failed};
+use crate::store::postgres::{PostgresStore, failure::failed, sql::statements};
 
 /// How many deliveries of a webhook that was removed are deleted at once.
 const BATCH: i64 = 500;
 
-const ATTEMPTS: &str = "\
-    DELETE FROM certlife_attempt WHERE ctid = ANY (ARRAY( \
-        SELECT ctid FROM certlife_attempt WHERE at < $1 ORDER BY at LIMIT $2 \
-    )) AND at < $1 RETURNING 1";
+statements! {
+    ATTEMPTS(INT8, INT8) = "\
+        DELETE FROM certlife_attempt WHERE ctid = ANY (ARRAY( \
+            SELECT ctid FROM certlife_attempt WHERE at < $1 ORDER BY at LIMIT $2 \
+        )) AND at < $1 RETURNING 1";
 
-/// Of all webhooks, so that the index leads to them. So written, the rows are then found by their
-/// numbers, and not in an index that seemed to be empty when this was planned.
-const DELIVERED: &str = "\
-    WITH gone AS ( \
-        DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
-            SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
-                SELECT number FROM certlife_delivery \
-                WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
-            ) d LIMIT $2 \
-        )) AND CASE WHEN state = 2 THEN at < $1 END RETURNING number \
-    ), \
-    attempted AS (DELETE FROM certlife_attempt a USING gone WHERE a.delivery = gone.number) \
-    SELECT FROM gone";
+    /// Of all webhooks, so that the index leads to them. So written, the rows are then found by
+    /// their numbers, and not in an index that seemed to be empty when this was planned.
+    DELIVERED(INT8, INT8) = "\
+        WITH gone AS ( \
+            DELETE FROM certlife_delivery WHERE number = ANY (ARRAY( \
+                SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
+                    SELECT number FROM certlife_delivery \
+                    WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
+                ) d LIMIT $2 \
+            )) AND CASE WHEN state = 2 THEN at < $1 END RETURNING number \
+        ), \
+        attempted AS (DELETE FROM certlife_attempt a USING gone WHERE a.delivery = gone.number) \
+        SELECT FROM gone";
 
-/// Webhooks whose removal was cut off, and those for which a transaction that had begun before they
-/// were removed has recorded something afterwards. The latter is new.
-const LEFT: &str = "\
-    WITH RECURSIVE queued (webhook) AS ( \
-        (SELECT webhook FROM certlife_delivery WHERE state = 0 ORDER BY webhook LIMIT 1) \
-        UNION ALL \
-        SELECT ( \
-            SELECT d.webhook FROM certlife_delivery d \
-            WHERE d.state = 0 AND d.webhook > q.webhook ORDER BY d.webhook LIMIT 1 \
-        ) FROM queued q WHERE q.webhook IS NOT NULL \
-    ) \
-    SELECT q.webhook FROM queued q WHERE q.webhook IS NOT NULL \
-        AND NOT EXISTS (SELECT FROM certlife_webhook w WHERE w.id = q.webhook) \
-    UNION ALL SELECT id FROM certlife_webhook WHERE removed";
+    /// Webhooks whose removal was cut off, and those for which a transaction that had begun before
+    /// they were removed has recorded something afterwards. The latter is new.
+    LEFT() = "\
+        WITH RECURSIVE queued (webhook) AS ( \
+            (SELECT webhook FROM certlife_delivery WHERE state = 0 ORDER BY webhook LIMIT 1) \
+            UNION ALL \
+            SELECT ( \
+                SELECT d.webhook FROM certlife_delivery d \
+                WHERE d.state = 0 AND d.webhook > q.webhook ORDER BY d.webhook LIMIT 1 \
+            ) FROM queued q WHERE q.webhook IS NOT NULL \
+        ) \
+        SELECT q.webhook FROM queued q WHERE q.webhook IS NOT NULL \
+            AND NOT EXISTS (SELECT FROM certlife_webhook w WHERE w.id = q.webhook) \
+        UNION ALL SELECT id FROM certlife_webhook WHERE removed";
+
+    DELIVERIES(UUID, INT8) = include_str!("removal.sql");
+    WEBHOOK(UUID) = "DELETE FROM certlife_webhook WHERE id = $1 AND removed";
+}
 
 pub(super) async fn prune(store: &PostgresStore, before: DateTime<Utc>, limit: u32) -> Result<u64> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&milliseconds(before), &i64::from(limit)];
@@ -61,16 +66,13 @@ pub(super) async fn prune(store: &PostgresStore, before: DateTime<Utc>, limit: u
 /// Deletes some of what belongs to a webhook that was removed, and then the webhook itself; how
 /// many deliveries were deleted.
 pub(super) async fn remove_some(store: &PostgresStore, id: Uuid) -> Result<i64> {
-    let rows = store
-        .change(include_str!("removal.sql"), &[&id, &BATCH])
-        .await?;
+    let rows = store.change(DELIVERIES, &[&id, &BATCH]).await?;
     let gone = match rows.first() {
         Some(row) => row.try_get(0).map_err(failed)?,
         None => 0,
     };
     if gone == 0 {
-        let sql = "DELETE FROM certlife_webhook WHERE id = $1 AND removed";
-        store.change(sql, &[&id]).await?;
+        store.change(WEBHOOK, &[&id]).await?;
     }
     Ok(gone)
 }

@@ -9,61 +9,97 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{MOST_ATTEMPTS, milliseconds};
+use super::{MOST_ATTEMPTS, Numbers, milliseconds};
 use crate::store::outbox::Settled;
 use crate::store::postgres::{
     PostgresStore,
     failure::Failure,
     pause::pause,
     session::{Cached, Session},
+    sql::{input, statements},
     text::encode,
 };
 use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
-const SETTLE: &str = include_str!("settle.sql");
-const PULL: &str = include_str!("pull.sql");
+input! {
+    /// What is pulled.
+    PulledLanes {
+        application: i64 = INT8,
+        webhook: Uuid = UUID,
+    }
+}
 
-/// As `Health::after` has it; what changes nothing is not written.
-const HEALTH: &str = "\
-    UPDATE certlife_webhook w \
-    SET failing_since = coalesce( \
-            CASE WHEN NOT input.delivered THEN w.failing_since END, input.failed_at), \
-        not_before = greatest( \
-            CASE WHEN NOT input.delivered OR w.not_before > $5 THEN w.not_before END, \
-            input.not_before) \
-    FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::bigint[]) \
-        AS input (id, delivered, failed_at, not_before) \
-    WHERE w.id = input.id AND NOT w.removed \
-        AND (input.failed_at IS NOT NULL OR input.not_before IS NOT NULL \
-            OR w.failing_since IS NOT NULL OR w.not_before IS NOT NULL)";
+input! {
+    /// What has become known of webhooks.
+    HealthChanges {
+        id: Uuid = UUID,
+        delivered: bool = BOOL,
+        failed_at: Option<i64> = INT8,
+        not_before: Option<i64> = INT8,
+    }
+}
 
-/// The token goes: if a delivery is redelivered, the holder of the old lease does not end that.
-const ABANDON: &str = "\
-    UPDATE certlife_delivery d SET state = 3, at = $2, reason = $3, token = d.token + (d.token & 1) \
-    FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND d.state < 2 AND EXISTS ( \
-        SELECT FROM certlife_webhook w \
-        WHERE w.id = d.webhook AND w.institution = $4 AND NOT w.removed \
-    ) RETURNING d.application, d.webhook";
+input! {
+    /// What became of deliveries.
+    Settlements<'a> {
+        number: i64 = INT8,
+        token: i64 = INT8,
+        state: i16 = INT2,
+        at: i64 = INT8,
+        reason: Option<Cow<'a, str>> = TEXT,
+        sent_at: Option<i64> = INT8,
+        milliseconds: Option<i64> = INT8,
+        status: Option<i32> = INT4,
+        error: Option<Cow<'a, str>> = TEXT,
+        excerpt: Option<Cow<'a, str>> = TEXT,
+    }
+}
 
-/// So written, they are found by their numbers. What is pending goes where it waits for a later
-/// time, under no lease; and none goes before the lease has ended on what comes after it.
-const REDELIVER: &str = "\
-    UPDATE certlife_delivery d SET state = 1, attempts = 0, reason = NULL, at = greatest($2, ( \
-        SELECT max(later.at) FROM certlife_delivery later \
-        WHERE later.application = d.application AND later.webhook = d.webhook \
-            AND later.version > d.version AND later.state = 1 AND later.token & 1 = 1 \
-    )) \
-    FROM unnest($1::bigint[]) AS input (number) \
-    WHERE d.number = input.number AND CASE \
-        WHEN d.state >= 2 THEN true \
-        WHEN d.state = 1 THEN d.at > $2 AND d.token & 1 = 0 \
-    END AND EXISTS ( \
-        SELECT FROM certlife_webhook w \
-        WHERE w.id = d.webhook AND w.institution = $3 AND NOT w.removed \
-    ) RETURNING d.number";
+statements! {
+    SETTLE(; Settlements) = include_str!("settle.sql");
+    PULL(INT8; PulledLanes) = include_str!("pull.sql");
 
-/// Applications and webhooks of which a delivery is over.
+    /// As `Health::after` has it; what changes nothing is not written.
+    HEALTH(INT8; HealthChanges) = "\
+        UPDATE certlife_webhook w \
+        SET failing_since = coalesce( \
+                CASE WHEN NOT input.delivered THEN w.failing_since END, input.failed_at), \
+            not_before = greatest( \
+                CASE WHEN NOT input.delivered OR w.not_before > $1 THEN w.not_before END, \
+                input.not_before) \
+        FROM {input} \
+        WHERE w.id = input.id AND NOT w.removed \
+            AND (input.failed_at IS NOT NULL OR input.not_before IS NOT NULL \
+                OR w.failing_since IS NOT NULL OR w.not_before IS NOT NULL)";
+
+    /// The token goes: if a delivery is redelivered, the holder of the old lease does not end that.
+    ABANDON(INT8, TEXT, TEXT; Numbers) = "\
+        UPDATE certlife_delivery d SET state = 3, at = $1, reason = $2, token = d.token + (d.token & 1) \
+        FROM {input} \
+        WHERE d.number = input.number AND d.state < 2 AND EXISTS ( \
+            SELECT FROM certlife_webhook w \
+            WHERE w.id = d.webhook AND w.institution = $3 AND NOT w.removed \
+        ) RETURNING d.application, d.webhook";
+
+    /// So written, they are found by their numbers. What is pending goes where it waits for a later
+    /// time, under no lease; and none goes before the lease has ended on what comes after it.
+    REDELIVER(INT8, TEXT; Numbers) = "\
+        UPDATE certlife_delivery d SET state = 1, attempts = 0, reason = NULL, at = greatest($1, ( \
+            SELECT max(later.at) FROM certlife_delivery later \
+            WHERE later.application = d.application AND later.webhook = d.webhook \
+                AND later.version > d.version AND later.state = 1 AND later.token & 1 = 1 \
+        )) \
+        FROM {input} \
+        WHERE d.number = input.number AND CASE \
+            WHEN d.state >= 2 THEN true \
+            WHEN d.state = 1 THEN d.at > $1 AND d.token & 1 = 0 \
+        END AND EXISTS ( \
+            SELECT FROM certlife_webhook w \
+            WHERE w.id = d.webhook AND w.institution = $2 AND NOT w.removed \
+        ) RETURNING d.number";
+}
+
+/// Applications and webhooks of which a delivery is over, in the order in which they are pulled.
 type Lanes = BTreeSet<(i64, Uuid)>;
 
 pub(super) async fn settle(
@@ -115,22 +151,7 @@ fn rounds(settlements: &[Settlement]) -> Vec<BTreeMap<i64, Placed<'_>>> {
     rounds
 }
 
-/// The columns of settlements.
-#[derive(Default)]
-struct Columns<'a> {
-    number: Vec<i64>,
-    token: Vec<i64>,
-    state: Vec<i16>,
-    at: Vec<i64>,
-    reason: Vec<Option<Cow<'a, str>>>,
-    sent_at: Vec<Option<i64>>,
-    milliseconds: Vec<Option<i64>>,
-    status: Vec<Option<i32>>,
-    error: Vec<Option<Cow<'a, str>>>,
-    excerpt: Vec<Option<Cow<'a, str>>>,
-}
-
-impl<'a> Columns<'a> {
+impl<'a> Settlements<'a> {
     fn push(&mut self, settlement: &'a Settlement, now: DateTime<Utc>) {
         let Settled { state, at, reason } = settlement.outcome.settled(now);
         self.number.push(settlement.id.0);
@@ -160,23 +181,11 @@ async fn record(
     counted: &mut [bool],
     lanes: &mut Lanes,
 ) -> Result<(), Failure> {
-    let mut columns = Columns::default();
+    let mut input = Settlements::default();
     for (_, settlement) in round.values() {
-        columns.push(settlement, now);
+        input.push(settlement, now);
     }
-    let parameters: [&(dyn ToSql + Sync); 10] = [
-        &columns.number,
-        &columns.token,
-        &columns.state,
-        &columns.at,
-        &columns.reason,
-        &columns.sent_at,
-        &columns.milliseconds,
-        &columns.status,
-        &columns.error,
-        &columns.excerpt,
-    ];
-    for row in &client.rows(SETTLE, &parameters).await? {
+    for row in &client.rows(&SETTLE, &input.parameters()).await? {
         let settled = round.get(&row.try_get(0)?);
         if let Some(it) = settled.and_then(|(place, _)| counted.get_mut(*place)) {
             *it = true;
@@ -193,9 +202,14 @@ async fn pull(client: &impl Cached, now: DateTime<Utc>, lanes: &Lanes) -> Result
     if lanes.is_empty() {
         return Ok(());
     }
-    let (applications, webhooks): (Vec<i64>, Vec<Uuid>) = lanes.iter().copied().unzip();
-    let parameters: [&(dyn ToSql + Sync); 3] = [&applications, &webhooks, &milliseconds(now)];
-    client.rows(PULL, &parameters).await?;
+    let (application, webhook) = lanes.iter().copied().unzip();
+    let lanes = PulledLanes {
+        application,
+        webhook,
+    };
+    let [applications, webhooks] = lanes.parameters();
+    let parameters: [&(dyn ToSql + Sync); 3] = [&milliseconds(now), applications, webhooks];
+    client.rows(&PULL, &parameters).await?;
     Ok(())
 }
 
@@ -224,28 +238,26 @@ async fn set_health(
         let known = by_id.entry(*id).or_default();
         *known = known.and(*change);
     }
-    let ids: Vec<Uuid> = by_id.keys().copied().collect();
-    let delivered: Vec<bool> = by_id.values().map(|it| it.delivered).collect();
-    let times = |of: fn(&HealthChange) -> Option<DateTime<Utc>>| -> Vec<Option<i64>> {
-        by_id.values().map(|it| of(it).map(milliseconds)).collect()
-    };
-    let failed_at = times(|it| it.failed_at);
-    let not_before = times(|it| it.not_before);
-    let parameters: [&(dyn ToSql + Sync); 5] = [
-        &ids,
-        &delivered,
-        &failed_at,
-        &not_before,
-        &milliseconds(now),
-    ];
-    transaction.rows(HEALTH, &parameters).await?;
+    let mut input = HealthChanges::default();
+    for (id, change) in by_id {
+        input.id.push(id);
+        input.delivered.push(change.delivered);
+        input.failed_at.push(change.failed_at.map(milliseconds));
+        input.not_before.push(change.not_before.map(milliseconds));
+    }
+    let [ids, delivered, failed_at, not_before] = input.parameters();
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&milliseconds(now), ids, delivered, failed_at, not_before];
+    transaction.rows(&HEALTH, &parameters).await?;
     Ok(())
 }
 
 /// In the order of their numbers, each once.
-fn in_order(deliveries: &[DeliveryId]) -> Vec<i64> {
+fn in_order(deliveries: &[DeliveryId]) -> Numbers {
     let numbers: BTreeSet<i64> = deliveries.iter().map(|it| it.0).collect();
-    numbers.into_iter().collect()
+    Numbers {
+        number: numbers.into_iter().collect(),
+    }
 }
 
 pub(super) async fn abandon(
@@ -258,13 +270,11 @@ pub(super) async fn abandon(
     let transaction = client.transaction().await?;
     let recorded = async {
         let numbers = in_order(deliveries);
-        let parameters: [&(dyn ToSql + Sync); 4] = [
-            &numbers,
-            &milliseconds(now),
-            &encode(reason),
-            &institution.as_str(),
-        ];
-        let rows = transaction.rows(ABANDON, &parameters).await?;
+        let [numbers] = numbers.parameters();
+        let (institution, reason) = (institution.as_str(), encode(reason));
+        let parameters: [&(dyn ToSql + Sync); 4] =
+            [&milliseconds(now), &reason, &institution, numbers];
+        let rows = transaction.rows(&ABANDON, &parameters).await?;
         let lane = |row: &Row| Ok::<_, Failure>((row.try_get(0)?, row.try_get(1)?));
         let lanes = rows.iter().map(lane).collect::<Result<Lanes, _>>()?;
         // What waits for them may be put off for hours: no crash may come between.
@@ -284,10 +294,11 @@ pub(super) async fn redeliver(
     deliveries: &[DeliveryId],
 ) -> Result<u64> {
     let numbers = in_order(deliveries);
+    let [parameter] = numbers.parameters();
     let parameters: [&(dyn ToSql + Sync); 3] =
-        [&numbers, &milliseconds(now), &institution.as_str()];
-    let rows = store.change(REDELIVER, &parameters).await?;
-    if rows.len() < numbers.len() {
+        [&milliseconds(now), &institution.as_str(), parameter];
+    let rows = store.change(&REDELIVER, &parameters).await?;
+    if rows.len() < numbers.number.len() {
         store.confirmed().await?;
     }
     Ok(u64::try_from(rows.len()).unwrap_or_default())

@@ -9,14 +9,10 @@ WITH settled AS (
         -- A token is good for one settlement.
         token = d.token + 1,
         attempts = d.attempts + (input.sent_at IS NOT NULL)::integer
-    FROM unnest(
-        $1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[],
-        $6::bigint[], $7::bigint[], $8::integer[], $9::text[], $10::text[]
-    ) AS input (
-        number, token, state, at, reason,
-        sent_at, milliseconds, status, error, excerpt
-    )
+    FROM {input}
     WHERE d.number = input.number AND d.token = input.token AND d.state < 2
+        -- What belongs to a webhook that was removed is gone. A join could change the order of the numbers.
+        AND NOT (SELECT w.removed FROM certlife_webhook w WHERE w.id = d.webhook)
     RETURNING d.number, d.application, d.webhook, input.state,
         input.sent_at, input.milliseconds, input.status, input.error, input.excerpt
 ),

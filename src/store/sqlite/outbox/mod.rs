@@ -35,6 +35,7 @@ impl SqliteStore {
 
 impl Outbox for SqliteStore {
     async fn add_webhook(&self, webhook: Webhook) -> Result<bool> {
+        let webhook = webhook.registered();
         self.change(1, move |write| webhooks::add(write, &webhook).map(Ok))
             .await
     }
