@@ -8,6 +8,8 @@ use super::contract::{queries, sealed::Sealed};
 use super::outbox::outbox;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::within::Joins;
+#[cfg(feature = "postgres")]
+use super::within::{Deadpool, TokioPostgres};
 use super::{
     Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
     DeliveryFilter, DeliveryId, DeliveryPage, Due, ExecuteError, HealthChange, InstitutionId,
@@ -194,6 +196,10 @@ macro_rules! joins {
 
 #[cfg(feature = "sqlite")]
 joins!(Sqlite: SqliteStore, Rusqlite);
+#[cfg(feature = "postgres")]
+joins!(Postgres: PostgresStore, TokioPostgres);
+#[cfg(feature = "postgres")]
+joins!(Postgres: PostgresStore, Deadpool);
 
 impl Store for AnyStore {
     fn commits(&self) -> CommitWatch {

@@ -14,12 +14,14 @@ pub(crate) type Answers = Vec<Result<Receipt, ExecuteError>>;
 /// | store | transaction | feature |
 /// |---|---|---|
 /// | `SqliteStore`, [`AnyStore`](super::AnyStore) | `&rusqlite::Transaction`, `&rusqlite::Savepoint` | `sqlite` |
+/// | `PostgresStore`, `AnyStore` | `&mut` of a `tokio_postgres::GenericClient`, or of a `deadpool_postgres::GenericClient` | `postgres` |
 ///
 /// It is sealed: the stores of this crate say what joins them.
 #[diagnostic::on_unimplemented(
     message = "the commands of `{S}` cannot join `{Self}`",
     label = "this is no transaction on the database of `{S}`",
-    note = "with SQLite: `&rusqlite::Transaction` or `&rusqlite::Savepoint`"
+    note = "with SQLite: `&rusqlite::Transaction` or `&rusqlite::Savepoint`",
+    note = "with PostgreSQL: `&mut` of a transaction of tokio-postgres or deadpool-postgres"
 )]
 pub trait Joins<S, K>: sealed::Sealed<K> + Sized {
     /// An answer: `A` itself where the transaction blocks, a future of it where it does not.
@@ -44,6 +46,16 @@ pub trait Joins<S, K>: sealed::Sealed<K> + Sized {
 #[cfg(feature = "sqlite")]
 #[derive(Debug, Clone, Copy)]
 pub enum Rusqlite {}
+
+/// Transactions and connections of the library `tokio-postgres`.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy)]
+pub enum TokioPostgres {}
+
+/// Transactions and connections of the library `deadpool-postgres`.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy)]
+pub enum Deadpool {}
 
 pub(crate) mod sealed {
     /// A transaction of a library that this crate knows.

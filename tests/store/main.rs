@@ -213,6 +213,7 @@ conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
 conformance!(sqlite_within, within::SqliteWithin);
+conformance!(postgres_within, within::PostgresWithin);
 
 /// Tries every promise of an outbox on a store.
 macro_rules! outbox_conformance {

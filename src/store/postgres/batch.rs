@@ -8,17 +8,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::columns::{Columns, event_kind};
-use super::failure::Failure;
-use super::statement::Prepared;
+use super::failure::{Failure, not_understood};
+use super::link::Link;
+use super::statement::Shape;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::decide::decide;
 use crate::store::remembered::text_of;
 use crate::store::request::Operation;
-use crate::store::stored::{StoredEvent, code, details};
+use crate::store::stored::{Columns as Row, StoredEvent, code, details};
 use crate::store::{Append, Result, StoreError};
 
 /// Carries out commands of one kind. Each is about another application, and has another key.
@@ -26,21 +27,28 @@ use crate::store::{Append, Result, StoreError};
 /// Returns the events of those that were carried out. `places` has the place of each command's
 /// event among the events of the transaction.
 pub(super) async fn append(
-    client: &impl GenericClient,
-    statement: &Prepared,
+    link: &impl Link,
+    shape: Shape,
     batch: &[&Append],
     places: &[i32],
 ) -> Result<HashMap<Uuid, Result<Event>>, Failure> {
     let columns = Columns::of(batch, places);
-    let parameters = statement.shape.input().parameters(&columns);
-    let rows = client.query(&statement.statement, &parameters).await?;
+    let mut parameters = shape.input().parameters(&columns);
+    let guard = link.guard();
+    if let Some(guard) = &guard {
+        parameters.push((&guard.table, Type::OID));
+        parameters.push((&guard.started_at, Type::INT8));
+        parameters.push((&guard.last_place, Type::INT4));
+    }
+    let shape = shape.guarded(guard.is_some());
+    let rows = link.send(shape.sql(), &parameters).await?;
     let by_uuid: HashMap<Uuid, &Append> = batch
         .iter()
         .map(|append| (append.uuid(), *append))
         .collect();
     let mut events = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let uuid = row.try_get(0)?;
+        let uuid = row.uuid(0, "uuid").map_err(not_understood)?;
         if let Some(append) = by_uuid.get(&uuid) {
             events.insert(uuid, event(row, append));
         }
@@ -49,7 +57,7 @@ pub(super) async fn append(
 }
 
 /// The event of a command that was carried out, as it was recorded.
-fn event(row: &Row, append: &Append) -> Result<Event> {
+fn event(row: &impl Row, append: &Append) -> Result<Event> {
     let corrupt =
         |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
     let Operation::Act { command, .. } = &append.request.operation else {
@@ -57,13 +65,12 @@ fn event(row: &Row, append: &Append) -> Result<Event> {
         return decide(append, None).map_err(|refusal| corrupt(refusal.to_string()));
     };
     let read = || -> Result<Event, String> {
-        let column = |error: tokio_postgres::Error| error.to_string();
         let stored = StoredEvent {
-            version: row.try_get(1).map_err(column)?,
+            version: row.integer(1, "version")?,
             kind: code(&EventKind::ALL, &event_kind(command)).into(),
-            at: row.try_get(2).map_err(column)?,
+            at: row.integer(2, "updated_at")?,
             text: text_of(command).map(str::to_owned),
-            trigger_context: row.try_get::<_, i16>(6).map_err(column)?.into(),
+            trigger_context: row.integer(6, "trigger_context")?,
         };
         let details = details(row, [0, 3, 4, 5])?;
         stored.restore(Arc::new(details))

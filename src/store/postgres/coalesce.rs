@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::connections::Connections;
-use super::each::{Carried, each, prepare};
+use super::each::{Carried, each};
 use super::failure::{Failure, impatient, in_time};
 use super::holders::{Holders, held};
 use super::options::PostgresOptions;
@@ -229,7 +229,7 @@ impl Shared {
     async fn seal(&self, unsealed: &[(Uuid, Uuid)]) -> Result<(), Failure> {
         let client = self.pool.get().await?;
         for (uuid, digest) in unsealed {
-            let sealed = seal(&**client, *uuid, *digest);
+            let sealed = seal(&client, *uuid, *digest);
             let sealed = in_time(self.options.answer_timeout, sealed).await;
             if let Err(failure) = sealed.map_err(Failure::without_effect) {
                 if failure.is_of_the_connection() {
@@ -334,11 +334,9 @@ impl Shared {
             } else {
                 let is_first = batch.iter().all(|item| item.attempts == 0);
                 let shape = if is_first { Shape::of_first } else { Shape::of };
-                let statement = prepare(&client, shape(&appends), limit).await?;
-                let client: &tokio_postgres::Client = &client;
                 let places: Vec<i32> = (1..).take(appends.len()).collect();
-                let mut outcomes = each(client, &statement, &appends, &places, limit).await?;
-                remember(client, &appends, &mut outcomes, limit).await;
+                let mut outcomes = each(&client, shape(&appends), &appends, &places, limit).await?;
+                remember(&client, &appends, &mut outcomes, limit).await;
                 Ok(outcomes)
             }
         };

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use super::link::{Parameter, array_of};
 use super::sql::unnest;
 use super::text::encode;
 use crate::lifecycle::action::Command;
@@ -159,13 +160,13 @@ impl Input {
     }
 
     /// The parameters for these commands.
-    pub(super) fn parameters<'c>(self, columns: &'c Columns<'_>) -> Vec<&'c (dyn ToSql + Sync)> {
+    pub(super) fn parameters<'c>(self, columns: &'c Columns<'_>) -> Vec<Parameter<'c>> {
         let given = self.given();
         let parameter = |column: &Column| {
             let values = (column.values)(columns);
             match values.first() {
-                Some(value) if self.is_one => value,
-                _ => values.all(),
+                Some(value) if self.is_one => (value, column.sql_type.clone()),
+                _ => (values.all(), array_of(&column.sql_type)),
             }
         };
         given.map(parameter).collect()

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::session::Session;
-use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
 use super::batch;
 use super::failure::{Failure, in_time};
+use super::link::Link;
 use super::queue::Answer;
 use super::read::{Seen, check_base, see};
-use super::statement::{Prepared, Shape};
+use super::statement::Shape;
 use crate::store::decide::{self, answer};
 use crate::store::{Append, ExecuteError, Receipt};
 
@@ -45,31 +44,17 @@ impl Carried {
     }
 }
 
-/// A statement of this shape.
-pub(super) async fn prepare(
-    client: &Session,
-    shape: Shape,
-    limit: Duration,
-) -> Result<Prepared, Failure> {
-    let prepared = async {
-        let statement = client.prepare_cached(shape.sql()).await?;
-        Ok(Prepared { shape, statement })
-    };
-    let prepared = in_time(limit, prepared).await;
-    prepared.map_err(Failure::without_effect)
-}
-
 /// Carries out commands, no two of which share a token, in one statement, each for itself, with
 /// their events at these places of the transaction. The limit is that of each of the server's
 /// answers.
 pub(super) async fn each(
-    client: &impl GenericClient,
-    statement: &Prepared,
+    link: &impl Link,
+    shape: Shape,
     appends: &[&Append],
     places: &[i32],
     limit: Duration,
 ) -> Result<Vec<Carried>, Failure> {
-    let mut events = in_time(limit, batch::append(client, statement, appends, places)).await?;
+    let mut events = in_time(limit, batch::append(link, shape, appends, places)).await?;
     let left: Vec<&Append> = appends
         .iter()
         .filter(|append| !events.contains_key(&append.uuid()))
@@ -79,7 +64,7 @@ pub(super) async fn each(
         None
     } else {
         // What went through may be committed by now, whatever becomes of this question.
-        let seen = in_time(limit, see(client, &left)).await;
+        let seen = in_time(limit, see(link, &left)).await;
         Some(seen.map_err(Failure::without_effect))
     };
     let mut outcomes = Vec::with_capacity(appends.len());
@@ -97,7 +82,7 @@ pub(super) async fn each(
     }
     if left.len() == appends.len() && outcomes.iter().any(Carried::is_again) {
         // That is a lost race, or it will be so for ever.
-        let base = in_time(limit, check_base(client)).await;
+        let base = in_time(limit, check_base(link)).await;
         if let Err(failure) = base.map_err(Failure::without_effect) {
             for outcome in outcomes.iter_mut().filter(|it| it.is_again()) {
                 *outcome = Carried::Unexplained(failure.clone());
@@ -109,11 +94,11 @@ pub(super) async fn each(
 
 /// Answers commands from what is stored, without carrying them out.
 pub(super) async fn explained(
-    client: &impl GenericClient,
+    link: &impl Link,
     appends: &[&Append],
     limit: Duration,
 ) -> Result<Vec<Carried>, Failure> {
-    let seen = in_time(limit, see(client, appends)).await;
+    let seen = in_time(limit, see(link, appends)).await;
     let seen = seen.map_err(Failure::without_effect)?;
     Ok(appends
         .iter()

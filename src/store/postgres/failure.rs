@@ -92,6 +92,9 @@ impl From<Error> for Failure {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
                 Self::Again(failed(error))
             }
+            SqlState::NO_ACTIVE_SQL_TRANSACTION => Self::Undone(StoreError::misconfigured(
+                "the connection is in no transaction: begin one",
+            )),
             SqlState::LOCK_NOT_AVAILABLE => Self::Locked(failed(error)),
             // The server gives up the connection; the commit may have come first.
             SqlState::ADMIN_SHUTDOWN
@@ -115,6 +118,10 @@ pub(super) async fn in_time<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+    if limit == Duration::MAX {
+        // There may be no timer.
+        return answer.await;
+    }
     let answer = tokio::time::timeout(limit, answer).await;
     answer.unwrap_or_else(|_| {
         Err(Failure::Unknown(StoreError::unknown_outcome(format!(
@@ -150,6 +157,11 @@ pub(super) fn not_read(error: Error) -> StoreError {
     let reason = format!("cannot read the tables in PostgreSQL: {}", words(&error));
     let is_lasting = is_misconfigured(&error);
     store_error(reason, is_lasting, error)
+}
+
+/// Rows that a statement has returned, and that are not of its columns.
+pub(super) fn not_understood(problem: String) -> Failure {
+    Failure::Undone(StoreError::corrupt("an answer of the server", problem))
 }
 
 /// An error of a statement that fits the tables of a store: where it does not fit those in this

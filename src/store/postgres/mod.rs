@@ -10,9 +10,12 @@ mod diagnose;
 mod each;
 mod encryption;
 mod failure;
+mod foreign;
 mod history;
 mod holders;
 mod institutions;
+mod joins;
+mod link;
 mod migrate;
 mod options;
 mod outbox;
@@ -36,6 +39,7 @@ mod together;
 mod unconnected;
 mod upgrade;
 mod watch;
+mod within;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -61,6 +65,7 @@ use pool::Place;
 use runtime::Home;
 use server::Server;
 use target::{Target, Wanted};
+use within::Places;
 
 pub use options::PostgresOptions;
 
@@ -91,6 +96,8 @@ struct Shared {
     family: Arc<Family>,
     readers: Connections,
     outbox: OutboxPools,
+    /// For commands within transactions of the caller's.
+    places: Places,
     options: PostgresOptions,
     commits: Sender<()>,
     /// The listening ends with its only sender.
@@ -191,6 +198,7 @@ impl PostgresStore {
                 family,
                 readers,
                 outbox,
+                places: Places::default(),
                 options,
                 commits,
                 hearing: OnceLock::new(),

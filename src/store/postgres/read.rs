@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::session::{Cached, Session};
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::failure::{Failure, failed};
+use super::failure::{Failure, failed, not_understood};
+use super::link::{Link, Parameter};
 use super::row::{Joined, columns};
 use super::sql::{input, statements};
 use super::statement::seal_of;
@@ -16,7 +17,7 @@ use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::decide::Found;
 use crate::store::remembered::{Refused, UsedKey};
-use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
+use crate::store::stored::{self, Columns, Problem, check_order, up_to_corrupt};
 use crate::store::{
     Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page, PageKey,
     RecordedEvent, Result, StoreError,
@@ -117,7 +118,8 @@ statements! {
         columns!(),
         ", nullif(",
         seal_of!("a"),
-        ", a.seal), a.transaction = e.transaction FROM certlife_application a \
+        ", a.seal), a.transaction IS NOT DISTINCT FROM e.transaction \
+         FROM certlife_application a \
          LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = a.version \
          WHERE a.uuid = ANY($1)"
     );
@@ -138,7 +140,10 @@ statements! {
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn read<'r, T>(row: &'r Row, read: impl FnOnce(&Joined<'r>) -> Result<T, Problem>) -> Result<T> {
+fn read<'r, R: Columns, T>(
+    row: &'r R,
+    read: impl FnOnce(&Joined<'r, R>) -> Result<T, Problem>,
+) -> Result<T> {
     let joined = Joined(row);
     read(&joined).map_err(|problem| StoreError::corrupt(joined.key(), problem))
 }
@@ -228,7 +233,7 @@ pub(super) async fn feed_end(client: &Session) -> Result<Cursor> {
 async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
     let rows = client.query_typed(NEXT, &[]).await?;
     let [row] = rows.as_slice() else {
-        check_base(&***client).await?;
+        check_base(client).await?;
         return Ok(None);
     };
     let is_standby: bool = row.try_get(1)?;
@@ -237,9 +242,8 @@ async fn next_transaction(client: &Session) -> Result<Option<i64>, Failure> {
 
 /// That there is one base, without which nothing is written and nothing is read. Only asked where
 /// that is so.
-pub(super) async fn check_base(client: &impl GenericClient) -> Result<(), Failure> {
-    let rows = client.query_typed(BASE, &[]);
-    let rows = rows.await?;
+pub(super) async fn check_base(link: &impl Link) -> Result<(), Failure> {
+    let rows = link.send(BASE, &[]).await?;
     if rows.len() == 1 {
         return Ok(());
     }
@@ -340,21 +344,21 @@ impl Seen {
 }
 
 /// Looks at all that the commands are about.
-pub(super) async fn see(client: &impl GenericClient, appends: &[&Append]) -> Result<Seen, Failure> {
+pub(super) async fn see(link: &impl Link, appends: &[&Append]) -> Result<Seen, Failure> {
     Ok(Seen {
-        applications: see_applications(client, appends).await?,
-        keys: see_keys(client, appends).await?,
+        applications: see_applications(link, appends).await?,
+        keys: see_keys(link, appends).await?,
     })
 }
 
 async fn see_applications(
-    client: &impl GenericClient,
+    link: &impl Link,
     appends: &[&Append],
 ) -> Result<HashMap<Uuid, SeenApplication>, Failure> {
     let uuids: Vec<Uuid> = appends.iter().map(|append| append.uuid()).collect();
     let mut applications = HashMap::new();
-    for row in &client.query(SEE, &[&uuids]).await? {
-        let is_of_last_event = row.try_get::<_, Option<bool>>(21)?.unwrap_or_default();
+    for row in &link.send(SEE, &[(&uuids, Type::UUID_ARRAY)]).await? {
+        let is_of_last_event = row.flag(21, "is of last event").map_err(not_understood)?;
         let state = read(row, |it| {
             let state = it.last_event()?.application();
             if !is_of_last_event {
@@ -363,16 +367,17 @@ async fn see_applications(
             Ok(state)
         });
         let seen = SeenApplication {
-            institution: row.try_get(1)?,
+            institution: row.word(1, "institution").map_err(not_understood)?,
             state,
-            unsealed: row.try_get(20)?,
+            unsealed: row.uuid_or_none(20, "seal").map_err(not_understood)?,
         };
-        applications.insert(row.try_get(0)?, seen);
+        let uuid = row.uuid(0, "uuid").map_err(not_understood)?;
+        applications.insert(uuid, seen);
     }
     Ok(applications)
 }
 
-async fn see_keys(client: &impl GenericClient, appends: &[&Append]) -> Result<SeenKeys, Failure> {
+async fn see_keys(link: &impl Link, appends: &[&Append]) -> Result<SeenKeys, Failure> {
     let mut keys = Keys::default();
     for request in appends.iter().map(|append| &append.request) {
         if let Some(key) = &request.idempotency_key {
@@ -384,10 +389,12 @@ async fn see_keys(client: &impl GenericClient, appends: &[&Append]) -> Result<Se
     if keys.key.is_empty() {
         return Ok(seen);
     }
-    for row in &client.query(SEE_KEYS.as_str(), &keys.parameters()).await? {
-        let key: String = row.try_get(20)?;
-        let used = match row.try_get(22)? {
-            Some(refused) => Refused::from_text(refused)
+    for row in &link.send(&SEE_KEYS, &keys.typed()).await? {
+        let word = |at, column| row.word(at, column).map_err(not_understood);
+        let (key, institution) = (word(20, "key")?, word(21, "institution")?);
+        let refused = row.word_or_none(22, "refused").map_err(not_understood)?;
+        let used = match refused {
+            Some(refused) => Refused::from_text(&refused)
                 .map(UsedKey::Refused)
                 .map_err(|it| StoreError::corrupt(format!("idempotency key {key:?}"), it)),
             None => read(row, |joined| {
@@ -399,17 +406,14 @@ async fn see_keys(client: &impl GenericClient, appends: &[&Append]) -> Result<Se
                 Ok(UsedKey::Event(Box::new(recorded)))
             }),
         };
-        seen.insert((row.try_get(21)?, key), used);
+        seen.insert((institution, key), used);
     }
     Ok(seen)
 }
 
 /// Seals the details of an application, which were found to be good, if they are still the same.
-pub(super) async fn seal(
-    client: &impl GenericClient,
-    uuid: Uuid,
-    seal: Uuid,
-) -> Result<(), Failure> {
-    client.execute(SEAL, &[&uuid, &seal]).await?;
+pub(super) async fn seal(link: &impl Link, uuid: Uuid, seal: Uuid) -> Result<(), Failure> {
+    let parameters: [Parameter<'_>; 2] = [(&uuid, Type::UUID), (&seal, Type::UUID)];
+    link.send(SEAL, &parameters).await?;
     Ok(())
 }

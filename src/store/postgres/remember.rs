@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
 use super::each::Carried;
-use super::failure::{Failure, in_time};
+use super::failure::{Failure, in_time, not_understood};
+use super::link::Link;
 use super::sql::{input, statements};
 use crate::store::remembered::Refused;
+use crate::store::stored::Columns;
 use crate::store::{Append, ExecuteError};
 
 input! {
@@ -33,7 +34,7 @@ statements! {
 /// Lets the keys of commands that were refused remember it, before anybody hears of it; a command
 /// whose key was used meanwhile is to be looked at again.
 pub(super) async fn remember(
-    client: &impl GenericClient,
+    link: &impl Link,
     appends: &[&Append],
     outcomes: &mut [Carried],
     limit: Duration,
@@ -62,9 +63,11 @@ pub(super) async fn remember(
         input.refused.push(refused);
     }
     let remembered = async {
-        let rows = client.query(REMEMBER.as_str(), &input.parameters()).await?;
-        let uuids = rows.iter().map(|row| row.try_get::<_, Uuid>(0));
-        Ok(uuids.collect::<Result<HashSet<_>, _>>()?)
+        let rows = link.send(&REMEMBER, &input.typed()).await?;
+        let uuids = rows.iter().map(|row| row.uuid(0, "uuid"));
+        uuids
+            .collect::<Result<HashSet<_>, _>>()
+            .map_err(not_understood)
     };
     // Should it be remembered although no caller hears so: the next try has the same answer.
     let remembered = in_time(limit, remembered).await;

@@ -70,9 +70,9 @@ impl Columns for Row {
 }
 
 /// One row of these columns.
-pub(super) struct Joined<'r>(pub(super) &'r Row);
+pub(super) struct Joined<'r, R>(pub(super) &'r R);
 
-impl Joined<'_> {
+impl<R: Columns> Joined<'_, R> {
     /// The key of the row, for reports, as far as it can be read.
     pub(super) fn key(&self) -> String {
         let version = self.0.integer(9, "version");

@@ -104,6 +104,15 @@ macro_rules! input {
             ) -> [&(dyn tokio_postgres::types::ToSql + Sync); [$(stringify!($column)),+].len()] {
                 [$(&self.$column),+]
             }
+
+            /// The same, with their types.
+            #[allow(dead_code, reason = "not every statement is sent with its types")]
+            pub(super) fn typed(&self) -> Vec<$crate::store::postgres::link::Parameter<'_>> {
+                let values = self.parameters().into_iter();
+                let types = Self::COLUMNS.iter();
+                let types = types.map(|it| $crate::store::postgres::link::array_of(&it.sql_type));
+                values.zip(types).collect()
+            }
         }
     };
 }

@@ -10,8 +10,6 @@
 
 use std::sync::LazyLock;
 
-use tokio_postgres::Statement;
-
 use super::columns::{CREATION, Input, TRANSITION};
 use crate::store::{Append, Operation};
 
@@ -32,6 +30,8 @@ pub(super) struct Shape {
     /// One command without a key, and no arrays. A row that was edited by hand is not moved on.
     pub(super) is_one: bool,
     pub(super) keys: Keys,
+    /// On a connection of the caller's ([`Guard`](super::link::Guard)).
+    pub(super) is_guarded: bool,
 }
 
 /// What a statement does with the keys of its commands.
@@ -43,12 +43,6 @@ pub(super) enum Keys {
     Checked,
     /// A command whose key was used is not carried out. The other keys are recorded.
     Recorded,
-}
-
-/// A statement that the server knows.
-pub(super) struct Prepared {
-    pub(super) shape: Shape,
-    pub(super) statement: Statement,
 }
 
 impl Shape {
@@ -64,7 +58,13 @@ impl Shape {
             kind: batch.first().map_or(Kind::Transition, |it| Kind::of(it)),
             is_one: false,
             keys,
+            is_guarded: false,
         }
+    }
+
+    /// The same, on a connection of the caller's or not.
+    pub(super) fn guarded(self, is_guarded: bool) -> Self {
+        Self { is_guarded, ..self }
     }
 
     /// The same, for a statement that more statements follow in its transaction: they take locks of
@@ -106,8 +106,14 @@ impl Shape {
             (false, Keys::Checked),
             (false, Keys::Recorded),
         ];
-        let shape = |kind, (is_one, keys)| Self { kind, is_one, keys };
+        let shape = |(kind, is_guarded), (is_one, keys)| Self {
+            kind,
+            is_one,
+            keys,
+            is_guarded,
+        };
         let kinds = [Kind::Creation, Kind::Transition].into_iter();
+        let kinds = kinds.flat_map(|kind| [(kind, false), (kind, true)]);
         kinds.flat_map(move |kind| forms.map(|form| shape(kind, form)))
     }
 
@@ -131,11 +137,18 @@ impl Shape {
         let put = |text: String, (name, part): &(&str, String)| {
             text.replace(&format!("{{{name}}}"), part.trim_end())
         };
-        parts.iter().fold(text.to_owned(), put)
+        let text = parts.iter().fold(text.to_owned(), put);
+        // Behind the columns, the parameters of the guard.
+        let columns = self.input().given().count();
+        let number = |text: String, (name, after): (&str, usize)| {
+            text.replace(name, &format!("${}", columns + after))
+        };
+        let names = [("{table}", 1), ("{started_at}", 2), ("{given_place}", 3)];
+        names.into_iter().fold(text, number)
     }
 
     /// What stands in the SQL for each `{name}`. A part comes before those that it contains.
-    fn parts(self) -> [(&'static str, String); 10] {
+    fn parts(self) -> [(&'static str, String); 13] {
         let either = |condition, then: &str, otherwise: &str| {
             let part = if condition { then } else { otherwise };
             part.to_owned()
@@ -153,6 +166,9 @@ impl Shape {
             // One command whose row was edited is sent again, as one of many.
             ("is_sound", either(self.is_one, "false", SOUND)),
             ("if_any_webhook", either(self.is_one, "", IF_ANY_WEBHOOK)),
+            ("guard", either(self.is_guarded, GUARD, "")),
+            ("most_events", MOST_EVENTS.to_string()),
+            ("last_place", either(self.is_guarded, LAST_PLACE, "0")),
             ("places", PLACES.to_string()),
             ("seal_of_fresh", seal_of!("fresh").to_owned()),
             ("seal_of_head", seal_of!("head").to_owned()),
@@ -176,6 +192,20 @@ const RECORDS: &str = include_str!("sql/records.sql");
 const RECORDED_KEYS: &str = include_str!("sql/recorded_keys.sql");
 const UNUSED_KEYS: &str = include_str!("sql/unused_keys.sql");
 const SOUND: &str = include_str!("sql/sound.sql");
+
+/// Behind which place of the transaction the commands have theirs.
+const LAST_PLACE: &str = "\
+    coalesce({given_place}::integer, (
+            SELECT max(last.place) FROM certlife_event last
+            WHERE last.transaction = base + pg_current_xact_id()::text::bigint
+        ), 0)";
+
+/// That it is the store's table, on the store's server.
+const GUARD: &str = "\
+    WHERE certlife_feed.tableoid = {table}::oid
+        AND (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
+            = {started_at}::bigint
+        AND {last_place} < {most_events}";
 
 /// Where there is no webhook at all, nothing is looked up for each row. For one row, planning this
 /// takes longer than it saves.
@@ -203,6 +233,10 @@ pub(super) use seal_of;
 /// its transaction and its place: so applications are listed in the order of the feed, whatever the
 /// order in which their statement locks them.
 pub(super) const PLACES: i64 = 1 << 22;
+
+/// How many events a transaction of the caller's has recorded, at most, before a statement that
+/// records more.
+pub(super) const MOST_EVENTS: i64 = PLACES / 2;
 
 #[cfg(test)]
 #[path = "../../../tests/unit/statements.rs"]

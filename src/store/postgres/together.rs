@@ -8,15 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::session::{Cached, Session};
-use deadpool_postgres::Transaction;
+use super::link::Link;
+use super::session::Session;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::each::{Carried, each, explained, prepare};
+use super::each::{Carried, each, explained};
 use super::failure::{Failure, in_time};
 use super::queue::{MOST, Token, tokens};
 use super::sql::{input, statements};
-use super::statement::{Kind, PLACES, Prepared, Shape};
+use super::statement::{Kind, PLACES, Shape};
 use crate::store::{Append, ExecuteError, Receipt, StoreError};
 
 input! {
@@ -75,51 +76,54 @@ async fn attempt(
     plan: &Plan,
     limit: Duration,
 ) -> Result<Vec<Option<Carried>>, Failure> {
-    let mut statements = Vec::with_capacity(plan.waves.len());
-    for wave in &plan.waves {
-        let shape = Shape::of(&of(appends, wave));
-        let shape = if plan.records_late {
-            shape.without_recording()
-        } else {
-            shape
-        };
-        statements.push(prepare(client, shape, limit).await?);
-    }
     let begun = in_time(limit, async { Ok(client.transaction().await?) }).await;
     let transaction = begun.map_err(Failure::without_effect)?;
-    let carried_out = carry_out(&transaction, appends, plan, &statements, limit).await;
+    let carried_out = carry_out(&transaction, appends, plan, limit).await;
     let mut outcomes = carried_out.map_err(Failure::without_effect)?;
-    let went_through = |it: &Option<Carried>| matches!(it, Some(Carried::Answered(Ok(_))));
-    let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
+    if undone(&mut outcomes) {
+        let undone = in_time(limit, async { Ok(transaction.rollback().await?) }).await;
+        undone.map_err(Failure::without_effect)?;
+    } else {
         in_time(limit, async { Ok(transaction.commit().await?) }).await?;
-        return Ok(outcomes);
-    };
-    let undone = in_time(limit, async { Ok(transaction.rollback().await?) }).await;
-    undone.map_err(Failure::without_effect)?;
-    // Where one is to be tried again, all are, and no caller sees this.
-    for outcome in outcomes.iter_mut().filter(|it| went_through(it)) {
-        *outcome = Some(Carried::Answered(Err(ExecuteError::Abandoned { index })));
     }
     Ok(outcomes)
 }
 
+/// Whether one did not go through, so that nothing may stay: then those that did are abandoned.
+/// Where one is to be tried again, all are, and no caller sees this.
+pub(super) fn undone(outcomes: &mut [Option<Carried>]) -> bool {
+    let went_through = |it: &Option<Carried>| matches!(it, Some(Carried::Answered(Ok(_))));
+    let Some(index) = outcomes.iter().position(|it| !went_through(it)) else {
+        return false;
+    };
+    for outcome in outcomes.iter_mut().filter(|it| went_through(it)) {
+        *outcome = Some(Carried::Answered(Err(ExecuteError::Abandoned { index })));
+    }
+    true
+}
+
 /// Everything between the begin of the transaction and its end.
-async fn carry_out(
-    transaction: &Transaction<'_>,
+pub(super) async fn carry_out(
+    transaction: &impl Link,
     appends: &[&Append],
     plan: &Plan,
-    statements: &[Prepared],
     limit: Duration,
 ) -> Result<Vec<Option<Carried>>, Failure> {
     if plan.must_lock_first {
         lock(transaction, appends, limit).await?;
     }
     let mut outcomes: Vec<Option<Carried>> = appends.iter().map(|_| None).collect();
-    for (wave, statement) in plan.waves.iter().zip(statements) {
+    for wave in &plan.waves {
         let commands = of(appends, wave);
+        let shape = Shape::of(&commands);
+        let shape = if plan.records_late {
+            shape.without_recording()
+        } else {
+            shape
+        };
         let places = wave.iter().map(|at| i32::try_from(at + 1));
         let places: Vec<i32> = places.map(|it| it.unwrap_or(i32::MAX)).collect();
-        let answers = each(&**transaction, statement, &commands, &places, limit).await?;
+        let answers = each(transaction, shape, &commands, &places, limit).await?;
         put(&mut outcomes, wave, answers)?;
     }
     if plan.records_late {
@@ -130,14 +134,14 @@ async fn carry_out(
     let repeated = repeated.filter(|(_, first)| went_through(*first));
     let repeated: Vec<usize> = repeated.map(|(at, _)| *at).collect();
     if !repeated.is_empty() {
-        let answers = explained(&**transaction, &of(appends, &repeated), limit).await?;
+        let answers = explained(transaction, &of(appends, &repeated), limit).await?;
         put(&mut outcomes, &repeated, answers)?;
     }
     Ok(outcomes)
 }
 
 /// The commands at these places.
-fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
+pub(super) fn of<'a>(appends: &[&'a Append], places: &[usize]) -> Vec<&'a Append> {
     let places = places.iter();
     places.filter_map(|at| appends.get(*at).copied()).collect()
 }
@@ -160,7 +164,7 @@ fn put(
 }
 
 async fn lock(
-    transaction: &Transaction<'_>,
+    transaction: &impl Link,
     appends: &[&Append],
     limit: Duration,
 ) -> Result<(), Failure> {
@@ -168,7 +172,7 @@ async fn lock(
     let uuids: Vec<Uuid> = uuids.into_iter().collect();
     for uuids in uuids.chunks(MOST) {
         in_time(limit, async {
-            Ok(transaction.rows(LOCK, &[&uuids]).await?)
+            transaction.send(LOCK, &[(&uuids, Type::UUID_ARRAY)]).await
         })
         .await?;
     }
@@ -177,7 +181,7 @@ async fn lock(
 
 /// Records the keys of all that was carried out.
 async fn record_keys(
-    transaction: &Transaction<'_>,
+    transaction: &impl Link,
     appends: &[&Append],
     outcomes: &[Option<Carried>],
     limit: Duration,
@@ -204,16 +208,16 @@ async fn record_keys(
             input.uuid.push(*uuid);
             input.version.push(*version);
         }
-        let recorded = async { Ok(transaction.rows(&RECORD_KEYS, &input.parameters()).await?) };
+        let recorded = async { transaction.send(&RECORD_KEYS, &input.typed()).await };
         in_time(limit, recorded).await?;
     }
     Ok(())
 }
 
 /// Which statements carry out a call.
-struct Plan {
+pub(super) struct Plan {
     /// The places of the commands of each statement: of one kind, and no two for one application.
-    waves: Vec<Vec<usize>>,
+    pub(super) waves: Vec<Vec<usize>>,
     /// The places of commands whose key an earlier one of the call has, and the place of that one.
     /// They are answered from what the earlier ones have left.
     repeated: Vec<(usize, usize)>,
@@ -224,7 +228,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(appends: &[&Append]) -> Self {
+    pub(super) fn of(appends: &[&Append]) -> Self {
         let mut keys = HashMap::new();
         let (mut carried_out, mut repeated) = (Vec::new(), Vec::new());
         for (at, append) in appends.iter().enumerate() {
@@ -248,7 +252,7 @@ impl Plan {
     /// The plan for a call that is refused as a whole, in which a command has the key of an earlier
     /// one that did not go through: then it has a turn of its own. Keys are recorded by the
     /// statements, so their locks are not in order; two such calls that meet are repeated.
-    fn in_turn(appends: &[&Append]) -> Self {
+    pub(super) fn in_turn(appends: &[&Append]) -> Self {
         let all: Vec<usize> = (0..appends.len()).collect();
         Self::with(appends, &all)
     }

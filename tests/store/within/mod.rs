@@ -1,5 +1,6 @@
 //! Commands within transactions of the backend's own: the whole suite, and what only they can do.
 
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+pub use postgres::PostgresWithin;
 pub use sqlite::SqliteWithin;
 
 /// The answers to a call.

@@ -6,12 +6,17 @@ WITH input AS (
     {unused_keys}
 ),
 this AS MATERIALIZED (
-    SELECT base + pg_current_xact_id()::text::bigint AS transaction, skipped FROM certlife_feed
+    SELECT
+        base + pg_current_xact_id()::text::bigint AS transaction, skipped,
+        {last_place} AS last_place
+    FROM certlife_feed
+    {guard}
 ),
 fresh AS (
     -- Status and kind 0 are `created`.
     SELECT
-        input.*, transaction, (transaction - skipped) * {places} + place AS number,
+        input.*, transaction, last_place,
+        (transaction - skipped) * {places} + last_place + place AS number,
         0::smallint AS status, 1::bigint AS version, at AS updated_at, NULL::text AS text
     FROM input, this
 ),

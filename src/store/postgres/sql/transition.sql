@@ -9,8 +9,10 @@ WITH input AS (
 ),
 this AS {materialized} (
     SELECT
-        base & 4294967295 AS base, base + pg_current_xact_id()::text::bigint AS transaction
+        base & 4294967295 AS base, base + pg_current_xact_id()::text::bigint AS transaction,
+        {last_place} AS last_place
     FROM certlife_feed
+    {guard}
 ),
 carried_out AS (
     UPDATE certlife_application head
@@ -44,7 +46,8 @@ carried_out AS (
         head.uuid, head.version, head.updated_at, head.application_id,
         head.certificate_title, head.applicant_email, head.trigger_context,
         head.institution, head.status, head.transaction, head.number,
-        input.actor_kind, input.actor, input.text, input.place, input.now, input.key
+        input.actor_kind, input.actor, input.text, input.place, input.now, input.key,
+        this.last_place
 ),
 {records}
 SELECT
