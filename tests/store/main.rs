@@ -212,8 +212,112 @@ macro_rules! conformance {
 conformance!(memory, harness::Memory);
 conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
-conformance!(sqlite_within, within::SqliteWithin);
-conformance!(postgres_within, within::PostgresWithin);
+
+/// What is promised of commands, through transactions of the backend's own. How the store reads is
+/// tried above.
+macro_rules! within_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness:
+                lifecycle::{
+                    a_submission_lives_to_each_of_its_ends,
+                    an_upload_lives_to_each_of_its_ends,
+                    every_cell_of_the_table_is_legal_or_refused_as_the_contract_says,
+                    every_way_to_read_an_application_tells_the_same,
+                    an_application_that_was_never_created_is_unknown
+                }
+                texts::{texts_come_back_to_the_byte, the_largest_number_comes_back}
+                time::{
+                    a_clock_that_runs_backwards_does_not_turn_a_history_back,
+                    a_given_time_before_the_last_event_is_refused,
+                    a_given_time_counts_instead_of_the_clock
+                }
+                idempotency::{
+                    a_repeated_command_answers_with_the_original_event,
+                    a_creation_can_be_repeated,
+                    a_repeated_command_answers_even_after_later_transitions,
+                    a_key_belongs_to_one_command,
+                    a_key_is_free_in_another_institution,
+                    a_refused_command_stays_refused_under_its_key,
+                    the_same_commands_again_change_nothing,
+                    what_was_refused_all_or_nothing_is_not_remembered,
+                    a_key_twice_in_one_call_is_carried_out_once,
+                    a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn,
+                    one_key_for_two_commands_at_once_goes_to_one_of_them,
+                    keys_are_read_back_in_the_history_and_the_feed
+                }
+                versions::{
+                    the_version_that_the_caller_has_seen_is_right,
+                    a_stale_version_is_a_conflict_that_says_what_is_there,
+                    a_stale_version_is_reported_before_an_illegal_action,
+                    no_version_is_too_large_to_be_wrong,
+                    a_repeated_command_may_expect_what_it_expected
+                }
+                institutions::{
+                    no_institution_moves_the_applications_of_another,
+                    an_identity_is_taken_in_every_institution
+                }
+                batches::{
+                    no_commands_have_no_answers,
+                    an_application_moves_on_within_one_call,
+                    the_same_identity_twice_in_one_call_is_taken_once,
+                    what_is_refused_leaves_the_others_of_its_call_alone,
+                    all_or_none_is_all,
+                    all_or_none_is_none,
+                    the_first_that_was_refused_is_named,
+                    what_was_first_seen_in_a_refused_call_is_forgotten,
+                    all_or_none_repeats_as_a_whole,
+                    ten_thousand_are_created_in_one_call
+                }
+                races::{
+                    accepting_and_rejecting_at_once_has_one_winner,
+                    of_those_who_saw_the_same_version_one_wins,
+                    creating_at_once_has_one_winner,
+                    hot_applications_count_every_version_once
+                }
+                rivals::{
+                    transitions_in_opposite_orders_all_get_through,
+                    a_call_is_listed_and_reported_in_its_order
+                }
+                feed::{
+                    readers_miss_nothing_while_many_write,
+                    what_was_acknowledged_first_comes_first,
+                    a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
+                    following_hears_of_other_handles,
+                    all_or_none_stands_together
+                }
+                walk::{
+                    a_random_walk_is_that_of_the_reference,
+                    a_random_walk_over_several_handles_is_that_of_the_reference
+                }
+            }
+
+            mod outbox {
+                use crate::*;
+
+                conformance! { for $harness, in outbox:
+                    events::{
+                        every_webhook_of_the_institution_gets_every_event,
+                        kinds_are_respected,
+                        what_is_registered_through_another_handle_counts_at_once,
+                        what_is_refused_makes_no_delivery,
+                        all_or_none_makes_all_deliveries_or_none,
+                        a_repeated_command_makes_no_second_delivery,
+                        many_commands_of_one_call_make_as_many_deliveries,
+                        a_delivery_was_made_when_its_event_was_recorded
+                    }
+                    races::{those_who_claim_settle_and_write_at_once_lose_nothing}
+                    walk::{a_random_walk_is_that_of_the_reference}
+                }
+            }
+        }
+    };
+}
+
+within_conformance!(sqlite_within, within::SqliteWithin);
+within_conformance!(postgres_within, within::PostgresWithin);
 
 /// Tries every promise of an outbox on a store.
 macro_rules! outbox_conformance {
@@ -321,7 +425,6 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
-outbox_conformance!(sqlite_within_outbox, within::SqliteWithin);
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {
