@@ -1,11 +1,11 @@
 //! The stores against what their databases can do, and against cqrs-es, side by side in one run:
 //! `cargo bench --features sqlite,postgres,cli --bench store`.
 //!
-//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs` (the three are what runs without a
-//! name), `replicated` (a primary with a synchronous standby), and the long ones, `contention` and
-//! `growth` (or `contention-sqlite`, `growth-postgres` … alone) and `memory`. Needs PostgreSQL with
-//! pgbench (Debian: `postgresql`), which it runs in a temporary folder. What is measured in pairs
-//! is measured in alternating rounds; the median counts.
+//! After `--`, name what to run: `sqlite`, `postgres`, `cqrs`, `within` (the four are what runs
+//! without a name), `replicated` (a primary with a synchronous standby), and the long ones,
+//! `contention` and `growth` (or `contention-sqlite`, `growth-postgres` … alone) and `memory`.
+//! Needs PostgreSQL with pgbench (Debian: `postgresql`), which it runs in a temporary folder. What
+//! is measured in pairs is measured in alternating rounds; the median counts.
 
 #[path = "bare.rs"]
 mod bare;
@@ -31,6 +31,8 @@ mod rivals;
 mod span;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "within.rs"]
+mod within;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -68,6 +70,9 @@ fn main() -> ExitCode {
     }
     if is_wanted("cqrs", true) {
         rows.extend(cqrs(folder.path()));
+    }
+    if is_wanted("within", true) {
+        rows.extend(within::rows(folder.path()));
     }
     if is_wanted("replicated", false) {
         rows.extend(replicated::rows());

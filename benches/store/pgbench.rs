@@ -52,6 +52,15 @@ SELECT uuid, version, updated_at, application_id, certificate_title, applicant_e
 FROM moved;
 ";
 
+/// The same statement, with the application's number as its parameter.
+pub fn transition_of_parameter() -> &'static str {
+    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let (_, statement) = TRANSITION.trim().split_once('\n').unwrap();
+        statement.replace(":n::text", "$1::integer::text")
+    });
+    &TEXT
+}
+
 pub struct Pgbench {
     program: PathBuf,
     script: tempfile::NamedTempFile,
