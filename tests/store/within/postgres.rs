@@ -40,7 +40,7 @@ impl Harness for PostgresWithin {
 /// A connection of the backend's, with settings that are its own affair.
 async fn backend() -> Client {
     let client = client(&server().url()).await;
-    let settings = "SET search_path = pg_temp; SET plan_cache_mode = force_custom_plan; SET jit = on; SET enable_hashjoin = off; \
+    let settings = "SET search_path = pg_temp; SET plan_cache_mode = force_custom_plan; \
                     SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu'";
     client.batch_execute(settings).await.unwrap();
     client
