@@ -90,7 +90,9 @@ impl Database {
                 let (client, connection) =
                     tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
                 tokio::spawn(connection);
-                client.batch_execute(TABLE).await?;
+                // Of two processes that start at once, one makes the table.
+                let lock = "SELECT pg_advisory_xact_lock(7);";
+                client.batch_execute(&format!("{lock} {TABLE}")).await?;
                 Ok(Self::Postgres(client))
             }
             _ => Err("sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
