@@ -8,6 +8,7 @@ mod example;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
+use std::ops::RangeInclusive;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::server::{self, Server};
 
 /// The environment variables that make this program the example.
 const URL: &str = "CRASH_ORDERS_URL";
+const FIRST: &str = "CRASH_ORDERS_FIRST";
 const LAST: &str = "CRASH_ORDERS_LAST";
 /// At which step it kills itself.
 const STOP_AT: &str = "CRASH_ORDERS_STOP_AT";
@@ -49,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The process that is killed.
 pub struct Process {
     address: StoreAddress,
-    last: u64,
+    orders: RangeInclusive<u64>,
     stop_at: Option<u64>,
 }
 
@@ -58,7 +60,7 @@ impl Process {
         let number = |name| Some(std::env::var(name).ok()?.parse().unwrap());
         Some(Self {
             address: std::env::var(URL).ok()?.parse().unwrap(),
-            last: number(LAST)?,
+            orders: number(FIRST)?..=number(LAST)?,
             stop_at: number(STOP_AT),
         })
     }
@@ -73,13 +75,17 @@ impl Process {
                 std::thread::sleep(PATIENCE);
             }
         };
-        let run = example::run(&self.address, 1..=self.last, &report);
+        let run = example::run(&self.address, self.orders, &report);
         runtime().block_on(run).unwrap();
     }
 
+    /// Works on the newest orders up to this one, of which the older may be finished.
     fn start(url: &str, last: u64, stop_at: Option<u64>) -> Child {
+        let first = last.saturating_sub(2 * MANY) + 1;
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(URL, url).env(LAST, last.to_string());
+        command.env(URL, url);
+        command.env(FIRST, first.to_string());
+        command.env(LAST, last.to_string());
         if let Some(step) = stop_at {
             command.env(STOP_AT, step.to_string());
         }
@@ -170,7 +176,8 @@ fn killed_at_some_moment(place: &Place, rounds: u32, random: &mut Random) {
         // When they are killed, after some certificates and in the middle of another one
         let heard = BufReader::new(processes[0].stdout.take().unwrap());
         let mut heard = heard.lines();
-        let before = usize::try_from(last - MANY + 1 + random.below(MANY - 1)).unwrap();
+        let finished = MANY.min(last - MANY);
+        let before = usize::try_from(finished + 1 + random.below(MANY - 1)).unwrap();
         assert_eq!(heard.by_ref().take(before).count(), before);
         std::thread::sleep(Duration::from_micros(random.below(3_000)));
         for process in &mut processes {
