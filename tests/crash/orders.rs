@@ -198,7 +198,7 @@ fn killed_at_some_moment(place: &Place, rounds: u32, random: &mut Random) {
     assert!(rounds < 10 || unfinished > 0, "they were killed too late");
 }
 
-/// That the approvals in the lists, those in the feed and the table are the same; how many they are.
+/// Checks that the lists, the feed and the table have the same approvals; how many they are.
 fn check(url: &str) -> u64 {
     runtime().block_on(async {
         let address = url.parse().unwrap();
@@ -217,15 +217,15 @@ fn check(url: &str) -> u64 {
         let (approved, events) = listed(&engine).await;
         assert_eq!(approved, numbered);
         let feed = whole_feed(&engine, events).await;
-        let mut told = BTreeMap::new();
+        let mut approvals = BTreeMap::new();
         for recorded in feed {
             let event = recorded.event;
             if event.kind().status() == Status::Approved {
-                *told.entry(event.uuid()).or_insert(0) += 1;
+                *approvals.entry(event.uuid()).or_insert(0) += 1;
             }
         }
-        assert!(told.values().all(|times| *times == 1), "{told:?}");
-        assert_eq!(told.into_keys().collect::<BTreeSet<_>>(), approved);
+        assert!(approvals.values().all(|times| *times == 1), "{approvals:?}");
+        assert_eq!(approvals.into_keys().collect::<BTreeSet<_>>(), approved);
         count
     })
 }
