@@ -172,7 +172,7 @@ impl Drop for Campaign<'_> {
 
 /// Waits until the server has noticed that its clients are gone: what they sent last may still be
 /// under way.
-async fn quiet(server: &Server) {
+pub async fn quiet(server: &Server) {
     let client = server.client().await;
     let start = Instant::now();
     let others = "SELECT count(*) FROM pg_stat_activity \

@@ -1,11 +1,14 @@
 //! Processes that are killed while they write, and a server that is: nothing that was acknowledged
 //! is lost, nothing happens twice, nothing in part.
 //!
+//! `orders` is about transactions of a backend's own.
+//!
 //! Each round starts writers (this program again, see `writer`), kills them at a moment of chance,
 //! and checks all that they left behind; the next round goes on with it. `CRASH_ROUNDS` says how
 //! many rounds, `SEED` repeats the chance of a run as far as it can be repeated.
 
 mod driver;
+mod orders;
 #[path = "../support/random.rs"]
 mod random;
 #[path = "../support/postgres.rs"]
@@ -27,15 +30,20 @@ const ROUNDS_ON_THE_SAME_DATA: u32 = 10;
 
 /// What is killed, where the data is, and how many rounds there are if `CRASH_ROUNDS` does not say
 /// otherwise. A server takes a second or two to recover.
-const CAMPAIGNS: [(&str, Campaign, u32); 3] = [
+const CAMPAIGNS: [(&str, Campaign, u32); 5] = [
     ("sqlite_survives_its_writers", sqlite, 10),
     ("postgres_survives_its_writers", postgres, 10),
     ("writers_survive_postgres", postgres_killed, 3),
+    ("orders_on_sqlite_survive", orders::sqlite, 20),
+    ("orders_on_postgres_survive", orders::postgres, 20),
 ];
 
 fn main() {
     if let Some(writer) = writer::Writer::from_environment() {
         return writer.run();
+    }
+    if let Some(process) = orders::Process::from_environment() {
+        return process.run();
     }
     let args: Vec<_> = std::env::args().skip(1).collect();
     if args.iter().any(|it| it == "--list") {
