@@ -48,7 +48,7 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
     let engine = Engine::new(SqliteStore::open(folder.join("certificates.db"))?);
     let university = InstitutionId::new("example-university")?;
     let jane = Actor::administrator("jane")?;
-    // For whoever wants to hear of what happens from now on.
+    // Behind it comes what happens from now on.
     let now = engine.feed_end().await?;
     let (stop, stopped) = oneshot::channel();
     let worker = tokio::spawn(work(engine.clone(), folder.to_owned(), stopped));
@@ -67,11 +67,11 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
 
     // Two administrators look at it; both have seen version 1, and both decide.
     let accept = decide(&engine, &university, &jane, &form, Command::BeginProcessing).await;
-    println!("jane accepts: {}", told(&accept));
+    println!("jane accepts: {}", in_words(&accept));
     let jim = Actor::administrator("jim")?;
     let reject = Command::Reject(RejectionReason::new("Duplicate certificate")?);
     let too_late = decide(&engine, &university, &jim, &form, reject).await;
-    println!("jim rejects: {}", told(&too_late));
+    println!("jim rejects: {}", in_words(&too_late));
 
     // A draft: the worker cannot make a certificate of it.
     let draft = Form::shown(
@@ -197,7 +197,7 @@ async fn submit(
     Ok(engine.execute(request).await?)
 }
 
-/// The decision of somebody who has seen the application as it was submitted.
+/// The decision of an administrator who has seen the application as it was submitted.
 async fn decide(
     engine: &Backend,
     institution: &InstitutionId,
@@ -210,8 +210,8 @@ async fn decide(
     engine.execute(request).await
 }
 
-/// What a person is told, and what a program would be.
-fn told(answer: &Result<Receipt, ExecuteError>) -> String {
+/// The answer for a person, and its code for a program.
+fn in_words(answer: &Result<Receipt, ExecuteError>) -> String {
     match answer {
         Ok(receipt) => format!(
             "{} at version {}",
@@ -219,7 +219,7 @@ fn told(answer: &Result<Receipt, ExecuteError>) -> String {
             receipt.event.version()
         ),
         Err(ExecuteError::Refused(Refusal::Conflict { status, .. })) => {
-            format!("somebody was faster, it is {status} by now")
+            format!("another decision came first: it is {status} by now")
         }
         Err(error) => format!("{} ({error})", error.code()),
     }

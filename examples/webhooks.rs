@@ -81,11 +81,10 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
         .approve(uuid)
         .await?;
 
-    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is told
-    // to stop.
+    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is stopped.
     let transport = HttpTransport::new(
         HttpOptions::default()
-            // Only because this receiver is on this machine: the target guard lets nobody reach
+            // Only because this receiver is on this machine: the target guard lets no request reach
             // into it.
             .with_allow_http(true)
             .with_allow_targets(vec!["127.0.0.1/32".parse()?]),

@@ -55,7 +55,7 @@ impl Waiting {
     }
 
     pub(super) fn end(&self) {
-        self.change(|reading| reading.is_under_way());
+        self.change(Reading::is_under_way);
     }
 
     fn change(&self, is_due: impl FnOnce(Reading) -> bool) {
@@ -74,7 +74,7 @@ impl Waiting {
         }
         let ended = self.calls().by_application.remove(&event.uuid());
         let ended = ended.into_iter().flat_map(HashMap::into_values);
-        // To another institution, the application does not exist, and it is about to be answered so.
+        // To a call of another institution, the application does not exist; its own look says so.
         for call in ended.filter(|it| it.institution == recorded.institution) {
             // A call that has come to its timeout needs no answer.
             let _ = call.answer.send(event.application());

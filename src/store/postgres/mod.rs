@@ -343,7 +343,7 @@ impl Store for PostgresStore {
 
     fn wake(&self) {
         self.shared.commits.send_replace(());
-        // If other processes are being told already, they hear of this commit as well.
+        // If a notification is under way already, it comes after this commit.
         let _ = self.shared.outbox.tell.try_send(());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certificate_lifecycle::VaultUpload;
-use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::engine::{Engine, ScopedCommand};
 use certificate_lifecycle::store::within::Joins;
 use certificate_lifecycle::store::*;
 use tokio::sync::mpsc;
@@ -134,7 +134,7 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
         office.upload(details(2), VaultUpload::Single),
         office.retry(id(1)),
     ];
-    let all = all.into_iter().map(|it| it.into_request()).collect();
+    let all = all.into_iter().map(ScopedCommand::into_request).collect();
     let codes = engine.within(&mut transaction).execute_all(all).await;
     let codes: Vec<_> = codes.into_iter().map(|it| it.unwrap_err().code()).collect();
     assert_eq!(codes, ["abandoned", "illegal_transition"]);
@@ -171,7 +171,7 @@ async fn every_isolation_level_will_do() {
 }
 
 #[tokio::test]
-async fn a_snapshot_from_before_is_told_to_repeat() {
+async fn a_snapshot_from_before_is_to_be_repeated() {
     let (engine, mut client, _) = issuer().await;
     for (number, level) in [
         (1, IsolationLevel::RepeatableRead),
@@ -202,7 +202,7 @@ async fn a_snapshot_from_before_is_told_to_repeat() {
 }
 
 #[tokio::test]
-async fn an_application_that_was_moved_on_by_a_later_transaction_is_told_to_repeat() {
+async fn an_application_that_was_moved_on_by_a_later_transaction_is_to_be_repeated() {
     let (engine, mut client, _) = issuer().await;
     engine.execute(submit(1)).await.unwrap();
     let mut transaction = client.transaction().await.unwrap();
@@ -249,7 +249,7 @@ async fn overlapping_transactions_stand_in_the_feed_in_an_order_that_never_chang
         approval(number).within(&mut undone).await.unwrap();
     }
     undone.rollback().await.unwrap();
-    // Nothing is told that something could yet come before.
+    // Nothing is returned that something could yet come before.
     assert_eq!(engine.feed(start, 10).await.unwrap(), []);
     approval(4).within(&mut long).await.unwrap();
     let mut savepoint = long.transaction().await.unwrap();
@@ -257,15 +257,15 @@ async fn overlapping_transactions_stand_in_the_feed_in_an_order_that_never_chang
     savepoint.rollback().await.unwrap();
     approval(6).within(&mut long).await.unwrap();
     long.commit().await.unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut cursor = start;
-    while told.len() < 5 {
+    while reported.len() < 5 {
         for recorded in engine.feed(cursor, 1).await.unwrap() {
             cursor = recorded.cursor;
-            told.push(recorded.event.uuid());
+            reported.push(recorded.event.uuid());
         }
     }
-    assert_eq!(told, [1, 4, 6, 2, 3].map(id));
+    assert_eq!(reported, [1, 4, 6, 2, 3].map(id));
     assert_eq!(engine.feed(cursor, 10).await.unwrap(), []);
     let untouched = engine.load(&OURS, id(5)).await.unwrap().unwrap();
     assert_eq!(untouched.version(), 1);
@@ -348,7 +348,7 @@ async fn without_a_transaction_each_command_is_one() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_may_not_write_or_has_failed_is_told_so() {
+async fn a_transaction_that_may_not_write_or_has_failed_is_refused() {
     let (engine, mut client, _) = issuer().await;
     let transaction = client.build_transaction().read_only(true);
     let mut transaction = transaction.start().await.unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::engine::{Engine, ScopedCommand};
 use certificate_lifecycle::store::within::Joins;
 use certificate_lifecycle::store::{AnyStore, MemoryStore, SqliteStore, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
@@ -143,7 +143,7 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
         office.upload(details(2), certificate_lifecycle::VaultUpload::Single),
         office.retry(id(1)),
     ];
-    let all = all.into_iter().map(|it| it.into_request()).collect();
+    let all = all.into_iter().map(ScopedCommand::into_request).collect();
     let codes = engine.within(&transaction).execute_all(all);
     let codes: Vec<_> = codes.into_iter().map(|it| it.unwrap_err().code()).collect();
     assert_eq!(codes, ["abandoned", "illegal_transition"]);
@@ -218,7 +218,7 @@ async fn a_transaction_that_is_over_takes_no_commands() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_cannot_have_the_lock_is_told_how_to_begin() {
+async fn a_transaction_that_cannot_have_the_lock_learns_how_to_begin() {
     let (folder, engine, mut connection) = issuer();
     let mut other = connect(&folder.path().join("issuer.db"));
     // It has read, and another has written since.
