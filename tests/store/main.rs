@@ -214,6 +214,8 @@ conformance!(sqlite_file, harness::Sqlite);
 conformance!(postgres_server, harness::Postgres);
 conformance!(sqlite_within, within::SqliteWithin);
 conformance!(postgres_within, within::PostgresWithin);
+#[cfg(feature = "sqlx")]
+conformance!(sqlx_within, within::SqlxWithin);
 
 /// Tries every promise of an outbox on a store.
 macro_rules! outbox_conformance {
@@ -322,6 +324,22 @@ outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
 outbox_conformance!(sqlite_within_outbox, within::SqliteWithin);
+
+#[cfg(feature = "sqlx")]
+mod sqlx_within_outbox {
+    use crate::*;
+
+    conformance! { for within::SqlxWithin, in outbox:
+        events::{
+            every_webhook_of_the_institution_gets_every_event,
+            kinds_are_respected,
+            what_is_refused_makes_no_delivery,
+            all_or_none_makes_all_deliveries_or_none,
+            a_repeated_command_makes_no_second_delivery,
+            many_commands_of_one_call_make_as_many_deliveries
+        }
+    }
+}
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {
