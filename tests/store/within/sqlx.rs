@@ -150,7 +150,7 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
     );
     let late = act(1, Action::Approve).expecting(7);
     let late = engine.within(&mut transaction).execute(late).await;
-    assert_eq!(late.unwrap_err().code(), "version_conflict");
+    assert_eq!(late.unwrap_err().code(), "conflict");
     // A key, used twice in the transaction.
     for is_repeated in [false, true] {
         let approval = act(1, Action::Approve).with_key(key("approval"));
