@@ -60,6 +60,10 @@ impl sqlx::Type<Postgres> for Value<'_> {
 impl Encode<'_, Postgres> for Value<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let (value, sql_type) = self.0;
+        #[expect(
+            clippy::default_trait_access,
+            reason = "the type is one of the crate `bytes`, which is no dependency of ours"
+        )]
         let mut bytes = Default::default();
         Ok(match value.to_sql_checked(sql_type, &mut bytes)? {
             tokio_postgres::types::IsNull::Yes => IsNull::Yes,
