@@ -37,7 +37,7 @@ impl Commands {
     fn next(&self) -> Request {
         let at = self.position.replace(self.position.get() + 1);
         let number = (at % APPLICATIONS).wrapping_mul(7919) % APPLICATIONS;
-        let (actor, command) = if at / APPLICATIONS % 2 == 0 {
+        let (actor, command) = if (at / APPLICATIONS).is_multiple_of(2) {
             (&self.system, Command::Fail(self.error.clone()))
         } else {
             (&self.administrator, Command::Retry)

@@ -8,6 +8,8 @@ use super::contract::{queries, sealed::Sealed};
 use super::outbox::outbox;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::within::Joins;
+#[cfg(feature = "sqlx")]
+use super::within::Sqlx;
 #[cfg(feature = "postgres")]
 use super::within::{Deadpool, TokioPostgres};
 use super::{
@@ -200,6 +202,8 @@ joins!(Sqlite: SqliteStore, Rusqlite);
 joins!(Postgres: PostgresStore, TokioPostgres);
 #[cfg(feature = "postgres")]
 joins!(Postgres: PostgresStore, Deadpool);
+#[cfg(feature = "sqlx")]
+joins!(Postgres: PostgresStore, Sqlx);
 
 impl Store for AnyStore {
     fn commits(&self) -> CommitWatch {

@@ -15,13 +15,19 @@ pub(crate) type Answers = Vec<Result<Receipt, ExecuteError>>;
 /// |---|---|---|
 /// | `SqliteStore`, [`AnyStore`](super::AnyStore) | `&rusqlite::Transaction`, `&rusqlite::Savepoint` | `sqlite` |
 /// | `PostgresStore`, `AnyStore` | `&mut` of a `tokio_postgres::GenericClient`, or of a `deadpool_postgres::GenericClient` | `postgres` |
+/// | the same | `&mut sqlx::PgConnection`, `&mut sqlx::Transaction<'_, sqlx::Postgres>` | `sqlx` |
+///
+/// The types of sqlx are those of the version that this crate is built with, 0.8 or 0.9. Where
+/// `cargo tree -d` shows both, `cargo update -p sqlx@0.9.0 --precise 0.8.6` leaves one.
 ///
 /// It is sealed: the stores of this crate say what joins them.
 #[diagnostic::on_unimplemented(
     message = "the commands of `{S}` cannot join `{Self}`",
     label = "this is no transaction on the database of `{S}`",
     note = "with SQLite: `&rusqlite::Transaction` or `&rusqlite::Savepoint`",
-    note = "with PostgreSQL: `&mut` of a transaction of tokio-postgres or deadpool-postgres"
+    note = "with PostgreSQL: `&mut` of a transaction of tokio-postgres or deadpool-postgres",
+    note = "with PostgreSQL and the feature `sqlx`: `&mut` of a transaction or `PgConnection` of sqlx, \
+        in the version that this crate is built with (`cargo tree -d` shows a second one)"
 )]
 pub trait Joins<S, K>: sealed::Sealed<K> + Sized {
     /// An answer: `A` itself where the transaction blocks, a future of it where it does not.
@@ -56,6 +62,11 @@ pub enum TokioPostgres {}
 #[cfg(feature = "postgres")]
 #[derive(Debug, Clone, Copy)]
 pub enum Deadpool {}
+
+/// Transactions and connections of the library `sqlx`.
+#[cfg(feature = "sqlx")]
+#[derive(Debug, Clone, Copy)]
+pub enum Sqlx {}
 
 pub(crate) mod sealed {
     /// A transaction of a library that this crate knows.

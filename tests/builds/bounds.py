@@ -35,7 +35,7 @@ def pins(manifest):
 
 
 def wrong(manifest, project):
-    found = metadata(project, "--features", "cli")
+    found = metadata(project, "--features", "cli,sqlx")
     by_id = {package["id"]: package for package in found["packages"]}
     (ours,) = [it for it in by_id.values() if it["name"] == "certificate-lifecycle"]
     (node,) = [it for it in found["resolve"]["nodes"] if it["id"] == ours["id"]]

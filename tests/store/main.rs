@@ -319,6 +319,37 @@ macro_rules! within_conformance {
 within_conformance!(sqlite_within, within::SqliteWithin);
 within_conformance!(postgres_within, within::PostgresWithin);
 
+/// The same through another library, which carries out the same statements.
+#[cfg(feature = "sqlx")]
+mod sqlx_within {
+    use crate::*;
+
+    conformance! { for within::SqlxWithin:
+        lifecycle::{every_cell_of_the_table_is_legal_or_refused_as_the_contract_says}
+        texts::{texts_come_back_to_the_byte}
+        idempotency::{
+            a_repeated_command_answers_with_the_original_event,
+            a_key_belongs_to_one_command,
+            a_refused_command_stays_refused_under_its_key,
+            a_key_twice_in_an_all_or_nothing_call_is_answered_in_turn
+        }
+        versions::{
+            the_version_that_the_caller_has_seen_is_right,
+            a_stale_version_is_a_conflict_that_says_what_is_there,
+            no_version_is_too_large_to_be_wrong
+        }
+        batches::{
+            an_application_moves_on_within_one_call,
+            what_is_refused_leaves_the_others_of_its_call_alone,
+            all_or_none_is_all,
+            the_first_that_was_refused_is_named
+        }
+        races::{of_those_who_saw_the_same_version_one_wins}
+        feed::{what_was_acknowledged_first_comes_first}
+        walk::{a_random_walk_over_several_handles_is_that_of_the_reference}
+    }
+}
+
 /// Tries every promise of an outbox on a store.
 macro_rules! outbox_conformance {
     ($store:ident, $harness:ty) => {
@@ -425,6 +456,22 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
+
+#[cfg(feature = "sqlx")]
+mod sqlx_within_outbox {
+    use crate::*;
+
+    conformance! { for within::SqlxWithin, in outbox:
+        events::{
+            every_webhook_of_the_institution_gets_every_event,
+            kinds_are_respected,
+            what_is_refused_makes_no_delivery,
+            all_or_none_makes_all_deliveries_or_none,
+            a_repeated_command_makes_no_second_delivery,
+            many_commands_of_one_call_make_as_many_deliveries
+        }
+    }
+}
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
+use super::report::{DriverError, Report};
 use crate::store::{Cause, StoreError};
 
 /// What an error says about the statement that it befell.
@@ -59,30 +60,26 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl<E: DriverError> From<E> for Failure {
     /// For an error of a statement that changes something.
-    fn from(error: Error) -> Self {
-        let Some(state) = error.code().cloned() else {
+    fn from(error: E) -> Self {
+        let Some(report) = error.report() else {
             // The connection broke: whether the server had the statement by then is unknown.
             return Self::Unknown(unknown(error));
         };
-        let details = error.as_db_error();
-        if let Some(details) = details
-            && is_of_key(details, "certlife_event", "certlife_event_pkey")
-        {
-            return Self::Stray(key_of(details));
+        if report.is_of_key("certlife_event", "certlife_event_pkey") {
+            return Self::Stray(key_of(&report));
         }
-        if let Some(details) = details
-            && is_of_key(details, "certlife_delivery", "certlife_delivery_pkey")
-        {
+        if report.is_of_key("certlife_delivery", "certlife_delivery_pkey") {
             // Its event was deleted, and comes again.
-            let key = key_of(details);
+            let key = key_of(&report);
             return Self::Undone(StoreError::corrupt("table certlife_delivery", key));
         }
-        if details.is_some_and(is_race) {
+        if is_race(&report) {
             // The next try sees the row that another transaction has written first.
             return Self::Again(failed(error));
         }
+        let state = report.state;
         if is_refused(&state) {
             return Self::Undone(StoreError::RefusedByDatabase {
                 reason: words(&error),
@@ -140,7 +137,7 @@ pub(super) fn impatient(error: StoreError, patience: Duration) -> StoreError {
 
 /// An error of a statement that only reads, or that was rolled back for another reason than a rule
 /// of the database's administrator.
-pub(super) fn failed(error: Error) -> StoreError {
+pub(super) fn failed(error: impl DriverError) -> StoreError {
     let is_lasting = is_withheld(&error) || has_other_tables(&error);
     store_error(words(&error), is_lasting, error)
 }
@@ -183,14 +180,14 @@ pub(super) fn not_fitting(
     }
 }
 
-pub(super) fn store_error(reason: String, is_lasting: bool, error: Error) -> StoreError {
+pub(super) fn store_error(reason: String, is_lasting: bool, error: impl DriverError) -> StoreError {
     StoreError::unusable(is_lasting, reason).with_cause(cause(error))
 }
 
 /// Whether it takes a person to put it right: on the server, or in the URL. Not so where the server
 /// is a standby (25006) until a failover, is at its limits (class 53), or is shut down (57P01 to
 /// 57P03).
-fn is_withheld(error: &Error) -> bool {
+fn is_withheld(error: &impl DriverError) -> bool {
     let missing = [
         SqlState::INVALID_CATALOG_NAME,
         SqlState::INVALID_SCHEMA_NAME,
@@ -200,7 +197,7 @@ fn is_withheld(error: &Error) -> bool {
         // Class 28: the role, its password, pg_hba.conf.
         missing.contains(state) || state.code().starts_with("28")
     };
-    error.code().is_some_and(is_withheld)
+    error.report().is_some_and(|it| is_withheld(&it.state))
 }
 
 /// The same, of an error while connecting or setting up. The driver has no code for some of these.
@@ -229,9 +226,9 @@ const RACES: [(&str, &str); 7] = [
     ("certlife_attempt", "certlife_attempt_pkey"),
 ];
 
-fn is_race(said: &DbError) -> bool {
+fn is_race(report: &Report<'_>) -> bool {
     let mut races = RACES.iter();
-    races.any(|(table, key)| is_of_key(said, table, key))
+    races.any(|(table, key)| report.is_of_key(table, key))
 }
 
 /// Classes of PostgreSQL (Appendix A of its manual) whose errors say nothing about the row of a
@@ -263,7 +260,7 @@ fn quotes(state: &SqlState) -> bool {
 /// Whether a table, a column, a function or a type is missing, another, or there already. A plan
 /// that no longer fits (0A000) and a constraint without its index (42P10) are not among these: they
 /// pass with an upgrade or a restoration.
-fn has_other_tables(error: &Error) -> bool {
+fn has_other_tables(error: &impl DriverError) -> bool {
     let states = [
         SqlState::UNDEFINED_TABLE,
         SqlState::UNDEFINED_COLUMN,
@@ -276,11 +273,11 @@ fn has_other_tables(error: &Error) -> bool {
         SqlState::WRONG_OBJECT_TYPE,
         SqlState::INVALID_TEXT_REPRESENTATION,
     ];
-    match error.code() {
-        Some(state) => states.contains(state),
-        None => {
-            std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<WrongType>)
-        }
+    match error.report() {
+        Some(report) => states.contains(&report.state),
+        None => error
+            .source()
+            .is_some_and(<dyn std::error::Error>::is::<WrongType>),
     }
 }
 
@@ -294,23 +291,23 @@ fn has_io(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<std::io::Error>() || error.source().is_some_and(has_io)
 }
 
-fn unknown(error: Error) -> StoreError {
+fn unknown(error: impl DriverError) -> StoreError {
     StoreError::unknown_outcome(words(&error)).with_cause(cause(error))
 }
 
 /// The error below a reason. What the server said is in the reason, as far as it may be repeated;
 /// the driver's error has all of it, and prints it.
-fn cause(error: Error) -> Option<Cause> {
-    match error.as_db_error() {
+fn cause(error: impl DriverError) -> Option<Cause> {
+    match error.report() {
         Some(_) => None,
         None => Some(Arc::new(error)),
     }
 }
 
 /// What happened: in the server's words, unless they may quote a value.
-fn words(error: &Error) -> String {
-    match error.code() {
-        Some(state) if quotes(state) => {
+fn words(error: &impl DriverError) -> String {
+    match error.report() {
+        Some(Report { state, .. }) if quotes(&state) => {
             format!("a value is refused (SQLSTATE {})", repeatable(state.code()))
         }
         _ => whole_words(error),
@@ -318,13 +315,13 @@ fn words(error: &Error) -> String {
 }
 
 /// The same, whatever the words quote.
-pub(super) fn whole_words(error: &Error) -> String {
-    match error.as_db_error() {
-        Some(said) => format!(
+pub(super) fn whole_words(error: &impl DriverError) -> String {
+    match error.report() {
+        Some(report) => format!(
             "{}: {} (SQLSTATE {})",
-            repeatable(said.severity()),
-            repeatable(said.message()),
-            repeatable(said.code().code())
+            repeatable(report.severity),
+            repeatable(report.message),
+            repeatable(report.state.code())
         ),
         None => chain(error),
     }
@@ -354,15 +351,9 @@ pub(super) fn repeatable(text: &str) -> String {
     repeatable
 }
 
-fn is_of_key(said: &DbError, table: &str, key: &str) -> bool {
-    *said.code() == SqlState::UNIQUE_VIOLATION
-        && said.table() == Some(table)
-        && said.constraint() == Some(key)
-}
-
 /// The DETAIL of a primary key of ours, of which each column is a number or an identity.
-fn key_of(said: &DbError) -> String {
-    repeatable(said.detail().unwrap_or_default())
+fn key_of(report: &Report<'_>) -> String {
+    repeatable(report.detail.unwrap_or_default())
 }
 
 /// An error with the errors that led to it: on its own, the outer one says little.

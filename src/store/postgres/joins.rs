@@ -4,15 +4,19 @@ use std::pin::Pin;
 
 use super::PostgresStore;
 use super::foreign::{Bare, Pooled};
+#[cfg(feature = "sqlx")]
+use super::foreign_sqlx::Serial;
 use super::within::within;
+#[cfg(feature = "sqlx")]
+use crate::store::within::Sqlx;
 use crate::store::within::{Deadpool, Joins, TokioPostgres, sealed::Sealed};
 use crate::store::{Append, Atomicity, ExecuteError, Receipt};
 
 macro_rules! joins {
-    ($($client:path, $library:ident, $foreign:ident;)+) => {$(
-        impl<C: $client + Send + Sync> Sealed<$library> for &mut C {}
+    ($([$($generics:tt)*] $client:ty: $library:ident, $foreign:path;)+) => {$(
+        impl<$($generics)*> Sealed<$library> for &mut $client {}
 
-        impl<'t, C: $client + Send + Sync> Joins<PostgresStore, $library> for &'t mut C {
+        impl<'t, $($generics)*> Joins<PostgresStore, $library> for &'t mut $client {
             type Answer<A: Send + 'static> = Pin<Box<dyn Future<Output = A> + Send + 't>>;
 
             fn known<A: Send + 'static>(self, answer: A) -> Self::Answer<A> {
@@ -38,6 +42,12 @@ macro_rules! joins {
 }
 
 joins! {
-    tokio_postgres::GenericClient, TokioPostgres, Bare;
-    deadpool_postgres::GenericClient, Deadpool, Pooled;
+    [C: tokio_postgres::GenericClient + Send + Sync] C: TokioPostgres, Bare;
+    [C: deadpool_postgres::GenericClient + Send + Sync] C: Deadpool, Pooled;
+}
+
+#[cfg(feature = "sqlx")]
+joins! {
+    [] sqlx::PgConnection: Sqlx, Serial::new;
+    ['c] sqlx::Transaction<'c, sqlx::Postgres>: Sqlx, Serial::new;
 }

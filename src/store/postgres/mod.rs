@@ -11,6 +11,8 @@ mod each;
 mod encryption;
 mod failure;
 mod foreign;
+#[cfg(feature = "sqlx")]
+mod foreign_sqlx;
 mod history;
 mod holders;
 mod institutions;
@@ -25,6 +27,7 @@ mod queue;
 mod race;
 mod read;
 mod remember;
+mod report;
 mod row;
 mod runtime;
 mod schema;

@@ -42,30 +42,38 @@ impl<'a> FromSql<'a> for Integer {
     }
 }
 
-fn get<'r, T: FromSql<'r>>(row: &'r Row, at: usize, column: &str) -> Result<Option<T>, Problem> {
-    row.try_get(at)
-        .map_err(|error| format!("{column}: {error}"))
+/// A row whose columns come as the server sends them, in the binary format.
+pub(super) trait Binary {
+    fn get<'r, T: FromSql<'r>>(&'r self, at: usize, column: &str) -> Result<Option<T>, Problem>;
 }
 
-impl Columns for Row {
+impl Binary for Row {
+    fn get<'r, T: FromSql<'r>>(&'r self, at: usize, column: &str) -> Result<Option<T>, Problem> {
+        self.try_get(at)
+            .map_err(|error| format!("{column}: {error}"))
+    }
+}
+
+impl<R: Binary> Columns for R {
     fn integer_or_none(&self, at: usize, column: &str) -> Result<Option<i64>, Problem> {
-        Ok(get(self, at, column)?.map(|Integer(it)| it))
+        Ok(self.get(at, column)?.map(|Integer(it)| it))
     }
 
     fn word_or_none(&self, at: usize, column: &str) -> Result<Option<String>, Problem> {
-        get(self, at, column)
+        self.get(at, column)
     }
 
     fn text_or_none(&self, at: usize, column: &str) -> Result<Option<String>, Problem> {
-        Ok(get(self, at, column)?.map(decode_text))
+        Ok(self.get(at, column)?.map(decode_text))
     }
 
     fn uuid_or_none(&self, at: usize, column: &str) -> Result<Option<Uuid>, Problem> {
-        get(self, at, column)
+        self.get(at, column)
     }
 
     fn flag(&self, at: usize, column: &str) -> Result<bool, Problem> {
-        get(self, at, column)?.ok_or_else(|| format!("{column} is missing"))
+        self.get(at, column)?
+            .ok_or_else(|| format!("{column} is missing"))
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod postgres;
 mod sqlite;
+#[cfg(feature = "sqlx")]
+mod sqlx;
 
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+#[cfg(feature = "sqlx")]
+pub use self::sqlx::SqlxWithin;
 pub use postgres::PostgresWithin;
 pub use sqlite::SqliteWithin;
 
