@@ -17,6 +17,7 @@ mod institutions;
 mod joins;
 mod link;
 mod migrate;
+mod names;
 mod options;
 mod outbox;
 mod pause;
