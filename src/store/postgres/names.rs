@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Functions and types that a statement names. On a connection whose `search_path` names a schema
-/// before `pg_catalog`, others may have their names; so have the types of temporary tables.
-const FUNCTIONS: [&str; 9] = [
+/// before `pg_catalog`, others may have their names; so have the types of temporary tables. What is
+/// part of SQL is not among them: `coalesce`, `integer`, and `unnest` of more than one array.
+const FUNCTIONS: [&str; 8] = [
     "current_database",
     "current_setting",
     "max",
@@ -14,7 +15,6 @@ const FUNCTIONS: [&str; 9] = [
     "pg_logical_emit_message",
     "pg_postmaster_start_time",
     "quote_ident",
-    "unnest",
 ];
 const TYPES: [&str; 7] = ["bool", "int2", "int4", "int8", "oid", "text", "uuid"];
 
