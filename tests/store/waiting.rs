@@ -254,8 +254,7 @@ async fn an_event_that_cannot_be_read_keeps_no_call_waiting() {
 async fn a_call_that_is_dropped_while_it_reads_keeps_no_connection() {
     // Given a store with one connection that reads, and a call that waits
     let url = crate::server::server().url_of_new_schema().await;
-    let mut options = PostgresOptions::default();
-    options.readers = 1;
+    let options = PostgresOptions::default().with_readers(1);
     let store = PostgresStore::connect_with(&url, options).await.unwrap();
     let engine = engine_on(store, &TestClock::default());
     engine.execute(submit(1)).await.unwrap();
