@@ -19,7 +19,8 @@ impl<S: Store> Engine<S> {
     ///
     /// However many calls wait, on all clones of this engine, one of them reads the feed for all.
     /// So where the feed stands still (docs/stores.md, "The feed stands still"), the end is noticed
-    /// after the timeout only.
+    /// after the timeout only; and so it is while the call that reads is held without being polled,
+    /// as in a branch of a `select!` that is not taken. In a task of its own, it never is.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -44,8 +45,8 @@ impl<S: Store> Engine<S> {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError`], where the application cannot be read, or the feed cannot for a reason that
-    /// waiting does not end ([`StoreError::is_lasting`]).
+    /// [`StoreError`], where the application or the end of the feed cannot be read, or what follows
+    /// in the feed cannot for a reason that waiting does not end ([`StoreError::is_lasting`]).
     pub async fn await_final(
         &self,
         institution: &InstitutionId,
@@ -100,7 +101,11 @@ impl<S: Store> Engine<S> {
                 }
                 match follower.next().await {
                     Ok(recorded) => waiting.tell(&recorded),
-                    Err(error) if error.is_lasting() => return Err(error),
+                    Err(error) if error.is_lasting() => {
+                        // The others are told by the next reading, without its pause.
+                        waiting.end();
+                        return Err(error);
+                    }
                     // What cannot be read is left out, and each application is looked at again.
                     Err(StoreError::Corrupt { .. } | StoreError::CursorBeyondEnd { .. }) => {
                         waiting.end();

@@ -123,9 +123,15 @@ impl Drop for Call<'_> {
                 calls.by_application.remove(&self.uuid);
             }
         }
-        // The feed is read as long as a call waits.
+        // The feed is read as long as a call waits. Then the follower goes as well: with a question
+        // that was begun it keeps a connection of the store's.
+        let mut follower = None;
         if calls.by_application.is_empty() {
             self.waiting.end();
+            let reader = self.waiting.reader.try_lock();
+            follower = reader.ok().and_then(|mut it| it.take());
         }
+        drop(calls);
+        drop(follower);
     }
 }

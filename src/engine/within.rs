@@ -29,6 +29,10 @@ impl<S: Store> Engine<S> {
     /// idempotency key are part of it. What is refused changes nothing, and the transaction goes
     /// on; but its key remembers the refusal if the transaction is committed.
     ///
+    /// A future that is dropped before it answers leaves it open what of its call was carried out:
+    /// the transaction is to be rolled back. With SQLite, a command changes what
+    /// `last_insert_rowid` and `changes` say of the connection.
+    ///
     /// After the commit, [`wake`](Self::wake) lets dispatchers and followers of this store look at
     /// once; without it, they look after their usual pause.
     ///

@@ -249,3 +249,30 @@ async fn an_event_that_cannot_be_read_keeps_no_call_waiting() {
         assert_eq!(ended.unwrap().status(), Status::Approved);
     }
 }
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_reads_keeps_no_connection() {
+    // Given a store with one connection that reads, and a call that waits
+    let url = crate::server::server().url_of_new_schema().await;
+    let options = PostgresOptions::default().with_readers(1);
+    let store = PostgresStore::connect_with(&url, options).await.unwrap();
+    let engine = engine_on(store, &TestClock::default());
+    engine.execute(submit(1)).await.unwrap();
+    let waiting = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.await_final(&OURS, id(1), LONG).await }
+    });
+    sleep(10 * MOMENT).await;
+    // When it is dropped while the server does not answer the question for the feed
+    let admin = crate::server::client(&url).await;
+    let sql = "BEGIN; LOCK TABLE certlife_event";
+    admin.batch_execute(sql).await.unwrap();
+    engine.wake();
+    sleep(10 * MOMENT).await;
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    admin.batch_execute("ROLLBACK").await.unwrap();
+    // Then others can read
+    let loaded = timeout(Duration::from_secs(10), engine.load(&OURS, id(1))).await;
+    assert!(loaded.unwrap().unwrap().is_some());
+}

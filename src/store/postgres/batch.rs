@@ -37,6 +37,7 @@ pub(super) async fn append(
     let guard = link.guard();
     if let Some(guard) = &guard {
         parameters.push((&guard.table, Type::OID));
+        parameters.push((&guard.database, Type::TEXT));
         parameters.push((&guard.started_at, Type::INT8));
         parameters.push((&guard.last_place, Type::INT4));
     }

@@ -60,7 +60,8 @@ pub(super) async fn each(
         .filter(|append| !events.contains_key(&append.uuid()))
         .copied()
         .collect();
-    let seen = if left.is_empty() {
+    let leads_there = left.is_empty() || in_time(limit, link.leads_there()).await?;
+    let seen = if left.is_empty() || !leads_there {
         None
     } else {
         // What went through may be committed by now, whatever becomes of this question.
@@ -76,11 +77,11 @@ pub(super) async fn each(
             }
             (None, Some(Ok(seen))) => explain(append, seen),
             (None, Some(Err(failure))) => Carried::Unexplained(failure.clone()),
-            // Whatever did not go through was asked about.
+            // Whatever did not go through was asked about, if it is the store's database.
             (None, None) => Carried::Again,
         });
     }
-    if left.len() == appends.len() && outcomes.iter().any(Carried::is_again) {
+    if leads_there && left.len() == appends.len() && outcomes.iter().any(Carried::is_again) {
         // That is a lost race, or it will be so for ever.
         let base = in_time(limit, check_base(link)).await;
         if let Err(failure) = base.map_err(Failure::without_effect) {

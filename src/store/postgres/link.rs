@@ -13,9 +13,12 @@ pub(super) type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
 
 /// What a connection of the caller's must lead to, and how its statements count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Guard {
+pub(super) struct Guard<'p> {
     /// The object identifier of the store's table `certlife_feed`.
     pub(super) table: u32,
+    /// The name of the store's database. In one that was made of it (`CREATE DATABASE … TEMPLATE`),
+    /// the tables have the same identifiers.
+    pub(super) database: &'p str,
     /// When the server was started, in microseconds since 1970.
     pub(super) started_at: i64,
     /// The place of the feed, within the transaction, behind which the places of the commands
@@ -35,8 +38,13 @@ pub(super) trait Link: Sync {
     ) -> impl Future<Output = Result<Vec<Self::Row>, Failure>> + Send;
 
     /// Where it is a connection of the caller's: what it must lead to.
-    fn guard(&self) -> Option<Guard> {
+    fn guard(&self) -> Option<Guard<'_>> {
         None
+    }
+
+    /// Whether it leads to the store. Elsewhere, what is recorded is no answer to a command.
+    fn leads_there(&self) -> impl Future<Output = Result<bool, Failure>> + Send {
+        std::future::ready(Ok(true))
     }
 }
 

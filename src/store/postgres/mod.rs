@@ -19,6 +19,7 @@ mod institutions;
 mod joins;
 mod link;
 mod migrate;
+mod names;
 mod options;
 mod outbox;
 mod pause;

@@ -143,7 +143,12 @@ impl Shape {
         let number = |text: String, (name, after): (&str, usize)| {
             text.replace(name, &format!("${}", columns + after))
         };
-        let names = [("{table}", 1), ("{started_at}", 2), ("{given_place}", 3)];
+        let names = [
+            ("{table}", 1),
+            ("{database}", 2),
+            ("{started_at}", 3),
+            ("{given_place}", 4),
+        ];
         names.into_iter().fold(text, number)
     }
 
@@ -200,9 +205,10 @@ const LAST_PLACE: &str = "\
             WHERE last.transaction = base + pg_current_xact_id()::text::bigint
         ), 0)";
 
-/// That it is the store's table, on the store's server.
+/// That it is the store's table, in the store's database, on the store's server.
 const GUARD: &str = "\
     WHERE certlife_feed.tableoid = {table}::oid
+        AND current_database() = {database}::text
         AND (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
             = {started_at}::bigint
         AND {last_place} < {most_events}";

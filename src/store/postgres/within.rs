@@ -1,12 +1,12 @@
 //! Commands within a transaction of the caller's, on a connection of the caller's.
 //!
 //! The statements are the store's own. They name their tables with the schema, and change nothing
-//! where the connection leads elsewhere: to another server than the store's writers, or to a table
-//! that was restored since ([`Guard`]). So nothing is recorded under a history that the store has
+//! where the connection leads elsewhere: to another server or database than the store's writers, or
+//! to a table that was restored since ([`Guard`]). So nothing is recorded under a history that the store has
 //! not caught up with (docs/decisions/0007-feed.md).
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_postgres::types::Type;
@@ -17,6 +17,7 @@ use super::each::{Carried, each};
 use super::failure::{Failure, not_understood};
 use super::foreign::Foreign;
 use super::link::{Guard, Link, Parameter};
+use super::names::qualified;
 use super::queue::Answer;
 use super::read::seal;
 use super::remember::remember;
@@ -34,28 +35,40 @@ const MOST_TRIES: u32 = 20;
 /// The caller's settings and patience decide how long an answer may take.
 const UNLIMITED: Duration = Duration::MAX;
 
+/// Whether a connection leads to the store: to its table, in its database, on its server.
+macro_rules! is_here {
+    () => {
+        "tableoid = $1 AND current_database()::text = $2 AND $3 = \
+         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint"
+    };
+}
+
 statements! {
-    /// Where the store's tables are, as a writer of its own sees them, and whether commits wait for
-    /// a standby.
+    /// Where the store's tables are, as a writer of its own sees them.
     HERE() = "\
         SELECT quote_ident(n.nspname), f.tableoid::bigint, \
             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
-            current_setting('synchronous_standby_names') <> '' \
+            current_database()::text \
         FROM certlife_feed f \
         JOIN pg_class c ON c.oid = f.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace";
+
+    /// Whether the connection leads there, and whether commits wait for a standby.
+    THERE(OID, TEXT, INT8) = concat!(
+        "SELECT ", is_here!(), ", current_setting('synchronous_standby_names') <> '' \
+        FROM certlife_feed"
+    );
 
     /// Why commands that are legal were not carried out: whether the connection leads there, has
     /// recorded too much in its transaction, and an application that was moved on by one that wrote
     /// later.
-    WHY(OID, INT8, UUID_ARRAY) = "\
-        SELECT tableoid = $1 AND $2 = \
-                (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
-            coalesce((SELECT max(place) FROM certlife_event \
+    WHY(OID, TEXT, INT8, UUID_ARRAY) = concat!(
+        "SELECT ", is_here!(), ", coalesce((SELECT max(place) FROM certlife_event \
                 WHERE transaction = base + pg_current_xact_id()::text::bigint), 0), \
             (SELECT a.uuid FROM certlife_application a \
-                WHERE a.uuid = ANY ($3) \
+                WHERE a.uuid = ANY ($4) \
                     AND a.transaction > base + pg_current_xact_id()::text::bigint LIMIT 1) \
-        FROM certlife_feed";
+        FROM certlife_feed"
+    );
 
     /// The place of the transaction's last event.
     LAST() = "\
@@ -77,8 +90,10 @@ statements! {
 struct Place {
     /// As SQL names it.
     schema: String,
-    guard: Guard,
-    is_synchronous: bool,
+    /// The rest is what a [`Guard`] says.
+    table: u32,
+    database: String,
+    started_at: i64,
 }
 
 /// What is known of it.
@@ -100,12 +115,9 @@ impl Places {
         let read = || {
             Ok(Place {
                 schema: row.word(0, "schema")?,
-                guard: Guard {
-                    table: row.count(1, "table")?,
-                    started_at: row.integer(2, "started at")?,
-                    last_place: None,
-                },
-                is_synchronous: row.flag(3, "is synchronous")?,
+                table: row.count(1, "table")?,
+                started_at: row.integer(2, "started at")?,
+                database: row.word(3, "database")?,
             })
         };
         let place = read().map_err(not_understood)?;
@@ -115,34 +127,24 @@ impl Places {
     }
 }
 
-/// The statement with its tables in the schema, made once for each schema of the process.
-pub(super) fn qualified(sql: &'static str, schema: &str) -> &'static str {
-    type Texts = HashMap<(usize, String), &'static str>;
-    static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(Mutex::default);
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (sql.as_ptr().addr(), schema.to_owned());
-    texts.entry(key).or_insert_with(|| {
-        let mut text = String::with_capacity(sql.len() * 2);
-        let mut last = "";
-        for word in sql.split_inclusive([' ', '\n', '(', ')', ',']) {
-            if word.starts_with("certlife_") && ["FROM", "JOIN", "INTO", "UPDATE"].contains(&last) {
-                text.push_str(schema);
-                text.push('.');
-            }
-            text.push_str(word);
-            let word = word.trim_end_matches([' ', '\n', '(', ')', ',']);
-            if !word.is_empty() {
-                last = word;
-            }
-        }
-        String::leak(text)
-    })
-}
-
 /// The caller's connection.
 struct Joined<F> {
     connection: F,
     place: Place,
+    last_place: Option<i32>,
+    /// Whether commits wait for a standby, as far as it was asked.
+    is_synchronous: AtomicBool,
+}
+
+impl<F> Joined<F> {
+    fn new(connection: F, place: Place) -> Self {
+        Self {
+            connection,
+            place,
+            last_place: None,
+            is_synchronous: AtomicBool::new(false),
+        }
+    }
 }
 
 impl<F: Foreign> Link for Joined<F> {
@@ -157,8 +159,30 @@ impl<F: Foreign> Link for Joined<F> {
         self.connection.query(sql, parameters).await
     }
 
-    fn guard(&self) -> Option<Guard> {
-        Some(self.place.guard)
+    fn guard(&self) -> Option<Guard<'_>> {
+        Some(Guard {
+            table: self.place.table,
+            database: &self.place.database,
+            started_at: self.place.started_at,
+            last_place: self.last_place,
+        })
+    }
+
+    async fn leads_there(&self) -> Result<bool, Failure> {
+        let place = &self.place;
+        let parameters: [Parameter<'_>; 3] = [
+            (&place.table, Type::OID),
+            (&place.database, Type::TEXT),
+            (&place.started_at, Type::INT8),
+        ];
+        let rows = self.send(THERE, &parameters).await?;
+        let Some(row) = rows.first() else {
+            // It is reported that the row is missing.
+            return Ok(true);
+        };
+        let is_synchronous = row.flag(1, "is synchronous").map_err(not_understood)?;
+        self.is_synchronous.store(is_synchronous, Ordering::Relaxed);
+        row.flag(0, "is here").map_err(not_understood)
     }
 }
 
@@ -209,15 +233,19 @@ impl Call<'_> {
         batch: &[Append],
         atomicity: Atomicity,
     ) -> Result<Answers, Failure> {
+        if i64::try_from(batch.len()).is_ok_and(|it| it > MOST_EVENTS) {
+            // The places of its events would reach into those of the next transaction.
+            return Err(too_many());
+        }
         let place = match self.places.known() {
             Some(place) => place,
             None => self.places.ask(&self.writers.get().await?).await?,
         };
-        let mut link = Joined { connection, place };
+        let mut link = Joined::new(connection, place);
         let appends: Vec<&Append> = batch.iter().collect();
         let plan = Plan::in_turn(&appends);
         if plan.waves.len() > 1 {
-            link.place.guard.last_place = Some(self.last_place(&link).await?);
+            link.last_place = Some(self.last_place(&link).await?);
         }
         let answers = match atomicity {
             Atomicity::All => self.all(&mut link, &appends).await?,
@@ -238,7 +266,7 @@ impl Call<'_> {
             Ok(receipt) => receipt.replayed,
             Err(error) => error.refusal().is_some(),
         };
-        if link.place.is_synchronous && answers.iter().any(is_of_others) {
+        if link.is_synchronous.load(Ordering::Relaxed) && answers.iter().any(is_of_others) {
             link.send(WAIT, &[]).await?;
         }
         Ok(answers)
@@ -327,10 +355,10 @@ impl Call<'_> {
         if uuids.is_empty() {
             return Ok(());
         }
-        let guard = link.place.guard;
-        let parameters: [Parameter<'_>; 3] = [
-            (&guard.table, Type::OID),
-            (&guard.started_at, Type::INT8),
+        let parameters: [Parameter<'_>; 4] = [
+            (&link.place.table, Type::OID),
+            (&link.place.database, Type::TEXT),
+            (&link.place.started_at, Type::INT8),
             (&uuids, Type::UUID_ARRAY),
         ];
         let rows = link.send(WHY, &parameters).await?;
@@ -339,20 +367,16 @@ impl Call<'_> {
         };
         if !row.flag(0, "is here").map_err(not_understood)? {
             let place = self.places.ask(&self.writers.get().await?).await?;
-            if place.guard.table == guard.table && place.guard.started_at == guard.started_at {
+            if place == link.place {
                 return Err(Failure::Undone(StoreError::misconfigured(
                     "the transaction is on another database or server than the store's",
                 )));
             }
-            let last_place = guard.last_place;
             link.place = place;
-            link.place.guard.last_place = last_place;
             return Ok(());
         }
         if row.integer(1, "place").map_err(not_understood)? >= MOST_EVENTS {
-            return Err(Failure::Undone(StoreError::unavailable(format!(
-                "a transaction records at most {MOST_EVENTS} events"
-            ))));
+            return Err(too_many());
         }
         match row.uuid_or_none(2, "uuid").map_err(not_understood)? {
             None => Ok(()),
@@ -385,6 +409,12 @@ async fn attempt<F: Foreign>(
     }
     link.send(END, &[]).await?;
     Ok(outcomes)
+}
+
+fn too_many() -> Failure {
+    Failure::Undone(StoreError::unavailable(format!(
+        "a transaction records at most {MOST_EVENTS} events"
+    )))
 }
 
 fn lost() -> Failure {

@@ -77,10 +77,22 @@ impl Anchor {
         &self.path
     }
 
-    /// Whether it also stands at this path.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        let same = |it: &Path| it.canonicalize().ok() == self.path.canonicalize().ok();
-        identity(path).is_ok_and(|it| it == self.file) && (cfg!(unix) || same(path))
+    /// Whether who opens this path has the same file with the same log. A hard link leads to the
+    /// file, but has a log of its own, and two logs destroy a file.
+    pub(super) fn is_opened_at(&self, path: &Path) -> bool {
+        let place = |it: &Path| {
+            let path = it.canonicalize().ok()?;
+            let folder = identity(path.parent()?).ok()?;
+            // Elsewhere, nothing else distinguishes folders.
+            let parent = if cfg!(unix) {
+                None
+            } else {
+                path.parent().map(Path::to_owned)
+            };
+            Some((folder, parent, path.file_name()?.to_owned()))
+        };
+        identity(path).is_ok_and(|it| it == self.file)
+            && place(path).is_some_and(|it| Some(it) == place(&self.path))
     }
 
     /// What to say where the files are not the ones that were opened.

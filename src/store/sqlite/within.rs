@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, MAIN_DB, Savepoint, Transaction};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, Savepoint, Transaction};
 
 use super::SqliteStore;
-use super::failure::{code_of, unavailable};
+use super::failure::{code_of, text_of, unavailable};
 use super::job::refusals;
 use super::write::Write;
 use super::writer::Writer;
@@ -57,7 +57,7 @@ fn check(connection: &Connection, store: &SqliteStore) -> Result<()> {
         StoreError::misconfigured("the store was opened for reading only, and records nothing")
     })?;
     let path = connection.path().filter(|it| !it.is_empty());
-    if !path.is_some_and(|it| anchor.is_at(Path::new(it))) {
+    if !path.is_some_and(|it| anchor.is_opened_at(Path::new(it))) {
         return Err(StoreError::misconfigured(format!(
             "the transaction is on {}, but the store is on {}: open the connection with the store's path",
             path.map_or_else(|| "a database in memory".to_owned(), |it| format!("{it:?}")),
@@ -74,18 +74,42 @@ fn check(connection: &Connection, store: &SqliteStore) -> Result<()> {
             "the transaction's connection was opened for reading only",
         ));
     }
-    Ok(())
+    // What is moved or removed while it is open is nothing that others find again.
+    anchor.check()?;
+    check_names(connection).map_err(unavailable)?
+}
+
+/// That the store's names mean its tables: a temporary table or view hides the one of the file.
+fn check_names(connection: &Connection) -> rusqlite::Result<Result<()>> {
+    let sql = "SELECT name FROM sqlite_temp_schema \
+        WHERE type IN ('table', 'view') AND lower(name) GLOB 'certlife_*' LIMIT 1";
+    let hides: Option<String> = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(hides.map_or(Ok(()), |name| {
+        Err(StoreError::misconfigured(format!(
+            "the transaction's connection has a temporary table or view {name:?}, which hides the \
+             store's"
+        )))
+    }))
 }
 
 /// Carries out the commands, or leaves nothing of them in the transaction.
 fn carry_out(connection: &Connection, batch: &[Append], atomicity: Atomicity) -> Result<Answers> {
     let execute = |sql| connection.prepare_cached(sql)?.execute([]);
-    let carried_out = execute("SAVEPOINT certlife_within").and_then(|_| {
-        let mut write = Write::new(connection)?;
-        match atomicity {
-            Atomicity::Each => write.each(batch),
-            Atomicity::All => write.all(batch),
-        }
+    // Where this fails, there is nothing to take back: a savepoint of that name is the caller's.
+    execute("SAVEPOINT certlife_within").map_err(|error| {
+        StoreError::unavailable(format!(
+            "cannot open a savepoint within the transaction: {}; a statement that writes, as with \
+             RETURNING, is to be ended first",
+            text_of(&error)
+        ))
+        .caused_by(error)
+    })?;
+    let carried_out = Write::new(connection).and_then(|mut write| match atomicity {
+        Atomicity::Each => write.each(batch),
+        Atomicity::All => write.all(batch),
     });
     // Of some errors, SQLite rolls the whole transaction back.
     let goes_on = !connection.is_autocommit();
@@ -97,7 +121,10 @@ fn carry_out(connection: &Connection, batch: &[Append], atomicity: Atomicity) ->
         Ok(0)
     };
     match (carried_out, ended) {
-        (Ok(answers), Ok(_)) => Ok(answers),
+        (Ok(answers), Ok(_)) if goes_on => Ok(answers),
+        (Ok(_), Ok(_)) => Err(StoreError::unavailable(
+            "SQLite has rolled the transaction back",
+        )),
         (Err(error), _) | (_, Err(error)) => Err(failed(error, goes_on)),
     }
 }

@@ -1,5 +1,6 @@
 //! Commands within transactions of the backend's own: the whole suite, and what only they can do.
 
+mod elsewhere;
 mod postgres;
 mod sqlite;
 #[cfg(feature = "sqlx")]

@@ -72,7 +72,7 @@ async fn serve(
 }
 
 /// A store, and a connection of the backend's with a table of its own.
-async fn issuer() -> (Engine<PostgresStore>, Client, String) {
+pub(super) async fn issuer() -> (Engine<PostgresStore>, Client, String) {
     let harness = Postgres::fresh().await;
     let engine = engine_on(harness.open().await, &TestClock::default());
     let client = backend().await;

@@ -196,6 +196,79 @@ async fn a_transaction_elsewhere_is_refused_with_both_places() {
 }
 
 #[tokio::test]
+async fn the_file_by_another_name_is_refused_where_it_would_have_another_log() {
+    let (folder, engine, _) = issuer();
+    let path = folder.path().join("issuer.db");
+    let (link, hard) = (folder.path().join("link.db"), folder.path().join("hard.db"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    std::fs::hard_link(&path, &hard).unwrap();
+    let mut connection = connect(&link);
+    let transaction = begin(&mut connection);
+    engine.within(&transaction).execute(upload(1)).unwrap();
+    transaction.commit().unwrap();
+    let mut connection = Connection::open(&hard).unwrap();
+    let transaction = connection.transaction().unwrap();
+    let refused = engine.within(&transaction).execute(upload(2)).unwrap_err();
+    assert_eq!(refused.code(), "misconfigured", "{refused}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_moved_is_noticed() {
+    let (folder, engine, mut connection) = issuer();
+    let log = folder.path().join("issuer.db-wal");
+    std::fs::rename(&log, folder.path().join("elsewhere")).unwrap();
+    let transaction = begin(&mut connection);
+    let refused = engine.within(&transaction).execute(upload(1)).unwrap_err();
+    assert!(refused.to_string().contains("issuer.db-wal"), "{refused}");
+    drop(transaction);
+    std::fs::rename(folder.path().join("elsewhere"), &log).unwrap();
+    let transaction = begin(&mut connection);
+    engine.within(&transaction).execute(upload(1)).unwrap();
+}
+
+#[tokio::test]
+async fn a_temporary_table_of_a_name_of_the_stores_hides_nothing() {
+    let (_folder, engine, mut connection) = issuer();
+    for kind in [
+        "TABLE CertLife_Event (seq)",
+        "VIEW certlife_head AS SELECT 1",
+    ] {
+        connection
+            .execute_batch(&format!("CREATE TEMPORARY {kind}"))
+            .unwrap();
+        let transaction = begin(&mut connection);
+        let refused = engine.within(&transaction).execute(upload(1)).unwrap_err();
+        assert_eq!(refused.code(), "misconfigured", "{refused}");
+        assert!(refused.to_string().contains("hides"), "{refused}");
+        drop(transaction);
+        let _ = connection.execute_batch("DROP TABLE temp.certlife_event");
+    }
+}
+
+#[tokio::test]
+async fn a_savepoint_of_the_same_name_is_the_backends_own() {
+    let (_folder, engine, mut connection) = issuer();
+    let transaction = begin(&mut connection);
+    transaction
+        .execute_batch("SAVEPOINT certlife_within; INSERT INTO certificate VALUES ('a', 1)")
+        .unwrap();
+    // While a statement writes, SQLite opens no savepoint.
+    let sql = "INSERT INTO certificate VALUES ('b', 2), ('c', 3) RETURNING serial";
+    let mut statement = transaction.prepare(sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    rows.next().unwrap().unwrap();
+    let refused = engine.within(&transaction).execute(upload(1)).unwrap_err();
+    assert_eq!(refused.code(), "unavailable", "{refused}");
+    while rows.next().unwrap().is_some() {}
+    drop(rows);
+    drop(statement);
+    assert_eq!(count(&transaction), 3);
+    engine.within(&transaction).execute(upload(1)).unwrap();
+    transaction.commit().unwrap();
+    assert!(engine.load(&OURS, id(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_store_of_any_kind_takes_transactions_of_its_own_kind_only() {
     let (folder, _, mut connection) = issuer();
     let store = SqliteStore::open(folder.path().join("issuer.db")).unwrap();
