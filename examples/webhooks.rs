@@ -81,7 +81,8 @@ pub async fn run(folder: &Path) -> Result<(Summary, Status), Error> {
         .approve(uuid)
         .await?;
 
-    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is stopped.
+    // A dispatcher beside it. This one ends when all is delivered; `run` goes on until it is
+    // stopped.
     let transport = HttpTransport::new(
         HttpOptions::default()
             // Only because this receiver is on this machine: the target guard lets no request reach

@@ -53,7 +53,7 @@
 //! | `engine` | commands, reads and the feed, with the store in memory |
 //! | `sqlite` | `engine`, and the store in SQLite, bundled: one machine |
 //! | `postgres` | `engine`, and the store in PostgreSQL 15 or newer: many machines |
-//! | `sqlx` | `postgres`, and commands within transactions of sqlx ([`Engine::within`](engine::Engine::within)) |
+//! | `sqlx` | `postgres`, and commands within transactions of sqlx (`Engine::within`) |
 //! | `delivery` | `engine` and `verify`, and the dispatcher that sends events over HTTP |
 //! | `cli-core` | the program `certlife` without databases and deliveries |
 //! | `cli` | the whole program |

@@ -10,6 +10,7 @@ use certificate_lifecycle::store::{Actor, PostgresStore, Request, SqliteStore};
 use certificate_lifecycle::{Command, ProcessingError};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio_postgres::NoTls;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::load::{Load, institution, rate, uuid};
 use crate::pgbench::{self, Pgbench};
@@ -58,7 +59,8 @@ async fn measure(mut one: impl AsyncFnMut()) -> f64 {
 
 pub fn rows(folder: &Path) -> Vec<Row> {
     let mut rows = vec![sqlite(folder)];
-    rows.extend(postgresql());
+    let postgres = Postgres::start();
+    rows.extend([postgres.prepared(), postgres.not_prepared()]);
     rows
 }
 
@@ -92,82 +94,113 @@ fn sqlite(folder: &Path) -> Row {
     row("SQLite, within a transaction", measured, "bare loop", 0.8)
 }
 
-fn postgresql() -> Vec<Row> {
-    let server = postgres::Server::start();
-    let _tables = Pgbench::prepare(&server, APPLICATIONS);
-    let runtime = runtime_for(1);
-    let engine = runtime.block_on(async {
-        let url = server.url_of_new_schema().await;
-        let engine = Engine::new(PostgresStore::connect(&url).await.unwrap());
-        Load::prepare(engine.clone(), 0, APPLICATIONS).await;
-        engine
-    });
-    let manager = deadpool_postgres::Manager::new(server.url().parse().unwrap(), NoTls);
-    let pool = deadpool_postgres::Pool::builder(manager).max_size(1);
-    let pool = pool.build().unwrap();
-    let commands = Commands::new();
-    let next = Cell::new(0_u64);
-    let next_bare = || {
-        let at = next.replace(next.get() + 1);
+/// What both sides of PostgreSQL's rows share.
+struct Postgres {
+    server: postgres::Server,
+    runtime: tokio::runtime::Runtime,
+    engine: Engine<PostgresStore>,
+    commands: Commands,
+    next: Cell<u64>,
+}
+
+impl Postgres {
+    fn start() -> Self {
+        let server = postgres::Server::start();
+        let _tables = Pgbench::prepare(&server, APPLICATIONS);
+        let runtime = runtime_for(1);
+        let engine = runtime.block_on(async {
+            let url = server.url_of_new_schema().await;
+            let engine = Engine::new(PostgresStore::connect(&url).await.unwrap());
+            Load::prepare(engine.clone(), 0, APPLICATIONS).await;
+            engine
+        });
+        Self {
+            server,
+            runtime,
+            engine,
+            commands: Commands::new(),
+            next: Cell::new(0),
+        }
+    }
+
+    /// The number of the application that the bare statement moves on next.
+    fn next(&self) -> i32 {
+        let at = self.next.replace(self.next.get() + 1);
         i32::try_from(at % APPLICATIONS * 7919 % APPLICATIONS + 1).unwrap()
-    };
-    let prepared = || {
-        runtime.block_on(async {
+    }
+
+    /// Through a pool, whose connection keeps prepared statements.
+    fn prepared(&self) -> Row {
+        let manager = deadpool_postgres::Manager::new(self.server.url().parse().unwrap(), NoTls);
+        let pool = deadpool_postgres::Pool::builder(manager).max_size(1);
+        let pool = pool.build().unwrap();
+        let ours = async || {
             let mut client = pool.get().await.unwrap();
             measure(async || {
                 let mut transaction = client.transaction().await.unwrap();
-                let answer = engine.within(&mut transaction).execute(commands.next());
-                let _ = answer.await.unwrap();
+                let within = self.engine.within(&mut transaction);
+                let _ = within.execute(self.commands.next()).await.unwrap();
                 transaction.commit().await.unwrap();
             })
             .await
-        })
-    };
-    let bare_prepared = || {
-        runtime.block_on(async {
+        };
+        let bare = async || {
             let mut client = pool.get().await.unwrap();
             measure(async || {
                 let transaction = client.transaction().await.unwrap();
                 let sql = pgbench::transition_of_parameter();
                 let statement = transaction.prepare_cached(sql).await.unwrap();
-                let rows = transaction
-                    .query(&statement, &[&next_bare()])
-                    .await
-                    .unwrap();
+                let number = self.next();
+                let rows = transaction.query(&statement, &[&number]).await.unwrap();
                 assert_eq!(rows.len(), 1);
                 transaction.commit().await.unwrap();
             })
             .await
-        })
-    };
-    let measured = medians(prepared, bare_prepared);
-    let work = "PostgreSQL, within a transaction, prepared";
-    let prepared = row(work, measured, "bare statement", 0.8);
-    let mut client = runtime.block_on(server.client());
-    let mut client_of_bare = runtime.block_on(server.client());
-    let ours = || {
-        runtime.block_on(measure(async || {
-            let mut transaction = client.transaction().await.unwrap();
-            let answer = engine.within(&mut transaction).execute(commands.next());
-            let _ = answer.await.unwrap();
-            transaction.commit().await.unwrap();
-        }))
-    };
-    let bare = || {
-        runtime.block_on(measure(async || {
-            let transaction = client_of_bare.transaction().await.unwrap();
-            let number: i32 = next_bare();
-            let parameters = [(
-                &number as &(dyn tokio_postgres::types::ToSql + Sync),
-                tokio_postgres::types::Type::INT4,
-            )];
-            let sql = pgbench::transition_of_parameter();
-            let rows = transaction.query_typed(sql, &parameters).await.unwrap();
-            assert_eq!(rows.len(), 1);
-            transaction.commit().await.unwrap();
-        }))
-    };
-    let measured = medians(ours, bare);
-    let work = "PostgreSQL, within a transaction, not prepared";
-    vec![prepared, row(work, measured, "bare statement", 0.8)]
+        };
+        let measured = medians(
+            || self.runtime.block_on(ours()),
+            || self.runtime.block_on(bare()),
+        );
+        let work = "PostgreSQL, within a transaction, prepared";
+        row(work, measured, "bare statement", 0.8)
+    }
+
+    /// On a connection that keeps none.
+    fn not_prepared(&self) -> Row {
+        let client = || Cell::new(Some(self.runtime.block_on(self.server.client())));
+        let (client, client_of_bare) = (client(), client());
+        let ours = async || {
+            let mut connection = client.take().unwrap();
+            let rate = measure(async || {
+                let mut transaction = connection.transaction().await.unwrap();
+                let within = self.engine.within(&mut transaction);
+                let _ = within.execute(self.commands.next()).await.unwrap();
+                transaction.commit().await.unwrap();
+            });
+            let rate = rate.await;
+            client.set(Some(connection));
+            rate
+        };
+        let bare = async || {
+            let mut connection = client_of_bare.take().unwrap();
+            let rate = measure(async || {
+                let transaction = connection.transaction().await.unwrap();
+                let number = self.next();
+                let parameters = [(&number as &(dyn ToSql + Sync), Type::INT4)];
+                let sql = pgbench::transition_of_parameter();
+                let rows = transaction.query_typed(sql, &parameters).await.unwrap();
+                assert_eq!(rows.len(), 1);
+                transaction.commit().await.unwrap();
+            });
+            let rate = rate.await;
+            client_of_bare.set(Some(connection));
+            rate
+        };
+        let measured = medians(
+            || self.runtime.block_on(ours()),
+            || self.runtime.block_on(bare()),
+        );
+        let work = "PostgreSQL, within a transaction, not prepared";
+        row(work, measured, "bare statement", 0.8)
+    }
 }

@@ -102,7 +102,7 @@ impl<S: Store> Engine<S> {
                 match follower.next().await {
                     Ok(recorded) => waiting.tell(&recorded),
                     Err(error) if error.is_lasting() => {
-                        // The others are told by the next reading, without its pause.
+                        // The next reading answers the others, without its pause.
                         waiting.end();
                         return Err(error);
                     }

@@ -4,6 +4,7 @@ use super::error::ExecuteError;
 use super::request::{Append, Atomicity, Receipt};
 
 /// The answers to the commands of one call.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) type Answers = Vec<Result<Receipt, ExecuteError>>;
 
 /// A transaction of the caller's, which commands of the store `S` can join

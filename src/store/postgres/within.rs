@@ -2,8 +2,8 @@
 //!
 //! The statements are the store's own. They name their tables with the schema, and change nothing
 //! where the connection leads elsewhere: to another server or database than the store's writers, or
-//! to a table that was restored since ([`Guard`]). So nothing is recorded under a history that the store has
-//! not caught up with (docs/decisions/0007-feed.md).
+//! to a table that was restored since ([`Guard`]). So nothing is recorded under a history that the
+//! store has not caught up with (docs/decisions/0007-feed.md).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

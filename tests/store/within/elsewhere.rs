@@ -43,11 +43,12 @@ async fn nothing_is_answered_from_a_copy_of_the_database_and_nothing_is_written_
     let engine = engine_on(store, &TestClock::default());
     engine.execute(upload(1)).await.unwrap();
     let (mut client, connection) = database("within_copy").await;
-    // When commands come on a connection to the copy: legal ones, and one that would be refused there
+    // When commands come on a connection to the copy: legal ones, and one that would be refused
+    // there
     let approve = || act(1, Action::Approve);
     for request in [upload(2), approve(), approve().with_key(key("once"))] {
         let refused = engine.within(&mut client).execute(request.clone()).await;
-        // Then each is told where it is
+        // Then each answer says where it is
         let refused = refused.unwrap_err();
         assert_eq!(refused.code(), "misconfigured", "{refused}");
         let mut transaction = client.transaction().await.unwrap();

@@ -184,8 +184,8 @@ async fn a_savepoint_takes_its_commands_along() {
     }
     transaction.commit().await.unwrap();
     let feed = whole_feed(&engine, 3).await;
-    let told: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();
-    assert_eq!(told, [1, 3, 3].map(id));
+    let reported: Vec<_> = feed.iter().map(|it| it.event.uuid()).collect();
+    assert_eq!(reported, [1, 3, 3].map(id));
 }
 
 #[tokio::test]
@@ -251,8 +251,8 @@ async fn a_store_of_another_kind_is_refused() {
     assert_eq!(refused.unwrap_err().code(), "misconfigured");
 }
 
-/// What goes wrong: what the backend does first, what somebody else does then, and the code of the
-/// error that an approval gets.
+/// What goes wrong: what the backend does first, what another session does then, and the code of
+/// the error that an approval gets.
 const FAULTS: [(&str, &str, &str); 8] = [
     ("BEGIN READ ONLY", "", "unavailable"),
     ("BEGIN; SELECT 1 / 0", "", "unavailable"),
