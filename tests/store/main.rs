@@ -203,7 +203,8 @@ macro_rules! conformance {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                $promises::$promise::<$harness>().await;
+                let promise = $promises::$promise::<$harness>();
+                harness::MODULE.scope(module_path!(), promise).await;
             }
         )+
     };
@@ -316,15 +317,15 @@ macro_rules! within_conformance {
     };
 }
 
-within_conformance!(sqlite_within, within::SqliteWithin);
-within_conformance!(postgres_within, within::PostgresWithin);
+within_conformance!(sqlite_within, within::Within);
+within_conformance!(postgres_within, within::Within);
 
 /// The same through another library, which carries out the same statements.
 #[cfg(feature = "sqlx")]
 mod sqlx_within {
     use crate::*;
 
-    conformance! { for within::SqlxWithin:
+    conformance! { for within::Within:
         lifecycle::{every_cell_of_the_table_is_legal_or_refused_as_the_contract_says}
         texts::{texts_come_back_to_the_byte}
         idempotency::{
@@ -347,6 +348,21 @@ mod sqlx_within {
         races::{of_those_who_saw_the_same_version_one_wins}
         feed::{what_was_acknowledged_first_comes_first}
         walk::{a_random_walk_over_several_handles_is_that_of_the_reference}
+    }
+
+    mod outbox {
+        use crate::*;
+
+        conformance! { for within::Within, in outbox:
+            events::{
+                every_webhook_of_the_institution_gets_every_event,
+                kinds_are_respected,
+                what_is_refused_makes_no_delivery,
+                all_or_none_makes_all_deliveries_or_none,
+                a_repeated_command_makes_no_second_delivery,
+                many_commands_of_one_call_make_as_many_deliveries
+            }
+        }
     }
 }
 
@@ -456,22 +472,6 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
-
-#[cfg(feature = "sqlx")]
-mod sqlx_within_outbox {
-    use crate::*;
-
-    conformance! { for within::SqlxWithin, in outbox:
-        events::{
-            every_webhook_of_the_institution_gets_every_event,
-            kinds_are_respected,
-            what_is_refused_makes_no_delivery,
-            all_or_none_makes_all_deliveries_or_none,
-            a_repeated_command_makes_no_second_delivery,
-            many_commands_of_one_call_make_as_many_deliveries
-        }
-    }
-}
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {

@@ -8,6 +8,11 @@ use tempfile::TempDir;
 
 use crate::server::server;
 
+tokio::task_local! {
+    /// The path of the module that the test is in.
+    pub static MODULE: &'static str;
+}
+
 /// A place where one kind of store keeps its data: a fresh one for each test.
 pub trait Harness: Send + Sync + 'static {
     type Store: Queries;

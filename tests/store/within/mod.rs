@@ -7,6 +7,7 @@ mod sqlite;
 mod sqlx;
 
 use std::sync::Arc;
+use std::thread;
 
 use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::store::*;
@@ -14,10 +15,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-#[cfg(feature = "sqlx")]
-pub use self::sqlx::SqlxWithin;
-pub use postgres::PostgresWithin;
-pub use sqlite::SqliteWithin;
+use crate::harness::{Harness, MODULE, Postgres, Sqlite};
 
 /// The answers to a call.
 type Answers = Vec<Result<Receipt, ExecuteError>>;
@@ -31,14 +29,67 @@ struct Call {
 
 /// A store whose commands are carried out by a backend, each call within a transaction of its own.
 #[derive(Clone)]
-pub struct Joining<S> {
-    store: S,
+pub struct Joining {
+    store: AnyStore,
     calls: Arc<mpsc::UnboundedSender<Call>>,
 }
 
-impl<S: Queries> sealed::Sealed for Joining<S> {}
+/// A place of a store whose commands come through transactions of a library. It is one type for all
+/// libraries, since the suite is compiled anew for each type: the name of a test's module says
+/// which library it is.
+pub enum Within {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+    #[cfg(feature = "sqlx")]
+    Sqlx(Postgres),
+}
 
-impl<S: Queries> Store for Joining<S> {
+impl Harness for Within {
+    type Store = Joining;
+
+    async fn fresh() -> Self {
+        match MODULE.get().split("::").find(|it| it.ends_with("_within")) {
+            Some("sqlite_within") => Self::Sqlite(Sqlite::fresh().await),
+            Some("postgres_within") => Self::Postgres(Postgres::fresh().await),
+            #[cfg(feature = "sqlx")]
+            Some("sqlx_within") => Self::Sqlx(Postgres::fresh().await),
+            library => panic!("{library:?} is no library of transactions"),
+        }
+    }
+
+    async fn open(&self) -> Joining {
+        let (calls, waiting) = mpsc::unbounded_channel();
+        let store = match self {
+            Self::Sqlite(harness) => {
+                let (store, path) = (harness.open().await, harness.path());
+                let joined = store.clone();
+                thread::spawn(move || sqlite::serve(&path, &joined, waiting));
+                AnyStore::Sqlite(store)
+            }
+            Self::Postgres(harness) => {
+                let store = harness.open().await;
+                let backend = postgres::backend().await;
+                tokio::spawn(postgres::serve(backend, store.clone(), waiting));
+                AnyStore::Postgres(store)
+            }
+            #[cfg(feature = "sqlx")]
+            Self::Sqlx(harness) => {
+                let store = harness.open().await;
+                let backend = sqlx::backend().await;
+                tokio::spawn(sqlx::serve(backend, store.clone(), waiting));
+                AnyStore::Postgres(store)
+            }
+        };
+        Joining {
+            store,
+            calls: Arc::new(calls),
+        }
+    }
+}
+
+impl sealed::Sealed for Joining {}
+
+impl Store for Joining {
     delegate!(load history feed feed_end wake);
 
     async fn append(&self, batch: Vec<Append>, atomicity: Atomicity) -> Answers {
@@ -53,7 +104,7 @@ impl<S: Queries> Store for Joining<S> {
     }
 }
 
-impl<S: Queries> Queries for Joining<S> {
+impl Queries for Joining {
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
         self.store.list(query).await
     }
@@ -67,7 +118,7 @@ impl<S: Queries> Queries for Joining<S> {
     }
 }
 
-impl<S: Queries + Outbox> Outbox for Joining<S> {
+impl Outbox for Joining {
     delegate!(add_webhook put_webhook webhook webhooks remove_webhook due claim settle);
     delegate!(deliveries delivery attempts redeliver abandon prune backlog);
 }

@@ -1,6 +1,5 @@
 //! Transactions of `tokio-postgres` and `deadpool-postgres`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use certificate_lifecycle::VaultUpload;
@@ -10,35 +9,13 @@ use certificate_lifecycle::store::*;
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, IsolationLevel};
 
-use super::{Answers, Call, Joining, is_to_be_repeated};
+use super::{Answers, Call, is_to_be_repeated};
 use crate::harness::{Harness, Postgres};
 use crate::server::{client, server};
 use crate::world::*;
 
-/// A database whose commands come through transactions on a connection of the backend's, which
-/// finds none of the store's tables by itself.
-pub struct PostgresWithin(Postgres);
-
-impl Harness for PostgresWithin {
-    type Store = Joining<PostgresStore>;
-
-    async fn fresh() -> Self {
-        Self(Postgres::fresh().await)
-    }
-
-    async fn open(&self) -> Joining<PostgresStore> {
-        let store = self.0.open().await;
-        let (calls, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(serve(backend().await, store.clone(), waiting));
-        Joining {
-            store,
-            calls: Arc::new(calls),
-        }
-    }
-}
-
 /// A connection of the backend's, with settings that are its own affair.
-async fn backend() -> Client {
+pub(super) async fn backend() -> Client {
     let client = client(&server().url()).await;
     let settings = "SET search_path = pg_temp; SET plan_cache_mode = force_custom_plan; \
                     SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu'";
@@ -49,7 +26,7 @@ async fn backend() -> Client {
 /// How often a transaction is repeated that lost to others.
 const REPEATS: u32 = 1_000;
 
-async fn serve(
+pub(super) async fn serve(
     mut client: Client,
     store: PostgresStore,
     mut waiting: mpsc::UnboundedReceiver<Call>,

@@ -1,8 +1,6 @@
 //! Transactions of `rusqlite`.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::thread;
 
 use certificate_lifecycle::engine::{Engine, ScopedCommand};
 use certificate_lifecycle::store::within::Joins;
@@ -11,31 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::{Call, Joining, is_to_be_repeated};
-use crate::harness::{Harness, Sqlite};
+use super::{Call, is_to_be_repeated};
 use crate::world::*;
-
-/// A file whose commands come through transactions on a connection of the backend's.
-pub struct SqliteWithin(Sqlite);
-
-impl Harness for SqliteWithin {
-    type Store = Joining<SqliteStore>;
-
-    async fn fresh() -> Self {
-        Self(Sqlite::fresh().await)
-    }
-
-    async fn open(&self) -> Joining<SqliteStore> {
-        let store = self.0.open().await;
-        let (calls, waiting) = mpsc::unbounded_channel();
-        let (path, joined) = (self.0.path(), store.clone());
-        thread::spawn(move || serve(&path, &joined, waiting));
-        Joining {
-            store,
-            calls: Arc::new(calls),
-        }
-    }
-}
 
 fn connect(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
@@ -51,7 +26,7 @@ fn begin(connection: &mut Connection) -> Transaction<'_> {
         .unwrap()
 }
 
-fn serve(path: &Path, store: &SqliteStore, mut waiting: mpsc::UnboundedReceiver<Call>) {
+pub(super) fn serve(path: &Path, store: &SqliteStore, mut waiting: mpsc::UnboundedReceiver<Call>) {
     let mut connection = connect(path);
     while let Some(call) = waiting.blocking_recv() {
         let transaction = begin(&mut connection);

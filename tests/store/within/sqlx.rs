@@ -1,7 +1,6 @@
 //! Transactions of `sqlx`.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -12,38 +11,16 @@ use certificate_lifecycle::store::within::Joins;
 use certificate_lifecycle::store::*;
 use tokio::sync::mpsc;
 
-use super::{Answers, Call, Joining, is_to_be_repeated};
+use super::{Answers, Call, is_to_be_repeated};
 use crate::harness::{Harness, Postgres};
 use crate::outbox_world::{Post, of_ours};
 use crate::server::{client, server};
 use crate::world::*;
 
-/// A database whose commands come through transactions on a connection of the backend's, which
-/// finds none of the store's tables by itself.
-pub struct SqlxWithin(Postgres);
-
-impl Harness for SqlxWithin {
-    type Store = Joining<PostgresStore>;
-
-    async fn fresh() -> Self {
-        Self(Postgres::fresh().await)
-    }
-
-    async fn open(&self) -> Joining<PostgresStore> {
-        let store = self.0.open().await;
-        let (calls, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(serve(backend().await, store.clone(), waiting));
-        Joining {
-            store,
-            calls: Arc::new(calls),
-        }
-    }
-}
-
 /// A connection of the backend's, with settings that are its own affair.
-async fn backend() -> PgConnection {
+pub(super) async fn backend() -> PgConnection {
     let mut connection = PgConnection::connect(&server().url()).await.unwrap();
-    let settings = "SET search_path = pg_temp; SET plan_cache_mode = force_custom_plan; SET jit = on; \
+    let settings = "SET search_path = pg_temp; SET plan_cache_mode = force_custom_plan; \
                     SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu'";
     run(&mut connection, settings).await.unwrap();
     connection
@@ -57,7 +34,7 @@ async fn run(connection: &mut PgConnection, sql: &'static str) -> ::sqlx::Result
 /// How often a transaction is repeated that lost to others.
 const REPEATS: u32 = 1_000;
 
-async fn serve(
+pub(super) async fn serve(
     mut connection: PgConnection,
     store: PostgresStore,
     mut waiting: mpsc::UnboundedReceiver<Call>,
@@ -98,9 +75,9 @@ const CERTIFICATES: &str = "SELECT count(*) FROM certificate";
 #[tokio::test]
 async fn both_are_committed_or_neither_is() {
     let (_, mut connection, _) = issuer().await;
-    let post = Post::<SqlxWithin>::with([of_ours(1)]).await;
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
     post.done(upload(1)).await;
-    let engine = engine_on(post.harness.0.open().await, &post.clock);
+    let engine = engine_on(post.harness.open().await, &post.clock);
     let worker = worker();
     let background = engine.scope(&OURS, &worker);
     for is_committed in [false, true] {
