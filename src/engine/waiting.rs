@@ -21,7 +21,6 @@ impl Reading {
 }
 
 /// The calls that wait for the same feed.
-#[derive(Default)]
 pub(super) struct Waiting {
     calls: Mutex<Calls>,
     /// Who has it reads for all.
@@ -39,6 +38,16 @@ struct Calls {
 struct Answer {
     institution: InstitutionId,
     answer: oneshot::Sender<AnyApplication>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            calls: Mutex::default(),
+            reader: Turns::default(),
+            readings: watch::Sender::new(Reading::default()),
+        }
+    }
 }
 
 impl Waiting {
