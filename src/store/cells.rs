@@ -1,9 +1,9 @@
 //! Sets of (state, source), as one word: how the rules reach a database.
 
+use crate::lifecycle::action::Action;
+use crate::lifecycle::rules;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-#[cfg(feature = "postgres")]
-use crate::lifecycle::{action::Action, rules};
 
 /// A set of combinations of state and source: bit `2 × status + source` of a word, each counted
 /// from 0 in the order of its `ALL`. Stored databases rely on that order; a test pins it.
@@ -13,6 +13,11 @@ pub(crate) struct Cells(u16);
 impl Cells {
     /// Every combination.
     pub(crate) const ALL: Self = Self((1 << (Status::ALL.len() * Source::ALL.len())) - 1);
+
+    /// Where background work owns the application (CONTRACT.md, "In progress").
+    pub(crate) fn in_progress() -> Self {
+        Self::of(|status, source| rules::is_legal(status, source, Action::Approve))
+    }
 
     /// Where the action is legal, and some history leads to: at version 1 in the lowest 12 bits,
     /// then at version 2, at odd versions from 3 on, and at even ones.

@@ -37,6 +37,7 @@ mod sqlite;
 mod stored;
 pub mod within;
 pub(crate) mod word;
+mod work;
 
 pub use actor::{Actor, ActorError, ActorKind};
 pub use address::{StoreAddress, StoreAddressError};
@@ -65,3 +66,7 @@ pub use request::{Append, Atomicity, Operation, Receipt, RecordedEvent, Request}
 pub use setup::Setup;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use work::{
+    DueInstitution, DueWork, LeasedWork, WorkBacklog, WorkClaim, WorkLease, WorkOutcome, WorkQueue,
+    WorkSettled, WorkSettlement,
+};

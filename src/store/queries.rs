@@ -58,8 +58,9 @@ impl Filter {
     }
 
     /// Only those that background work owns (CONTRACT.md, "In progress").
-    pub fn in_progress(self) -> Self {
-        self.only(|status, source| rules::is_legal(status, source, Action::Approve))
+    pub fn in_progress(mut self) -> Self {
+        self.cells = self.cells.and(Cells::in_progress());
+        self
     }
 
     /// Only those that an administrator has to decide: created, and from a customer (CONTRACT.md,

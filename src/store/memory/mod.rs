@@ -4,6 +4,7 @@ mod delivering;
 mod log;
 mod outbox;
 mod webhooks;
+mod work;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -53,6 +54,7 @@ struct Tables {
     /// The keys of the events that have one.
     key_of: HashMap<u32, IdempotencyKey>,
     outbox: outbox::Outbox,
+    work: work::Work,
 }
 
 /// What a key was used for.

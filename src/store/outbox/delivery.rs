@@ -207,9 +207,14 @@ impl Claim {
     /// is left of it, the turn decides.
     #[must_use]
     pub fn again(&self, room: u32) -> u32 {
-        let rest = u32::from(u64::from(room % 4) + self.turn % 4 >= 4);
-        room / 4 + rest
+        reserved(room, self.turn)
     }
+}
+
+/// How much of the room is, first of all, for what is due again.
+pub(in crate::store) fn reserved(room: u32, turn: u64) -> u32 {
+    let rest = u32::from(u64::from(room % 4) + turn % 4 >= 4);
+    room / 4 + rest
 }
 
 /// What was claimed.

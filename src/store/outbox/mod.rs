@@ -15,7 +15,7 @@ pub use delivery::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
     DeliveryStatus, Due, LeasedDelivery, Outcome, Settlement,
 };
-pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease};
+pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease, reserved};
 pub(in crate::store) use rules::{Settled, State, can_be_redelivered, is_let_go, wait_until};
 pub use webhook::{Health, HealthChange, Put, Webhook};
 

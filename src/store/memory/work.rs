@@ -1,0 +1,294 @@
+//! Background work in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::log::place;
+use super::{MemoryStore, Tables};
+use crate::lengths::later;
+use crate::store::cells::Cells;
+use crate::store::error::Result;
+use crate::store::outbox::{is_of_lease, next_lease};
+use crate::store::work::{
+    DueInstitution, DueWork, LeasedWork, WorkBacklog, WorkClaim, WorkLease, WorkOutcome, WorkQueue,
+    WorkSettled, WorkSettlement,
+};
+use crate::store::{ExecuteError, InstitutionId};
+
+/// How many events are looked at, at most, by one question what is due.
+const LOOKS: usize = 4096;
+
+/// What is in progress, as far as it was found.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// How many events were looked at.
+    seen: usize,
+    /// By application.
+    rows: HashMap<u32, Row>,
+    /// By institution.
+    queues: BTreeMap<u32, Queue>,
+}
+
+/// An application in progress.
+#[derive(Debug)]
+struct Row {
+    institution: u32,
+    /// The place in the log of the event since which it is in progress.
+    event: u32,
+    since: DateTime<Utc>,
+    /// When it is due again, or its lease ends; none if it was never claimed.
+    at: Option<DateTime<Utc>>,
+    token: i64,
+    attempts: u32,
+}
+
+/// What is to be done for an institution.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Never claimed: events and their applications.
+    new: BTreeSet<(u32, u32)>,
+    later: BTreeSet<(DateTime<Utc>, u32)>,
+}
+
+impl Work {
+    fn remove(&mut self, application: u32) -> Option<Row> {
+        let row = self.rows.remove(&application)?;
+        if let Some(queue) = self.queues.get_mut(&row.institution) {
+            match row.at {
+                None => queue.new.remove(&(row.event, application)),
+                Some(at) => queue.later.remove(&(at, application)),
+            };
+            if queue.new.is_empty() && queue.later.is_empty() {
+                self.queues.remove(&row.institution);
+            }
+        }
+        Some(row)
+    }
+
+    fn insert(&mut self, application: u32, row: Row) {
+        let queue = self.queues.entry(row.institution).or_default();
+        match row.at {
+            None => queue.new.insert((row.event, application)),
+            Some(at) => queue.later.insert((at, application)),
+        };
+        self.rows.insert(application, row);
+    }
+
+    /// The row, if the lease is held.
+    fn held(&self, application: u32, token: i64) -> Option<&Row> {
+        let row = self.rows.get(&application)?;
+        (is_of_lease(token) && row.token == token).then_some(row)
+    }
+
+    /// The next that may be claimed: new, or due again.
+    fn next(&self, institution: u32, is_new: bool, now: DateTime<Utc>) -> Option<u32> {
+        let queue = self.queues.get(&institution)?;
+        if is_new {
+            return queue.new.first().map(|(_, application)| *application);
+        }
+        let (at, application) = queue.later.first()?;
+        (*at <= now).then_some(*application)
+    }
+}
+
+impl Tables {
+    /// Finds what has come into progress since the last look.
+    fn find_work(&mut self) {
+        let in_progress = Cells::in_progress();
+        let end = self.log.len().min(self.work.seen.saturating_add(LOOKS));
+        for at in self.work.seen..end {
+            let Some(entered) = self.log.get(at) else {
+                break;
+            };
+            let (application, since) = (entered.application, entered.at);
+            let Some(row) = self.applications.get(application as usize) else {
+                continue;
+            };
+            let is_last = row.last as usize == at;
+            let (status, source) = (entered.body.kind().status(), entered.body.source());
+            if !is_last || !in_progress.contains(status, source) {
+                continue;
+            }
+            let institution = row.institution;
+            let before = self.work.remove(application);
+            let token = before.map_or(0, |it| it.token + (it.token & 1));
+            self.work.insert(
+                application,
+                Row {
+                    institution,
+                    event: place(at),
+                    since: since.into(),
+                    at: None,
+                    token,
+                    attempts: 0,
+                },
+            );
+        }
+        self.work.seen = end;
+    }
+
+    /// Whether the application is still at the event since which it is in progress.
+    fn is_current(&self, application: u32, row: &Row) -> bool {
+        let it = self.applications.get(application as usize);
+        it.is_some_and(|it| it.last == row.event)
+    }
+
+    fn claim_work(&mut self, claim: &WorkClaim) -> Vec<LeasedWork> {
+        let mut leased = Vec::new();
+        for (institution, room) in &claim.wanted {
+            let Some(number) = self.institution(institution) else {
+                continue;
+            };
+            let again = leased.len() + claim.again(*room) as usize;
+            let end = leased.len() + *room as usize;
+            for (is_new, until) in [(false, again), (true, end), (false, end)] {
+                while leased.len() < until
+                    && let Some(next) = self.work.next(number, is_new, claim.now)
+                {
+                    leased.extend(self.lease(next, institution, claim));
+                }
+            }
+        }
+        leased
+    }
+
+    /// Takes a lease, unless the application has moved on: then the claim is over.
+    fn lease(
+        &mut self,
+        application: u32,
+        institution: &InstitutionId,
+        claim: &WorkClaim,
+    ) -> Option<LeasedWork> {
+        let mut row = self.work.remove(application)?;
+        if !self.is_current(application, &row) {
+            return None;
+        }
+        row.at = Some(later(claim.now, claim.lease));
+        row.token = next_lease(row.token);
+        row.attempts = row.attempts.saturating_add(1);
+        let (token, attempt, since) = (row.token, row.attempts, row.since);
+        self.work.insert(application, row);
+        let of = self.applications.get(application as usize)?;
+        let current = self.last(of)?.application();
+        Some(LeasedWork {
+            lease: WorkLease::new(of.details.uuid(), token),
+            institution: institution.clone(),
+            attempt,
+            since,
+            application: Ok(current),
+        })
+    }
+
+    fn renew(&mut self, lease: WorkLease, until: DateTime<Utc>) -> bool {
+        let Some(application) = self.by_uuid.get(&lease.application).copied() else {
+            return false;
+        };
+        let row = self.work.held(application, lease.token);
+        if !row.is_some_and(|row| self.is_current(application, row)) {
+            return false;
+        }
+        if let Some(row) = self.work.remove(application) {
+            let at = Some(until);
+            self.work.insert(application, Row { at, ..row });
+        }
+        true
+    }
+
+    fn settle_work(&mut self, settlement: WorkSettlement) -> Result<WorkSettled, ExecuteError> {
+        let lease = settlement.lease;
+        let application = self.by_uuid.get(&lease.application).copied();
+        let held = application.filter(|it| self.work.held(*it, lease.token).is_some());
+        let Some((application, mut row)) =
+            held.and_then(|it| self.work.remove(it).map(|row| (it, row)))
+        else {
+            return Ok(WorkSettled::Lost);
+        };
+        let (at, counts) = match settlement.outcome {
+            WorkOutcome::Done(append) => {
+                let receipt = self.append(&append)?;
+                return Ok(WorkSettled::Done(Box::new(receipt)));
+            }
+            WorkOutcome::Again { at, .. } => (at, true),
+            WorkOutcome::Released { at, .. } => (at, false),
+        };
+        row.at = Some(at);
+        row.token += 1;
+        row.attempts = row.attempts.saturating_sub(u32::from(!counts));
+        self.work.insert(application, row);
+        Ok(WorkSettled::PutOff)
+    }
+
+    fn due_work(&self, institution: Option<&InstitutionId>) -> Vec<DueInstitution> {
+        let due = self.work.queues.iter().filter_map(|(number, queue)| {
+            let of = self.institutions.all.get(*number as usize)?;
+            Some(DueInstitution {
+                institution: of.clone(),
+                has_new: !queue.new.is_empty(),
+                at: queue.later.first().map(|(at, _)| *at),
+            })
+        });
+        due.filter(|it| institution.is_none_or(|of| it.institution == *of))
+            .collect()
+    }
+
+    fn work_backlog(&self, institution: Option<&InstitutionId>) -> Vec<WorkBacklog> {
+        let mut backlog: BTreeMap<InstitutionId, WorkBacklog> = BTreeMap::new();
+        for row in self.work.rows.values() {
+            let Some(of) = self.institutions.all.get(row.institution as usize) else {
+                continue;
+            };
+            if institution.is_some_and(|it| it != of) {
+                continue;
+            }
+            let entry = backlog.entry(of.clone());
+            let entry = entry.or_insert_with(|| WorkBacklog::new(of.clone()));
+            if is_of_lease(row.token) {
+                entry.under_way += 1;
+                continue;
+            }
+            entry.waiting += 1;
+            entry.oldest = Some(entry.oldest.map_or(row.since, |it| it.min(row.since)));
+        }
+        backlog.into_values().collect()
+    }
+}
+
+impl WorkQueue for MemoryStore {
+    async fn due_work(&self, institution: Option<&InstitutionId>) -> Result<DueWork> {
+        let mut tables = self.tables();
+        tables.find_work();
+        let has_more = tables.work.seen < tables.log.len();
+        Ok(DueWork::new(tables.due_work(institution)).with_has_more(has_more))
+    }
+
+    async fn claim_work(&self, claim: WorkClaim) -> Result<Vec<LeasedWork>> {
+        Ok(self.tables().claim_work(&claim))
+    }
+
+    async fn renew_work(&self, leases: Vec<WorkLease>, until: DateTime<Utc>) -> Result<Vec<bool>> {
+        let mut tables = self.tables();
+        Ok(leases
+            .into_iter()
+            .map(|it| tables.renew(it, until))
+            .collect())
+    }
+
+    async fn settle_work(
+        &self,
+        settlements: Vec<WorkSettlement>,
+    ) -> Vec<Result<WorkSettled, ExecuteError>> {
+        let mut tables = self.tables();
+        let before = tables.log.len();
+        let settle = |it| tables.settle_work(it);
+        let settled = settlements.into_iter().map(settle).collect();
+        if tables.log.len() > before {
+            self.commits.send_replace(());
+        }
+        settled
+    }
+
+    async fn work_backlog(&self, institution: Option<&InstitutionId>) -> Result<Vec<WorkBacklog>> {
+        Ok(self.tables().work_backlog(institution))
+    }
+}
