@@ -79,7 +79,7 @@ contract! {
 }
 
 /// A lease on an application in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct WorkLease {
     /// The application.

@@ -1,0 +1,90 @@
+//! One attempt, as a task of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
+
+use super::core::Ended;
+use super::telemetry::UnderWay;
+use super::work::{Cancelled, Control, Outcome, Work, Worker};
+
+/// How long work has after it was cancelled, before its future is dropped.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Ends the task with this.
+struct Task(JoinHandle<Outcome>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// How an attempt is cancelled.
+pub(super) type Cancel = watch::Sender<Option<Cancelled>>;
+
+/// Begins the work, on a task of its own: work that keeps a thread busy holds up no other. Returns
+/// how it is cancelled, and its end.
+pub(super) fn begin<W: Worker>(
+    worker: &Arc<W>,
+    work: Work,
+    limit: Duration,
+) -> (Arc<Cancel>, impl Future<Output = Ended> + Send + use<W>) {
+    let (cancel, control) = Control::new();
+    let cancel = Arc::new(cancel);
+    let end = end(
+        Arc::clone(worker),
+        work,
+        limit,
+        Arc::clone(&cancel),
+        control,
+    );
+    (cancel, end)
+}
+
+async fn end<W: Worker>(
+    worker: Arc<W>,
+    work: Work,
+    limit: Duration,
+    cancel: Arc<Cancel>,
+    control: Control,
+) -> Ended {
+    let _under_way = UnderWay::begin();
+    let deadline = Instant::now() + limit;
+    let span = tracing::info_span!(
+        "work",
+        application = %work.uuid(),
+        version = work.version(),
+        attempt = work.attempt
+    );
+    let of_work = control.clone();
+    let working = async move { worker.work(&work, &of_work).await };
+    let mut task = Task(tokio::spawn(working.instrument(span)));
+    let why = tokio::select! {
+        biased;
+        outcome = &mut task.0 => return ended(outcome),
+        why = control.cancelled() => why,
+        () = sleep_until(deadline) => {
+            cancel.send_replace(Some(Cancelled::Timeout));
+            Cancelled::Timeout
+        }
+    };
+    match timeout(LAST_WORDS, &mut task.0).await {
+        Ok(outcome) => ended(outcome),
+        Err(_) => Ended::Cancelled(why),
+    }
+}
+
+fn ended(outcome: Result<Outcome, tokio::task::JoinError>) -> Ended {
+    match outcome {
+        Ok(outcome) => Ended::Done(outcome),
+        // Its text may be personal.
+        Err(error) if error.is_panic() => Ended::Broken("the work panicked"),
+        Err(_) => Ended::Broken("the work was dropped before its end"),
+    }
+}
