@@ -44,6 +44,7 @@ mod unconnected;
 mod upgrade;
 mod watch;
 mod within;
+mod work;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -56,6 +56,7 @@ macro_rules! settled {
          + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     };
 }
+pub(super) use settled;
 
 /// A page of an institution's applications.
 macro_rules! list_sql {

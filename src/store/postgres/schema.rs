@@ -13,14 +13,14 @@ use crate::store::{Result, Setup, StoreError};
 const OLDEST_SERVER: i32 = 150_000;
 
 /// The newest version that this program knows: that of the last step of `migrate`.
-pub(super) const NEWEST: i64 = 6;
+pub(super) const NEWEST: i64 = 7;
 
 /// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 6;
+pub(super) const NEEDED: i64 = 7;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
-const SHAPE: [(&str, &str); 7] = [
+const SHAPE: [(&str, &str); 9] = [
     (
         "certlife_application",
         "uuid, institution, application_id, certificate_title, applicant_email, trigger_context, \
@@ -49,6 +49,11 @@ const SHAPE: [(&str, &str); 7] = [
         "certlife_attempt",
         "delivery, number, at, milliseconds, status, error, excerpt",
     ),
+    (
+        "certlife_work",
+        "uuid, institution, version, transaction, place, since, state, at, token, attempts, reason",
+    ),
+    ("certlife_work_seen", "transaction, place"),
 ];
 
 pub(super) async fn connection(connections: &Connections) -> Result<Session> {

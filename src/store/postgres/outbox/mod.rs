@@ -18,7 +18,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 pub(super) use self::hint::DueHints;
-use self::numbers::{Numbers, milliseconds};
+use self::numbers::Numbers;
+pub(super) use self::numbers::milliseconds;
 pub(super) use self::pools::OutboxPools;
 use super::PostgresStore;
 use super::connections::Connections;
@@ -30,16 +31,16 @@ use crate::store::{
 };
 
 /// How long it may take to give back what was claimed.
-const RELEASE: Duration = Duration::from_secs(5);
+pub(super) const RELEASE: Duration = Duration::from_secs(5);
 
 /// How long to wait before a connection is asked for again.
 const RECONNECT: Duration = Duration::from_millis(100);
 
 /// The tries of something that may lose a deadlock.
-struct Tries<'s> {
+pub(super) struct Tries<'s> {
     pool: &'s Connections,
     /// For each try.
-    limit: Duration,
+    pub(super) limit: Duration,
     made: u32,
     since: Instant,
     /// For how long it is made again where it was not sent, or only read.
@@ -48,7 +49,7 @@ struct Tries<'s> {
 
 impl Tries<'_> {
     /// A connection; while there is none, it is asked for again, as long as the patience lasts.
-    async fn session(&self) -> Result<Session> {
+    pub(super) async fn session(&self) -> Result<Session> {
         loop {
             match self.pool.get().await {
                 Err(failure) if self.may_wait(&failure) => tokio::time::sleep(RECONNECT).await,
@@ -66,7 +67,11 @@ impl Tries<'_> {
 
     /// What a try ended with; none if it is to be made again. A connection that is lost, or does
     /// not answer, is given up.
-    async fn end<T>(&mut self, client: Session, outcome: Result<T, Failure>) -> Option<Result<T>> {
+    pub(super) async fn end<T>(
+        &mut self,
+        client: Session,
+        outcome: Result<T, Failure>,
+    ) -> Option<Result<T>> {
         self.made += 1;
         match outcome {
             Ok(answer) => match client.check() {
@@ -96,7 +101,7 @@ impl Tries<'_> {
 }
 
 impl PostgresStore {
-    fn tries(&self) -> Tries<'_> {
+    pub(super) fn tries(&self) -> Tries<'_> {
         Tries {
             pool: &self.shared.outbox.writers,
             limit: self.shared.options.answer_timeout,
@@ -107,7 +112,7 @@ impl PostgresStore {
     }
 
     /// The same, for a dispatcher, which tries again by itself.
-    fn tries_of_a_dispatcher(&self) -> Tries<'_> {
+    pub(super) fn tries_of_a_dispatcher(&self) -> Tries<'_> {
         Tries {
             pool: &self.shared.outbox.delivering,
             patience: Duration::ZERO,
@@ -117,7 +122,11 @@ impl PostgresStore {
 
     /// Carries out something until it has an answer: again where it lost a deadlock, or found no
     /// server. An attempt gives back its session.
-    async fn retry<T, F>(&self, mut tries: Tries<'_>, attempt: impl Fn(Session) -> F) -> Result<T>
+    pub(super) async fn retry<T, F>(
+        &self,
+        mut tries: Tries<'_>,
+        attempt: impl Fn(Session) -> F,
+    ) -> Result<T>
     where
         F: Future<Output = (Session, Result<T, Failure>)>,
     {

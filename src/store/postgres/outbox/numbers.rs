@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::store::postgres::sql::input;
 
 /// A time: milliseconds since 1970.
-pub(super) const fn milliseconds(time: DateTime<Utc>) -> i64 {
+pub(in crate::store::postgres) const fn milliseconds(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
 }
 

@@ -1,0 +1,20 @@
+-- Takes leases until $1 on the rows of the input, which are locked; those whose application has moved on are over.
+WITH moved_on AS (
+    DELETE FROM certlife_work w USING {input}
+    WHERE w.uuid = input.uuid
+        AND (SELECT a.version FROM certlife_application a WHERE a.uuid = w.uuid) IS DISTINCT FROM w.version
+),
+leased AS (
+    UPDATE certlife_work w
+    SET state = 1,
+        at = $1,
+        attempts = w.attempts + 1,
+        -- That of a lease is odd, also where the last one was never settled. In a new history of the server, none
+        -- is like one of before: so late an end of a lease ends no other.
+        token = greatest((w.token + 1) | 1, ((SELECT base >> 36 FROM certlife_feed) << 20) + 1)
+    FROM {input}
+    WHERE w.uuid = input.uuid
+        AND (SELECT a.version FROM certlife_application a WHERE a.uuid = w.uuid) = w.version
+    RETURNING w.uuid, w.institution, w.token, w.attempts, w.since, w.transaction
+)
+SELECT

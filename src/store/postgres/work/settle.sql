@@ -1,0 +1,25 @@
+-- Ends the leases that are held: their rows go, or are put off to `at`. They are locked in the order of their
+-- applications' identities, so that of two who settle at once only one waits for the other.
+WITH held AS MATERIALIZED (
+    SELECT w.uuid, w.token, input.at, input.counts, input.reason
+    FROM {input}
+    JOIN certlife_work w ON w.uuid = input.uuid AND w.token = input.token
+    ORDER BY w.uuid
+    FOR UPDATE OF w
+),
+done AS (
+    DELETE FROM certlife_work w USING held
+    WHERE w.uuid = held.uuid AND held.at IS NULL
+),
+put_off AS (
+    UPDATE certlife_work w
+    SET state = 1,
+        at = held.at,
+        -- A token is good for one settlement.
+        token = w.token + 1,
+        attempts = greatest(w.attempts - (NOT held.counts)::integer, 0),
+        reason = held.reason
+    FROM held
+    WHERE w.uuid = held.uuid AND held.at IS NOT NULL
+)
+SELECT uuid, token FROM held
