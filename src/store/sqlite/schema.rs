@@ -114,6 +114,8 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
             error => error,
         })?;
     }
+    // A step that only adds has not seen whether the others are there, and ours.
+    check_shape(&transaction, place)?;
     run((&["DELETE FROM certlife_schema"], ""))?;
     transaction
         .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])

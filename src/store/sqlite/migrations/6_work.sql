@@ -10,7 +10,9 @@ CREATE TABLE certlife_work (
     since INTEGER NOT NULL,      -- the time of the event, in seconds since 1970
     state INTEGER NOT NULL,      -- 0 never claimed, 1 due at its time
     at INTEGER NOT NULL,         -- milliseconds since 1970: due again, or the end of the lease; in state 0 always 0
-    token INTEGER NOT NULL,      -- raised by every claim, then odd, and by what ends the lease, then even
+    -- Begins with the version in its upper half, so that it is larger than those of earlier versions. Raised by
+    -- every claim, then odd, and by what ends the lease, then even.
+    token INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     reason TEXT                  -- why it is tried again
 ) STRICT;

@@ -72,7 +72,7 @@ macro_rules! candidates {
             $which,
             " ORDER BY ",
             $order,
-            " LIMIT ?3"
+            " LIMIT ?3 OFFSET ?4"
         )
     };
 }
@@ -109,21 +109,40 @@ impl<'c> Queue<'c> {
         (room, again): (usize, usize),
         claimed: &mut Vec<Claimed>,
     ) -> rusqlite::Result<()> {
-        let start = claimed.len();
-        for (is_new, until) in [(false, again), (true, room), (false, room)] {
-            while claimed.len() - start < until && self.stale > 0 {
-                let wanted = until + start - claimed.len();
-                let candidates = self.candidates(number, is_new, wanted)?;
-                if candidates.is_empty() {
-                    break;
-                }
-                for candidate in candidates {
-                    if candidate.is_current {
-                        claimed.push(self.take(candidate, institution)?);
-                    } else {
-                        self.delete.execute([candidate.application])?;
-                        self.stale = self.stale.saturating_sub(1);
-                    }
+        // They stay where they are until all are found, so that a claim takes each of them once,
+        // also where its leases end at once.
+        let (mut new, mut later) = (Vec::new(), Vec::new());
+        self.collect(number, false, again, &mut later)?;
+        self.collect(number, true, room - later.len(), &mut new)?;
+        self.collect(number, false, room - new.len(), &mut later)?;
+        // Those that are due again and had their turn first stand before the new ones.
+        let rest = later.split_off(later.len().min(again));
+        for candidate in later.into_iter().chain(new).chain(rest) {
+            claimed.push(self.take(candidate, institution)?);
+        }
+        Ok(())
+    }
+
+    /// Adds to those that were found until there are so many. What has moved on is deleted.
+    fn collect(
+        &mut self,
+        institution: i64,
+        is_new: bool,
+        room: usize,
+        found: &mut Vec<Candidate>,
+    ) -> rusqlite::Result<()> {
+        while found.len() < room && self.stale > 0 {
+            let wanted = room - found.len();
+            let candidates = self.candidates(institution, is_new, wanted, found.len())?;
+            if candidates.is_empty() {
+                break;
+            }
+            for candidate in candidates {
+                if candidate.is_current {
+                    found.push(candidate);
+                } else {
+                    self.delete.execute([candidate.application])?;
+                    self.stale = self.stale.saturating_sub(1);
                 }
             }
         }
@@ -135,13 +154,14 @@ impl<'c> Queue<'c> {
         institution: i64,
         is_new: bool,
         limit: usize,
+        offset: usize,
     ) -> rusqlite::Result<Vec<Candidate>> {
         let statement = if is_new {
             &mut self.new
         } else {
             &mut self.later
         };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let [limit, offset] = [limit, offset].map(|it| i64::try_from(it).unwrap_or(i64::MAX));
         let candidate = |row: &Row<'_>| {
             Ok(Candidate {
                 application: row.get(0)?,
@@ -152,7 +172,8 @@ impl<'c> Queue<'c> {
                 is_current: row.get(5)?,
             })
         };
-        let candidates = statement.query_map(params![institution, self.now, limit], candidate)?;
+        let parameters = params![institution, self.now, limit, offset];
+        let candidates = statement.query_map(parameters, candidate)?;
         candidates.collect()
     }
 

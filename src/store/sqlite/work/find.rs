@@ -12,17 +12,19 @@ use crate::store::{Result, StoreError};
 const LOOKS: i64 = 4096;
 
 /// Only what is in progress at this event, which is its application's last. A claim on an earlier
-/// one is over, and whoever holds its lease finds the token gone.
+/// one is over: its token is never given out again, also where its row is gone, because the version
+/// is the upper half of the token.
 const FIND: &str = concat!(
     "INSERT INTO certlife_work \
      (application, institution, event, version, since, state, at, token, attempts) \
-     SELECT h.application, h.institution, e.seq, h.version, e.at, 0, 0, 0, 0 \
+     SELECT h.application, h.institution, e.seq, h.version, e.at, 0, 0, \
+     min(h.version, 2147483647) << 32, 0 \
      FROM certlife_event e CROSS JOIN certlife_head h ON h.application = e.application \
      WHERE e.seq > ?1 AND e.seq <= ?2 AND h.event = e.seq AND ",
     in_cells!("h", "?3"),
     " ON CONFLICT (application) DO UPDATE SET institution = excluded.institution, \
      event = excluded.event, version = excluded.version, since = excluded.since, state = 0, at = 0, \
-     token = token + (token & 1), attempts = 0, reason = NULL \
+     token = excluded.token, attempts = 0, reason = NULL \
      WHERE excluded.event > certlife_work.event"
 );
 
