@@ -206,6 +206,12 @@ pub struct Append {
 }
 
 impl Append {
+    /// A request at this time.
+    #[must_use]
+    pub const fn new(request: Request, now: DateTime<Utc>) -> Self {
+        Self { request, now }
+    }
+
     /// When it is to have happened.
     #[must_use]
     pub fn at(&self) -> Timestamp {
