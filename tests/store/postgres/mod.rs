@@ -21,6 +21,7 @@ mod tls;
 mod upgrade;
 mod wire;
 mod withheld;
+mod work;
 
 pub use slow::Slow;
 

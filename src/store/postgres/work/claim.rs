@@ -89,7 +89,8 @@ statements! {
                  ) a \
                  WHERE (e.transaction, e.place) > (seen.transaction, seen.place) AND NOT (",
         settled!(),
-        "        ) AND coalesce((SELECT w.version FROM certlife_work w WHERE w.uuid = e.uuid), 0) \
+        "        ) AND ($1 >> (e.kind * 2)) & 3 <> 0 \
+                     AND coalesce((SELECT w.version FROM certlife_work w WHERE w.uuid = e.uuid), 0) \
                      < e.version \
                  ORDER BY e.transaction, e.place LIMIT 4096 \
              ) it \
@@ -220,6 +221,10 @@ pub(super) async fn claim(
         }
         let of_round = round(&transaction, claim, &mut rooms, &mut last).await;
         leased.extend(of_round.map_err(Failure::without_effect)?);
+        if claim.lease.is_zero() {
+            // What it has leased is due again.
+            break;
+        }
     }
     transaction.commit().await?;
     Ok((leased, last))

@@ -9,9 +9,13 @@ leased AS (
     SET state = 1,
         at = $1,
         attempts = w.attempts + 1,
-        -- That of a lease is odd, also where the last one was never settled. In a new history of the server, none
-        -- is like one of before: so late an end of a lease ends no other.
-        token = greatest((w.token + 1) | 1, ((SELECT base >> 36 FROM certlife_feed) << 20) + 1)
+        -- That of a lease is odd, also where the last one was never settled. None is like one of an earlier version,
+        -- whose row may be gone, or of before in a new history of the server: so late an end of a lease ends no
+        -- other.
+        token = greatest(
+            (w.token + 1) | 1,
+            (least(w.version, 1073741823) << 32) + ((SELECT base >> 36 FROM certlife_feed) << 20) + 1
+        )
     FROM {input}
     WHERE w.uuid = input.uuid
         AND (SELECT a.version FROM certlife_application a WHERE a.uuid = w.uuid) = w.version
