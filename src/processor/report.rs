@@ -16,8 +16,9 @@ pub(super) fn report(report: Report) {
             let application = lease.application;
             match why {
                 None => tracing::debug!(%application, attempt, outcome, "work is over"),
-                Some(why) if outcome == "failed" => {
-                    tracing::error!(%application, attempt, why, "failed");
+                // Its error is in the event, and may be personal.
+                Some(_) if outcome == "failed" => {
+                    tracing::error!(%application, attempt, "failed");
                 }
                 Some(why) => tracing::warn!(%application, attempt, outcome, why, "not done"),
             }

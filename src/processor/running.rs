@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
@@ -63,11 +63,12 @@ async fn end<W: Worker>(
         attempt = work.attempt
     );
     let of_work = control.clone();
+    let personal = Personal::of(&work);
     let working = async move { worker.work(&work, &of_work).await };
     let mut task = Task(tokio::spawn(working.instrument(span)));
     let why = tokio::select! {
         biased;
-        outcome = &mut task.0 => return ended(outcome),
+        outcome = &mut task.0 => return ended(outcome, &personal),
         why = control.cancelled() => why,
         () = sleep_until(deadline) => {
             cancel.send_replace(Some(Cancelled::Timeout));
@@ -75,16 +76,42 @@ async fn end<W: Worker>(
         }
     };
     match timeout(LAST_WORDS, &mut task.0).await {
-        Ok(outcome) => ended(outcome),
+        Ok(outcome) => ended(outcome, &personal),
         Err(_) => Ended::Cancelled(why),
     }
 }
 
-fn ended(outcome: Result<Outcome, tokio::task::JoinError>) -> Ended {
+fn ended(outcome: Result<Outcome, JoinError>, personal: &Personal) -> Ended {
     match outcome {
+        Ok(Outcome::Again(why)) => Ended::Done(Outcome::Again(personal.without(&why))),
+        Ok(Outcome::Later { after, why }) => {
+            let why = personal.without(&why);
+            Ended::Done(Outcome::Later { after, why })
+        }
         Ok(outcome) => Ended::Done(outcome),
         // Its text may be personal.
         Err(error) if error.is_panic() => Ended::Broken("the work panicked"),
         Err(_) => Ended::Broken("the work was dropped before its end"),
+    }
+}
+
+/// What a reason must not repeat: it is in the log.
+struct Personal([String; 2]);
+
+impl Personal {
+    /// A shorter text may stand in any word.
+    const SHORTEST: usize = 4;
+
+    fn of(work: &Work) -> Self {
+        let details = work.application.details();
+        Self([
+            details.applicant_email().as_str().to_owned(),
+            details.certificate_title().as_str().to_owned(),
+        ])
+    }
+
+    fn without(&self, text: &str) -> String {
+        let long = self.0.iter().filter(|it| it.len() >= Self::SHORTEST);
+        long.fold(text.to_owned(), |text, it| text.replace(&**it, "…"))
     }
 }

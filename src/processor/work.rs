@@ -87,7 +87,8 @@ pub enum Outcome {
     /// attempt; after the last, the application fails with this text. Until then nothing goes out
     /// to webhooks.
     ///
-    /// The store keeps the text, and the log shows it: it should name no person.
+    /// The store keeps the text, and the log shows it: it should name no person. The applicant's
+    /// address and the title are taken out of it.
     Again(String),
     /// It cannot be done yet: it is tried again after this time. It does not count as an attempt.
     Later {
