@@ -23,6 +23,7 @@ fn help_is_what_the_golden_files_say() {
     golden!(help(&["stats", "--help"]), "golden/help-stats.txt");
     golden!(help(&["events", "--help"]), "golden/help-events.txt");
     golden!(help(&["stalled", "--help"]), "golden/help-stalled.txt");
+    golden!(help(&["process", "--help"]), "golden/help-process.txt");
     golden!(help(&["webhook", "--help"]), "golden/help-webhook.txt");
     let webhook = |command: &str| help(&["webhook", command, "--help"]);
     golden!(webhook("add"), "golden/help-webhook-add.txt");
@@ -53,7 +54,7 @@ fn help_is_what_the_golden_files_say() {
 }
 
 /// The commands whose help has an example, in an order in which the examples work.
-const COMMANDS_WITH_EXAMPLE: [&str; 26] = [
+const COMMANDS_WITH_EXAMPLE: [&str; 27] = [
     "apply",
     "import",
     "webhook add",
@@ -77,6 +78,7 @@ const COMMANDS_WITH_EXAMPLE: [&str; 26] = [
     "stats",
     "events",
     "stalled",
+    "process",
     "validate",
     "diagram",
     "schema",
@@ -131,6 +133,9 @@ fn the_example_of_each_help_works_as_pasted() {
             let before = match command {
                 "listen" => listen,
                 "webhook test" => &test,
+                "process" => {
+                    "printf '#!/bin/sh\nexec cat\n' > make-certificate; chmod +x make-certificate\n"
+                }
                 _ => "",
             };
             let output = Command::new("bash")

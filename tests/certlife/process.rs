@@ -99,7 +99,14 @@ fn exit_statuses_decide() {
             6) kill -9 $$;;
             esac"#,
         );
-        let options = ["--until-idle", "--attempts", "2", "--first-wait", "10ms", "--json"];
+        let options = [
+            "--until-idle",
+            "--attempts",
+            "2",
+            "--first-wait",
+            "10ms",
+            "--json",
+        ];
         let run = process(&on, &options);
         assert_eq!(run.code, Some(1), "{run:?}");
         assert_eq!(
@@ -157,15 +164,24 @@ fn the_command_has_the_application_on_its_input_and_the_rest_in_its_environment(
 fn a_command_that_cannot_run_is_an_error_before_anything_is_claimed() {
     let on = scratch(Scratch::new(), 1, "");
     for (exec, problem) in [
-        ("no-such-command", "cannot run no-such-command: there is no such command in PATH"),
-        ("./nothing.sh", "cannot run ./nothing.sh: there is no such file"),
+        (
+            "no-such-command",
+            "cannot run no-such-command: there is no such command in PATH",
+        ),
+        (
+            "./nothing.sh",
+            "cannot run ./nothing.sh: there is no such file",
+        ),
         (
             "./work.sh",
             "cannot run ./work.sh: it is not executable: chmod +x makes it so, or its interpreter \
              comes first, as in --exec python3 FILE",
         ),
         ("/", "cannot run /: it is a folder"),
-        ("", "--exec must be followed by a command, but its name is empty"),
+        (
+            "",
+            "--exec must be followed by a command, but its name is empty",
+        ),
     ] {
         let run = on.run(&["process", "--until-idle", "--exec", exec], "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
@@ -184,7 +200,10 @@ fn a_program_that_the_system_cannot_start_is_tried_later_and_nothing_is_lost() {
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     let run = on.run(&["process", "--once", "--exec", "./garbage"], "");
     assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("the command cannot be started: "), "{run:?}");
+    assert!(
+        run.stderr.contains("the command cannot be started: "),
+        "{run:?}"
+    );
     assert_eq!(statuses(&on), ["created"]);
 }
 
@@ -242,11 +261,7 @@ fn a_command_need_not_read_its_input() {
 
 #[test]
 fn a_signal_waits_for_what_is_under_way() {
-    let on = scratch(
-        Scratch::new(),
-        1,
-        "echo > begun; sleep 2; echo done > end",
-    );
+    let on = scratch(Scratch::new(), 1, "echo > begun; sleep 2; echo done > end");
     let child = start(&on, &[]);
     wait_for(&on.path("begun"));
     terminate(&child);
@@ -298,7 +313,11 @@ fn what_is_put_off_is_left_to_the_next_run() {
         run.stdout,
         "{\"approved\":1,\"failed\":0,\"again\":1,\"lost\":0}\n"
     );
-    assert!(run.stderr.contains("the command ended with exit status: 75"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("the command ended with exit status: 75"),
+        "{run:?}"
+    );
     assert_eq!(statuses(&on), ["approved", "created"]);
 }
 

@@ -532,6 +532,8 @@ macro_rules! work_conformance {
 }
 
 work_conformance!(memory_work, harness::Memory);
+work_conformance!(sqlite_file_work, harness::Sqlite);
+work_conformance!(postgres_server_work, harness::Postgres);
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {

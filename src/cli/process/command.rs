@@ -31,9 +31,12 @@ impl Command {
     /// Looks for the command as a shell does. Whatever is wrong with it is found before anything is
     /// claimed.
     pub(super) fn find(exec: &[OsString]) -> Result<Self, Failure> {
-        let (name, arguments) = exec
-            .split_first()
-            .ok_or_else(|| refused(Path::new(""), NONE))?;
+        let named = exec.split_first().filter(|(name, _)| !name.is_empty());
+        let (name, arguments) = named.ok_or_else(|| {
+            Failure::Argument(
+                "--exec must be followed by a command, but its name is empty".to_owned(),
+            )
+        })?;
         let name = Path::new(name);
         let is_path = name.components().count() > 1 || name.is_absolute();
         let program = if is_path {

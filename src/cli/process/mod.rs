@@ -113,8 +113,7 @@ pub(super) struct Args {
 }
 
 const EXAMPLE: &str = "Example:
-  certlife process --concurrency 8 --exec python3 make_certificate.py --out /srv/certificates
-  certlife process --once --exec ./make_certificate
+  certlife process --once --concurrency 8 --exec ./make-certificate
 
 Exit status: 0 ended as asked; 1 with --until-idle or --once, some applications failed, or with
 --until-idle a signal ended the run before nothing was in progress; 2 the run could not go on; 130
