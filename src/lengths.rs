@@ -27,7 +27,7 @@ pub(crate) fn earlier(at: DateTime<Utc>, length: Duration) -> DateTime<Utc> {
 }
 
 /// The length from one moment to a later one; zero if it is earlier.
-#[cfg(any(test, feature = "delivery"))]
+#[cfg(any(test, feature = "delivery", feature = "processor"))]
 pub(crate) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     to.signed_duration_since(from).to_std().unwrap_or_default()
 }

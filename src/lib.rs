@@ -94,6 +94,8 @@ pub mod audit {
     pub use crate::event::problem::{Fact, Finding, Problem};
     pub use crate::event::replay::ReplayError;
 }
+#[cfg(any(feature = "delivery", feature = "processor"))]
+mod backoff;
 #[cfg(feature = "delivery")]
 pub mod delivery;
 pub mod diagram;
@@ -104,6 +106,10 @@ mod excerpt;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod http_status;
+#[cfg(any(feature = "delivery", feature = "processor"))]
+mod instants;
+#[cfg(feature = "engine")]
+mod jitter;
 mod json;
 #[cfg(feature = "engine")]
 mod lengths;
@@ -113,8 +119,12 @@ pub mod payload {
     pub use crate::event::payload::{PayloadError, PayloadProblem};
     pub use crate::json::{FieldError, NotAnObject};
 }
+#[cfg(feature = "processor")]
+pub mod processor;
 #[cfg(feature = "engine")]
 mod setters;
+#[cfg(any(feature = "delivery", feature = "processor"))]
+mod share;
 #[cfg(feature = "engine")]
 pub mod store;
 #[cfg(any(feature = "delivery", feature = "postgres"))]

@@ -3,14 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Serialize;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::duration;
+use super::log_level::Level;
 use super::output::Output;
 use super::webhook::named;
 use super::{
@@ -89,16 +85,6 @@ const EXAMPLE: &str = "Example:
 Exit status: 0 ended as asked; 1 with --until-idle, some deliveries are dead or still pending; 2 the
 run could not go on; 130 ended at once, by a second Ctrl-C, or 143 by a second SIGTERM.";
 
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Level {
-    Off,
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
 fn schedule(text: &str) -> Result<RetrySchedule, String> {
     let delays = text.split(',').enumerate().map(|(at, text)| {
         duration(text.trim()).map_err(|error| format!("delay {}: {error}", at + 1))
@@ -118,7 +104,7 @@ struct Numbers {
 }
 
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
-    args.start_log()?;
+    args.log.start()?;
     open_files::raise();
     let transport = args.sending.transport(args.concurrency)?;
     let (summary, pending) = block_on(async {
@@ -226,29 +212,6 @@ async fn show(store: &AnyStore) -> std::convert::Infallible {
 }
 
 impl Args {
-    fn start_log(&self) -> Result<(), Failure> {
-        log::start()?;
-        let level = match self.log {
-            Level::Off => LevelFilter::OFF,
-            Level::Error => LevelFilter::ERROR,
-            Level::Warn => LevelFilter::WARN,
-            Level::Info => LevelFilter::INFO,
-            Level::Debug => LevelFilter::DEBUG,
-        };
-        let lines = tracing_subscriber::fmt::layer()
-            .with_writer(|| log::Lines)
-            .with_target(false)
-            .with_ansi(log::is_terminal());
-        // Libraries do not promise that their lines have nothing personal.
-        let own = Targets::new().with_target("certificate_lifecycle", level);
-        // There is none before: it is the first thing that the command does.
-        let _ = tracing_subscriber::registry()
-            .with(own)
-            .with(lines)
-            .try_init();
-        Ok(())
-    }
-
     fn tell(&self, summary: Summary, pending: Option<u64>) -> Result<(), Failure> {
         let Summary {
             delivered,

@@ -28,6 +28,8 @@ mod list;
 mod listen;
 mod log;
 #[cfg(feature = "cli")]
+mod log_level;
+#[cfg(feature = "cli")]
 mod metrics;
 #[cfg(feature = "cli")]
 mod migrate;
@@ -39,6 +41,8 @@ mod outage;
 mod outcome;
 mod output;
 mod pipeline;
+#[cfg(feature = "cli")]
+mod process;
 #[cfg(feature = "cli")]
 mod received;
 mod records;
@@ -120,6 +124,8 @@ enum Command {
     #[cfg(feature = "cli")]
     Stalled(stalled::Args),
     #[cfg(feature = "cli")]
+    Process(process::Args),
+    #[cfg(feature = "cli")]
     Webhook(webhook::Args),
     #[cfg(feature = "cli")]
     Deliver(deliver::Args),
@@ -161,6 +167,8 @@ pub(super) fn run() -> ExitCode {
         Command::Events(args) => events::run(&args),
         #[cfg(feature = "cli")]
         Command::Stalled(args) => stalled::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Process(args) => process::run(args),
         #[cfg(feature = "cli")]
         Command::Webhook(args) => webhook::run(&args),
         #[cfg(feature = "cli")]

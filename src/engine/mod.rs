@@ -91,6 +91,11 @@ impl<S: Store> Engine<S> {
     pub const fn store(&self) -> &S {
         &self.store
     }
+
+    #[cfg(feature = "processor")]
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
 }
 
 impl<S: Clone> Clone for Engine<S> {

@@ -12,11 +12,13 @@ use super::within::Joins;
 use super::within::Sqlx;
 #[cfg(feature = "postgres")]
 use super::within::{Deadpool, TokioPostgres};
+use super::work::work_queue;
 use super::{
     Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
-    DeliveryFilter, DeliveryId, DeliveryPage, Due, ExecuteError, HealthChange, InstitutionId,
-    ListQuery, MemoryStore, Outbox, Page, Put, Queries, Receipt, RecordedEvent, Settlement, Setup,
-    Store, StoreError, Webhook,
+    DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
+    InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, Put, Queries, Receipt,
+    RecordedEvent, Settlement, Setup, Store, StoreError, Webhook, WorkBacklog, WorkClaim,
+    WorkLease, WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
@@ -232,4 +234,8 @@ impl Queries for AnyStore {
 
 impl Outbox for AnyStore {
     outbox!(ask);
+}
+
+impl WorkQueue for AnyStore {
+    work_queue!(ask);
 }

@@ -28,6 +28,13 @@ impl CommitWatch {
         Self { commits, poll }
     }
 
+    /// The same, with regular looks no more often than this.
+    #[cfg(feature = "processor")]
+    pub(crate) fn at_most_every(self, poll: Duration) -> Self {
+        let poll = self.poll.max(poll);
+        Self { poll, ..self }
+    }
+
     /// Waits until there may be new events since the last call, or since this was made.
     pub async fn wait(&mut self) {
         match tokio::time::timeout(self.poll, self.commits.changed()).await {

@@ -78,8 +78,15 @@ contract! {
     }
 }
 
+/// The token of work on this version that was never claimed. It is larger than the tokens of all
+/// earlier versions, also where nothing is left of their claims: a version has 2³¹ tokens of leases.
+pub(in crate::store) fn first_token(version: u64) -> i64 {
+    let version = i32::try_from(version).unwrap_or(i32::MAX);
+    i64::from(version) << 32
+}
+
 /// A lease on an application in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct WorkLease {
     /// The application.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::jitter::lengthened;
+
 /// The most attempts of a schedule.
 const MOST: usize = 100;
 
@@ -116,26 +118,10 @@ impl RetrySchedule {
     ) -> Option<Duration> {
         let scheduled = *self.0.get(usize::try_from(failed).ok()?)?;
         let both = event.as_u128() ^ webhook.as_u128().rotate_left(64);
-        let spread = mix(Uuid::from_u128(both).as_u64_pair(), failed);
-        let most = u64::try_from((scheduled / 5).as_millis()).unwrap_or(u64::MAX);
-        let jitter = spread % most.saturating_add(1);
-        let delay = scheduled + Duration::from_millis(jitter);
+        let delay = lengthened(scheduled, Uuid::from_u128(both).as_u64_pair(), failed);
         let asked = retry_after.map(|it| it.min(Self::LONGEST_RETRY_AFTER));
         Some(asked.map_or(delay, |asked| asked.max(delay)))
     }
-}
-
-/// A number that looks like chance (the finalizer of SplitMix64).
-fn mix((high, low): (u64, u64), round: u32) -> u64 {
-    let mut state = low
-        ^ high.rotate_left(32)
-        ^ u64::from(round)
-            .wrapping_add(1)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^= state >> 31;
-    state >> 1
 }
 
 impl Default for RetrySchedule {

@@ -30,6 +30,8 @@ mod listen;
 mod marked;
 mod migrate;
 mod postgresql;
+#[cfg(unix)]
+mod process;
 mod read;
 #[cfg(unix)]
 mod read_only;

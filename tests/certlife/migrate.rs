@@ -41,13 +41,15 @@ fn the_steps_are_printed_and_then_done() {
         ),
         (
             older_file(),
-            "the store is to be upgraded from schema version 4 to 5\n\
+            "the store is to be upgraded from schema version 4 to 6\n\
              STEP  KIND         OLDER PROGRAMS\n   \
-             5  contraction  must be stopped, if below schema version 5\n",
-            "the store was upgraded from schema version 4 to 5\n\
+             5  contraction  must be stopped, if below schema version 5\n   \
+             6  contraction  must be stopped, if below schema version 6\n",
+            "the store was upgraded from schema version 4 to 6\n\
              STEP  KIND         OLDER PROGRAMS\n   \
-             5  contraction  must be stopped, if below schema version 5\n",
-            "{\"from\":5,\"to\":5,\"steps\":[],\"applied\":true}\n",
+             5  contraction  must be stopped, if below schema version 5\n   \
+             6  contraction  must be stopped, if below schema version 6\n",
+            "{\"from\":6,\"to\":6,\"steps\":[],\"applied\":true}\n",
         ),
     ] {
         // Twice: nothing is changed
@@ -87,11 +89,11 @@ fn programs_read_the_steps() {
 
 #[test]
 fn a_store_that_is_not_there_is_created_unless_it_is_only_checked() {
-    for (store, newest) in [(Scratch::on_postgres(), 7), (Scratch::new(), 5)] {
+    for (store, newest, oldest) in [(Scratch::on_postgres(), 7, 5), (Scratch::new(), 6, 6)] {
         let check = store.run(&["migrate", "--check", "--json"], "");
         assert_eq!(check.code, Some(1), "{check:?}");
         let steps =
-            format!("[{{\"version\":{newest},\"kind\":\"creation\",\"oldest_program\":5}}]");
+            format!("[{{\"version\":{newest},\"kind\":\"creation\",\"oldest_program\":{oldest}}}]");
         let line =
             format!("{{\"from\":null,\"to\":{newest},\"steps\":{steps},\"applied\":false}}\n");
         assert_eq!(check.stdout, line);

@@ -34,8 +34,9 @@ mod versions;
 mod waiting;
 mod walk;
 mod within;
+mod work;
 
-use support::{harness, outbox_world, world};
+use support::{harness, outbox_world, work_world, world};
 
 /// Tries every promise on a store. A promise that is missing here is dead code, and the compiler
 /// says so.
@@ -461,6 +462,76 @@ macro_rules! outbox_conformance {
 outbox_conformance!(memory_outbox, harness::Memory);
 outbox_conformance!(sqlite_file_outbox, harness::Sqlite);
 outbox_conformance!(postgres_server_outbox, harness::Postgres);
+
+/// Tries every promise of background work on a store.
+macro_rules! work_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness, in work:
+                finding::{
+                    exactly_what_is_in_progress_is_found,
+                    what_comes_into_progress_later_is_found,
+                    who_has_work_is_reported,
+                    one_institution_finds_for_all,
+                    more_than_one_look_takes_is_found,
+                    the_backlog_is_counted
+                }
+                claims::{
+                    one_at_a_time_has_a_claim,
+                    the_newest_lease_settles_even_after_it_has_ended,
+                    what_was_never_leased_is_not_held,
+                    renewals_put_off_the_end,
+                    each_renewal_counts_for_itself,
+                    a_lease_of_any_length_can_be_taken_and_settled,
+                    room_is_never_exceeded,
+                    what_has_moved_on_is_never_claimed
+                }
+                order::{
+                    what_is_new_comes_in_the_order_of_the_feed,
+                    commands_of_one_call_are_claimed_in_their_order,
+                    a_quarter_is_for_what_is_due_again,
+                    the_rest_of_a_quarter_goes_by_turns,
+                    new_ones_have_the_room_that_none_are_due_again_for,
+                    institutions_are_apart,
+                    a_time_to_the_millisecond_counts,
+                    what_is_put_off_is_due_at_its_time
+                }
+                settling::{
+                    a_transition_ends_the_claim,
+                    a_commit_by_a_settlement_is_noticed,
+                    a_refused_transition_ends_the_claim,
+                    a_key_is_remembered,
+                    what_was_carried_out_before_is_answered_again,
+                    each_settlement_counts_for_itself,
+                    commands_of_others_go_on_meanwhile,
+                    half_of_a_settlement_is_never_left,
+                    a_settlement_counts_in_its_institution_only
+                }
+                moved_on::{
+                    a_retry_after_the_end_is_new_work,
+                    a_retry_while_the_old_claim_lies_there_is_new_work,
+                    an_end_that_a_claim_finds_ends_the_lease,
+                    an_old_lease_does_not_disturb_new_work,
+                    commands_that_are_taken_back_change_no_work,
+                    of_a_processor_and_a_command_one_wins
+                }
+                races::{
+                    two_who_claim_at_once_never_get_the_same,
+                    of_two_leases_one_settles,
+                    each_application_ends_once
+                }
+                walk::{
+                    a_random_walk_is_that_of_the_model,
+                    a_walk_with_full_rooms_is_that_of_the_model
+                }
+            }
+        }
+    };
+}
+
+work_conformance!(memory_work, harness::Memory);
 
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {

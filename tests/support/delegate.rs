@@ -1,7 +1,7 @@
 //! What a store hands on that wraps another one, its `store`, to change some of what that does.
 
-/// With what their signatures name in scope, these methods of `Store` and `Outbox`, in an `impl` of
-/// them.
+/// With what their signatures name in scope, these methods of `Store`, `Outbox` and
+/// `WorkQueue`, in an `impl` of them.
 macro_rules! delegate {
     ($($method:ident)*) => { $(delegate!(@$method);)* };
     (@append) => {
@@ -185,6 +185,44 @@ macro_rules! delegate {
             institution: Option<&InstitutionId>,
         ) -> Result<Vec<Backlog>, StoreError> {
             self.store.backlog(institution).await
+        }
+    };
+    (@due_work) => {
+        async fn due_work(
+            &self,
+            institution: Option<&InstitutionId>,
+        ) -> Result<DueWork, StoreError> {
+            self.store.due_work(institution).await
+        }
+    };
+    (@claim_work) => {
+        async fn claim_work(&self, claim: WorkClaim) -> Result<Vec<LeasedWork>, StoreError> {
+            self.store.claim_work(claim).await
+        }
+    };
+    (@renew_work) => {
+        async fn renew_work(
+            &self,
+            leases: Vec<WorkLease>,
+            until: DateTime<Utc>,
+        ) -> Result<Vec<bool>, StoreError> {
+            self.store.renew_work(leases, until).await
+        }
+    };
+    (@settle_work) => {
+        async fn settle_work(
+            &self,
+            settlements: Vec<WorkSettlement>,
+        ) -> Vec<Result<WorkSettled, ExecuteError>> {
+            self.store.settle_work(settlements).await
+        }
+    };
+    (@work_backlog) => {
+        async fn work_backlog(
+            &self,
+            institution: Option<&InstitutionId>,
+        ) -> Result<Vec<WorkBacklog>, StoreError> {
+            self.store.work_backlog(institution).await
         }
     };
 }

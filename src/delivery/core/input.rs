@@ -1,32 +1,17 @@
 //! What the core is given: the time, and the results of its effects.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::transport::{Response, SendError};
 use super::effect::Lease;
+pub(in crate::delivery) use crate::instants::Instants;
 use crate::store::{
     Attempt, Claim, ClaimedBatch, DeliveryId, Due, HealthChange, Settlement, StoreError, Webhook,
 };
-
-/// The present: the core reads no clock.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::delivery) struct Instants {
-    /// Waits are measured by this one.
-    pub(in crate::delivery) monotonic: Instant,
-    /// Leases, retries and pauses of webhooks are measured by this one. It may jump.
-    pub(in crate::delivery) wall: DateTime<Utc>,
-}
-
-impl Instants {
-    /// The instant after this delay.
-    pub(super) fn after(self, delay: Duration) -> Instant {
-        self.monotonic + delay
-    }
-}
 
 /// What has happened.
 #[derive(Debug)]

@@ -12,7 +12,6 @@
 //!
 //! Only the methods of a part write its fields.
 
-mod backoff;
 mod breaker;
 mod claiming;
 mod effect;
@@ -22,7 +21,6 @@ mod judge;
 mod outcomes;
 mod pacing;
 mod settling;
-mod share;
 mod summary;
 mod webhook_state;
 mod webhooks;

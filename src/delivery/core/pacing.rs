@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::backoff::{Backoff, RACE};
 use super::input::Instants;
+use crate::backoff::{Backoff, RACE};
 use crate::store::Due;
 
 /// How long small groups of free places are gathered before something is claimed for them.

@@ -10,9 +10,9 @@ use super::super::options::DispatcherOptions;
 use super::effect::NextAttempt;
 use super::input::{Instants, Sent};
 use super::pacing::Wanted;
-use super::share::shares;
 use super::webhook_state::{Readiness, Verdict, WebhookState};
 use crate::lengths::later;
+use crate::share::shares;
 use crate::store::{Due, Health, Settlement};
 
 /// The webhooks of which something is to be remembered.

@@ -98,10 +98,10 @@ impl MemoryStore {
         let mut answers: Vec<_> = batch
             .iter()
             .map(|append| {
-                let answer = tables.append(append);
-                if let (Err(refusal), Atomicity::Each) = (&answer, atomicity) {
-                    tables.remember(append, refusal);
-                }
+                let answer = match atomicity {
+                    Atomicity::Each => tables.append_each(append),
+                    Atomicity::All => tables.append(append),
+                };
                 answer.map_err(ExecuteError::from)
             })
             .collect();
@@ -144,6 +144,15 @@ impl Tables {
         };
         self.enter(append, institution, &event);
         Ok(Receipt::new(event))
+    }
+
+    /// Carries out a command for itself: a refusal is remembered under its key.
+    fn append_each(&mut self, append: &Append) -> Result<Receipt, Refusal> {
+        let answer = self.append(append);
+        if let Err(refusal) = &answer {
+            self.remember(append, refusal);
+        }
+        answer
     }
 
     fn remember(&mut self, append: &Append, refusal: &Refusal) {

@@ -12,7 +12,7 @@ use crate::store::error::Result;
 use crate::store::outbox::{is_of_lease, next_lease};
 use crate::store::work::{
     DueInstitution, DueWork, LeasedWork, WorkBacklog, WorkClaim, WorkLease, WorkOutcome, WorkQueue,
-    WorkSettled, WorkSettlement,
+    WorkSettled, WorkSettlement, first_token,
 };
 use crate::store::{ExecuteError, InstitutionId};
 
@@ -102,6 +102,7 @@ impl Tables {
                 break;
             };
             let (application, since) = (entered.application, entered.at);
+            let token = first_token(entered.version.into());
             let Some(row) = self.applications.get(application as usize) else {
                 continue;
             };
@@ -111,8 +112,7 @@ impl Tables {
                 continue;
             }
             let institution = row.institution;
-            let before = self.work.remove(application);
-            let token = before.map_or(0, |it| it.token + (it.token & 1));
+            self.work.remove(application);
             self.work.insert(
                 application,
                 Row {
@@ -140,26 +140,26 @@ impl Tables {
             let Some(number) = self.institution(institution) else {
                 continue;
             };
-            let again = leased.len() + claim.again(*room) as usize;
-            let end = leased.len() + *room as usize;
-            for (is_new, until) in [(false, again), (true, end), (false, end)] {
-                while leased.len() < until
+            // They go back into the queue together, so that a claim takes each of them once, also
+            // where its leases end at once.
+            let mut taken = Vec::new();
+            for (is_new, until) in [(false, claim.again(*room)), (true, *room), (false, *room)] {
+                while taken.len() < until as usize
                     && let Some(next) = self.work.next(number, is_new, claim.now)
                 {
-                    leased.extend(self.lease(next, institution, claim));
+                    taken.extend(self.lease(next, claim).map(|row| (next, row)));
                 }
+            }
+            for (application, row) in taken {
+                leased.extend(self.leased(application, &row, institution));
+                self.work.insert(application, row);
             }
         }
         leased
     }
 
     /// Takes a lease, unless the application has moved on: then the claim is over.
-    fn lease(
-        &mut self,
-        application: u32,
-        institution: &InstitutionId,
-        claim: &WorkClaim,
-    ) -> Option<LeasedWork> {
+    fn lease(&mut self, application: u32, claim: &WorkClaim) -> Option<Row> {
         let mut row = self.work.remove(application)?;
         if !self.is_current(application, &row) {
             return None;
@@ -167,16 +167,22 @@ impl Tables {
         row.at = Some(later(claim.now, claim.lease));
         row.token = next_lease(row.token);
         row.attempts = row.attempts.saturating_add(1);
-        let (token, attempt, since) = (row.token, row.attempts, row.since);
-        self.work.insert(application, row);
+        Some(row)
+    }
+
+    fn leased(
+        &self,
+        application: u32,
+        row: &Row,
+        institution: &InstitutionId,
+    ) -> Option<LeasedWork> {
         let of = self.applications.get(application as usize)?;
-        let current = self.last(of)?.application();
         Some(LeasedWork {
-            lease: WorkLease::new(of.details.uuid(), token),
+            lease: WorkLease::new(of.details.uuid(), row.token),
             institution: institution.clone(),
-            attempt,
-            since,
-            application: Ok(current),
+            attempt: row.attempts,
+            since: row.since,
+            application: Ok(self.last(of)?.application()),
         })
     }
 
@@ -206,7 +212,7 @@ impl Tables {
         };
         let (at, counts) = match settlement.outcome {
             WorkOutcome::Done(append) => {
-                let receipt = self.append(&append)?;
+                let receipt = self.append_each(&append)?;
                 return Ok(WorkSettled::Done(Box::new(receipt)));
             }
             WorkOutcome::Again { at, .. } => (at, true),

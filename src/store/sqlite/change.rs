@@ -8,13 +8,23 @@ use crate::store::{Result, StoreError};
 /// What came of a change: an answer, which may be an error; or an error that takes it all back.
 pub(super) type Outcome<T> = rusqlite::Result<Result<T>>;
 
+/// What a change has to survive, and who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    /// It may be lost with the machine's power although it was answered.
+    Passing,
+    /// It survives that.
+    Lasting,
+    /// The same; and it appends events, which followers wait for.
+    Appending,
+}
+
 /// A change that a caller waits for.
 pub(super) trait Change: Send {
     /// How many commands it counts as.
     fn size(&self) -> usize;
 
-    /// Whether it may be lost with the machine's power although it was answered.
-    fn may_be_lost(&self) -> bool;
+    fn kind(&self) -> ChangeKind;
 
     /// Carries it out within a transaction. It is carried out again where that one is rolled back.
     fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
@@ -24,13 +34,18 @@ pub(super) trait Change: Send {
 
     /// Answers that nothing was changed, or that the outcome is unknown.
     fn failed(self: Box<Self>, error: StoreError);
+
+    /// Takes its second half out, if it has parts that can go without each other.
+    fn split(&mut self) -> Option<Box<dyn Change>> {
+        None
+    }
 }
 
 /// A change by a closure. Its answer is given when it is committed, also where that is an
 /// error.
 pub(super) struct Task<T, F> {
     pub(super) size: usize,
-    pub(super) may_be_lost: bool,
+    pub(super) kind: ChangeKind,
     pub(super) work: F,
     pub(super) outcome: Option<Result<T>>,
     pub(super) answer: oneshot::Sender<Result<T>>,
@@ -45,8 +60,8 @@ where
         self.size
     }
 
-    fn may_be_lost(&self) -> bool {
-        self.may_be_lost
+    fn kind(&self) -> ChangeKind {
+        self.kind
     }
 
     fn carry_out(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::change::Change;
+use super::change::{Change, ChangeKind};
 use crate::store::within::Answers;
 use crate::store::{Append, Atomicity, StoreError};
 
@@ -32,7 +32,15 @@ impl Job {
     pub(super) fn may_be_lost(&self) -> bool {
         match self {
             Self::Append(_) => false,
-            Self::Change(change) => change.may_be_lost(),
+            Self::Change(change) => change.kind() == ChangeKind::Passing,
+        }
+    }
+
+    /// Whether it appends events, which followers wait for.
+    pub(super) fn appends(&self) -> bool {
+        match self {
+            Self::Append(_) => true,
+            Self::Change(change) => change.kind() == ChangeKind::Appending,
         }
     }
 

@@ -19,6 +19,7 @@ mod row;
 mod schema;
 mod subscribers;
 mod within;
+mod work;
 mod write;
 mod writer;
 
@@ -39,7 +40,7 @@ use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
-use change::{Outcome, Task};
+use change::{ChangeKind, Outcome, Task};
 use job::{Call, Job};
 use readers::Readers;
 use write::Write;
@@ -170,7 +171,7 @@ impl SqliteStore {
         size: usize,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
-        self.carry_out(size, false, task).await
+        self.carry_out(size, ChangeKind::Lasting, task).await
     }
 
     /// The same of what may be lost with the machine's power although it was answered, for what is
@@ -180,19 +181,19 @@ impl SqliteStore {
         size: usize,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
-        self.carry_out(size, true, task).await
+        self.carry_out(size, ChangeKind::Passing, task).await
     }
 
     async fn carry_out<T: Send + 'static>(
         &self,
         size: usize,
-        may_be_lost: bool,
+        kind: ChangeKind,
         task: impl FnMut(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answers) = oneshot::channel();
         let task = Task {
             size,
-            may_be_lost,
+            kind,
             work: task,
             outcome: None,
             answer,

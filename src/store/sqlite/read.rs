@@ -39,6 +39,26 @@ pub(super) fn ask<T>(
     Ok(all)
 }
 
+/// The answers of [`ask`], past what is corrupt; that is an error if there is nothing else.
+pub(super) fn ask_past_corrupt<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let (mut sound, mut corrupt) = (Vec::new(), None);
+    for answer in ask(connection, sql, parameters, |row| Ok(read(row)))? {
+        match answer {
+            Ok(it) => sound.push(it),
+            Err(error) => corrupt = Some(error),
+        }
+    }
+    match corrupt {
+        Some(error) if sound.is_empty() => Err(error),
+        _ => Ok(sound),
+    }
+}
+
 pub(super) fn load(
     connection: &Connection,
     institution: &InstitutionId,

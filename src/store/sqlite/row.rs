@@ -23,13 +23,24 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// One application with its last event; to be followed by a condition.
+macro_rules! application {
+    ($condition:literal) => {
+        concat!(
+            columns!(),
+            "FROM certlife_application a LEFT JOIN certlife_head h ON h.application = a.no \
+             LEFT JOIN certlife_institution i ON i.no = h.institution \
+             LEFT JOIN certlife_event e ON e.seq = h.event WHERE ",
+            $condition
+        )
+    };
+}
+
 /// One application by its identity, with its last event.
-pub(super) const BY_UUID: &str = concat!(
-    columns!(),
-    "FROM certlife_application a LEFT JOIN certlife_head h ON h.application = a.no \
-     LEFT JOIN certlife_institution i ON i.no = h.institution \
-     LEFT JOIN certlife_event e ON e.seq = h.event WHERE a.uuid = ?1"
-);
+pub(super) const BY_UUID: &str = application!("a.uuid = ?1");
+
+/// The same by its number.
+pub(super) const BY_NUMBER: &str = application!("a.no = ?1");
 
 /// Events, with their applications; to be followed by a condition.
 macro_rules! events {

@@ -12,24 +12,26 @@ const APPLICATION_ID: i64 = 0x6365_7274;
 const LISTS: &str = include_str!("migrations/2_lists.sql");
 const OUTBOX: &str = include_str!("migrations/4_outbox.sql");
 const OUTBOX_INDEXES: &str = include_str!("migrations/4_indexes.sql");
+const WORK: &str = include_str!("migrations/6_work.sql");
 
 /// The parts of an SQL text, and the prefix of tables and indexes that stands in it for `{prefix}`.
 type Parts = (&'static [&'static str], &'static str);
 
-/// The tables of a new store, of version 5.
+/// The tables of a new store, of the newest version.
 const TABLES: Parts = (
     &[
         include_str!("migrations/tables.sql"),
         LISTS,
         OUTBOX,
         OUTBOX_INDEXES,
+        WORK,
     ],
     "certlife_",
 );
 
 /// From each version to the next, beginning with the first; forward only. What has been released
 /// never changes.
-const MIGRATIONS: [Parts; 4] = [
+const MIGRATIONS: [Parts; 5] = [
     (&[LISTS], ""),
     (&[include_str!("migrations/3_refusals.sql")], ""),
     (&[OUTBOX, OUTBOX_INDEXES], ""),
@@ -41,6 +43,7 @@ const MIGRATIONS: [Parts; 4] = [
         ],
         "certlife_",
     ),
+    (&[WORK], "certlife_"),
 ];
 
 /// The newest version that this program knows.
@@ -51,7 +54,7 @@ const PREFIXED: i64 = 5;
 
 /// One row for each of the columns that are read and written, if they are there: a statement that
 /// names others cannot be prepared.
-const SHAPE: [&str; 8] = [
+const SHAPE: [&str; 10] = [
     "SELECT no, id FROM certlife_institution",
     "SELECT no, uuid, application_id, certificate_title, applicant_email FROM certlife_application",
     "SELECT application, institution, trigger_context, status, version, updated_at, event \
@@ -64,6 +67,9 @@ const SHAPE: [&str; 8] = [
     "SELECT no, webhook, application, event, state, attempts, at, created_at, token, reason \
      FROM certlife_delivery INDEXED BY certlife_delivery_lane WHERE application = 0",
     "SELECT no, delivery, at, milliseconds, status, error, excerpt FROM certlife_attempt",
+    "SELECT application, institution, event, version, since, state, at, token, attempts, reason \
+     FROM certlife_work INDEXED BY certlife_work_new WHERE state = 0",
+    "SELECT event FROM certlife_work_seen",
 ];
 
 /// Brings the database to the newest version, as far as that is wanted; also if another opens it at
@@ -96,7 +102,7 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
     if found.is_none() {
         run(TABLES)?;
     }
-    let from = found.unwrap_or(PREFIXED);
+    let from = found.unwrap_or(NEWEST);
     let done = usize::try_from(from - 1).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(done) {
         // It is a store: what is in the way, such as a view of others that is broken, has to be put
@@ -108,6 +114,8 @@ pub(super) fn set_up(connection: &mut Connection, place: &str, setup: Setup) -> 
             error => error,
         })?;
     }
+    // A step that only adds has not seen whether the others are there, and ours.
+    check_shape(&transaction, place)?;
     run((&["DELETE FROM certlife_schema"], ""))?;
     transaction
         .execute("INSERT INTO certlife_schema VALUES (?1)", [NEWEST])

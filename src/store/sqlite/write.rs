@@ -140,8 +140,15 @@ impl<'c> Write<'c> {
 
     /// Carries out each command for itself. Their keys remember refusals.
     pub(super) fn each(&mut self, batch: &[Append]) -> rusqlite::Result<Answers> {
-        let each = |append| self.answer(append, true);
-        batch.iter().map(each).collect()
+        batch.iter().map(|append| self.one(append)).collect()
+    }
+
+    /// Carries out one command. Its key remembers a refusal.
+    pub(super) fn one(
+        &mut self,
+        append: &Append,
+    ) -> rusqlite::Result<Result<Receipt, ExecuteError>> {
+        self.answer(append, true)
     }
 
     /// Carries out all commands or, if one is refused, none.

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::anchor::{Anchor, Watch, identity};
 use super::busy;
+use super::change::Change;
 use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
 use super::job::{Call, Job, refusals};
@@ -153,7 +154,7 @@ impl<'c> Committer<'c> {
     /// whether there were commands among them.
     fn commit(&mut self, mut jobs: Vec<Job>, more: &mut dyn FnMut() -> Option<Job>) -> bool {
         let committed = self.transaction(&mut jobs, more);
-        let has_commands = jobs.iter().any(|job| matches!(job, Job::Append(_)));
+        let has_commands = jobs.iter().any(Job::appends);
         match committed {
             Ok(answers) => {
                 for (job, answers) in jobs.into_iter().zip(answers) {
@@ -175,13 +176,24 @@ impl<'c> Committer<'c> {
                             let batch = std::mem::take(&mut call.batch);
                             call.tell(self.commit_halves(batch, &error));
                         }
-                        job => job.refuse(&error),
+                        Job::Append(_) => job.refuse(&error),
+                        Job::Change(change) => self.commit_split(change, &error),
                     }
                 }
             }
             Err(Failed::Any(error)) => jobs.into_iter().for_each(|job| job.refuse(&error)),
         }
         has_commands
+    }
+
+    /// The same of a change that has parts.
+    fn commit_split(&mut self, mut change: Box<dyn Change>, error: &StoreError) {
+        let Some(second) = change.split() else {
+            return change.failed(error.clone());
+        };
+        for half in [change, second] {
+            self.commit(vec![Job::Change(half)], &mut || None);
+        }
     }
 
     /// Finds what is wrong with one of many commands: each half in a transaction of its own, and so

@@ -9,6 +9,8 @@ mod event;
 mod joined;
 mod values;
 mod webhook;
+#[cfg(feature = "sqlite")]
+mod work;
 
 pub(super) use columns::Columns;
 pub(super) use delivery::{attempt, backlog, delivery, due};
@@ -17,6 +19,8 @@ pub(super) use joined::{cell, event, last_event, recorded};
 pub(super) use values::{Problem, code, decode, from_millis};
 use values::{from_seconds, nearest_time, rule};
 pub(super) use webhook::webhook;
+#[cfg(feature = "sqlite")]
+pub(super) use work::{due_work, since, work_backlog};
 
 /// A page of the feed: what stands before the first corrupt row. That one is an error once it is
 /// the first.

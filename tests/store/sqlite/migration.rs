@@ -15,12 +15,16 @@ use crate::world::{TestClock, check, engine_on, goes_on, ours, submit};
 
 /// The databases that earlier versions left: each with one of every kind of application, as
 /// `file_with_every_kind` makes them.
-const EARLIER: [&str; 4] = [
+pub const EARLIER: [&str; 5] = [
     include_str!("../migrations/sqlite-1.sql"),
     include_str!("../migrations/sqlite-2.sql"),
     include_str!("../migrations/sqlite-3.sql"),
     include_str!("../migrations/sqlite-4.sql"),
+    include_str!("../migrations/sqlite-5.sql"),
 ];
+
+/// The newest version.
+const NEWEST: i64 = 6;
 
 /// The version of the tables: in a table of its own, or in the header as up to version 4.
 fn version(path: &Path) -> i64 {
@@ -97,58 +101,59 @@ async fn no_opening_upgrades_that_was_not_to() {
         let kept = SqliteStore::open_with(file.path(), options(Setup::Keep));
         for refused in [kept, SqliteStore::open_read_only(file.path())] {
             let error = refused.unwrap_err();
-            let said =
-                matches!(error, StoreError::OlderSchema { found, needed: 5 } if found == earlier);
+            let said = matches!(error, StoreError::OlderSchema { found, needed: NEWEST } if found == earlier);
             assert!(said, "{error:?}");
             assert!(error.is_lasting());
         }
         assert_eq!(version(&file.path()), earlier);
         let upgraded = SqliteStore::open_with(file.path(), options(Setup::Upgrade));
         drop(upgraded.unwrap());
-        assert_eq!(version(&file.path()), 5);
+        assert_eq!(version(&file.path()), NEWEST);
     }
 }
 
 #[tokio::test]
 async fn webhooks_deliveries_and_attempts_are_kept() {
-    let file = no_file().await;
-    edit(&file.path(), EARLIER[3]);
-    let store = SqliteStore::open(file.path()).unwrap();
-    let [webhook] = &store.webhooks(None).await.unwrap()[..] else {
-        panic!("one is there, and one was removed");
-    };
-    assert_eq!((webhook.id, &webhook.institution), (hook(1), &ours()));
-    assert_eq!(webhook.endpoint, endpoint(1));
-    assert_eq!(webhook.health.failing_since, Some(at_ms(500)));
-    let page = store.deliveries(None, DeliveryFilter::default(), None, 100);
-    let deliveries = page.await.unwrap().deliveries;
-    let states: Vec<_> = deliveries
-        .iter()
-        .map(|it| (it.id.0, it.status, it.version, it.attempts))
-        .collect();
-    let pending = DeliveryStatus::Pending;
-    assert_eq!(
-        states,
-        [
-            (1, DeliveryStatus::Delivered, 1, 1),
-            (2, DeliveryStatus::Dead, 1, 1),
-            (3, pending, 1, 1),
-            (4, pending, 2, 0),
-        ]
-    );
-    assert_eq!(deliveries[1].reason.as_deref(), Some("it was refused"));
-    for it in &deliveries {
-        let attempts = store.attempts(&ours(), it.id).await.unwrap();
-        assert_eq!(attempts.len(), usize::try_from(it.attempts).unwrap());
+    for sql in &EARLIER[3..] {
+        let file = no_file().await;
+        edit(&file.path(), sql);
+        let store = SqliteStore::open(file.path()).unwrap();
+        let [webhook] = &store.webhooks(None).await.unwrap()[..] else {
+            panic!("one is there, and one was removed");
+        };
+        assert_eq!((webhook.id, &webhook.institution), (hook(1), &ours()));
+        assert_eq!(webhook.endpoint, endpoint(1));
+        assert_eq!(webhook.health.failing_since, Some(at_ms(500)));
+        let page = store.deliveries(None, DeliveryFilter::default(), None, 100);
+        let deliveries = page.await.unwrap().deliveries;
+        let states: Vec<_> = deliveries
+            .iter()
+            .map(|it| (it.id.0, it.status, it.version, it.attempts))
+            .collect();
+        let pending = DeliveryStatus::Pending;
+        assert_eq!(
+            states,
+            [
+                (1, DeliveryStatus::Delivered, 1, 1),
+                (2, DeliveryStatus::Dead, 1, 1),
+                (3, pending, 1, 1),
+                (4, pending, 2, 0),
+            ]
+        );
+        assert_eq!(deliveries[1].reason.as_deref(), Some("it was refused"));
+        for it in &deliveries {
+            let attempts = store.attempts(&ours(), it.id).await.unwrap();
+            assert_eq!(attempts.len(), usize::try_from(it.attempts).unwrap());
+        }
+        // What is claimed is what is due, and numbers go on where they were.
+        let claim = Claim::new(at(10), Duration::from_secs(60), vec![(hook(1), 10)]);
+        let claimed = store.claim(claim).await.unwrap().deliveries;
+        assert_eq!(claimed.iter().map(|it| it.id.0).collect::<Vec<_>>(), [3]);
+        let engine = engine_on(store.clone(), &TestClock::default());
+        let _ = engine.execute(submit(100)).await.unwrap();
+        let page = store.deliveries(None, DeliveryFilter::default(), Some(DeliveryId(4)), 100);
+        assert_eq!(page.await.unwrap().deliveries[0].id, DeliveryId(13));
     }
-    // What is claimed is what is due, and numbers go on where they were.
-    let claim = Claim::new(at(10), Duration::from_secs(60), vec![(hook(1), 10)]);
-    let claimed = store.claim(claim).await.unwrap().deliveries;
-    assert_eq!(claimed.iter().map(|it| it.id.0).collect::<Vec<_>>(), [3]);
-    let engine = engine_on(store.clone(), &TestClock::default());
-    let _ = engine.execute(submit(100)).await.unwrap();
-    let page = store.deliveries(None, DeliveryFilter::default(), Some(DeliveryId(4)), 100);
-    assert_eq!(page.await.unwrap().deliveries[0].id, DeliveryId(13));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,14 +180,14 @@ async fn what_is_in_the_way_of_an_upgrade_is_named() {
     edit(&file.path(), "CREATE VIEW broken AS SELECT * FROM gone");
     let error = SqliteStore::open(file.path()).unwrap_err();
     assert_eq!(error.code(), "misconfigured", "{error}");
-    let words = "cannot be upgraded to schema version 5";
+    let words = "cannot be upgraded to schema version 6";
     assert!(error.to_string().contains(words), "{error}");
     assert!(error.to_string().contains("view broken"), "{error}");
     assert_eq!(version(&file.path()), 4);
     // When that is put right, it is
     edit(&file.path(), "DROP VIEW broken");
     drop(SqliteStore::open(file.path()).unwrap());
-    assert_eq!(version(&file.path()), 5);
+    assert_eq!(version(&file.path()), NEWEST);
 }
 
 #[tokio::test]
@@ -192,7 +197,11 @@ async fn a_migration_says_what_it_does() {
         let file = no_file().await;
         edit(&file.path(), sql);
         let before = std::fs::read(file.path()).unwrap();
-        let expected = Migration::new(Some(earlier), 5, (earlier + 1..=5).map(step).collect());
+        let expected = Migration::new(
+            Some(earlier),
+            NEWEST,
+            (earlier + 1..=NEWEST).map(step).collect(),
+        );
         let options = SqliteOptions::default();
         let pending = SqliteStore::pending_migration(file.path(), options.clone());
         assert_eq!(pending.unwrap(), expected);
@@ -200,7 +209,10 @@ async fn a_migration_says_what_it_does() {
         let done = SqliteStore::migrate(file.path(), options.clone());
         assert_eq!(done.unwrap(), expected);
         let again = SqliteStore::migrate(file.path(), options.clone()).unwrap();
-        assert_eq!((again.from, again.to, again.steps.len()), (Some(5), 5, 0));
+        assert_eq!(
+            (again.from, again.to, again.steps.len()),
+            (Some(NEWEST), NEWEST, 0)
+        );
         let pending = SqliteStore::pending_migration(file.path(), options).unwrap();
         assert_eq!(pending, again);
         check(&engine(&file.path())).await;
@@ -228,8 +240,8 @@ async fn a_file_is_made_by_who_wants_one() {
     let [step] = pending.steps[..] else {
         panic!("{pending:?}")
     };
-    assert_eq!((pending.from, pending.to), (None, 5));
-    assert_eq!((step.version, step.kind), (5, MigrationKind::Creation));
+    assert_eq!((pending.from, pending.to), (None, NEWEST));
+    assert_eq!((step.version, step.kind), (NEWEST, MigrationKind::Creation));
     let done = SqliteStore::migrate(file.path(), options).unwrap();
     assert_eq!(done, pending);
     let _ = SqliteStore::open_read_only(file.path()).unwrap();

@@ -11,6 +11,7 @@ mod opening;
 mod outbox;
 mod places;
 mod read_only;
+mod work;
 
 use std::path::Path;
 

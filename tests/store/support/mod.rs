@@ -5,6 +5,7 @@ pub mod harness;
 pub mod outbox_world;
 #[path = "../../support/mod.rs"]
 mod shared;
+pub mod work_world;
 pub mod world;
 
 pub use shared::*;

@@ -10,32 +10,12 @@ use crate::store::outbox::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
 };
 use crate::store::sqlite::failure::unavailable;
-use crate::store::sqlite::read::ask;
+use crate::store::sqlite::read::{ask, ask_past_corrupt};
 use crate::store::stored::{self, Columns, Problem};
 use crate::store::{InstitutionId, Result, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
-
-/// The answers of [`ask`], past what is corrupt; that is an error if there is nothing else.
-fn ask_past_corrupt<T>(
-    connection: &Connection,
-    sql: &str,
-    parameters: &[&dyn ToSql],
-    mut read: impl FnMut(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let (mut sound, mut corrupt) = (Vec::new(), None);
-    for answer in ask(connection, sql, parameters, |row| Ok(read(row)))? {
-        match answer {
-            Ok(it) => sound.push(it),
-            Err(error) => corrupt = Some(error),
-        }
-    }
-    match corrupt {
-        Some(error) if sound.is_empty() => Err(error),
-        _ => Ok(sound),
-    }
-}
 
 pub(super) fn due(connection: &Connection) -> Result<Vec<Due>> {
     let rows = ask_past_corrupt(connection, include_str!("due.sql"), &[], |row| {

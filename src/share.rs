@@ -1,12 +1,13 @@
-//! Who gets how much of the room for requests.
+//! Who gets how much of the room for what runs at the same time: of the requests of a dispatcher to
+//! webhooks, of the work of a processor for institutions.
 
-/// What each webhook gets of `free` requests, given what each has under way and at most may add.
+/// What each gets of `free` places, given what each has under way and at most may add.
 ///
 /// All are brought to the same number under way, as far as there is room, and that number again is
-/// left free: so one webhook alone gets half of the room, two a third each, and there is always
-/// room for one more. If there are more webhooks than that, those that have nothing under way get
-/// one each, beginning at `turn`.
-pub(super) fn shares(free: u32, turn: usize, under_way: &[(u32, u32)]) -> Vec<u32> {
+/// left free: so one alone gets half of the room, two a third each, and there is always room for one
+/// more. If there are more of them than that, those that have nothing under way get one each,
+/// beginning at `turn`.
+pub(crate) fn shares(free: u32, turn: usize, under_way: &[(u32, u32)]) -> Vec<u32> {
     let gets = |level: u32| {
         let each = under_way.iter();
         each.map(move |(has, most)| level.saturating_sub(*has).min(*most))
@@ -63,13 +64,13 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_with_much_under_way_gets_nothing_and_leaves_room() {
+    fn one_with_much_under_way_gets_nothing_and_leaves_room() {
         assert_eq!(shares(64, 0, &[(64, MOST), (0, MOST)]), [0, 32]);
         assert_eq!(shares(128, 0, &[(0, 8), (0, MOST)]), [8, 60]);
     }
 
     #[test]
-    fn more_webhooks_than_room_take_turns() {
+    fn more_than_there_is_room_for_take_turns() {
         let all = vec![(0, MOST); 100];
         let mut served = vec![0; 100];
         for turn in (0..100).step_by(10) {
@@ -82,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_fit_the_room_and_an_idle_webhook_gets_something(
+        fn shares_fit_the_room_and_an_idle_one_gets_something(
             free in 0_u32..300,
             turn in 0_usize..50,
             under_way in proptest::collection::vec((0_u32..100, 1_u32..100), 1..50),

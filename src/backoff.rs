@@ -9,14 +9,15 @@ const SHORTEST_AFTER_FAILURE: Duration = Duration::from_millis(50);
 const LONGEST_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// The longest wait for a store that is too slow.
+#[cfg(feature = "delivery")]
 const LONGEST_WHERE_LATE: Duration = Duration::from_secs(5);
 
-/// The wait where something was due, but another dispatcher was faster, or the claim came too late.
-pub(super) const RACE: Duration = Duration::from_millis(20);
+/// The wait where something was due, but another process was faster, or the claim came too late.
+pub(crate) const RACE: Duration = Duration::from_millis(20);
 
 /// A wait that doubles each time, until it is reset.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     shortest: Duration,
     longest: Duration,
     /// How many waits there were since the last reset.
@@ -25,7 +26,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// For a store that fails.
-    pub(super) const fn after_failure() -> Self {
+    pub(crate) const fn after_failure() -> Self {
         Self {
             shortest: SHORTEST_AFTER_FAILURE,
             longest: LONGEST_AFTER_FAILURE,
@@ -34,7 +35,8 @@ impl Backoff {
     }
 
     /// For claims that come too late.
-    pub(super) const fn where_late() -> Self {
+    #[cfg(feature = "delivery")]
+    pub(crate) const fn where_late() -> Self {
         Self {
             shortest: RACE,
             longest: LONGEST_WHERE_LATE,
@@ -43,18 +45,19 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let doubled = 1_u32.checked_shl(self.times.min(10)).unwrap_or(1);
         self.times = self.times.saturating_add(1);
         (self.shortest * doubled).min(self.longest)
     }
 
     /// How many waits there were since the last reset.
-    pub(super) const fn times(&self) -> u32 {
+    #[cfg(feature = "delivery")]
+    pub(crate) const fn times(&self) -> u32 {
         self.times
     }
 
-    pub(super) const fn reset(&mut self) {
+    pub(crate) const fn reset(&mut self) {
         self.times = 0;
     }
 }

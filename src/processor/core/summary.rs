@@ -1,0 +1,15 @@
+//! What a processor has done.
+
+/// What a processor has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Applications that were approved.
+    pub approved: u64,
+    /// Applications that failed.
+    pub failed: u64,
+    /// Attempts that are made again.
+    pub again: u64,
+    /// Outcomes that did not count: the lease was lost.
+    pub lost: u64,
+}
