@@ -213,6 +213,8 @@ pub struct MissingRights {
     pub failover: Vec<String>,
     /// Delivering, redelivering, abandoning.
     pub deliver: Vec<String>,
+    /// Background work, with the commands that end it.
+    pub process: Vec<String>,
     /// Registering, changing and removing webhooks; pruning.
     pub webhooks: Vec<String>,
     /// Upgrades of the tables.
@@ -222,12 +224,13 @@ pub struct MissingRights {
 impl MissingRights {
     /// The uses by their names, each with what is missing for it.
     #[must_use]
-    pub fn uses(&self) -> [(&'static str, &[String]); 6] {
+    pub fn uses(&self) -> [(&'static str, &[String]); 7] {
         [
             ("read", &self.read),
             ("write", &self.write),
             ("failover", &self.failover),
             ("deliver", &self.deliver),
+            ("process", &self.process),
             ("webhooks", &self.webhooks),
             ("migrate", &self.migrate),
         ]

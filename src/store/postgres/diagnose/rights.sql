@@ -1,9 +1,10 @@
 -- What the role may not do, for each use: the list of docs/stores.md.
-WITH needed (use, "right", "table") AS (
+WITH own (use, "right", "table") AS (
     SELECT 'read', 'SELECT', name
     FROM unnest(ARRAY[
         'certlife_schema', 'certlife_application', 'certlife_event', 'certlife_idempotency',
-        'certlife_feed', 'certlife_webhook', 'certlife_delivery', 'certlife_attempt'
+        'certlife_feed', 'certlife_webhook', 'certlife_delivery', 'certlife_attempt',
+        'certlife_work'
     ]) name
     UNION ALL
     SELECT 'deliver', 'SELECT', name
@@ -29,12 +30,24 @@ WITH needed (use, "right", "table") AS (
         ('deliver', 'INSERT', 'certlife_attempt'),
         ('deliver', 'UPDATE', 'certlife_webhook'),
         ('deliver', 'UPDATE', 'certlife_delivery'),
+        ('process', 'SELECT', 'certlife_work'),
+        ('process', 'INSERT', 'certlife_work'),
+        ('process', 'UPDATE', 'certlife_work'),
+        ('process', 'DELETE', 'certlife_work'),
+        ('process', 'SELECT', 'certlife_work_seen'),
+        ('process', 'UPDATE', 'certlife_work_seen'),
         ('webhooks', 'SELECT', 'certlife_webhook'),
         ('webhooks', 'INSERT', 'certlife_webhook'),
         ('webhooks', 'UPDATE', 'certlife_webhook'),
         ('webhooks', 'DELETE', 'certlife_webhook'),
         ('webhooks', 'DELETE', 'certlife_delivery'),
         ('webhooks', 'DELETE', 'certlife_attempt')
+),
+needed (use, "right", "table") AS (
+    SELECT use, "right", "table" FROM own
+    UNION ALL
+    -- Work ends with a command.
+    SELECT 'process', "right", "table" FROM own WHERE use = 'write'
 ),
 missing (use, what) AS (
     SELECT use, "right" || ' ON ' || "table"
@@ -44,8 +57,8 @@ missing (use, what) AS (
     )
     UNION ALL
     -- Commands find the webhooks that want their events: of these, some columns are enough.
-    SELECT 'write', 'SELECT (' || name || ') ON certlife_webhook'
-    FROM unnest(ARRAY['id', 'institution', 'kinds', 'enabled']) name
+    SELECT use, 'SELECT (' || name || ') ON certlife_webhook'
+    FROM unnest(ARRAY['write', 'process']) use, unnest(ARRAY['id', 'institution', 'kinds', 'enabled']) name
     WHERE NOT has_column_privilege(
         (quote_ident(current_schema()) || '.certlife_webhook')::regclass, name, 'SELECT'
     )

@@ -210,6 +210,9 @@ pub(super) async fn claim(
         again: i64::from(claim.again(*room)),
     });
     let mut rooms: Vec<Room<'_>> = rooms.collect();
+    if rooms.is_empty() {
+        return Ok((Vec::new(), None));
+    }
     let (mut leased, mut last) = (Vec::new(), None);
     let transaction = client
         .transaction()
