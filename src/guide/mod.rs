@@ -7,6 +7,7 @@
 //! | [`events`] | the events on the wire, their schemas, reading them back |
 //! | [`stores`] | the engine and its stores: promises, upgrades, errors |
 //! | [`high_availability`] | PostgreSQL that fails over |
+//! | [`processing`] | the background work between the decision and the approval |
 //! | [`webhooks`] | sending and receiving |
 //! | [`certlife`] | the command line |
 //!
@@ -31,6 +32,8 @@ guide! {
     #[cfg(any(not(doctest), feature = "sqlite"))]
     stores: "stores.md";
     high_availability: "high-availability.md";
+    #[cfg(any(not(doctest), feature = "processor"))]
+    processing: "processing.md";
     #[cfg(any(not(doctest), all(feature = "delivery", feature = "sqlite")))]
     webhooks: "webhooks.md";
     certlife: "certlife.md";

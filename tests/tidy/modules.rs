@@ -35,6 +35,12 @@ fn a_path_is_followed_wherever_it_begins() {
     assert_eq!(of("supercrate::x"), [""; 0]);
 }
 
+/// What each module may use: what an error quotes of a value, how options are set, lengths beside
+/// moments, and what a dispatcher and a processor have in common.
+const UTILITIES: [&str; 7] = [
+    "excerpt", "setters", "lengths", "share", "backoff", "jitter", "instants",
+];
+
 #[test]
 fn modules_depend_on_each_other_one_way() {
     for file in files_below("src", "rs") {
@@ -46,14 +52,14 @@ fn modules_depend_on_each_other_one_way() {
                 // What its macros write into other modules goes by the name at the root.
                 "lifecycle" if used == "InvalidValue" => code.contains("macro_rules! text_value"),
                 _ if used == module => true,
-                // What an error quotes of a value, how options are set, and lengths beside moments.
-                _ if ["excerpt", "setters", "lengths"].contains(&used) => true,
+                _ if UTILITIES.contains(&used) => true,
                 "lifecycle" | "diagram" => used == "lifecycle",
                 "event" => ["lifecycle", "json"].contains(&used),
                 "webhook" => ["event", "lifecycle"].contains(&used),
                 "store" => ["webhook", "lifecycle", "event", "tls"].contains(&used),
                 "delivery" => ["webhook", "store", "lifecycle", "event", "tls"].contains(&used),
                 "engine" => ["store", "lifecycle", "event"].contains(&used),
+                "processor" => ["engine", "store", "lifecycle", "event"].contains(&used),
                 // It gives the errors of all modules their status, and none of them uses it.
                 "http_status" => used != "cli",
                 // The program uses the library from outside: the compiler sees to that.
@@ -127,7 +133,10 @@ fn permitted(file: &Path) -> &'static [&'static str] {
         _ if path.starts_with("src/delivery/http/") => {
             &["std::io", "std::time", "Instant", "TcpStream"]
         }
-        _ if path.starts_with("src/delivery/") => &["std::time", "Instant"],
+        _ if path.starts_with("src/delivery/") || path.starts_with("src/processor/") => {
+            &["std::time", "Instant"]
+        }
+        "src/instants.rs" => &["std::time", "Instant"],
         _ => &[],
     }
 }
@@ -167,8 +176,9 @@ fn the_core_does_no_io_reads_no_clock_and_is_not_random() {
 }
 
 #[test]
-fn the_core_of_the_dispatcher_has_no_futures_no_clock_and_no_store() {
-    for file in files_below("src/delivery/core", "rs") {
+fn the_cores_of_dispatcher_and_processor_have_no_futures_no_clock_and_no_store() {
+    let cores = ["src/delivery/core", "src/processor/core"];
+    for file in cores.iter().flat_map(|it| files_below(it, "rs")) {
         let code = code_of(&file);
         let is_name = |it: char| it.is_alphanumeric() || it == '_';
         let names: Vec<_> = code.split(|it| !is_name(it)).collect();
@@ -179,6 +189,7 @@ fn the_core_of_the_dispatcher_has_no_futures_no_clock_and_no_store() {
             "tokio",
             "Future",
             "Outbox",
+            "WorkQueue",
             "Clock",
             "Transport",
             "tracing",
