@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The delay, lengthened by up to a fifth. How much depends only on what it is for and on the round,
-/// so that each process computes the same.
+/// The delay, lengthened by up to a fifth. How much depends only on what it is for and on the
+/// round, so that each process computes the same.
 pub(crate) fn lengthened(delay: Duration, of: (u64, u64), round: u32) -> Duration {
     let most = u64::try_from((delay / 5).as_millis()).unwrap_or(u64::MAX);
     let jitter = mix(of, round) % most.saturating_add(1);

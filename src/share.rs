@@ -4,8 +4,8 @@
 /// What each gets of `free` places, given what each has under way and at most may add.
 ///
 /// All are brought to the same number under way, as far as there is room, and that number again is
-/// left free: so one alone gets half of the room, two a third each, and there is always room for one
-/// more. If there are more of them than that, those that have nothing under way get one each,
+/// left free: so one alone gets half of the room, two a third each, and there is always room for
+/// one more. If there are more of them than that, those that have nothing under way get one each,
 /// beginning at `turn`.
 pub(crate) fn shares(free: u32, turn: usize, under_way: &[(u32, u32)]) -> Vec<u32> {
     let gets = |level: u32| {
@@ -50,7 +50,7 @@ pub(crate) fn shares(free: u32, turn: usize, under_way: &[(u32, u32)]) -> Vec<u3
 mod tests {
     use proptest::prelude::*;
 
-    use super::shares;
+    use crate::share::shares;
 
     const MOST: u32 = u32::MAX;
 

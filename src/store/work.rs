@@ -28,12 +28,12 @@ contract! {
     /// - An application that has moved on is never claimed, and its lease is not renewed.
     /// - A settlement by a transition ends the claim in the transaction of the transition. Either
     ///   both are done, or neither.
-    /// - A claim counts as an attempt from its beginning, so that work which takes its process along
-    ///   is not tried for ever. [`WorkOutcome::Released`] takes that back.
+    /// - A claim counts as an attempt from its beginning, so that work which takes its process
+    ///   along is not tried for ever. [`WorkOutcome::Released`] takes that back.
     ($) pub trait WorkQueue: Store as work_queue {
         /// The institutions that have work, with the time of the first: all of them, or one. First
-        /// it finds what has come into progress since it was asked last, whoever asked; if that is
-        /// much, it finds a part ([`DueWork::has_more`]).
+        /// it finds what has come into progress since it was asked last, by any processor; if that
+        /// is much, it finds a part ([`DueWork::has_more`]).
         ///
         /// # Errors
         /// [`StoreError`].
@@ -79,7 +79,8 @@ contract! {
 }
 
 /// The token of work on this version that was never claimed. It is larger than the tokens of all
-/// earlier versions, also where nothing is left of their claims: a version has 2³¹ tokens of leases.
+/// earlier versions, also where nothing is left of their claims: a version has 2³¹ tokens of
+/// leases.
 pub(in crate::store) fn first_token(version: u64) -> i64 {
     let version = i32::try_from(version).unwrap_or(i32::MAX);
     i64::from(version) << 32

@@ -56,8 +56,8 @@ impl Group {
         })
     }
 
-    /// Gives it the input, and waits for its end. Its exit status, and the last line of its standard
-    /// error.
+    /// Gives it the input, and waits for its end. Its exit status, and the last line of its
+    /// standard error.
     pub(super) async fn end(
         &mut self,
         input: &[u8],
@@ -81,6 +81,7 @@ impl Group {
             let feed_and_read = async { tokio::join!(feed, read) };
             tokio::select! {
                 status = self.child.wait() => status,
+                // It has no end.
                 _ = feed_and_read => unreachable!(),
             }
         };

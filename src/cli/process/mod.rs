@@ -31,9 +31,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// discarded.
 ///
 /// Exit status 0 of the command approves the application, and 75 tries again after a while; any
-/// other fails it, with the last line of the command's standard error as the error of the event. The
-/// command may run twice for one application, when certlife was killed: what it does elsewhere is to
-/// be keyed by CERTLIFE_IDEMPOTENCY_KEY.
+/// other fails it, with the last line of the command's standard error as the error of the event.
+/// The command may run twice for one application, when certlife was killed: what it does elsewhere
+/// is to be keyed by CERTLIFE_IDEMPOTENCY_KEY.
 ///
 /// It runs until Ctrl-C or SIGTERM: then it begins no more commands, waits for those that run, and
 /// after --grace ends them and gives their applications back. Any number may work on one store, on
@@ -69,8 +69,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = timeout, default_value = "10m")]
     timeout: Duration,
 
-    /// How long a claim lasts that is not renewed: after a crash, another process takes over when it
-    /// ends.
+    /// How long a claim lasts that is not renewed: after a crash, another process takes over when
+    /// it ends.
     #[arg(long, value_name = "DURATION", value_parser = lease, default_value = "60s")]
     lease: Duration,
 

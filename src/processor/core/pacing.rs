@@ -19,8 +19,8 @@ const VALIDITY_FACTOR: u32 = 16;
 const SHORTEST_VALIDITY: Duration = Duration::from_millis(5);
 const LONGEST_VALIDITY: Duration = Duration::from_millis(200);
 
-/// After a look at much that is not settled, or at a slow store, the next one waits so many times as
-/// long as it took: so that looks take up a part of the time, at most.
+/// After a look at much that is not settled, or at a slow store, the next one waits so many times
+/// as long as it took: so that looks take up a part of the time, at most.
 const PAUSE_FACTOR: u32 = 4;
 const SLOW: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@ mod log;
 mod outbox;
 mod webhooks;
 mod work;
+mod working;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
