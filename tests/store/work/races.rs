@@ -10,6 +10,7 @@ use certificate_lifecycle::store::{
     InstitutionId, LeasedWork, Request, WorkClaim, WorkQueue, WorkSettled, WorkSettlement,
 };
 use certificate_lifecycle::{Action, Command, Status};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::harness::Harness;
@@ -294,20 +295,20 @@ pub async fn each_application_ends_once<H: Harness<Store: WorkQueue>>() {
         late: Mutex::default(),
     });
     // When many processors work until nothing is left
-    let processors: Vec<_> = (0..PROCESSORS)
-        .map(|processor| {
-            let store = handles[processor % HANDLES].clone();
-            let processor = Processor {
-                engine: engine_on(store.clone(), &desk.clock),
-                store,
-                office: Arc::clone(&office),
-                random: Random::from_seed(random.next()),
-            };
-            tokio::spawn(processor.work())
-        })
-        .collect();
-    for processor in processors {
-        processor.await.unwrap();
+    let mut processors = JoinSet::new();
+    for processor in 0..PROCESSORS {
+        let store = handles[processor % HANDLES].clone();
+        let processor = Processor {
+            engine: engine_on(store.clone(), &desk.clock),
+            store,
+            office: Arc::clone(&office),
+            random: Random::from_seed(random.next()),
+        };
+        processors.spawn(processor.work());
+    }
+    // One that fails ends the test, and the others with it.
+    while let Some(processor) = processors.join_next().await {
+        processor.unwrap();
     }
     // Then nothing is left, and every application is where its last end has brought it
     desk.is_empty().await;

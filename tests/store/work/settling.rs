@@ -87,14 +87,15 @@ pub async fn a_commit_by_a_settlement_is_noticed<H: Harness<Store: WorkQueue>>()
     let leased = desk.claim_one(0).await;
     let engine = desk.engine.clone();
     let waiting = tokio::spawn(async move {
-        let waited = engine.await_final(&OURS, id(0), Duration::from_secs(60));
+        let waited = engine.await_final(&OURS, id(0), Duration::from_secs(300));
         waited.await.unwrap()
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
     // Then a settlement is heard of
     let _ = desk.moves_on(&leased, 0, Command::Approve).await;
-    let ended = format!("{:?}", waiting.await.unwrap());
-    assert!(ended.contains("Approved"), "{ended}");
+    let ended = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    let ended = ended.expect("the commit was not heard of").unwrap();
+    assert!(format!("{ended:?}").contains("Approved"), "{ended:?}");
 }
 
 pub async fn a_refused_transition_ends_the_claim<H: Harness<Store: WorkQueue>>() {
