@@ -18,11 +18,10 @@ pub(super) fn processing_error(why: &str) -> ProcessingError {
         .chars()
         .take(ProcessingError::MAX_CHARS)
         .collect();
-    let without_words = || ProcessingError::new("the work gave no reason");
+    let error = ProcessingError::new(short);
+    let error = error.or_else(|_| ProcessingError::new("the work gave no reason"));
     // Both are texts of the right length.
-    ProcessingError::new(short)
-        .or_else(|_| without_words())
-        .unwrap_or_else(|_| unreachable!())
+    error.unwrap_or_else(|_| unreachable!())
 }
 
 impl Core {

@@ -1,5 +1,6 @@
 //! Whatever is done to the work of a store, in whatever order, it answers as a small model does,
-//! which was written from the documentation of `WorkQueue`. A failure is shrunk to the fewest steps.
+//! which was written from the documentation of `WorkQueue`. A failure is shrunk to the fewest
+//! steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

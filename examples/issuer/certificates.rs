@@ -1,0 +1,119 @@
+//! The work: makes a certificate, and approves its application together with a row of the backend's
+//! own.
+
+use std::path::PathBuf;
+
+use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::processor::{Control, Outcome, Work, Worker};
+use certificate_lifecycle::store::{Actor, AnyStore, ExecuteError, StoreAddress};
+use certificate_lifecycle::{AnyApplication, ProcessingError};
+use rusqlite::TransactionBehavior;
+use tokio::sync::Mutex;
+
+use crate::Failure;
+
+/// The backend's own table, in the store's database; the same SQL in SQLite and PostgreSQL.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS certificate \
+     (application text PRIMARY KEY, document text NOT NULL)";
+const INSERT: &str = "INSERT INTO certificate VALUES ($1, $2)";
+
+pub struct Certificates {
+    engine: Engine<AnyStore>,
+    /// In whose name applications are approved.
+    system: Actor,
+    database: Database,
+}
+
+/// Connections of the backend's own.
+enum Database {
+    Sqlite(PathBuf),
+    Postgres(Mutex<tokio_postgres::Client>),
+}
+
+impl Certificates {
+    pub async fn open(address: &StoreAddress, engine: Engine<AnyStore>) -> Result<Self, Failure> {
+        let database = match address {
+            StoreAddress::Sqlite(path) => {
+                connect(path)?.execute(TABLE, [])?;
+                Database::Sqlite(path.clone())
+            }
+            StoreAddress::Postgres(url) => {
+                let tls = tokio_postgres::NoTls;
+                let (client, connection) = tokio_postgres::connect(url, tls).await?;
+                tokio::spawn(connection);
+                // Of two processes that start at once, one makes the table.
+                let lock = "SELECT pg_advisory_xact_lock(7);";
+                client.batch_execute(&format!("{lock} {TABLE}")).await?;
+                Database::Postgres(Mutex::new(client))
+            }
+            _ => return Err("expected sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
+        };
+        let system = Actor::system("issuer")?;
+        Ok(Self { engine, system, database })
+    }
+
+    /// The row and the approval, in one transaction.
+    async fn approve(&self, work: &Work, document: String) -> Result<(), Failure> {
+        let row = (work.uuid().to_string(), document);
+        match &self.database {
+            Database::Sqlite(path) => {
+                let (engine, system) = (self.engine.clone(), self.system.clone());
+                let (path, work) = (path.clone(), work.clone());
+                // It waits for its turn to write.
+                let write = move || -> Result<(), Failure> {
+                    let mut connection = connect(&path)?;
+                    let transaction =
+                        connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                    let approve = engine.scope(&work.institution, &system).approve(work.uuid());
+                    approve.expecting(work.version()).within(&transaction)?;
+                    transaction.execute(INSERT, row)?;
+                    Ok(transaction.commit()?)
+                };
+                tokio::task::spawn_blocking(write).await??;
+            }
+            Database::Postgres(client) => {
+                let mut client = client.lock().await;
+                let mut transaction = client.transaction().await?;
+                let scope = self.engine.scope(&work.institution, &self.system);
+                let approve = scope.approve(work.uuid()).expecting(work.version());
+                approve.within(&mut transaction).await?;
+                transaction.execute(INSERT, &[&row.0, &row.1]).await?;
+                transaction.commit().await?;
+            }
+        }
+        // Dispatchers and those who wait look at once.
+        self.engine.wake();
+        Ok(())
+    }
+}
+
+fn connect(path: &PathBuf) -> rusqlite::Result<rusqlite::Connection> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    Ok(connection)
+}
+
+impl Worker for Certificates {
+    async fn work(&self, work: &Work, _: &Control) -> Outcome {
+        let document = match make(&work.application) {
+            Ok(document) => document,
+            Err(error) => return Outcome::Fail(error),
+        };
+        match self.approve(work, document).await {
+            Ok(()) => Outcome::Done,
+            // It was moved on meanwhile: then nothing of this stays.
+            Err(error) if error.downcast_ref().and_then(ExecuteError::refusal).is_some() => Outcome::Done,
+            Err(error) => Outcome::Again(error.to_string()),
+        }
+    }
+}
+
+/// Your rendering.
+fn make(application: &AnyApplication) -> Result<String, ProcessingError> {
+    let details = application.details();
+    if details.certificate_title().as_str().contains("draft") {
+        let error = ProcessingError::new("there is no template for drafts");
+        return Err(error.expect("it is short"));
+    }
+    Ok(format!("{} for {}", details.certificate_title(), details.applicant_email()))
+}
