@@ -1,7 +1,5 @@
 //! Applications in progress and who has claims on them, as the tests of background work see them.
 
-use std::time::Duration;
-
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Append, DueInstitution, ExecuteError, Filter, InstitutionId, LeasedWork, ListOrder, Receipt,
@@ -199,8 +197,8 @@ impl<H: Harness<Store: WorkQueue>> Desk<H> {
 
     /// Of each lease, whether it is held, and ends at this time now.
     pub async fn renewed(&self, leased: &[&LeasedWork], until: i64) -> Vec<bool> {
-        let leases: Vec<WorkLease> = leased.iter().map(|it| it.lease).collect();
-        self.store.renew_work(leases, at(until)).await.unwrap()
+        let held: Vec<WorkLease> = leased.iter().map(|it| it.lease).collect();
+        self.store.renew_work(held, at(until)).await.unwrap()
     }
 
     pub async fn settled(

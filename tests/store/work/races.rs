@@ -341,7 +341,8 @@ pub async fn each_application_ends_once<H: Harness<Store: WorkQueue>>() {
         assert_eq!((loaded.version(), loaded.status()), last);
     }
     assert!(claims.keys().all(|it| ends.contains_key(it)));
-    for late in office.late.lock().unwrap().drain(..).take(20) {
+    let late: Vec<_> = office.late.lock().unwrap().drain(..).take(20).collect();
+    for late in late {
         desk.is_lost(&late).await;
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use certificate_lifecycle::store::{
-    Append, ExecuteError, Outbox, Refusal, WorkOutcome, WorkQueue, WorkSettled, WorkSettlement,
+    Append, DeliveryFilter, ExecuteError, Outbox, Refusal, WorkOutcome, WorkQueue, WorkSettled,
+    WorkSettlement,
 };
 use certificate_lifecycle::{Action, Command, EventKind, Status};
 
@@ -50,7 +51,9 @@ pub async fn a_transition_ends_the_claim<H: Harness<Store: WorkQueue + Outbox>>(
         let last = history.last().unwrap();
         assert_eq!((&last.event, &last.actor), (&receipt.event, &worker()));
         assert_eq!(history.len() as u64, version);
-        let deliveries = desk.store.deliveries(None, Default::default(), None, 1_000);
+        let deliveries = desk
+            .store
+            .deliveries(None, DeliveryFilter::default(), None, 1_000);
         let deliveries = deliveries.await.unwrap().deliveries.into_iter();
         let mut webhooks: Vec<_> = deliveries
             .map(|it| name_of(&it))
@@ -289,9 +292,12 @@ pub async fn half_of_a_settlement_is_never_left<H: Harness<Store: WorkQueue>>() 
     let desk = Desk::<H>::with((0..60).map(upload)).await;
     for (round, leased) in (0_u64..).zip(desk.claim(0).await) {
         let is_put_off = round % 3 == 0;
-        let outcome = || match is_put_off {
-            true => again(1_000_000),
-            false => done(&leased, 10, Command::Approve),
+        let outcome = || {
+            if is_put_off {
+                again(1_000_000)
+            } else {
+                done(&leased, 10, Command::Approve)
+            }
         };
         // When a caller does not wait for the answer
         let settlements = vec![WorkSettlement::new(leased.lease, outcome())];
