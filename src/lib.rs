@@ -39,6 +39,8 @@
 //! - **Durable**: the [`engine`] over a [`store`] in memory, in SQLite or in PostgreSQL.
 //! - **Delivered**: the dispatcher of [`delivery`] sends events to webhooks; receivers verify them
 //!   with [`webhook`].
+//! - **Processed**: the `processor` claims applications in progress, runs your code, and approves
+//!   or fails them.
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
 //!
 //! Without features, time is an argument, and nothing here does I/O, reads a clock or is random.
@@ -55,6 +57,7 @@
 //! | `postgres` | `engine`, and the store in PostgreSQL 15 or newer: many machines |
 //! | `sqlx` | `postgres`, and commands within transactions of sqlx (`Engine::within`) |
 //! | `delivery` | `engine` and `verify`, and the dispatcher that sends events over HTTP |
+//! | `processor` | `engine`, and the processor that does the background work |
 //! | `cli-core` | the program `certlife` without databases and deliveries |
 //! | `cli` | the whole program |
 //!

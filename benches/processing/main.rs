@@ -151,8 +151,9 @@ async fn upload(engine: &Engine<AnyStore>, number: &mut u64) -> Vec<Uuid> {
     *number += APPLICATIONS;
     let uuids = all.iter().map(ApplicationDetails::uuid).collect();
     let (of, jane) = (institution(), Actor::administrator("jane").unwrap());
-    let uploaded = engine.scope(&of, &jane).upload_many(all, Atomicity::All);
-    assert!(uploaded.await.iter().all(Result::is_ok));
+    let scope = engine.scope(&of, &jane);
+    let uploaded = scope.upload_many(all, Atomicity::All).await;
+    assert!(uploaded.iter().all(Result::is_ok));
     uuids
 }
 

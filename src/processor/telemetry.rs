@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::lengths::between;
 use crate::store::WorkBacklog;
 
-/// Attempts, by `outcome`: `approved`, `failed`, `again`, `later`, `broken` (it panicked),
-/// `timeout`, `released`.
+/// Attempts, by `outcome`: `approved`, `done`, `failed`, `again`, `later`, `broken` (it
+/// panicked), `timeout`, `released`.
 pub const ATTEMPTS: &str = "certlife_processing_attempts_total";
 /// How long an attempt took, in seconds.
 pub const ATTEMPT_SECONDS: &str = "certlife_processing_attempt_seconds";

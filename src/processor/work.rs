@@ -81,6 +81,13 @@ impl fmt::Debug for Work {
 pub enum Outcome {
     /// It is done: the application is approved.
     Approve,
+    /// It is done, and the work itself has moved the application on from
+    /// [`Work::version`], in a transaction of its own ([`Engine::within`]): the claim ends, and
+    /// nothing else is recorded. If the application has not moved on, this is
+    /// [`Again`](Self::Again).
+    ///
+    /// [`Engine::within`]: crate::engine::Engine::within
+    Done,
     /// It cannot be done: the application fails, with this error in the event.
     Fail(ProcessingError),
     /// It was not done this time, because of this: it is tried again after a while. It counts as an

@@ -28,6 +28,8 @@ contract! {
     /// - An application that has moved on is never claimed, and its lease is not renewed.
     /// - A settlement by a transition ends the claim in the transaction of the transition. Either
     ///   both are done, or neither.
+    /// - A settlement that is no transition ends the claim where the application has moved on:
+    ///   [`WorkSettled::MovedOn`].
     /// - A claim counts as an attempt from its beginning, so that work which takes its process
     ///   along is not tried for ever. [`WorkOutcome::Released`] takes that back.
     ($) pub trait WorkQueue: Store as work_queue {
@@ -61,7 +63,8 @@ contract! {
 
         /// Settles leases. There are as many answers, in the same order. Each token settles once.
         ///
-        /// A transition that is refused ends the claim as well: its application has moved on.
+        /// A transition that is refused ends the claim as well, whatever the reason: mostly its
+        /// application has moved on.
         async fn settle_work(
             settlements: Vec<WorkSettlement>,
         ) -> Vec<Result<WorkSettled, ExecuteError>>;
@@ -260,6 +263,8 @@ pub enum WorkSettled {
     Done(Box<Receipt>),
     /// It is tried again.
     PutOff,
+    /// It is not tried again: the application has moved on, by another command.
+    MovedOn,
     /// Nothing: the lease is not held any more. Its token is not the newest, it was settled
     /// already, or a claim has found that the application had moved on.
     Lost,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use certificate_lifecycle::processor::{
     Cancelled, Control, Outcome, Processor, ProcessorOptions, Work,
 };
+use certificate_lifecycle::store::Actor;
 use certificate_lifecycle::{EventKind, ProcessingError, Status};
 use tokio::time::{Instant, sleep};
 
@@ -210,4 +211,41 @@ async fn nothing_in_progress_is_the_end_at_once() {
         processor.run_once(pending()).await.unwrap();
         assert!(start.elapsed() < Duration::from_millis(1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_has_moved_the_application_on_itself_is_done() {
+    let stage = Stage::new();
+    let uuid = stage.upload("a").await;
+    let engine = stage.engine.clone();
+    let work = move |work: Work, _: Control| {
+        let engine = engine.clone();
+        async move {
+            let system = Actor::system("issuer").unwrap();
+            let scope = engine.scope(&work.institution, &system);
+            let approved = scope.approve(work.uuid()).expecting(work.version());
+            let _ = approved.await.unwrap();
+            Outcome::Done
+        }
+    };
+    let options = ProcessorOptions::default().with_attempts(1);
+    let processor = Processor::new(stage.engine.clone(), work).with_options(options);
+    let start = Instant::now();
+    let summary = processor.run_until_idle(pending()).await.unwrap();
+    assert_eq!((summary.done, summary.approved, summary.lost), (1, 0, 0));
+    assert!(start.elapsed() < seconds(1));
+    assert_eq!(stage.load("a", uuid).await.version(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_says_so_and_did_not_is_tried_again() {
+    let stage = Stage::new();
+    let uuid = stage.upload("a").await;
+    let work = async |_: Work, _: Control| Outcome::Done;
+    let options = ProcessorOptions::default().with_attempts(2);
+    let processor = Processor::new(stage.engine.clone(), work).with_options(options);
+    let summary = processor.run_until_idle(pending()).await.unwrap();
+    assert_eq!((summary.done, summary.again, summary.failed), (0, 2, 1));
+    let error = stage.load("a", uuid).await.error().map(ToString::to_string);
+    assert_eq!(error.as_deref(), Some("none of 2 attempts came to an end"));
 }

@@ -128,6 +128,7 @@ impl Core {
             attempt,
             version,
             is_running,
+            is_done: false,
             cancelled: None,
         };
         let renew_every = self.renew_every();

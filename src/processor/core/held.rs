@@ -19,6 +19,8 @@ pub(super) struct Holding {
     pub(super) version: u64,
     /// Whether the work is still going on; otherwise its outcome is to be recorded.
     pub(super) is_running: bool,
+    /// Whether the work has said that it moved the application on.
+    pub(super) is_done: bool,
     /// Why the work is to end, if it is.
     pub(super) cancelled: Option<Cancelled>,
 }
@@ -109,6 +111,17 @@ impl Held {
             holding.cancelled = Some(why);
         }
         is_new
+    }
+
+    /// Notes that the work has said that it moved the application on.
+    pub(super) fn says_done(&mut self, lease: WorkLease) {
+        if let Some(holding) = self.all.get_mut(&lease) {
+            holding.is_done = true;
+        }
+    }
+
+    pub(super) fn is_said_to_be_done(&self, lease: WorkLease) -> bool {
+        self.all.get(&lease).is_some_and(|it| it.is_done)
     }
 
     /// Notes that the lease is lost, also if the work is to end for another reason.

@@ -44,6 +44,14 @@ impl Core {
                 self.done(now, lease, Command::Approve);
                 ("approved", None)
             }
+            Ended::Done(Outcome::Done) => {
+                self.held.says_done(lease);
+                // If that is true, this only ends the claim.
+                let at = later(now.wall, self.options.wait_after(attempt, lease));
+                let reason = "it was done, but the application has not moved on".to_owned();
+                self.settle(lease, WorkOutcome::Again { at, reason });
+                ("done", None)
+            }
             Ended::Done(Outcome::Fail(error)) => {
                 let why = Some(error.to_string());
                 self.done(now, lease, Command::Fail(error));
@@ -143,13 +151,16 @@ impl Core {
                     is_put_off = true;
                     self.held.remove(lease);
                 }
-                // The application has moved on, or another processor has taken over.
-                Ok(WorkSettled::Lost) | Err(ExecuteError::Refused(_)) => self.dropped(lease),
+                Ok(WorkSettled::MovedOn) if self.held.is_said_to_be_done(lease) => {
+                    self.summary.done += 1;
+                    self.held.remove(lease);
+                }
                 Err(ExecuteError::Store(error)) => {
                     again.extend(self.unsettled(now, settlement, error));
                 }
-                // A single command is never abandoned.
-                Err(_) => self.dropped(lease),
+                // The application has moved on, or another processor has taken over. A single
+                // command is never abandoned.
+                Ok(WorkSettled::MovedOn | WorkSettled::Lost) | Err(_) => self.dropped(lease),
             }
         }
         self.outcomes.answered(now, again);

@@ -8,6 +8,8 @@ pub struct Summary {
     pub approved: u64,
     /// Applications that failed.
     pub failed: u64,
+    /// Applications that the work has moved on itself.
+    pub done: u64,
     /// Attempts that are made again.
     pub again: u64,
     /// Outcomes that did not count: the lease was lost.

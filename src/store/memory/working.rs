@@ -146,6 +146,9 @@ impl Tables {
             WorkOutcome::Again { at, .. } => (at, true),
             WorkOutcome::Released { at, .. } => (at, false),
         };
+        if !self.is_current(application, &row) {
+            return Ok(WorkSettled::MovedOn);
+        }
         row.at = Some(at);
         row.token += 1;
         row.attempts = row.attempts.saturating_sub(u32::from(!counts));

@@ -139,8 +139,7 @@ pub async fn an_old_lease_does_not_disturb_new_work<H: Harness<Store: WorkQueue>
         // When it is settled
         let settled = desk.settled(&old, outcome(&old)).await;
         // Then the application stays as it is
-        let is_put_off = matches!(settled, Ok(WorkSettled::PutOff));
-        if !is_put_off {
+        if !matches!(settled, Ok(WorkSettled::MovedOn)) {
             is_conflict(settled, &old, (3, Status::Retried));
         }
         // And the new work is there at once

@@ -105,7 +105,7 @@ pub async fn of_two_leases_one_settles<H: Harness<Store: WorkQueue>>() {
             match call.await.unwrap().unwrap() {
                 WorkSettled::Done(_) => are_done.push(true),
                 WorkSettled::Lost => are_done.push(false),
-                WorkSettled::PutOff => panic!("nothing was put off"),
+                WorkSettled::PutOff | WorkSettled::MovedOn => panic!("nothing was put off"),
             }
         }
         // Then the new one does, once
@@ -238,6 +238,7 @@ impl<S: WorkQueue> Processor<S> {
         for ((leased, end), settled) in mine.iter().zip(ends).zip(settled) {
             match settled.unwrap() {
                 WorkSettled::Lost => {}
+                WorkSettled::MovedOn => panic!("by whom? {leased:?}"),
                 WorkSettled::PutOff => {
                     self.office.settles(leased);
                     if end.is_some() {

@@ -239,6 +239,7 @@ fn name(settled: &Result<WorkSettled, ExecuteError>) -> &'static str {
             _ => "something else",
         },
         Ok(WorkSettled::PutOff) => "put off",
+        Ok(WorkSettled::MovedOn) => "moved on",
         Ok(WorkSettled::Lost) => "lost",
         Err(ExecuteError::Refused(_)) => "refused",
         Err(_) => "an error",

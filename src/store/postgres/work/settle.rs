@@ -1,7 +1,7 @@
 //! What became of claimed work.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -206,22 +206,26 @@ async fn attempt(
     Ok((answered(settlements, &held, outcomes.collect()), is_over))
 }
 
-/// Ends leases, as far as they are held; those that were.
+/// The leases that were held, and whether their applications had moved on.
+type Held = HashMap<WorkLease, bool>;
+
+/// Ends leases, as far as they are held.
 async fn end_leases(
     client: &impl Cached,
     settlements: &[&WorkSettlement],
-) -> Result<HashSet<WorkLease>, Failure> {
+) -> Result<Held, Failure> {
     let mut input = EndedLeases::default();
     for settlement in settlements {
         input.push(settlement);
     }
     let rows = client.rows(&SETTLE, &input.parameters()).await?;
-    rows.iter().map(lease).collect()
+    let held = rows.iter().map(|row| Ok((lease(row)?, row.try_get(2)?)));
+    held.collect()
 }
 
 /// The transitions of those whose leases were held.
-fn appends<'s>(settlements: &[&'s WorkSettlement], held: &HashSet<WorkLease>) -> Vec<&'s Append> {
-    let held = settlements.iter().filter(|it| held.contains(&it.lease));
+fn appends<'s>(settlements: &[&'s WorkSettlement], held: &Held) -> Vec<&'s Append> {
+    let held = settlements.iter().filter(|it| held.contains_key(&it.lease));
     let append = |it: &&'s WorkSettlement| match &it.outcome {
         WorkOutcome::Done(append) => Some(&**append),
         WorkOutcome::Again { .. } | WorkOutcome::Released { .. } => None,
@@ -262,16 +266,13 @@ fn open(appends: &[&Append], outcomes: &[Carried]) -> Result<Open, Failure> {
 }
 
 /// The answers, of which `done` has those to the transitions of leases that were held.
-fn answered(
-    settlements: &[&WorkSettlement],
-    held: &HashSet<WorkLease>,
-    done: Vec<Answer>,
-) -> Vec<Answer> {
+fn answered(settlements: &[&WorkSettlement], held: &Held, done: Vec<Answer>) -> Vec<Answer> {
     let mut done = done.into_iter();
-    let answer = |it: &&WorkSettlement| match &it.outcome {
-        _ if !held.contains(&it.lease) => Ok(WorkSettled::Lost),
-        WorkOutcome::Again { .. } | WorkOutcome::Released { .. } => Ok(WorkSettled::PutOff),
-        WorkOutcome::Done(_) => done.next().unwrap_or_else(|| Err(contended().into())),
+    let answer = |it: &&WorkSettlement| match (&it.outcome, held.get(&it.lease)) {
+        (_, None) => Ok(WorkSettled::Lost),
+        (WorkOutcome::Done(_), _) => done.next().unwrap_or_else(|| Err(contended().into())),
+        (_, Some(true)) => Ok(WorkSettled::MovedOn),
+        (_, Some(false)) => Ok(WorkSettled::PutOff),
     };
     settlements.iter().map(answer).collect()
 }

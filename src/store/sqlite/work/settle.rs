@@ -117,10 +117,11 @@ impl<'c> Moves<'c> {
                  CROSS JOIN certlife_work w ON w.application = a.no WHERE a.uuid = ?1 AND w.token = ?2",
             )?,
             delete: prepare("DELETE FROM certlife_work WHERE application = ?1")?,
-            // A token is good for one settlement.
+            // A token is good for one settlement. Nothing is put off of what has moved on.
             put_off: prepare(
                 "UPDATE certlife_work SET state = 1, at = ?2, token = token + 1, \
-                 attempts = max(attempts - ?3, 0), reason = ?4 WHERE application = ?1",
+                 attempts = max(attempts - ?3, 0), reason = ?4 WHERE application = ?1 \
+                 AND event = (SELECT h.event FROM certlife_head h WHERE h.application = ?1)",
             )?,
         })
     }
@@ -145,10 +146,12 @@ impl<'c> Moves<'c> {
             WorkOutcome::Again { at, reason } => (at, 0, Some(reason)),
             WorkOutcome::Released { at, reason } => (at, 1, reason.as_ref()),
         };
-        let at = at.timestamp_millis();
-        self.put_off
-            .execute(params![application, at, back, reason])?;
-        Ok(Ok(WorkSettled::PutOff))
+        let put_off = params![application, at.timestamp_millis(), back, reason];
+        if self.put_off.execute(put_off)? == 1 {
+            return Ok(Ok(WorkSettled::PutOff));
+        }
+        self.delete.execute([application])?;
+        Ok(Ok(WorkSettled::MovedOn))
     }
 
     /// The number of the application, if the lease is held.
