@@ -1,8 +1,6 @@
 //! The work: makes a certificate, and approves its application together with a row of the backend's
 //! own.
 
-use std::path::PathBuf;
-
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::processor::{Control, Outcome, Work, Worker};
 use certificate_lifecycle::store::{Actor, AnyStore, ExecuteError, StoreAddress};
@@ -10,7 +8,7 @@ use certificate_lifecycle::{AnyApplication, ProcessingError};
 use rusqlite::TransactionBehavior;
 use tokio::sync::Mutex;
 
-use crate::Failure;
+use super::Failure;
 
 /// The backend's own table, in the store's database; the same SQL in SQLite and PostgreSQL.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS certificate \
@@ -24,9 +22,9 @@ pub struct Certificates {
     database: Database,
 }
 
-/// Connections of the backend's own.
+/// A connection of the backend's own.
 enum Database {
-    Sqlite(PathBuf),
+    Sqlite(Mutex<rusqlite::Connection>),
     Postgres(Mutex<tokio_postgres::Client>),
 }
 
@@ -34,12 +32,14 @@ impl Certificates {
     pub async fn open(address: &StoreAddress, engine: Engine<AnyStore>) -> Result<Self, Failure> {
         let database = match address {
             StoreAddress::Sqlite(path) => {
-                connect(path)?.execute(TABLE, [])?;
-                Database::Sqlite(path.clone())
+                let connection = rusqlite::Connection::open(path)?;
+                connection.busy_timeout(std::time::Duration::from_secs(30))?;
+                connection.execute(TABLE, [])?;
+                Database::Sqlite(Mutex::new(connection))
             }
             StoreAddress::Postgres(url) => {
-                let tls = tokio_postgres::NoTls;
-                let (client, connection) = tokio_postgres::connect(url, tls).await?;
+                let (client, connection) =
+                    tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
                 tokio::spawn(connection);
                 // Of two processes that start at once, one makes the table.
                 let lock = "SELECT pg_advisory_xact_lock(7);";
@@ -48,40 +48,33 @@ impl Certificates {
             }
             _ => return Err("expected sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
         };
-        let system = Actor::system("issuer")?;
         Ok(Self {
             engine,
-            system,
+            system: Actor::system("issuer")?,
             database,
         })
     }
 
-    /// The row and the approval, in one transaction.
+    /// The row and the approval, in one transaction. Dropped before the commit, it is rolled back.
     async fn approve(&self, work: &Work, document: String) -> Result<(), Failure> {
         let row = (work.uuid().to_string(), document);
+        let scope = self.engine.scope(&work.institution, &self.system);
+        let approve = scope.approve(work.uuid()).expecting(work.version());
         match &self.database {
-            Database::Sqlite(path) => {
-                let (engine, system) = (self.engine.clone(), self.system.clone());
-                let (path, work) = (path.clone(), work.clone());
+            Database::Sqlite(connection) => {
+                let mut connection = connection.lock().await;
                 // It waits for its turn to write.
-                let write = move || -> Result<(), Failure> {
-                    let mut connection = connect(&path)?;
-                    let transaction =
-                        connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                    let approve = engine
-                        .scope(&work.institution, &system)
-                        .approve(work.uuid());
-                    approve.expecting(work.version()).within(&transaction)?;
+                tokio::task::block_in_place(|| -> Result<(), Failure> {
+                    let behavior = TransactionBehavior::Immediate;
+                    let transaction = connection.transaction_with_behavior(behavior)?;
+                    approve.within(&transaction)?;
                     transaction.execute(INSERT, row)?;
                     Ok(transaction.commit()?)
-                };
-                tokio::task::spawn_blocking(write).await??;
+                })?;
             }
             Database::Postgres(client) => {
                 let mut client = client.lock().await;
                 let mut transaction = client.transaction().await?;
-                let scope = self.engine.scope(&work.institution, &self.system);
-                let approve = scope.approve(work.uuid()).expecting(work.version());
                 approve.within(&mut transaction).await?;
                 transaction.execute(INSERT, &[&row.0, &row.1]).await?;
                 transaction.commit().await?;
@@ -93,12 +86,6 @@ impl Certificates {
     }
 }
 
-fn connect(path: &PathBuf) -> rusqlite::Result<rusqlite::Connection> {
-    let connection = rusqlite::Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(30))?;
-    Ok(connection)
-}
-
 impl Worker for Certificates {
     async fn work(&self, work: &Work, _: &Control) -> Outcome {
         let document = match make(&work.application) {
@@ -107,16 +94,11 @@ impl Worker for Certificates {
         };
         match self.approve(work, document).await {
             Ok(()) => Outcome::Done,
-            // It was moved on meanwhile: then nothing of this stays.
-            Err(error)
-                if error
-                    .downcast_ref()
-                    .and_then(ExecuteError::refusal)
-                    .is_some() =>
-            {
-                Outcome::Done
-            }
-            Err(error) => Outcome::Again(error.to_string()),
+            Err(error) => match error.downcast_ref::<ExecuteError>() {
+                // It was moved on meanwhile: then nothing of this stays.
+                Some(ExecuteError::Refused(_)) => Outcome::Done,
+                _ => Outcome::Again(error.to_string()),
+            },
         }
     }
 }
@@ -124,13 +106,9 @@ impl Worker for Certificates {
 /// Your rendering.
 fn make(application: &AnyApplication) -> Result<String, ProcessingError> {
     let details = application.details();
-    if details.certificate_title().as_str().contains("draft") {
-        let error = ProcessingError::new("there is no template for drafts");
-        return Err(error.expect("it is short"));
+    let (title, email) = (details.certificate_title(), details.applicant_email());
+    match ProcessingError::new("there is no template for drafts") {
+        Ok(error) if title.as_str().contains("draft") => Err(error),
+        _ => Ok(format!("{title} for {email}")),
     }
-    Ok(format!(
-        "{} for {}",
-        details.certificate_title(),
-        details.applicant_email()
-    ))
 }

@@ -1,4 +1,4 @@
-//! Errors as answers: the status that the crate gives each, its code, and a sentence.
+//! Errors as answers: the crate says which status each has, and what is in the body.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,15 +7,14 @@ use certificate_lifecycle::store::{ExecuteError, StoreError};
 use serde_json::{Value, json};
 
 /// What is wrong with a request, or with the store.
-pub struct Error {
-    status: u16,
-    body: Value,
-}
+pub struct Error(u16, Value);
 
 impl Error {
     pub fn new(status: u16, code: &str, message: impl std::fmt::Display) -> Self {
-        let body = json!({ "error": code, "message": message.to_string() });
-        Self { status, body }
+        Self(
+            status,
+            json!({ "code": code, "message": message.to_string() }),
+        )
     }
 
     /// A field or a header that cannot be used.
@@ -30,29 +29,23 @@ impl Error {
 
 impl From<ExecuteError> for Error {
     fn from(error: ExecuteError) -> Self {
-        match error.refusal().map(serde_json::to_value) {
-            // It says what stands in the way, and what can be done instead.
-            Some(Ok(body)) => Self {
-                status: error.http_status(),
-                body,
-            },
-            _ => Self::new(error.http_status(), error.code(), error),
-        }
+        // Of a refusal it says what stands in the way, and what can be done instead.
+        Self(error.http_status(), json!(error))
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::new(error.http_status(), error.code(), error)
+        Self(error.http_status(), json!(error))
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let status = StatusCode::from_u16(self.0).unwrap_or_default();
         if status.is_server_error() {
-            eprintln!("{}", self.body);
+            eprintln!("{}", self.1);
         }
-        (status, Json(self.body)).into_response()
+        (status, Json(self.1)).into_response()
     }
 }

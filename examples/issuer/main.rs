@@ -1,6 +1,5 @@
 //! A small issuing backend, whole: people submit over HTTP, administrators decide, a processor makes
-//! the certificates, webhooks tell others. Each certificate is a row of the backend's own table, in
-//! the transaction of its approval.
+//! certificates, webhooks tell others. A certificate is a row in the transaction of its approval.
 //!
 //! ```sh
 //! cargo run --example issuer --features sqlite,postgres,delivery,processor -- sqlite:/tmp/issuer.db
@@ -8,14 +7,12 @@
 //!   -d '{"application_id":42,"certificate_title":"Certificate of Achievement","applicant_email":"john@example.com"}'
 //! ```
 //!
-//! The store is `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Any number of these processes may
-//! run on one store. Ctrl-C or SIGTERM stops softly.
+//! Any number of these processes may run on one SQLite file or PostgreSQL.
 
 mod certificates;
 mod error;
 mod http;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use certificate_lifecycle::delivery::{Dispatcher, DispatcherOptions, HttpOptions, HttpTransport};
@@ -34,7 +31,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 struct App {
     engine: Engine<AnyStore>,
     /// Where webhooks may lead.
-    targets: Arc<HttpOptions>,
+    targets: HttpOptions,
 }
 
 #[tokio::main]
@@ -42,6 +39,11 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or("sqlite:issuer.db".to_owned());
     let listen = arguments.next().unwrap_or("127.0.0.1:8080".to_owned());
+    run(&address, &listen).await
+}
+
+/// Serves until a signal stops it.
+pub async fn run(address: &str, listen: &str) -> Result<(), Failure> {
     let address: StoreAddress = address.parse()?;
     let engine = Engine::new(AnyStore::open(&address).await?);
 
@@ -57,13 +59,13 @@ async fn main() -> Result<(), Failure> {
 
     let certificates = Certificates::open(&address, engine.clone()).await?;
     let options = ProcessorOptions::default()
-        .with_lease(Duration::from_secs(30))
-        .with_timeout(Duration::from_secs(300));
+        .with_timeout(Duration::from_secs(60))
+        // The work takes a moment: if a process dies, another one takes it over soon.
+        .with_lease(Duration::from_secs(5));
     let processor = Processor::new(engine.clone(), certificates).with_options(options);
 
     let listener = TcpListener::bind(listen).await?;
     println!("http://{}", listener.local_addr()?);
-    let targets = Arc::new(targets);
     let app = http::routes(App { engine, targets });
 
     // All three stop together, and each finishes what is under way. If one fails, so do all.
@@ -72,34 +74,31 @@ async fn main() -> Result<(), Failure> {
         let mut stopped = stopped.clone();
         async move { drop(stopped.wait_for(|it| *it).await) }
     };
-    let serving = async {
-        Ok(axum::serve(listener, app)
-            .with_graceful_shutdown(stopped())
-            .await?)
-    };
-    let delivering = async { Ok::<_, Failure>(drop(dispatcher.run(stopped()).await?)) };
-    let processing = async { Ok::<_, Failure>(drop(processor.run(stopped()).await?)) };
-    let signal = async {
-        terminated().await?;
+    let serving = axum::serve(listener, app).with_graceful_shutdown(stopped());
+    let serving = async { Ok::<_, Failure>(serving.await?) };
+    let delivering = async { Ok(dispatcher.run(stopped()).await?) };
+    let processing = async { Ok(processor.run(stopped()).await?) };
+    let stopping = async {
+        signal().await?;
         stop.send_replace(true);
-        Ok::<_, Failure>(())
+        Ok(())
     };
-    tokio::try_join!(serving, delivering, processing, signal)?;
+    let (_, sent, worked, ()) = tokio::try_join!(serving, delivering, processing, stopping)?;
+    println!("{} issued, {} delivered", worked.done, sent.delivered);
     Ok(())
 }
 
 /// Waits for Ctrl-C, or for what a service manager sends.
-async fn terminated() -> Result<(), Failure> {
+async fn signal() -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            it = tokio::signal::ctrl_c() => it?,
-            _ = terminate.recv() => {}
+            it = tokio::signal::ctrl_c() => Ok(it?),
+            _ = terminate.recv() => Ok(()),
         }
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    Ok(tokio::signal::ctrl_c().await?)
 }

@@ -168,7 +168,7 @@ pub(super) fn run() -> ExitCode {
         #[cfg(feature = "cli")]
         Command::Stalled(args) => stalled::run(&args),
         #[cfg(feature = "cli")]
-        Command::Process(args) => process::run(args),
+        Command::Process(args) => process::run(&args),
         #[cfg(feature = "cli")]
         Command::Webhook(args) => webhook::run(&args),
         #[cfg(feature = "cli")]

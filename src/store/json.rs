@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::error::Refusal;
+use super::error::{ExecuteError, Refusal, StoreError};
 use super::request::RecordedEvent;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventBody;
@@ -100,6 +100,29 @@ impl Serialize for Refusal {
             }
             _ => {}
         }
+        map.end()
+    }
+}
+
+impl Serialize for StoreError {
+    /// `code` and `message`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("code", self.code())?;
+        map.serialize_entry("message", &self.to_string())?;
+        map.end()
+    }
+}
+
+impl Serialize for ExecuteError {
+    /// As its [`Refusal`]; otherwise `code` and `message`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(refusal) = self.refusal() {
+            return refusal.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("code", self.code())?;
+        map.serialize_entry("message", &self.to_string())?;
         map.end()
     }
 }

@@ -146,7 +146,7 @@ struct Numbers {
     lost: u64,
 }
 
-pub(super) fn run(args: Args) -> Result<Completion, Failure> {
+pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.log.start()?;
     open_files::raise();
     let command = Command::find(&args.exec)?;
@@ -155,15 +155,15 @@ pub(super) fn run(args: Args) -> Result<Completion, Failure> {
         if let Some(address) = args.metrics {
             metrics::serve(address).await?;
         }
-        let summary = process(&args, &engine, command).await?;
+        let summary = process(args, &engine, command).await?;
         let left = if args.until_idle {
-            tell_left(engine.store(), &args).await?
+            tell_left(engine.store(), args).await?
         } else {
             0
         };
         Ok((summary, left))
     })?;
-    tell(&args, summary)?;
+    tell(args, summary)?;
     let has_end = args.until_idle || args.once;
     let has_failed = has_end && (summary.failed > 0 || left > 0);
     Ok(if has_failed {
