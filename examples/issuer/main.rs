@@ -1,5 +1,5 @@
-//! A small issuing backend, whole: people submit over HTTP, administrators decide, a processor makes
-//! certificates, webhooks tell others. A certificate is a row in the transaction of its approval.
+//! A small issuing backend, whole: people submit over HTTP, administrators decide, a processor
+//! works, webhooks tell others. A certificate is a row in the transaction of its approval.
 //!
 //! ```sh
 //! cargo run --example issuer --features sqlite,postgres,delivery,processor -- sqlite:/tmp/issuer.db
