@@ -209,7 +209,20 @@ fn the_links_of_the_guides_lead_to_modules() {
         let definitions = text
             .lines()
             .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
-        for (label, target) in definitions.filter(|(label, _)| !label.contains('[')) {
+        let definitions: Vec<_> = definitions.collect();
+        let named = text.split("][").skip(1);
+        let named = named.map(|it| it.split(']').next().unwrap());
+        for target in named.filter(|it| it.contains('.') && !it.contains(char::is_whitespace)) {
+            let is_defined = definitions.iter().any(|(label, _)| *label == target);
+            assert!(
+                is_defined,
+                "{file}: [{target}]: {target} is missing at the end"
+            );
+        }
+        for (label, target) in definitions
+            .into_iter()
+            .filter(|(label, _)| !label.contains('['))
+        {
             assert_eq!(label, target, "{file}");
             links.insert(target.to_owned(), destination(target));
         }
