@@ -136,12 +136,13 @@ fn there_are_no_schemas_of_events_that_do_not_exist() {
 }
 
 /// The guides, by the names of their files and of their modules.
-const GUIDES: [&str; 7] = [
+const GUIDES: [&str; 8] = [
     "embedding",
     "lifecycle",
     "events",
     "stores",
     "high-availability",
+    "processing",
     "webhooks",
     "certlife",
 ];
@@ -149,17 +150,12 @@ const GUIDES: [&str; 7] = [
 /// Where a link of a guide leads in the documentation on docs.rs: to a module, or to the source. A
 /// picture stands in its link, since docs.rs serves no file of the package as it is.
 fn destination(target: &str) -> String {
-    if target == "lifecycle.svg" {
-        let mut link = "data:image/svg+xml,".to_owned();
-        for byte in diagram::svg().bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-                    link.push(byte.into());
-                }
-                _ => write!(link, "%{byte:02X}").unwrap(),
-            }
+    match target {
+        "lifecycle.svg" => return picture("svg+xml", diagram::svg().as_bytes()),
+        "certificate.png" => {
+            return picture("png", &std::fs::read("docs/certificate.png").unwrap());
         }
-        return link;
+        _ => {}
     }
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
     match path.strip_suffix(".md") {
@@ -176,6 +172,20 @@ fn destination(target: &str) -> String {
             format!("https://docs.rs/crate/certificate-lifecycle/latest/source/{path}")
         }
     }
+}
+
+/// A picture as a link that holds it.
+fn picture(kind: &str, bytes: &[u8]) -> String {
+    let mut link = format!("data:image/{kind},");
+    for byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                link.push(char::from(*byte));
+            }
+            _ => write!(link, "%{byte:02X}").unwrap(),
+        }
+    }
+    link
 }
 
 #[test]
@@ -199,7 +209,20 @@ fn the_links_of_the_guides_lead_to_modules() {
         let definitions = text
             .lines()
             .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
-        for (label, target) in definitions.filter(|(label, _)| !label.contains('[')) {
+        let definitions: Vec<_> = definitions.collect();
+        let named = text.split("][").skip(1);
+        let named = named.map(|it| it.split(']').next().unwrap());
+        for target in named.filter(|it| it.contains('.') && !it.contains(char::is_whitespace)) {
+            let is_defined = definitions.iter().any(|(label, _)| *label == target);
+            assert!(
+                is_defined,
+                "{file}: [{target}]: {target} is missing at the end"
+            );
+        }
+        for (label, target) in definitions
+            .into_iter()
+            .filter(|(label, _)| !label.contains('['))
+        {
             assert_eq!(label, target, "{file}");
             links.insert(target.to_owned(), destination(target));
         }

@@ -27,6 +27,8 @@ mod import;
 #[cfg(target_os = "linux")]
 mod limits;
 mod listen;
+#[cfg(unix)]
+mod make_certificate;
 mod marked;
 mod migrate;
 mod postgresql;

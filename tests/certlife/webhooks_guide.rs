@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::file;
 
 /// The blocks of shell in a section of a document.
-fn blocks(document: &str, section: &str) -> Vec<String> {
+pub fn blocks(document: &str, section: &str) -> Vec<String> {
     let text = std::fs::read_to_string(file(document)).unwrap();
     let (_, section) = text.split_once(&format!("\n## {section}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -19,7 +19,7 @@ fn blocks(document: &str, section: &str) -> Vec<String> {
 const PORT: &str = "8700";
 
 /// A shell that runs what is typed, in a folder where there is nothing but `certlife`.
-fn shell(folder: &tempfile::TempDir, script: &str) -> Command {
+pub fn shell(folder: &tempfile::TempDir, script: &str) -> Command {
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_certlife")).parent();
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", programs.unwrap().display());
