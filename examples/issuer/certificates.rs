@@ -49,7 +49,11 @@ impl Certificates {
             _ => return Err("expected sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
         };
         let system = Actor::system("issuer")?;
-        Ok(Self { engine, system, database })
+        Ok(Self {
+            engine,
+            system,
+            database,
+        })
     }
 
     /// The row and the approval, in one transaction.
@@ -64,7 +68,9 @@ impl Certificates {
                     let mut connection = connect(&path)?;
                     let transaction =
                         connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                    let approve = engine.scope(&work.institution, &system).approve(work.uuid());
+                    let approve = engine
+                        .scope(&work.institution, &system)
+                        .approve(work.uuid());
                     approve.expecting(work.version()).within(&transaction)?;
                     transaction.execute(INSERT, row)?;
                     Ok(transaction.commit()?)
@@ -102,7 +108,14 @@ impl Worker for Certificates {
         match self.approve(work, document).await {
             Ok(()) => Outcome::Done,
             // It was moved on meanwhile: then nothing of this stays.
-            Err(error) if error.downcast_ref().and_then(ExecuteError::refusal).is_some() => Outcome::Done,
+            Err(error)
+                if error
+                    .downcast_ref()
+                    .and_then(ExecuteError::refusal)
+                    .is_some() =>
+            {
+                Outcome::Done
+            }
             Err(error) => Outcome::Again(error.to_string()),
         }
     }
@@ -115,5 +128,9 @@ fn make(application: &AnyApplication) -> Result<String, ProcessingError> {
         let error = ProcessingError::new("there is no template for drafts");
         return Err(error.expect("it is short"));
     }
-    Ok(format!("{} for {}", details.certificate_title(), details.applicant_email()))
+    Ok(format!(
+        "{} for {}",
+        details.certificate_title(),
+        details.applicant_email()
+    ))
 }

@@ -57,7 +57,8 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
         let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
-        let actor = header("x-actor").ok_or_else(|| Error::new(401, "unauthorized", "who are you?"))?;
+        let actor =
+            header("x-actor").ok_or_else(|| Error::new(401, "unauthorized", "who are you?"))?;
         let institution = header("x-institution").unwrap_or("example-university");
         let version = header(IF_MATCH.as_str()).map(|it| it.trim_matches('"').parse());
         let key = header("idempotency-key").map(IdempotencyKey::new);
@@ -103,7 +104,11 @@ impl Form {
             let name = format!("{}/{key}", caller.institution);
             Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
         });
-        let Self { application_id, certificate_title, applicant_email } = self;
+        let Self {
+            application_id,
+            certificate_title,
+            applicant_email,
+        } = self;
         ApplicationDetails::new(application_id, uuid, certificate_title, applicant_email)
     }
 }
@@ -146,7 +151,10 @@ async fn show(
     Query(Wait { wait }): Query<Wait>,
 ) -> Result {
     let timeout = Duration::from_secs(wait.unwrap_or(0).min(60));
-    let found = app.engine.await_final(&caller.institution, uuid, timeout).await?;
+    let found = app
+        .engine
+        .await_final(&caller.institution, uuid, timeout)
+        .await?;
     let application = found.ok_or_else(Error::not_found)?;
     let etag = format!("\"{}\"", application.version());
     Ok(([("etag", etag)], Json(application.to_record())).into_response())

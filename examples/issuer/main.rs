@@ -72,7 +72,11 @@ async fn main() -> Result<(), Failure> {
         let mut stopped = stopped.clone();
         async move { drop(stopped.wait_for(|it| *it).await) }
     };
-    let serving = async { Ok(axum::serve(listener, app).with_graceful_shutdown(stopped()).await?) };
+    let serving = async {
+        Ok(axum::serve(listener, app)
+            .with_graceful_shutdown(stopped())
+            .await?)
+    };
     let delivering = async { Ok::<_, Failure>(drop(dispatcher.run(stopped()).await?)) };
     let processing = async { Ok::<_, Failure>(drop(processor.run(stopped()).await?)) };
     let signal = async {

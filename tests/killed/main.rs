@@ -7,6 +7,7 @@
 
 #[path = "../support/http_request.rs"]
 mod http_request;
+mod process;
 #[path = "../support/random.rs"]
 mod random;
 mod receiver;
