@@ -50,12 +50,14 @@ pub struct Claimed {
     pub is_settled: bool,
     /// When the work began.
     begun: Duration,
+    /// How long the work took, by the true time.
+    took: Duration,
     /// When it was renewed last.
     renewed: Duration,
     /// When the processor heard that it is lost.
     lost: Option<Duration>,
-    /// Whether the processor knows what became of it.
-    is_over: bool,
+    /// When the processor heard what became of it.
+    over: Option<Duration>,
 }
 
 impl Claimed {
@@ -68,9 +70,10 @@ impl Claimed {
             progress: Progress::Claimed,
             is_settled: false,
             begun: Duration::ZERO,
+            took: Duration::ZERO,
             renewed: Duration::ZERO,
             lost: None,
-            is_over: false,
+            over: None,
         }
     }
 
@@ -79,7 +82,7 @@ impl Claimed {
         match self.progress {
             Progress::Claimed => false,
             Progress::UnderWay => true,
-            Progress::Known | Progress::Ended(_) => !self.is_over && self.lost.is_none(),
+            Progress::Known | Progress::Ended(_) => self.over.is_none() && self.lost.is_none(),
         }
     }
 }
@@ -143,6 +146,7 @@ impl Record {
         };
         claimed.progress = Progress::UnderWay;
         claimed.begun = life.lived();
+        claimed.took = life.world.elapsed();
         let (attempt, institution) = (claimed.attempt, claimed.institution.clone());
         let options = &life.options;
         self.check(attempt <= options.attempts, || {
@@ -171,6 +175,7 @@ impl Record {
             return;
         };
         claimed.progress = Progress::Ended(end.clone());
+        claimed.took = life.world.elapsed() - claimed.took;
         let (took, lost) = (now - claimed.begun, claimed.lost);
         let unrenewed = now - claimed.renewed;
         self.check(took <= options.timeout + LAST_WORDS, || {
@@ -214,8 +219,12 @@ impl Record {
             let Some(claimed) = self.claims.get_mut(it) else {
                 continue;
             };
-            claimed.renewed = life.lived();
-            let holds = claimed.by == life.number && claimed.lost.is_none() && !claimed.is_over;
+            let now = life.lived();
+            claimed.renewed = now;
+            // What it hears at this moment comes too late for the question.
+            let is_past = |at: Option<Duration>| at.is_some_and(|at| at < now);
+            let is_its = claimed.by == life.number;
+            let holds = is_its && !is_past(claimed.lost) && !is_past(claimed.over);
             self.check(holds, || format!("{it:?} is renewed, and is lost or over"));
         }
     }
@@ -241,7 +250,8 @@ impl Record {
                 self.check(false, || format!("{:?} was never claimed", it.lease));
                 continue;
             };
-            let is_its = claimed.by == life.number && claimed.lost.is_none() && !claimed.is_over;
+            let is_its =
+                claimed.by == life.number && claimed.lost.is_none() && claimed.over.is_none();
             let fits = fits(life, claimed, &it.outcome, is_stopped);
             let progress = claimed.progress.clone();
             self.check(is_its, || {
@@ -254,7 +264,7 @@ impl Record {
     /// The processor has the answers.
     pub fn settlements_answered(
         &mut self,
-        by: usize,
+        life: &Life,
         settlements: &[WorkSettlement],
         answers: &[Result<WorkSettled, ExecuteError>],
     ) {
@@ -262,9 +272,9 @@ impl Record {
             let is_over = matches!(answer, Ok(_) | Err(ExecuteError::Refused(_)));
             let claimed = self.claims.get_mut(&it.lease).filter(|_| is_over);
             if let Some(claimed) = claimed {
-                claimed.is_over = true;
+                claimed.over.get_or_insert(life.lived());
             }
-            let tally = self.tallies.entry(by).or_default();
+            let tally = self.tallies.entry(life.number).or_default();
             match answer {
                 Ok(WorkSettled::Done(receipt)) if receipt.event.kind() == EventKind::Approved => {
                     tally.0 += 1;
@@ -317,6 +327,7 @@ fn fits(life: &Life, claimed: &Claimed, outcome: &WorkOutcome, is_stopped: bool)
         matches!(outcome, WorkOutcome::Again { reason, .. } if reason == why)
     };
     let releases = |text: Option<&str>| matches!(outcome, WorkOutcome::Released { reason, .. } if reason.as_deref() == text);
+    let too_long = format!("an attempt took longer than {:?}", options.timeout);
     match &claimed.progress {
         Progress::Claimed | Progress::UnderWay => false,
         Progress::Known if is_stopped && releases(None) => true,
@@ -336,11 +347,11 @@ fn fits(life: &Life, claimed: &Claimed, outcome: &WorkOutcome, is_stopped: bool)
         Progress::Ended(End::Again(why)) => again(why),
         Progress::Ended(End::Later(_)) => releases(Some("later")),
         Progress::Ended(End::Panicked) => again("the work panicked"),
-        Progress::Ended(End::Dropped(Some(Cancelled::Timeout))) => again(&format!(
-            "an attempt took longer than {:?}",
-            options.timeout
-        )),
-        Progress::Ended(End::Dropped(Some(Cancelled::Stop))) => releases(None),
+        Progress::Ended(End::Dropped(Some(Cancelled::Timeout))) => again(&too_long),
+        // It may have been too late before.
+        Progress::Ended(End::Dropped(Some(Cancelled::Stop))) => {
+            releases(None) || claimed.took >= options.timeout && again(&too_long)
+        }
         Progress::Ended(End::Dropped(_)) => false,
     }
 }

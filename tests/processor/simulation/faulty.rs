@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::life::Life;
+use super::world::others_first;
 
 #[derive(Clone)]
 pub struct Faulty {
@@ -88,7 +89,7 @@ impl WorkQueue for Faulty {
 
     async fn claim_work(&self, claim: WorkClaim) -> Result<Vec<LeasedWork>, StoreError> {
         // Work of the last claim begins first.
-        tokio::task::yield_now().await;
+        others_first().await;
         let (store, life, is_stopped) = (
             self.store.clone(),
             Arc::clone(&self.life),
@@ -139,6 +140,8 @@ impl WorkQueue for Faulty {
         &self,
         settlements: Vec<WorkSettlement>,
     ) -> Vec<Result<WorkSettled, ExecuteError>> {
+        // Work that was cancelled is dropped first.
+        others_first().await;
         let (store, life) = (self.store.clone(), Arc::clone(&self.life));
         life.world
             .record()
@@ -182,7 +185,7 @@ impl WorkQueue for Faulty {
         });
         life.world
             .record()
-            .settlements_answered(life.number, &settlements, &answers);
+            .settlements_answered(&life, &settlements, &answers);
         answers
     }
 

@@ -22,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many worlds there are, unless `SIMULATION_WORLDS` says otherwise.
-const WORLDS: u64 = 150;
+const WORLDS: u64 = 60;
 
 fn environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

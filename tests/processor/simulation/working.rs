@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::claims::{End, Progress};
 use super::faulty::Faulty;
 use super::life::Life;
-use super::world::World;
+use super::world::{World, others_first};
 
 /// How long a run goes on at most after its grace: a lease, and a moment.
 const STOP_BOUND: Duration = Duration::from_millis(1500);
@@ -68,6 +68,8 @@ impl Running {
             } else {
                 processor.run(shutdown).await
             };
+            // Work that was cancelled is dropped first.
+            others_first().await;
             ended(&of, stopped.get().copied(), is_last, summary);
         };
         let task = tokio::spawn(life.live(run));

@@ -151,3 +151,8 @@ impl World {
         }
     }
 }
+
+/// What is ready on other tasks goes first: work begins, or is dropped.
+pub async fn others_first() {
+    tokio::spawn(async {}).await.unwrap();
+}
