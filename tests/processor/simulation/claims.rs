@@ -14,6 +14,9 @@ use super::record::Record;
 /// call.
 const RENEWAL_BOUND: Duration = Duration::from_millis(3000);
 
+/// How long an outcome waits to be recorded: for another one, and for a store that fails.
+const RECORD_BOUND: Duration = Duration::from_millis(3200);
+
 /// How long cancelled work goes on, and a moment.
 const LAST_WORDS: Duration = Duration::from_millis(1010);
 
@@ -56,6 +59,8 @@ pub struct Claimed {
     renewed: Duration,
     /// When the processor heard that it is lost.
     lost: Option<Duration>,
+    /// When the work ended, or its outcome could not be recorded.
+    unrecorded: Duration,
     /// When the processor heard what became of it.
     over: Option<Duration>,
 }
@@ -73,6 +78,7 @@ impl Claimed {
             took: Duration::ZERO,
             renewed: Duration::ZERO,
             lost: None,
+            unrecorded: Duration::ZERO,
             over: None,
         }
     }
@@ -175,6 +181,7 @@ impl Record {
             return;
         };
         claimed.progress = Progress::Ended(end.clone());
+        claimed.unrecorded = now;
         claimed.took = life.world.elapsed() - claimed.took;
         let (took, lost) = (now - claimed.begun, claimed.lost);
         let unrenewed = now - claimed.renewed;
@@ -254,6 +261,11 @@ impl Record {
                 claimed.by == life.number && claimed.lost.is_none() && claimed.over.is_none();
             let fits = fits(life, claimed, &it.outcome, is_stopped);
             let progress = claimed.progress.clone();
+            let has_ended = matches!(progress, Progress::Ended(_));
+            let waited = life.lived() - claimed.unrecorded;
+            self.check(!has_ended || waited <= RECORD_BOUND, || {
+                format!("the outcome of {:?} waited for {waited:?}", it.lease)
+            });
             self.check(is_its, || {
                 format!("{:?} settles what is lost or over", it.lease)
             });
@@ -270,9 +282,9 @@ impl Record {
     ) {
         for (it, answer) in settlements.iter().zip(answers) {
             let is_over = matches!(answer, Ok(_) | Err(ExecuteError::Refused(_)));
-            let claimed = self.claims.get_mut(&it.lease).filter(|_| is_over);
-            if let Some(claimed) = claimed {
-                claimed.over.get_or_insert(life.lived());
+            if let Some(claimed) = self.claims.get_mut(&it.lease) {
+                claimed.unrecorded = life.lived();
+                claimed.over = claimed.over.or(is_over.then(|| life.lived()));
             }
             let tally = self.tallies.entry(life.number).or_default();
             match answer {
