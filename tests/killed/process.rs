@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::server;
 
 /// How often a processor is killed, unless KILLS says otherwise.
-const KILLS: u32 = 14;
+const KILLS: u32 = 10;
 
 /// How many applications there are.
 const APPLICATIONS: u64 = 60;
@@ -28,11 +28,11 @@ const APPLICATIONS: u64 = 60;
 /// comes after it, so that some processors are killed in between. One in eight fails at first.
 const WORK: &str = r#"
 EFFECT="$EFFECTS/$CERTLIFE_IDEMPOTENCY_KEY"
-sleep 0.$((CERTLIFE_ATTEMPT % 5 + 2))
+sleep 0.0$((CERTLIFE_ATTEMPT % 5 + 4))
 case "$CERTLIFE_VERSION$CERTLIFE_UUID" in 1*[08]) echo "no template" >&2; exit 1;; esac
 if mkdir "$EFFECT" 2>/dev/null; then echo "$CERTLIFE_IDEMPOTENCY_KEY" >>"$MADE"
 else echo "$CERTLIFE_IDEMPOTENCY_KEY" >>"$FOUND"; fi
-sleep 0.1
+sleep 0.12
 "#;
 
 /// A store, and a folder for what the work leaves behind.

@@ -65,6 +65,8 @@ pub async fn run(seed: u64) -> Result<Outcome, String> {
         driver.step().await;
         sleep(Duration::from_millis(world.below(1500))).await;
     }
+    // Nothing new happens, so that nothing else wakes a processor that waits for its store.
+    sleep(world.circumstances.lease * 2).await;
     world.heal();
     driver.finish().await;
     world.record().verdict()?;
