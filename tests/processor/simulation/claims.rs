@@ -5,14 +5,14 @@ use std::time::Duration;
 use certificate_lifecycle::processor::Cancelled;
 use certificate_lifecycle::store::*;
 use certificate_lifecycle::{Command, EventKind};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::life::Life;
 use super::record::Record;
 
 /// Beyond a third of the lease, a renewal waits for a store that fails (2 s at most) and one slow
 /// call.
-const RENEWAL_BOUND: Duration = Duration::from_millis(3000);
+const RENEWAL_BOUND: Duration = Duration::from_secs(3);
 
 /// How long an outcome waits to be recorded: for another one, and for a store that fails.
 const RECORD_BOUND: Duration = Duration::from_millis(3200);
@@ -108,7 +108,7 @@ impl Record {
         let options = &life.options;
         let share = match &options.institution {
             Some(_) => options.concurrency,
-            None => (options.concurrency / (claim.wanted.len() as u32 + 1)).max(1),
+            None => (options.concurrency / (u32::try_from(claim.wanted.len()).unwrap() + 1)).max(1),
         };
         let share = share.min(options.most_of_one.unwrap_or(u32::MAX));
         let mut wanted = 0;
@@ -171,7 +171,7 @@ impl Record {
     }
 
     /// Work has ended.
-    pub fn ended(&mut self, life: &Life, lease: WorkLease, end: End) {
+    pub fn ended(&mut self, life: &Life, lease: WorkLease, end: &End) {
         if self.gone.contains(&life.number) {
             return;
         }
@@ -201,7 +201,7 @@ impl Record {
                 )
             },
         );
-        self.check(end != End::Dropped(None), || {
+        self.check(*end != End::Dropped(None), || {
             format!("{lease:?} was dropped, and never cancelled")
         });
         self.count(match end {
@@ -220,7 +220,7 @@ impl Record {
     pub fn renewing(&mut self, life: &Life, leases: &[WorkLease], until: DateTime<Utc>) {
         let lease = until - life.now();
         let is_right =
-            (lease.num_milliseconds() - life.options.lease.as_millis() as i64).abs() <= 1;
+            (lease - TimeDelta::from_std(life.options.lease).unwrap()).num_milliseconds() == 0;
         self.check(is_right, || format!("a renewal for {lease}"));
         for it in leases {
             let Some(claimed) = self.claims.get_mut(it) else {
@@ -341,7 +341,6 @@ fn fits(life: &Life, claimed: &Claimed, outcome: &WorkOutcome, is_stopped: bool)
     let releases = |text: Option<&str>| matches!(outcome, WorkOutcome::Released { reason, .. } if reason.as_deref() == text);
     let too_long = format!("an attempt took longer than {:?}", options.timeout);
     match &claimed.progress {
-        Progress::Claimed | Progress::UnderWay => false,
         Progress::Known if is_stopped && releases(None) => true,
         Progress::Known => {
             let made = claimed.attempt - 1;
@@ -364,6 +363,7 @@ fn fits(life: &Life, claimed: &Claimed, outcome: &WorkOutcome, is_stopped: bool)
         Progress::Ended(End::Dropped(Some(Cancelled::Stop))) => {
             releases(None) || claimed.took >= options.timeout && again(&too_long)
         }
-        Progress::Ended(End::Dropped(_)) => false,
+        // It has not ended, or its outcome is dropped.
+        Progress::Claimed | Progress::UnderWay | Progress::Ended(End::Dropped(_)) => false,
     }
 }

@@ -29,7 +29,7 @@ const QUIET_CALLS: u64 = 4;
 const IDLE_CALLS: u64 = 12;
 
 /// Until then everything ends.
-const END: Duration = Duration::from_secs(60 * 60);
+const END: Duration = Duration::from_secs(4000);
 
 /// What a world has come to.
 #[derive(Debug, PartialEq, Eq)]
@@ -162,9 +162,12 @@ impl Driver {
     /// Those that are in progress, or have failed.
     fn some(&self, has_failed: bool) -> Vec<(Uuid, InstitutionId)> {
         let record = self.world.record();
-        let some = record.apps.iter().filter(|(_, it)| match has_failed {
-            true => it.status == Status::Failed,
-            false => it.is_in_progress,
+        let some = record.apps.iter().filter(|(_, it)| {
+            if has_failed {
+                it.status == Status::Failed
+            } else {
+                it.is_in_progress
+            }
         });
         some.map(|(uuid, it)| (*uuid, it.institution.clone()))
             .collect()

@@ -148,9 +148,10 @@ impl WorkQueue for Faulty {
             .settling(&life, &settlements, self.is_stopped());
         let (of, all) = (Arc::clone(&life), settlements.clone());
         // Sometimes only some of them are recorded before the store is away.
-        let some = match life.world.fault("recorded in part", 5) {
-            true => life.world.below(settlements.len() as u64),
-            false => u64::MAX,
+        let some = if life.world.fault("recorded in part", 5) {
+            life.world.below(settlements.len() as u64)
+        } else {
+            u64::MAX
         };
         let settling = async move {
             let mut answers = Vec::new();

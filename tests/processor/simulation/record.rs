@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use certificate_lifecycle::Status;
 use certificate_lifecycle::store::*;
+use certificate_lifecycle::{AnyApplication, Status};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::claims::Claimed;
 use super::life::Life;
-use super::world::Circumstances;
 
 /// The actor of the processors.
 pub const PROCESSOR: &str = "processor";
@@ -21,7 +20,6 @@ pub struct App {
     pub version: u64,
     pub status: Status,
     pub is_in_progress: bool,
-    pub error: Option<String>,
     /// When it is due again, or its lease ends; none if this version was never claimed.
     pub at: Option<DateTime<Utc>>,
     /// Since when it has been due, by the true time.
@@ -34,7 +32,6 @@ pub struct App {
 
 /// All that happened, and what was wrong with it.
 pub struct Record {
-    pub circumstances: Circumstances,
     /// How far the feed was read.
     pub seen: Cursor,
     pub apps: BTreeMap<Uuid, App>,
@@ -55,9 +52,8 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(circumstances: Circumstances) -> Self {
+    pub fn new() -> Self {
         Self {
-            circumstances,
             seen: Cursor::START,
             apps: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -121,7 +117,6 @@ impl Record {
             version,
             status: left.status(),
             is_in_progress: left.is_in_progress(),
-            error: left.error().map(ToString::to_string),
             at: None,
             since: now,
             newest,
@@ -152,7 +147,7 @@ impl Record {
                 self.check(false, || format!("{uuid} is claimed, and unknown"));
                 continue;
             };
-            let version = it.application.as_ref().map_or(0, |it| it.version());
+            let version = it.application.as_ref().map_or(0, AnyApplication::version);
             let is_current = app.is_in_progress && app.version == version;
             let is_due = app.at.is_none_or(|at| at <= claim.now);
             let is_new = token > app.newest;

@@ -70,7 +70,7 @@ impl Running {
             };
             // Work that was cancelled is dropped first.
             others_first().await;
-            ended(&of, stopped.get().copied(), is_last, summary);
+            ended(&of, stopped.get().copied(), is_last, &summary);
         };
         let task = tokio::spawn(life.live(run));
         Self {
@@ -121,7 +121,7 @@ fn ended(
     life: &Life,
     stopped: Option<Duration>,
     is_last: bool,
-    summary: Result<certificate_lifecycle::processor::Summary, StoreError>,
+    summary: &Result<certificate_lifecycle::processor::Summary, StoreError>,
 ) {
     let mut record = life.world.record();
     let number = life.number;
@@ -141,19 +141,16 @@ fn ended(
         });
         record.idle();
     }
-    match summary {
-        Ok(summary) => {
-            record.run_ended(number);
-            let counted = record.tallies.remove(&number).unwrap_or_default();
-            let said = (summary.approved, summary.failed, summary.again);
-            record.check(said == counted, || {
-                format!("{said:?} instead of {counted:?}")
-            });
-        }
-        Err(_) => {
-            record.gone.insert(number);
-            record.count("gave up");
-        }
+    if let Ok(summary) = summary {
+        record.run_ended(number);
+        let counted = record.tallies.remove(&number).unwrap_or_default();
+        let said = (summary.approved, summary.failed, summary.again);
+        record.check(said == counted, || {
+            format!("{said:?} instead of {counted:?}")
+        });
+    } else {
+        record.gone.insert(number);
+        record.count("gave up");
     }
 }
 
@@ -169,7 +166,7 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         let end = self.end.take();
         let end = end.unwrap_or_else(|| End::Dropped(self.control.is_cancelled()));
-        self.life.world.record().ended(self.life, self.lease, end);
+        self.life.world.record().ended(self.life, self.lease, &end);
     }
 }
 

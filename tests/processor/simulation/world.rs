@@ -54,7 +54,7 @@ impl World {
             processors: 1 + random.below(4),
         };
         Arc::new(Self {
-            record: Mutex::new(Record::new(circumstances.clone())),
+            record: Mutex::new(Record::new()),
             circumstances,
             store: MemoryStore::new(),
             random: Mutex::new(random),
