@@ -4,6 +4,8 @@
 //! Every event arrives, in order for each application, however often one of them, or both while a
 //! request is under way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED`
 //! repeats the chance of a run as far as it can be repeated.
+//!
+//! `process` kills processors.
 
 #[path = "../support/http_request.rs"]
 mod http_request;
