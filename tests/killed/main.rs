@@ -4,9 +4,12 @@
 //! Every event arrives, in order for each application, however often one of them, or both while a
 //! request is under way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED`
 //! repeats the chance of a run as far as it can be repeated.
+//!
+//! `process` kills processors.
 
 #[path = "../support/http_request.rs"]
 mod http_request;
+mod process;
 #[path = "../support/random.rs"]
 mod random;
 mod receiver;

@@ -1,10 +1,16 @@
 //! The processor, on the store in memory and paused time.
 
+#[macro_use]
+#[path = "../support/delegate.rs"]
+mod delegate;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod attempts;
 mod limits;
+mod simulation;
 mod stage;
 mod stopping;
 mod taking_over;
