@@ -48,16 +48,9 @@ impl Certificates {
             }
             _ => return Err("expected sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
         };
-<<<<<<< HEAD
         Ok(Self {
             engine,
             system: Actor::system("issuer")?,
-=======
-        let system = Actor::system("issuer")?;
-        Ok(Self {
-            engine,
-            system,
->>>>>>> i22q-proof
             database,
         })
     }
@@ -71,21 +64,10 @@ impl Certificates {
             Database::Sqlite(connection) => {
                 let mut connection = connection.lock().await;
                 // It waits for its turn to write.
-<<<<<<< HEAD
                 tokio::task::block_in_place(|| -> Result<(), Failure> {
                     let behavior = TransactionBehavior::Immediate;
                     let transaction = connection.transaction_with_behavior(behavior)?;
                     approve.within(&transaction)?;
-=======
-                let write = move || -> Result<(), Failure> {
-                    let mut connection = connect(&path)?;
-                    let transaction =
-                        connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                    let approve = engine
-                        .scope(&work.institution, &system)
-                        .approve(work.uuid());
-                    approve.expecting(work.version()).within(&transaction)?;
->>>>>>> i22q-proof
                     transaction.execute(INSERT, row)?;
                     Ok(transaction.commit()?)
                 })?;
@@ -112,24 +94,11 @@ impl Worker for Certificates {
         };
         match self.approve(work, document).await {
             Ok(()) => Outcome::Done,
-<<<<<<< HEAD
             Err(error) => match error.downcast_ref::<ExecuteError>() {
                 // It was moved on meanwhile: then nothing of this stays.
                 Some(ExecuteError::Refused(_)) => Outcome::Done,
                 _ => Outcome::Again(error.to_string()),
             },
-=======
-            // It was moved on meanwhile: then nothing of this stays.
-            Err(error)
-                if error
-                    .downcast_ref()
-                    .and_then(ExecuteError::refusal)
-                    .is_some() =>
-            {
-                Outcome::Done
-            }
-            Err(error) => Outcome::Again(error.to_string()),
->>>>>>> i22q-proof
         }
     }
 }
@@ -142,12 +111,4 @@ fn make(application: &AnyApplication) -> Result<String, ProcessingError> {
         Ok(error) if title.as_str().contains("draft") => Err(error),
         _ => Ok(format!("{title} for {email}")),
     }
-<<<<<<< HEAD
-=======
-    Ok(format!(
-        "{} for {}",
-        details.certificate_title(),
-        details.applicant_email()
-    ))
->>>>>>> i22q-proof
 }

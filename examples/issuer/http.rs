@@ -52,15 +52,9 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-<<<<<<< HEAD
         let header = |name| parts.headers.get(name).and_then(|it| it.to_str().ok());
         let no_actor = || Error::new(401, "unauthorized", "expected X-Actor: KIND:ID");
         let actor = header("x-actor").ok_or_else(no_actor)?;
-=======
-        let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
-        let actor =
-            header("x-actor").ok_or_else(|| Error::new(401, "unauthorized", "who are you?"))?;
->>>>>>> i22q-proof
         let institution = header("x-institution").unwrap_or("example-university");
         let version = header("if-match").map(|it| it.trim_matches('"').parse());
         let key = header("idempotency-key").map(IdempotencyKey::new);
@@ -100,20 +94,10 @@ impl Form {
         let of_key = |key: &IdempotencyKey| {
             let name = format!("{}/{key}", caller.institution);
             Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
-<<<<<<< HEAD
         };
         let uuid = caller.key.as_ref().map_or_else(Uuid::new_v4, of_key);
         let (title, email) = (self.certificate_title, self.applicant_email);
         ApplicationDetails::new(self.application_id, uuid, title, email)
-=======
-        });
-        let Self {
-            application_id,
-            certificate_title,
-            applicant_email,
-        } = self;
-        ApplicationDetails::new(application_id, uuid, certificate_title, applicant_email)
->>>>>>> i22q-proof
     }
 }
 
@@ -164,18 +148,9 @@ async fn show(
     Path(uuid): Path<Uuid>,
     Query(it): Query<Question>,
 ) -> Result {
-<<<<<<< HEAD
     let timeout = Duration::from_secs(it.wait.unwrap_or(0).min(60));
     let ended = app.engine.await_final(&caller.institution, uuid, timeout);
     let application = ended.await?.ok_or_else(Error::not_found)?;
-=======
-    let timeout = Duration::from_secs(wait.unwrap_or(0).min(60));
-    let found = app
-        .engine
-        .await_final(&caller.institution, uuid, timeout)
-        .await?;
-    let application = found.ok_or_else(Error::not_found)?;
->>>>>>> i22q-proof
     let etag = format!("\"{}\"", application.version());
     Ok(([("etag", etag)], Json(application)).into_response())
 }

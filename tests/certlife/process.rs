@@ -212,10 +212,10 @@ fn at_the_timeout_the_command_is_killed_with_its_children() {
     let on = scratch(
         Scratch::new(),
         1,
-        r#"trap '' TERM
+        r"trap '' TERM
         (trap '' TERM; while :; do sleep 1; done) &
         echo $! > child
-        while :; do sleep 1; done"#,
+        while :; do sleep 1; done",
     );
     let start = Instant::now();
     let run = process(&on, &["--until-idle", "--attempts", "1", "--timeout", "1s"]);
@@ -280,7 +280,7 @@ fn after_the_grace_it_is_ended_and_given_back_and_does_not_count() {
     let on = scratch(
         Scratch::new(),
         1,
-        r#"echo $CERTLIFE_ATTEMPT >> attempts; echo $$ > begun; sleep 1000"#,
+        "echo $CERTLIFE_ATTEMPT >> attempts; echo $$ > begun; sleep 1000",
     );
     let child = start(&on, &["--grace", "0s"]);
     let pid = wait_for(&on.path("begun"));

@@ -302,6 +302,7 @@ impl Record {
                 Ok(WorkSettled::PutOff) => {
                     tally.2 += u64::from(matches!(it.outcome, WorkOutcome::Again { .. }));
                 }
+                Ok(WorkSettled::MovedOn) => self.count("moved on"),
                 Ok(WorkSettled::Lost) => self.count("lost by a settlement"),
                 Err(ExecuteError::Refused(_)) => self.count("refused"),
                 Err(_) => {}

@@ -217,13 +217,9 @@ impl Record {
         self.check(is_newest || !is_effective, || {
             format!("{lease:?} settles, and is not the newest")
         });
-        if let Ok(WorkSettled::PutOff) = answer {
-            // It may have moved on unseen: then the next claim finds that.
-        } else {
-            self.check(is_effective == was_held, || {
-                format!("{lease:?} was held: {was_held}, and its settlement says {answer:?}")
-            });
-        }
+        self.check(is_effective == was_held, || {
+            format!("{lease:?} was held: {was_held}, and its settlement says {answer:?}")
+        });
         if !matches!(answer, Ok(_) | Err(ExecuteError::Refused(_))) {
             self.check(false, || format!("the store says {answer:?}"));
         }
@@ -232,7 +228,11 @@ impl Record {
             return;
         };
         let (twice, version) = (claimed.is_settled && is_effective, claimed.version);
-        claimed.is_settled |= is_effective || matches!(answer, Err(ExecuteError::Refused(_)));
+        claimed.is_settled |= is_effective
+            || matches!(
+                answer,
+                Ok(WorkSettled::MovedOn) | Err(ExecuteError::Refused(_))
+            );
         self.check(!twice, || format!("{lease:?} settles twice"));
         if let Ok(WorkSettled::Done(receipt)) = answer {
             let event = receipt.event.version();

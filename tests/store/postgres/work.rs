@@ -7,7 +7,7 @@ use certificate_lifecycle::store::{
     Append, Cursor, ExecuteError, InstitutionId, LeasedWork, PostgresStore, Request, StoreError,
     WorkClaim, WorkOutcome, WorkQueue, WorkSettled, WorkSettlement,
 };
-use certificate_lifecycle::{Action, Command, Status};
+use certificate_lifecycle::{Action, AnyApplication, Command, Status};
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
@@ -105,20 +105,16 @@ async fn those_who_settle_the_same_in_opposite_orders_do_not_wait_for_each_other
         assert_eq!(leased.len(), 60);
         let there: Vec<_> = leased.iter().map(approval).collect();
         // (others are put off, which is another statement's way to the same rows)
-        let back = leased
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(nth, it)| match nth % 2 {
-                0 => approval(it),
-                _ => {
-                    let outcome = WorkOutcome::Released {
-                        at: at(1_000_000),
-                        reason: None,
-                    };
-                    WorkSettlement::new(it.lease, outcome)
-                }
-            });
+        let back = leased.iter().rev().enumerate().map(|(nth, it)| {
+            if nth % 2 == 0 {
+                return approval(it);
+            }
+            let outcome = WorkOutcome::Released {
+                at: at(1_000_000),
+                reason: None,
+            };
+            WorkSettlement::new(it.lease, outcome)
+        });
         let back: Vec<_> = back.collect();
         let (mut there, back) = tokio::join!(store.settle_work(there), other.settle_work(back));
         there.reverse();
@@ -232,7 +228,7 @@ async fn a_database_of_before_has_its_work() {
     let seen = check(&engine).await;
     let in_progress = seen.lists[0].iter();
     let in_progress = in_progress.filter(|it| it.is_in_progress());
-    let expected: BTreeSet<_> = in_progress.map(|it| it.uuid()).collect();
+    let expected: BTreeSet<_> = in_progress.map(AnyApplication::uuid).collect();
     let claimed: BTreeSet<_> = leased.iter().map(|it| it.lease.application).collect();
     assert_eq!(claimed, expected);
     assert!(expected.len() > 2);

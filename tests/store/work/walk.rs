@@ -241,8 +241,9 @@ impl<H: Harness<Store: WorkQueue>> Walk<H> {
                     self.model
                         .moves_on(number, is_theirs(number), &receipt.event);
                 }
-                (Ok(WorkSettled::PutOff), Settled::Held) if put_off.is_some() => {}
-                (Ok(WorkSettled::MovedOn), Settled::MovedOn) if put_off.is_some() => {}
+                (Ok(WorkSettled::PutOff), Settled::Held)
+                | (Ok(WorkSettled::MovedOn), Settled::MovedOn)
+                    if put_off.is_some() => {}
                 (Err(ExecuteError::Refused(_)), Settled::MovedOn) if put_off.is_none() => {}
                 (Ok(WorkSettled::Lost), Settled::MovedOn | Settled::Lost) => {}
                 _ => panic!("{settled:?} where it was {expected:?}: {leased:?}, {end:?}"),
