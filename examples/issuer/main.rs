@@ -43,7 +43,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Serves until a signal stops it.
-pub async fn run(address: &str, listen: &str) -> Result<(), Failure> {
+pub(crate) async fn run(address: &str, listen: &str) -> Result<(), Failure> {
     let address: StoreAddress = address.parse()?;
     let engine = Engine::new(AnyStore::open(&address).await?);
 
@@ -83,7 +83,7 @@ pub async fn run(address: &str, listen: &str) -> Result<(), Failure> {
         stop.send_replace(true);
         Ok(())
     };
-    let (_, sent, worked, ()) = tokio::try_join!(serving, delivering, processing, stopping)?;
+    let ((), sent, worked, ()) = tokio::try_join!(serving, delivering, processing, stopping)?;
     println!("{} issued, {} delivered", worked.done, sent.delivered);
     Ok(())
 }

@@ -96,7 +96,7 @@ impl ProcessorOptions {
     }
 
     /// Who approves and fails applications.
-    pub(super) fn actor(&self) -> Actor {
+    pub(super) fn who_acts(&self) -> Actor {
         Actor::new(ActorKind::System, self.actor.clone())
     }
 

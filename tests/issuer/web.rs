@@ -1,7 +1,8 @@
 //! Both sides of HTTP: a client, and a receiver of webhooks.
 
 use std::collections::HashSet;
-use std::io::{BufReader, Read, Write};
+use std::fmt::Write as _;
+use std::io::{BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub fn ask(host: &str, method: &str, path: &str, headers: &[(&str, &str)], body:
     let mut stream = TcpStream::connect(host).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     let body = match body {
         Value::Null => String::new(),

@@ -1,5 +1,10 @@
 //! The processor, on the store in memory and paused time.
 
+#![allow(
+    clippy::unchecked_time_subtraction,
+    reason = "the later of two times on paused time"
+)]
+
 #[macro_use]
 #[path = "../support/delegate.rs"]
 mod delegate;

@@ -64,7 +64,9 @@ mod tests {
 
     fn last(pieces: &[&str]) -> Option<String> {
         let mut line = LastLine::default();
-        pieces.iter().for_each(|it| line.push(it.as_bytes()));
+        for piece in pieces {
+            line.push(piece.as_bytes());
+        }
         line.text()
     }
 

@@ -112,7 +112,7 @@ impl Core {
         };
         let request = Request::transition(
             holding.institution.clone(),
-            self.options.actor(),
+            self.options.who_acts(),
             lease.application,
             command,
         );
