@@ -41,7 +41,7 @@ pub struct Record {
     receipts: BTreeSet<(Uuid, u64)>,
     /// Which processors are gone: what is left of them is not judged.
     pub gone: BTreeSet<usize>,
-    /// What the store has told each processor: approved, failed, again.
+    /// What the store has answered each processor: approved, failed, again.
     pub tallies: BTreeMap<usize, (u64, u64, u64)>,
     /// How many events there are.
     pub events: u64,
