@@ -43,7 +43,8 @@ struct User {
 /// The server of this test process, started by the first test that needs it.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(Server::start)
+    // The machine stays up: what a test kills, the operating system still writes.
+    SERVER.get_or_init(|| Server::start_with("-c fsync=off -c full_page_writes=off"))
 }
 
 impl Server {
