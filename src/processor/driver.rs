@@ -24,8 +24,8 @@ use crate::store::{
     Clock, CommitWatch, StoreError, WorkClaim, WorkLease, WorkQueue, WorkSettlement,
 };
 
-/// How often the store is asked at least, if others may commit to it unheard.
-const POLL: Duration = Duration::from_millis(250);
+/// How often the store is asked at least, since others may commit to it unheard.
+const POLL: Duration = Duration::from_millis(500);
 
 /// A store, a clock and a worker.
 pub(super) struct Parts<'p, S, W> {

@@ -17,10 +17,10 @@ pub(super) const GATHER: Duration = Duration::from_millis(2);
 /// for: so many times as long as it took, within these bounds.
 const VALIDITY_FACTOR: u32 = 16;
 const SHORTEST_VALIDITY: Duration = Duration::from_millis(5);
-const LONGEST_VALIDITY: Duration = Duration::from_millis(200);
+const LONGEST_VALIDITY: Duration = Duration::from_secs(1);
 
-/// After a look at much that is not settled, or at a slow store, the next one waits so many times
-/// as long as it took: so that looks take up a part of the time, at most.
+/// After a slow look that has found nothing to do, as at much that is not settled, the next one
+/// waits so many times as long as it took: so that looks take up a part of the time, at most.
 const PAUSE_FACTOR: u32 = 4;
 const SLOW: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -162,7 +162,7 @@ impl Pacing {
         self.failures.reset();
         self.pending = pending;
         self.validity = (took * VALIDITY_FACTOR).clamp(SHORTEST_VALIDITY, LONGEST_VALIDITY);
-        if took > SLOW {
+        if took > SLOW && pending != Pending::Now {
             let pause = (took * PAUSE_FACTOR).min(LONGEST_PAUSE);
             self.held_until = Some(now.after(pause));
         }
