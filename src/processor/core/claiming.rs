@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::work::{Cancelled, Work};
 use super::held::Holding;
-use super::pacing::{Pending, Wanted};
+use super::pacing::{GATHER, Pending, Wanted};
 use super::{Core, Effect, Goal, Report};
 use crate::instants::Instants;
 use crate::lengths::later;
@@ -50,7 +50,8 @@ impl Core {
             self.pacing.ask_when(now, at);
         }
         if due.has_more {
-            self.pacing.ask_now(now);
+            // Another processor may be looking just now.
+            self.pacing.ask_in(now, GATHER);
         }
         self.claim_for(&ready);
     }

@@ -57,7 +57,7 @@ statements! {
     DUE(TEXT) = include_str!("due.sql");
 
     /// Finds what is in progress ($1) at events that were not looked at yet. The row of what was
-    /// seen is locked, so two of these take turns, and the second goes on where the first ended.
+    /// seen is locked: where another has it, nothing is looked at, and there is more.
     ///
     /// What was seen moves on to the last settled event of a page. Behind it may stand events of
     /// transactions that ended while an earlier one is under way, which may yet commit events that
@@ -68,11 +68,11 @@ statements! {
     /// notices.
     FIND(INT4) = concat!(
         "WITH seen AS MATERIALIZED ( \
-             SELECT transaction, place FROM certlife_work_seen FOR UPDATE \
+             SELECT transaction, place FROM certlife_work_seen FOR UPDATE SKIP LOCKED \
          ), \
          page AS MATERIALIZED ( \
              SELECT it.* FROM seen CROSS JOIN LATERAL ( \
-                 SELECT e.uuid, e.version, e.at, e.transaction, e.place FROM certlife_event e \
+                 SELECT e.uuid, e.version, e.at, e.transaction, e.place, e.kind FROM certlife_event e \
                  WHERE (e.transaction, e.place) > (seen.transaction, seen.place) AND ",
         settled!(),
         "        ORDER BY e.transaction, e.place LIMIT 4096 \
@@ -96,13 +96,15 @@ statements! {
              ) it \
          ), \
          found AS MATERIALIZED ( \
-             SELECT a.institution, page.* FROM page CROSS JOIN LATERAL ( \
+             SELECT a.institution, page.uuid, page.version, page.at, page.transaction, page.place \
+             FROM page CROSS JOIN LATERAL ( \
                  SELECT a.institution FROM certlife_application a \
                  WHERE a.uuid = page.uuid AND a.version = page.version AND ",
         in_cells!("a", "$1"),
         "        OFFSET 0 \
              ) a \
-             WHERE coalesce((SELECT w.version FROM certlife_work w WHERE w.uuid = page.uuid), 0) \
+             WHERE ($1 >> (page.kind * 2)) & 3 <> 0 \
+                 AND coalesce((SELECT w.version FROM certlife_work w WHERE w.uuid = page.uuid), 0) \
                  < page.version \
              UNION ALL SELECT * FROM unsettled \
          ), \
@@ -117,6 +119,7 @@ statements! {
                  since = excluded.since, state = 0, at = 0, token = known.token + (known.token & 1), \
                  attempts = 0, reason = NULL \
              WHERE known.version < excluded.version \
+             RETURNING known.institution, known.token \
          ), \
          moved AS ( \
              UPDATE certlife_work_seen SET transaction = last.transaction, place = last.place \
@@ -124,7 +127,10 @@ statements! {
                  SELECT transaction, place FROM page ORDER BY transaction DESC, place DESC LIMIT 1 \
              ) last \
          ) \
-         SELECT (SELECT count(*) FROM page) >= 4096 OR (SELECT count(*) FROM unsettled) >= 4096"
+         SELECT NOT EXISTS (SELECT FROM seen) OR (SELECT count(*) FROM page) >= 4096 \
+                 OR (SELECT count(*) FROM unsettled) >= 4096, \
+             CASE WHEN NOT EXISTS (SELECT FROM added WHERE token <> 0) \
+             THEN ARRAY(SELECT DISTINCT institution FROM added) END"
     );
 
     /// Locks what may be claimed. It is a statement of its own: a statement that sees the
@@ -179,15 +185,22 @@ fn of_institution(row: &Row) -> Result<DueInstitution, Problem> {
     })
 }
 
-/// Looks for what has come into progress; whether there is more to look at.
-pub(super) async fn find(client: &Session) -> Result<bool, Failure> {
+/// Looks for what has come into progress: whether there is more to look at, and for which
+/// institutions something was found. None if it has taken the place of what was put off.
+pub(super) async fn find(client: &Session) -> Result<(bool, Option<Vec<InstitutionId>>), Failure> {
     let in_progress = i32::from(Cells::in_progress().bits());
     let rows = client.rows(FIND, &[&in_progress]).await?;
-    Ok(rows
-        .first()
-        .map(|row| row.try_get(0))
-        .transpose()?
-        .unwrap_or(false))
+    let Some(row) = rows.first() else {
+        return Ok((false, None));
+    };
+    let found: Option<Vec<String>> = row.try_get(1)?;
+    // What is none is corrupt, and is reported by the next question what is due.
+    let ids = |it: Vec<String>| {
+        it.iter()
+            .filter_map(|it| InstitutionId::new(it).ok())
+            .collect()
+    };
+    Ok((row.try_get(0)?, found.map(ids)))
 }
 
 /// The room that is left for work of an institution.

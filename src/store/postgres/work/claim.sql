@@ -1,8 +1,13 @@
 -- Takes leases until $1 on the rows of the input, which are locked; those whose application has moved on are over.
-WITH moved_on AS (
-    DELETE FROM certlife_work w USING {input}
-    WHERE w.uuid = input.uuid
-        AND (SELECT a.version FROM certlife_application a WHERE a.uuid = w.uuid) IS DISTINCT FROM w.version
+WITH looked AS MATERIALIZED (
+    SELECT w.uuid, a.version IS NOT DISTINCT FROM w.version AS is_current
+    FROM {input}
+    JOIN certlife_work w ON w.uuid = input.uuid
+    LEFT JOIN certlife_application a ON a.uuid = w.uuid
+),
+moved_on AS (
+    DELETE FROM certlife_work w USING looked
+    WHERE w.uuid = looked.uuid AND NOT looked.is_current
 ),
 leased AS (
     UPDATE certlife_work w
@@ -16,9 +21,8 @@ leased AS (
             (w.token + 1) | 1,
             (least(w.version, 1073741823) << 32) + ((SELECT base >> 36 FROM certlife_feed) << 20) + 1
         )
-    FROM {input}
-    WHERE w.uuid = input.uuid
-        AND (SELECT a.version FROM certlife_application a WHERE a.uuid = w.uuid) = w.version
+    FROM looked
+    WHERE w.uuid = looked.uuid AND looked.is_current
     RETURNING w.uuid, w.institution, w.token, w.attempts, w.since, w.transaction
 )
 SELECT

@@ -11,8 +11,8 @@ use super::outbox::{RELEASE, milliseconds};
 use super::session::Session;
 use crate::store::work::WorkQueue;
 use crate::store::{
-    DueWork, ExecuteError, InstitutionId, LeasedWork, Result, WorkBacklog, WorkClaim, WorkLease,
-    WorkOutcome, WorkSettled, WorkSettlement,
+    DueInstitution, DueWork, ExecuteError, InstitutionId, LeasedWork, Result, WorkBacklog,
+    WorkClaim, WorkLease, WorkOutcome, WorkSettled, WorkSettlement,
 };
 
 impl PostgresStore {
@@ -37,18 +37,31 @@ impl PostgresStore {
 
 impl WorkQueue for PostgresStore {
     async fn due_work(&self, institution: Option<&InstitutionId>) -> Result<DueWork> {
-        let (known, is_behind) = self.known_work(institution).await?;
+        let (mut known, is_behind) = self.known_work(institution).await?;
         if !is_behind {
             return Ok(known);
         }
         let tries = self.tries_of_a_dispatcher();
         let limit = tries.limit;
         let find = |session: Session| async move {
-            let has_more = in_time(limit, claim::find(&session)).await;
-            (session, has_more)
+            let found = in_time(limit, claim::find(&session)).await;
+            (session, found)
         };
-        let has_more = self.retry(tries, find).await?;
-        let (known, _) = self.known_work(institution).await?;
+        let (has_more, found) = self.retry(tries, find).await?;
+        let Some(found) = found else {
+            let (known, _) = self.known_work(institution).await?;
+            return Ok(known.with_has_more(has_more));
+        };
+        for of in found {
+            let mut known_ones = known.institutions.iter_mut();
+            if let Some(it) = known_ones.find(|it| it.institution == of) {
+                it.has_new = true;
+            } else if institution.is_none_or(|it| *it == of) {
+                known
+                    .institutions
+                    .push(DueInstitution::new(of).with_has_new(true));
+            }
+        }
         Ok(known.with_has_more(has_more))
     }
 
