@@ -15,6 +15,7 @@ mod support;
 
 mod attempts;
 mod limits;
+mod metrics;
 mod simulation;
 mod stage;
 mod stopping;

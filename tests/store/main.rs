@@ -517,6 +517,9 @@ macro_rules! work_conformance {
                     commands_that_are_taken_back_change_no_work,
                     of_a_processor_and_a_command_one_wins
                 }
+                processors::{
+                    many_share_the_work_and_each_application_ends_once
+                }
                 races::{
                     two_who_claim_at_once_never_get_the_same,
                     of_two_leases_one_settles,
