@@ -12,6 +12,7 @@ pub struct Summary {
     pub done: u64,
     /// Attempts that are made again.
     pub again: u64,
-    /// Outcomes that did not count: the lease was lost.
+    /// Outcomes that did not count: the lease was lost. One that was recorded counts here as well
+    /// if the store's answer was lost on its way.
     pub lost: u64,
 }
