@@ -70,13 +70,25 @@ fn run(args: &[&str], input: impl AsRef<[u8]> + Sync) -> Run {
     run_to_end(&mut certlife(args), input)
 }
 
+/// Starts it. A copy of the program that was just made is still open for writing in processes that
+/// other tests have forked meanwhile, until these have become the programs that they are to be.
+fn spawn(certlife: &mut Command) -> std::process::Child {
+    loop {
+        match certlife.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            spawned => return spawned.unwrap(),
+        }
+    }
+}
+
 fn run_to_end(certlife: &mut Command, input: impl AsRef<[u8]> + Sync) -> Run {
-    let mut child = certlife
+    certlife
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    let mut child = spawn(certlife);
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.as_ref());
     std::thread::scope(|scope| {
         scope.spawn(move || {
