@@ -188,11 +188,24 @@ pub(super) fn refuse(found: Option<Version>, place: &str, setup: Setup, needed: 
     }
 }
 
-/// That the tables have the columns that are read and written. To prepare a statement takes no
-/// rights on them.
-pub(super) async fn check_shape(client: &impl GenericClient, place: &str) -> Result<()> {
-    let tables = SHAPE.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
-    let sql = format!("SELECT FROM {}", tables.join(", "));
+/// The tables that came after version 6, with their version.
+const LATER: [(&str, i64); 2] = [("certlife_work", 7), ("certlife_work_seen", 7)];
+
+/// That the tables of this version have the columns that are read and written. To prepare a
+/// statement takes no rights on them.
+pub(super) async fn check_shape(
+    client: &impl GenericClient,
+    place: &str,
+    version: i64,
+) -> Result<()> {
+    let is_there = |name: &str| {
+        LATER
+            .iter()
+            .all(|(later, since)| *later != name || *since <= version)
+    };
+    let tables = SHAPE.iter().filter(|(table, _)| is_there(table));
+    let tables = tables.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
+    let sql = format!("SELECT FROM {}", tables.collect::<Vec<_>>().join(", "));
     let prepared = client.prepare(&sql).await;
     prepared.map_err(|error| not_fitting(error, place, not_read))?;
     Ok(())

@@ -53,7 +53,7 @@ impl PostgresStore {
         }
         let pending = pending(found);
         if pending.steps.is_empty() {
-            check_shape(&**client, &place).await?;
+            check_shape(&**client, &place, NEWEST).await?;
         }
         Ok(pending)
     }

@@ -253,7 +253,7 @@ impl Asked {
             let shape = if found.expanded < NEEDED {
                 Ok(())
             } else {
-                check_shape(client, &place).await
+                check_shape(client, &place, NEWEST).await
             };
             Ok((schema, shape))
         };
