@@ -141,7 +141,7 @@ async fn deliver(
         .with_timeout(args.sending.timeout)
         .with_retention(args.retention);
     let dispatcher = Dispatcher::new(store.clone(), transport, options);
-    let stopped = signals::first()?;
+    let stopped = signals::first(|| ())?;
     let shutdown = async {
         stopped.await;
         say("finishing what is under way; once more ends it at once");

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
             return feed.await;
         }
         log::start()?;
-        let stopped = signals::first()?;
+        let stopped = signals::first(|| ())?;
         tokio::select! {
             printed = feed => printed,
             () = stopped => Ok(Completion::Clean),

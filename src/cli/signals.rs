@@ -14,18 +14,19 @@ const INTERRUPTED: i32 = 130;
 #[cfg(unix)]
 const TERMINATED: i32 = 143;
 
-/// From here on, the first signal completes the future, and the second ends the process at once.
+/// From here on, the first signal completes the future, and the second ends the process at once,
+/// but for `last`, which is done before.
 ///
 /// A thread of its own waits for them: writing to a standard output that is not read may have
 /// blocked all others.
-pub(super) fn first() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn first(last: fn()) -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::Start { error };
     let (ready, is_ready) = mpsc::channel();
     let (sender, first) = oneshot::channel();
     let thread = thread::Builder::new().name("signals".to_owned());
     thread
         .spawn(move || {
-            if let Err(error) = watch(&ready, sender) {
+            if let Err(error) = watch(&ready, sender, last) {
                 let _ = ready.send(Err(error));
             }
         })
@@ -39,7 +40,11 @@ pub(super) fn first() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn watch(ready: &mpsc::Sender<io::Result<()>>, first: oneshot::Sender<()>) -> io::Result<()> {
+fn watch(
+    ready: &mpsc::Sender<io::Result<()>>,
+    first: oneshot::Sender<()>,
+    last: fn(),
+) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -48,6 +53,7 @@ fn watch(ready: &mpsc::Sender<io::Result<()>>, first: oneshot::Sender<()>) -> io
         // The command may have ended by itself.
         let _ = first.send(());
         let status = signals.next().await;
+        last();
         std::process::exit(status);
     })
 }

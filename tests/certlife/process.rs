@@ -276,6 +276,21 @@ fn a_signal_waits_for_what_is_under_way() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once_and_leaves_nothing_running() {
+    let script = "sleep 1000 & echo $! > child; echo $$ > begun; sleep 1000";
+    let on = scratch(Scratch::new(), 1, script);
+    let child = start(&on, &[]);
+    let pid = wait_for(&on.path("begun"));
+    terminate(&child);
+    std::thread::sleep(Duration::from_millis(300));
+    terminate(&child);
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(143), "{run:?}");
+    assert!(is_gone(&pid) && is_gone(&wait_for(&on.path("child"))));
+    assert_eq!(statuses(&on), ["created"]);
+}
+
+#[test]
 fn after_the_grace_it_is_ended_and_given_back_and_does_not_count() {
     let on = scratch(
         Scratch::new(),

@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
             port: args.port,
             error,
         })?;
-        let stopped = signals::first()?;
+        let stopped = signals::first(|| ())?;
         args.announce(address, receiver.verifies());
         let (sender, arrivals) = mpsc::channel(QUEUE);
         tokio::select! {

@@ -1,6 +1,8 @@
 //! A process that is ended with all that it has started.
 
+use std::collections::BTreeSet;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -12,6 +14,27 @@ use super::last_line::LastLine;
 /// How long standard error is read after the command has ended: what it has started may have it
 /// open, and is killed.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The groups that have not been killed.
+static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills all groups, and lets none be started any more: the program is about to end, and drops
+/// nothing.
+pub(super) fn kill_all() {
+    let groups = groups();
+    #[cfg(unix)]
+    for id in groups
+        .iter()
+        .filter_map(|it| rustix::process::Pid::from_raw(*it))
+    {
+        let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+    }
+    std::mem::forget(groups);
+}
 
 /// The process, and the group of all that it starts.
 pub(super) struct Group {
@@ -45,13 +68,14 @@ impl Group {
             .kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
+        // `kill_all` finds this one, or it is not started.
+        let mut groups = groups();
         let child = command.spawn()?;
+        let id = child.id().and_then(|it| i32::try_from(it).ok());
+        groups.extend(id);
         Ok(Self {
             #[cfg(unix)]
-            id: child
-                .id()
-                .and_then(|it| i32::try_from(it).ok())
-                .and_then(rustix::process::Pid::from_raw),
+            id: id.and_then(rustix::process::Pid::from_raw),
             child,
         })
     }
@@ -104,6 +128,8 @@ impl Group {
     fn kill(&mut self) {
         #[cfg(unix)]
         if let Some(id) = self.id.take() {
+            let mut groups = groups();
+            groups.remove(&id.as_raw_nonzero().get());
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }

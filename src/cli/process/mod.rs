@@ -187,7 +187,7 @@ async fn process(
         .with_first_wait(args.first_wait)
         .with_grace(args.grace);
     let processor = Processor::new(engine.clone(), command).with_options(options);
-    let stopped = signals::first()?;
+    let stopped = signals::first(child::kill_all)?;
     let shutdown = async {
         stopped.await;
         say("waiting for what is under way; once more ends it at once");
