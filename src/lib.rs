@@ -142,6 +142,8 @@ pub mod types {
     pub use http;
     pub use uuid;
 }
+#[cfg(any(feature = "delivery", feature = "processor"))]
+mod waits;
 #[cfg(any(feature = "engine", feature = "verify"))]
 pub mod webhook;
 

@@ -1,20 +1,19 @@
 //! Carries out the effects of the core, on a store, a transport and a clock.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep_until};
 
 use super::core::{Core, Effect, Goal, Input, Summary};
 use super::effects::Effects;
 use super::report::report;
 use super::telemetry;
 use super::transport::Transport;
-use crate::store::{CommitWatch, Outbox, StoreError};
+use crate::store::{Outbox, StoreError};
+use crate::waits::{ready, until, wait};
 
 /// Runs until the goal is reached; after `shutdown`, until all outcomes are recorded.
 pub(super) async fn run<S: Outbox, T: Transport>(
@@ -68,32 +67,5 @@ pub(super) async fn run<S: Outbox, T: Transport>(
         while is_sent && let Some(Some(input)) = sending.next().now_or_never() {
             core.handle(now, input);
         }
-    }
-}
-
-/// Waits for the next commit.
-fn wait(mut wake: CommitWatch) -> BoxFuture<'static, CommitWatch> {
-    async move {
-        wake.wait().await;
-        wake
-    }
-    .boxed()
-}
-
-/// The result of the future, once there is one.
-async fn ready(slot: &mut Option<BoxFuture<'_, Input>>) -> Input {
-    let Some(future) = slot else {
-        return pending().await;
-    };
-    let input = future.await;
-    *slot = None;
-    input
-}
-
-/// The time, once there is one.
-async fn until(time: Option<std::time::Instant>) {
-    match time {
-        Some(time) => sleep_until(Instant::from_std(time)).await,
-        None => pending().await,
     }
 }

@@ -1,16 +1,15 @@
 //! Carries out the effects of the core, on a store and a clock.
 
 use std::collections::HashMap;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::core::{Core, Effect, Goal, Input, Summary};
@@ -20,9 +19,8 @@ use super::running::{Cancel, begin};
 use super::telemetry;
 use super::work::Worker;
 use crate::instants::Instants;
-use crate::store::{
-    Clock, CommitWatch, StoreError, WorkClaim, WorkLease, WorkQueue, WorkSettlement,
-};
+use crate::store::{Clock, StoreError, WorkClaim, WorkLease, WorkQueue, WorkSettlement};
+use crate::waits::{ready, until, wait};
 
 /// How often the store is asked at least, since others may commit to it unheard.
 const POLL: Duration = Duration::from_millis(500);
@@ -168,32 +166,5 @@ impl<'p, S: WorkQueue, W> Parts<'p, S, W> {
             Input::Counted(backlog.map(|it| telemetry::backlog(&it, now)))
         };
         counting.instrument(tracing::debug_span!("count"))
-    }
-}
-
-/// Waits for the next commit.
-fn wait(mut wake: CommitWatch) -> BoxFuture<'static, CommitWatch> {
-    async move {
-        wake.wait().await;
-        wake
-    }
-    .boxed()
-}
-
-/// The result of the future, once there is one.
-async fn ready(slot: &mut Option<BoxFuture<'_, Input>>) -> Input {
-    let Some(future) = slot else {
-        return pending().await;
-    };
-    let input = future.await;
-    *slot = None;
-    input
-}
-
-/// The time, once there is one.
-async fn until(time: Option<std::time::Instant>) {
-    match time {
-        Some(time) => sleep_until(Instant::from_std(time)).await,
-        None => pending().await,
     }
 }
