@@ -117,11 +117,17 @@ pub(crate) fn decide(append: &Append, current: Option<AnyApplication>) -> Result
 fn replay(append: &Append, key: &IdempotencyKey, used: UsedKey) -> Result<Receipt, Refusal> {
     let (operation, uuid, actor, differing) = match used {
         UsedKey::Event(recorded) => {
-            let RecordedEvent { event, actor, .. } = *recorded;
+            let RecordedEvent {
+                cursor,
+                event,
+                actor,
+                ..
+            } = *recorded;
             let differing = differing(&event, &actor, &append.request);
             if differing.is_empty() {
                 return Ok(Receipt {
                     event,
+                    cursor,
                     replayed: true,
                 });
             }

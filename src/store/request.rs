@@ -237,31 +237,41 @@ pub enum Atomicity {
 
 /// A command was carried out, durably, and this is its event.
 ///
-/// As JSON it has the event's full name (`event`), its id (`event_id`), the record of the state
-/// that it left (`application`) and `replayed`.
+/// As JSON it has the event's full name (`event`), its id (`event_id`), its place in the feed
+/// (`cursor`), the record of the state that it left (`application`) and `replayed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The event. Its [`application`](Event::application) is the state that it left.
     pub event: Event,
+    /// The place of the event in the feed: [`RecordedEvent::cursor`] is the same. Of a command
+    /// within a transaction of the caller's, it is that place once the transaction is committed.
+    ///
+    /// A reader of the feed that has come to this place has seen the event. It is not where a
+    /// reader may begin: on PostgreSQL, events before it may be committed after it.
+    pub cursor: Cursor,
     /// Whether the command was carried out before, under the same idempotency key; this time,
     /// nothing was changed.
     pub replayed: bool,
 }
 
 impl Receipt {
-    /// That of a command that was carried out now.
-    pub(crate) const fn new(event: Event) -> Self {
-        let replayed = false;
-        Self { event, replayed }
+    /// That of a command that was carried out now, whose event has this place.
+    pub(crate) const fn new(event: Event, cursor: Cursor) -> Self {
+        Self {
+            event,
+            cursor,
+            replayed: false,
+        }
     }
 }
 
 impl serde::Serialize for Receipt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut receipt = serializer.serialize_struct("Receipt", 4)?;
+        let mut receipt = serializer.serialize_struct("Receipt", 5)?;
         receipt.serialize_field("event", self.event.kind().name())?;
         receipt.serialize_field("event_id", &self.event.id())?;
+        receipt.serialize_field("cursor", &self.cursor)?;
         receipt.serialize_field("application", &self.event.application().to_record())?;
         receipt.serialize_field("replayed", &self.replayed)?;
         receipt.end()

@@ -24,6 +24,7 @@ mod outbox;
 mod permission;
 mod postgres;
 mod races;
+mod receipts;
 mod rivals;
 mod sqlite;
 mod stalled;
@@ -119,6 +120,11 @@ macro_rules! conformance {
                     ten_thousand_are_created_in_one_call,
                     calls_through_one_handle_keep_their_order,
                     a_caller_who_does_not_wait_is_served_all_the_same
+                }
+                receipts::{
+                    one_command_has_the_place_that_the_feed_gives,
+                    commands_of_one_call_have_the_places_that_the_feed_gives,
+                    the_place_is_where_the_feed_goes_on
                 }
                 races::{
                     accepting_and_rejecting_at_once_has_one_winner,
@@ -272,6 +278,11 @@ macro_rules! within_conformance {
                     what_was_first_seen_in_a_refused_call_is_forgotten,
                     all_or_none_repeats_as_a_whole
                 }
+                receipts::{
+                    one_command_has_the_place_that_the_feed_gives,
+                    commands_of_one_call_have_the_places_that_the_feed_gives,
+                    the_place_is_where_the_feed_goes_on
+                }
                 races::{
                     of_those_who_saw_the_same_version_one_wins,
                     hot_applications_count_every_version_once
@@ -335,6 +346,7 @@ mod sqlx_within {
             all_or_none_is_all,
             the_first_that_was_refused_is_named
         }
+        receipts::{commands_of_one_call_have_the_places_that_the_feed_gives}
         races::{of_those_who_saw_the_same_version_one_wins}
         feed::{what_was_acknowledged_first_comes_first}
         walk::{a_random_walk_over_several_handles_is_that_of_the_reference}

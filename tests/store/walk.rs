@@ -7,11 +7,12 @@ use certificate_lifecycle::store::{
     Refusal, Request, Store,
 };
 use certificate_lifecycle::{
-    Action, AnyApplication, Command, ProcessingError, RejectionReason, VaultUpload,
+    Action, AnyApplication, Command, Event, ProcessingError, RejectionReason, VaultUpload,
 };
 
 use crate::harness::Harness;
 use crate::random::Random;
+use crate::receipts::are_in;
 use crate::support::at;
 use crate::world::{
     Snapshot, TestClock, World, check, details, engine_on, id, key, ours, snapshot, theirs,
@@ -68,10 +69,10 @@ fn request(random: &mut Random, step: u64) -> Request {
     request
 }
 
-/// What can be compared of an answer.
-fn comparable(answer: &Result<Receipt, ExecuteError>) -> Result<Receipt, Option<Refusal>> {
+/// What can be compared of an answer: the event, and whether it was there before.
+fn comparable(answer: &Result<Receipt, ExecuteError>) -> Result<(Event, bool), Option<Refusal>> {
     match answer {
-        Ok(receipt) => Ok(receipt.clone()),
+        Ok(receipt) => Ok((receipt.event.clone(), receipt.replayed)),
         Err(ExecuteError::Refused(refusal)) => Err(Some(refusal.clone())),
         Err(ExecuteError::Abandoned { .. }) => Err(None),
         Err(error) => panic!("{error:?}"),
@@ -120,6 +121,7 @@ async fn walk<H: Harness>(handles: usize) {
     let reference = engine_on(MemoryStore::new(), &clock);
     let (mut done, mut refused, mut replayed) = (0, 0, 0);
     let mut sent: Vec<Request> = Vec::new();
+    let mut receipts = [const { Vec::new() }; 2];
     for step in 0..STEPS {
         // Given a clock that also runs backwards, and a handle that may be a new one
         clock.set(i64::try_from(random.below(60)).unwrap() + i64::try_from(step / 10).unwrap());
@@ -140,11 +142,14 @@ async fn walk<H: Harness>(handles: usize) {
         let expected = one_call(&reference, requests.clone(), all).await;
         // Then both answer the same
         assert_eq!(answers.len(), expected.len());
+        for (receipts, answers) in receipts.iter_mut().zip([&answers, &expected]) {
+            receipts.extend(answers.iter().flatten().cloned());
+        }
         for (index, (answer, expected)) in answers.iter().zip(&expected).enumerate() {
             let (answer, expected) = (comparable(answer), comparable(expected));
             assert_eq!(answer, expected, "step {step}: {:#?}", requests[index]);
             match answer {
-                Ok(receipt) if receipt.replayed => replayed += 1,
+                Ok((_, true)) => replayed += 1,
                 Ok(_) => {
                     done += 1;
                     let request = requests[index].clone();
@@ -153,10 +158,12 @@ async fn walk<H: Harness>(handles: usize) {
                 Err(_) => refused += 1,
             }
         }
-        // And both have kept the same
+        // And both have kept the same, where the receipts say
         if step % 20 == 0 || step + 1 == STEPS {
             let (ours, theirs) = (check(&engines[handle]).await, snapshot(&reference).await);
             assert_eq!(ours.counts, theirs.counts);
+            are_in(&ours.feed, &std::mem::take(&mut receipts[0]));
+            are_in(&theirs.feed, &std::mem::take(&mut receipts[1]));
             assert_eq!(by_identity(ours), by_identity(theirs));
         }
     }

@@ -38,6 +38,11 @@ pub struct MemoryStore {
     commits: watch::Sender<()>,
 }
 
+/// The place in the feed of the event at this place of the log.
+fn cursor(at: u32) -> Cursor {
+    Cursor::new(u64::from(at) + 1, 0)
+}
+
 /// No other process can commit, so those who wait are woken; this is only how often they look
 /// nevertheless.
 const POLL: Duration = Duration::from_secs(60);
@@ -143,8 +148,8 @@ impl Tables {
             Answer::Repeated(receipt) => return Ok(receipt),
             Answer::Go(event) => event,
         };
-        self.enter(append, institution, &event);
-        Ok(Receipt::new(event))
+        let at = self.enter(append, institution, &event);
+        Ok(Receipt::new(event, cursor(at)))
     }
 
     /// Carries out a command for itself: a refusal is remembered under its key.
@@ -166,7 +171,8 @@ impl Tables {
         }
     }
 
-    fn enter(&mut self, append: &Append, institution: u32, event: &Event) {
+    /// Enters the event; its place in the log.
+    fn enter(&mut self, append: &Append, institution: u32, event: &Event) -> u32 {
         let last = place(self.log.len());
         let (application, previous) = match self.by_uuid.entry(event.uuid()) {
             Entry::Occupied(entry) => {
@@ -206,6 +212,7 @@ impl Tables {
             actor,
             previous,
         });
+        last
     }
 
     /// Takes back every event from this place on, the last first.
@@ -254,7 +261,7 @@ impl Tables {
         let entered = self.log.get(at as usize)?;
         let row = self.applications.get(entered.application as usize)?;
         Some(RecordedEvent {
-            cursor: Cursor::new(u64::from(at) + 1, 0),
+            cursor: cursor(at),
             institution: self.institutions.all.get(row.institution as usize)?.clone(),
             event: entered.event(Arc::clone(&row.details))?,
             actor: self.actors.all.get(entered.actor as usize)?.clone(),

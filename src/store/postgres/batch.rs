@@ -14,24 +14,25 @@ use uuid::Uuid;
 use super::columns::{Columns, event_kind};
 use super::failure::{Failure, not_understood};
 use super::link::Link;
+use super::row::cursor;
 use super::statement::Shape;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::store::decide::decide;
 use crate::store::remembered::text_of;
 use crate::store::request::Operation;
-use crate::store::stored::{Columns as Row, StoredEvent, code, details};
-use crate::store::{Append, Result, StoreError};
+use crate::store::stored::{Columns as Row, Problem, StoredEvent, code, details};
+use crate::store::{Append, Cursor, Receipt, Result, StoreError};
 
 /// Carries out commands of one kind. Each is about another application, and has another key.
 ///
-/// Returns the events of those that were carried out. `places` has the place of each command's
+/// Returns the receipts of those that were carried out. `places` has the place of each command's
 /// event among the events of the transaction.
 pub(super) async fn append(
     link: &impl Link,
     shape: Shape,
     batch: &[&Append],
     places: &[i32],
-) -> Result<HashMap<Uuid, Result<Event>>, Failure> {
+) -> Result<HashMap<Uuid, Result<Receipt>>, Failure> {
     let columns = Columns::of(batch, places);
     let mut parameters = shape.input().parameters(&columns);
     let guard = link.guard();
@@ -43,38 +44,51 @@ pub(super) async fn append(
     }
     let shape = shape.guarded(guard.is_some());
     let rows = link.send(shape.sql(), &parameters).await?;
-    let by_uuid: HashMap<Uuid, &Append> = batch
-        .iter()
-        .map(|append| (append.uuid(), *append))
+    let commands = batch.iter().zip(places);
+    let by_uuid: HashMap<Uuid, (&Append, i32)> = commands
+        .map(|(append, place)| (append.uuid(), (*append, *place)))
         .collect();
-    let mut events = HashMap::with_capacity(rows.len());
+    let mut receipts = HashMap::with_capacity(rows.len());
     for row in &rows {
         let uuid = row.uuid(0, "uuid").map_err(not_understood)?;
-        if let Some(append) = by_uuid.get(&uuid) {
-            events.insert(uuid, event(row, append));
+        if let Some((append, place)) = by_uuid.get(&uuid) {
+            let receipt = || {
+                Ok(Receipt::new(
+                    event(row, append)?,
+                    place_of(row, shape, *place)?,
+                ))
+            };
+            let corrupt =
+                |problem: Problem| StoreError::corrupt(format!("application {uuid}"), problem);
+            receipts.insert(uuid, receipt().map_err(corrupt));
         }
     }
-    Ok(events)
+    Ok(receipts)
+}
+
+/// The place in the feed of the event with this place among those of its statement.
+fn place_of(row: &impl Row, shape: Shape, place: i32) -> Result<Cursor, Problem> {
+    let transaction = row.integer(1, "transaction")?;
+    let last_place = shape
+        .last_place_at()
+        .map(|at| row.integer(at, "last_place"));
+    let last_place = last_place.transpose()?.unwrap_or(0);
+    cursor(transaction, last_place.saturating_add(place.into()))
 }
 
 /// The event of a command that was carried out, as it was recorded.
-fn event(row: &impl Row, append: &Append) -> Result<Event> {
-    let corrupt =
-        |problem: String| StoreError::corrupt(format!("application {}", append.uuid()), problem);
+fn event(row: &impl Row, append: &Append) -> Result<Event, Problem> {
     let Operation::Act { command, .. } = &append.request.operation else {
         // The event of a creation says what the command says.
-        return decide(append, None).map_err(|refusal| corrupt(refusal.to_string()));
+        return decide(append, None).map_err(|refusal| refusal.to_string());
     };
-    let read = || -> Result<Event, String> {
-        let stored = StoredEvent {
-            version: row.integer(1, "version")?,
-            kind: code(&EventKind::ALL, &event_kind(command)).into(),
-            at: row.integer(2, "updated_at")?,
-            text: text_of(command).map(str::to_owned),
-            trigger_context: row.integer(6, "trigger_context")?,
-        };
-        let details = details(row, [0, 3, 4, 5])?;
-        stored.restore(Arc::new(details))
+    let stored = StoredEvent {
+        version: row.integer(2, "version")?,
+        kind: code(&EventKind::ALL, &event_kind(command)).into(),
+        at: row.integer(3, "updated_at")?,
+        text: text_of(command).map(str::to_owned),
+        trigger_context: row.integer(7, "trigger_context")?,
     };
-    read().map_err(corrupt)
+    let details = details(row, [0, 4, 5, 6])?;
+    stored.restore(Arc::new(details))
 }

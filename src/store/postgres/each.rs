@@ -54,10 +54,10 @@ pub(super) async fn each(
     places: &[i32],
     limit: Duration,
 ) -> Result<Vec<Carried>, Failure> {
-    let mut events = in_time(limit, batch::append(link, shape, appends, places)).await?;
+    let mut receipts = in_time(limit, batch::append(link, shape, appends, places)).await?;
     let left: Vec<&Append> = appends
         .iter()
-        .filter(|append| !events.contains_key(&append.uuid()))
+        .filter(|append| !receipts.contains_key(&append.uuid()))
         .copied()
         .collect();
     let leads_there = left.is_empty() || in_time(limit, link.leads_there()).await?;
@@ -71,10 +71,8 @@ pub(super) async fn each(
     let mut outcomes = Vec::with_capacity(appends.len());
     for append in appends {
         let uuid = append.uuid();
-        outcomes.push(match (events.remove(&uuid), &seen) {
-            (Some(event), _) => {
-                Carried::Answered(event.map(Receipt::new).map_err(ExecuteError::from))
-            }
+        outcomes.push(match (receipts.remove(&uuid), &seen) {
+            (Some(receipt), _) => Carried::Answered(receipt.map_err(ExecuteError::from)),
             (None, Some(Ok(seen))) => explain(append, seen),
             (None, Some(Err(failure))) => Carried::Unexplained(failure.clone()),
             // Whatever did not go through was asked about, if it is the store's database.

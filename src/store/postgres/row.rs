@@ -116,9 +116,14 @@ impl<R: Columns> Joined<'_, R> {
     pub(super) fn cursor(&self) -> Result<Cursor, Problem> {
         let transaction = self.0.integer(17, "transaction")?;
         let place = self.0.integer(18, "place")?;
-        match (u64::try_from(transaction), u32::try_from(place)) {
-            (Ok(transaction), Ok(place)) => Ok(Cursor::new(transaction, place)),
-            _ => Err(format!("({transaction}, {place}) is no place in the feed")),
-        }
+        cursor(transaction, place)
+    }
+}
+
+/// The place in the feed of the event with this place among those of its transaction.
+pub(super) fn cursor(transaction: i64, place: i64) -> Result<Cursor, Problem> {
+    match (u64::try_from(transaction), u32::try_from(place)) {
+        (Ok(transaction), Ok(place)) => Ok(Cursor::new(transaction, place)),
+        _ => Err(format!("({transaction}, {place}) is no place in the feed")),
     }
 }

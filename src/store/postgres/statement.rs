@@ -98,6 +98,16 @@ impl Shape {
         }
     }
 
+    /// Where its rows have the place of the transaction's last event before it. On a connection of
+    /// the store's there is none before it.
+    pub(super) fn last_place_at(self) -> Option<usize> {
+        let at = match self.kind {
+            Kind::Creation => 2,
+            Kind::Transition => 8,
+        };
+        self.is_guarded.then_some(at)
+    }
+
     /// Every shape that is sent.
     fn all() -> impl Iterator<Item = Self> {
         let forms = [
@@ -153,7 +163,7 @@ impl Shape {
     }
 
     /// What stands in the SQL for each `{name}`. A part comes before those that it contains.
-    fn parts(self) -> [(&'static str, String); 13] {
+    fn parts(self) -> [(&'static str, String); 14] {
         let either = |condition, then: &str, otherwise: &str| {
             let part = if condition { then } else { otherwise };
             part.to_owned()
@@ -174,6 +184,7 @@ impl Shape {
             ("guard", either(self.is_guarded, GUARD, "")),
             ("most_events", MOST_EVENTS.to_string()),
             ("last_place", either(self.is_guarded, LAST_PLACE, "0")),
+            ("behind", either(self.is_guarded, self.kind.behind(), "")),
             ("places", PLACES.to_string()),
             ("seal_of_fresh", seal_of!("fresh").to_owned()),
             ("seal_of_head", seal_of!("head").to_owned()),
@@ -187,6 +198,14 @@ impl Kind {
         match append.request.operation {
             Operation::Submit(_) | Operation::Upload(..) => Self::Creation,
             Operation::Act { .. } => Self::Transition,
+        }
+    }
+
+    /// How its rows tell [`LAST_PLACE`].
+    const fn behind(self) -> &'static str {
+        match self {
+            Self::Creation => ", (SELECT last_place FROM this)",
+            Self::Transition => ", last_place",
         }
     }
 }

@@ -191,6 +191,7 @@ async fn record_keys(
         if let Some(Carried::Answered(Ok(Receipt {
             event,
             replayed: false,
+            ..
         }))) = outcome
             && let Some(key) = &append.request.idempotency_key
         {

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::cache::{Cache, Current};
 use super::read::event_by_seq;
-use super::row::{BY_UUID, Joined};
+use super::row::{BY_UUID, Joined, cursor};
 use super::subscribers::Subscribers;
 use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
@@ -217,19 +217,20 @@ impl<'c> Write<'c> {
                 return Err(refused);
             }
         };
-        match current {
+        let seq = match current {
             Some(current) => self.move_on(append, current, &event)?,
             None => self.create(append, institution, &event)?,
-        }
-        Ok(Receipt::new(event))
+        };
+        Ok(Receipt::new(event, cursor(seq)))
     }
 
+    /// The number of the event that it adds.
     fn create(
         &mut self,
         append: &Append,
         institution: Option<i64>,
         event: &Event,
-    ) -> Result<(), Failure> {
+    ) -> Result<i64, Failure> {
         let number = self.add_application(event)?;
         let number = number.ok_or_else(|| taken(append))?;
         let institution = match institution {
@@ -259,15 +260,16 @@ impl<'c> Write<'c> {
                 last_seq,
             });
         }
-        Ok(())
+        Ok(last_seq)
     }
 
+    /// The number of the event that it adds.
     fn move_on(
         &mut self,
         append: &Append,
         mut current: Current,
         event: &Event,
-    ) -> Result<(), Failure> {
+    ) -> Result<i64, Failure> {
         let of = (current.institution, current.number);
         let seq = self.add_event(append, of, event, Some(current.last_seq))?;
         self.move_head.execute(params![
@@ -280,7 +282,7 @@ impl<'c> Write<'c> {
         current.last = event.clone();
         current.last_seq = seq;
         self.applications.put(current);
-        Ok(())
+        Ok(seq)
     }
 
     /// Adds the event with its deliveries and its key; the numbers are those of the institution and

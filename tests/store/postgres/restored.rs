@@ -9,6 +9,7 @@ use certificate_lifecycle::store::{Cursor, ExecuteError, PostgresStore, StoreErr
 
 use super::{edit, engine, impatient};
 use crate::harness::{Harness, Postgres};
+use crate::receipts::are_in;
 use crate::server::client;
 use crate::world::{act, check, id, upload, whole_feed};
 
@@ -120,6 +121,7 @@ async fn a_new_history_begins_above_every_earlier_one() {
     let reported = whole_feed(&engines[0], 10).await;
     let before = reported.last().unwrap().cursor;
     let lost = Cursor::new(before.transaction() + 1_000_000, 7);
+    let mut receipts = Vec::new();
     for round in 1..=3 {
         // When the history is another, again and again, and both go on at once
         edit(&schema, OF_ANOTHER_HISTORY).await;
@@ -135,7 +137,7 @@ async fn a_new_history_begins_above_every_earlier_one() {
             })
             .collect();
         for call in calls {
-            let _ = call.await.unwrap().unwrap();
+            receipts.push(call.await.unwrap().unwrap());
         }
         // Then the base is raised once, to the minute of the clock or beyond
         the_base_was_raised(&schema).await;
@@ -147,12 +149,11 @@ async fn a_new_history_begins_above_every_earlier_one() {
     }
     // Then applications of before move on, in one statement each as well
     for number in 0..10 {
-        let _ = engines[1]
-            .execute(act(number, Action::Approve))
-            .await
-            .unwrap();
+        let moved_on = engines[1].execute(act(number, Action::Approve)).await;
+        receipts.push(moved_on.unwrap());
     }
-    whole_feed(&engines[0], 50).await;
+    let feed = whole_feed(&engines[0], 50).await;
+    are_in(&feed, &receipts);
     check(&engines[0]).await;
     numbers_have_no_leap(&schema).await;
 }

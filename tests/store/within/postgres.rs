@@ -11,6 +11,7 @@ use tokio_postgres::{Client, IsolationLevel};
 
 use super::{Answers, Call, is_to_be_repeated};
 use crate::harness::{Harness, Postgres};
+use crate::receipts::{are_in, several};
 use crate::server::{client, server};
 use crate::world::*;
 
@@ -130,21 +131,28 @@ async fn every_isolation_level_will_do() {
         IsolationLevel::RepeatableRead,
         IsolationLevel::Serializable,
     ];
+    let mut receipts = Vec::new();
     for (number, level) in (1..).zip(levels) {
         let transaction = client.build_transaction().isolation_level(level);
         let mut transaction = transaction.start().await.unwrap();
-        engine
-            .within(&mut transaction)
-            .execute(upload(number))
-            .await
-            .unwrap();
+        let created = engine.within(&mut transaction).execute(upload(number));
+        receipts.push(created.await.unwrap());
         let worker = worker();
         let approval = engine.scope(&OURS, &worker).approve(id(number));
-        approval.within(&mut transaction).await.unwrap();
+        receipts.push(approval.within(&mut transaction).await.unwrap());
+        // Of several statements, and one that is answered from what they have written
+        let keyed = upload(100 * number).with_key(key(&format!("{number}")));
+        let mut all = several(10 * number);
+        all.extend([keyed.clone(), keyed]);
+        let call = engine.within(&mut transaction);
+        for answer in call.execute_all(all).await {
+            receipts.push(answer.unwrap());
+        }
         transaction.commit().await.unwrap();
     }
-    let feed = whole_feed(&engine, 6).await;
-    assert_eq!(feed.len(), 6);
+    let feed = whole_feed(&engine, 39).await;
+    assert_eq!((feed.len(), receipts.len()), (39, 42));
+    are_in(&feed, &receipts);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::{Call, is_to_be_repeated};
+use crate::receipts::{are_in, several};
 use crate::world::*;
 
 fn connect(path: &Path) -> Connection {
@@ -128,6 +129,31 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
     assert_eq!(count(&connection), 1);
     assert!(engine.load(&OURS, id(2)).await.unwrap().is_none());
     assert_eq!(engine.history(&OURS, id(1)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_receipt_has_the_place_that_the_feed_gives_after_the_commit() {
+    let (_folder, engine, mut connection) = issuer();
+    let mut receipts = vec![engine.execute(upload(100)).await.unwrap()];
+    // What is rolled back leaves its places to others.
+    let transaction = begin(&mut connection);
+    engine.within(&transaction).execute(upload(101)).unwrap();
+    transaction.rollback().unwrap();
+    let transaction = begin(&mut connection);
+    receipts.push(engine.within(&transaction).execute(upload(102)).unwrap());
+    for (number, all) in [(0, false), (10, true)] {
+        let call = engine.within(&transaction);
+        let answers = if all {
+            call.execute_all(several(number))
+        } else {
+            call.execute_many(several(number))
+        };
+        receipts.extend(answers.into_iter().map(Result::unwrap));
+    }
+    transaction.commit().unwrap();
+    let feed = whole_feed(&engine, 22).await;
+    assert_eq!((feed.len(), receipts.len()), (22, 22));
+    are_in(&feed, &receipts);
 }
 
 #[tokio::test]

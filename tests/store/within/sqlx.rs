@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{Answers, Call, is_to_be_repeated};
 use crate::harness::{Harness, Postgres};
 use crate::outbox_world::{Post, of_ours};
+use crate::receipts::{are_in, several};
 use crate::server::{client, server};
 use crate::world::*;
 
@@ -173,19 +174,23 @@ async fn every_isolation_level_will_do() {
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
     ];
+    let mut receipts = Vec::new();
     for (number, level) in (1..).zip(levels) {
         let mut transaction = connection.begin().await.unwrap();
         run(&mut transaction, level).await.unwrap();
         for request in [upload(number), act(number, Action::Approve)] {
-            engine
-                .within(&mut transaction)
-                .execute(request)
-                .await
-                .unwrap();
+            let joined = engine.within(&mut transaction).execute(request);
+            receipts.push(joined.await.unwrap());
+        }
+        let call = engine.within(&mut transaction);
+        for answer in call.execute_many(several(10 * number)).await {
+            receipts.push(answer.unwrap());
         }
         transaction.commit().await.unwrap();
     }
-    assert_eq!(whole_feed(&engine, 6).await.len(), 6);
+    let feed = whole_feed(&engine, 36).await;
+    assert_eq!((feed.len(), receipts.len()), (36, 36));
+    are_in(&feed, &receipts);
 }
 
 #[tokio::test]

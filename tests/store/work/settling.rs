@@ -50,6 +50,7 @@ pub async fn a_transition_ends_the_claim<H: Harness<Store: WorkQueue + Outbox>>(
         let history = desk.engine.history(&OURS, id(number)).await.unwrap();
         let last = history.last().unwrap();
         assert_eq!((&last.event, &last.actor), (&receipt.event, &worker()));
+        assert_eq!(last.cursor, receipt.cursor);
         assert_eq!(history.len() as u64, version);
         let deliveries = desk
             .store
@@ -144,7 +145,10 @@ pub async fn a_key_is_remembered<H: Harness<Store: WorkQueue>>() {
         panic!("{settled:?}")
     };
     assert!(repeated.replayed && !receipt.replayed);
-    assert_eq!(repeated.event, receipt.event);
+    assert_eq!(
+        (&repeated.event, repeated.cursor),
+        (&receipt.event, receipt.cursor)
+    );
     let Err(ExecuteError::Refused(refused)) = &settled[1] else {
         panic!("{settled:?}")
     };
@@ -177,7 +181,10 @@ pub async fn what_was_carried_out_before_is_answered_again<H: Harness<Store: Wor
         panic!("{settled:?}")
     };
     assert!(repeated.replayed);
-    assert_eq!(repeated.event, receipt.event);
+    assert_eq!(
+        (&repeated.event, repeated.cursor),
+        (&receipt.event, receipt.cursor)
+    );
     desk.is_empty().await;
     desk.is_lost(&leased).await;
 }

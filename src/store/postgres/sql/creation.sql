@@ -30,7 +30,7 @@ created AS (
         {seal_of_fresh}, status, version, updated_at, transaction, number
     FROM fresh
     ON CONFLICT (uuid) DO NOTHING
-    RETURNING uuid
+    RETURNING uuid, transaction
 ),
 -- So written, what was created is looked up in a hash table and not in a loop over all.
 carried_out AS (
@@ -38,4 +38,4 @@ carried_out AS (
     WHERE CASE WHEN uuid IN (SELECT uuid FROM created) THEN true ELSE false END
 ),
 {records}
-SELECT uuid FROM created
+SELECT uuid, transaction{behind} FROM created

@@ -51,6 +51,6 @@ carried_out AS (
 ),
 {records}
 SELECT
-    uuid, version, updated_at,
-    application_id, certificate_title, applicant_email, trigger_context
+    uuid, transaction, version, updated_at,
+    application_id, certificate_title, applicant_email, trigger_context{behind}
 FROM carried_out
