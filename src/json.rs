@@ -2,7 +2,7 @@
 //!
 //! `serde_json` does the reading; this keeps what a derived struct would lose for an error message:
 //! the name of the field, the type that was found, a field that came twice, an unknown field.
-//! Not part of the public interface: the program has it as a module of its own.
+//! Not part of the public interface.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::excerpt::{is_personal, is_word, shorten};
+use crate::excerpt::{describe_length, describe_text};
 
 /// A value, as far as a flat object needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,15 +26,11 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// What the value of a field is, in words, as an error quotes it. A text is quoted where it
-    /// cannot be personal: not in fields that are, and not where it looks as if it came from
-    /// another one.
+    /// What the value of a field is, in words, as an error quotes it.
     #[must_use]
     pub(crate) fn describe(&self, field: &str) -> String {
         match self {
-            Self::Text(text) if !is_personal(field) && is_word(text) => {
-                format!("the string {:?}", shorten(text))
-            }
+            Self::Text(text) => describe_text(field, text),
             other => other.describe_kind(),
         }
     }
@@ -43,10 +39,7 @@ impl Scalar<'_> {
     #[must_use]
     pub(crate) fn describe_kind(&self) -> String {
         match self {
-            Self::Text(text) => match text.chars().count() {
-                1 => "a string of 1 character".to_owned(),
-                count => format!("a string of {count} characters"),
-            },
+            Self::Text(text) => describe_length(text),
             Self::Integer(number) => format!("the number {number}"),
             Self::Null => "null".to_owned(),
             Self::Other(words) => words.to_string(),
@@ -227,7 +220,7 @@ impl<'a, const N: usize> Fields<'a, N> {
 
     /// The first field whose name is none of those asked for.
     #[must_use]
-    #[allow(dead_code, reason = "only the program refuses unknown fields")]
+    #[allow(dead_code, reason = "only commands refuse unknown fields")]
     pub(crate) fn unknown(&self) -> Option<&str> {
         self.unknown.as_deref()
     }

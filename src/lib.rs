@@ -52,7 +52,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `verify` | the receiving side of webhooks: signatures are checked, applications followed; no I/O |
-//! | `engine` | commands, reads and the feed, with the store in memory |
+//! | `engine` | commands (also as JSON), reads and the feed, with the store in memory |
 //! | `sqlite` | `engine`, and the store in SQLite, bundled: one machine |
 //! | `postgres` | `engine`, and the store in PostgreSQL 15 or newer: many machines |
 //! | `sqlx` | `postgres`, and commands within transactions of sqlx (`Engine::within`) |
@@ -99,6 +99,8 @@ pub mod audit {
 }
 #[cfg(any(feature = "delivery", feature = "processor"))]
 mod backoff;
+#[cfg(feature = "engine")]
+pub mod command_json;
 #[cfg(feature = "delivery")]
 pub mod delivery;
 pub mod diagram;
@@ -106,6 +108,8 @@ pub mod diagram;
 pub mod engine;
 mod event;
 mod excerpt;
+#[cfg(feature = "engine")]
+mod forms;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod http_status;

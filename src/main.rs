@@ -22,7 +22,7 @@
 )]
 mod cli;
 mod excerpt;
-mod json;
+mod forms;
 
 use std::process::ExitCode;
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::arguments::Webhook;
-use super::command_json::{Defaults, Known, parse};
 use super::input::{Line, Lines, too_long};
 use super::pipeline::{self, Batch, Source};
-use super::refusal::{Code, Refusal};
+use super::refusal::{Code, Known, Refusal};
 use super::{Completion, Failure, store};
-use certificate_lifecycle::store::{Atomicity, InstitutionId};
+use certificate_lifecycle::command_json::{Defaults, parse};
+use certificate_lifecycle::store::{ActorId, Atomicity, InstitutionId, Request};
 
 /// How many lines and bytes of them one call of the store has at most.
 const MOST_LINES: usize = 4096;
@@ -64,7 +64,8 @@ pub(super) fn run(args: Args) -> Result<Completion, Failure> {
     let size = lines.size();
     let commands = Commands {
         lines,
-        defaults: Defaults::new(args.institution)?,
+        // This program is the one who acts.
+        defaults: Defaults::by_contract(args.institution, ActorId::new("certlife")?),
         failure: None,
     };
     pipeline::run(&args.store, args.webhook.id, size, commands)
@@ -76,6 +77,14 @@ struct Commands {
     defaults: Defaults,
     /// What ended the reading, after the lines before it.
     failure: Option<Failure>,
+}
+
+/// The request of a line, and what a refusal can say about it.
+fn read(text: &[u8], defaults: &Defaults) -> (Known, Result<Request, Refusal>) {
+    match parse(text, defaults) {
+        Ok(parsed) => (Known::of(&parsed.request), Ok(parsed.request)),
+        Err(error) => (Known::of_bad(&error), Err(error.into())),
+    }
 }
 
 impl Source for Commands {
@@ -92,11 +101,13 @@ impl Source for Commands {
             }
             match self.lines.next() {
                 Ok(Some((number, line))) => {
-                    let mut known = Known::default();
-                    let read = match line {
+                    let (known, read) = match line {
                         Line::Blank => continue,
-                        Line::Text(text) => parse(text, &self.defaults, &mut known),
-                        Line::TooLong => Err(Refusal::new(Code::INVALID_JSON, too_long())),
+                        Line::Text(text) => read(text, &self.defaults),
+                        Line::TooLong => {
+                            let refusal = Refusal::new(Code::INVALID_JSON, too_long());
+                            (Known::default(), Err(refusal))
+                        }
                     };
                     batch.push(number, known, read);
                 }

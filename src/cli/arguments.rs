@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 use super::harmless::may_be_secret;
+use crate::forms::{only_hyphenated, rfc_3339};
 use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::store::InstitutionId;
 
@@ -54,23 +54,14 @@ pub(super) fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
         .ok_or("expected a hyphenated UUID such as a1b2c3d4-e5f6-7890-abcd-ef1234567890")
 }
 
-/// A UUID with hyphens: of the forms that are read, this one alone is that long.
-pub(super) fn only_hyphenated(uuid: &str) -> Option<Uuid> {
-    let uuid = Some(uuid).filter(|it| it.len() == Hyphenated::LENGTH)?;
-    Uuid::try_parse(uuid).ok()
-}
-
 /// Reads a time as RFC 3339 writes it, cut to whole seconds; none for what is no such time.
-pub(super) fn rfc_3339(text: &str) -> Option<Timestamp> {
-    // chrono reads more than RFC 3339, such as U+2212 for the sign of an offset.
-    let text = Some(text).filter(|text| text.is_ascii())?;
-    let at = DateTime::parse_from_rfc3339(text).ok()?;
-    Timestamp::new(at.with_timezone(&Utc)).ok()
+pub(super) fn whole_second(text: &str) -> Option<Timestamp> {
+    Timestamp::new(rfc_3339(text)?).ok()
 }
 
 /// Reads a time.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    rfc_3339(text)
+    whole_second(text)
         .map(Timestamp::to_datetime)
         .ok_or("expected an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z")
 }

@@ -6,9 +6,8 @@ use super::arguments::hyphenated;
 use super::harmless::harmless;
 use super::records::{Record, is_blank};
 use super::refusal::Refusal;
-use super::refusal::quoted;
-use crate::excerpt::shorten;
-use crate::json::{FieldError, Scalar};
+use crate::excerpt::{describe_text, quoted, shorten};
+use certificate_lifecycle::payload::FieldError;
 use certificate_lifecycle::{ApplicantEmail, ApplicationDetails, ApplicationId, CertificateTitle};
 
 const UUID: &str = "uuid";
@@ -84,7 +83,7 @@ impl Columns {
         let uuid = uuid.map(read_uuid).transpose()?;
         let uuid = identify(uuid)?;
         self.check_fields(row)?;
-        let missing = |field| move || Refusal::from(FieldError::unfit(field, "", None));
+        let missing = |field| move || Refusal::from(FieldError::Missing { field });
         let title = text(CertificateTitle::FIELD, title)?;
         let email = text(ApplicantEmail::FIELD, email)?;
         let application_id = text(ApplicationId::FIELD, application_id)?;
@@ -190,5 +189,11 @@ fn read_number(found: &str) -> Result<ApplicationId, Refusal> {
 }
 
 fn unfit(field: &'static str, expected: &'static str, found: &str) -> Refusal {
-    FieldError::unfit(field, expected, Some(Scalar::Text(found.into()))).into()
+    let found = describe_text(field, found);
+    let unfit = FieldError::WrongType {
+        field,
+        expected,
+        found,
+    };
+    unfit.into()
 }

@@ -7,11 +7,10 @@ use uuid::Uuid;
 
 use super::arguments::{Institution, Webhook};
 use super::columns::Columns;
-use super::command_json::Known;
 use super::input::{self, Opened};
 use super::pipeline::{self, Batch, Source};
 use super::records::{Flaw, Records};
-use super::refusal::Refusal;
+use super::refusal::{Known, Refusal};
 use super::{Completion, Failure, store};
 use certificate_lifecycle::store::Refusal::Forbidden;
 use certificate_lifecycle::store::{

@@ -3,7 +3,6 @@
 mod apply;
 mod arguments;
 mod columns;
-mod command_json;
 mod completions;
 #[cfg(feature = "cli")]
 mod deliver;
@@ -16,7 +15,6 @@ mod diagram;
 mod doctor;
 #[cfg(feature = "cli")]
 mod events;
-mod fields;
 mod harmless;
 #[cfg(feature = "cli")]
 mod history;

@@ -12,9 +12,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::command_json::Known;
 use super::output::{Output, Reader};
-use super::refusal::{Code, Refusal};
+use super::refusal::{Code, Known, Refusal};
 use super::report::Report;
 use super::store;
 use super::{Completion, Failure, block_on};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::arguments::rfc_3339;
+use super::arguments::whole_second;
 use certificate_lifecycle::webhook::{
     Verified, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_SIGNATURE, X_WEBHOOK_TIMESTAMP,
 };
@@ -38,7 +38,7 @@ impl Headers {
             .text(WEBHOOK_TIMESTAMP)
             .and_then(|it| it.parse().ok())
             .and_then(|it| DateTime::from_timestamp(it, 0));
-        standard.or_else(|| Some(rfc_3339(self.text(X_WEBHOOK_TIMESTAMP)?)?.to_datetime()))
+        standard.or_else(|| Some(whole_second(self.text(X_WEBHOOK_TIMESTAMP)?)?.to_datetime()))
     }
 }
 

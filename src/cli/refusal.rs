@@ -1,12 +1,17 @@
 //! Why a command was refused, as the report shows it.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
-use super::fields::AT;
-use crate::excerpt::{is_word, shorten};
-use crate::json::{FieldError, NotAnObject};
-use certificate_lifecycle::store::{self, ExecuteError};
-use certificate_lifecycle::{Action, CommandError, InvalidValue, Source, Status};
+use serde::Serialize;
+use uuid::Uuid;
+
+use certificate_lifecycle::command_json::CommandJsonError;
+use certificate_lifecycle::payload::FieldError;
+use certificate_lifecycle::store::{self, ExecuteError, Request};
+use certificate_lifecycle::{Action, InvalidValue, Source, Status};
+
+/// The field of the time at which a command is to have happened.
+const AT: &str = "at";
 
 /// The kind of refusal, for programs: the library's word for it, or one for a line that is no
 /// command.
@@ -27,6 +32,33 @@ impl std::fmt::Display for Code {
 impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0)
+    }
+}
+
+/// What a refusal can say about a line, however little of it could be read.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Known {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uuid: Option<Uuid>,
+}
+
+impl Known {
+    /// All of it.
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            command: Some(request.operation.name().into()),
+            uuid: Some(request.uuid()),
+        }
+    }
+
+    /// What could be read of a line that is no command.
+    pub(super) fn of_bad(error: &CommandJsonError) -> Self {
+        Self {
+            command: error.command().map(|it| it.to_owned().into()),
+            uuid: error.uuid(),
+        }
     }
 }
 
@@ -86,35 +118,24 @@ impl Refusal {
     }
 }
 
+impl From<CommandJsonError> for Refusal {
+    fn from(error: CommandJsonError) -> Self {
+        Self {
+            field: error.field().map(str::to_owned),
+            ..Self::new(Code(error.code()), error.to_string())
+        }
+    }
+}
+
 impl From<FieldError> for Refusal {
     fn from(error: FieldError) -> Self {
-        Self::field(error.field(), error.to_string())
+        CommandJsonError::from(error).into()
     }
 }
 
 impl From<InvalidValue> for Refusal {
     fn from(error: InvalidValue) -> Self {
-        Self::field(error.field, format!("field {error}"))
-    }
-}
-
-impl From<CommandError> for Refusal {
-    fn from(error: CommandError) -> Self {
-        match error {
-            CommandError::Value(error) => error.into(),
-            CommandError::MissingText { field, .. } => Self::field(field, error.to_string()),
-            _ => Self::new(Code::INVALID_COMMAND, error.to_string()),
-        }
-    }
-}
-
-impl From<NotAnObject> for Refusal {
-    fn from(error: NotAnObject) -> Self {
-        let code = match error {
-            NotAnObject::NotUtf8 { .. } | NotAnObject::Syntax { .. } => Code::INVALID_JSON,
-            NotAnObject::OtherValue { .. } => Code::INVALID_COMMAND,
-        };
-        Self::new(code, error.to_string())
+        CommandJsonError::from(error).into()
     }
 }
 
@@ -171,12 +192,4 @@ impl From<store::Refusal> for Refusal {
             _ => report,
         }
     }
-}
-
-/// A text as an error quotes it, unless it looks like a title or an address: then only its length.
-pub(super) fn quoted(text: &str) -> String {
-    if is_word(text) {
-        return format!("{:?}", shorten(text));
-    }
-    format!("of {} characters", text.chars().count())
 }

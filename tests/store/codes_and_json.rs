@@ -258,6 +258,7 @@ async fn what_a_backend_answers_with_is_json() {
         json!({
             "event": "certificate_application.created",
             "event_id": receipt.event.id(),
+            "cursor": receipt.cursor.to_string(),
             "application": record,
             "replayed": false,
         })

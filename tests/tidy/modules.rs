@@ -35,10 +35,10 @@ fn a_path_is_followed_wherever_it_begins() {
     assert_eq!(of("supercrate::x"), [""; 0]);
 }
 
-/// What each module may use: what an error quotes of a value, how options are set, lengths beside
-/// moments, and what a dispatcher and a processor have in common.
-const UTILITIES: [&str; 7] = [
-    "excerpt", "setters", "lengths", "share", "backoff", "jitter", "instants",
+/// What each module may use: what an error quotes of a value, forms of values, how options are set,
+/// lengths beside moments, and what a dispatcher and a processor have in common.
+const UTILITIES: [&str; 8] = [
+    "excerpt", "forms", "setters", "lengths", "share", "backoff", "jitter", "instants",
 ];
 
 #[test]
@@ -60,6 +60,7 @@ fn modules_depend_on_each_other_one_way() {
                 "delivery" => {
                     ["webhook", "store", "lifecycle", "event", "tls", "waits"].contains(&used)
                 }
+                "command_json" => ["store", "lifecycle", "json"].contains(&used),
                 "engine" => ["store", "lifecycle", "event"].contains(&used),
                 "processor" => ["engine", "store", "lifecycle", "event", "waits"].contains(&used),
                 "waits" => used == "store",
