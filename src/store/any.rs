@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::address::StoreAddress;
 use super::contract::{queries, sealed::Sealed};
 use super::outbox::outbox;
+use super::token::tokens;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::within::Joins;
 #[cfg(feature = "sqlx")]
@@ -16,9 +17,9 @@ use super::work::work_queue;
 use super::{
     Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
     DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
-    InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, Put, Queries, Receipt,
-    RecordedEvent, Settlement, Setup, Store, StoreError, Webhook, WorkBacklog, WorkClaim,
-    WorkLease, WorkQueue, WorkSettled, WorkSettlement,
+    InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, PageKey, Put, Queries,
+    Receipt, RecordedEvent, Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage,
+    Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
@@ -238,4 +239,8 @@ impl Outbox for AnyStore {
 
 impl WorkQueue for AnyStore {
     work_queue!(ask);
+}
+
+impl Tokens for AnyStore {
+    tokens!(ask);
 }

@@ -35,6 +35,7 @@ mod setup;
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+mod token;
 pub mod within;
 pub(crate) mod word;
 mod work;
@@ -53,7 +54,7 @@ pub use error::{Cause, ExecuteError, Refusal, StoreError};
 pub use memory::MemoryStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use migration::{Migration, MigrationKind, MigrationStep};
-pub use name::{ActorId, IdempotencyKey, InstitutionId};
+pub use name::{ActorId, IdempotencyKey, InstitutionId, TokenName};
 pub use outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
     DeliveryStatus, Due, Health, HealthChange, LeasedDelivery, Outbox, Outcome, Put, Settlement,
@@ -66,6 +67,9 @@ pub use request::{Append, Atomicity, Operation, Receipt, RecordedEvent, Request}
 pub use setup::Setup;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use token::{
+    NoRandomness, Role, Scope, Scopes, Token, TokenId, TokenIdError, TokenPage, TokenSecret, Tokens,
+};
 pub use work::{
     DueInstitution, DueWork, LeasedWork, WorkBacklog, WorkClaim, WorkLease, WorkOutcome, WorkQueue,
     WorkSettled, WorkSettlement,

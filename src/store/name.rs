@@ -38,3 +38,8 @@ text_value! {
     /// A clone copies no text.
     IdempotencyKey(Arc<str>), "idempotency_key", 255, check_name
 }
+text_value! {
+    /// What a token of the HTTP API is for: 1 to 100 characters without control characters, not
+    /// only white space.
+    TokenName(Box<str>), "name", 100, check_name, shown
+}

@@ -31,13 +31,14 @@ mod stalled;
 mod support;
 mod texts;
 mod time;
+mod token;
 mod versions;
 mod waiting;
 mod walk;
 mod within;
 mod work;
 
-use support::{harness, outbox_world, work_world, world};
+use support::{harness, outbox_world, token_world, work_world, world};
 
 /// Tries every promise on a store. A promise that is missing here is dead code, and the compiler
 /// says so.
@@ -550,6 +551,35 @@ work_conformance!(memory_work, harness::Memory);
 work_conformance!(sqlite_file_work, harness::Sqlite);
 work_conformance!(postgres_server_work, harness::Postgres);
 
+/// Tries every promise of tokens on a store.
+macro_rules! token_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness, in token:
+                keeping::{
+                    a_token_comes_back_as_it_was,
+                    every_scope_and_kind_of_actor_comes_back,
+                    an_id_is_taken_in_every_institution,
+                    of_those_who_add_one_id_at_once_one_does,
+                    another_institutions_token_is_unknown,
+                    the_last_use_is_recorded_once_a_minute
+                }
+                listing::{
+                    institutions_are_apart,
+                    pages_of_any_size_tell_the_same,
+                    tokens_that_come_and_go_shift_no_page
+                }
+            }
+        }
+    };
+}
+
+token_conformance!(memory_token, harness::Memory);
+token_conformance!(sqlite_file_token, harness::Sqlite);
+token_conformance!(postgres_server_token, harness::Postgres);
+
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {
     ($store:ident, $harness:ty) => {
@@ -575,6 +605,10 @@ macro_rules! damaged_conformance {
                     a_delivery_without_its_event_is_claimed_so_that_it_is_settled,
                     what_was_cut_off_of_a_removal_is_not_there_and_is_cleared_away,
                     a_delivery_that_is_due_at_no_time_is_reported_as_one_of_the_farthest
+                }
+                tokens::{
+                    tokens_that_are_corrupt_are_reported_and_left_alone,
+                    a_token_whose_id_is_none_is_reported_by_its_row
                 }
             }
         }

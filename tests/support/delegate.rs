@@ -1,7 +1,7 @@
 //! What a store hands on that wraps another one, its `store`, to change some of what that does.
 
-/// With what their signatures name in scope, these methods of `Store`, `Outbox` and
-/// `WorkQueue`, in an `impl` of them.
+/// With what their signatures name in scope, these methods of `Store`, `Outbox`, `WorkQueue` and
+/// `Tokens`, in an `impl` of them.
 macro_rules! delegate {
     ($($method:ident)*) => { $(delegate!(@$method);)* };
     (@append) => {
@@ -223,6 +223,40 @@ macro_rules! delegate {
             institution: Option<&InstitutionId>,
         ) -> Result<Vec<WorkBacklog>, StoreError> {
             self.store.work_backlog(institution).await
+        }
+    };
+    (@add_token) => {
+        async fn add_token(&self, token: Token) -> Result<bool, StoreError> {
+            self.store.add_token(token).await
+        }
+    };
+    (@token) => {
+        async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+            self.store.token(id).await
+        }
+    };
+    (@tokens) => {
+        async fn tokens(
+            &self,
+            institution: Option<&InstitutionId>,
+            after: Option<PageKey>,
+            limit: u32,
+        ) -> Result<TokenPage, StoreError> {
+            self.store.tokens(institution, after, limit).await
+        }
+    };
+    (@remove_token) => {
+        async fn remove_token(
+            &self,
+            institution: Option<&InstitutionId>,
+            id: TokenId,
+        ) -> Result<bool, StoreError> {
+            self.store.remove_token(institution, id).await
+        }
+    };
+    (@used_token) => {
+        async fn used_token(&self, id: TokenId, at: DateTime<Utc>) -> Result<(), StoreError> {
+            self.store.used_token(id, at).await
         }
     };
 }

@@ -36,7 +36,7 @@ use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks}
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{
     history, holders, institutions, names, read, remember, schema, server as servers, session,
-    together, within, work,
+    together, token, within, work,
 };
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
@@ -131,7 +131,7 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
 }
 
 /// All other statements of the store, by their files.
-fn statements() -> [(&'static str, Vec<Sql>); 18] {
+fn statements() -> [(&'static str, Vec<Sql>); 19] {
     [
         ("diagnose/ask.rs", ask::statements()),
         ("history.rs", history::statements()),
@@ -148,6 +148,7 @@ fn statements() -> [(&'static str, Vec<Sql>); 18] {
         ("server.rs", servers::statements()),
         ("session.rs", session::statements()),
         ("together.rs", together::statements()),
+        ("token.rs", token::statements()),
         ("within.rs", within::statements()),
         ("work/claim.rs", work::claim::statements()),
         ("work/settle.rs", work::settle::statements()),

@@ -217,6 +217,8 @@ pub struct MissingRights {
     pub process: Vec<String>,
     /// Registering, changing and removing webhooks; pruning.
     pub webhooks: Vec<String>,
+    /// Creating, looking up and revoking tokens of the HTTP API.
+    pub tokens: Vec<String>,
     /// Upgrades of the tables.
     pub migrate: Vec<String>,
 }
@@ -224,7 +226,7 @@ pub struct MissingRights {
 impl MissingRights {
     /// The uses by their names, each with what is missing for it.
     #[must_use]
-    pub fn uses(&self) -> [(&'static str, &[String]); 7] {
+    pub fn uses(&self) -> [(&'static str, &[String]); 8] {
         [
             ("read", &self.read),
             ("write", &self.write),
@@ -232,6 +234,7 @@ impl MissingRights {
             ("deliver", &self.deliver),
             ("process", &self.process),
             ("webhooks", &self.webhooks),
+            ("tokens", &self.tokens),
             ("migrate", &self.migrate),
         ]
     }

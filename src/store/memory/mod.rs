@@ -3,6 +3,7 @@
 mod delivering;
 mod log;
 mod outbox;
+mod tokens;
 mod webhooks;
 mod work;
 mod working;
@@ -61,6 +62,7 @@ struct Tables {
     key_of: HashMap<u32, IdempotencyKey>,
     outbox: outbox::Outbox,
     work: work::Work,
+    tokens: tokens::Table,
 }
 
 /// What a key was used for.

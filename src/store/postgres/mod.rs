@@ -40,6 +40,7 @@ mod statement;
 mod target;
 mod text;
 mod together;
+mod token;
 mod unconnected;
 mod upgrade;
 mod watch;

@@ -71,6 +71,10 @@ impl<R: Binary> Columns for R {
         self.get(at, column)
     }
 
+    fn bytes_or_none(&self, at: usize, column: &str) -> Result<Option<Vec<u8>>, Problem> {
+        self.get(at, column)
+    }
+
     fn flag(&self, at: usize, column: &str) -> Result<bool, Problem> {
         self.get(at, column)?
             .ok_or_else(|| format!("{column} is missing"))

@@ -18,6 +18,7 @@ mod readers;
 mod row;
 mod schema;
 mod subscribers;
+mod token;
 mod within;
 mod work;
 mod write;

@@ -163,6 +163,10 @@ impl Columns for Row<'_> {
         }
     }
 
+    fn bytes_or_none(&self, at: usize, column: &str) -> Result<Option<Vec<u8>>, Problem> {
+        get(self, at, column)
+    }
+
     fn flag(&self, at: usize, column: &str) -> Result<bool, Problem> {
         match self.integer(at, column)? {
             0 => Ok(false),

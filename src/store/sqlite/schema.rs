@@ -13,6 +13,7 @@ const LISTS: &str = include_str!("migrations/2_lists.sql");
 const OUTBOX: &str = include_str!("migrations/4_outbox.sql");
 const OUTBOX_INDEXES: &str = include_str!("migrations/4_indexes.sql");
 const WORK: &str = include_str!("migrations/6_work.sql");
+const TOKEN: &str = include_str!("migrations/7_token.sql");
 
 /// The parts of an SQL text, and the prefix of tables and indexes that stands in it for `{prefix}`.
 type Parts = (&'static [&'static str], &'static str);
@@ -25,13 +26,14 @@ const TABLES: Parts = (
         OUTBOX,
         OUTBOX_INDEXES,
         WORK,
+        TOKEN,
     ],
     "certlife_",
 );
 
 /// From each version to the next, beginning with the first; forward only. What has been released
 /// never changes.
-const MIGRATIONS: [Parts; 5] = [
+const MIGRATIONS: [Parts; 6] = [
     (&[LISTS], ""),
     (&[include_str!("migrations/3_refusals.sql")], ""),
     (&[OUTBOX, OUTBOX_INDEXES], ""),
@@ -44,6 +46,7 @@ const MIGRATIONS: [Parts; 5] = [
         "certlife_",
     ),
     (&[WORK], "certlife_"),
+    (&[TOKEN], "certlife_"),
 ];
 
 /// The newest version that this program knows.
@@ -54,7 +57,7 @@ const PREFIXED: i64 = 5;
 
 /// One row for each of the columns that are read and written, if they are there: a statement that
 /// names others cannot be prepared.
-const SHAPE: [&str; 10] = [
+const SHAPE: [&str; 11] = [
     "SELECT no, id FROM certlife_institution",
     "SELECT no, uuid, application_id, certificate_title, applicant_email FROM certlife_application",
     "SELECT application, institution, trigger_context, status, version, updated_at, event \
@@ -70,6 +73,8 @@ const SHAPE: [&str; 10] = [
     "SELECT application, institution, event, version, since, state, at, token, attempts, reason \
      FROM certlife_work INDEXED BY certlife_work_new WHERE state = 0",
     "SELECT event FROM certlife_work_seen",
+    "SELECT no, id, name, institution, actor_kind, actor, scopes, secret_hash, created_at, \
+     expires_at, last_used_at FROM certlife_token",
 ];
 
 /// Brings the database to the newest version, as far as that is wanted; also if another opens it at

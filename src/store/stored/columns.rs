@@ -19,6 +19,8 @@ pub(in crate::store) trait Columns {
 
     fn uuid_or_none(&self, at: usize, column: &str) -> Result<Option<Uuid>, Problem>;
 
+    fn bytes_or_none(&self, at: usize, column: &str) -> Result<Option<Vec<u8>>, Problem>;
+
     fn flag(&self, at: usize, column: &str) -> Result<bool, Problem>;
 
     fn integer(&self, at: usize, column: &str) -> Result<i64, Problem> {
@@ -35,6 +37,10 @@ pub(in crate::store) trait Columns {
 
     fn uuid(&self, at: usize, column: &str) -> Result<Uuid, Problem> {
         needed(column, self.uuid_or_none(at, column)?)
+    }
+
+    fn bytes(&self, at: usize, column: &str) -> Result<Vec<u8>, Problem> {
+        needed(column, self.bytes_or_none(at, column)?)
     }
 
     fn institution(&self, at: usize) -> Result<InstitutionId, Problem> {

@@ -7,6 +7,7 @@ mod columns;
 mod delivery;
 mod event;
 mod joined;
+mod token;
 mod values;
 mod webhook;
 #[cfg(feature = "sqlite")]
@@ -16,6 +17,7 @@ pub(super) use columns::Columns;
 pub(super) use delivery::{attempt, backlog, delivery, due};
 pub(super) use event::{StoredEvent, check_order, details};
 pub(super) use joined::{cell, event, last_event, recorded};
+pub(super) use token::{TOKEN_NUMBER, actor_code, token, token_columns, token_key};
 pub(super) use values::{Problem, code, decode, from_millis};
 use values::{from_seconds, nearest_time, rule};
 pub(super) use webhook::webhook;

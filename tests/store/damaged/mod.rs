@@ -5,6 +5,7 @@ pub mod faults;
 pub mod lists;
 pub mod other_institutions;
 pub mod outbox;
+pub mod tokens;
 
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::Store;

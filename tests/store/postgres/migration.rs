@@ -13,13 +13,14 @@ use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
 /// The databases that earlier versions left: each with one of every kind of application, every
 /// command with a key.
-const EARLIER: [&str; 6] = [
+const EARLIER: [&str; 7] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),
     include_str!("../migrations/postgres-3.sql"),
     include_str!("../migrations/postgres-4.sql"),
     include_str!("../migrations/postgres-5.sql"),
     include_str!("../migrations/postgres-6.sql"),
+    include_str!("../migrations/postgres-7.sql"),
 ];
 
 /// The newest step that was applied.

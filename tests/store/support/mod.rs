@@ -5,6 +5,7 @@ pub mod harness;
 pub mod outbox_world;
 #[path = "../../support/mod.rs"]
 mod shared;
+pub mod token_world;
 pub mod work_world;
 pub mod world;
 

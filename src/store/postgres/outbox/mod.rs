@@ -147,7 +147,7 @@ impl PostgresStore {
     }
 
     /// Waits until what others have committed cannot be lost in a failover, before it is answered.
-    async fn confirmed(&self) -> Result<()> {
+    pub(super) async fn confirmed(&self) -> Result<()> {
         let tries = self.tries();
         let client = tries.session().await?;
         let confirmed = client.confirm(tries.limit).await;
@@ -158,7 +158,7 @@ impl PostgresStore {
     }
 
     /// One statement that changes something, on disk when it is answered.
-    async fn change(
+    pub(super) async fn change(
         &self,
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],

@@ -1,0 +1,4 @@
+//! What every store promises of tokens.
+
+pub mod keeping;
+pub mod listing;
