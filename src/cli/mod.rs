@@ -68,6 +68,8 @@ mod stats;
 mod store;
 #[cfg(feature = "cli")]
 mod table;
+#[cfg(feature = "cli")]
+mod token;
 mod validate;
 #[cfg(feature = "cli")]
 mod verify;
@@ -134,6 +136,8 @@ enum Command {
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
+    Token(token::Args),
+    #[cfg(feature = "cli")]
     Migrate(migrate::Args),
     #[cfg(feature = "cli")]
     Doctor(doctor::Args),
@@ -177,6 +181,8 @@ pub(super) fn run() -> ExitCode {
         Command::Deliveries(args) => deliveries::run(&args),
         #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Token(args) => token::run(&args),
         #[cfg(feature = "cli")]
         Command::Migrate(args) => migrate::run(&args),
         #[cfg(feature = "cli")]
