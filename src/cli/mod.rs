@@ -66,6 +66,8 @@ mod stats;
 mod store;
 #[cfg(feature = "cli")]
 mod table;
+#[cfg(feature = "cli")]
+mod token;
 mod validate;
 #[cfg(feature = "cli")]
 mod verify;
@@ -132,6 +134,8 @@ enum Command {
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
+    Token(token::Args),
+    #[cfg(feature = "cli")]
     Migrate(migrate::Args),
     #[cfg(feature = "cli")]
     Doctor(doctor::Args),
@@ -175,6 +179,8 @@ pub(super) fn run() -> ExitCode {
         Command::Deliveries(args) => deliveries::run(&args),
         #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Token(args) => token::run(&args),
         #[cfg(feature = "cli")]
         Command::Migrate(args) => migrate::run(&args),
         #[cfg(feature = "cli")]

@@ -24,8 +24,8 @@ const SQLITE: &str = StoreAddress::SQLITE;
 pub(super) struct Args {
     /// Where the applications are kept: memory:, sqlite:PATH or postgres://USER@HOST/DATABASE.
     ///
-    /// PATH is a file, which apply, import, webhook add and migrate create if it is not there.
-    /// memory: forgets them at the end.
+    /// PATH is a file, which apply, import, webhook add, token create and migrate create if it is
+    /// not there. memory: forgets them at the end.
     // Not parsed by clap, which would repeat a mistyped address together with its password; and for
     // the same reason its value is not shown.
     #[arg(
@@ -148,7 +148,8 @@ fn unopened(error: StoreError, address: &StoreAddress) -> Failure {
                 _ => place,
             };
             Failure::Address(format!(
-                "there is no store in {place}; apply, import, webhook add and migrate create it"
+                "there is no store in {place}; apply, import, webhook add, token create \
+                 and migrate create it"
             ))
         }
         error @ StoreError::OlderSchema { .. } => {

@@ -705,7 +705,7 @@ fn what_cannot_be_done_is_reported() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add, token create and migrate create it\n"
         );
     }
     register(&store, "https://example.com/");

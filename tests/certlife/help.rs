@@ -35,6 +35,11 @@ fn help_is_what_the_golden_files_say() {
     golden!(webhook("test"), "golden/help-webhook-test.txt");
     golden!(webhook("remove"), "golden/help-webhook-remove.txt");
     golden!(help(&["deliver", "--help"]), "golden/help-deliver.txt");
+    golden!(help(&["token", "--help"]), "golden/help-token.txt");
+    let token = |command: &str| help(&["token", command, "--help"]);
+    golden!(token("create"), "golden/help-token-create.txt");
+    golden!(token("list"), "golden/help-token-list.txt");
+    golden!(token("revoke"), "golden/help-token-revoke.txt");
     golden!(
         help(&["deliveries", "--help"]),
         "golden/help-deliveries.txt"
@@ -54,7 +59,7 @@ fn help_is_what_the_golden_files_say() {
 }
 
 /// The commands whose help has an example, in an order in which the examples work.
-const COMMANDS_WITH_EXAMPLE: [&str; 27] = [
+const COMMANDS_WITH_EXAMPLE: [&str; 29] = [
     "apply",
     "import",
     "webhook add",
@@ -69,6 +74,8 @@ const COMMANDS_WITH_EXAMPLE: [&str; 27] = [
     "webhook test",
     "deliveries",
     "redeliver",
+    "token create",
+    "token list",
     "migrate",
     "listen",
     "verify",

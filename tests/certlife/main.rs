@@ -39,6 +39,7 @@ mod read;
 mod read_only;
 mod streams;
 mod terminal;
+mod token;
 mod validate;
 mod verify;
 mod webhook;

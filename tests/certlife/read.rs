@@ -133,7 +133,7 @@ fn reading_does_not_create_a_store() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add, token create and migrate create it\n"
         );
     }
     assert!(!store.path("test.db").exists());

@@ -154,7 +154,7 @@ fn what_only_reads_makes_no_store_in_a_database_of_another_program() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add, token create and migrate create it\n"
         );
     }
     assert_eq!(fs::read(store.path("test.db")).unwrap(), before);
@@ -177,7 +177,7 @@ fn reading_an_empty_file_leaves_it_empty() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(
             run.stderr,
-            "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
+            "certlife: there is no store in test.db; apply, import, webhook add, token create and migrate create it\n"
         );
     }
     assert_eq!(fs::metadata(store.path("test.db")).unwrap().len(), 0);

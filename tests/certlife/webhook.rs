@@ -766,7 +766,7 @@ fn a_webhook_that_is_not_there_is_a_refusal() {
     let list = store.run(&["webhook", "list"], "");
     assert_eq!(
         list.stderr,
-        "certlife: there is no store in test.db; apply, import, webhook add and migrate create it\n"
+        "certlife: there is no store in test.db; apply, import, webhook add, token create and migrate create it\n"
     );
     add(&store, &["https://example.com/hooks"]);
     assert_eq!(

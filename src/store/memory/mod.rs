@@ -1,5 +1,6 @@
 //! The store in memory: the reference for all others, and for tests.
 
+mod authorizing;
 mod delivering;
 mod log;
 mod outbox;

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::MemoryStore;
-use crate::store::error::Result;
-use crate::store::token::{BETWEEN_USES, Token, TokenId, TokenPage, Tokens};
+use crate::store::token::{BETWEEN_USES, Token, TokenId, TokenPage};
 use crate::store::{InstitutionId, PageKey};
 
 /// All tokens.
@@ -20,7 +18,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn add(&mut self, token: Token) -> bool {
+    pub(super) fn add(&mut self, token: Token) -> bool {
         if self.numbers.contains_key(&token.id) {
             return false;
         }
@@ -30,11 +28,11 @@ impl Table {
         true
     }
 
-    fn get(&self, id: TokenId) -> Option<&Token> {
+    pub(super) fn get(&self, id: TokenId) -> Option<&Token> {
         self.rows.get(self.numbers.get(&id)?)
     }
 
-    fn page(
+    pub(super) fn page(
         &self,
         institution: Option<&InstitutionId>,
         after: Option<PageKey>,
@@ -48,7 +46,7 @@ impl Table {
         TokenPage::of(size, rows.map(|(at, it)| (PageKey(*at), Ok(it.clone()))))
     }
 
-    fn remove(&mut self, institution: Option<&InstitutionId>, id: TokenId) -> bool {
+    pub(super) fn remove(&mut self, institution: Option<&InstitutionId>, id: TokenId) -> bool {
         let found = self.get(id);
         let is_of = |it: &Token| institution.is_none_or(|of| it.institution.as_ref() == Some(of));
         if !found.is_some_and(is_of) {
@@ -58,7 +56,7 @@ impl Table {
         number.and_then(|it| self.rows.remove(&it)).is_some()
     }
 
-    fn used(&mut self, id: TokenId, at: DateTime<Utc>) {
+    pub(super) fn used(&mut self, id: TokenId, at: DateTime<Utc>) {
         let number = self.numbers.get(&id);
         let Some(token) = number.and_then(|it| self.rows.get_mut(it)) else {
             return;
@@ -67,33 +65,5 @@ impl Table {
         if recorded.is_none_or(|it| at.signed_duration_since(it) >= BETWEEN_USES) {
             token.last_used_at = Some(at);
         }
-    }
-}
-
-impl Tokens for MemoryStore {
-    async fn add_token(&self, token: Token) -> Result<bool> {
-        Ok(self.tables().tokens.add(token))
-    }
-
-    async fn token(&self, id: TokenId) -> Result<Option<Token>> {
-        Ok(self.tables().tokens.get(id).cloned())
-    }
-
-    async fn tokens(
-        &self,
-        institution: Option<&InstitutionId>,
-        after: Option<PageKey>,
-        limit: u32,
-    ) -> Result<TokenPage> {
-        Ok(self.tables().tokens.page(institution, after, limit))
-    }
-
-    async fn remove_token(&self, institution: Option<&InstitutionId>, id: TokenId) -> Result<bool> {
-        Ok(self.tables().tokens.remove(institution, id))
-    }
-
-    async fn used_token(&self, id: TokenId, at: DateTime<Utc>) -> Result<()> {
-        self.tables().tokens.used(id, at);
-        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod record;
 mod scope;
 mod secret;
 #[cfg(test)]
+#[path = "../../../tests/unit/tokens.rs"]
 mod tests;
 
 use chrono::{DateTime, Utc};

@@ -38,7 +38,8 @@ pub async fn a_token_comes_back_as_it_was<H: Harness<Store: Tokens>>() {
 }
 
 pub async fn every_scope_and_kind_of_actor_comes_back<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     for (scope, number) in Scope::ALL.into_iter().zip(1..) {
         let kind = ActorKind::ALL[usize::from(number) % ActorKind::ALL.len()];
         let mut token = our_token(number).with_scopes(Scopes::none().with(scope));
@@ -49,7 +50,8 @@ pub async fn every_scope_and_kind_of_actor_comes_back<H: Harness<Store: Tokens>>
 }
 
 pub async fn an_id_is_taken_in_every_institution<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     assert!(store.add_token(our_token(1)).await.unwrap());
     for institution in [Some(ours()), Some(theirs()), None] {
         let mut again = token_of(institution, 1);
@@ -71,7 +73,8 @@ pub async fn of_those_who_add_one_id_at_once_one_does<H: Harness<Store: Tokens>>
 }
 
 pub async fn another_institutions_token_is_unknown<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     for token in [our_token(1), token_of(Some(theirs()), 2), token_of(None, 3)] {
         assert!(store.add_token(token).await.unwrap());
     }
@@ -106,7 +109,8 @@ pub async fn another_institutions_token_is_unknown<H: Harness<Store: Tokens>>() 
 }
 
 pub async fn the_last_use_is_recorded_once_a_minute<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     assert!(store.add_token(our_token(2)).await.unwrap());
     assert!(store.add_token(our_token(4)).await.unwrap());
     // Each use, and what is recorded afterwards

@@ -7,7 +7,8 @@ use crate::token_world::{our_token, token_id, token_of, token_pages};
 use crate::world::{ours, theirs};
 
 pub async fn institutions_are_apart<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     let star = InstitutionId::new("*").unwrap();
     // Not in the order of their ids
     for (institution, number) in [
@@ -37,7 +38,8 @@ pub async fn institutions_are_apart<H: Harness<Store: Tokens>>() {
 }
 
 pub async fn pages_of_any_size_tell_the_same<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     for number in 1..=12 {
         let institution = (number % 3 > 0).then(ours);
         let token = token_of(institution, number);
@@ -54,7 +56,8 @@ pub async fn pages_of_any_size_tell_the_same<H: Harness<Store: Tokens>>() {
 }
 
 pub async fn tokens_that_come_and_go_shift_no_page<H: Harness<Store: Tokens>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     for number in 1..=6 {
         assert!(store.add_token(our_token(number)).await.unwrap());
     }

@@ -1,4 +1,14 @@
 //! Scopes, roles and bearer tokens.
+//!
+//! This is a module of `src/store/token/`, since no public item leads to what a store keeps of them.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "it is a test, although a module of the library"
+)]
 
 use super::*;
 use crate::store::{Actor, TokenName};
