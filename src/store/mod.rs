@@ -35,6 +35,7 @@ mod setup;
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+mod title;
 pub mod within;
 pub(crate) mod word;
 mod work;
@@ -66,6 +67,7 @@ pub use request::{Append, Atomicity, Operation, Receipt, RecordedEvent, Request}
 pub use setup::Setup;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use title::TitlePart;
 pub use work::{
     DueInstitution, DueWork, LeasedWork, WorkBacklog, WorkClaim, WorkLease, WorkOutcome, WorkQueue,
     WorkSettled, WorkSettlement,
