@@ -109,16 +109,29 @@ pub async fn run(folder: &Path) -> Result<(), Error> {
 
 /// What a page of the administration shows.
 async fn show(engine: &Engine<SqliteStore>, university: &InstitutionId) -> Result<(), Error> {
-    let query = ListQuery::new(university.clone())
+    let mut left = 20;
+    let mut query = ListQuery::new(university.clone())
         .filter(Filter::all().status(Status::Failed))
-        .order(ListOrder::NewestFirst)
-        .limit(20);
-    for application in engine.list(query).await?.applications {
-        let error = application.error().map_or("", ProcessingError::as_str);
-        println!("{} failed: {error}", application.uuid());
+        .order(ListOrder::NewestFirst);
+    while left > 0 {
+        let page = engine.list(query.clone().limit(left)).await?;
+        for application in &page.applications {
+            let error = application.error().map_or("", ProcessingError::as_str);
+            println!("{} failed: {error}", application.uuid());
+            left -= 1;
+        }
+        // Where few match, a page may be short or empty: only one without `next` is the last.
+        if page.next.is_none() {
+            break;
+        }
+        query = query.after(page.next);
     }
     for count in engine.counts(university).await? {
-        println!("{} {}: {}", count.status, count.source, count.applications);
+        let since = count.oldest_updated_at;
+        println!(
+            "{} {}: {}, since {since}",
+            count.status, count.source, count.applications
+        );
     }
     Ok(())
 }

@@ -10,8 +10,10 @@ use super::arguments::{Form, hyphenated, in_words, time as read_time};
 use super::delivery::{COLUMNS, Line, facts, row};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
+use super::schema::kinds;
 use super::table::{Table, record};
 use super::{Completion, Failure, block_on, say, store, webhook};
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{
     AnyStore, Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
     StoreError,
@@ -51,7 +53,9 @@ pub(super) struct Args {
     #[arg(
         value_name = "ID",
         value_parser = delivery_id,
-        conflicts_with_all = ["status", "webhook", "application", "since", "until", "limit", "after"]
+        conflicts_with_all = [
+            "status", "event", "webhook", "application", "since", "until", "limit", "after"
+        ]
     )]
     ids: Vec<DeliveryId>,
 }
@@ -70,6 +74,10 @@ pub(super) struct Filter {
     /// Only deliveries with this status.
     #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub(super) status: Option<DeliveryStatus>,
+
+    /// Only deliveries of events of this kind.
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub(super) event: Option<EventKind>,
 
     /// Only deliveries to this webhook.
     #[arg(long, value_name = "ID", value_parser = hyphenated)]
@@ -111,6 +119,7 @@ impl Filter {
             .with_webhook(self.webhook)
             .with_application(self.application)
             .with_status(self.status)
+            .with_kind(self.event)
             .with_since(self.since)
             .with_until(self.until)
     }

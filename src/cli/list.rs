@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Institution, in_words};
+use super::arguments::{Form, Institution, in_words, time as read_time};
 use super::output::{Output, Reader};
 use super::show::time;
 use super::table::{Column, Table};
 use super::{Completion, Failure, block_on, say, store};
-use certificate_lifecycle::store::{Filter, ListOrder, ListQuery, Page, PageKey};
-use certificate_lifecycle::{AnyApplication, ApplicantEmail, Source, Status};
+use certificate_lifecycle::store::{Filter, ListOrder, ListQuery, Page, PageKey, TitlePart};
+use certificate_lifecycle::{AnyApplication, ApplicantEmail, ApplicationId, Source, Status};
+use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// How many applications are read at once.
@@ -46,6 +47,18 @@ pub(super) struct Args {
     /// Only those of this applicant; upper and lower case count.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<ApplicantEmail>,
+
+    /// Only those whose certificate title contains this, ignoring case.
+    #[arg(long, value_name = "TEXT")]
+    title: Option<TitlePart>,
+
+    /// Only those with this application id.
+    #[arg(long, value_name = "NUMBER", value_parser = application_id)]
+    application_id: Option<ApplicationId>,
+
+    /// Only those whose last event lies at this time or later.
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    updated_after: Option<DateTime<Utc>>,
 
     /// Begin with the one that was created last.
     #[arg(long)]
@@ -96,8 +109,23 @@ impl Args {
         if let Some(email) = &self.email {
             filter = filter.email(email.clone());
         }
+        if let Some(part) = &self.title {
+            filter = filter.title(part.clone());
+        }
+        if let Some(number) = self.application_id {
+            filter = filter.application_id(number);
+        }
+        if let Some(time) = self.updated_after {
+            filter = filter.updated_after(time);
+        }
         filter
     }
+}
+
+/// Reads a number of the backend's.
+fn application_id(text: &str) -> Result<ApplicationId, String> {
+    let number = text.parse().ok().and_then(|it| ApplicationId::new(it).ok());
+    number.ok_or_else(|| format!("expected {}", ApplicationId::RULE))
 }
 
 /// Reads the key of a page. Its own error repeats the text.

@@ -51,7 +51,7 @@ pub(super) struct Args {
         value_name = "ID",
         value_parser = delivery_id,
         conflicts_with_all = [
-            "all_dead", "status", "webhook", "application", "since", "until"
+            "all_dead", "status", "event", "webhook", "application", "since", "until"
         ]
     )]
     ids: Vec<DeliveryId>,

@@ -34,7 +34,7 @@ enum Format {
     Asyncapi,
 }
 
-fn kinds() -> impl TypedValueParser<Value = EventKind> {
+pub(super) fn kinds() -> impl TypedValueParser<Value = EventKind> {
     PossibleValuesParser::new(EventKind::NAMES).try_map(|kind| kind.parse())
 }
 

@@ -35,6 +35,7 @@ mod setup;
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+mod title;
 mod token;
 pub mod within;
 pub(crate) mod word;
@@ -67,6 +68,7 @@ pub use request::{Append, Atomicity, Operation, Receipt, RecordedEvent, Request}
 pub use setup::Setup;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use title::TitlePart;
 pub use token::{
     NoRandomness, Role, Scope, Scopes, Token, TokenId, TokenIdError, TokenPage, TokenSecret, Tokens,
 };

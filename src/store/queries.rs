@@ -8,14 +8,15 @@ use super::actor::Actor;
 use super::cells::Cells;
 use super::error::{Result, StoreError};
 use super::name::InstitutionId;
-use super::page::page;
+use super::page::{Look, PageOf};
 use super::request::RecordedEvent;
+use super::title::TitlePart;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::rules;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-use crate::lifecycle::value::ApplicantEmail;
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
 
 /// Which applications of an institution; all of them, until it is narrowed.
 ///
@@ -34,6 +35,9 @@ use crate::lifecycle::value::ApplicantEmail;
 pub struct Filter {
     pub(crate) cells: Cells,
     pub(crate) email: Option<ApplicantEmail>,
+    pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) title: Option<TitlePart>,
+    pub(crate) updated_after: Option<DateTime<Utc>>,
     pub(crate) updated_before: Option<DateTime<Utc>>,
 }
 
@@ -43,6 +47,9 @@ impl Filter {
         Self {
             cells: Cells::ALL,
             email: None,
+            application_id: None,
+            title: None,
+            updated_after: None,
             updated_before: None,
         }
     }
@@ -75,19 +82,45 @@ impl Filter {
         self
     }
 
+    /// Only those with this number of the backend's, which several may have.
+    pub const fn application_id(mut self, number: ApplicationId) -> Self {
+        self.application_id = Some(number);
+        self
+    }
+
+    /// Only those whose certificate title contains this part, ignoring case.
+    ///
+    /// Both are compared letter by letter in lower case, by Unicode's simple mapping: so `İ` is
+    /// `i`, `ẞ` is `ß` and not `ss`, `Σ` is `σ` and not `ς`, and `É` is not `e`. No letter of the
+    /// part stands for others.
+    pub fn title(mut self, part: TitlePart) -> Self {
+        self.title = Some(part);
+        self
+    }
+
+    /// Only those whose last event lies at this time or later.
+    pub const fn updated_after(mut self, time: DateTime<Utc>) -> Self {
+        self.updated_after = Some(time);
+        self
+    }
+
     /// Only those whose last event lies before this time.
     pub const fn updated_before(mut self, time: DateTime<Utc>) -> Self {
         self.updated_before = Some(time);
         self
     }
 
-    /// The first whole second, since 1970, that is not before the time of
-    /// [`updated_before`](Self::updated_before).
+    /// The whole seconds since 1970 between which the last event lies: from the first on, and
+    /// before the second.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn updated_before_seconds(&self) -> i64 {
-        self.updated_before.map_or(i64::MAX, |time| {
-            time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
-        })
+    pub(crate) fn updated_seconds(&self) -> (i64, i64) {
+        // The first whole second that is not before the time.
+        let second =
+            |it: DateTime<Utc>| it.timestamp() + i64::from(it.timestamp_subsec_nanos() > 0);
+        (
+            self.updated_after.map_or(i64::MIN, second),
+            self.updated_before.map_or(i64::MAX, second),
+        )
     }
 
     fn only(mut self, predicate: impl Fn(Status, Source) -> bool) -> Self {
@@ -137,8 +170,9 @@ pub struct ListQuery {
     pub order: ListOrder,
     /// The page after this key; none is the first page.
     pub after: Option<PageKey>,
-    /// The most applications on the page, corrupt ones included. 0 counts as 1: a page without
-    /// applications would look like the end of the list.
+    /// The most applications on the page, corrupt ones included; there may be fewer, and a next
+    /// page nevertheless ([`Page::next`]). 0 counts as 1: a list would not go on for a reader of
+    /// pages without room.
     pub limit: u32,
     /// Whether [`Page::origins`] is wanted, which takes the engine one more read for each
     /// application.
@@ -148,6 +182,10 @@ pub struct ListQuery {
 impl ListQuery {
     /// How many applications a page has, where the query does not say.
     pub const LIMIT: u32 = 100;
+
+    /// How many applications one call looks at, at most, to find those that the filter lets
+    /// through; or [`limit`](Self::limit), if that is more.
+    pub const LOOK: u32 = 10_000;
 
     /// The first page of an institution's applications, the oldest first.
     #[must_use]
@@ -203,6 +241,20 @@ impl ListQuery {
     pub const fn page_size(&self) -> u32 {
         if self.limit == 0 { 1 } else { self.limit }
     }
+
+    /// How many applications are looked at, at most.
+    pub(crate) const fn most(&self) -> u32 {
+        if self.page_size() > Self::LOOK {
+            self.page_size()
+        } else {
+            Self::LOOK
+        }
+    }
+
+    /// The page, before the first row is looked at.
+    pub(in crate::store) const fn look(&self) -> Look<PageKey, AnyApplication> {
+        Look::new(self.page_size() as usize, self.most() as usize)
+    }
 }
 
 /// How an application came to be. An event does not say it, so neither does an application, which
@@ -229,6 +281,10 @@ impl Origin {
 }
 
 /// One page of a list. As JSON, the applications are their records.
+///
+/// Where a filter lets few through, a page may be short or empty and have a
+/// [`next`](Self::next): one call looks at no more than [`ListQuery::LOOK`] applications. Only a
+/// page without `next` is the last. Without a filter, every page but the last is full.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Page {
@@ -242,14 +298,13 @@ pub struct Page {
     /// ([`ListQuery::with_origins`]). None where the history is corrupt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Option<Origin>>,
-    /// Where the next page begins; none after the last.
+    /// Where the next page begins; none after the last. It alone tells whether the list goes on,
+    /// and not how many applications there are here.
     pub next: Option<PageKey>,
 }
 
 impl Page {
-    /// The page of these rows: the key of each, and what it says.
-    pub(crate) fn of(limit: u32, rows: Vec<(PageKey, Result<AnyApplication>)>) -> Self {
-        let page = page(limit as usize, rows);
+    pub(in crate::store) fn of(page: PageOf<PageKey, AnyApplication>) -> Self {
         Self {
             applications: page.sound,
             corrupt: page.corrupt.into_iter().map(|(_, error)| error).collect(),
@@ -288,7 +343,7 @@ impl std::str::FromStr for PageKey {
     }
 }
 
-/// How many applications are in one state, from one source.
+/// How many applications are in one state, from one source, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Count {
     /// The state.
@@ -297,21 +352,25 @@ pub struct Count {
     pub source: Source,
     /// How many; at least one.
     pub applications: u64,
+    /// Since when the one is here that has been here the longest: the time of its last event, in
+    /// whole seconds.
+    #[serde(serialize_with = "super::json::serialize_time")]
+    pub oldest_updated_at: DateTime<Utc>,
 }
 
 impl Count {
     /// The counts of these, in order. What is of one state and source is added up.
-    pub(crate) fn sorted(found: impl IntoIterator<Item = ((Status, Source), u64)>) -> Vec<Self> {
-        let mut cells: HashMap<(Status, Source), u64> = HashMap::new();
-        for (cell, applications) in found {
-            *cells.entry(cell).or_default() += applications;
+    pub(crate) fn sorted(found: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut cells: HashMap<(Status, Source), Self> = HashMap::new();
+        for count in found {
+            let cell = (count.status, count.source);
+            let and = |of: &mut Self| {
+                of.applications += count.applications;
+                of.oldest_updated_at = of.oldest_updated_at.min(count.oldest_updated_at);
+            };
+            cells.entry(cell).and_modify(and).or_insert(count);
         }
-        let count = |((status, source), applications)| Self {
-            status,
-            source,
-            applications,
-        };
-        let mut counts: Vec<_> = cells.into_iter().map(count).collect();
+        let mut counts: Vec<_> = cells.into_values().collect();
         counts.sort_by_key(|count| (count.status, count.source));
         counts
     }

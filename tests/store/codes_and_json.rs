@@ -284,12 +284,14 @@ async fn what_a_backend_answers_with_is_json() {
         assert!(serde_json::from_str::<PageKey>("\"x\"").is_err());
     }
     // Counts
-    let expected = json!([{"status": "created", "source": "customer", "applications": 2}]);
+    let expected = json!([{"status": "created", "source": "customer", "applications": 2,
+                           "oldest_updated_at": "2026-06-04T10:30:00Z"}]);
     assert_eq!(json_of(&engine.counts(&ours()).await.unwrap()), expected);
     let count = Count {
         status: Status::Failed,
         source: Source::Vault,
         applications: 1,
+        oldest_updated_at: at(0),
     };
     assert_eq!(json_of(&count)["status"], "failed");
 }

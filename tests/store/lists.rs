@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{Count, Filter, ListOrder, ListQuery, Origin};
-use certificate_lifecycle::{Action, AnyApplication, ApplicantEmail, Source, Status};
+use certificate_lifecycle::store::{Count, Filter, ListOrder, ListQuery, Origin, TitlePart};
+use certificate_lifecycle::{
+    Action, AnyApplication, ApplicantEmail, ApplicationId, Source, Status,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::harness::Harness;
@@ -22,6 +24,9 @@ struct Narrow {
     in_progress: bool,
     awaiting_decision: bool,
     email: Option<ApplicantEmail>,
+    title: Option<TitlePart>,
+    application_id: Option<ApplicationId>,
+    updated_after: Option<DateTime<Utc>>,
     updated_before: Option<DateTime<Utc>>,
 }
 
@@ -43,6 +48,15 @@ impl Narrow {
         if let Some(email) = &self.email {
             filter = filter.email(email.clone());
         }
+        if let Some(part) = &self.title {
+            filter = filter.title(part.clone());
+        }
+        if let Some(number) = self.application_id {
+            filter = filter.application_id(number);
+        }
+        if let Some(time) = self.updated_after {
+            filter = filter.updated_after(time);
+        }
         if let Some(time) = self.updated_before {
             filter = filter.updated_before(time);
         }
@@ -56,6 +70,11 @@ impl Narrow {
             (Status::Created, Source::Vault) | (Status::Processing | Status::Retried, _)
         );
         let awaiting_decision = (it.status(), it.source()) == (Status::Created, Source::Customer);
+        let (title, number) = (
+            it.details().certificate_title(),
+            it.details().application_id(),
+        );
+        let title = title.as_str().to_ascii_lowercase();
         self.status.is_none_or(|status| status == it.status())
             && self.source.is_none_or(|source| source == it.source())
             && (!self.in_progress || in_progress)
@@ -64,6 +83,14 @@ impl Narrow {
                 .email
                 .as_ref()
                 .is_none_or(|email| email == it.details().applicant_email())
+            && self
+                .title
+                .as_ref()
+                .is_none_or(|part| title.contains(&part.as_str().to_ascii_lowercase()))
+            && self.application_id.is_none_or(|it| it == number)
+            && self
+                .updated_after
+                .is_none_or(|time| it.updated_at() >= time)
             && self
                 .updated_before
                 .is_none_or(|time| it.updated_at() < time)
@@ -112,12 +139,21 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
         for source in [None, Some(Source::Vault), Some(Source::Customer)] {
             for email in emails.clone() {
                 for updated_before in times {
+                    let parts = ["No. 1", "CERTIFICATE", "no. 7"];
+                    let title = random.one_in(3).then(|| *random.pick(&parts));
+                    let number = random.below(80) + 1;
+                    let time = at(i64::try_from(random.below(5)).unwrap());
                     let narrow = Narrow {
                         status,
                         source,
                         in_progress: random.one_in(3),
                         awaiting_decision: random.one_in(3),
                         email: email.clone(),
+                        title: title.map(|it| TitlePart::new(it).unwrap()),
+                        application_id: random
+                            .one_in(8)
+                            .then(|| ApplicationId::new(number).unwrap()),
+                        updated_after: random.one_in(3).then_some(time),
                         updated_before,
                     };
                     let mut expected: Vec<_> = model
@@ -244,18 +280,18 @@ pub async fn what_is_created_between_pages_shifts_nothing<H: Harness>() {
 pub async fn counts_are_what_the_lists_say<H: Harness>() {
     let (world, model) = populated::<H>(&mut Random::new("counts")).await;
     let mut expected: Vec<_> = every_cell()
-        .map(|(status, source)| {
+        .filter_map(|(status, source)| {
             let here = model
                 .iter()
                 .filter(|it| (it.status(), it.source()) == (status, source));
-            let applications = here.count() as u64;
-            Count {
+            let times: Vec<_> = here.map(AnyApplication::updated_at).collect();
+            Some(Count {
                 status,
                 source,
-                applications,
-            }
+                applications: times.len() as u64,
+                oldest_updated_at: *times.iter().min()?,
+            })
         })
-        .filter(|it| it.applications > 0)
         .collect();
     expected.sort_by_key(|it| (it.status, it.source));
     assert_eq!(world.engine.counts(&ours()).await.unwrap(), expected);
@@ -267,6 +303,7 @@ pub async fn counts_are_what_the_lists_say<H: Harness>() {
             Some((number, Action::ALL.into_iter().find(legal)?))
         })
         .unwrap();
+    world.clock.set(1_000);
     let moved = world.done(act(number, action)).await.event.application();
     let counts = world.engine.counts(&ours()).await.unwrap();
     let of = |counts: &[Count]| {
@@ -274,6 +311,12 @@ pub async fn counts_are_what_the_lists_say<H: Harness>() {
         counts.iter().find(here).map_or(0, |it| it.applications)
     };
     assert_eq!(of(&counts), of(&expected) + 1);
+    // It has been there for no time, so that those before it stay the oldest
+    let since = |counts: &[Count]| {
+        let here = |it: &&Count| (it.status, it.source) == (moved.status(), moved.source());
+        counts.iter().find(here).map(|it| it.oldest_updated_at)
+    };
+    assert_eq!(since(&counts), since(&expected).or(Some(at(1_000))));
     assert_eq!(
         counts.iter().map(|it| it.applications).sum::<u64>(),
         model.len() as u64

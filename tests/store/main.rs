@@ -16,6 +16,7 @@ mod codes_and_json;
 mod damaged;
 mod feed;
 mod feed_outages;
+mod filters;
 mod idempotency;
 mod institutions;
 mod lifecycle;
@@ -167,6 +168,14 @@ macro_rules! conformance {
                     addresses_are_taken_letter_for_letter,
                     updated_before_is_to_the_second,
                     a_list_says_how_each_application_came_to_be
+                }
+                filters::{
+                    a_part_of_a_title_is_found_whatever_the_case,
+                    no_letter_of_a_part_stands_for_others,
+                    every_letter_is_found_by_its_lower_case,
+                    one_call_looks_at_so_many_and_tells_where_it_goes_on,
+                    what_is_narrowed_by_an_address_too_is_found,
+                    updated_after_is_to_the_second
                 }
                 stalled::{
                     only_work_that_is_stuck_is_stalled,

@@ -35,8 +35,8 @@ use crate::store::postgres::diagnose::ask;
 use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{
-    history, holders, institutions, names, read, remember, schema, server as servers, session,
-    together, token, within, work,
+    history, holders, institutions, lists, names, read, remember, schema, server as servers,
+    session, together, token, within, work,
 };
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
@@ -131,12 +131,13 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
 }
 
 /// All other statements of the store, by their files.
-fn statements() -> [(&'static str, Vec<Sql>); 19] {
+fn statements() -> [(&'static str, Vec<Sql>); 20] {
     [
         ("diagnose/ask.rs", ask::statements()),
         ("history.rs", history::statements()),
         ("holders.rs", holders::statements()),
         ("institutions.rs", institutions::statements()),
+        ("lists.rs", lists::statements()),
         ("outbox/claim.rs", claim::statements()),
         ("outbox/deliveries.rs", deliveries::statements()),
         ("outbox/prune.rs", prune::statements()),

@@ -129,7 +129,8 @@ impl Outbox for MemoryStore {
         let rows = rows.filter(|(_, row)| number.is_none_or(|it| it == row.application));
         let found = rows.filter_map(|(no, row)| {
             let delivery = tables.delivery(no, row)?;
-            Some((delivery.id, Ok(delivery)))
+            let is_of_kind = filter.kind.is_none_or(|it| it == delivery.kind);
+            is_of_kind.then_some((delivery.id, Ok(delivery)))
         });
         Ok(DeliveryPage::of(DeliveryPage::size(limit), found))
     }

@@ -26,9 +26,10 @@ use super::cursor::Cursor;
 use super::decide::{Answer, Found, answer};
 use super::error::{ExecuteError, Refusal, Result, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
-use super::queries::{Count, ListOrder, ListQuery, Page, PageKey};
+use super::queries::{Count, Filter, ListOrder, ListQuery, Page, PageKey};
 use super::remembered::{Refused, UsedKey};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
+use super::title::Needle;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
@@ -291,53 +292,70 @@ impl Tables {
     }
 
     fn list(&self, institution: u32, query: &ListQuery) -> Page {
-        let matches = |at: &usize| {
-            let row = self.applications.get(*at)?;
-            let event = self.last(row)?;
-            let filter = &query.filter;
-            let email = event.details().applicant_email();
-            let matches = row.institution == institution
-                && filter.cells.contains(event.kind().status(), event.source())
-                && filter.email.as_ref().is_none_or(|it| it == email)
-                && filter
-                    .updated_before
-                    .is_none_or(|it| event.timestamp() < it);
-            let key = PageKey(i64::from(place(*at)) + 1);
-            // What was entered came out of a transition.
-            matches.then(|| (key, Ok(event.application())))
-        };
         let count = self.applications.len();
         // Applications are numbered from 1, as in a database, and a key may be any number.
         let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
-        let limit = query.page_size();
-        let most = limit as usize + 1;
-        let found = match query.order {
-            ListOrder::OldestFirst => (query.after.map_or(0, |key| up_to(key.0))..count)
-                .filter_map(|at| matches(&at))
-                .take(most)
-                .collect(),
-            ListOrder::NewestFirst => (0..query
-                .after
-                .map_or(count, |key| up_to(key.0.saturating_sub(1))))
-                .rev()
-                .filter_map(|at| matches(&at))
-                .take(most)
-                .collect(),
+        let (start, end) = match (query.order, query.after) {
+            (_, None) => (0, count),
+            (ListOrder::OldestFirst, Some(key)) => (up_to(key.0), count),
+            (ListOrder::NewestFirst, Some(key)) => (0, up_to(key.0.saturating_sub(1))),
         };
-        Page::of(limit, found)
+        let filter = &query.filter;
+        let needle = filter.title.as_ref().map(Needle::new);
+        let mut look = query.look();
+        for place_in_order in 0..end - start {
+            let at = match query.order {
+                ListOrder::OldestFirst => start + place_in_order,
+                ListOrder::NewestFirst => end - 1 - place_in_order,
+            };
+            let row = self.applications.get(at);
+            let Some(row) = row.filter(|row| row.institution == institution) else {
+                continue;
+            };
+            // What was entered came out of a transition.
+            let event = self
+                .last(row)
+                .filter(|it| matches(filter, needle.as_ref(), it));
+            let key = PageKey(i64::from(place(at)) + 1);
+            if look
+                .at(key, event.map(|it| Ok(it.application())))
+                .is_break()
+            {
+                break;
+            }
+        }
+        Page::of(look.page())
     }
 
     fn counts(&self, institution: u32) -> Vec<Count> {
         let rows = self.applications.iter();
         let last = |row| {
             let event = self.last(row)?;
-            Some(((event.kind().status(), event.source()), 1))
+            Some(Count {
+                status: event.kind().status(),
+                source: event.source(),
+                applications: 1,
+                oldest_updated_at: event.timestamp(),
+            })
         };
         Count::sorted(
             rows.filter(|row| row.institution == institution)
                 .filter_map(last),
         )
     }
+}
+
+/// Whether the filter lets the application with this last event through.
+fn matches(filter: &Filter, title: Option<&Needle>, event: &Event) -> bool {
+    let (details, time) = (event.details(), event.timestamp());
+    let email = details.applicant_email();
+    let number = details.application_id();
+    filter.cells.contains(event.kind().status(), event.source())
+        && filter.email.as_ref().is_none_or(|it| it == email)
+        && filter.application_id.is_none_or(|it| it == number)
+        && filter.updated_after.is_none_or(|it| it <= time)
+        && filter.updated_before.is_none_or(|it| time < it)
+        && title.is_none_or(|it| it.is_in(details.certificate_title().as_str()))
 }
 
 impl super::contract::sealed::Sealed for MemoryStore {}

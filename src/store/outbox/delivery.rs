@@ -90,6 +90,8 @@ pub struct DeliveryFilter {
     pub application: Option<Uuid>,
     /// That are so far.
     pub status: Option<DeliveryStatus>,
+    /// Of an event of this kind.
+    pub kind: Option<EventKind>,
     /// Whose event was recorded then or later.
     pub since: Option<DateTime<Utc>>,
     /// Whose event was recorded before.
@@ -101,6 +103,7 @@ impl DeliveryFilter {
         with_webhook: webhook, Option<Uuid>;
         with_application: application, Option<Uuid>;
         with_status: status, Option<DeliveryStatus>;
+        with_kind: kind, Option<EventKind>;
         with_since: since, Option<DateTime<Utc>>;
         with_until: until, Option<DateTime<Utc>>;
     }

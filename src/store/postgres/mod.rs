@@ -18,6 +18,7 @@ mod holders;
 mod institutions;
 mod joins;
 mod link;
+mod lists;
 mod migrate;
 mod names;
 mod options;
@@ -356,7 +357,7 @@ impl Store for PostgresStore {
 
 impl Queries for PostgresStore {
     async fn list(&self, query: ListQuery) -> Result<Page> {
-        self.read(async |reader| read::list(reader, &query).await)
+        self.read(async |reader| lists::list(reader, &query).await)
             .await
     }
 
@@ -366,7 +367,7 @@ impl Queries for PostgresStore {
     }
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
-        self.read(async |reader| read::counts(reader, institution).await)
+        self.read(async |reader| lists::counts(reader, institution).await)
             .await
     }
 }

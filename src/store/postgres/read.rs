@@ -13,14 +13,11 @@ use super::row::{Joined, columns};
 use super::sql::{input, statements};
 use super::statement::seal_of;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::value::ApplicantEmail;
-use crate::store::cells::in_cells;
 use crate::store::decide::Found;
 use crate::store::remembered::{Refused, UsedKey};
-use crate::store::stored::{self, Columns, Problem, check_order, up_to_corrupt};
+use crate::store::stored::{Columns, Problem, check_order, up_to_corrupt};
 use crate::store::{
-    Append, Count, Cursor, IdempotencyKey, InstitutionId, ListOrder, ListQuery, Page, PageKey,
-    RecordedEvent, Result, StoreError,
+    Append, Cursor, IdempotencyKey, InstitutionId, RecordedEvent, Result, StoreError,
 };
 
 /// Applications with their last event.
@@ -58,21 +55,6 @@ macro_rules! settled {
 }
 pub(super) use settled;
 
-/// A page of an institution's applications.
-macro_rules! list_sql {
-    ($after:literal, $order:literal) => {
-        concat!(
-            applications!("a.institution = $1 AND "),
-            $after,
-            " AND ",
-            in_cells!("a", "$3"),
-            " AND a.updated_at < $4 AND ($5::text IS NULL OR a.applicant_email = $5) ORDER BY ",
-            $order,
-            " LIMIT $6"
-        )
-    };
-}
-
 input! {
     /// Keys and their institutions.
     Keys<'a> {
@@ -107,13 +89,6 @@ statements! {
                   pg_is_in_recovery() FROM certlife_feed LIMIT 2";
     BASE() = "SELECT base FROM certlife_feed LIMIT 2";
 
-    LIST(TEXT, INT8, INT4, INT8, TEXT, INT8) = list_sql!("a.number > $2", "a.number");
-    LIST_BACKWARDS(TEXT, INT8, INT4, INT8, TEXT, INT8) =
-        list_sql!("a.number < $2", "a.number DESC");
-
-    COUNTS(TEXT) = "SELECT status, trigger_context, count(*) FROM certlife_application \
-                    WHERE institution = $1 GROUP BY status, trigger_context";
-
     SEE(UUID_ARRAY) = concat!(
         "SELECT ",
         columns!(),
@@ -141,7 +116,7 @@ statements! {
 }
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
-fn read<'r, R: Columns, T>(
+pub(super) fn read<'r, R: Columns, T>(
     row: &'r R,
     read: impl FnOnce(&Joined<'r, R>) -> Result<T, Problem>,
 ) -> Result<T> {
@@ -257,38 +232,6 @@ pub(super) async fn check_base(link: &impl Link) -> Result<(), Failure> {
         "table certlife_feed",
         problem,
     )))
-}
-
-pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
-    let (sql, start) = match query.order {
-        ListOrder::OldestFirst => (LIST, i64::MIN),
-        ListOrder::NewestFirst => (LIST_BACKWARDS, i64::MAX),
-    };
-    let filter = &query.filter;
-    let email = filter.email.as_ref().map(ApplicantEmail::as_str);
-    // Not prepared: which plan is good depends on whether there is an address.
-    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
-        (&query.institution.as_str(), Type::TEXT),
-        (&query.after.map_or(start, |key| key.0), Type::INT8),
-        (&i32::from(filter.cells.bits()), Type::INT4),
-        (&filter.updated_before_seconds(), Type::INT8),
-        (&email, Type::TEXT),
-        (&(i64::from(query.page_size()) + 1), Type::INT8),
-    ];
-    let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
-    let numbered = |row: &Row| {
-        let application = read(row, |joined| Ok(joined.last_event()?.application()));
-        Ok((PageKey(read(row, Joined::number)?), application))
-    };
-    let rows = rows.iter().map(numbered).collect::<Result<_>>()?;
-    Ok(Page::of(query.page_size(), rows))
-}
-
-pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Result<Vec<Count>> {
-    let rows = query(client, COUNTS, &[&institution.as_str()]).await?;
-    let cell = |row: &Row| stored::cell(row, "certlife_application", institution);
-    let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
-    Ok(Count::sorted(cells))
 }
 
 /// An application as it was seen.

@@ -1,5 +1,7 @@
 //! Questions to the database, each on one connection and one snapshot.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
+use crate::store::title::Needle;
 use crate::store::{
     Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent, Result,
     StoreError,
@@ -30,13 +33,29 @@ pub(super) fn ask<T>(
     parameters: &[&dyn ToSql],
     mut read: impl FnMut(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    each(connection, sql, parameters, |row| {
+        all.push(read(row)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(all)
+}
+
+/// Goes through the rows of a question, until it is enough.
+fn each(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    mut look: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
     let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
     let mut rows = statement.query(parameters).map_err(unavailable)?;
-    let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
-        all.push(read(row)?);
+        if look(row)?.is_break() {
+            break;
+        }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// The answers of [`ask`], past what is corrupt; that is an error if there is nothing else.
@@ -178,22 +197,63 @@ pub(super) fn feed_end(connection: &Connection) -> Result<Cursor> {
     Ok(last.map_or(Cursor::START, cursor))
 }
 
+/// Whether the filter of a list lets the head through.
+macro_rules! head_matches {
+    () => {
+        concat!(
+            "(h.institution = ?1 AND ",
+            in_cells!("h", "?3"),
+            " AND h.updated_at >= ?4 AND h.updated_at < ?5)"
+        )
+    };
+}
+
+/// Whether it lets the application through, but for its title. One that is missing is reported.
+macro_rules! application_matches {
+    () => {
+        concat!(
+            "(",
+            head_matches!(),
+            " AND (?6 IS NULL OR a.no IS NULL OR a.application_id = ?6))"
+        )
+    };
+}
+
+/// Every row that is to be looked at, and whether it matches. What does not match is not joined.
 macro_rules! list_sql {
-    ($after:literal, $email:literal, $order:literal) => {
+    ($applications:expr, $condition:literal, $order:literal) => {
         concat!(
             columns!(),
             // The key, also of a row whose application is missing.
-            ", h.application FROM certlife_head h LEFT JOIN certlife_application a ON a.no = h.application \
-             LEFT JOIN certlife_institution i ON i.no = h.institution \
-             LEFT JOIN certlife_event e ON e.seq = h.event WHERE h.institution = ?1 AND ",
-            $email,
-            " ",
+            ", h.application, ",
+            application_matches!(),
+            " FROM ",
+            $applications,
+            " LEFT JOIN certlife_institution i ON i.no = h.institution \
+             LEFT JOIN certlife_event e ON e.seq = CASE WHEN ",
+            application_matches!(),
+            " THEN h.event END WHERE ",
+            $condition,
+            " ORDER BY ",
+            $order
+        )
+    };
+    (all $after:literal, $order:literal) => {
+        list_sql!(
+            concat!(
+                "certlife_head h LEFT JOIN certlife_application a ON a.no = CASE WHEN ",
+                head_matches!(),
+                " THEN h.application END"
+            ),
             $after,
-            " AND ",
-            in_cells!("h", "?3"),
-            " AND h.updated_at < ?4 ORDER BY ",
-            $order,
-            " LIMIT ?5"
+            $order
+        )
+    };
+    (email $after:literal, $order:literal) => {
+        list_sql!(
+            "certlife_application a JOIN certlife_head h ON h.application = a.no",
+            $after,
+            $order
         )
     };
 }
@@ -204,15 +264,17 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
         return Ok(Page::default());
     };
     let sql = match (query.order, query.filter.email.is_some()) {
-        (ListOrder::OldestFirst, false) => list_sql!("h.application > ?2", "", "h.application"),
+        (ListOrder::OldestFirst, false) => {
+            list_sql!(all "h.institution = ?1 AND h.application > ?2", "h.application")
+        }
         (ListOrder::OldestFirst, true) => {
-            list_sql!("a.no > ?2", "a.applicant_email = ?6 AND", "a.no")
+            list_sql!(email "a.applicant_email = ?7 AND a.no > ?2", "a.no")
         }
         (ListOrder::NewestFirst, false) => {
-            list_sql!("h.application < ?2", "", "h.application DESC")
+            list_sql!(all "h.institution = ?1 AND h.application < ?2", "h.application DESC")
         }
         (ListOrder::NewestFirst, true) => {
-            list_sql!("a.no < ?2", "a.applicant_email = ?6 AND", "a.no DESC")
+            list_sql!(email "a.applicant_email = ?7 AND a.no < ?2", "a.no DESC")
         }
     };
     let start = match query.order {
@@ -220,23 +282,38 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
         ListOrder::NewestFirst => i64::MAX,
     };
     let filter = &query.filter;
-    let before = filter.updated_before_seconds();
+    let (from, before) = filter.updated_seconds();
+    let number = filter.application_id.map(|it| it.get().cast_signed());
     let email = filter.email.as_ref().map(ApplicantEmail::as_str);
     let after = query.after.map_or(start, |key| key.0);
-    let limit = i64::from(query.page_size()) + 1;
     let cells = filter.cells.bits();
-    let parameters: [&dyn ToSql; 6] = [&institution, &after, &cells, &before, &limit, &email];
-    let count = if email.is_some() { 6 } else { 5 };
-    let rows = ask(
-        connection,
-        sql,
-        parameters.get(..count).unwrap_or_default(),
-        |row| {
-            let application = read(row, |joined| Ok(joined.last_event()?.application()));
-            Ok((PageKey(row.get(21).map_err(unavailable)?), application))
-        },
-    )?;
-    Ok(Page::of(query.page_size(), rows))
+    let parameters: [&dyn ToSql; 7] = [
+        &institution,
+        &after,
+        &cells,
+        &from,
+        &before,
+        &number,
+        &email,
+    ];
+    let count = if email.is_some() { 7 } else { 6 };
+    let parameters = parameters.get(..count).unwrap_or_default();
+    let needle = filter.title.as_ref().map(Needle::new);
+    let mut look = query.look();
+    each(connection, sql, parameters, |row| {
+        let key = PageKey(row.get(21).map_err(unavailable)?);
+        let matches = row.get(22).map_err(unavailable)? && has_title(row, needle.as_ref());
+        let application =
+            matches.then(|| read(row, |joined| Ok(joined.last_event()?.application())));
+        Ok(look.at(key, application))
+    })?;
+    Ok(Page::of(look.page()))
+}
+
+/// Whether the title contains it. Where there is none, that is reported.
+fn has_title(row: &Row<'_>, part: Option<&Needle>) -> bool {
+    let title = || row.get_ref(3).ok()?.as_str().ok();
+    part.is_none_or(|part| title().is_none_or(|it| part.is_in(it)))
 }
 
 /// Those with an application or a webhook: keys that remember a refusal name institutions as well.
@@ -257,8 +334,8 @@ pub(super) fn counts(connection: &Connection, institution: &InstitutionId) -> Re
     let Some(number) = number.map_err(unavailable)? else {
         return Ok(Vec::new());
     };
-    let sql = "SELECT status, trigger_context, count(*) FROM certlife_head WHERE institution = ?1 \
-               GROUP BY status, trigger_context";
+    let sql = "SELECT status, trigger_context, count(*), min(updated_at) FROM certlife_head \
+               WHERE institution = ?1 GROUP BY status, trigger_context";
     let cells = ask(connection, sql, &[&number], |row| {
         stored::cell(row, "certlife_head", institution)
     })?;

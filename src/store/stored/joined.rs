@@ -10,14 +10,15 @@
 
 use std::sync::Arc;
 
-use super::{Columns, Problem, StoredEvent, decode, details, rule};
+use super::{Columns, Problem, StoredEvent, decode, details, from_seconds, rule};
 use crate::lifecycle::event::{Event, EventKind};
-use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::source::TriggerContext;
 use crate::lifecycle::state::Status;
 use crate::store::actor::{Actor, ActorKind};
 use crate::store::cursor::Cursor;
 use crate::store::error::{Result, StoreError};
 use crate::store::name::{ActorId, IdempotencyKey, InstitutionId};
+use crate::store::queries::Count;
 use crate::store::request::RecordedEvent;
 
 /// The event.
@@ -81,17 +82,22 @@ pub(in crate::store) fn recorded(
 }
 
 /// How many applications of an institution are in a state, from a source: from the columns status,
-/// trigger context, count.
+/// trigger context, count, and the earliest time of a last event.
 pub(in crate::store) fn cell(
     row: &impl Columns,
     table: &str,
     institution: &InstitutionId,
-) -> Result<((Status, Source), u64)> {
+) -> Result<Count> {
     let cell = || {
         let status = decode(&Status::ALL, "status", row.integer(0, "status")?)?;
         let context = row.integer(1, "trigger_context")?;
         let context = decode(&TriggerContext::ALL, "trigger_context", context)?;
-        Ok(((status, context.source()), row.count(2, "count")?))
+        Ok(Count {
+            status,
+            source: context.source(),
+            applications: row.count(2, "count")?,
+            oldest_updated_at: from_seconds(row.integer(3, "updated_at")?)?.to_datetime(),
+        })
     };
     cell().map_err(|problem: Problem| {
         let of = institution.as_str();

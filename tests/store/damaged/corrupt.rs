@@ -247,10 +247,18 @@ pub async fn a_corrupt_application_does_not_stand_in_the_way_of_others<H: Damage
 pub async fn lists_and_what_fails_the_stalled_go_on_without_corrupt_rows<H: Damaged>() {
     let world = lists::uploads::<H>().await;
     let ids = lists::EDITED_IDS;
-    let sql = format!(
-        "UPDATE certlife_application SET certificate_title = '' WHERE application_id IN {ids}"
-    );
-    world.harness.run_sql(&sql).await;
-    lists::lists_go_on(&world).await;
+    // Longer than any may be
+    let title = "Édité ".repeat(50);
+    for title in [title.as_str(), ""] {
+        let sql = format!(
+            "UPDATE certlife_application SET certificate_title = '{title}' \
+             WHERE application_id IN {ids}"
+        );
+        world.harness.run_sql(&sql).await;
+        lists::lists_go_on(&world).await;
+        if !title.is_empty() {
+            lists::filters_let_through(&world, "ÉDITÉ éd").await;
+        }
+    }
     lists::the_sound_are_failed(&world, lists::EDITED.len()).await;
 }

@@ -1,7 +1,9 @@
 //! A row that was edited by hand is reported, and keeps no other from being listed or failed.
 
-use certificate_lifecycle::ProcessingError;
-use certificate_lifecycle::store::{ExecuteError, Filter, ListOrder, ListQuery, StoreError};
+use certificate_lifecycle::store::{
+    ExecuteError, Filter, ListOrder, ListQuery, StoreError, TitlePart,
+};
+use certificate_lifecycle::{ApplicationId, ProcessingError};
 use std::time::Duration;
 
 use crate::harness::Harness;
@@ -72,6 +74,41 @@ pub async fn lists_go_on<H: Harness>(world: &World<H>) {
                     .zip(edited)
                     .all(|(it, number)| names(it, number))
             );
+        }
+    }
+}
+
+/// Whoever the filter lets through, by what stands in the row, is listed or reported; no other is.
+pub async fn filters_let_through<H: Harness>(world: &World<H>, part: &str) {
+    let title = |part: &str| Filter::all().title(TitlePart::new(part).unwrap());
+    let number = |it| Filter::all().application_id(ApplicationId::new(it).unwrap());
+    for (filter, sound, corrupt) in [
+        (title(part), 0, EDITED.len()),
+        (title("NO. 6"), 10, 0),
+        (title("certificate no. 29"), 10, 0),
+        (number(EDITED[1] + 1), 0, 1),
+        (number(2), 1, 0),
+        (
+            title(part).application_id(ApplicationId::new(2).unwrap()),
+            0,
+            0,
+        ),
+        (title(part).in_progress(), 0, EDITED.len()),
+    ] {
+        for limit in [1, 3, 1000] {
+            let (mut found, mut after) = ((0, 0), None);
+            loop {
+                let query = ListQuery::new(ours()).filter(filter.clone());
+                let page = world.engine.list(query.after(after).limit(limit)).await;
+                let page = page.unwrap();
+                found.0 += page.applications.len();
+                found.1 += page.corrupt.len();
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, (sound, corrupt), "{filter:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be asked about deliveries, and what is forgotten of them.
 
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{
     Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, Outbox,
     Outcome,
@@ -55,29 +56,38 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
         (Some(at(30)), Some(at(30))),
     ];
     let times: Vec<_> = times.into_iter().chain(between).collect();
-    let mut found_any = 0;
+    let kinds = [EventKind::Created, EventKind::Processing, EventKind::Failed];
+    let (mut turn, mut found_any, mut found_by_kind) = (0, 0, 0);
     for institution in &institutions {
         for webhook in webhooks {
             for application in applications {
                 for status in &statuses {
-                    for (since, until) in &times {
+                    turn += 1;
+                    let of_kind = |times: &(_, _)| (*times, Some(kinds[turn % kinds.len()]));
+                    let any = times.iter().map(|it| (*it, None));
+                    for ((since, until), kind) in any.chain(times.iter().map(of_kind)) {
                         let filter = DeliveryFilter::default()
                             .with_webhook(webhook)
                             .with_application(application)
                             .with_status(*status)
-                            .with_since(*since)
-                            .with_until(*until);
+                            .with_kind(kind)
+                            .with_since(since)
+                            .with_until(until);
                         let matches = |it: &&Delivery| {
                             let is_of = |of: &InstitutionId| it.institution == *of;
                             institution.as_ref().is_none_or(is_of)
                                 && webhook.is_none_or(|of| it.webhook == of)
                                 && application.is_none_or(|of| it.application == of)
                                 && status.is_none_or(|of| it.status == of)
+                                && kind.is_none_or(|of| it.kind == of)
                                 && since.is_none_or(|time| it.created_at >= time)
                                 && until.is_none_or(|time| it.created_at < time)
                         };
                         let expected: Vec<_> = all.iter().filter(matches).cloned().collect();
                         found_any += usize::from(!expected.is_empty());
+                        if kind.is_some() && !expected.is_empty() {
+                            found_by_kind += 1;
+                        }
                         // Then those are found, and no others
                         let found = post.filtered(institution.as_ref(), filter.clone()).await;
                         assert_eq!(found, expected, "{institution:?} {filter:?}");
@@ -86,6 +96,7 @@ pub async fn deliveries_are_filtered_by_everything<H: Harness<Store: Outbox>>() 
             }
         }
     }
+    assert!(found_by_kind > 20, "{found_by_kind}");
     assert!(found_any > 100, "{found_any}");
 }
 
@@ -97,6 +108,7 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
         DeliveryFilter::default().with_application(Some(id(2))),
         DeliveryFilter::default().with_status(Some(DeliveryStatus::Pending)),
         DeliveryFilter::default().with_status(Some(DeliveryStatus::Dead)),
+        DeliveryFilter::default().with_kind(Some(EventKind::Created)),
     ];
     let ours = ours();
     for (institution, filter) in filters

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::milliseconds;
+use crate::lifecycle::event::EventKind;
 use crate::store::outbox::State;
 use crate::store::postgres::{failure::failed, read, session::Session, sql::statements};
 use crate::store::stored::{self, Columns};
@@ -32,13 +33,14 @@ macro_rules! deliveries {
 }
 
 statements! {
-    LIST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8) = deliveries!(
+    LIST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8, INT2) = deliveries!(
         "d.number > $1 AND d.state BETWEEN $2 AND $3 \
              AND ($4::text IS NULL OR w.institution = $4) \
              AND ($5::uuid IS NULL OR d.webhook = $5) \
              AND ($6::uuid IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
              AND ($7::bigint IS NULL OR d.created_at >= $7) \
              AND ($8::bigint IS NULL OR d.created_at < $8) \
+             AND ($10::smallint IS NULL OR e.kind = $10) \
          ORDER BY d.number LIMIT $9"
     );
 
@@ -111,7 +113,8 @@ pub(super) async fn list(
         let whole = milliseconds(time);
         whole + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000))
     };
-    let parameters: [(&(dyn ToSql + Sync), Type); 9] = [
+    let kind = filter.kind.map(|it| stored::code(&EventKind::ALL, &it));
+    let parameters: [(&(dyn ToSql + Sync), Type); 10] = [
         (&after.map_or(i64::MIN, |it| it.0), Type::INT8),
         (&first, Type::INT2),
         (&last, Type::INT2),
@@ -121,6 +124,7 @@ pub(super) async fn list(
         (&filter.since.map(bound), Type::INT8),
         (&filter.until.map(bound), Type::INT8),
         (&limit, Type::INT8),
+        (&kind, Type::INT2),
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client

@@ -6,6 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, ToSql};
 use uuid::Uuid;
 
+use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
 };
@@ -291,6 +292,10 @@ pub(super) fn deliveries(
     sql.and(
         "d.created_at * 1000 < $",
         filter.until.map(|it| it.timestamp_micros()),
+    );
+    sql.and(
+        "(SELECT e.kind FROM certlife_event e WHERE e.seq = d.event) = $",
+        filter.kind.map(|it| stored::code(&EventKind::ALL, &it)),
     );
     sql.text.push_str(" AND ");
     sql.text.push_str(webhook);
