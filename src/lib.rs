@@ -128,6 +128,8 @@ pub mod payload {
 }
 #[cfg(feature = "processor")]
 pub mod processor;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "engine")]
 mod setters;
 #[cfg(any(feature = "delivery", feature = "processor"))]

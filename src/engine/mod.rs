@@ -92,7 +92,18 @@ impl<S: Store> Engine<S> {
         &self.store
     }
 
-    #[cfg(feature = "processor")]
+    /// The same engine over the store in another form, such as [`AnyStore`](crate::store::AnyStore).
+    /// Calls that wait do not share one reading of the feed with those of the first.
+    #[must_use]
+    pub fn map_store<T: Store>(self, map: impl FnOnce(S) -> T) -> Engine<T> {
+        Engine {
+            store: map(self.store),
+            clock: self.clock,
+            waiting: Arc::default(),
+        }
+    }
+
+    #[cfg(any(feature = "processor", feature = "server"))]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }

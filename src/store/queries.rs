@@ -13,8 +13,9 @@ use super::request::RecordedEvent;
 use super::title::TitlePart;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventBody;
 use crate::lifecycle::rules;
-use crate::lifecycle::source::Source;
+use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
 
@@ -267,13 +268,19 @@ pub struct Origin {
     /// Who submitted or uploaded it. As JSON, `kind:id`.
     #[serde(serialize_with = "super::json::serialize_text")]
     pub created_by: Actor,
+    /// How it was created.
+    pub trigger_context: TriggerContext,
 }
 
 impl Origin {
     /// That of the application with this history; none where it has no beginning.
     pub(crate) fn of(history: &[RecordedEvent]) -> Option<Self> {
         let created = history.first()?;
+        let EventBody::Created { trigger_context } = created.event.body() else {
+            return None;
+        };
         Some(Self {
+            trigger_context: *trigger_context,
             created_at: created.event.timestamp(),
             created_by: created.actor.clone(),
         })

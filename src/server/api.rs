@@ -1,0 +1,47 @@
+//! What all routes share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::authentication::Authentication;
+use super::events::Tail;
+use super::options::ServerOptions;
+use super::waiting::Waiting;
+use crate::engine::Engine;
+use crate::store::AnyStore;
+
+/// The engine and the options, shared by all requests.
+#[derive(Clone)]
+pub(super) struct Api(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) engine: Engine<AnyStore>,
+    pub(super) options: ServerOptions,
+    pub(super) authentication: Authentication,
+    pub(super) waiting: Waiting,
+    pub(super) tail: Arc<Tail>,
+}
+
+impl Api {
+    pub(super) fn new(engine: Engine<AnyStore>, options: ServerOptions) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            options,
+            authentication: Authentication::default(),
+            waiting: Waiting::default(),
+            tail: Arc::default(),
+        }))
+    }
+
+    pub(super) fn store(&self) -> &AnyStore {
+        self.engine.store()
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,9 @@
+//! Applications: created, moved on, read (API.md, "Applications").
+
+pub(super) mod create;
+pub(super) mod list;
+pub(super) mod read;
+mod receipt;
+pub(super) mod transition;
+
+pub(super) use receipt::{carried_out, trigger_context};

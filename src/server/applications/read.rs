@@ -1,0 +1,132 @@
+//! `GET /v1/applications/{uuid}` and what hangs on it.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::trigger_context;
+use crate::lifecycle::any::AnyApplication;
+use crate::server::answer::{Json, not_modified, tag, tagged};
+use crate::server::api::Api;
+use crate::server::openapi::ApplicationParameter;
+use crate::server::principal::Caller;
+use crate::server::problem::{Problem, ProblemCode};
+use crate::server::request::{IfNoneMatch, Parameters, Segment};
+use crate::server::view::{ApplicationView, HistoryEntry};
+use crate::server::waiting::Waiting;
+
+/// The longest that a request waits, in seconds.
+pub(in crate::server) const LONGEST_WAIT: u32 = 60;
+
+/// How long `wait=final` waits where it does not say, in seconds.
+const USUAL_WAIT: u32 = 30;
+
+/// How an application is asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameters")]
+pub(in crate::server) struct Wait {
+    /// `final`: the answer comes as soon as the application is approved, rejected or failed, or
+    /// after the timeout with what it is then.
+    #[param(required = false, schema_with = crate::server::openapi::wait)]
+    wait: Option<String>,
+    /// How long that is waited for, in seconds.
+    #[param(required = false, minimum = 0, maximum = 60, default = 30)]
+    timeout: Option<u32>,
+}
+
+/// That the institution has no such application.
+pub(in crate::server) fn unknown(uuid: Uuid) -> Problem {
+    let detail = format!("there is no application {uuid}");
+    Problem::new(ProblemCode::UnknownApplication, detail)
+}
+
+/// An application.
+#[utoipa::path(
+    get,
+    path = "/v1/applications/{uuid}",
+    operation_id = "getApplication",
+    tag = "applications",
+    summary = "An application",
+    params(ApplicationParameter, Wait),
+    responses(
+        (status = 200, description = "The application.", body = ApplicationView<'static>,
+            headers(("ETag" = String))),
+        (status = 304, description = "The client has it already (`If-None-Match`)."),
+    ),
+)]
+pub(in crate::server) async fn read(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    uuid: Segment,
+    known: IfNoneMatch,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let uuid = uuid.uuid()?;
+    let is_awaited = parameters.optional("wait", |text| match text {
+        "final" => Ok(()),
+        _ => Err("expected final"),
+    });
+    let timeout = parameters.number("timeout", 0..=LONGEST_WAIT, USUAL_WAIT);
+    parameters.finish()?;
+    let institution = &caller.institution;
+    let application = match is_awaited {
+        None => api.engine.load(institution, uuid).await?,
+        Some(()) => {
+            let slot = Waiting::enter(&api)?;
+            let timeout = Duration::from_secs(timeout.into());
+            let ended = api.engine.await_final(institution, uuid, timeout);
+            let application = tokio::select! {
+                ended = ended => ended?,
+                () = api.options.shutdown.clone() => api.engine.load(institution, uuid).await?,
+            };
+            drop(slot);
+            application
+        }
+    };
+    let application: AnyApplication = application.ok_or_else(|| unknown(uuid))?;
+    let version = application.version();
+    if known.has(&tag(version)) {
+        return Ok(not_modified(version));
+    }
+    let created_by = trigger_context(&api, institution, &application).await?;
+    let view = ApplicationView::of(&application, created_by);
+    Ok(tagged(version, Json(view)))
+}
+
+/// All that happened to an application, in order.
+#[utoipa::path(
+    get,
+    path = "/v1/applications/{uuid}/history",
+    operation_id = "getHistory",
+    tag = "applications",
+    summary = "All that happened to an application, in order",
+    params(ApplicationParameter),
+    responses(
+        (status = 200, description = "Its events.", body = inline(crate::server::openapi::History)),
+    ),
+)]
+pub(in crate::server) async fn history(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    uuid: Segment,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let uuid = uuid.uuid()?;
+    parameters.finish()?;
+    let history = api.engine.history(&caller.institution, uuid).await?;
+    if history.is_empty() {
+        return Err(unknown(uuid));
+    }
+    let entries: Vec<_> = history.iter().map(HistoryEntry::of).collect();
+    Ok(Json(Data { data: entries }).into_response())
+}
+
+/// What has no pages.
+#[derive(serde::Serialize)]
+pub(in crate::server) struct Data<T> {
+    pub(in crate::server) data: Vec<T>,
+}

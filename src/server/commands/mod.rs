@@ -1,0 +1,71 @@
+//! `POST /v1/commands`: a stream of commands in, a stream of answers out (API.md, "Applications").
+
+mod atomic;
+mod lines;
+mod read;
+mod stream;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, header};
+
+use super::api::Api;
+use super::principal::Caller;
+use super::problem::Problem;
+use super::request::{NdjsonBody, Parameters};
+use read::Reader;
+
+const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+
+/// Tells proxies such as nginx to pass each line on as it comes.
+pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// How the lines of a stream are carried out.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameter")]
+pub(super) struct Together {
+    /// `true`: all commands or none.
+    #[param(required = false, default = false)]
+    atomic: Option<bool>,
+}
+
+/// Carry out many commands.
+#[utoipa::path(
+    post,
+    path = "/v1/commands",
+    operation_id = "executeCommands",
+    tag = "applications",
+    summary = "Carry out many commands, one JSON object a line",
+    description = "The lines are those of `certlife apply` (docs/certlife.md). Each is answered in order, as soon as it is \
+                   committed, with `{\"line\":1,\"event\":E}` or `{\"line\":2,\"problem\":P}`. If the store fails, \
+                   the stream ends behind the answers to the lines that it was given; the lines after them were not \
+                   carried out. With `atomic`, all are carried out or none; then the answer is 409, and `problems` \
+                   has the problem of each refused line. An atomic stream has at most 100,000 lines and 64 MiB.",
+    params(Together),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses(
+        (status = 200, description = "An answer a line.", body = String, content_type = "application/x-ndjson"),
+    ),
+)]
+pub(super) async fn execute(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    mut parameters: Parameters,
+    NdjsonBody(body): NdjsonBody,
+) -> Result<Response, Problem> {
+    let is_atomic = parameters.flag("atomic");
+    parameters.finish()?;
+    let reader = Reader::new(caller);
+    let answers = if is_atomic {
+        atomic::all_or_none(&api, reader, body).await?
+    } else {
+        Body::from_stream(stream::answers(api, reader, body))
+    };
+    let headers = [
+        (header::CONTENT_TYPE, NDJSON),
+        (ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    Ok((headers, answers).into_response())
+}

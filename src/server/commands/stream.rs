@@ -1,0 +1,218 @@
+//! Commands on their way: while one batch commits, the next is read.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::{MaybeDone, maybe_done};
+use futures_util::stream::{self, Stream, StreamExt};
+use serde::Serialize;
+use std::task::Poll;
+use uuid::Uuid;
+
+use super::lines::{Lines, Next};
+use super::read::Reader;
+use crate::server::api::Api;
+use crate::server::problem::Problem;
+use crate::store::{ExecuteError, Receipt, Request, StoreError};
+
+/// How many lines and bytes of them one call of the store has at most.
+const MOST_LINES: usize = 4096;
+const MOST_BYTES: usize = 4 << 20;
+
+/// How many batches the store has at once.
+const IN_FLIGHT: usize = 2;
+
+type Answer = Result<Receipt, ExecuteError>;
+
+/// Lines for one call of the store.
+struct Batch {
+    /// The number of each line; why it makes no request.
+    lines: Vec<(u64, Option<Box<Problem>>)>,
+    answers: MaybeDone<Pin<Box<dyn Future<Output = Vec<Answer>> + Send>>>,
+}
+
+/// A stream under way.
+struct Run {
+    api: Api,
+    reader: Reader,
+    lines: Lines,
+    in_flight: VecDeque<Batch>,
+    /// Whether nothing more is read.
+    is_over: bool,
+}
+
+/// The answers to the lines of a body, in order, each as soon as it is committed.
+pub(super) fn answers(
+    api: Api,
+    reader: Reader,
+    body: Body,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
+    let run = Run {
+        api,
+        reader,
+        lines: Lines::new(body),
+        in_flight: VecDeque::with_capacity(IN_FLIGHT),
+        is_over: false,
+    };
+    // Compression asks a stream once more after its end.
+    stream::unfold(run, async |mut run| {
+        let answers = run.next().await?;
+        Some((Ok(Bytes::from(answers)), run))
+    })
+    .fuse()
+}
+
+impl Run {
+    /// The answers to the next batch; none at the end.
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if !self.is_over && self.in_flight.len() < IN_FLIGHT {
+                self.read();
+            }
+            let has_room = !self.is_over && self.in_flight.len() < IN_FLIGHT;
+            if self.in_flight.is_empty() && !has_room {
+                return None;
+            }
+            let shutdown = self.api.options.shutdown.clone();
+            tokio::select! {
+                biased;
+                () = first_answered(&mut self.in_flight), if !self.in_flight.is_empty() => {
+                    let batch = self.in_flight.pop_front()?;
+                    return Some(self.answer(batch));
+                }
+                is_whole = self.lines.wait(), if has_room => self.is_over |= !is_whole,
+                () = shutdown, if !self.is_over => self.is_over = true,
+            }
+        }
+    }
+
+    /// Reads the lines that have arrived, as one batch.
+    fn read(&mut self) {
+        let (mut lines, mut requests, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while lines.len() < MOST_LINES && bytes < MOST_BYTES {
+            match self.lines.next_ready() {
+                Next::Line(number, line) => {
+                    if let super::lines::Line::Text(text) = &line {
+                        bytes += text.len();
+                    }
+                    let refused = match self.reader.read(&line) {
+                        Ok(request) => {
+                            requests.push(request);
+                            None
+                        }
+                        Err(problem) => Some(Box::new(problem)),
+                    };
+                    lines.push((number, refused));
+                }
+                Next::Wait => break,
+                Next::End | Next::Broken => {
+                    self.is_over = true;
+                    break;
+                }
+            }
+        }
+        if !lines.is_empty() {
+            let answers = carried_out(self.api.clone(), requests);
+            let answers = maybe_done(answers);
+            self.in_flight.push_back(Batch { lines, answers });
+        }
+    }
+
+    fn answer(&mut self, mut batch: Batch) -> Vec<u8> {
+        let answers = Pin::new(&mut batch.answers).take_output();
+        let mut answers = answers.unwrap_or_default().into_iter();
+        let mut out = Vec::with_capacity(batch.lines.len() * 512);
+        for (number, refused) in batch.lines {
+            let answer = match refused {
+                Some(problem) => Err(*problem),
+                None => answers.next().map_or_else(
+                    || Err(Problem::from(no_answer())),
+                    |it| {
+                        // What the database does not keep concerns this line alone.
+                        if let Err(ExecuteError::Store(error)) = &it
+                            && !matches!(error, StoreError::RefusedByDatabase { .. })
+                        {
+                            self.is_over = true;
+                        }
+                        it.map_err(Problem::from)
+                    },
+                ),
+            };
+            write(&mut out, number, &answer);
+        }
+        out
+    }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::UnknownOutcome {
+        reason: "the store gave no answer".to_owned(),
+        cause: None,
+    }
+}
+
+fn carried_out(
+    api: Api,
+    requests: Vec<Request>,
+) -> Pin<Box<dyn Future<Output = Vec<Answer>> + Send>> {
+    Box::pin(async move {
+        if requests.is_empty() {
+            return Vec::new();
+        }
+        api.engine.execute_many(requests).await
+    })
+}
+
+/// Goes on with all batches, until the first has its answers. They are begun in order, and so the
+/// store carries them out in order.
+async fn first_answered(in_flight: &mut VecDeque<Batch>) {
+    std::future::poll_fn(|context| {
+        for batch in &mut *in_flight {
+            let _ = Pin::new(&mut batch.answers).poll(context);
+        }
+        match in_flight.front() {
+            Some(batch) if matches!(batch.answers, MaybeDone::Future(_)) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    })
+    .await;
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    line: u64,
+    problem: &'a Problem,
+}
+
+/// Writes the answer to one line.
+pub(super) fn write(out: &mut Vec<u8>, line: u64, answer: &Result<Receipt, Problem>) {
+    match answer {
+        Ok(receipt) => {
+            let (event, cursor) = (&receipt.event, receipt.cursor);
+            let (id, version) = (event.id(), event.version());
+            // A vector takes all that is written to it.
+            let _ = write!(
+                out,
+                "{{\"line\":{line},\"event\":{{\"event_id\":\"{id}\",\"version\":{version},\
+                 \"cursor\":\"{cursor}\",\"payload\":"
+            );
+            event.write_json(Uuid::nil(), out);
+            out.extend_from_slice(b"}");
+            if receipt.replayed {
+                out.extend_from_slice(b",\"replayed\":true");
+            }
+            out.extend_from_slice(b"}\n");
+        }
+        Err(problem) => {
+            if let Some(cause) = &problem.cause {
+                tracing::warn!(line, cause, "a command failed");
+            }
+            let _ = serde_json::to_writer(&mut *out, &Refused { line, problem });
+            out.push(b'\n');
+        }
+    }
+}

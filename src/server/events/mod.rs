@@ -1,0 +1,118 @@
+//! `GET /v1/events`: the feed, as pages, as long polls and as server-sent events (API.md,
+//! "Events").
+
+mod own;
+mod page;
+mod stream;
+mod tail;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, header};
+
+use super::api::Api;
+use super::openapi as schema;
+use super::principal::Caller;
+use super::problem::{FieldProblem, Problem};
+use super::request::{Parameters, header_text};
+use crate::store::Cursor;
+pub(super) use tail::Tail;
+
+/// The longest that a long poll waits, in seconds.
+const LONGEST_WAIT: u32 = 60;
+
+/// The most events of a page, and how many it has where the request does not say.
+const MOST: u32 = 1000;
+const LIMIT: u32 = 100;
+
+/// Where to begin, and how long to wait.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameters")]
+pub(super) struct From {
+    /// The cursor after which to begin; the start of the feed, if absent.
+    #[param(required = false, schema_with = schema::cursor)]
+    after: Option<String>,
+    /// The most events of the page.
+    #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// How long to wait for the first event, in seconds.
+    #[param(required = false, minimum = 0, maximum = 60, default = 0)]
+    wait: Option<u32>,
+}
+
+/// The last event that a stream has had.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header")]
+pub(super) struct LastEventId {
+    /// The `id` of the last event that a stream of server-sent events has brought: it goes on
+    /// behind it, whatever `after` says.
+    #[param(rename = "Last-Event-ID", required = false, schema_with = schema::cursor)]
+    last_event_id: Option<String>,
+}
+
+/// All events of the institution, in the order in which they were committed.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "getEvents",
+    tag = "events",
+    summary = "The feed: all events of the institution, in the order in which they were committed",
+    description = "Without `Accept: text/event-stream` the answer is a page. `next` is the cursor to go on with; no cursor \
+                   skips an event. A page may be empty although there are more: what happens in other institutions is passed \
+                   over, some thousand events at a time. With `Accept: text/event-stream` the events are sent as they are \
+                   committed: `id` is the cursor, `event` the name, `data` the event; a comment comes every 15 s.",
+    params(From, LastEventId),
+    responses(
+        (status = 200, description = "Events.", content(
+            (page::EventPage<'static> = "application/json"),
+            (String = "text/event-stream"),
+        )),
+        (status = 410, description = "The cursor lies beyond the end of the feed.",
+            body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn events(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let after = parameters.optional("after", str::parse::<Cursor>);
+    if wants_stream(&headers) {
+        parameters.finish()?;
+        let last = header_text(&headers, "Last-Event-ID")?;
+        let last = last.filter(|it| !it.is_empty()).map(str::parse::<Cursor>);
+        let last = last
+            .transpose()
+            .map_err(|error| FieldProblem::header("Last-Event-ID", error))?;
+        let after = last.or(after).unwrap_or(Cursor::START);
+        return stream::answer(&api, caller.institution, after).await;
+    }
+    let limit = parameters.number("limit", 1..=MOST, LIMIT);
+    let wait = parameters.seconds("wait", LONGEST_WAIT);
+    parameters.finish()?;
+    page::answer(
+        &api,
+        &caller.institution,
+        after.unwrap_or(Cursor::START),
+        limit,
+        wait,
+    )
+    .await
+}
+
+/// Whether the client takes server-sent events, and not JSON before them.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    let mut accepted = accepted.unwrap_or_default().split(',').map(|it| {
+        let (essence, _) = it.split_once(';').unwrap_or((it, ""));
+        essence.trim().to_ascii_lowercase()
+    });
+    accepted.find_map(|it| match it.as_str() {
+        "text/event-stream" => Some(true),
+        "application/json" | "*/*" | "application/*" => Some(false),
+        _ => None,
+    }) == Some(true)
+}

@@ -1,0 +1,84 @@
+//! The outermost layer: ids of requests, and the bodies of problems.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, header};
+use uuid::Uuid;
+
+use super::observed::Observed;
+use crate::server::problem::{Problem, ProblemCode};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a request that is taken over, in bytes.
+const LONGEST: usize = 128;
+
+/// Gives the request an id, and the answer its end: the id, the body of a problem, a line of log.
+pub(in crate::server) async fn envelope(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let observed = Observed::new(&request, &id);
+    let mut response = observed.run(next.run(request)).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
+        let mut shown = problem.clone();
+        shown.instance = id.to_str().ok().map(str::to_owned);
+        let body = serde_json::to_vec(&shown).unwrap_or_default();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        *response.body_mut() = Body::from(body);
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    observed.end(&response, problem.as_ref());
+    response
+}
+
+/// The caller's id, if it is one word of visible ASCII; otherwise a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request.headers().get(REQUEST_ID);
+    let is_sane = |it: &&HeaderValue| {
+        let bytes = it.as_bytes();
+        let is_word = bytes.iter().all(|it| it.is_ascii_graphic());
+        is_word && !bytes.is_empty() && bytes.len() <= LONGEST
+    };
+    if let Some(id) = given.filter(is_sane) {
+        return id.clone();
+    }
+    let mut random = [0; 16];
+    // Without chance, requests have ids that are not unique, and go on.
+    let _ = getrandom::fill(&mut random);
+    let id = uuid::Builder::from_random_bytes(random).into_uuid();
+    let mut text = Uuid::encode_buffer();
+    let id = id.hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// The answer where no route has the path.
+pub(in crate::server) async fn not_found(request: Request) -> Response {
+    let path = request.uri().path();
+    let path = crate::excerpt::shorten(path);
+    let detail = format!("there is no resource {path}; /openapi.json lists those that there are");
+    Problem::new(ProblemCode::NotFound, detail).into_response()
+}
+
+/// The answer where the route does not take the method. axum adds `Allow`.
+pub(in crate::server) async fn method_not_allowed(request: Request) -> Response {
+    let detail = format!("{} is not allowed here", request.method());
+    Problem::new(ProblemCode::MethodNotAllowed, detail).into_response()
+}
+
+/// The answer where a route has panicked.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that the layer takes"
+)]
+pub(in crate::server) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map(|it| (*it).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let detail = "the server failed; its log has the cause, under the request's id";
+    Problem::new(ProblemCode::Internal, detail)
+        .caused_by(text.unwrap_or_else(|| "a panic".to_owned()))
+        .into_response()
+}

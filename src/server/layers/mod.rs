@@ -1,0 +1,9 @@
+//! What each request passes through: the guard of its route, and around all routes what gives it an
+//! id, a span, a line of log and its metrics.
+
+mod envelope;
+mod guard;
+mod observed;
+
+pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
+pub(super) use guard::guarded;

@@ -1,0 +1,27 @@
+//! The HTTP API: the engine for backends in any language.
+//!
+//! [`router`] has all of its routes, for a backend that mounts them under an authentication of its
+//! own ([`Principal`]), and for the program `certlife serve`. `docs/api.md` describes them, and so
+//! does the OpenAPI document that the router serves at `/openapi.json`.
+
+mod answer;
+mod api;
+mod applications;
+mod authentication;
+mod commands;
+mod events;
+mod layers;
+mod openapi;
+mod options;
+mod principal;
+mod problem;
+mod request;
+mod routes;
+pub mod telemetry;
+mod view;
+mod waiting;
+
+pub use options::ServerOptions;
+pub use principal::Principal;
+pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode};
+pub use routes::{openapi, router};

@@ -1,0 +1,140 @@
+//! The document as a whole.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::guard::TOKEN;
+use crate::event::schema::event_schema;
+use crate::lifecycle::event::EventKind;
+use crate::server::problem::{FieldProblem, PROBLEM_JSON, Problem};
+
+/// What each group of routes is about.
+const TAGS: [(&str, &str); 6] = [
+    ("applications", "Applications: created, moved on, read."),
+    (
+        "events",
+        "All events, in the order in which they were committed.",
+    ),
+    (
+        "webhooks",
+        "Webhooks, and the deliveries of events to them.",
+    ),
+    (
+        "work",
+        "Background processing, for processors in any language.",
+    ),
+    ("tokens", "The tokens that requests are let in by."),
+    ("service", "The state of the server."),
+];
+
+/// The document before its routes.
+pub(in crate::server) fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("certificate-lifecycle")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The lifecycle of certificate applications over HTTP: each legal transition emits its webhook \
+             event, and everything else is refused with a problem (RFC 9457).",
+        ))
+        .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build()));
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("clt_<id>_<secret>")
+        .description(Some("A token, as `certlife token create` makes it."));
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+    let problem = ResponseBuilder::new()
+        .description("Why the request was not carried out.")
+        .content(PROBLEM_JSON, problem.build());
+    let components = ComponentsBuilder::new()
+        .security_scheme(TOKEN, SecurityScheme::Http(token.build()))
+        .response("Problem", problem.build())
+        .schema("Problem", Problem::schema())
+        .schema("FieldProblem", FieldProblem::schema());
+    let tags = TAGS.map(|(name, about)| {
+        TagBuilder::new()
+            .name(name)
+            .description(Some(about))
+            .build()
+    });
+    let mut document = OpenApiBuilder::new()
+        .info(info.build())
+        .servers(Some([ServerBuilder::new().url("/").build()]))
+        .tags(Some(tags))
+        .components(Some(components.build()))
+        .build();
+    document.openapi = OpenApiVersion::Version31;
+    document
+}
+
+/// The document with its routes, and with the events that webhooks are sent: their schemas follow
+/// from the rules, and OpenAPI's builder has no words for all that they say.
+pub(in crate::server) fn finished(document: &OpenApi) -> Value {
+    // It has no maps with keys that are no strings.
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let mut webhooks = Map::new();
+    let mut variants = Vec::new();
+    let mut mapping = Map::new();
+    for kind in EventKind::ALL {
+        let name = schema_name(kind);
+        let reference = format!("#/components/schemas/{name}");
+        variants.push(json!({ "$ref": reference }));
+        mapping.insert(kind.name().to_owned(), Value::from(reference.clone()));
+        webhooks.insert(kind.name().to_owned(), webhook(kind, &reference));
+        document["components"]["schemas"][name] = schema(kind);
+    }
+    document["components"]["schemas"]["EventPayload"] = json!({
+        "title": "EventPayload",
+        "description": "Any of the six events, as webhooks are sent them.",
+        "oneOf": variants,
+        "discriminator": { "propertyName": "event", "mapping": mapping },
+    });
+    document["webhooks"] = Value::Object(webhooks);
+    document
+}
+
+/// The name of an event's schema, such as `ApprovedEvent`.
+fn schema_name(kind: EventKind) -> String {
+    let word = kind.as_str();
+    let (first, rest) = word.split_at(1);
+    format!("{}{rest}Event", first.to_ascii_uppercase())
+}
+
+/// The schema of an event, without members whose schema is `false`, which generators do not take,
+/// and without its own identity.
+fn schema(kind: EventKind) -> Value {
+    let mut schema: Value = serde_json::from_str(&event_schema(kind)).unwrap_or_default();
+    if let Some(members) = schema.as_object_mut() {
+        members.remove("$schema");
+        members.remove("$id");
+        if let Some(Value::Object(properties)) = members.get_mut("properties") {
+            properties.retain(|_, it| *it != Value::Bool(false));
+        }
+    }
+    schema
+}
+
+fn webhook(kind: EventKind, schema: &str) -> Value {
+    json!({
+        "post": {
+            "operationId": format!("on{}", schema_name(kind)),
+            "summary": format!("A webhook is sent {}", kind.name()),
+            "description": "Signed by X-Webhook-Signature and by webhook-signature (Standard Webhooks).",
+            "tags": ["webhooks"],
+            "security": [],
+            "requestBody": {
+                "required": true,
+                "content": { "application/json": { "schema": { "$ref": schema } } },
+            },
+            "responses": {
+                "2XX": { "description": "It is taken." },
+                "default": { "description": "It is not taken, and sent again." },
+            },
+        },
+    })
+}

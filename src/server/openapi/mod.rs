@@ -1,0 +1,17 @@
+//! The OpenAPI document, made from the routes: names, limits and codes are those of the crate.
+
+mod document;
+mod guard;
+mod parameters;
+mod values;
+
+pub(super) use document::{base, finished};
+pub(super) use guard::describe_guard;
+pub(super) use parameters::{
+    ApplicationParameter, Counts, History, IdempotencyKeyHeader, NewApplication, Reason,
+    TransitionParameters, WhatFailed,
+};
+pub(super) use values::{
+    actions, actor, applicant_email, application_id, certificate_title, cursor, event_names, order,
+    payload, problem_codes, reason, sources, statuses, time, trigger_contexts, version, wait,
+};

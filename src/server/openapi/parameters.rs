@@ -1,0 +1,137 @@
+//! Parameters and bodies that the document describes; the requests are read strictly elsewhere.
+
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::values;
+use crate::server::applications::list::CountView;
+use crate::server::view::HistoryEntry;
+
+/// The application that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes the parameter")]
+pub(in crate::server) struct ApplicationParameter {
+    /// The identity of the application.
+    uuid: Uuid,
+}
+
+/// The key that makes a request repeatable.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header")]
+pub(in crate::server) struct IdempotencyKeyHeader {
+    /// Makes the request repeatable: the same request again, with the same key, changes nothing
+    /// and has the same answer. Bare, or in quotes (a string of structured fields). It is kept as
+    /// long as the data, for each institution.
+    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+/// What a transition takes beside its body.
+pub(in crate::server) struct TransitionParameters;
+
+/// The version that a request expects.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header")]
+pub(in crate::server) struct IfMatchHeader {
+    /// The `ETag` of what the caller has seen; where it does not fit any more, the answer is 412.
+    #[param(rename = "If-Match", required = false)]
+    if_match: Option<String>,
+}
+
+impl IntoParams for TransitionParameters {
+    fn into_params(
+        parameter_in_provider: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
+        let mut all = ApplicationParameter::into_params(&parameter_in_provider);
+        all.extend(IdempotencyKeyHeader::into_params(&parameter_in_provider));
+        all.extend(IfMatchHeader::into_params(&parameter_in_provider));
+        all
+    }
+}
+
+/// An application that is to be created.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "command", rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes the body")]
+pub(in crate::server) enum NewApplication {
+    /// A customer submits an application.
+    #[schema(title = "Submission")]
+    Submit(Details),
+    /// The institution uploads into its vault.
+    #[schema(title = "Upload")]
+    Upload(UploadDetails),
+}
+
+/// What an application says of itself.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Details {
+    /// The backend's own number.
+    #[schema(schema_with = values::application_id)]
+    application_id: u64,
+    /// The title of the certificate.
+    #[schema(schema_with = values::certificate_title)]
+    certificate_title: String,
+    /// The address of the applicant.
+    #[schema(schema_with = values::applicant_email)]
+    applicant_email: String,
+    /// The identity; a new one, if absent.
+    #[schema(required = false, value_type = Uuid)]
+    uuid: Option<Uuid>,
+}
+
+/// What an upload says of itself.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct UploadDetails {
+    /// The backend's own number.
+    #[schema(schema_with = values::application_id)]
+    application_id: u64,
+    /// The title of the certificate.
+    #[schema(schema_with = values::certificate_title)]
+    certificate_title: String,
+    /// The address of the applicant.
+    #[schema(schema_with = values::applicant_email)]
+    applicant_email: String,
+    /// Alone, or one of many.
+    #[schema(schema_with = uploads)]
+    trigger_context: String,
+    /// The identity; a new one, if absent.
+    #[schema(required = false, value_type = Uuid)]
+    uuid: Option<Uuid>,
+}
+
+fn uploads() -> utoipa::openapi::Schema {
+    use crate::lifecycle::source::{TriggerContext, VaultUpload};
+    let is_upload = |it: &TriggerContext| VaultUpload::try_from(*it).is_ok();
+    let uploads = TriggerContext::ALL.into_iter().filter(is_upload);
+    values::one_of(uploads.map(TriggerContext::as_str))
+}
+
+/// Why an application is rejected.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Reason {
+    #[schema(schema_with = values::reason)]
+    rejection_reason: String,
+}
+
+/// What processing ran into.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct WhatFailed {
+    #[schema(schema_with = values::reason)]
+    error: String,
+}
+
+/// The history of an application.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct History {
+    data: Vec<HistoryEntry<'static>>,
+}
+
+/// The counts of an institution.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Counts {
+    data: Vec<CountView>,
+}

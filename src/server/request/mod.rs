@@ -1,0 +1,13 @@
+//! What a request says, read strictly: what is unknown is refused by name.
+
+mod body;
+mod form;
+mod headers;
+mod parameters;
+mod path;
+
+pub(super) use body::{Bytes1MiB, LARGEST, NdjsonBody, json};
+pub(super) use form::Form;
+pub(super) use headers::{IdempotencyHeader, IfMatch, IfNoneMatch, header_text};
+pub(super) use parameters::Parameters;
+pub(super) use path::{Segment, uuid};

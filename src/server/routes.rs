@@ -1,0 +1,120 @@
+//! All routes, each with the scopes of which one is needed (API.md, "Common").
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use http::header;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::api::Api;
+use super::applications::{create, list, read, transition};
+use super::layers::{envelope, guarded, method_not_allowed, not_found, panicked};
+use super::openapi::{base, finished};
+use super::options::ServerOptions;
+use super::telemetry;
+use crate::engine::Engine;
+use crate::store::{AnyStore, MemoryStore, Scope, Store};
+
+/// The routes of the HTTP API, to be served, or mounted in another router.
+///
+/// A request needs a [`Principal`](super::Principal) in its extensions, which a layer of the backend
+/// puts there, or a token of the store.
+///
+/// ```
+/// use axum::{Router, extract::Request, middleware::{self, Next}};
+/// use certificate_lifecycle::engine::Engine;
+/// use certificate_lifecycle::server::{self, Principal, ServerOptions};
+/// use certificate_lifecycle::store::{Actor, InstitutionId, MemoryStore, Role};
+///
+/// // Of a session of the backend's own.
+/// let jane = Principal::new(
+///     InstitutionId::new("example-university")?,
+///     Actor::administrator("jane")?,
+///     Role::Reviewer.scopes(),
+/// );
+/// let authenticated = middleware::from_fn(move |mut request: Request, next: Next| {
+///     request.extensions_mut().insert(jane.clone());
+///     next.run(request)
+/// });
+/// let engine = Engine::new(MemoryStore::new());
+/// let api = server::router(engine, ServerOptions::default()).layer(authenticated);
+/// let app: Router = Router::new().nest("/certificates", api);
+/// # let _ = app;
+/// # Ok::<(), certificate_lifecycle::InvalidValue>(())
+/// ```
+pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptions) -> Router {
+    telemetry::describe();
+    let api = Api::new(engine.map_store(Into::into), options);
+    let (router, document) = routes(&api).split_for_parts();
+    let document = bytes::Bytes::from(text(&document));
+    let served = move || async move { ([(header::CONTENT_TYPE, "application/json")], document) };
+    router
+        .route("/openapi.json", get(served))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(envelope))
+        .with_state(api)
+}
+
+/// The OpenAPI document (3.1), as JSON.
+#[must_use]
+pub fn openapi() -> String {
+    let engine = Engine::new(AnyStore::Memory(MemoryStore::new()));
+    let api = Api::new(engine, ServerOptions::default());
+    text(&routes(&api).into_openapi())
+}
+
+fn text(document: &utoipa::openapi::OpenApi) -> String {
+    // It has no maps with keys that are no strings.
+    let mut text = serde_json::to_string_pretty(&finished(document)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn routes(api: &Api) -> OpenApiRouter<Api> {
+    use Scope::{
+        ApplicationsDecide, ApplicationsProcess, ApplicationsRead, ApplicationsRetry,
+        ApplicationsSubmit, ApplicationsUpload,
+    };
+
+    let router = OpenApiRouter::with_openapi(base());
+    let applications = router
+        .routes(guarded(api, &[ApplicationsRead], routes!(list::list)))
+        .routes(guarded(
+            api,
+            &[ApplicationsSubmit, ApplicationsUpload],
+            routes!(create::create),
+        ))
+        .routes(guarded(api, &[ApplicationsRead], routes!(read::read)))
+        .routes(guarded(api, &[ApplicationsRead], routes!(read::history)))
+        .routes(guarded(api, &[ApplicationsRead], routes!(list::counts)));
+    applications
+        .routes(guarded(
+            api,
+            &[ApplicationsDecide],
+            routes!(transition::begin_processing),
+        ))
+        .routes(guarded(
+            api,
+            &[ApplicationsDecide],
+            routes!(transition::reject),
+        ))
+        .routes(guarded(
+            api,
+            &[ApplicationsProcess],
+            routes!(transition::approve),
+        ))
+        .routes(guarded(
+            api,
+            &[ApplicationsProcess],
+            routes!(transition::fail),
+        ))
+        .routes(guarded(
+            api,
+            &[ApplicationsRetry],
+            routes!(transition::retry),
+        ))
+}

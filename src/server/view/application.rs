@@ -1,0 +1,89 @@
+//! An application (API.md, "A").
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::lifecycle::action::Action;
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::source::{Source, TriggerContext};
+use crate::lifecycle::state::Status;
+use crate::lifecycle::timestamp::Timestamp;
+use crate::server::openapi as schema;
+
+/// An application.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Application)]
+pub(in crate::server) struct ApplicationView<'a> {
+    /// Its identity.
+    uuid: Uuid,
+    /// The backend's own number.
+    #[schema(schema_with = schema::application_id)]
+    application_id: u64,
+    /// The title of the certificate.
+    #[schema(schema_with = schema::certificate_title)]
+    certificate_title: &'a str,
+    /// The address of the applicant.
+    #[schema(schema_with = schema::applicant_email)]
+    applicant_email: &'a str,
+    /// Where it comes from.
+    #[schema(schema_with = schema::sources)]
+    source: Source,
+    /// How it was created.
+    #[schema(schema_with = schema::trigger_contexts)]
+    trigger_context: Option<TriggerContext>,
+    /// The state that it is in.
+    #[schema(schema_with = schema::statuses)]
+    status: Status,
+    /// 1 after its creation, and 1 more with each transition.
+    #[schema(schema_with = schema::version)]
+    version: u64,
+    /// When its last event happened.
+    #[schema(schema_with = schema::time)]
+    updated_at: String,
+    /// Why it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::reason, required = false)]
+    rejection_reason: Option<&'a str>,
+    /// Why its processing failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::reason, required = false)]
+    error: Option<&'a str>,
+    /// The actions that are legal now.
+    #[schema(schema_with = schema::actions)]
+    legal: &'static [Action],
+}
+
+impl<'a> ApplicationView<'a> {
+    /// The application; what created it is known of one that is created, or comes from a customer.
+    /// Of the others, the caller has looked.
+    pub(in crate::server) fn of(
+        application: &'a AnyApplication,
+        created_by: Option<TriggerContext>,
+    ) -> Self {
+        let details = application.details();
+        Self {
+            uuid: details.uuid(),
+            application_id: details.application_id().get(),
+            certificate_title: details.certificate_title().as_str(),
+            applicant_email: details.applicant_email().as_str(),
+            source: application.source(),
+            trigger_context: known_context(application).or(created_by),
+            status: application.status(),
+            version: application.version(),
+            updated_at: Timestamp::saturating(application.updated_at()).to_string(),
+            rejection_reason: application.rejection_reason().map(|it| it.as_str()),
+            error: application.error().map(|it| it.as_str()),
+            legal: application.legal_actions(),
+        }
+    }
+}
+
+/// What created the application, if it says so itself.
+pub(in crate::server) fn known_context(application: &AnyApplication) -> Option<TriggerContext> {
+    let of_source = match application.source() {
+        Source::Customer => Some(TriggerContext::CustomerSubmission),
+        Source::Vault => None,
+    };
+    application.trigger_context().or(of_source)
+}

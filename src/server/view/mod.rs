@@ -1,0 +1,9 @@
+//! What is shown: the shapes of API.md.
+
+mod application;
+mod event;
+mod list;
+
+pub(super) use application::{ApplicationView, known_context};
+pub(super) use event::{Carried, EventView, HistoryEntry};
+pub(super) use list::{LIMIT, List, MOST};
