@@ -122,6 +122,26 @@ fn tables_and_lines_are_what_the_golden_files_say() {
 }
 
 #[test]
+fn deliveries_are_found_by_the_kind_of_their_event() {
+    let store = settled();
+    let created = [1, 2, 3, 8, 9, 10, 18];
+    assert_eq!(listed(&store, &["--event", "created"]), created);
+    let delivered = ["--event", "created", "--status", "delivered"];
+    assert_eq!(listed(&store, &delivered), [1, 2]);
+    for (args, reported) in [
+        (
+            &["--event", "certificate_application.created"][..],
+            "possible values: created, processing, approved, rejected, failed, retried",
+        ),
+        (&["--event", "created", "1"], "cannot be used with"),
+    ] {
+        let run = store.run(&[&["deliveries"], args].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(reported), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn deliveries_are_narrowed_and_cut() {
     let store = settled();
     let all = listed(&store, &[]);
@@ -222,6 +242,12 @@ fn what_is_dead_is_sent_again() {
         printed(&store, &["deliveries", "--status", "dead"])
     );
     assert_eq!(listed(&store, &["--status", "dead"]), [id]);
+    // By the kind of the event, those that are settled
+    for (kind, count) in [("created", 3), ("processing", 0)] {
+        let dry = store.run(&["redeliver", "--event", kind, "--dry-run"], "");
+        let said = format!("certlife: {count} would be redelivered\n");
+        assert_eq!((dry.code, dry.stderr), (Some(0), said));
+    }
     // But a real one does
     assert_eq!(
         redelivered(&store, &["--all-dead"]),

@@ -27,6 +27,7 @@ mod import;
 #[cfg(target_os = "linux")]
 mod limits;
 mod listen;
+mod lists;
 #[cfg(unix)]
 mod make_certificate;
 mod marked;

@@ -78,7 +78,7 @@ pub async fn lists_go_on<H: Harness>(world: &World<H>) {
     }
 }
 
-/// Whoever the filter lets through, by what stands in the row, is listed or reported; no other is.
+/// What the filter lets through, by what stands in the row, is listed or reported; nothing else is.
 pub async fn filters_let_through<H: Harness>(world: &World<H>, part: &str) {
     let title = |part: &str| Filter::all().title(TitlePart::new(part).unwrap());
     let number = |it| Filter::all().application_id(ApplicationId::new(it).unwrap());
