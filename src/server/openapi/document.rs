@@ -1,13 +1,13 @@
 //! The document as a whole.
 
 use serde_json::{Map, Value, json};
+use utoipa::PartialSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
     OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
 };
-use utoipa::{PartialSchema, ToSchema};
 
 use super::guard::TOKEN;
 use crate::event::schema::event_schema;
