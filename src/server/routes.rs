@@ -61,7 +61,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptio
         .with_state(api)
 }
 
-/// The OpenAPI document (3.1), as JSON.
+/// The `OpenAPI` document (3.1), as JSON.
 #[must_use]
 pub fn openapi() -> String {
     let engine = Engine::new(AnyStore::Memory(MemoryStore::new()));

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the routes: names, limits and codes are those of the crate.
+//! The `OpenAPI` document, made from the routes: names, limits and codes are those of the crate.
 
 mod document;
 mod guard;

@@ -56,11 +56,11 @@ impl FromRequestParts<Api> for Head {
 pub(in crate::server) struct Rotation {
     /// How long the old secret stays valid, in seconds; a day, if absent.
     #[serde(default)]
-    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31536000)]
+    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
     grace: Option<u32>,
     /// When `X-Webhook-Signature` follows, in seconds; after half of the grace, if absent.
     #[serde(default)]
-    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31536000)]
+    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
     switch_over: Option<u32>,
     /// Revoke all earlier secrets at once.
     #[serde(default)]

@@ -218,7 +218,7 @@ pub(in crate::server) struct Again {
     #[schema(schema_with = schema::reason)]
     error: String,
     /// After how long, in seconds.
-    #[schema(required = false, minimum = 0, maximum = 604800, default = 30)]
+    #[schema(required = false, minimum = 0, maximum = 604_800, default = 30)]
     after: u32,
 }
 
