@@ -1,6 +1,7 @@
 //! Scopes, roles and bearer tokens.
 //!
-//! This is a module of `src/store/token/`, since no public item leads to what a store keeps of them.
+//! This is a module of `src/store/token/`, since no public item leads to what a store keeps of
+//! them.
 
 #![allow(
     clippy::expect_used,
@@ -100,9 +101,16 @@ fn lists_of_scopes_are_read_and_others_refused() {
         let error = text.parse::<Scopes>().unwrap_err().to_string();
         assert!(error.contains("applications:read, applications:submit"));
     }
-    // What is kept never has the word for all.
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[test]
+fn what_is_kept_never_has_the_word_for_all_scopes() {
     assert!(Scopes::from_stored("all").is_err());
+    assert!(Scopes::from_stored("future:scope").is_err());
     assert_eq!(Scopes::from_stored("").unwrap(), Scopes::none());
+    let all = Scopes::all();
+    assert_eq!(Scopes::from_stored(&all.to_string()).unwrap(), all);
 }
 
 #[test]
