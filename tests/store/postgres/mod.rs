@@ -90,6 +90,7 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_delivery",
         "certlife_webhook",
         "certlife_attempt",
+        "certlife_token",
     ] {
         let sql = format!("SELECT row_to_json({table})::text FROM {table} ORDER BY 1");
         let found = client.query(&sql, &[]).await.unwrap();
