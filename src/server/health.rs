@@ -92,6 +92,7 @@ impl Check {
     operation_id = "isLive",
     tag = "service",
     summary = "Whether the process answers",
+    description = "It says nothing of the store.",
     security(()),
     responses((status = 200, description = "It does.", body = Health)),
 )]

@@ -54,7 +54,8 @@ pub(in crate::server) struct Wanted {
 
 /// An application under a lease.
 #[derive(Serialize, ToSchema)]
-pub(in crate::server) struct Work<'a> {
+#[schema(as = Work)]
+pub(in crate::server) struct LeasedView<'a> {
     /// What the requests about it name.
     work: String,
     /// Which attempt this is, counted from 1.
@@ -70,7 +71,7 @@ pub(in crate::server) struct Work<'a> {
 /// What was claimed.
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct Claimed<'a> {
-    data: Vec<Work<'a>>,
+    data: Vec<LeasedView<'a>>,
 }
 
 /// Claim work: applications in progress, each under a lease.
@@ -114,7 +115,7 @@ pub(in crate::server) async fn claim(
         };
         let created_by = trigger_context(&api, &caller.institution, application).await?;
         let (uuid, version) = (application.uuid(), application.version());
-        data.push(Work {
+        data.push(LeasedView {
             work: to_word(work.lease),
             attempt: work.attempt,
             deadline: deadline.clone(),
