@@ -54,6 +54,8 @@ mod secret;
 #[cfg(feature = "cli")]
 mod sending;
 #[cfg(feature = "cli")]
+mod serve;
+#[cfg(feature = "cli")]
 mod server;
 #[cfg(feature = "cli")]
 mod show;
@@ -134,6 +136,8 @@ enum Command {
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
+    Serve(serve::Args),
+    #[cfg(feature = "cli")]
     Token(token::Args),
     #[cfg(feature = "cli")]
     Migrate(migrate::Args),
@@ -179,6 +183,8 @@ pub(super) fn run() -> ExitCode {
         Command::Deliveries(args) => deliveries::run(&args),
         #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
+        #[cfg(feature = "cli")]
+        Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "cli")]
         Command::Token(args) => token::run(&args),
         #[cfg(feature = "cli")]
