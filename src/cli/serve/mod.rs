@@ -1,15 +1,20 @@
 //! `certlife serve`: the HTTP API, and what works beside it.
 
+mod configuration;
 mod delivering;
 mod listening;
 mod processing;
+mod tls;
+mod variables;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use futures_util::FutureExt;
 use tokio::sync::watch;
 
+pub(super) use self::configuration::configured;
 use self::listening::Listening;
+pub(super) use self::variables::with_variables;
 use super::log_level::Level;
 use super::{Completion, Failure, metrics, open_files, process, say, sending, signals, store};
 use certificate_lifecycle::engine::Engine;
@@ -21,12 +26,25 @@ use certificate_lifecycle::store::AnyStore;
 /// Requests carry a token, which certlife token create makes. The API describes itself at
 /// /openapi.json.
 ///
+/// Each option may also be a variable, or stand in a configuration file (TOML) under its name
+/// without the hyphens in front: listen = "127.0.0.1:8080", deliver = true. The command line comes
+/// before variables, and variables before the file.
+///
 /// It runs until Ctrl-C or SIGTERM: then event streams end, no more connections are taken, and what
-/// is under way is finished, requests for 25 s at most.
+/// is under way is finished, requests for 25 s at most. SIGHUP reads the certificate again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
+    /// The configuration file; /etc/certlife/certlife.toml if that is there, and none is named.
+    #[arg(long, value_name = "FILE")]
+    #[expect(dead_code, reason = "it is read before the other options are known")]
+    config: Option<PathBuf>,
+
+    /// Check the options, the configuration file and the certificate, and exit.
+    #[arg(long)]
+    check: bool,
+
     #[command(flatten)]
     store: store::Args,
 
@@ -67,6 +85,13 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.log.start()?;
     open_files::raise();
     let command = args.processing.command()?;
+    if args.check {
+        let _ = args.delivering.http(&args.targets)?;
+        let _ = args.listening.check()?;
+        let _ = args.store.lasting_address()?;
+        say("the configuration can be used");
+        return Ok(Completion::Clean);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -95,7 +120,7 @@ impl Args {
         let processing = self.processing.run(&engine, command, parts.stopped());
         let working = async {
             tokio::join!(
-                parts.part(serving.map(Ok)),
+                parts.part(serving),
                 parts.part(delivering),
                 parts.part(processing)
             )
@@ -120,15 +145,16 @@ async fn answer(
     engine: Engine<AnyStore>,
     options: ServerOptions,
     stopped: impl Future<Output = ()>,
-) {
+) -> Result<(), Failure> {
     let api = router(engine, options);
-    let cut = listening.serve(api, stopped).await;
+    let cut = listening.serve(api, stopped).await?;
     if cut > 0 {
         let s = if cut == 1 { "" } else { "s" };
         say(&format!(
             "{cut} connection{s} with a request under way cut off"
         ));
     }
+    Ok(())
 }
 
 /// What works side by side. All of it is asked to stop when one part fails.
@@ -149,7 +175,7 @@ impl Parts {
     async fn part(&self, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
         let ended = work.await;
         if let Err(failure) = &ended {
-            say(&format!("{failure}; ending"));
+            say(&format!("finishing what is under way, since {failure}"));
             self.stop();
         }
         ended
