@@ -64,7 +64,9 @@ impl PayloadError {
 mod of_the_engine {
     use super::{CONFLICT, INTERNAL, UNPROCESSABLE};
     use crate::engine::FailStalledError;
-    use crate::store::{ActorError, CursorError, ExecuteError, PageKeyError, Refusal, StoreError};
+    use crate::store::{
+        ActorError, CursorError, ExecuteError, PageKeyError, Refusal, StoreError, TokenIdError,
+    };
     use crate::webhook::{CustomHeaderError, DescriptionError, SecretError, WebhookUrlError};
 
     const FORBIDDEN: u16 = 403;
@@ -77,7 +79,7 @@ mod of_the_engine {
     /// The outcome is unknown: the store, behind this server, did not answer in time (15.6.5).
     const TIMEOUT: u16 = 504;
 
-    http_status!(ActorError, CursorError, PageKeyError, => UNPROCESSABLE);
+    http_status!(ActorError, CursorError, PageKeyError, TokenIdError, => UNPROCESSABLE);
     http_status!(WebhookUrlError, CustomHeaderError, DescriptionError, SecretError, => UNPROCESSABLE);
 
     impl Refusal {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::authentication::Authentication;
 use super::events::Tail;
+use super::health::Committed;
 use super::options::ServerOptions;
 use super::waiting::Waiting;
 use crate::engine::Engine;
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) authentication: Authentication,
     pub(super) waiting: Waiting,
     pub(super) tail: Arc<Tail>,
+    pub(super) committed: Committed,
 }
 
 impl Api {
@@ -30,6 +32,7 @@ impl Api {
             authentication: Authentication::default(),
             waiting: Waiting::default(),
             tail: Arc::default(),
+            committed: Committed::default(),
         }))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`router`] has all of its routes, for a backend that mounts them under an authentication of its
 //! own ([`Principal`]), and for the program `certlife serve`. `docs/api.md` describes them, and so
-//! does the OpenAPI document that the router serves at `/openapi.json`.
+//! does the `OpenAPI` document that the router serves at `/openapi.json`.
 
 mod answer;
 mod api;
@@ -10,6 +10,7 @@ mod applications;
 mod authentication;
 mod commands;
 mod events;
+mod health;
 mod layers;
 mod openapi;
 mod options;
@@ -18,10 +19,13 @@ mod problem;
 mod request;
 mod routes;
 pub mod telemetry;
+mod tokens;
 mod view;
 mod waiting;
+mod webhooks;
+mod work;
 
 pub use options::ServerOptions;
 pub use principal::Principal;
-pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode};
+pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};
 pub use routes::{openapi, router};

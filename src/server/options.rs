@@ -1,7 +1,6 @@
 //! How the API behaves.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, pending};
@@ -22,7 +21,7 @@ pub struct ServerOptions {
     pub targets: HttpOptions,
     /// What sends test events; none: `POST /v1/webhooks/{id}/test` sends with the options of
     /// [`targets`](Self::targets).
-    pub transport: Option<Arc<HttpTransport>>,
+    pub transport: Option<HttpTransport>,
     pub(super) shutdown: Shared<BoxFuture<'static, ()>>,
 }
 
@@ -31,7 +30,7 @@ impl ServerOptions {
         with_requires_if_match: requires_if_match, bool;
         with_most_waiting: most_waiting, usize;
         with_targets: targets, HttpOptions;
-        with_transport: transport, Option<Arc<HttpTransport>>;
+        with_transport: transport, Option<HttpTransport>;
     }
 
     /// The same; when this completes, event streams end, and requests that wait are answered with

@@ -14,6 +14,8 @@ use super::layers::{envelope, guarded, method_not_allowed, not_found, panicked};
 use super::openapi::{base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
+use super::webhooks::{deliveries, endpoints, resend, verbs};
+use super::{commands, events, health, tokens, work};
 use crate::engine::Engine;
 use crate::store::{AnyStore, MemoryStore, Scope, Store};
 
@@ -59,7 +61,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptio
         .with_state(api)
 }
 
-/// The OpenAPI document (3.1), as JSON.
+/// The `OpenAPI` document (3.1), as JSON.
 #[must_use]
 pub fn openapi() -> String {
     let engine = Engine::new(AnyStore::Memory(MemoryStore::new()));
@@ -74,47 +76,60 @@ fn text(document: &utoipa::openapi::OpenApi) -> String {
     text
 }
 
+/// A route for each line: the scopes of which one is needed, and what answers.
+macro_rules! guarded_routes {
+    ($router:ident, $api:ident, $($scopes:expr => $($handler:ident)::+;)+) => {{
+        let mut router: OpenApiRouter<Api> = $router;
+        $(router = router.routes(guarded($api, &$scopes, routes!($($handler)::+)));)+
+        router
+    }};
+}
+
 fn routes(api: &Api) -> OpenApiRouter<Api> {
     use Scope::{
-        ApplicationsDecide, ApplicationsProcess, ApplicationsRead, ApplicationsRetry,
-        ApplicationsSubmit, ApplicationsUpload,
+        ApplicationsDecide as Decide, ApplicationsProcess as Process, ApplicationsRead as Read,
+        ApplicationsRetry as Retry, ApplicationsSubmit as Submit, ApplicationsUpload as Upload,
+        DeliveriesRead, DeliveriesWrite, EventsRead, TokensWrite, WebhooksRead, WebhooksWrite,
     };
 
-    let router = OpenApiRouter::with_openapi(base());
-    let applications = router
-        .routes(guarded(api, &[ApplicationsRead], routes!(list::list)))
-        .routes(guarded(
-            api,
-            &[ApplicationsSubmit, ApplicationsUpload],
-            routes!(create::create),
-        ))
-        .routes(guarded(api, &[ApplicationsRead], routes!(read::read)))
-        .routes(guarded(api, &[ApplicationsRead], routes!(read::history)))
-        .routes(guarded(api, &[ApplicationsRead], routes!(list::counts)));
-    applications
-        .routes(guarded(
-            api,
-            &[ApplicationsDecide],
-            routes!(transition::begin_processing),
-        ))
-        .routes(guarded(
-            api,
-            &[ApplicationsDecide],
-            routes!(transition::reject),
-        ))
-        .routes(guarded(
-            api,
-            &[ApplicationsProcess],
-            routes!(transition::approve),
-        ))
-        .routes(guarded(
-            api,
-            &[ApplicationsProcess],
-            routes!(transition::fail),
-        ))
-        .routes(guarded(
-            api,
-            &[ApplicationsRetry],
-            routes!(transition::retry),
-        ))
+    let router = OpenApiRouter::with_openapi(base())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready));
+    guarded_routes! { router, api,
+        [Read] => list::list;
+        [Submit, Upload] => create::create;
+        [Read] => read::read;
+        [Read] => read::history;
+        [Decide] => transition::begin_processing;
+        [Process] => transition::approve;
+        [Decide] => transition::reject;
+        [Process] => transition::fail;
+        [Retry] => transition::retry;
+        [Submit, Upload, Decide, Retry, Process] => commands::execute;
+        [Read] => list::counts;
+        [EventsRead] => events::events;
+        [WebhooksRead] => endpoints::list;
+        [WebhooksWrite] => endpoints::create;
+        [WebhooksRead] => endpoints::read;
+        [WebhooksWrite] => endpoints::patch;
+        [WebhooksWrite] => endpoints::remove;
+        [WebhooksWrite] => verbs::rotate;
+        [WebhooksWrite] => verbs::test;
+        [WebhooksWrite] => verbs::disable;
+        [WebhooksWrite] => verbs::enable;
+        [DeliveriesRead] => deliveries::of_application;
+        [DeliveriesRead] => deliveries::list;
+        [DeliveriesRead] => deliveries::read;
+        [DeliveriesWrite] => resend::redeliver;
+        [DeliveriesWrite] => resend::abandon;
+        [Process] => work::claim;
+        [Process] => work::heartbeat;
+        [Process] => work::approve;
+        [Process] => work::fail;
+        [Process] => work::again;
+        [Process] => work::release;
+        [TokensWrite] => tokens::list;
+        [TokensWrite] => tokens::create;
+        [TokensWrite] => tokens::revoke;
+    }
 }

@@ -136,7 +136,12 @@ fn replay(append: &Append, key: &IdempotencyKey, used: UsedKey) -> Result<Receip
         UsedKey::Refused(refused) => {
             if refused.is_of(append) {
                 let (code, message) = (refused.code, refused.message);
-                return Err(Refusal::Repeated { code, message });
+                let then = refused.then;
+                return Err(Refusal::Repeated {
+                    code,
+                    message,
+                    then,
+                });
             }
             let (operation, uuid, actor) = (refused.operation, refused.uuid, refused.actor);
             let differing = of_another(&append.request, operation, uuid, &actor);

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::actor::{Actor, ActorKind};
 use super::cursor::Cursor;
 use super::name::IdempotencyKey;
-use crate::lifecycle::action::IllegalTransition;
+use crate::lifecycle::action::{Action, IllegalTransition};
+use crate::lifecycle::rules;
+use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::timestamp::Timestamp;
 
@@ -90,7 +92,31 @@ pub enum Refusal {
         code: &'static str,
         /// The message of the refusal at the time.
         message: String,
+        /// What the application was at the time, where the refusal says it: a conflict, or an
+        /// illegal transition.
+        then: Option<RefusedAt>,
     },
+}
+
+/// What an application was when a command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedAt {
+    /// The state that it was in.
+    pub status: Status,
+    /// The version that it had.
+    pub version: u64,
+    /// Its source, where the refusal was for an illegal transition.
+    pub source: Option<Source>,
+}
+
+impl RefusedAt {
+    /// The actions that were legal, where the refusal was for an illegal transition.
+    #[must_use]
+    pub fn legal_actions(&self) -> Option<&'static [Action]> {
+        let source = self.source?;
+        Some(rules::legal_actions(self.status, source))
+    }
 }
 
 fn names(kinds: &[ActorKind]) -> String {

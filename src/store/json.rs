@@ -98,6 +98,15 @@ impl Serialize for Refusal {
             Self::IdempotencyMismatch { differing, .. } => {
                 map.serialize_entry("differing", differing)?;
             }
+            Self::Repeated {
+                then: Some(then), ..
+            } => {
+                map.serialize_entry("current_status", &then.status)?;
+                map.serialize_entry("current_version", &then.version)?;
+                if let Some(legal) = then.legal_actions() {
+                    map.serialize_entry("legal", legal)?;
+                }
+            }
             _ => {}
         }
         map.end()

@@ -51,7 +51,7 @@ pub use contract::sealed;
 pub use contract::{Queries, Store};
 pub use cursor::{Cursor, CursorError};
 use error::Result;
-pub use error::{Cause, ExecuteError, Refusal, StoreError};
+pub use error::{Cause, ExecuteError, Refusal, RefusedAt, StoreError};
 pub use memory::MemoryStore;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use migration::{Migration, MigrationKind, MigrationStep};

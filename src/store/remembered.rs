@@ -3,9 +3,11 @@
 use uuid::Uuid;
 
 use super::actor::Actor;
-use super::error::Refusal;
+use super::error::{Refusal, RefusedAt};
 use super::request::{Append, Operation, RecordedEvent, Request};
 use crate::lifecycle::action::Command;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::lifecycle::{source::Source, state::Status};
 
 /// What became of the first command that had the key.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub(crate) struct Refused {
     command: Uuid,
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// What the application was, where the refusal says it.
+    pub(crate) then: Option<RefusedAt>,
 }
 
 /// The codes of refusals that depend on what is stored. The others are the same at any time.
@@ -50,6 +54,12 @@ struct Text<'a> {
     command: Uuid,
     code: &'a str,
     message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
 }
 
 impl Refused {
@@ -67,6 +77,7 @@ impl Refused {
             command: digest(request),
             code,
             message: refusal.to_string(),
+            then: then(refusal),
         })
     }
 
@@ -85,6 +96,9 @@ impl Refused {
             command: self.command,
             code: self.code,
             message: self.message.clone(),
+            status: self.then.map(|it| it.status),
+            version: self.then.map(|it| it.version),
+            source: self.then.and_then(|it| it.source),
         };
         // Strings and uuids have no form that JSON lacks.
         serde_json::to_string(&text).unwrap_or_default()
@@ -112,7 +126,34 @@ impl Refused {
             command: text.command,
             code: code.ok_or_else(|| format!("{:?} is no refusal", text.code))?,
             message: text.message,
+            then: text
+                .status
+                .zip(text.version)
+                .map(|(status, version)| RefusedAt {
+                    status,
+                    version,
+                    source: text.source,
+                }),
         })
+    }
+}
+
+/// What the application was when a command was refused, where the refusal says it.
+fn then(refusal: &Refusal) -> Option<RefusedAt> {
+    match refusal {
+        Refusal::Conflict {
+            version, status, ..
+        } => Some(RefusedAt {
+            status: *status,
+            version: *version,
+            source: None,
+        }),
+        Refusal::Illegal(illegal) => Some(RefusedAt {
+            status: illegal.status(),
+            version: illegal.application.version(),
+            source: Some(illegal.source()),
+        }),
+        _ => None,
     }
 }
 

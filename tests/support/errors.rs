@@ -17,7 +17,11 @@ pub fn all() -> Vec<(String, u16)> {
     for refusal in &refusals {
         // What is repeated has the status that it had.
         let (code, message) = (refusal.code(), refusal.to_string());
-        let repeated = Refusal::Repeated { code, message };
+        let repeated = Refusal::Repeated {
+            code,
+            message,
+            then: None,
+        };
         assert_eq!(repeated.http_status(), refusal.http_status(), "{code}");
     }
     let all = refusals.into_iter().map(ExecuteError::from);

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-use super::Bounds;
+use super::bounds::Bounds;
 use crate::cli::arguments::duration;
 use crate::cli::output::{Output, Reader};
 use crate::cli::show::time;

@@ -1,6 +1,6 @@
 //! `certlife token list`: the tokens that there are.
 
-use super::ALL;
+use super::bounds::ALL;
 use crate::cli::arguments::{Form, in_words};
 use crate::cli::list::{LISTED, PAGE};
 use crate::cli::output::{Output, Reader};

@@ -1,5 +1,6 @@
 //! `certlife token`: who may use the HTTP API.
 
+mod bounds;
 mod create;
 mod list;
 mod revoke;
@@ -7,7 +8,6 @@ mod revoke;
 use clap::Subcommand;
 
 use super::{Completion, Failure};
-use certificate_lifecycle::store::InstitutionId;
 
 /// Manage tokens of the HTTP API.
 ///
@@ -31,24 +31,5 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
         Command::Create(args) => create::run(args),
         Command::List(args) => list::run(args),
         Command::Revoke(args) => revoke::run(args),
-    }
-}
-
-/// What stands for all institutions.
-const ALL: &str = "*";
-
-/// One institution, or all of them. An error repeats nothing of the text.
-#[derive(Debug, Clone)]
-struct Bounds(Option<InstitutionId>);
-
-impl std::str::FromStr for Bounds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == ALL {
-            return Ok(Self(None));
-        }
-        let institution = InstitutionId::new(text).map_err(|error| error.to_string())?;
-        Ok(Self(Some(institution)))
     }
 }

@@ -6,4 +6,6 @@ pub(super) mod read;
 mod receipt;
 pub(super) mod transition;
 
+pub(super) use read::unknown;
 pub(super) use receipt::{carried_out, trigger_context};
+pub(super) use transition::{no_members, what_failed};

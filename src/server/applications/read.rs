@@ -17,6 +17,7 @@ use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{IfNoneMatch, Parameters, Segment};
 use crate::server::view::{ApplicationView, HistoryEntry};
 use crate::server::waiting::Waiting;
+use crate::store::InstitutionId;
 
 /// The longest that a request waits, in seconds.
 pub(in crate::server) const LONGEST_WAIT: u32 = 60;
@@ -73,19 +74,11 @@ pub(in crate::server) async fn read(
     let timeout = parameters.number("timeout", 0..=LONGEST_WAIT, USUAL_WAIT);
     parameters.finish()?;
     let institution = &caller.institution;
-    let application = match is_awaited {
-        None => api.engine.load(institution, uuid).await?,
-        Some(()) => {
-            let slot = Waiting::enter(&api)?;
-            let timeout = Duration::from_secs(timeout.into());
-            let ended = api.engine.await_final(institution, uuid, timeout);
-            let application = tokio::select! {
-                ended = ended => ended?,
-                () = api.options.shutdown.clone() => api.engine.load(institution, uuid).await?,
-            };
-            drop(slot);
-            application
-        }
+    let application = if is_awaited.is_some() {
+        let timeout = Duration::from_secs(timeout.into());
+        wait_for_end(&api, institution, uuid, timeout).await?
+    } else {
+        api.engine.load(institution, uuid).await?
     };
     let application: AnyApplication = application.ok_or_else(|| unknown(uuid))?;
     let version = application.version();
@@ -95,6 +88,21 @@ pub(in crate::server) async fn read(
     let created_by = trigger_context(&api, institution, &application).await?;
     let view = ApplicationView::of(&application, created_by);
     Ok(tagged(version, Json(view)))
+}
+
+/// The application once it has ended, or after the timeout, as it is then.
+async fn wait_for_end(
+    api: &Api,
+    institution: &InstitutionId,
+    uuid: Uuid,
+    timeout: Duration,
+) -> Result<Option<AnyApplication>, Problem> {
+    let _slot = Waiting::enter(api)?;
+    let application = tokio::select! {
+        ended = api.engine.await_final(institution, uuid, timeout) => ended?,
+        () = api.options.shutdown.clone() => api.engine.load(institution, uuid).await?,
+    };
+    Ok(application)
 }
 
 /// All that happened to an application, in order.

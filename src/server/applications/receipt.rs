@@ -54,6 +54,7 @@ pub(in crate::server) async fn carried_out(
     status: StatusCode,
     receipt: &Receipt,
 ) -> Result<Response, Problem> {
+    api.committed.note(receipt.cursor);
     let application = receipt.event.application();
     let created_by = trigger_context(api, institution, &application).await?;
     let carried = Carried {

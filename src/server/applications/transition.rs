@@ -76,7 +76,7 @@ impl Head {
 }
 
 /// That a body has no members.
-fn no_members(body: &[u8]) -> Result<(), Problem> {
+pub(in crate::server) fn no_members(body: &[u8]) -> Result<(), Problem> {
     Form::read(body, &[])?.finish()
 }
 

@@ -31,7 +31,7 @@ type Answer = Result<Receipt, ExecuteError>;
 /// Lines for one call of the store.
 struct Batch {
     /// The number of each line; why it makes no request.
-    lines: Vec<(u64, Option<Box<Problem>>)>,
+    lines: Vec<(u64, Option<Problem>)>,
     answers: MaybeDone<Pin<Box<dyn Future<Output = Vec<Answer>> + Send>>>,
 }
 
@@ -104,7 +104,7 @@ impl Run {
                             requests.push(request);
                             None
                         }
-                        Err(problem) => Some(Box::new(problem)),
+                        Err(problem) => Some(problem),
                     };
                     lines.push((number, refused));
                 }
@@ -128,7 +128,7 @@ impl Run {
         let mut out = Vec::with_capacity(batch.lines.len() * 512);
         for (number, refused) in batch.lines {
             let answer = match refused {
-                Some(problem) => Err(*problem),
+                Some(problem) => Err(problem),
                 None => answers.next().map_or_else(
                     || Err(Problem::from(no_answer())),
                     |it| {

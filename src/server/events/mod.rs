@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 use super::api::Api;
 use super::openapi as schema;
 use super::principal::Caller;
-use super::problem::{FieldProblem, Problem};
+use super::problem::{FieldProblem, Problem, ProblemDetails};
 use super::request::{Parameters, header_text};
 use crate::store::Cursor;
 pub(super) use tail::Tail;
@@ -70,7 +70,7 @@ pub(super) struct LastEventId {
             (String = "text/event-stream"),
         )),
         (status = 410, description = "The cursor lies beyond the end of the feed.",
-            body = Problem, content_type = "application/problem+json"),
+            body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn events(

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -73,8 +72,7 @@ async fn come(
             loop {
                 match tokio::time::timeout_at(deadline, seen.recv()).await {
                     Ok(Ok(Seen::Event(it))) if it.institution != *institution => {}
-                    Ok(Err(RecvError::Closed)) | Err(_) => break,
-                    Ok(_) => break,
+                    Ok(_) | Err(_) => break,
                 }
             }
         }

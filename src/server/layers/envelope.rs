@@ -40,7 +40,7 @@ fn request_id(request: &Request) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let is_sane = |it: &&HeaderValue| {
         let bytes = it.as_bytes();
-        let is_word = bytes.iter().all(|it| it.is_ascii_graphic());
+        let is_word = bytes.iter().all(u8::is_ascii_graphic);
         is_word && !bytes.is_empty() && bytes.len() <= LONGEST
     };
     if let Some(id) = given.filter(is_sane) {

@@ -1,18 +1,18 @@
 //! The document as a whole.
 
 use serde_json::{Map, Value, json};
+use utoipa::PartialSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
     OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
 };
-use utoipa::{PartialSchema, ToSchema};
 
 use super::guard::TOKEN;
 use crate::event::schema::event_schema;
 use crate::lifecycle::event::EventKind;
-use crate::server::problem::{FieldProblem, PROBLEM_JSON, Problem};
+use crate::server::problem::{FieldProblem, LineProblem, PROBLEM_JSON, ProblemDetails};
 
 /// What each group of routes is about.
 const TAGS: [(&str, &str); 6] = [
@@ -54,7 +54,8 @@ pub(in crate::server) fn base() -> OpenApi {
     let components = ComponentsBuilder::new()
         .security_scheme(TOKEN, SecurityScheme::Http(token.build()))
         .response("Problem", problem.build())
-        .schema("Problem", Problem::schema())
+        .schema("Problem", ProblemDetails::schema())
+        .schema("LineProblem", LineProblem::schema())
         .schema("FieldProblem", FieldProblem::schema());
     let tags = TAGS.map(|(name, about)| {
         TagBuilder::new()
@@ -73,10 +74,11 @@ pub(in crate::server) fn base() -> OpenApi {
 }
 
 /// The document with its routes, and with the events that webhooks are sent: their schemas follow
-/// from the rules, and OpenAPI's builder has no words for all that they say.
+/// from the rules, and the builder has no words for all that they say.
 pub(in crate::server) fn finished(document: &OpenApi) -> Value {
     // It has no maps with keys that are no strings.
     let mut document = serde_json::to_value(document).unwrap_or_default();
+    let mut schemas = Map::new();
     let mut webhooks = Map::new();
     let mut variants = Vec::new();
     let mut mapping = Map::new();
@@ -86,15 +88,21 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
         variants.push(json!({ "$ref": reference }));
         mapping.insert(kind.name().to_owned(), Value::from(reference.clone()));
         webhooks.insert(kind.name().to_owned(), webhook(kind, &reference));
-        document["components"]["schemas"][name] = schema(kind);
+        schemas.insert(name, schema(kind));
     }
-    document["components"]["schemas"]["EventPayload"] = json!({
+    let any = json!({
         "title": "EventPayload",
         "description": "Any of the six events, as webhooks are sent them.",
         "oneOf": variants,
         "discriminator": { "propertyName": "event", "mapping": mapping },
     });
-    document["webhooks"] = Value::Object(webhooks);
+    schemas.insert("EventPayload".to_owned(), any);
+    if let Some(Value::Object(all)) = document.pointer_mut("/components/schemas") {
+        all.extend(schemas);
+    }
+    if let Some(members) = document.as_object_mut() {
+        members.insert("webhooks".to_owned(), Value::Object(webhooks));
+    }
     document
 }
 

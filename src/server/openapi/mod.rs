@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the routes: names, limits and codes are those of the crate.
+//! The `OpenAPI` document, made from the routes: names, limits and codes are those of the crate.
 
 mod document;
 mod guard;
@@ -8,10 +8,11 @@ mod values;
 pub(super) use document::{base, finished};
 pub(super) use guard::describe_guard;
 pub(super) use parameters::{
-    ApplicationParameter, Counts, History, IdempotencyKeyHeader, NewApplication, Reason,
-    TransitionParameters, WhatFailed,
+    ApplicationParameter, Counts, History, IdempotencyKeyHeader, IfMatchHeader, NewApplication,
+    Reason, TransitionParameters, WhatFailed,
 };
 pub(super) use values::{
-    actions, actor, applicant_email, application_id, certificate_title, cursor, event_names, order,
-    payload, problem_codes, reason, sources, statuses, time, trigger_contexts, version, wait,
+    actions, actor, applicant_email, application_id, certificate_title, check_results, cursor,
+    delivery_statuses, event_kinds, event_names, optional_time, order, payload, pending,
+    problem_codes, reason, roles, scopes, sources, statuses, time, trigger_contexts, version, wait,
 };

@@ -12,6 +12,7 @@ use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ApplicationId;
 use crate::server::problem::ProblemCode;
+use crate::store::{DeliveryStatus, Role, Scope};
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
@@ -117,4 +118,43 @@ pub(in crate::server) fn cursor() -> Schema {
 /// Any of the six events.
 pub(in crate::server) fn payload() -> RefOr<Schema> {
     Ref::from_schema_name("EventPayload").into()
+}
+
+pub(in crate::server) fn scopes() -> Schema {
+    ArrayBuilder::new()
+        .items(RefOr::T(one_of(Scope::NAMES)))
+        .build()
+        .into()
+}
+
+pub(in crate::server) fn roles() -> Schema {
+    one_of(Role::NAMES)
+}
+
+/// The short names of events, as webhooks choose them.
+pub(in crate::server) fn event_kinds() -> Schema {
+    ArrayBuilder::new()
+        .items(RefOr::T(one_of(EventKind::NAMES)))
+        .build()
+        .into()
+}
+
+pub(in crate::server) fn delivery_statuses() -> Schema {
+    one_of(DeliveryStatus::NAMES)
+}
+
+/// A time, or null.
+pub(in crate::server) fn optional_time() -> Schema {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    let types = SchemaType::Array(vec![Type::String, Type::Null]);
+    let time = ObjectBuilder::new().schema_type(types).format(Some(format));
+    time.build().into()
+}
+
+pub(in crate::server) fn pending() -> Schema {
+    one_of(["resume", "drop"])
+}
+
+pub(in crate::server) fn check_results() -> Schema {
+    one_of(["ok", "failed"])
 }

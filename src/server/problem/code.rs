@@ -1,4 +1,4 @@
-//! The codes of problems: one table, from which `docs/api.md` and the OpenAPI document are made.
+//! The codes of problems: one table, from which `docs/api.md` and the `OpenAPI` document are made.
 
 /// Declares the codes with their words, titles, statuses and explanations.
 macro_rules! codes {

@@ -46,7 +46,15 @@ impl From<Refusal> for Problem {
             Refusal::IdempotencyMismatch { differing, .. } => {
                 problem.differing = differing.into_iter().map(Into::into).collect();
             }
-            Refusal::Repeated { .. } => problem.is_replayed = true,
+            // The same words as the first time.
+            Refusal::Repeated { message, then, .. } => {
+                problem.is_replayed = true;
+                problem.detail = message;
+                problem.current_status = then.map(|it| it.status);
+                problem.current_version = then.map(|it| it.version);
+                let legal = then.and_then(|it| it.legal_actions());
+                problem.legal = legal.map(<[_]>::to_vec);
+            }
             _ => {}
         }
         problem

@@ -4,6 +4,7 @@ mod code;
 mod from;
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -21,10 +22,16 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// How long a client is to wait before it tries again, in seconds.
 const RETRY_AFTER: &str = "1";
 
-/// Why a request was not carried out.
+/// Why a request was not carried out: [`ProblemDetails`] that are passed on cheaply.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<ProblemDetails>);
+
+/// Why a request was not carried out, as the answer's body says it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Problem)]
 #[non_exhaustive]
-pub struct Problem {
+pub struct ProblemDetails {
     /// `urn:certificate-lifecycle:problem:` and the code.
     #[schema(example = "urn:certificate-lifecycle:problem:illegal_transition")]
     pub r#type: String,
@@ -85,12 +92,12 @@ pub struct LineProblem {
     /// The number of the line, from 1.
     pub line: u64,
     /// What is wrong with it.
-    pub problem: Box<Problem>,
+    #[schema(value_type = ProblemDetails)]
+    pub problem: Problem,
 }
 
 impl LineProblem {
-    pub(super) fn new(line: u64, problem: Problem) -> Self {
-        let problem = Box::new(problem);
+    pub(super) const fn new(line: u64, problem: Problem) -> Self {
         Self { line, problem }
     }
 }
@@ -116,6 +123,7 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
+    #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
     fn new(detail: impl ToString) -> Self {
         Self {
             pointer: None,
@@ -157,7 +165,7 @@ impl Problem {
     /// A problem with this code and its status.
     #[must_use]
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(ProblemDetails {
             r#type: code.urn(),
             title: code.title().into(),
             status: code.status(),
@@ -173,7 +181,7 @@ impl Problem {
             problems: Vec::new(),
             cause: None,
             is_replayed: false,
-        }
+        }))
     }
 
     /// That fields, parameters or headers cannot be used.
@@ -186,9 +194,24 @@ impl Problem {
     }
 
     /// The same, with what the log is to say beside it.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
     pub(super) fn caused_by(mut self, cause: impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
+    }
+}
+
+impl Deref for Problem {
+    type Target = ProblemDetails;
+
+    fn deref(&self) -> &ProblemDetails {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut ProblemDetails {
+        &mut self.0
     }
 }
 

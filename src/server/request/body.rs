@@ -28,13 +28,11 @@ impl FromRequest<Api> for Bytes1MiB {
         let is_json = has_media_type(request.headers(), |it| {
             it == "application/json" || it.ends_with("+json")
         });
-        let bytes = match tokio::time::timeout(TIMEOUT, read(request.into_body())).await {
-            Ok(read) => read?,
-            Err(_) => {
-                let detail = format!("the body was not complete in {} s", TIMEOUT.as_secs());
-                return Err(Problem::new(ProblemCode::RequestTimeout, detail));
-            }
-        };
+        let read = tokio::time::timeout(TIMEOUT, read(request.into_body())).await;
+        let bytes = read.unwrap_or_else(|_| {
+            let detail = format!("the body was not complete in {} s", TIMEOUT.as_secs());
+            Err(Problem::new(ProblemCode::RequestTimeout, detail))
+        })?;
         if !is_json && !bytes.is_empty() {
             return Err(unsupported("application/json"));
         }

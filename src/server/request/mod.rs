@@ -9,5 +9,5 @@ mod path;
 pub(super) use body::{Bytes1MiB, LARGEST, NdjsonBody, json};
 pub(super) use form::Form;
 pub(super) use headers::{IdempotencyHeader, IfMatch, IfNoneMatch, header_text};
-pub(super) use parameters::Parameters;
+pub(super) use parameters::{Parameters, time};
 pub(super) use path::{Segment, uuid};

@@ -45,11 +45,6 @@ impl Segment {
     pub(in crate::server) fn uuid(&self) -> Result<Uuid, Problem> {
         self.read(uuid)
     }
-
-    /// Its value.
-    pub(in crate::server) fn as_str(&self) -> &str {
-        &self.value
-    }
 }
 
 /// Reads a UUID with hyphens: of the forms that are read, this one alone is that long.

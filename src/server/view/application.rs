@@ -9,6 +9,7 @@ use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
 use crate::lifecycle::timestamp::Timestamp;
+use crate::lifecycle::value::{ProcessingError, RejectionReason};
 use crate::server::openapi as schema;
 
 /// An application.
@@ -72,8 +73,8 @@ impl<'a> ApplicationView<'a> {
             status: application.status(),
             version: application.version(),
             updated_at: Timestamp::saturating(application.updated_at()).to_string(),
-            rejection_reason: application.rejection_reason().map(|it| it.as_str()),
-            error: application.error().map(|it| it.as_str()),
+            rejection_reason: application.rejection_reason().map(RejectionReason::as_str),
+            error: application.error().map(ProcessingError::as_str),
             legal: application.legal_actions(),
         }
     }

@@ -13,8 +13,14 @@ use crate::store::name::{InstitutionId, TokenName};
 use crate::store::word::word;
 
 /// What names a token: 16 lower-case hexadecimal digits. It is no secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 8]);
+
+impl std::fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenId({self})")
+    }
+}
 
 impl TokenId {
     /// The id with these bytes.

@@ -90,7 +90,18 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_delivery",
         "certlife_webhook",
         "certlife_attempt",
+        "certlife_token",
     ] {
+        // Earlier versions have no tokens.
+        let is_there = "SELECT to_regclass($1) IS NOT NULL";
+        if !client
+            .query_one(is_there, &[&table])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+        {
+            continue;
+        }
         let sql = format!("SELECT row_to_json({table})::text FROM {table} ORDER BY 1");
         let found = client.query(&sql, &[]).await.unwrap();
         rows.extend(

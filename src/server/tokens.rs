@@ -1,0 +1,269 @@
+//! `/v1/tokens` (API.md, "Tokens, privacy, service").
+
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::Json;
+use super::api::Api;
+use super::openapi as schema;
+use super::principal::{Caller, Principal, lacks};
+use super::problem::{FieldProblem, Problem, ProblemCode};
+use super::request::{Bytes1MiB, Parameters, Segment, json, time};
+use super::view::{LIMIT, List, MOST};
+use crate::store::{
+    Actor, PageKey, Role, Scope, Scopes, Token, TokenId, TokenName, TokenSecret, Tokens,
+};
+
+/// A page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameters")]
+pub(super) struct Paging {
+    /// The most entries of the page.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(required = false)]
+    after: Option<String>,
+}
+
+/// A token, without its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(super) struct TokenView {
+    /// What names it.
+    id: String,
+    /// What it is for.
+    name: String,
+    /// The institution that it is good for; `*` for all.
+    institution: String,
+    /// In whose name commands are carried out, as `kind:id`.
+    #[schema(schema_with = schema::actor)]
+    actor: String,
+    /// What it allows.
+    #[schema(schema_with = schema::scopes)]
+    scopes: Vec<String>,
+    /// When it was created.
+    #[schema(schema_with = schema::time)]
+    created_at: String,
+    /// From when on it is good no more.
+    #[schema(schema_with = schema::optional_time)]
+    expires_at: Option<String>,
+    /// When it was used, to the minute.
+    #[schema(schema_with = schema::optional_time)]
+    last_used_at: Option<String>,
+}
+
+/// A token that is to be created.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// What it is for: 1 to 100 characters.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    name: TokenName,
+    /// In whose name commands are carried out, as `kind:id`; the caller's, if absent.
+    #[serde(default)]
+    #[schema(schema_with = schema::actor, required = false)]
+    actor: Option<String>,
+    /// What it allows, as a role.
+    #[serde(default)]
+    #[schema(schema_with = schema::roles, required = false)]
+    role: Option<Role>,
+    /// What it allows, one by one, in place of a role.
+    #[serde(default)]
+    #[schema(schema_with = schema::scopes, required = false)]
+    scopes: Option<Vec<Scope>>,
+    /// From when on it is good no more.
+    #[serde(default)]
+    #[schema(schema_with = schema::time, required = false)]
+    expires_at: Option<String>,
+}
+
+/// What is shown once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Created {
+    /// What names the token.
+    #[schema(value_type = String)]
+    id: TokenId,
+    /// The token. It is not shown again.
+    token: String,
+}
+
+/// The tokens of the institution.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens",
+    operation_id = "listTokens",
+    tag = "tokens",
+    summary = "The tokens of the institution, without their secrets",
+    params(Paging),
+    responses(
+        (status = 200, description = "A page.", body = inline(List<TokenView>), headers(("Link" = String))),
+    ),
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    uri: OriginalUri,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let limit = parameters.number("limit", 1..=MOST, LIMIT);
+    let after: Option<PageKey> = parameters.optional("after", str::parse);
+    parameters.finish()?;
+    let page = api
+        .store()
+        .tokens(Some(&caller.institution), after, limit)
+        .await?;
+    for corrupt in &page.corrupt {
+        tracing::error!(error = %corrupt, "left out of a list");
+    }
+    let (data, next) = (page.tokens, page.next.map(|it| it.to_string()));
+    Ok(List { data, next }.answer(&uri))
+}
+
+/// Create a token of the institution.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens",
+    operation_id = "createToken",
+    tag = "tokens",
+    summary = "Create a token of the institution",
+    description = "It has no more scopes than the caller, and does not outlive the caller's token. It is shown once, so a \
+                   request that is repeated makes another token.",
+    request_body = NewToken,
+    responses(
+        (status = 201, description = "The token, this once.", body = Created, headers(("Location" = String))),
+    ),
+)]
+pub(super) async fn create(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    OriginalUri(uri): OriginalUri,
+    parameters: Parameters,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    let new = json::<NewToken>(&body)?;
+    let scopes = scopes(&new, &caller)?;
+    let now = api.engine.clock().now();
+    let expires_at = expiry(&new, &caller, now)?;
+    let actor = match &new.actor {
+        None => caller.actor.clone(),
+        Some(text) => text
+            .parse::<Actor>()
+            .map_err(|error| FieldProblem::at("/actor", error))?,
+    };
+    let failed = |error: crate::store::NoRandomness| {
+        Problem::new(ProblemCode::Internal, "no token could be made").caused_by(error)
+    };
+    let (id, secret) = TokenSecret::generate().map_err(failed)?;
+    let institution = Some(caller.institution.clone());
+    let token = Token::new(id, secret.hash(), new.name, institution, actor, now)
+        .with_scopes(scopes)
+        .with_expires_at(expires_at);
+    if !api.store().add_token(token).await? {
+        // Of 2^64 ids, this one was taken.
+        return Err(Problem::new(
+            ProblemCode::AlreadyExists,
+            "the id of the token is taken",
+        ));
+    }
+    let location = format!("{}/{id}", uri.path().trim_end_matches('/'));
+    let token = secret.bearer(id);
+    let mut response = (StatusCode::CREATED, Json(Created { id, token })).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(location) = HeaderValue::try_from(location) {
+        headers.insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// The scopes of a new token: no more than the caller has.
+fn scopes(new: &NewToken, caller: &Principal) -> Result<Scopes, Problem> {
+    let scopes: Scopes = match (&new.role, &new.scopes) {
+        (Some(role), None) => role.scopes(),
+        (None, Some(scopes)) => scopes.iter().copied().collect(),
+        (Some(_), Some(_)) => {
+            let detail = "a token has a role or scopes, not both";
+            return Err(FieldProblem::at("/scopes", detail).into());
+        }
+        (None, None) => {
+            let detail = "a token needs a role or scopes";
+            return Err(FieldProblem::at("/role", detail).into());
+        }
+    };
+    match scopes.iter().find(|it| !caller.scopes.contains(*it)) {
+        None if scopes.is_empty() => {
+            Err(FieldProblem::at("/scopes", "a token needs at least one scope").into())
+        }
+        None => Ok(scopes),
+        // A token makes no token with more than it has.
+        Some(missing) => Err(lacks(missing)),
+    }
+}
+
+fn expiry(
+    new: &NewToken,
+    caller: &Principal,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Problem> {
+    let given = new.expires_at.as_deref().map(time).transpose();
+    let given = given.map_err(|error| FieldProblem::at("/expires_at", error))?;
+    if given.is_some_and(|it| it <= now) {
+        let detail = "the time lies in the past; expected one in the future";
+        return Err(FieldProblem::at("/expires_at", detail).into());
+    }
+    match (given, caller.expires_at) {
+        (Some(given), Some(own)) if given > own => {
+            let detail = "the new token would outlive the token of the request";
+            Err(FieldProblem::at("/expires_at", detail).into())
+        }
+        (given, own) => Ok(given.or(own)),
+    }
+}
+
+/// The token that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes the parameter")]
+pub(super) struct Which {
+    /// What names the token.
+    id: String,
+}
+
+/// Revoke a token.
+#[utoipa::path(
+    delete,
+    path = "/v1/tokens/{id}",
+    operation_id = "revokeToken",
+    tag = "tokens",
+    summary = "Revoke a token",
+    description = "Another server on the same store refuses it within 5 seconds.",
+    params(Which),
+    responses((status = 204, description = "It is revoked.")),
+)]
+pub(super) async fn revoke(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    id: Segment,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let id = id.read(str::parse::<TokenId>)?;
+    parameters.finish()?;
+    let is_removed = api
+        .store()
+        .remove_token(Some(&caller.institution), id)
+        .await?;
+    api.authentication.forget(id);
+    if is_removed {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        let detail = format!("there is no token {id}");
+        Err(Problem::new(ProblemCode::UnknownToken, detail))
+    }
+}

@@ -1,0 +1,308 @@
+//! `POST /v1/deliveries/redeliver` and `/abandon`.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::deliveries::kind;
+use crate::server::answer::Json;
+use crate::server::api::Api;
+use crate::server::openapi as schema;
+use crate::server::principal::Caller;
+use crate::server::problem::{FieldProblem, Problem};
+use crate::server::request::{Bytes1MiB, Parameters, json, time, uuid};
+use crate::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox};
+
+/// The most ids of one request, and how many deliveries are changed at once.
+const MOST: usize = 1000;
+const PAGE: u32 = 500;
+
+/// Which deliveries are sent again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct Redelivery {
+    /// Their numbers, at most 1,000.
+    #[serde(default)]
+    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    ids: Option<Vec<i64>>,
+    /// In place of numbers: all that the filter lets through. Without a status, those that are
+    /// delivered or dead.
+    #[serde(default)]
+    #[schema(required = false, value_type = Chooser)]
+    filter: Option<Chooser>,
+    /// Count them, and change nothing.
+    #[serde(default)]
+    #[schema(required = false)]
+    dry_run: bool,
+}
+
+/// Which deliveries are made dead.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct Abandonment {
+    /// Their numbers, at most 1,000.
+    #[serde(default)]
+    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    ids: Option<Vec<i64>>,
+    /// In place of numbers: all that are pending and that the filter lets through.
+    #[serde(default)]
+    #[schema(required = false, value_type = Chooser)]
+    filter: Option<Chooser>,
+    /// Count them, and change nothing.
+    #[serde(default)]
+    #[schema(required = false)]
+    dry_run: bool,
+    /// Why, for those who look at it later: 1 to 256 characters.
+    #[schema(min_length = 1, max_length = 256)]
+    reason: String,
+}
+
+/// A filter of deliveries; what is absent does not matter.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeliveryFilter)]
+pub(in crate::server) struct Chooser {
+    /// Those that are so far.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::delivery_statuses)]
+    status: Option<DeliveryStatus>,
+    /// To this webhook.
+    #[serde(default)]
+    #[schema(required = false, value_type = Uuid)]
+    webhook: Option<String>,
+    /// About this application.
+    #[serde(default)]
+    #[schema(required = false, value_type = Uuid)]
+    application: Option<String>,
+    /// Of this event.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::event_names)]
+    event: Option<String>,
+    /// Whose event was recorded at this time or later.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::time)]
+    from: Option<String>,
+    /// Whose event was recorded before this time.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::time)]
+    to: Option<String>,
+}
+
+/// How many deliveries there were.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Number {
+    deliveries: u64,
+}
+
+/// The deliveries that a request is about.
+pub(super) enum Chosen {
+    Ids(Vec<DeliveryId>),
+    Filter(DeliveryFilter),
+}
+
+impl Chosen {
+    fn read(ids: Option<Vec<i64>>, filter: Option<Chooser>) -> Result<Self, Problem> {
+        let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
+        match (ids, filter) {
+            (Some(ids), None) if ids.is_empty() || ids.len() > MOST => {
+                refused("/ids", "expected 1 to 1000 numbers of deliveries")
+            }
+            (Some(ids), None) => {
+                // Twice in the list, it still counts once.
+                let mut ids: Vec<_> = ids.into_iter().map(DeliveryId).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                Ok(Self::Ids(ids))
+            }
+            (None, Some(filter)) => Ok(Self::Filter(filter.read()?)),
+            (Some(_), Some(_)) => refused("/filter", "expected ids or a filter, not both"),
+            (None, None) => refused("/ids", "expected ids, or a filter in their place"),
+        }
+    }
+
+    /// A page of the deliveries, and what the next one begins after; none after the last.
+    async fn page(
+        &self,
+        api: &Api,
+        institution: &InstitutionId,
+        after: Option<DeliveryId>,
+    ) -> Result<(Vec<Delivery>, Option<DeliveryId>), Problem> {
+        match self {
+            Self::Ids(ids) => {
+                let mut found = Vec::with_capacity(ids.len());
+                for id in ids {
+                    found.extend(api.store().delivery(institution, *id).await?);
+                }
+                Ok((found, None))
+            }
+            Self::Filter(filter) => {
+                let page = api
+                    .store()
+                    .deliveries(Some(institution), filter.clone(), after, PAGE);
+                let page = page.await?;
+                for (_, corrupt) in &page.corrupt {
+                    tracing::error!(error = %corrupt, "left out of what is sent again");
+                }
+                Ok((page.deliveries, page.next))
+            }
+        }
+    }
+}
+
+impl Chooser {
+    fn read(self) -> Result<DeliveryFilter, Problem> {
+        let mut errors = Vec::new();
+        let mut keep = |name: &str, detail: String| {
+            errors.push(FieldProblem::at(format!("/filter/{name}"), detail));
+        };
+        let mut id = |name, text: Option<String>| {
+            let id = text.as_deref().map(uuid).transpose();
+            id.map_err(|error| keep(name, error.to_owned()))
+                .ok()
+                .flatten()
+        };
+        let webhook = id("webhook", self.webhook);
+        let application = id("application", self.application);
+        let event = self.event.as_deref().map(kind).transpose();
+        let event = event.map_err(|error| keep("event", error.to_string()));
+        let mut at = |name, text: Option<String>| {
+            let at = text.as_deref().map(time).transpose();
+            at.map_err(|error| keep(name, error.to_owned()))
+                .ok()
+                .flatten()
+        };
+        let (since, until) = (at("from", self.from), at("to", self.to));
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
+        Ok(DeliveryFilter::default()
+            .with_status(self.status)
+            .with_webhook(webhook)
+            .with_application(application)
+            .with_kind(event.unwrap_or_default())
+            .with_since(since)
+            .with_until(until))
+    }
+}
+
+/// Send deliveries again.
+#[utoipa::path(
+    post,
+    path = "/v1/deliveries/redeliver",
+    operation_id = "redeliver",
+    tag = "webhooks",
+    summary = "Send deliveries again, with all of their attempts before them",
+    description = "Those that are being sent, or are due already, stay as they are, and do not count.",
+    request_body = Redelivery,
+    responses((status = 200, description = "How many are due now.", body = Number)),
+)]
+pub(in crate::server) async fn redeliver(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    parameters: Parameters,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    let body = json::<Redelivery>(&body)?;
+    let chosen = Chosen::read(body.ids, body.filter)?;
+    let institution = &caller.institution;
+    // Without a status, what waits for its time is left to it.
+    let takes_pending = match &chosen {
+        Chosen::Ids(_) => true,
+        Chosen::Filter(filter) => filter.status.is_some(),
+    };
+    let (mut deliveries, mut after) = (0, None);
+    loop {
+        let (page, next) = chosen.page(&api, institution, after).await?;
+        let now = api.engine.clock().now();
+        let can_be = |it: &&Delivery| {
+            it.can_be_redelivered(now) && (takes_pending || it.status != DeliveryStatus::Pending)
+        };
+        let ids: Vec<_> = page.iter().filter(can_be).map(|it| it.id).collect();
+        deliveries += if body.dry_run {
+            ids.len() as u64
+        } else {
+            api.store().redeliver(institution, now, ids).await?
+        };
+        after = next;
+        if after.is_none() {
+            return Ok(Json(Number { deliveries }).into_response());
+        }
+    }
+}
+
+/// Make deliveries dead.
+#[utoipa::path(
+    post,
+    path = "/v1/deliveries/abandon",
+    operation_id = "abandon",
+    tag = "webhooks",
+    summary = "Make pending deliveries dead: they are not sent any more",
+    request_body = Abandonment,
+    responses((status = 200, description = "How many are dead now.", body = Number)),
+)]
+pub(in crate::server) async fn abandon(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    parameters: Parameters,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    let body = json::<Abandonment>(&body)?;
+    let reason = crate::webhook::Description::new(body.reason);
+    let reason = reason.map_err(|error| FieldProblem::at("/reason", error))?;
+    if reason.as_str().trim().is_empty() {
+        let detail = "expected why they are abandoned, 1 to 256 characters";
+        return Err(FieldProblem::at("/reason", detail).into());
+    }
+    let chosen = Chosen::read(body.ids, body.filter)?;
+    let institution = &caller.institution;
+    let deliveries = if body.dry_run {
+        count_pending(&api, institution, &chosen).await?
+    } else {
+        abandon_all(&api, institution, &chosen, reason.as_str()).await?
+    };
+    Ok(Json(Number { deliveries }).into_response())
+}
+
+async fn count_pending(
+    api: &Api,
+    institution: &InstitutionId,
+    chosen: &Chosen,
+) -> Result<u64, Problem> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let (page, next) = chosen.page(api, institution, after).await?;
+        let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
+        count += page.iter().filter(is_pending).count() as u64;
+        after = next;
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
+/// Makes those that are pending dead; how many there were.
+pub(super) async fn abandon_all(
+    api: &Api,
+    institution: &InstitutionId,
+    chosen: &Chosen,
+    reason: &str,
+) -> Result<u64, Problem> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let (page, next) = chosen.page(api, institution, after).await?;
+        let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
+        let ids = page.iter().filter(is_pending).map(|it| it.id).collect();
+        let now = api.engine.clock().now();
+        let abandoned = api
+            .store()
+            .abandon(institution, now, ids, reason.to_owned());
+        count += abandoned.await?;
+        after = next;
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
+}

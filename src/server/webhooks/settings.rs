@@ -1,0 +1,154 @@
+//! A webhook's settings, as requests give them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::delivery::HttpOptions;
+use crate::lifecycle::event::EventKind;
+use crate::server::openapi as schema;
+use crate::server::problem::{FieldProblem, Problem};
+use crate::webhook::{CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl};
+
+/// A webhook that is to be registered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct NewWebhook {
+    /// Where events are sent.
+    #[schema(format = "uri", example = "https://example.com/hooks")]
+    url: String,
+    /// Which events it is sent; all, if absent.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::event_kinds)]
+    events: Option<Vec<String>>,
+    /// What people call it: at most 256 characters, on one line.
+    #[serde(default)]
+    #[schema(required = false, value_type = String, max_length = 256)]
+    description: Option<String>,
+    /// Headers that each request carries.
+    #[serde(default)]
+    #[schema(required = false, value_type = BTreeMap<String, String>)]
+    headers: Option<BTreeMap<String, String>>,
+}
+
+/// What of a webhook's settings is to be replaced; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct WebhookChange {
+    /// Where events are sent.
+    #[serde(default)]
+    #[schema(required = false, value_type = String, format = "uri")]
+    url: Option<String>,
+    /// Which events it is sent.
+    #[serde(default)]
+    #[schema(required = false, schema_with = schema::event_kinds)]
+    events: Option<Vec<String>>,
+    /// What people call it: at most 256 characters, on one line.
+    #[serde(default)]
+    #[schema(required = false, value_type = String, max_length = 256)]
+    description: Option<String>,
+    /// Headers that each request carries, in place of all that there are.
+    #[serde(default)]
+    #[schema(required = false, value_type = BTreeMap<String, String>)]
+    headers: Option<BTreeMap<String, String>>,
+}
+
+/// Settings that are right.
+pub(super) struct Settings {
+    pub(super) url: Option<WebhookUrl>,
+    kinds: Option<EventKinds>,
+    description: Option<Description>,
+    headers: Option<CustomHeaders>,
+}
+
+impl NewWebhook {
+    pub(super) fn read(self, targets: &HttpOptions) -> Result<Settings, Problem> {
+        let url = Some(self.url);
+        WebhookChange {
+            url,
+            events: self.events,
+            description: self.description,
+            headers: self.headers,
+        }
+        .read(targets)
+    }
+}
+
+impl WebhookChange {
+    /// The settings, with all that is wrong with them.
+    pub(super) fn read(self, targets: &HttpOptions) -> Result<Settings, Problem> {
+        let mut errors = Vec::new();
+        let mut refuse = |pointer: String, detail: String| {
+            errors.push(FieldProblem::at(pointer, detail));
+        };
+        let url = self.url.and_then(|it| {
+            let url = url(&it, targets);
+            url.map_err(|detail| refuse("/url".to_owned(), detail)).ok()
+        });
+        let mut kinds = Vec::new();
+        for (place, name) in self.events.iter().flatten().enumerate() {
+            let kind = EventKind::from_name(name).map_or_else(|| name.parse::<EventKind>(), Ok);
+            match kind {
+                Ok(kind) => kinds.push(kind),
+                Err(error) => refuse(format!("/events/{place}"), error.to_string()),
+            }
+        }
+        if self.events.as_ref().is_some_and(Vec::is_empty) {
+            let detail = "a webhook is sent at least one kind of event".to_owned();
+            refuse("/events".to_owned(), detail);
+        }
+        let description = self.description.and_then(|it| {
+            let description = Description::new(it);
+            description
+                .map_err(|error| refuse("/description".to_owned(), error.to_string()))
+                .ok()
+        });
+        let headers = self.headers.and_then(|it| {
+            let pairs = it
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            CustomHeaders::new(pairs)
+                .map_err(|error| refuse("/headers".to_owned(), error.to_string()))
+                .ok()
+        });
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
+        Ok(Settings {
+            url,
+            kinds: self.events.map(|_| kinds.into_iter().collect()),
+            description,
+            headers,
+        })
+    }
+}
+
+fn url(text: &str, targets: &HttpOptions) -> Result<WebhookUrl, String> {
+    let url: WebhookUrl = text
+        .parse()
+        .map_err(|error: crate::webhook::WebhookUrlError| error.to_string())?;
+    // Of a name, only the dispatcher can tell, each time that it connects.
+    targets.check(&url).map_err(|error| error.to_string())?;
+    Ok(url)
+}
+
+impl Settings {
+    /// Replaces what is given; whether that changes anything.
+    pub(super) fn apply(&self, endpoint: &mut Endpoint) -> bool {
+        let before = endpoint.clone();
+        if let Some(url) = &self.url {
+            endpoint.url = url.clone();
+        }
+        if let Some(kinds) = self.kinds {
+            endpoint.kinds = kinds;
+        }
+        if let Some(description) = &self.description {
+            endpoint.description = description.clone();
+        }
+        if let Some(headers) = &self.headers {
+            endpoint.headers = headers.clone();
+        }
+        *endpoint != before
+    }
+}

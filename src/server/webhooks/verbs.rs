@@ -1,0 +1,286 @@
+//! `POST /v1/webhooks/{id}/rotate`, `/test`, `/disable`, `/enable`.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::change::{change, check, find, unknown};
+use super::endpoints::secret;
+use super::resend::{Chosen, abandon_all};
+use super::view::{AttemptView, WebhookView, Which, WithSecret};
+use crate::delivery::{Dispatcher, DispatcherOptions, HttpTransport, TestError};
+use crate::lengths::later;
+use crate::server::answer::{Json, tagged};
+use crate::server::api::Api;
+use crate::server::applications::no_members;
+use crate::server::openapi::IfMatchHeader;
+use crate::server::principal::{Caller, Principal};
+use crate::server::problem::{FieldProblem, Problem, ProblemCode};
+use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment, json};
+use crate::store::{DeliveryFilter, DeliveryStatus, Outbox};
+use crate::webhook::{Description, Disabled, DisabledReason, Endpoint, Secrets};
+
+/// The head of a request about one webhook.
+pub(in crate::server) struct Head {
+    caller: Principal,
+    id: Uuid,
+    expected: IfMatch,
+}
+
+impl FromRequestParts<Api> for Head {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Caller(caller) = Caller::from_request_parts(parts, api).await?;
+        let id = Segment::from_request_parts(parts, api).await?.uuid()?;
+        let expected = IfMatch::from_request_parts(parts, api).await?;
+        let parameters = Parameters::from_request_parts(parts, api).await?;
+        parameters.finish()?;
+        Ok(Self {
+            caller,
+            id,
+            expected,
+        })
+    }
+}
+
+/// How long the secrets before the new one sign.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct Rotation {
+    /// How long the old secret stays valid, in seconds; a day, if absent.
+    #[serde(default)]
+    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
+    grace: Option<u32>,
+    /// When `X-Webhook-Signature` follows, in seconds; after half of the grace, if absent.
+    #[serde(default)]
+    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
+    switch_over: Option<u32>,
+    /// Revoke all earlier secrets at once.
+    #[serde(default)]
+    #[schema(required = false)]
+    revoke: bool,
+}
+
+/// The longest grace, in seconds: a year.
+const LONGEST_GRACE: u32 = 31_536_000;
+
+impl Rotation {
+    /// The grace and the time until the switch-over; none where all others are revoked.
+    fn read(&self) -> Result<Option<(Duration, Duration)>, Problem> {
+        let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
+        if self.revoke {
+            if self.grace.or(self.switch_over).is_some() {
+                let detail = "with revoke, there is neither grace nor switch_over";
+                return refused("/revoke", detail);
+            }
+            return Ok(None);
+        }
+        let seconds = |it: u32| Duration::from_secs(it.into());
+        if self.grace.is_some_and(|it| it > LONGEST_GRACE) {
+            return refused("/grace", "expected at most 31536000 seconds, a year");
+        }
+        let grace = self.grace.map_or(Secrets::GRACE, seconds);
+        let switch_over = self.switch_over.map_or(grace / 2, seconds);
+        if switch_over > grace {
+            let detail = "switch_over is longer than grace: by then, the old secret signs nothing";
+            return refused("/switch_over", detail);
+        }
+        Ok(Some((grace, switch_over)))
+    }
+}
+
+/// Give a webhook a new secret.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/rotate",
+    operation_id = "rotateSecret",
+    tag = "webhooks",
+    summary = "Give a webhook a new secret",
+    description = "The answer has the secret, this once. With `If-Match`, a request that is repeated changes nothing.",
+    params(Which, IfMatchHeader),
+    request_body = Rotation,
+    responses((status = 200, description = "The webhook with its new secret.", body = WithSecret<'static>,
+        headers(("ETag" = String)))),
+)]
+pub(in crate::server) async fn rotate(
+    State(api): State<Api>,
+    head: Head,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    let times = json::<Rotation>(&body)?.read()?;
+    let (now, new) = (api.engine.clock().now(), secret()?);
+    let rotate = |endpoint: &mut Endpoint| {
+        match times {
+            None => endpoint.secrets = Secrets::new(new.clone()),
+            Some((grace, switch_over)) => {
+                let (switch_over, until) = (later(now, switch_over), later(now, grace));
+                endpoint
+                    .secrets
+                    .rotate(new.clone(), now, switch_over, until);
+            }
+        }
+        true
+    };
+    let institution = &head.caller.institution;
+    let webhook = change(&api, institution, head.id, head.expected, rotate).await?;
+    let shown = WithSecret {
+        webhook: &webhook,
+        secret: new.expose(),
+    };
+    let mut response = tagged(webhook.revision, Json(shown));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Send a test event to a webhook, once.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/test",
+    operation_id = "testWebhook",
+    tag = "webhooks",
+    summary = "Send a test event to a webhook, once, even if it is disabled",
+    params(Which, IfMatchHeader),
+    responses((status = 200, description = "The attempt, whether it succeeded or not.", body = AttemptView)),
+)]
+pub(in crate::server) async fn test(
+    State(api): State<Api>,
+    head: Head,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    no_members(&body)?;
+    let institution = &head.caller.institution;
+    check(&find(&api, institution, head.id).await?, head.expected)?;
+    let failed = |error: &dyn std::fmt::Display| {
+        let detail = "no test event can be sent; the server's log has the cause";
+        Problem::new(ProblemCode::Internal, detail).caused_by(error)
+    };
+    let transport = match &api.options.transport {
+        Some(transport) => transport.clone(),
+        None => HttpTransport::new(api.options.targets.clone()).map_err(|it| failed(&it))?,
+    };
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|it| failed(&it))?;
+    let application = uuid::Builder::from_random_bytes(random).into_uuid();
+    let options = DispatcherOptions::default();
+    let dispatcher = Dispatcher::new(api.store().clone(), transport, options);
+    match dispatcher
+        .send_test(institution, head.id, application)
+        .await
+    {
+        Ok(attempt) => Ok(Json(attempt).into_response()),
+        Err(TestError::UnknownWebhook(id)) => Err(unknown(id)),
+        Err(TestError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Why nothing is to be sent.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Disabling {
+    /// For those who look at it later: at most 256 characters, on one line.
+    #[schema(required = false, max_length = 256)]
+    reason: String,
+}
+
+/// Send nothing to a webhook until it is enabled again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/disable",
+    operation_id = "disableWebhook",
+    tag = "webhooks",
+    summary = "Send nothing to a webhook until it is enabled again; what is pending stays",
+    params(Which, IfMatchHeader),
+    request_body = Disabling,
+    responses((status = 200, description = "The webhook as it is now.", body = WebhookView,
+        headers(("ETag" = String)))),
+)]
+pub(in crate::server) async fn disable(
+    State(api): State<Api>,
+    head: Head,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    let mut form = Form::read(&body, &["reason"])?;
+    let reason = form.optional_text("reason", |it| Description::new(it));
+    form.finish()?;
+    let (now, reason) = (api.engine.clock().now(), reason.unwrap_or_default());
+    let disable = |endpoint: &mut Endpoint| {
+        if !endpoint.is_enabled() {
+            return false;
+        }
+        let disabled = Disabled::new(DisabledReason::Manual, now).with_detail(reason.clone());
+        endpoint.disabled = Some(disabled);
+        true
+    };
+    let institution = &head.caller.institution;
+    let webhook = change(&api, institution, head.id, head.expected, disable).await?;
+    Ok(tagged(webhook.revision, Json(webhook)))
+}
+
+/// What becomes of the deliveries that are pending since before the webhook was disabled.
+#[derive(Serialize, ToSchema)]
+pub(in crate::server) struct Enabling {
+    /// `resume` sends them, `drop` makes them dead. Needed if there are any.
+    #[schema(required = false, schema_with = crate::server::openapi::pending)]
+    pending: String,
+}
+
+/// Send to a webhook again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/enable",
+    operation_id = "enableWebhook",
+    tag = "webhooks",
+    summary = "Send to a webhook again",
+    params(Which, IfMatchHeader),
+    request_body = Enabling,
+    responses((status = 200, description = "The webhook as it is now.", body = WebhookView,
+        headers(("ETag" = String)))),
+)]
+pub(in crate::server) async fn enable(
+    State(api): State<Api>,
+    head: Head,
+    Bytes1MiB(body): Bytes1MiB,
+) -> Result<Response, Problem> {
+    let mut form = Form::read(&body, &["pending"])?;
+    let drops = form.optional_text("pending", |text| match text {
+        "resume" => Ok(false),
+        "drop" => Ok(true),
+        _ => Err("field pending must be resume or drop"),
+    });
+    form.finish()?;
+    let (institution, id) = (&head.caller.institution, head.id);
+    let webhook = find(&api, institution, id).await?;
+    check(&webhook, head.expected)?;
+    if webhook.endpoint.is_enabled() {
+        return Ok(tagged(webhook.revision, Json(webhook)));
+    }
+    if drops.is_none() {
+        let backlog = api.store().backlog(Some(institution)).await?;
+        let backlog = backlog.iter().find(|it| it.webhook == id);
+        let pending = backlog.map_or(0, |it| it.pending);
+        if pending > 0 {
+            let detail = format!(
+                "{pending} deliveries are pending since before the webhook was disabled: field pending must be \
+                 resume, to send them, or drop, to make them dead"
+            );
+            return Err(FieldProblem::at("/pending", detail).into());
+        }
+    }
+    if drops == Some(true) {
+        let filter = DeliveryFilter::default()
+            .with_webhook(Some(id))
+            .with_status(Some(DeliveryStatus::Pending));
+        let reason = "abandoned when the webhook was enabled again";
+        abandon_all(&api, institution, &Chosen::Filter(filter), reason).await?;
+    }
+    let enable = |endpoint: &mut Endpoint| endpoint.disabled.take().is_some();
+    let webhook = change(&api, institution, id, head.expected, enable).await?;
+    Ok(tagged(webhook.revision, Json(webhook)))
+}
