@@ -85,7 +85,8 @@ const EXAMPLE: &str = "Example:
 Exit status: 0 ended as asked; 1 with --until-idle, some deliveries are dead or still pending; 2 the
 run could not go on; 130 ended at once, by a second Ctrl-C, or 143 by a second SIGTERM.";
 
-fn schedule(text: &str) -> Result<RetrySchedule, String> {
+/// Reads a retry schedule.
+pub(super) fn schedule(text: &str) -> Result<RetrySchedule, String> {
     let delays = text.split(',').enumerate().map(|(at, text)| {
         duration(text.trim()).map_err(|error| format!("delay {}: {error}", at + 1))
     });
@@ -213,13 +214,13 @@ async fn show(store: &AnyStore) -> std::convert::Infallible {
 
 impl Args {
     fn tell(&self, summary: Summary, pending: Option<u64>) -> Result<(), Failure> {
-        let Summary {
-            delivered,
-            failed,
-            dead,
-            ..
-        } = summary;
         if self.json {
+            let Summary {
+                delivered,
+                failed,
+                dead,
+                ..
+            } = summary;
             // The spinner goes before anything else stands on the same terminal.
             log::drain();
             let mut output = Output::plain();
@@ -231,17 +232,28 @@ impl Args {
             })?;
             let _ = output.flush()?;
         } else {
-            let s = if failed == 1 { "" } else { "s" };
-            say(&format!(
-                "{delivered} delivered, {failed} failed attempt{s}, {dead} dead"
-            ));
-            if dead > 0 {
-                say(
-                    "certlife deliveries --status dead --attempts tells why; certlife redeliver --all-dead \
-                     sends them again",
-                );
-            }
+            sum_up(summary);
         }
         Ok(())
+    }
+}
+
+/// Says what came of the deliveries.
+pub(super) fn sum_up(summary: Summary) {
+    let Summary {
+        delivered,
+        failed,
+        dead,
+        ..
+    } = summary;
+    let s = if failed == 1 { "" } else { "s" };
+    say(&format!(
+        "{delivered} delivered, {failed} failed attempt{s}, {dead} dead"
+    ));
+    if dead > 0 {
+        say(
+            "certlife deliveries --status dead --attempts tells why; certlife redeliver --all-dead \
+             sends them again",
+        );
     }
 }

@@ -26,6 +26,8 @@ const BOUNDS: [f64; 18] = [
 const LIMITS: Limits = Limits {
     connections: 32,
     idle: Duration::from_secs(5),
+    stalled: Duration::from_secs(5),
+    streams: 16,
     is_kept: false,
 };
 

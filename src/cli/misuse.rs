@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::ArgMatches;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -17,10 +17,10 @@ const MOST_DIGITS: usize = 6;
 const LONGEST_UNIT: usize = 4;
 
 /// Reads the arguments of the process. Ends it where they ask for help, or are wrong.
-pub(super) fn arguments<C: Parser>() -> C {
+pub(super) fn matches(command: clap::Command) -> ArgMatches {
     let arguments: Vec<_> = std::env::args_os().collect();
-    match C::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+    match command.try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
         Err(error) => without_values(error, &arguments).exit(),
     }
 }

@@ -54,6 +54,8 @@ mod secret;
 #[cfg(feature = "cli")]
 mod sending;
 #[cfg(feature = "cli")]
+mod serve;
+#[cfg(feature = "cli")]
 mod server;
 #[cfg(feature = "cli")]
 mod show;
@@ -76,7 +78,7 @@ mod webhook;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use log::say;
 use outcome::{Completion, Failure, block_on};
@@ -134,6 +136,8 @@ enum Command {
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
+    Serve(serve::Args),
+    #[cfg(feature = "cli")]
     Token(token::Args),
     #[cfg(feature = "cli")]
     Migrate(migrate::Args),
@@ -154,7 +158,38 @@ enum Command {
 /// The exit code is 0 where all was accepted, 1 where some lines were refused, 2 where the run
 /// could not go on. A reader that closes the output early ends the run without an error.
 pub(super) fn run() -> ExitCode {
-    let outcome = match misuse::arguments::<Cli>().command {
+    let outcome = read().and_then(carry_out);
+    let code = match outcome {
+        Ok(Completion::Clean) => ExitCode::SUCCESS,
+        Ok(Completion::Refused) => ExitCode::from(1),
+        Err(failure) => {
+            say(&failure.to_string());
+            ExitCode::from(2)
+        }
+    };
+    log::drain();
+    code
+}
+
+/// Reads the command of the process; for `serve`, with what variables and a file say.
+fn read() -> Result<Command, Failure> {
+    #[cfg(feature = "cli")]
+    let matches = {
+        let program = serve::with_variables(Cli::command());
+        let given = misuse::matches(program.clone());
+        match serve::configured(program, &given)? {
+            Some(program) => misuse::matches(program),
+            None => given,
+        }
+    };
+    #[cfg(not(feature = "cli"))]
+    let matches = misuse::matches(Cli::command());
+    let cli = Cli::from_arg_matches(&matches);
+    Ok(cli.unwrap_or_else(|error| error.exit()).command)
+}
+
+fn carry_out(command: Command) -> Result<Completion, Failure> {
+    match command {
         Command::Apply(args) => apply::run(args),
         Command::Import(args) => import::run(args),
         #[cfg(feature = "cli")]
@@ -180,6 +215,8 @@ pub(super) fn run() -> ExitCode {
         #[cfg(feature = "cli")]
         Command::Redeliver(args) => redeliver::run(&args),
         #[cfg(feature = "cli")]
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "cli")]
         Command::Token(args) => token::run(&args),
         #[cfg(feature = "cli")]
         Command::Migrate(args) => migrate::run(&args),
@@ -193,15 +230,5 @@ pub(super) fn run() -> ExitCode {
         Command::Diagram(args) => diagram::run(&args),
         Command::Schema(args) => schema::run(&args, Cli::command()),
         Command::Completions(args) => completions::run(&args, Cli::command()),
-    };
-    let code = match outcome {
-        Ok(Completion::Clean) => ExitCode::SUCCESS,
-        Ok(Completion::Refused) => ExitCode::from(1),
-        Err(failure) => {
-            say(&failure.to_string());
-            ExitCode::from(2)
-        }
-    };
-    log::drain();
-    code
+    }
 }

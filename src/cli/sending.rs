@@ -23,6 +23,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = deadline, default_value = "15s", allow_hyphen_values = true)]
     pub(super) timeout: Duration,
 
+    #[command(flatten)]
+    targets: Targets,
+}
+
+/// Where requests may go.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Targets {
     /// Also allow http:// targets (not encrypted).
     #[arg(long)]
     allow_http: bool,
@@ -36,7 +44,8 @@ pub(super) struct Args {
     authorities: Option<PathBuf>,
 }
 
-fn deadline(text: &str) -> Result<Duration, &'static str> {
+/// Reads how long a request may take.
+pub(super) fn deadline(text: &str) -> Result<Duration, &'static str> {
     let (least, most) = (Duration::from_millis(10), Duration::from_secs(60 * 60));
     let timeout = duration(text)?;
     let is_in_range = (least..=most).contains(&timeout);
@@ -46,6 +55,21 @@ fn deadline(text: &str) -> Result<Duration, &'static str> {
 impl Args {
     /// What sends, at most so many requests at a time.
     pub(super) fn transport(&self, concurrency: u32) -> Result<Sender, Failure> {
+        // The other half is for the requests that are under way, and for the store.
+        let idle = open_files::most() / 2;
+        let options = self.targets.options(self.timeout, concurrency, idle)?;
+        self.targets.sender(options)
+    }
+}
+
+impl Targets {
+    /// How requests are sent, at most so many at a time, with so many connections kept beside them.
+    pub(super) fn options(
+        &self,
+        timeout: Duration,
+        concurrency: u32,
+        idle: usize,
+    ) -> Result<HttpOptions, Failure> {
         let authorities = match &self.authorities {
             None => Vec::new(),
             Some(path) => fs::read(path).map_err(|error| Failure::Read {
@@ -60,22 +84,26 @@ impl Args {
             });
         }
         let defaults = HttpOptions::default();
-        let connect_timeout = defaults.connect_timeout.min(self.timeout);
-        let mut options = defaults
+        let connect_timeout = defaults.connect_timeout.min(timeout);
+        let options = defaults
             .with_connect_timeout(connect_timeout)
-            .with_stall_timeout(self.timeout)
+            .with_stall_timeout(timeout)
             .with_allow_http(self.allow_http)
             .with_allow_targets(self.allowed.clone())
             .with_idle_per_host(usize::try_from(concurrency).unwrap_or(usize::MAX))
-            // The other half is for the requests that are under way, and for the store.
-            .with_idle_total(open_files::most() / 2);
-        if let Some(path) = &self.authorities {
-            let given = options.with_authorities(&authorities);
-            options = given.map_err(|error| Failure::Content {
-                input: format!("--authorities {}", path.display()),
-                problem: error.to_string(),
-            })?;
-        }
+            .with_idle_total(idle);
+        let Some(path) = &self.authorities else {
+            return Ok(options);
+        };
+        let given = options.with_authorities(&authorities);
+        given.map_err(|error| Failure::Content {
+            input: format!("--authorities {}", path.display()),
+            problem: error.to_string(),
+        })
+    }
+
+    /// What sends with these options.
+    pub(super) fn sender(&self, options: HttpOptions) -> Result<Sender, Failure> {
         let http = HttpTransport::new(options);
         let http = http.map_err(|error| Failure::Argument(error.to_string()))?;
         Ok(Sender {

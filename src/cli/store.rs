@@ -73,6 +73,12 @@ impl Args {
         Ok(Engine::new(store.map_err(|it| unopened(it, &address))?))
     }
 
+    /// The address of a store that outlives the command. Nothing is opened.
+    #[cfg(feature = "cli")]
+    pub(super) fn lasting_address(&self) -> Result<StoreAddress, Failure> {
+        lasting(self.address()?)
+    }
+
     async fn engine(
         &self,
         address: &StoreAddress,

@@ -23,6 +23,8 @@ const MOST_READ: usize = 8 * LARGEST;
 const LIMITS: Limits = Limits {
     connections: 256,
     idle: Duration::from_secs(10),
+    stalled: Duration::from_secs(10),
+    streams: 16,
     is_kept: true,
 };
 

@@ -24,7 +24,7 @@ fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
 
 /// Kills all groups, and lets none be started any more: the program is about to end, and drops
 /// nothing.
-pub(super) fn kill_all() {
+pub(in crate::cli) fn kill_all() {
     let groups = groups();
     #[cfg(unix)]
     for id in groups

@@ -22,20 +22,20 @@ const LOCAL: Duration = Duration::from_secs(10);
 
 /// A command that can be started.
 #[derive(Debug)]
-pub(super) struct Command {
+pub(in crate::cli) struct Command {
     program: PathBuf,
     arguments: Vec<OsString>,
 }
 
 impl Command {
     /// Looks for the command as a shell does. Whatever is wrong with it is found before anything is
-    /// claimed.
-    pub(super) fn find(exec: &[OsString]) -> Result<Self, Failure> {
+    /// claimed. The option that has it stands in the error.
+    pub(in crate::cli) fn find(option: &str, exec: &[OsString]) -> Result<Self, Failure> {
         let named = exec.split_first().filter(|(name, _)| !name.is_empty());
         let (name, arguments) = named.ok_or_else(|| {
-            Failure::Argument(
-                "--exec must be followed by a command, but its name is empty".to_owned(),
-            )
+            Failure::Argument(format!(
+                "{option} must be followed by a command, but its name is empty"
+            ))
         })?;
         let name = Path::new(name);
         let is_path = name.components().count() > 1 || name.is_absolute();
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_command_is_looked_for_before_anything_is_claimed() {
         let find = |name: &str| {
-            let found = Command::find(&[OsString::from(name)]);
+            let found = Command::find("--exec", &[OsString::from(name)]);
             found.map(|it| it.program).map_err(|it| it.to_string())
         };
         assert!(find("sh").is_ok_and(|it| it.is_absolute()));

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::command::Command;
+pub(super) use self::child::kill_all;
+pub(super) use self::command::Command;
 use super::arguments::duration;
 use super::log_level::Level;
 use super::output::Output;
@@ -119,11 +120,13 @@ Exit status: 0 ended as asked; 1 with --until-idle or --once, some applications 
 --until-idle a signal ended the run before nothing was in progress; 2 the run could not go on; 130
 ended at once, by a second Ctrl-C, or 143 by a second SIGTERM.";
 
-fn timeout(text: &str) -> Result<Duration, String> {
+/// Reads how long a command may run.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     bounded(text, Duration::from_millis(10), 30 * DAY)
 }
 
-fn lease(text: &str) -> Result<Duration, String> {
+/// Reads how long a claim lasts.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
     bounded(text, Duration::from_secs(1), DAY)
 }
 
@@ -149,7 +152,7 @@ struct Numbers {
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.log.start()?;
     open_files::raise();
-    let command = Command::find(&args.exec)?;
+    let command = Command::find("--exec", &args.exec)?;
     let (summary, left) = block_on(async {
         let engine = args.store.open_existing().await?;
         if let Some(address) = args.metrics {
@@ -187,7 +190,7 @@ async fn process(
         .with_first_wait(args.first_wait)
         .with_grace(args.grace);
     let processor = Processor::new(engine.clone(), command).with_options(options);
-    let stopped = signals::first(child::kill_all)?;
+    let stopped = signals::first(kill_all)?;
     let shutdown = async {
         stopped.await;
         say("waiting for what is under way; once more ends it at once");
@@ -237,14 +240,14 @@ async fn show(store: &AnyStore, institution: Option<&InstitutionId>) -> std::con
 }
 
 fn tell(args: &Args, summary: Summary) -> Result<(), Failure> {
-    let Summary {
-        approved,
-        failed,
-        again,
-        lost,
-        ..
-    } = summary;
     if args.json {
+        let Summary {
+            approved,
+            failed,
+            again,
+            lost,
+            ..
+        } = summary;
         // The spinner goes before anything else stands on the same terminal.
         log::drain();
         let mut output = Output::plain();
@@ -257,6 +260,18 @@ fn tell(args: &Args, summary: Summary) -> Result<(), Failure> {
         let _ = output.flush()?;
         return Ok(());
     }
+    sum_up(summary);
+    Ok(())
+}
+
+/// Says what came of the commands.
+pub(super) fn sum_up(summary: Summary) {
+    let Summary {
+        approved,
+        failed,
+        again,
+        ..
+    } = summary;
     let s = if again == 1 { "" } else { "s" };
     say(&format!(
         "{approved} approved, {failed} failed, {again} attempt{s} made again"
@@ -264,5 +279,4 @@ fn tell(args: &Args, summary: Summary) -> Result<(), Failure> {
     if failed > 0 {
         say("certlife list --status failed tells why; certlife apply retries them");
     }
-    Ok(())
 }
