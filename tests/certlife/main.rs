@@ -38,6 +38,8 @@ mod process;
 mod read;
 #[cfg(unix)]
 mod read_only;
+#[cfg(unix)]
+mod serve;
 mod streams;
 mod terminal;
 mod token;

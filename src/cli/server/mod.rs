@@ -3,6 +3,8 @@
 mod connection;
 mod in_progress;
 mod stalling;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;
