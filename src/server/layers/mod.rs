@@ -2,9 +2,11 @@
 //! id, a span, a line of log and its metrics.
 
 mod authenticate;
+mod cors;
 mod envelope;
 mod guard;
 mod observed;
 
+pub(super) use cors::cors;
 pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;
