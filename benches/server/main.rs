@@ -107,7 +107,7 @@ fn submitted(folder: &Path, name: &str, applications: u64) -> PathBuf {
 async fn get(folder: &Path) -> Row {
     const APPLICATIONS: u64 = 20_000;
     let store = submitted(folder, "get.db", APPLICATIONS);
-    let served = Served::start(&store).await;
+    let served = Served::start(&store);
     let path = |number| format!("/v1/applications/{}", uuid(number));
     let mut connection = Connection::open(&served.address, &served.token).await;
     let (_, answer) = connection.ask(Method::GET, &path(0), &[], "").await;
@@ -138,7 +138,7 @@ async fn get(folder: &Path) -> Row {
 async fn post(folder: &Path) -> Row {
     const APPLICATIONS: u64 = 600_000;
     let store = submitted(folder, "post.db", APPLICATIONS);
-    let served = Served::start(&store).await;
+    let served = Served::start(&store);
     let path = |number| format!("/v1/applications/{}/begin-processing", uuid(number));
     let mut connection = Connection::open(&served.address, &served.token).await;
     let (_, answer) = connection.ask(Method::POST, &path(0), &[], "").await;
@@ -186,7 +186,7 @@ async fn commands(folder: &Path) -> Row {
         certlife(&store, &["apply", lines.to_str().unwrap()]);
         let peers = lines_a_second(began);
         let store = folder.join(format!("commands{round}.db"));
-        let served = Served::start(&store).await;
+        let served = Served::start(&store);
         let began = Instant::now();
         let answered = served.post_file("/v1/commands", &lines).await;
         let ours = lines_a_second(began);
@@ -204,7 +204,7 @@ async fn commands(folder: &Path) -> Row {
 
 async fn feed(folder: &Path) -> Row {
     let store = submitted(folder, "feed.db", LINES);
-    let served = Served::start(&store).await;
+    let served = Served::start(&store);
     let mut pairs = Vec::new();
     for _ in 0..3 {
         let began = Instant::now();
@@ -236,7 +236,7 @@ async fn feed(folder: &Path) -> Row {
 async fn memory(folder: &Path) -> Row {
     const APPLICATIONS: u64 = 20_000;
     let store = submitted(folder, "memory.db", APPLICATIONS);
-    let served = Served::start(&store).await;
+    let served = Served::start(&store);
     let after = async |requests: u64| {
         let next = AtomicU64::new(0);
         let next = move || {
@@ -269,7 +269,7 @@ async fn memory(folder: &Path) -> Row {
 
 async fn idle(folder: &Path) -> Row {
     let store = submitted(folder, "idle.db", 100);
-    let served = Served::start(&store).await;
+    let served = Served::start(&store);
     let path = || Some(format!("/v1/applications/{}", uuid(7)));
     let (address, token) = (&served.address, &served.token);
     let alone = rate(address, token, CONNECTIONS, ROUND, &Method::GET, path).await;

@@ -79,7 +79,7 @@ fn address(output: impl std::io::Read + Send + 'static) -> String {
 
 impl Served {
     /// `certlife serve` on this store, with a token for everything.
-    pub async fn start(store: &Path) -> Self {
+    pub fn start(store: &Path) -> Self {
         let token = Command::new(CERTLIFE)
             .args(["token", "create", "--name", "bench", "--institution", "uni"])
             .args(["--scope", "all", "--actor", "administrator:jane"])
