@@ -1,9 +1,10 @@
 //! What works beside the API.
 
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::{Serving, UPLOAD, token};
+use super::{Serving, UPLOAD, answer, head, token};
 use crate::Scratch;
 use crate::deliver::{FREELY, Receiver, register, statuses};
 
@@ -30,15 +31,9 @@ fn what_the_api_takes_is_processed_and_delivered() {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(statuses(&store), [0, 2, 0]);
-        let page = Serving::ask(
-            &Serving {
-                address: metrics,
-                ..Serving::start(&store, &[])
-            },
-            "",
-            "GET /metrics",
-            "",
-        );
+        let mut stream = TcpStream::connect(&metrics).unwrap();
+        write!(stream, "{}", head("", "GET /metrics", 0)).unwrap();
+        let page = answer(&mut stream);
         assert!(
             page.1.contains("certlife_http_requests_total"),
             "{}",
