@@ -60,6 +60,40 @@ fn schemas_are_current() {
     assert_data_eq!(asyncapi, file!["../docs/schema/asyncapi.json"].raw());
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn the_description_of_the_http_api_is_current() {
+    let openapi = certificate_lifecycle::server::openapi();
+    assert_data_eq!(
+        openapi.into_data().raw(),
+        file!["../docs/schema/openapi.json"].raw()
+    );
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn the_problems_in_the_document_are_those_of_the_code() {
+    use certificate_lifecycle::server::ProblemCode;
+
+    const BEGIN: &str = "<!-- the table of problems is generated from the code -->\n";
+    const END: &str = "<!-- end of the table of problems -->";
+    let document = include_str!("../docs/api.md");
+    let (before, rest) = document.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let mut table = "| status | code | title | when |\n|---|---|---|---|\n".to_owned();
+    for code in ProblemCode::ALL {
+        let (status, title, why) = (code.status(), code.title(), code.explanation());
+        writeln!(
+            table,
+            "| {status} | `{}` | {title} | {why} |",
+            code.as_str()
+        )
+        .unwrap();
+    }
+    let expected = format!("{before}{BEGIN}{table}{END}{after}");
+    assert_data_eq!(expected.into_data().raw(), file!["../docs/api.md"].raw());
+}
+
 #[test]
 fn the_table_in_the_document_is_current() {
     const END: &str = "<!-- end of the generated table -->";
@@ -132,7 +166,8 @@ fn every_code_is_in_the_table() {
 #[test]
 fn there_are_no_schemas_of_events_that_do_not_exist() {
     let files = std::fs::read_dir("docs/schema").unwrap().count();
-    assert_eq!(files, EventKind::ALL.len() + 2);
+    // One of any event, and those of AsyncAPI and OpenAPI.
+    assert_eq!(files, EventKind::ALL.len() + 3);
 }
 
 /// The guides, by the names of their files and of their modules.

@@ -1,4 +1,4 @@
-//! `certlife schema`: the events described for other languages.
+//! `certlife schema`: the events and the HTTP API described for other languages.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -8,7 +8,7 @@ use super::output::print;
 use super::{Completion, Failure};
 use certificate_lifecycle::{EventKind, schema};
 
-/// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0.
+/// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0, the HTTP API as OpenAPI 3.1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
@@ -32,6 +32,9 @@ enum Format {
     JsonSchema,
     /// One document of all six events.
     Asyncapi,
+    /// The HTTP API of certlife serve, with the six events as its webhooks.
+    #[cfg(feature = "cli")]
+    Openapi,
 }
 
 pub(super) fn kinds() -> impl TypedValueParser<Value = EventKind> {
@@ -40,8 +43,8 @@ pub(super) fn kinds() -> impl TypedValueParser<Value = EventKind> {
 
 /// As a subcommand of this command line.
 pub(super) fn run(args: &Args, mut cli: Command) -> Result<Completion, Failure> {
-    if args.format == Format::Asyncapi && args.event.is_some() {
-        let message = "--event goes with --format json-schema; an AsyncAPI document has all events";
+    if args.format != Format::JsonSchema && args.event.is_some() {
+        let message = "--event goes with --format json-schema; the other documents have all events";
         // Built, so that the message shows the usage of this subcommand.
         cli.build();
         let schema = cli.find_subcommand("schema").cloned();
@@ -54,6 +57,8 @@ pub(super) fn run(args: &Args, mut cli: Command) -> Result<Completion, Failure> 
         (Format::JsonSchema, None) => schema::any_event_schema(),
         (Format::JsonSchema, Some(kind)) => schema::event_schema(kind),
         (Format::Asyncapi, _) => schema::asyncapi(),
+        #[cfg(feature = "cli")]
+        (Format::Openapi, _) => certificate_lifecycle::server::openapi(),
     })?;
     Ok(Completion::Clean)
 }

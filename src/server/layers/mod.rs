@@ -1,6 +1,7 @@
 //! What each request passes through: the guard of its route, and around all routes what gives it an
 //! id, a span, a line of log and its metrics.
 
+mod authenticate;
 mod envelope;
 mod guard;
 mod observed;

@@ -5,8 +5,8 @@ use utoipa::PartialSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
-    OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
+    ComponentsBuilder, ContactBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi,
+    OpenApiBuilder, OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
 };
 
 use super::guard::TOKEN;
@@ -42,7 +42,11 @@ pub(in crate::server) fn base() -> OpenApi {
             "The lifecycle of certificate applications over HTTP: each legal transition emits its webhook \
              event, and everything else is refused with a problem (RFC 9457).",
         ))
-        .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build()));
+        .contact(Some(
+            ContactBuilder::new().name(Some("certificate-lifecycle")).build(),
+        ))
+        .license(Some(LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE"))
+                .identifier(Some(env!("CARGO_PKG_LICENSE"))).build()));
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("clt_<id>_<secret>")

@@ -5,8 +5,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::values;
-use crate::server::applications::list::CountView;
-use crate::server::view::HistoryEntry;
+use crate::server::view::{CountView, HistoryEntry};
+use crate::store::Operation;
 
 /// The application that a path names.
 #[derive(IntoParams)]
@@ -55,20 +55,18 @@ impl IntoParams for TransitionParameters {
 
 /// An application that is to be created.
 #[derive(Serialize, ToSchema)]
-#[serde(tag = "command", rename_all = "snake_case")]
+#[serde(untagged)]
 #[expect(dead_code, reason = "it describes the body")]
 pub(in crate::server) enum NewApplication {
-    /// A customer submits an application.
-    #[schema(title = "Submission")]
-    Submit(Details),
-    /// The institution uploads into its vault.
-    #[schema(title = "Upload")]
-    Upload(UploadDetails),
+    Submission(Submission),
+    Upload(Upload),
 }
 
-/// What an application says of itself.
+/// A customer submits an application.
 #[derive(Serialize, ToSchema)]
-pub(in crate::server) struct Details {
+pub(in crate::server) struct Submission {
+    #[schema(schema_with = submit)]
+    command: &'static str,
     /// The backend's own number.
     #[schema(schema_with = values::application_id)]
     application_id: u64,
@@ -83,9 +81,11 @@ pub(in crate::server) struct Details {
     uuid: Option<Uuid>,
 }
 
-/// What an upload says of itself.
+/// The institution uploads into its vault.
 #[derive(Serialize, ToSchema)]
-pub(in crate::server) struct UploadDetails {
+pub(in crate::server) struct Upload {
+    #[schema(schema_with = upload)]
+    command: &'static str,
     /// The backend's own number.
     #[schema(schema_with = values::application_id)]
     application_id: u64,
@@ -101,6 +101,14 @@ pub(in crate::server) struct UploadDetails {
     /// The identity; a new one, if absent.
     #[schema(required = false, value_type = Uuid)]
     uuid: Option<Uuid>,
+}
+
+fn submit() -> utoipa::openapi::Schema {
+    values::one_of([Operation::SUBMIT])
+}
+
+fn upload() -> utoipa::openapi::Schema {
+    values::one_of([Operation::UPLOAD])
 }
 
 fn uploads() -> utoipa::openapi::Schema {

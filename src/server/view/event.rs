@@ -9,7 +9,7 @@ use super::ApplicationView;
 use crate::lifecycle::event::{Event, EventBody};
 use crate::lifecycle::timestamp::Timestamp;
 use crate::server::openapi as schema;
-use crate::store::{Cursor, RecordedEvent};
+use crate::store::{Cursor, IdempotencyKey, RecordedEvent};
 
 /// An event: what a webhook is sent, and its place in the feed.
 #[derive(Serialize, ToSchema)]
@@ -108,7 +108,10 @@ impl<'a> HistoryEntry<'a> {
             actor: recorded.actor.to_string(),
             rejection_reason,
             error,
-            idempotency_key: recorded.idempotency_key.as_ref().map(|it| it.as_str()),
+            idempotency_key: recorded
+                .idempotency_key
+                .as_ref()
+                .map(IdempotencyKey::as_str),
             event_id: event.id(),
         }
     }

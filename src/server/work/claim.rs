@@ -19,7 +19,6 @@ use crate::server::principal::Caller;
 use crate::server::problem::Problem;
 use crate::server::request::{Bytes1MiB, Form, Parameters};
 use crate::server::view::ApplicationView;
-use crate::server::waiting::Waiting;
 use crate::store::{InstitutionId, LeasedWork, Store, StoreError, WorkClaim, WorkQueue};
 
 const MEMBERS: [&str; 3] = ["limit", "lease", "wait"];
@@ -54,7 +53,8 @@ pub(in crate::server) struct Wanted {
 
 /// An application under a lease.
 #[derive(Serialize, ToSchema)]
-pub(in crate::server) struct Work<'a> {
+#[schema(as = Work)]
+pub(in crate::server) struct LeasedView<'a> {
     /// What the requests about it name.
     work: String,
     /// Which attempt this is, counted from 1.
@@ -70,7 +70,7 @@ pub(in crate::server) struct Work<'a> {
 /// What was claimed.
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct Claimed<'a> {
-    data: Vec<Work<'a>>,
+    data: Vec<LeasedView<'a>>,
 }
 
 /// Claim work: applications in progress, each under a lease.
@@ -114,7 +114,7 @@ pub(in crate::server) async fn claim(
         };
         let created_by = trigger_context(&api, &caller.institution, application).await?;
         let (uuid, version) = (application.uuid(), application.version());
-        data.push(Work {
+        data.push(LeasedView {
             work: to_word(work.lease),
             attempt: work.attempt,
             deadline: deadline.clone(),
@@ -142,7 +142,7 @@ async fn wait_for(
             return Ok(claimed);
         }
         if slot.is_none() {
-            slot = Some(Waiting::enter(api)?);
+            slot = Some(api.waiting.enter()?);
         }
         let look = Instant::now() + pause(api, institution).await?;
         tokio::select! {
