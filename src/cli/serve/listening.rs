@@ -22,7 +22,6 @@ const MANY: usize = 10_000;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Where to listen: an IP address with its port. Port 0 takes one that is free.
     #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8080")]

@@ -36,9 +36,9 @@ use certificate_lifecycle::store::AnyStore;
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
+    // Read before the other options are known.
     /// The configuration file; /etc/certlife/certlife.toml if that is there, and none is named.
     #[arg(long, value_name = "FILE")]
-    #[expect(dead_code, reason = "it is read before the other options are known")]
     config: Option<PathBuf>,
 
     /// Check the options, the configuration file and the certificate, and exit.

@@ -4,6 +4,7 @@ mod connection;
 mod in_progress;
 mod stalling;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use std::convert::Infallible;

@@ -1,11 +1,13 @@
 //! What works beside the API.
 
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::{Serving, UPLOAD, token};
+use super::{Serving, UPLOAD, answer, head, token};
 use crate::Scratch;
 use crate::deliver::{FREELY, Receiver, register, statuses};
+use crate::doctor::sql;
 
 #[test]
 fn what_the_api_takes_is_processed_and_delivered() {
@@ -30,15 +32,9 @@ fn what_the_api_takes_is_processed_and_delivered() {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(statuses(&store), [0, 2, 0]);
-        let page = Serving::ask(
-            &Serving {
-                address: metrics,
-                ..Serving::start(&store, &[])
-            },
-            "",
-            "GET /metrics",
-            "",
-        );
+        let mut stream = TcpStream::connect(&metrics).unwrap();
+        write!(stream, "{}", head("", "GET /metrics", 0)).unwrap();
+        let page = answer(&mut stream);
         assert!(
             page.1.contains("certlife_http_requests_total"),
             "{}",
@@ -78,22 +74,21 @@ fn an_application_that_is_worked_on_is_given_back() {
 
 #[test]
 fn it_ends_when_one_part_cannot_go_on() {
-    let store = Scratch::new();
+    let store = Scratch::on_postgres();
     let token = token(&store);
-    let receiver = Receiver::answering(204, Duration::ZERO);
-    register(&store, &format!("http://{}/", receiver.address));
     let serving = Serving::start(&store, &[&FREELY[..], &["--deliver"]].concat());
-    let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
-    connection
-        .execute_batch("ALTER TABLE certlife_attempt RENAME TO elsewhere")
-        .unwrap();
-    assert_eq!(serving.ask(&token, "POST /v1/applications", UPLOAD).0, 201);
+    sql(
+        &store.store,
+        "ALTER TABLE certlife_delivery RENAME TO elsewhere",
+    );
+    // The dispatcher looks at the table when something has happened
+    let _ = serving.ask(&token, "POST /v1/applications", UPLOAD);
     let (code, log) = serving.ends();
     assert_eq!(code, Some(2), "{log}");
     let why = log.split("finishing what is under way, since ").nth(1);
     let why = why.unwrap().lines().next().unwrap();
     assert_eq!(log.lines().last().unwrap(), format!("certlife: {why}"));
-    assert!(why.contains("certlife_attempt"), "{why}");
+    assert!(why.contains("certlife_delivery"), "{why}");
 }
 
 #[test]

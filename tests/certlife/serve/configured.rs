@@ -209,7 +209,7 @@ fn no_secret_of_the_file_is_repeated() {
         format!("store = \"mysql{url}\""),
         format!("store \"{url}\""),
         format!("\"{url}\" = true"),
-        format!("hunter2-hunter2-hunter2-hunter2-hunter2 = true"),
+        "hunter2-hunter2-hunter2-hunter2-hunter2 = true".to_owned(),
         format!("listen = \"{url}\""),
         format!("log = \"{url}\""),
         format!("patience = \"{url}\""),

@@ -40,7 +40,8 @@ impl Serving {
         };
         let line = serving.hears("serving the API at ");
         let (_, url) = line.split_once("://").unwrap();
-        serving.address = url.split_once(';').unwrap().0.to_owned();
+        let (address, _) = url.split_once(';').unwrap();
+        address.clone_into(&mut serving.address);
         serving
     }
 
