@@ -68,9 +68,10 @@ impl Head {
     /// The work is done: its application moves on, if the lease is still held.
     async fn done(self, api: &Api, command: Command) -> Result<Response, Problem> {
         let (institution, uuid) = (&self.caller.institution, self.lease.application);
-        let application = api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
         let actor = self.caller.actor.clone();
         let mut request = Request::transition(institution.clone(), actor, uuid, command);
+        permitted(&request)?;
+        let application = api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
         request.idempotency_key.clone_from(&self.key);
         let expecting = request.clone().expecting(application.version());
         let append = Append::new(expecting, api.engine.clock().now());
@@ -79,9 +80,16 @@ impl Head {
             Ok(WorkSettled::Done(receipt)) => {
                 carried_out(api, institution, StatusCode::OK, &receipt).await
             }
-            Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {
-                self.repeated(api, request).await
-            }
+            Ok(_) => self.repeated(api, request).await,
+            // What is claimed can be approved and can fail: the application has moved on.
+            Err(ExecuteError::Refused(
+                Refusal::Conflict { .. }
+                | Refusal::Illegal(_)
+                | Refusal::Repeated {
+                    code: "conflict" | "illegal_transition",
+                    ..
+                },
+            )) => self.repeated(api, request).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -121,6 +129,19 @@ impl Head {
         let mut settled = api.store().settle_work(vec![settlement]).await;
         settled.pop().unwrap_or(Ok(WorkSettled::Lost))
     }
+}
+
+/// That the contract gives the command to its actor: the store of the work takes any.
+fn permitted(request: &Request) -> Result<(), Refusal> {
+    let permitted = request.operation.permitted_actors();
+    if permitted.contains(&request.actor.kind) {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden {
+        actor: request.actor.clone(),
+        operation: request.operation.name(),
+        permitted,
+    })
 }
 
 /// How long a lease is to last from now on.
