@@ -4,4 +4,5 @@ mod access;
 mod apart;
 #[path = "../support/postgres.rs"]
 mod server;
+mod shapes;
 mod support;

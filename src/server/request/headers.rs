@@ -8,6 +8,7 @@ use crate::server::problem::{FieldProblem, Problem};
 use crate::store::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IF_MATCH: &str = "If-Match";
 
 /// The text of a header that may be given once.
 ///
@@ -90,7 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(text) = header_text(&parts.headers, header::IF_MATCH.as_str())? else {
+        let Some(text) = header_text(&parts.headers, IF_MATCH)? else {
             return Ok(Self::Absent);
         };
         if text == "*" {
@@ -104,7 +105,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if !is_tag(text) {
             let detail =
                 "header If-Match must be one entity tag in quotes, as ETag has it, such as \"3\"";
-            return Err(FieldProblem::header("If-Match", detail).into());
+            return Err(FieldProblem::header(IF_MATCH, detail).into());
         }
         let number = text.trim_matches('"');
         let is_number = number.bytes().all(|it| it.is_ascii_digit());

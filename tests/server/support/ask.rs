@@ -1,9 +1,11 @@
 //! Requests and answers.
 
-use axum::body::Body;
-use axum::body::Bytes;
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A request that is being put together.
 #[derive(Debug, Clone)]
@@ -120,6 +122,21 @@ impl Answer {
     /// The names of the members of an object of the body, in their order.
     pub fn members(&self) -> Vec<String> {
         members(self.text())
+    }
+
+    /// The names of the members of what this JSON pointer leads to, in their order.
+    #[track_caller]
+    pub fn members_at(&self, pointer: &str) -> Vec<String> {
+        let mut part = self.text();
+        for step in pointer.split('/').skip(1) {
+            part = match step.parse::<usize>() {
+                Ok(place) => serde_json::from_str::<Vec<&RawValue>>(part).unwrap()[place].get(),
+                Err(_) => {
+                    serde_json::from_str::<BTreeMap<&str, &RawValue>>(part).unwrap()[step].get()
+                }
+            };
+        }
+        members(part)
     }
 
     /// That it is this problem, with all that each problem has; its body.
