@@ -61,8 +61,8 @@ pub(super) struct Tls {
 }
 
 impl Args {
-    /// The certificate, if there is one. Only then, or where it was said, may the address be reached
-    /// from other machines.
+    /// The certificate, if there is one. Only then, or where it was said, may other machines reach
+    /// the address.
     pub(super) fn check(&self) -> Result<Option<Tls>, Failure> {
         let lonely = |given: &str, missing: &str| {
             Failure::Argument(format!(

@@ -7,6 +7,7 @@ mod processing;
 mod tls;
 mod variables;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -129,11 +130,11 @@ impl Args {
             stopped.await;
             say("finishing what is under way; once more ends it at once");
             parts.stop();
-            std::future::pending::<()>().await;
+            std::future::pending::<Infallible>().await
         };
         let (serving, delivering, processing) = tokio::select! {
             ended = working => ended,
-            () = stop => unreachable!(),
+            never = stop => match never {},
         };
         serving.and(delivering).and(processing)
     }

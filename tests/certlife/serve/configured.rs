@@ -117,77 +117,80 @@ fn variables_have_every_option_too() {
     }
 }
 
+/// Files, and what is said of them.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "\nlisen = \"127.0.0.1:1\"",
+        "line 2: there is no option lisen; the nearest is listen",
+    ),
+    (
+        "tls_cert = \"a\"",
+        "line 1: there is no option tls_cert; the nearest is tls-cert",
+    ),
+    ("config = \"a\"", "line 1: there is no option config"),
+    ("check = true", "line 1: there is no option check"),
+    (
+        "# one\nzzzzzz = 1",
+        "line 2: there is no option zzzzzz; there are ",
+    ),
+    (
+        "deliver = \"yes\"",
+        "line 1: deliver is a string, but must be true or false",
+    ),
+    (
+        "deliver = 1",
+        "line 1: deliver is an integer, but must be true or false",
+    ),
+    (
+        "listen = 8080",
+        "line 1: listen is an integer, but must be a string",
+    ),
+    (
+        "[listen]\nport = 1",
+        "line 1: listen is a table, but must be a string",
+    ),
+    (
+        "process-attempts = \"3\"",
+        "process-attempts is a string, but must be an integer",
+    ),
+    (
+        "process-attempts = 0",
+        "line 1: process-attempts: 0 is not in 1..=1000",
+    ),
+    (
+        "allow-target = [1]",
+        "allow-target is an array, but must be a string, or an array",
+    ),
+    (
+        "allow-target = []",
+        "allow-target is an array, but must be a string, or an array",
+    ),
+    ("allow-target = [\"a\"]", "line 1: allow-target: "),
+    (
+        "\n\nlisten = \"here\"",
+        "line 3: listen: expected an IP address with its port",
+    ),
+    (
+        "log = \"loud\"",
+        "line 1: log: expected one of off, error, warn, info, debug",
+    ),
+    ("tls-cert = \"\"", "line 1: tls-cert: expected a value"),
+    (
+        "tls-cert = \"a.pem\"",
+        "--tls-cert is of no use without --tls-key",
+    ),
+    ("listen = \"0.0.0.0:1\"", "--insecure-listen"),
+    (
+        "deliver = true\ndeliver = true",
+        "line 2: this is no TOML: duplicate key",
+    ),
+    ("deliver true", "line 1: this is no TOML: "),
+];
+
 #[test]
 fn what_is_wrong_in_the_file_is_said_by_line() {
     let store = Scratch::new();
-    for (file, problem) in [
-        (
-            "\nlisen = \"127.0.0.1:1\"",
-            "line 2: there is no option lisen; the nearest is listen",
-        ),
-        (
-            "tls_cert = \"a\"",
-            "line 1: there is no option tls_cert; the nearest is tls-cert",
-        ),
-        ("config = \"a\"", "line 1: there is no option config"),
-        ("check = true", "line 1: there is no option check"),
-        (
-            "# one\nzzzzzz = 1",
-            "line 2: there is no option zzzzzz; there are ",
-        ),
-        (
-            "deliver = \"yes\"",
-            "line 1: deliver is a string, but must be true or false",
-        ),
-        (
-            "deliver = 1",
-            "line 1: deliver is an integer, but must be true or false",
-        ),
-        (
-            "listen = 8080",
-            "line 1: listen is an integer, but must be a string",
-        ),
-        (
-            "[listen]\nport = 1",
-            "line 1: listen is a table, but must be a string",
-        ),
-        (
-            "process-attempts = \"3\"",
-            "process-attempts is a string, but must be an integer",
-        ),
-        (
-            "process-attempts = 0",
-            "line 1: process-attempts: 0 is not in 1..=1000",
-        ),
-        (
-            "allow-target = [1]",
-            "allow-target is an array, but must be a string, or an array",
-        ),
-        (
-            "allow-target = []",
-            "allow-target is an array, but must be a string, or an array",
-        ),
-        ("allow-target = [\"a\"]", "line 1: allow-target: "),
-        (
-            "\n\nlisten = \"here\"",
-            "line 3: listen: expected an IP address with its port",
-        ),
-        (
-            "log = \"loud\"",
-            "line 1: log: expected one of off, error, warn, info, debug",
-        ),
-        ("tls-cert = \"\"", "line 1: tls-cert: expected a value"),
-        (
-            "tls-cert = \"a.pem\"",
-            "--tls-cert is of no use without --tls-key",
-        ),
-        ("listen = \"0.0.0.0:1\"", "--insecure-listen"),
-        (
-            "deliver = true\ndeliver = true",
-            "line 2: this is no TOML: duplicate key",
-        ),
-        ("deliver true", "line 1: this is no TOML: "),
-    ] {
+    for (file, problem) in WRONG {
         let run = check(&store, file);
         assert_eq!(run.code, Some(2), "{run:?}");
         assert!(run.stderr.contains(problem), "{file:?}: {}", run.stderr);
