@@ -82,9 +82,9 @@ impl Head {
             Ok(WorkSettled::Done(receipt)) => {
                 carried_out(api, institution, StatusCode::OK, &receipt).await
             }
-            Ok(_) => self.repeated(api, request).await,
             // What is claimed can be approved and can fail: the application has moved on.
-            Err(ExecuteError::Refused(
+            Ok(_)
+            | Err(ExecuteError::Refused(
                 Refusal::Conflict { .. }
                 | Refusal::Illegal(_)
                 | Refusal::Repeated {
