@@ -40,6 +40,7 @@ const AFTER: u64 = 30;
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(in crate::server) struct Which {
     /// `work` of the claim.
+    #[param(required = true, schema_with = schema::work)]
     work: String,
 }
 
@@ -125,6 +126,7 @@ impl Head {
 
 /// How long a lease is to last from now on.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Prolong {
     /// In seconds.
     #[schema(required = false, minimum = 1, maximum = 86400, default = 60)]
@@ -214,6 +216,7 @@ pub(in crate::server) async fn fail(
 
 /// Why work is tried again, and when.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Again {
     #[schema(schema_with = schema::reason)]
     error: String,
