@@ -234,7 +234,7 @@ fn expiry(
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(super) struct Which {
     /// What names the token.
-    #[param(required = true, schema_with = schema::token_id)]
+    #[param(pattern = "^[0-9a-f]{16}$")]
     id: String,
 }
 

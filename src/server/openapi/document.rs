@@ -108,6 +108,10 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
     let all = document.pointer("/components/schemas").cloned();
     for operation in operations(&mut document) {
         mark_optional_body(operation, all.as_ref());
+        if let (Some(responses), Some(Value::Object(all))) = (operation.get_mut("responses"), &all)
+        {
+            refer(responses, all);
+        }
     }
     if let Some(members) = document.as_object_mut() {
         members.insert("webhooks".to_owned(), Value::Object(webhooks));
@@ -149,6 +153,21 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     items
         .filter_map(Value::as_object_mut)
         .flat_map(Map::values_mut)
+}
+
+/// Refers to a schema that stands among the components, where it stands again: generators make one
+/// type of it.
+fn refer(value: &mut Value, schemas: &Map<String, Value>) {
+    let is_object = value.get("properties").is_some();
+    if let Some((name, _)) = schemas.iter().find(|(_, it)| is_object && *it == value) {
+        *value = json!({ "$ref": format!("#/components/schemas/{name}") });
+        return;
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|it| refer(it, schemas)),
+        Value::Array(items) => items.iter_mut().for_each(|it| refer(it, schemas)),
+        _ => {}
+    }
 }
 
 /// A body without members that have to be there may be absent.

@@ -40,7 +40,7 @@ const AFTER: u64 = 30;
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(in crate::server) struct Which {
     /// `work` of the claim.
-    #[param(required = true, schema_with = schema::work)]
+    #[param(pattern = "^[0-9a-f]{48}$")]
     work: String,
 }
 
