@@ -136,7 +136,7 @@ enum Command {
     #[cfg(feature = "cli")]
     Redeliver(redeliver::Args),
     #[cfg(feature = "cli")]
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     #[cfg(feature = "cli")]
     Token(token::Args),
     #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use super::output::print;
 use super::{Completion, Failure};
 use certificate_lifecycle::{EventKind, schema};
 
-/// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0, or the HTTP API as OpenAPI 3.1.
+/// Describe the events as JSON Schema (draft 2020-12) or AsyncAPI 3.0, the HTTP API as OpenAPI 3.1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]

@@ -45,6 +45,8 @@ use std::sync::Arc;
 
 pub use crate::store::{Clock, SystemClock};
 pub use follower::Follower;
+#[cfg(feature = "server")]
+pub(crate) use permission::check as permitted;
 pub use scope::{Scope, ScopedCommand};
 pub use stalled::FailStalledError;
 pub use within::Within;

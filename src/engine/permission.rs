@@ -57,7 +57,7 @@ impl AnyApplication {
 }
 
 /// Refuses what the contract does not give the request's actor.
-pub(super) fn check(request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check(request: &Request) -> Result<(), Refusal> {
     let permitted = request.operation.permitted_actors();
     if permitted.contains(&request.actor.kind) {
         return Ok(());

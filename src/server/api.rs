@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::authentication::Authentication;
+use super::committed::Committed;
 use super::events::Tail;
-use super::health::Committed;
 use super::options::ServerOptions;
 use super::waiting::Waiting;
 use crate::engine::Engine;
@@ -28,9 +28,9 @@ impl Api {
     pub(super) fn new(engine: Engine<AnyStore>, options: ServerOptions) -> Self {
         Self(Arc::new(Shared {
             engine,
-            options,
             authentication: Authentication::default(),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(options.most_waiting),
+            options,
             tail: Arc::default(),
             committed: Committed::default(),
         }))

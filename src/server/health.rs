@@ -1,7 +1,6 @@
 //! `GET /health/live` and `GET /health/ready`: without a token, for load balancers.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,37 +10,10 @@ use utoipa::ToSchema;
 
 use super::answer::Json;
 use super::api::Api;
-use crate::store::{Cursor, Store, StoreError, TokenId, Tokens};
+use crate::store::{Store, StoreError, TokenId, Tokens};
 
 /// How long the store has to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long an event that was committed may be missing in the feed.
-const HELD_BACK: Duration = Duration::from_secs(60);
-
-/// An event that this server has committed and not yet seen in the feed.
-#[derive(Debug, Default)]
-pub(super) struct Committed(Mutex<Option<(Cursor, Instant)>>);
-
-impl Committed {
-    fn first(&self) -> std::sync::MutexGuard<'_, Option<(Cursor, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An event was committed at this place of the feed.
-    pub(super) fn note(&self, cursor: Cursor) {
-        self.first().get_or_insert_with(|| (cursor, Instant::now()));
-    }
-
-    /// Whether the feed, which ends here, has missed an event for too long.
-    fn is_held_back(&self, end: Cursor) -> bool {
-        let mut first = self.first();
-        if first.is_some_and(|(cursor, _)| cursor <= end) {
-            *first = None;
-        }
-        first.is_some_and(|(_, since)| since.elapsed() > HELD_BACK)
-    }
-}
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]

@@ -5,6 +5,8 @@ use std::future::Future;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, pending};
 
+use http::HeaderValue;
+
 use crate::delivery::{HttpOptions, HttpTransport};
 use crate::setters::setters;
 
@@ -22,6 +24,8 @@ pub struct ServerOptions {
     /// What sends test events; none: `POST /v1/webhooks/{id}/test` sends with the options of
     /// [`targets`](Self::targets).
     pub transport: Option<HttpTransport>,
+    /// The origins whose pages may ask from a browser (CORS); none.
+    pub cors_origins: Vec<HeaderValue>,
     pub(super) shutdown: Shared<BoxFuture<'static, ()>>,
 }
 
@@ -31,6 +35,7 @@ impl ServerOptions {
         with_most_waiting: most_waiting, usize;
         with_targets: targets, HttpOptions;
         with_transport: transport, Option<HttpTransport>;
+        with_cors_origins: cors_origins, Vec<HeaderValue>;
     }
 
     /// The same; when this completes, event streams end, and requests that wait are answered with
@@ -51,6 +56,7 @@ impl Default for ServerOptions {
             most_waiting: 20_000,
             targets: HttpOptions::default(),
             transport: None,
+            cors_origins: Vec::new(),
             shutdown: pending().boxed().shared(),
         }
     }
@@ -62,6 +68,7 @@ impl std::fmt::Debug for ServerOptions {
             .field("requires_if_match", &self.requires_if_match)
             .field("most_waiting", &self.most_waiting)
             .field("targets", &self.targets)
+            .field("cors_origins", &self.cors_origins)
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@ use axum::extract::FromRequestParts;
 use chrono::{DateTime, Utc};
 use http::request::Parts;
 
-use super::api::Api;
 use super::problem::{Problem, ProblemCode};
 use crate::store::{Actor, InstitutionId, Scope, Scopes};
 
@@ -70,10 +69,10 @@ pub(super) fn lacks(scope: Scope) -> Problem {
 /// The principal of a request that was let in.
 pub(super) struct Caller(pub(super) Principal);
 
-impl FromRequestParts<Api> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // The guard of the route has put it there; a route without a guard lets nothing in.
         let principal = parts.extensions.get::<Principal>().cloned();
         principal.map(Self).ok_or_else(|| {

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::applications::{create, list, read, transition};
-use super::layers::{envelope, guarded, method_not_allowed, not_found, panicked};
+use super::layers::{cors, envelope, guarded, method_not_allowed, not_found, panicked};
 use super::openapi::{base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
@@ -49,16 +49,20 @@ use crate::store::{AnyStore, MemoryStore, Scope, Store};
 pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptions) -> Router {
     telemetry::describe();
     let api = Api::new(engine.map_store(Into::into), options);
+    let cors = cors(&api.options.cors_origins);
     let (router, document) = routes(&api).split_for_parts();
     let document = bytes::Bytes::from(text(&document));
     let served = move || async move { ([(header::CONTENT_TYPE, "application/json")], document) };
-    router
+    let router = router
         .route("/openapi.json", get(served))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(envelope))
-        .with_state(api)
+        .layer(CatchPanicLayer::custom(panicked));
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn(envelope)).with_state(api)
 }
 
 /// The `OpenAPI` document (3.1), as JSON.

@@ -3,29 +3,38 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::api::Api;
 use super::problem::{Problem, ProblemCode};
 use super::telemetry;
 
 /// The requests that wait.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Waiting(Arc<AtomicUsize>);
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    open: Arc<AtomicUsize>,
+    most: usize,
+}
 
 /// A request that waits, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot(Waiting);
+pub(super) struct Slot(Arc<AtomicUsize>);
 
 impl Waiting {
+    /// At most so many at a time.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            open: Arc::default(),
+            most,
+        }
+    }
+
     /// Counts a request that waits.
     ///
     /// # Errors
     /// 429 where there are too many.
-    pub(super) fn enter(api: &Api) -> Result<Slot, Problem> {
-        let waiting = &api.waiting;
-        let before = waiting.0.fetch_add(1, Ordering::Relaxed);
-        let slot = Slot(waiting.clone());
+    pub(super) fn enter(&self) -> Result<Slot, Problem> {
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot(Arc::clone(&self.open));
         metrics::gauge!(telemetry::WAITING).increment(1.0);
-        let most = api.options.most_waiting;
+        let most = self.most;
         if before < most {
             return Ok(slot);
         }
@@ -36,7 +45,7 @@ impl Waiting {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
         metrics::gauge!(telemetry::WAITING).decrement(1.0);
     }
 }

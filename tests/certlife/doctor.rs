@@ -13,7 +13,7 @@ fn server(settings: &str) -> postgres::Server {
     postgres::Server::start_with(settings)
 }
 
-fn sql(url: &str, sql: &str) {
+pub(crate) fn sql(url: &str, sql: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let client = postgres::client(url).await;

@@ -35,6 +35,7 @@ fn help_is_what_the_golden_files_say() {
     golden!(webhook("test"), "golden/help-webhook-test.txt");
     golden!(webhook("remove"), "golden/help-webhook-remove.txt");
     golden!(help(&["deliver", "--help"]), "golden/help-deliver.txt");
+    golden!(help(&["serve", "--help"]), "golden/help-serve.txt");
     golden!(help(&["token", "--help"]), "golden/help-token.txt");
     let token = |command: &str| help(&["token", command, "--help"]);
     golden!(token("create"), "golden/help-token-create.txt");

@@ -12,6 +12,7 @@ mod certificates;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod api_guide;
 mod apply;
 mod corrupt;
 mod deliver;
@@ -38,6 +39,8 @@ mod process;
 mod read;
 #[cfg(unix)]
 mod read_only;
+#[cfg(unix)]
+mod serve;
 mod streams;
 mod terminal;
 mod token;

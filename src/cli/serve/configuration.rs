@@ -5,14 +5,16 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Spanned, Value};
 
-use super::super::Failure;
 use super::super::harmless::unread;
+use super::super::{Failure, say};
 use super::variables::NAME;
 
 /// The file that is read where none is named.
@@ -32,6 +34,12 @@ pub(in crate::cli) fn configured(
     let Some(given) = given.subcommand_matches(NAME) else {
         return Ok(None);
     };
+    if has_seen_password(given) {
+        say(
+            "the password in --store can be seen by all users of this machine, in the list of \
+             processes; CERTLIFE_STORE or the configuration file may have it instead",
+        );
+    }
     let named = given.get_one::<PathBuf>("config").cloned();
     let usual = || Some(PathBuf::from(USUAL)).filter(|it| it.exists());
     let (Some(path), Some(serve)) = (named.or_else(usual), program.find_subcommand(NAME)) else {
@@ -54,6 +62,19 @@ pub(in crate::cli) fn configured(
         serve
     });
     Ok(Some(configured))
+}
+
+/// Whether the address of the store has a password in it, and stands on the command line.
+fn has_seen_password(given: &ArgMatches) -> bool {
+    let is_seen = given.value_source("address") == Some(ValueSource::CommandLine);
+    let address = given.get_one::<OsString>("address").filter(|_| is_seen);
+    address.is_some_and(|address| {
+        let address = address.to_string_lossy();
+        let user = address
+            .split_once("://")
+            .and_then(|it| it.1.rsplit_once('@'));
+        user.is_some_and(|it| it.0.contains(':')) || address.contains("password=")
+    })
 }
 
 /// An option, by its id, and its values. They are kept for as long as the process runs.

@@ -12,7 +12,6 @@ use certificate_lifecycle::webhook::RetrySchedule;
 /// Options of `certlife deliver`, each with `deliver-` before its name.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Send the events of all institutions to their webhooks as well, as certlife deliver does.
     #[arg(long)]

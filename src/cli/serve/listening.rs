@@ -22,7 +22,6 @@ const MANY: usize = 10_000;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Where to listen: an IP address with its port. Port 0 takes one that is free.
     #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8080")]
@@ -62,8 +61,8 @@ pub(super) struct Tls {
 }
 
 impl Args {
-    /// The certificate, if there is one. Only then, or where it was said, may the address be reached
-    /// from other machines.
+    /// The certificate, if there is one. Only then, or where it was said, may other machines reach
+    /// the address.
     pub(super) fn check(&self) -> Result<Option<Tls>, Failure> {
         let lonely = |given: &str, missing: &str| {
             Failure::Argument(format!(

@@ -7,6 +7,7 @@ mod processing;
 mod tls;
 mod variables;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -36,9 +37,9 @@ use certificate_lifecycle::store::AnyStore;
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
+    // Read before the other options are known.
     /// The configuration file; /etc/certlife/certlife.toml if that is there, and none is named.
     #[arg(long, value_name = "FILE")]
-    #[expect(dead_code, reason = "it is read before the other options are known")]
     config: Option<PathBuf>,
 
     /// Check the options, the configuration file and the certificate, and exit.
@@ -129,11 +130,11 @@ impl Args {
             stopped.await;
             say("finishing what is under way; once more ends it at once");
             parts.stop();
-            std::future::pending::<()>().await;
+            std::future::pending::<Infallible>().await
         };
         let (serving, delivering, processing) = tokio::select! {
             ended = working => ended,
-            () = stop => unreachable!(),
+            never = stop => match never {},
         };
         serving.and(delivering).and(processing)
     }

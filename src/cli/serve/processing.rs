@@ -12,7 +12,6 @@ use certificate_lifecycle::store::{AnyStore, InstitutionId};
 /// Options of `certlife process`, each with `process-` before its name.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[expect(clippy::doc_markdown, reason = "shown as plain text by --help")]
 pub(super) struct Args {
     /// Run this command for each application in progress as well, as certlife process --exec does.
     /// It comes last: all that follows is passed to the command.

@@ -11,7 +11,7 @@ pub(in crate::cli) fn with_variables(program: Command) -> Command {
 }
 
 fn with_variable(option: Arg) -> Arg {
-    let Some(long) = option.get_long() else {
+    let Some(long) = option.get_long().filter(|it| *it != "check") else {
         return option;
     };
     let variable = format!("CERTLIFE_{}", long.to_uppercase().replace('-', "_"));

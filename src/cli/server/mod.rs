@@ -3,6 +3,10 @@
 mod connection;
 mod in_progress;
 mod stalling;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+#[path = "../../../tests/sockets/limits.rs"]
+mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -74,9 +78,9 @@ where
     take(&listener, None, limits, &slots, &phase, respond).await
 }
 
-/// Takes connections until `shutdown`, with TLS if there is an acceptor: each new connection has the
-/// latest. Then it takes no more, ends those without a request, and waits for the others, but not
-/// for long; how many were cut.
+/// Takes connections until `shutdown`, with TLS if there is an acceptor: each new connection has
+/// the latest. Then it takes no more, ends those without a request, and waits for the others, but
+/// not for long; how many were cut.
 pub(super) async fn serve_until<F, B>(
     listener: TcpListener,
     tls: Option<watch::Receiver<TlsAcceptor>>,

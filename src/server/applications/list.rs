@@ -2,14 +2,11 @@
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::read::Data;
 use super::trigger_context;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
 use crate::server::answer::Json;
 use crate::server::api::Api;
@@ -17,7 +14,7 @@ use crate::server::openapi as schema;
 use crate::server::principal::Caller;
 use crate::server::problem::Problem;
 use crate::server::request::Parameters;
-use crate::server::view::{ApplicationView, LIMIT, List, MOST};
+use crate::server::view::{ApplicationView, CountView, Data, LIMIT, List, MOST};
 use crate::store::{Filter, ListOrder, ListQuery, PageKey, TitlePart};
 
 /// Which applications, in which order.
@@ -143,20 +140,6 @@ fn application_id(text: &str) -> Result<ApplicationId, String> {
     id.ok_or_else(|| format!("expected {}", ApplicationId::RULE))
 }
 
-/// How many applications are in one state, from one source.
-#[derive(Serialize, ToSchema)]
-pub(in crate::server) struct CountView {
-    #[schema(schema_with = schema::statuses)]
-    status: Status,
-    #[schema(schema_with = schema::sources)]
-    source: Source,
-    /// How many; at least one.
-    applications: u64,
-    /// The time of the last event of the one that has been in this state the longest.
-    #[schema(schema_with = schema::time)]
-    oldest_updated_at: String,
-}
-
 /// How many applications the institution has, by state and source.
 #[utoipa::path(
     get,
@@ -175,12 +158,6 @@ pub(in crate::server) async fn counts(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let counts = api.engine.counts(&caller.institution).await?;
-    let count = |it: crate::store::Count| CountView {
-        status: it.status,
-        source: it.source,
-        applications: it.applications,
-        oldest_updated_at: Timestamp::saturating(it.oldest_updated_at).to_string(),
-    };
-    let data = counts.into_iter().map(count).collect();
+    let data = counts.into_iter().map(CountView::of).collect();
     Ok(Json(Data { data }).into_response())
 }

@@ -15,8 +15,7 @@ use crate::server::openapi::ApplicationParameter;
 use crate::server::principal::Caller;
 use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{IfNoneMatch, Parameters, Segment};
-use crate::server::view::{ApplicationView, HistoryEntry};
-use crate::server::waiting::Waiting;
+use crate::server::view::{ApplicationView, Data, HistoryEntry};
 use crate::store::InstitutionId;
 
 /// The longest that a request waits, in seconds.
@@ -97,7 +96,7 @@ async fn wait_for_end(
     uuid: Uuid,
     timeout: Duration,
 ) -> Result<Option<AnyApplication>, Problem> {
-    let _slot = Waiting::enter(api)?;
+    let _slot = api.waiting.enter()?;
     let application = tokio::select! {
         ended = api.engine.await_final(institution, uuid, timeout) => ended?,
         () = api.options.shutdown.clone() => api.engine.load(institution, uuid).await?,
@@ -131,10 +130,4 @@ pub(in crate::server) async fn history(
     }
     let entries: Vec<_> = history.iter().map(HistoryEntry::of).collect();
     Ok(Json(Data { data: entries }).into_response())
-}
-
-/// What has no pages.
-#[derive(serde::Serialize)]
-pub(in crate::server) struct Data<T> {
-    pub(in crate::server) data: Vec<T>,
 }

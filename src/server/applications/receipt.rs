@@ -5,8 +5,9 @@ use http::{HeaderValue, StatusCode};
 
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::TriggerContext;
-use crate::server::answer::{IDEMPOTENT_REPLAYED, Json, tagged};
+use crate::server::answer::{Json, tagged};
 use crate::server::api::Api;
+use crate::server::header_names::IDEMPOTENT_REPLAYED;
 use crate::server::problem::Problem;
 use crate::server::view::{ApplicationView, Carried, EventView, known_context};
 use crate::store::{ExecuteError, InstitutionId, Receipt, Request, StoreError};

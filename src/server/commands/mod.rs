@@ -8,18 +8,16 @@ mod stream;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 
 use super::api::Api;
+use super::header_names::ACCEL_BUFFERING;
 use super::principal::Caller;
 use super::problem::Problem;
 use super::request::{NdjsonBody, Parameters};
 use read::Reader;
 
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
-
-/// Tells proxies such as nginx to pass each line on as it comes.
-pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How the lines of a stream are carried out.
 #[derive(utoipa::IntoParams)]

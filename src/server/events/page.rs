@@ -14,7 +14,6 @@ use crate::server::api::Api;
 use crate::server::openapi as schema;
 use crate::server::problem::Problem;
 use crate::server::view::EventView;
-use crate::server::waiting::Waiting;
 use crate::store::{Cursor, InstitutionId};
 
 /// How many events, of whichever institution, one request looks at.
@@ -64,7 +63,7 @@ async fn come(
     wait: Duration,
 ) -> Result<Own, Problem> {
     let deadline = Instant::now() + wait;
-    let slot = Waiting::enter(api)?;
+    let slot = api.waiting.enter()?;
     let mut seen = api.tail.subscribe(&api.engine).await?;
     let mut own = read(&api.engine, institution, after, limit, LOOKED_AT).await?;
     while own.events.is_empty() && Instant::now() < deadline {

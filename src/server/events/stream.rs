@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::own::{Own, read};
 use super::tail::Seen;
 use crate::server::api::Api;
-use crate::server::commands::ACCEL_BUFFERING;
+use crate::server::header_names::ACCEL_BUFFERING;
 use crate::server::problem::Problem;
-use crate::server::waiting::{Slot, Waiting};
+use crate::server::waiting::Slot;
 use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError};
 
 /// How often a comment keeps the connection open (API.md, "Events").
@@ -54,7 +54,7 @@ pub(super) async fn answer(
     institution: InstitutionId,
     after: Cursor,
 ) -> Result<Response, Problem> {
-    let slot = Waiting::enter(api)?;
+    let slot = api.waiting.enter()?;
     // A cursor that is beyond the end, or a store that is away, has a status of its own.
     let first = read(&api.engine, &institution, after, AT_ONCE, LOOKED_AT).await?;
     let mut begin = format!("retry: {RETRY}\n\n").into_bytes();

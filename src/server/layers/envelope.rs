@@ -4,13 +4,12 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 use uuid::Uuid;
 
 use super::observed::Observed;
+use crate::server::header_names::REQUEST_ID;
 use crate::server::problem::{Problem, ProblemCode};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a request that is taken over, in bytes.
 const LONGEST: usize = 128;

@@ -5,8 +5,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::UtoipaMethodRouter;
 
+use super::authenticate::authenticate;
 use crate::server::api::Api;
-use crate::server::authentication::authenticate;
 use crate::server::openapi;
 use crate::server::principal::Principal;
 use crate::store::Scope;

@@ -1,9 +1,12 @@
 //! What each request passes through: the guard of its route, and around all routes what gives it an
 //! id, a span, a line of log and its metrics.
 
+mod authenticate;
+mod cors;
 mod envelope;
 mod guard;
 mod observed;
 
+pub(super) use cors::cors;
 pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;

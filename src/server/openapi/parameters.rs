@@ -5,8 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::values;
-use crate::server::applications::list::CountView;
-use crate::server::view::HistoryEntry;
+use crate::server::view::{CountView, HistoryEntry};
 use crate::store::Operation;
 
 /// The application that a path names.

@@ -241,7 +241,7 @@ impl IntoResponse for Problem {
         }
         if self.is_replayed {
             let yes = HeaderValue::from_static("true");
-            headers.insert(super::answer::IDEMPOTENT_REPLAYED, yes);
+            headers.insert(super::header_names::IDEMPOTENT_REPLAYED, yes);
         }
         response.extensions_mut().insert(self);
         response

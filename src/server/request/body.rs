@@ -9,7 +9,6 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use crate::server::api::Api;
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 
 /// The largest body, streams aside, in bytes: 1 MiB (API.md, "Common").
@@ -21,10 +20,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The bytes of a JSON body of at most 1 MiB. They are empty where there is no body.
 pub(in crate::server) struct Bytes1MiB(pub(in crate::server) Bytes);
 
-impl FromRequest<Api> for Bytes1MiB {
+impl<S: Send + Sync> FromRequest<S> for Bytes1MiB {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = has_media_type(request.headers(), |it| {
             it == "application/json" || it.ends_with("+json")
         });
@@ -57,10 +56,10 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
 /// A stream of lines: its length has no limit.
 pub(in crate::server) struct NdjsonBody(pub(in crate::server) Body);
 
-impl FromRequest<Api> for NdjsonBody {
+impl<S: Send + Sync> FromRequest<S> for NdjsonBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_ndjson = has_media_type(request.headers(), |it| it == "application/x-ndjson");
         if !is_ndjson {
             return Err(unsupported("application/x-ndjson"));

@@ -4,11 +4,11 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
 
-use crate::server::api::Api;
 use crate::server::problem::{FieldProblem, Problem};
 use crate::store::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IF_MATCH: &str = "If-Match";
 
 /// The text of a header that may be given once.
 ///
@@ -36,10 +36,10 @@ pub(in crate::server) fn header_text<'h>(
 /// The key that makes a request repeatable: bare, or as a string of structured fields (RFC 9651).
 pub(in crate::server) struct IdempotencyHeader(pub(in crate::server) Option<IdempotencyKey>);
 
-impl FromRequestParts<Api> for IdempotencyHeader {
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(text) = header_text(&parts.headers, IDEMPOTENCY_KEY)? else {
             return Ok(Self(None));
         };
@@ -87,11 +87,11 @@ pub(in crate::server) enum IfMatch {
     Never,
 }
 
-impl FromRequestParts<Api> for IfMatch {
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
-        let Some(text) = header_text(&parts.headers, header::IF_MATCH.as_str())? else {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(text) = header_text(&parts.headers, IF_MATCH)? else {
             return Ok(Self::Absent);
         };
         if text == "*" {
@@ -105,7 +105,7 @@ impl FromRequestParts<Api> for IfMatch {
         if !is_tag(text) {
             let detail =
                 "header If-Match must be one entity tag in quotes, as ETag has it, such as \"3\"";
-            return Err(FieldProblem::header("If-Match", detail).into());
+            return Err(FieldProblem::header(IF_MATCH, detail).into());
         }
         let number = text.trim_matches('"');
         let is_number = number.bytes().all(|it| it.is_ascii_digit());
@@ -118,10 +118,10 @@ impl FromRequestParts<Api> for IfMatch {
 /// The tags that a client has (RFC 9110, 13.1.2).
 pub(in crate::server) struct IfNoneMatch(Option<String>);
 
-impl FromRequestParts<Api> for IfNoneMatch {
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let given = parts.headers.get(header::IF_NONE_MATCH);
         let given = given.and_then(|it| it.to_str().ok());
         Ok(Self(given.map(str::to_owned)))

@@ -8,7 +8,6 @@ use http::request::Parts;
 
 use crate::excerpt::shorten;
 use crate::lifecycle::timestamp::Timestamp;
-use crate::server::api::Api;
 use crate::server::problem::{FieldProblem, Problem};
 
 /// The parameters of a query; each at most once, and all of them known.
@@ -18,10 +17,10 @@ pub(in crate::server) struct Parameters {
     errors: Vec<FieldProblem>,
 }
 
-impl FromRequestParts<Api> for Parameters {
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self::parse(query))
     }

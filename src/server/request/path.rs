@@ -4,7 +4,6 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use uuid::Uuid;
 
-use crate::server::api::Api;
 use crate::server::problem::{FieldProblem, Problem};
 
 /// The value of the only parameter of a path.
@@ -13,10 +12,10 @@ pub(in crate::server) struct Segment {
     value: String,
 }
 
-impl FromRequestParts<Api> for Segment {
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let parameters = RawPathParams::from_request_parts(parts, state).await;
         let parameters = parameters
             .map_err(|_| Problem::from(FieldProblem::parameter("path", "the path is not UTF-8")))?;

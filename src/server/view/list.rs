@@ -53,3 +53,9 @@ fn link(uri: &Uri, after: &str) -> Option<HeaderValue> {
     let link = format!("<{}?{}>; rel=\"next\"", uri.path(), next.finish());
     HeaderValue::try_from(link).ok()
 }
+
+/// What has no pages.
+#[derive(Serialize)]
+pub(in crate::server) struct Data<T> {
+    pub(in crate::server) data: Vec<T>,
+}

@@ -19,7 +19,6 @@ use crate::server::principal::Caller;
 use crate::server::problem::Problem;
 use crate::server::request::{Bytes1MiB, Form, Parameters};
 use crate::server::view::ApplicationView;
-use crate::server::waiting::Waiting;
 use crate::store::{InstitutionId, LeasedWork, Store, StoreError, WorkClaim, WorkQueue};
 
 const MEMBERS: [&str; 3] = ["limit", "lease", "wait"];
@@ -145,7 +144,7 @@ async fn wait_for(
             return Ok(claimed);
         }
         if slot.is_none() {
-            slot = Some(Waiting::enter(api)?);
+            slot = Some(api.waiting.enter()?);
         }
         let look = Instant::now() + pause(api, institution).await?;
         tokio::select! {

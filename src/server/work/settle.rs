@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::claim::{LEASE, LEASE_RULE, LONGEST_LEASE};
 use super::lease::{from_word, lost};
+use crate::engine::permitted;
 use crate::lengths::later;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::timestamp::Timestamp;
@@ -69,9 +70,11 @@ impl Head {
     /// The work is done: its application moves on, if the lease is still held.
     async fn done(self, api: &Api, command: Command) -> Result<Response, Problem> {
         let (institution, uuid) = (&self.caller.institution, self.lease.application);
-        let application = api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
         let actor = self.caller.actor.clone();
         let mut request = Request::transition(institution.clone(), actor, uuid, command);
+        // The store of the work takes any actor.
+        permitted(&request)?;
+        let application = api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
         request.idempotency_key.clone_from(&self.key);
         let expecting = request.clone().expecting(application.version());
         let append = Append::new(expecting, api.engine.clock().now());
@@ -80,9 +83,16 @@ impl Head {
             Ok(WorkSettled::Done(receipt)) => {
                 carried_out(api, institution, StatusCode::OK, &receipt).await
             }
-            Ok(_) | Err(ExecuteError::Refused(Refusal::Conflict { .. })) => {
-                self.repeated(api, request).await
-            }
+            Ok(_) => self.repeated(api, request).await,
+            // What is claimed can be approved and can fail: the application has moved on.
+            Err(ExecuteError::Refused(
+                Refusal::Conflict { .. }
+                | Refusal::Illegal(_)
+                | Refusal::Repeated {
+                    code: "conflict" | "illegal_transition",
+                    ..
+                },
+            )) => self.repeated(api, request).await,
             Err(error) => Err(error.into()),
         }
     }

@@ -1,0 +1,8 @@
+//! The HTTP API, as clients see it: the router in this process, over each kind of store.
+
+mod access;
+mod apart;
+#[path = "../support/postgres.rs"]
+mod server;
+mod shapes;
+mod support;
