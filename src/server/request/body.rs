@@ -81,7 +81,8 @@ fn unsupported(expected: &str) -> Problem {
     Problem::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
-/// A body with members that are more than texts and numbers; an empty one counts as `{}`.
+/// A body with members that are more than texts and numbers; an empty one counts as `{}`, and a
+/// member that is null as absent.
 pub(in crate::server) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);

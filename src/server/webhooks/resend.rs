@@ -24,7 +24,7 @@ const PAGE: u32 = 500;
 pub(in crate::server) struct Redelivery {
     /// Their numbers, at most 1,000.
     #[serde(default)]
-    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    #[schema(required = false, value_type = Vec<i64>, min_items = 1, max_items = 1000)]
     ids: Option<Vec<i64>>,
     /// In place of numbers: all that the filter lets through. Without a status, those that are
     /// delivered or dead.
@@ -33,8 +33,8 @@ pub(in crate::server) struct Redelivery {
     filter: Option<Chooser>,
     /// Count them, and change nothing.
     #[serde(default)]
-    #[schema(required = false)]
-    dry_run: bool,
+    #[schema(required = false, value_type = bool)]
+    dry_run: Option<bool>,
 }
 
 /// Which deliveries are made dead.
@@ -43,7 +43,7 @@ pub(in crate::server) struct Redelivery {
 pub(in crate::server) struct Abandonment {
     /// Their numbers, at most 1,000.
     #[serde(default)]
-    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    #[schema(required = false, value_type = Vec<i64>, min_items = 1, max_items = 1000)]
     ids: Option<Vec<i64>>,
     /// In place of numbers: all that are pending and that the filter lets through.
     #[serde(default)]
@@ -51,8 +51,8 @@ pub(in crate::server) struct Abandonment {
     filter: Option<Chooser>,
     /// Count them, and change nothing.
     #[serde(default)]
-    #[schema(required = false)]
-    dry_run: bool,
+    #[schema(required = false, value_type = bool)]
+    dry_run: Option<bool>,
     /// Why, for those who look at it later: 1 to 256 characters.
     #[schema(min_length = 1, max_length = 256)]
     reason: String,
@@ -220,7 +220,7 @@ pub(in crate::server) async fn redeliver(
             it.can_be_redelivered(now) && (takes_pending || it.status != DeliveryStatus::Pending)
         };
         let ids: Vec<_> = page.iter().filter(can_be).map(|it| it.id).collect();
-        deliveries += if body.dry_run {
+        deliveries += if body.dry_run == Some(true) {
             ids.len() as u64
         } else {
             api.store().redeliver(institution, now, ids).await?
@@ -258,7 +258,7 @@ pub(in crate::server) async fn abandon(
     }
     let chosen = Chosen::read(body.ids, body.filter)?;
     let institution = &caller.institution;
-    let deliveries = if body.dry_run {
+    let deliveries = if body.dry_run == Some(true) {
         count_pending(&api, institution, &chosen).await?
     } else {
         abandon_all(&api, institution, &chosen, reason.as_str()).await?
