@@ -11,7 +11,7 @@ use crate::server::api::Api;
 use crate::server::openapi as schema;
 use crate::server::principal::Caller;
 use crate::server::problem::{FieldProblem, Problem};
-use crate::server::request::{Bytes1MiB, Parameters, json, time, uuid};
+use crate::server::request::{Bytes1MiB, Object, Parameters, json, time, uuid};
 use crate::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox};
 
 /// The most ids of one request, and how many deliveries are changed at once.
@@ -30,7 +30,7 @@ pub(in crate::server) struct Redelivery {
     /// delivered or dead.
     #[serde(default)]
     #[schema(required = false, value_type = Chooser)]
-    filter: Option<Chooser>,
+    filter: Option<Object<Chooser>>,
     /// Count them, and change nothing.
     #[serde(default)]
     #[schema(required = false, value_type = bool)]
@@ -48,7 +48,7 @@ pub(in crate::server) struct Abandonment {
     /// In place of numbers: all that are pending and that the filter lets through.
     #[serde(default)]
     #[schema(required = false, value_type = Chooser)]
-    filter: Option<Chooser>,
+    filter: Option<Object<Chooser>>,
     /// Count them, and change nothing.
     #[serde(default)]
     #[schema(required = false, value_type = bool)]
@@ -102,7 +102,7 @@ pub(super) enum Chosen {
 }
 
 impl Chosen {
-    fn read(ids: Option<Vec<i64>>, filter: Option<Chooser>) -> Result<Self, Problem> {
+    fn read(ids: Option<Vec<i64>>, filter: Option<Object<Chooser>>) -> Result<Self, Problem> {
         let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
         match (ids, filter) {
             (Some(ids), None) if ids.is_empty() || ids.len() > MOST => {
@@ -115,7 +115,7 @@ impl Chosen {
                 ids.dedup();
                 Ok(Self::Ids(ids))
             }
-            (None, Some(filter)) => Ok(Self::Filter(filter.read()?)),
+            (None, Some(Object(filter))) => Ok(Self::Filter(filter.read()?)),
             (Some(_), Some(_)) => refused("/filter", "expected ids or a filter, not both"),
             (None, None) => refused("/ids", "expected ids, or a filter in their place"),
         }
