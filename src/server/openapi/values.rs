@@ -135,6 +135,12 @@ pub(in crate::server) fn cursor() -> Schema {
     cursor.examples(["17-3"]).build().into()
 }
 
+/// As browsers send it: empty where there was none.
+pub(in crate::server) fn cursor_or_empty() -> Schema {
+    let cursor = text().pattern(Some("^([0-9]+(-[0-9]+)?)?$"));
+    cursor.examples(["17-3"]).build().into()
+}
+
 /// Any of the six events.
 pub(in crate::server) fn payload() -> RefOr<Schema> {
     Ref::from_schema_name("EventPayload").into()
