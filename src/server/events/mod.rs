@@ -48,7 +48,8 @@ pub(super) struct From {
 pub(super) struct LastEventId {
     /// The `id` of the last event that a stream of server-sent events has brought: it goes on
     /// behind it, whatever `after` says. Empty, it counts as absent.
-    #[param(rename = "Last-Event-ID", required = false, schema_with = schema::cursor_or_empty)]
+    #[param(rename = "Last-Event-ID", required = false, value_type = String, example = "17-3",
+        pattern = "^([0-9]+(-[0-9]+)?)?$")]
     last_event_id: Option<String>,
 }
 

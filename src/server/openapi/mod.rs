@@ -13,7 +13,7 @@ pub(super) use parameters::{
 };
 pub(super) use values::{
     actions, actor, applicant_email, application_id, certificate_title, check_results, cursor,
-    cursor_or_empty, delivery_statuses, event_kinds, event_names, optional_time, order, payload,
-    pending, problem_codes, reason, revision, roles, scopes, sources, statuses, time, token_id,
+    delivery_statuses, event_kinds, event_names, optional_time, order, payload, pending,
+    problem_codes, reason, revision, roles, scopes, sources, statuses, time, token_id,
     trigger_contexts, version, wait, work,
 };

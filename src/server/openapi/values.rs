@@ -114,12 +114,6 @@ pub(in crate::server) fn actor() -> Schema {
     actor.examples(["administrator:jane"]).build().into()
 }
 
-/// One entity tag, or any (RFC 9110, 13.1.1).
-pub(super) fn entity_tag() -> Schema {
-    let tag = text().pattern(Some(r#"^(\*|(W/)?"[^"]*")$"#));
-    tag.examples(["\"3\""]).build().into()
-}
-
 pub(in crate::server) fn token_id() -> Schema {
     text().pattern(Some("^[0-9a-f]{16}$")).build().into()
 }
@@ -132,12 +126,6 @@ pub(in crate::server) fn work() -> Schema {
 /// Opaque.
 pub(in crate::server) fn cursor() -> Schema {
     let cursor = text().pattern(Some("^[0-9]+(-[0-9]+)?$"));
-    cursor.examples(["17-3"]).build().into()
-}
-
-/// As browsers send it: empty where there was none.
-pub(in crate::server) fn cursor_or_empty() -> Schema {
-    let cursor = text().pattern(Some("^([0-9]+(-[0-9]+)?)?$"));
     cursor.examples(["17-3"]).build().into()
 }
 
