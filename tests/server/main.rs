@@ -4,6 +4,7 @@ mod access;
 mod apart;
 mod bad_input;
 mod commands;
+mod cut;
 mod events;
 mod model;
 #[path = "../support/random.rs"]
