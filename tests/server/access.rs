@@ -1,7 +1,7 @@
 //! Who may ask what: each role on each route, and tokens that are good for nothing. The tables are
 //! written once more, from API.md.
 
-mod table;
+pub mod table;
 
 use std::collections::BTreeSet;
 
