@@ -2,6 +2,7 @@
 
 mod access;
 mod apart;
+mod replays;
 #[path = "../support/postgres.rs"]
 mod server;
 mod shapes;
