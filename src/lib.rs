@@ -39,6 +39,7 @@
 //! - **Durable**: the [`engine`] over a [`store`] in memory, in SQLite or in PostgreSQL.
 //! - **Delivered**: the dispatcher of [`delivery`] sends events to webhooks; receivers verify them
 //!   with [`webhook`].
+//! - **Over HTTP**: the `server` has a router for backends in any language.
 //! - **Processed**: the `processor` claims applications in progress, runs your code, and approves
 //!   or fails them.
 //! - **As data**: [`rules`], from which [`diagram`] draws and [`schema`] describes.
@@ -58,6 +59,7 @@
 //! | `sqlx` | `postgres`, and commands within transactions of sqlx (`Engine::within`) |
 //! | `delivery` | `engine` and `verify`, and the dispatcher that sends events over HTTP |
 //! | `processor` | `engine`, and the processor that does the background work |
+//! | `server` | `delivery`, and the HTTP API as an `axum::Router` |
 //! | `cli-core` | the program `certlife` without databases and deliveries |
 //! | `cli` | the whole program |
 //!

@@ -171,7 +171,8 @@ fn there_are_no_schemas_of_events_that_do_not_exist() {
 }
 
 /// The guides, by the names of their files and of their modules.
-const GUIDES: [&str; 8] = [
+const GUIDES: [&str; 10] = [
+    "api",
     "embedding",
     "lifecycle",
     "events",
@@ -180,6 +181,7 @@ const GUIDES: [&str; 8] = [
     "processing",
     "webhooks",
     "certlife",
+    "serving",
 ];
 
 /// Where a link of a guide leads in the documentation on docs.rs: to a module, or to the source. A

@@ -94,8 +94,9 @@ impl<S: Store> Engine<S> {
         &self.store
     }
 
-    /// The same engine over the store in another form, such as [`AnyStore`](crate::store::AnyStore).
-    /// Calls that wait do not share one reading of the feed with those of the first.
+    /// The same engine over the store in another form, such as an
+    /// [`AnyStore`](crate::store::AnyStore). Calls that wait do not share one reading of the feed
+    /// with those of the first.
     #[must_use]
     pub fn map_store<T: Store>(self, map: impl FnOnce(S) -> T) -> Engine<T> {
         Engine {

@@ -9,6 +9,8 @@
 //! | [`high_availability`] | PostgreSQL that fails over |
 //! | [`processing`] | the background work between the decision and the approval |
 //! | [`webhooks`] | sending and receiving |
+//! | [`api`] | the HTTP API, for backends in any language |
+//! | [`serving`] | running it |
 //! | [`certlife`] | the command line |
 //!
 //! Each is a file of `docs/`, included as it stands. `links.md` leads its links to the modules
@@ -36,5 +38,7 @@ guide! {
     processing: "processing.md";
     #[cfg(any(not(doctest), all(feature = "delivery", feature = "sqlite")))]
     webhooks: "webhooks.md";
+    api: "api.md";
+    serving: "serving.md";
     certlife: "certlife.md";
 }

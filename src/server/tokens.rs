@@ -36,6 +36,7 @@ pub(super) struct Paging {
 #[schema(as = Token)]
 pub(super) struct TokenView {
     /// What names it.
+    #[schema(schema_with = schema::token_id)]
     id: String,
     /// What it is for.
     name: String,
@@ -87,7 +88,7 @@ pub(super) struct NewToken {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Created {
     /// What names the token.
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::token_id)]
     id: TokenId,
     /// The token. It is not shown again.
     token: String,
@@ -241,6 +242,7 @@ fn expiry(
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(super) struct Which {
     /// What names the token.
+    #[param(pattern = "^[0-9a-f]{16}$")]
     id: String,
 }
 

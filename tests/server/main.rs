@@ -2,6 +2,8 @@
 
 mod access;
 mod apart;
+mod bad_input;
+mod commands;
 mod replays;
 #[path = "../support/postgres.rs"]
 mod server;

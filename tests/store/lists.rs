@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use certificate_lifecycle::store::{Count, Filter, ListOrder, ListQuery, Origin, TitlePart};
+use certificate_lifecycle::store::{
+    Actor, ActorKind, Count, Filter, ListOrder, ListQuery, Origin, TitlePart,
+};
 use certificate_lifecycle::{
-    Action, AnyApplication, ApplicantEmail, ApplicationId, Source, Status,
+    Action, AnyApplication, ApplicantEmail, ApplicationId, Source, Status, TriggerContext,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -397,18 +399,26 @@ pub async fn a_list_says_how_each_application_came_to_be<H: Harness>() {
         .limit(2);
     assert_eq!(engine.list(query.clone()).await.unwrap().origins, []);
     let page = engine.list(query.clone().with_origins()).await.unwrap();
-    let origin = |seconds, created_by| {
+    let origin = |seconds, created_by: Actor| {
+        let trigger_context = match created_by.kind {
+            ActorKind::Customer => TriggerContext::CustomerSubmission,
+            _ => TriggerContext::SingleUpload,
+        };
         let created_at = at(seconds);
         Some(Origin {
             created_at,
             created_by,
+            trigger_context,
         })
     };
     assert_eq!(page.origins, [origin(120, john()), origin(60, jane())]);
     assert_eq!(page.applications.len(), 2);
     let json = serde_json::to_value(&page).unwrap();
-    let first =
-        serde_json::json!({"created_at": "2026-06-04T10:32:00Z", "created_by": "customer:john"});
+    let first = serde_json::json!({
+        "created_at": "2026-06-04T10:32:00Z",
+        "created_by": "customer:john",
+        "trigger_context": "customer_submission",
+    });
     assert_eq!(json["origins"][0], first);
     // Whatever has happened since
     let page = engine.list(query.after(page.next).with_origins()).await;

@@ -197,3 +197,47 @@ async fn respond(mut api: Router, request: Request<Incoming>) -> Response<axum::
         Err(never) => match never {},
     }
 }
+
+/// Reads the origin of a page (RFC 6454, 6.2): what a browser sends, letter for letter.
+pub(super) fn origin(text: &str) -> Result<http::HeaderValue, &'static str> {
+    let expected = "expected an origin as browsers send it, such as https://console.example.com: no path, no slash \
+                    at the end, in lower case";
+    let uri: http::Uri = text.parse().map_err(|_| expected)?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_origin = uri.path_and_query().is_none_or(|it| it == "/") && !text.ends_with('/');
+    let is_origin = is_web && is_origin && !text.contains('@');
+    if is_origin && !text.contains(|it: char| it.is_ascii_uppercase()) {
+        http::HeaderValue::from_str(text).map_err(|_| expected)
+    } else {
+        Err(expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn an_origin_has_a_scheme_and_a_host_and_no_more() {
+        for good in [
+            "https://console.example.com",
+            "http://127.0.0.1:3000",
+            "https://[::1]:8443",
+        ] {
+            assert!(origin(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "console.example.com",
+            "https://console.example.com/",
+            "https://console.example.com/a",
+            "https://Console.example.com",
+            "ftp://console.example.com",
+            "https://u@console.example.com",
+            "*",
+            "null",
+            "",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+}

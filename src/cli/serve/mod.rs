@@ -56,6 +56,11 @@ pub(super) struct Args {
     #[arg(long)]
     require_if_match: bool,
 
+    /// Let pages of this origin ask from a browser, such as https://console.example.com; may be
+    /// repeated.
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = listening::origin)]
+    cors_origins: Vec<http::HeaderValue>,
+
     #[command(flatten)]
     targets: sending::Targets,
 
@@ -114,6 +119,7 @@ impl Args {
         let stopped = signals::first(process::kill_all)?;
         let options = ServerOptions::default()
             .with_requires_if_match(self.require_if_match)
+            .with_cors_origins(self.cors_origins.clone())
             .with_targets(options)
             .with_shutdown(parts.stopped());
         let serving = answer(listening, engine.clone(), options, parts.stopped());

@@ -105,10 +105,9 @@ fn read(body: &[u8], new: &NewUuid<'_>) -> Result<Operation, Problem> {
     let upload = if command == Some(Operation::UPLOAD) {
         form.text(TRIGGER_CONTEXT, upload)
     } else {
-        if form
-            .optional_text(TRIGGER_CONTEXT, |_| Ok::<_, String>(()))
-            .is_some()
-        {
+        let context = form.optional_text(TRIGGER_CONTEXT, |_| Ok::<_, String>(()));
+        // Without a command, nothing tells whether it belongs there.
+        if context.is_some() && command.is_some() {
             form.refuse(
                 TRIGGER_CONTEXT,
                 "field trigger_context belongs to upload alone",

@@ -80,13 +80,13 @@ pub(super) async fn events(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let after = parameters.optional("after", str::parse::<Cursor>);
+    let last = header_text(&headers, "Last-Event-ID")?;
+    let last = last.filter(|it| !it.is_empty()).map(str::parse::<Cursor>);
+    let last = last
+        .transpose()
+        .map_err(|error| FieldProblem::header("Last-Event-ID", error))?;
     if wants_stream(&headers) {
         parameters.finish()?;
-        let last = header_text(&headers, "Last-Event-ID")?;
-        let last = last.filter(|it| !it.is_empty()).map(str::parse::<Cursor>);
-        let last = last
-            .transpose()
-            .map_err(|error| FieldProblem::header("Last-Event-ID", error))?;
         let after = last.or(after).unwrap_or(Cursor::START);
         return stream::answer(&api, caller.institution, after).await;
     }

@@ -102,12 +102,88 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
     });
     schemas.insert("EventPayload".to_owned(), any);
     if let Some(Value::Object(all)) = document.pointer_mut("/components/schemas") {
+        all.values_mut().for_each(allow_null);
         all.extend(schemas);
+    }
+    let all = document.pointer("/components/schemas").cloned();
+    for operation in operations(&mut document) {
+        mark_optional_body(operation, all.as_ref());
+        if let (Some(responses), Some(Value::Object(all))) = (operation.get_mut("responses"), &all)
+        {
+            refer(responses, all);
+        }
     }
     if let Some(members) = document.as_object_mut() {
         members.insert("webhooks".to_owned(), Value::Object(webhooks));
     }
     document
+}
+
+/// In what is read strictly, which is what requests have, a member that is null counts as absent.
+fn allow_null(schema: &mut Value) {
+    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        return;
+    }
+    let required = schema.get("required").and_then(Value::as_array).cloned();
+    let required = required.unwrap_or_default();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        let Some(members) = property.as_object_mut() else {
+            continue;
+        };
+        if required.iter().any(|it| it == name) {
+            continue;
+        }
+        if let Some(Value::Array(values)) = members.get_mut("enum") {
+            values.push(Value::Null);
+        }
+        if let Some(of) = members.get("type").filter(|it| it.is_string()).cloned() {
+            members.insert("type".to_owned(), json!([of, "null"]));
+        }
+        if let Some(reference) = members.remove("$ref") {
+            let variants = json!([{ "$ref": reference }, { "type": "null" }]);
+            members.insert("oneOf".to_owned(), variants);
+        }
+    }
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let items = paths.into_iter().flat_map(Map::values_mut);
+    items
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
+}
+
+/// Refers to a schema that stands among the components, where it stands again: generators make one
+/// type of it.
+fn refer(value: &mut Value, schemas: &Map<String, Value>) {
+    let is_object = value.get("properties").is_some();
+    if let Some((name, _)) = schemas.iter().find(|(_, it)| is_object && *it == value) {
+        *value = json!({ "$ref": format!("#/components/schemas/{name}") });
+        return;
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|it| refer(it, schemas)),
+        Value::Array(items) => items.iter_mut().for_each(|it| refer(it, schemas)),
+        _ => {}
+    }
+}
+
+/// A body without members that have to be there may be absent.
+fn mark_optional_body(operation: &mut Value, schemas: Option<&Value>) {
+    let Some(body) = operation.get_mut("requestBody") else {
+        return;
+    };
+    let reference = body.pointer("/content/application~1json/schema/$ref");
+    let name = reference
+        .and_then(Value::as_str)
+        .and_then(|it| it.rsplit('/').next());
+    let schema = name.and_then(|it| schemas?.get(it));
+    let is_object = schema.is_some_and(|it| it.get("properties").is_some());
+    if is_object && schema.is_some_and(|it| it.get("required").is_none()) {
+        body["required"] = Value::Bool(false);
+    }
 }
 
 /// The name of an event's schema, such as `ApprovedEvent`.

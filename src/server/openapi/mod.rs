@@ -14,5 +14,6 @@ pub(super) use parameters::{
 pub(super) use values::{
     actions, actor, applicant_email, application_id, certificate_title, check_results, cursor,
     delivery_statuses, event_kinds, event_names, optional_time, order, payload, pending,
-    problem_codes, reason, roles, scopes, sources, statuses, time, trigger_contexts, version, wait,
+    problem_codes, reason, revision, roles, scopes, sources, statuses, time, token_id,
+    trigger_contexts, version, wait, work,
 };

@@ -25,7 +25,12 @@ pub(in crate::server) struct IdempotencyKeyHeader {
     /// Makes the request repeatable: the same request again, with the same key, changes nothing
     /// and has the same answer. Bare, or in quotes (a string of structured fields). It is kept as
     /// long as the data, for each institution.
-    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
+    #[param(
+        rename = "Idempotency-Key",
+        required = false,
+        min_length = 1,
+        max_length = 255
+    )]
     idempotency_key: Option<String>,
 }
 
@@ -38,7 +43,7 @@ pub(in crate::server) struct TransitionParameters;
 #[expect(dead_code, reason = "it describes the header")]
 pub(in crate::server) struct IfMatchHeader {
     /// The `ETag` of what the caller has seen; where it does not fit any more, the answer is 412.
-    #[param(rename = "If-Match", required = false)]
+    #[param(rename = "If-Match", required = false, schema_with = values::entity_tag)]
     if_match: Option<String>,
 }
 
@@ -64,6 +69,7 @@ pub(in crate::server) enum NewApplication {
 
 /// A customer submits an application.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Submission {
     #[schema(schema_with = submit)]
     command: &'static str,
@@ -83,6 +89,7 @@ pub(in crate::server) struct Submission {
 
 /// The institution uploads into its vault.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Upload {
     #[schema(schema_with = upload)]
     command: &'static str,
@@ -120,6 +127,7 @@ fn uploads() -> utoipa::openapi::Schema {
 
 /// Why an application is rejected.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Reason {
     #[schema(schema_with = values::reason)]
     rejection_reason: String,
@@ -127,6 +135,7 @@ pub(in crate::server) struct Reason {
 
 /// What processing ran into.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct WhatFailed {
     #[schema(schema_with = values::reason)]
     error: String,

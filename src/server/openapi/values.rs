@@ -75,6 +75,11 @@ pub(in crate::server) fn version() -> Schema {
     integer(1, AnyApplication::MAX_VERSION)
 }
 
+/// 0 until a webhook's settings are replaced; the versions of applications lie within it.
+pub(in crate::server) fn revision() -> Schema {
+    integer(0, AnyApplication::MAX_VERSION)
+}
+
 pub(in crate::server) fn application_id() -> Schema {
     integer(1, ApplicationId::MAX)
 }
@@ -109,6 +114,21 @@ pub(in crate::server) fn actor() -> Schema {
     actor.examples(["administrator:jane"]).build().into()
 }
 
+/// One entity tag, or any (RFC 9110, 13.1.1).
+pub(super) fn entity_tag() -> Schema {
+    let tag = text().pattern(Some(r#"^(\*|(W/)?"[^"]*")$"#));
+    tag.examples(["\"3\""]).build().into()
+}
+
+pub(in crate::server) fn token_id() -> Schema {
+    text().pattern(Some("^[0-9a-f]{16}$")).build().into()
+}
+
+/// A lease as one word.
+pub(in crate::server) fn work() -> Schema {
+    text().pattern(Some("^[0-9a-f]{48}$")).build().into()
+}
+
 /// Opaque.
 pub(in crate::server) fn cursor() -> Schema {
     let cursor = text().pattern(Some("^[0-9]+(-[0-9]+)?$"));
@@ -135,6 +155,7 @@ pub(in crate::server) fn roles() -> Schema {
 pub(in crate::server) fn event_kinds() -> Schema {
     ArrayBuilder::new()
         .items(RefOr::T(one_of(EventKind::NAMES)))
+        .min_items(Some(1))
         .build()
         .into()
 }

@@ -57,9 +57,9 @@ pub struct ProblemDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = super::openapi::statuses)]
     pub current_status: Option<Status>,
-    /// The version that it has.
+    /// The version that it has, or the revision of a webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = super::openapi::version)]
+    #[schema(required = false, schema_with = super::openapi::revision)]
     pub current_version: Option<u64>,
     /// The actions that are legal now.
     #[serde(skip_serializing_if = "Option::is_none")]

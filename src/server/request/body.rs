@@ -1,5 +1,6 @@
 //! Bodies.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,7 +8,9 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 
@@ -81,14 +84,15 @@ fn unsupported(expected: &str) -> Problem {
     Problem::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
-/// A body with members that are more than texts and numbers; an empty one counts as `{}`.
+/// A body with members that are more than texts and numbers; an empty one counts as `{}`, and a
+/// member that is null as absent.
 pub(in crate::server) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    match T::deserialize(tracked) {
-        Ok(value) => match deserializer.end() {
+    match Object::<T>::deserialize(tracked) {
+        Ok(Object(value)) => match deserializer.end() {
             Ok(()) => Ok(value),
             Err(error) => Err(syntax(&error)),
         },
@@ -96,6 +100,29 @@ pub(in crate::server) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Pr
             Err(FieldProblem::at(pointer(&track.path()), without_place(&error)).into())
         }
         Err(error) => Err(syntax(&error)),
+    }
+}
+
+/// What is read of a JSON object alone: what is derived takes an array of the members as well.
+pub(in crate::server) struct Object<T>(pub(in crate::server) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OfMap(PhantomData))
     }
 }
 
@@ -107,7 +134,21 @@ fn syntax(error: &serde_json::Error) -> Problem {
 fn without_place(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let full = error.to_string();
-    full.strip_suffix(&place).unwrap_or(&full).to_owned()
+    brief(full.strip_suffix(&place).unwrap_or(&full))
+}
+
+/// The text without its middle, where it is long: it may repeat what the client sent.
+fn brief(text: &str) -> String {
+    const BEGINNING: usize = 100;
+    const END: usize = 300;
+
+    let length = text.chars().count();
+    if length <= BEGINNING + END {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(BEGINNING).collect();
+    let end: String = text.chars().skip(length - END).collect();
+    format!("{beginning}…{end}")
 }
 
 /// A JSON pointer (RFC 6901).

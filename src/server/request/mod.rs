@@ -6,7 +6,7 @@ mod headers;
 mod parameters;
 mod path;
 
-pub(super) use body::{Bytes1MiB, LARGEST, NdjsonBody, json};
+pub(super) use body::{Bytes1MiB, LARGEST, NdjsonBody, Object, json};
 pub(super) use form::Form;
 pub(super) use headers::{IdempotencyHeader, IfMatch, IfNoneMatch, header_text};
 pub(super) use parameters::{Parameters, time};

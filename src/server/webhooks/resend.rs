@@ -11,7 +11,7 @@ use crate::server::api::Api;
 use crate::server::openapi::{self as schema, IdempotencyKeyHeader};
 use crate::server::principal::Caller;
 use crate::server::problem::{FieldProblem, Problem};
-use crate::server::request::{Bytes1MiB, Parameters, json, time, uuid};
+use crate::server::request::{Bytes1MiB, Object, Parameters, json, time, uuid};
 use crate::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox};
 
 /// The most ids of one request, and how many deliveries are changed at once.
@@ -24,17 +24,17 @@ const PAGE: u32 = 500;
 pub(in crate::server) struct Redelivery {
     /// Their numbers, at most 1,000.
     #[serde(default)]
-    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    #[schema(required = false, value_type = Vec<i64>, min_items = 1, max_items = 1000)]
     ids: Option<Vec<i64>>,
     /// In place of numbers: all that the filter lets through. Without a status, those that are
     /// delivered or dead.
     #[serde(default)]
     #[schema(required = false, value_type = Chooser)]
-    filter: Option<Chooser>,
+    filter: Option<Object<Chooser>>,
     /// Count them, and change nothing.
     #[serde(default)]
-    #[schema(required = false)]
-    dry_run: bool,
+    #[schema(required = false, value_type = bool)]
+    dry_run: Option<bool>,
 }
 
 /// Which deliveries are made dead.
@@ -43,16 +43,16 @@ pub(in crate::server) struct Redelivery {
 pub(in crate::server) struct Abandonment {
     /// Their numbers, at most 1,000.
     #[serde(default)]
-    #[schema(required = false, value_type = Vec<i64>, max_items = 1000)]
+    #[schema(required = false, value_type = Vec<i64>, min_items = 1, max_items = 1000)]
     ids: Option<Vec<i64>>,
     /// In place of numbers: all that are pending and that the filter lets through.
     #[serde(default)]
     #[schema(required = false, value_type = Chooser)]
-    filter: Option<Chooser>,
+    filter: Option<Object<Chooser>>,
     /// Count them, and change nothing.
     #[serde(default)]
-    #[schema(required = false)]
-    dry_run: bool,
+    #[schema(required = false, value_type = bool)]
+    dry_run: Option<bool>,
     /// Why, for those who look at it later: 1 to 256 characters.
     #[schema(min_length = 1, max_length = 256)]
     reason: String,
@@ -102,7 +102,7 @@ pub(super) enum Chosen {
 }
 
 impl Chosen {
-    fn read(ids: Option<Vec<i64>>, filter: Option<Chooser>) -> Result<Self, Problem> {
+    fn read(ids: Option<Vec<i64>>, filter: Option<Object<Chooser>>) -> Result<Self, Problem> {
         let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
         match (ids, filter) {
             (Some(ids), None) if ids.is_empty() || ids.len() > MOST => {
@@ -115,7 +115,7 @@ impl Chosen {
                 ids.dedup();
                 Ok(Self::Ids(ids))
             }
-            (None, Some(filter)) => Ok(Self::Filter(filter.read()?)),
+            (None, Some(Object(filter))) => Ok(Self::Filter(filter.read()?)),
             (Some(_), Some(_)) => refused("/filter", "expected ids or a filter, not both"),
             (None, None) => refused("/ids", "expected ids, or a filter in their place"),
         }
@@ -222,7 +222,7 @@ pub(in crate::server) async fn redeliver(
             it.can_be_redelivered(now) && (takes_pending || it.status != DeliveryStatus::Pending)
         };
         let ids: Vec<_> = page.iter().filter(can_be).map(|it| it.id).collect();
-        deliveries += if body.dry_run {
+        deliveries += if body.dry_run == Some(true) {
             ids.len() as u64
         } else {
             api.store().redeliver(institution, now, ids).await?
@@ -262,7 +262,7 @@ pub(in crate::server) async fn abandon(
     }
     let chosen = Chosen::read(body.ids, body.filter)?;
     let institution = &caller.institution;
-    let deliveries = if body.dry_run {
+    let deliveries = if body.dry_run == Some(true) {
         count_pending(&api, institution, &chosen).await?
     } else {
         abandon_all(&api, institution, &chosen, reason.as_str()).await?

@@ -64,8 +64,8 @@ pub(in crate::server) struct Rotation {
     switch_over: Option<u32>,
     /// Revoke all earlier secrets at once.
     #[serde(default)]
-    #[schema(required = false)]
-    revoke: bool,
+    #[schema(required = false, value_type = bool)]
+    revoke: Option<bool>,
 }
 
 /// The longest grace, in seconds: a year.
@@ -75,7 +75,7 @@ impl Rotation {
     /// The grace and the time until the switch-over; none where all others are revoked.
     fn read(&self) -> Result<Option<(Duration, Duration)>, Problem> {
         let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
-        if self.revoke {
+        if self.revoke == Some(true) {
             if self.grace.or(self.switch_over).is_some() {
                 let detail = "with revoke, there is neither grace nor switch_over";
                 return refused("/revoke", detail);
@@ -185,6 +185,7 @@ pub(in crate::server) async fn test(
 
 /// Why nothing is to be sent.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Disabling {
     /// For those who look at it later: at most 256 characters, on one line.
     #[schema(required = false, max_length = 256)]
@@ -227,6 +228,7 @@ pub(in crate::server) async fn disable(
 
 /// What becomes of the deliveries that are pending since before the webhook was disabled.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Enabling {
     /// `resume` sends them, `drop` makes them dead. Needed if there are any.
     #[schema(required = false, schema_with = crate::server::openapi::pending)]

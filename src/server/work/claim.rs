@@ -39,6 +39,7 @@ const SHORTEST: Duration = Duration::from_millis(50);
 
 /// How work is claimed.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Wanted {
     /// The most applications.
     #[schema(required = false, minimum = 1, maximum = 100, default = 10)]
@@ -56,6 +57,7 @@ pub(in crate::server) struct Wanted {
 #[schema(as = Work)]
 pub(in crate::server) struct LeasedView<'a> {
     /// What the requests about it name.
+    #[schema(schema_with = schema::work)]
     work: String,
     /// Which attempt this is, counted from 1.
     attempt: u32,

@@ -41,6 +41,7 @@ const AFTER: u64 = 30;
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(in crate::server) struct Which {
     /// `work` of the claim.
+    #[param(pattern = "^[0-9a-f]{48}$")]
     work: String,
 }
 
@@ -82,9 +83,9 @@ impl Head {
             Ok(WorkSettled::Done(receipt)) => {
                 carried_out(api, institution, StatusCode::OK, &receipt).await
             }
-            Ok(_) => self.repeated(api, request).await,
             // What is claimed can be approved and can fail: the application has moved on.
-            Err(ExecuteError::Refused(
+            Ok(_)
+            | Err(ExecuteError::Refused(
                 Refusal::Conflict { .. }
                 | Refusal::Illegal(_)
                 | Refusal::Repeated {
@@ -135,6 +136,7 @@ impl Head {
 
 /// How long a lease is to last from now on.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Prolong {
     /// In seconds.
     #[schema(required = false, minimum = 1, maximum = 86400, default = 60)]
@@ -225,6 +227,7 @@ pub(in crate::server) async fn fail(
 
 /// Why work is tried again, and when.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::server) struct Again {
     #[schema(schema_with = schema::reason)]
     error: String,

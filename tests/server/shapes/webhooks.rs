@@ -12,6 +12,7 @@ on_every_store! {
     a_webhook_is_disabled_and_enabled,
     a_token_is_made_listed_and_revoked,
     health,
+    null_counts_as_absent,
 }
 
 /// W.
@@ -278,4 +279,20 @@ async fn health(world: World) {
             .starts_with("3.1")
     );
     assert_eq!(document.text(), certificate_lifecycle::server::openapi());
+}
+
+async fn null_counts_as_absent(world: World) {
+    let new = json!({"url": "https://example.com/hooks", "events": null, "headers": null});
+    let answer = world.send(post("/v1/webhooks", &new)).await;
+    with_secret(&answer, 201);
+    assert_eq!(answer.json()["events"].as_array().unwrap().len(), 6);
+
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    let rotation = json!({"grace": null, "revoke": null});
+    let answer = world.send(post(&format!("/v1/webhooks/{id}/rotate"), &rotation));
+    with_secret(&answer.await, 200);
+
+    let again = json!({"ids": null, "filter": {"status": null}, "dry_run": null});
+    let answer = world.send(post("/v1/deliveries/redeliver", &again)).await;
+    assert_eq!(answer.json(), json!({"deliveries": 0}), "{answer:?}");
 }

@@ -6,7 +6,7 @@ mod ask;
 mod things;
 mod world;
 
-pub use ask::{Answer, Ask, get, post, request};
+pub use ask::{Answer, Ask, get, members, post, request};
 pub use things::{Things, application, created, nothing, submit, upload};
 pub use world::{Kind, World, now, read};
 
