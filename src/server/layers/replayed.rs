@@ -65,35 +65,18 @@ async fn keyed(
     let Caller(caller) = Caller::from_request_parts(&mut parts, &api).await?;
     let whole = Request::from_parts(parts.clone(), body);
     let Bytes1MiB(body) = Bytes1MiB::from_request(whole, &api).await?;
-    let digest = digest(&parts, &caller, &body);
-    let institution = caller.institution;
-    let now = api.engine.clock().now();
-    let begun = api.store().begin_reply(&institution, &key, digest, now);
-    match begun.await? {
-        Begun::New { owner } => {
-            let id = parts.headers.get(REQUEST_ID);
-            let running = Running {
-                id: id.and_then(|it| it.to_str().ok()).map(str::to_owned),
-                api,
-                institution,
-                key,
-                owner,
-            };
-            let request = Request::from_parts(parts, Body::from(body));
-            Ok(running.carry_out(request, next).await)
-        }
-        Begun::Done(reply) => Ok(again(reply)),
-        Begun::Running => {
-            let detail = "the same request is being carried out under this idempotency key; repeat it after \
-                          Retry-After, to have its answer";
-            Err(Problem::new(ProblemCode::InProgress, detail))
-        }
-        Begun::Other => {
-            let detail = "this idempotency key was used for another request: with another path, body, actor or \
-                          If-Match";
-            Err(Problem::new(ProblemCode::IdempotencyMismatch, detail))
-        }
-    }
+    let id = parts.headers.get(REQUEST_ID);
+    let keyed = Keyed {
+        digest: digest(&parts, &caller, &body),
+        id: id.and_then(|it| it.to_str().ok()).map(str::to_owned),
+        api,
+        institution: caller.institution,
+        key,
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    // To its end, even if the client goes away: it is to have the answer when it repeats the request.
+    let answered = tokio::spawn(keyed.answer(request, next).in_current_span());
+    answered.await.unwrap_or_else(|error| Ok(broken_off(error)))
 }
 
 /// A digest of all that makes it this request.
@@ -116,53 +99,56 @@ fn digest(parts: &Parts, caller: &Principal, body: &[u8]) -> Uuid {
     Uuid::new_v5(&REQUESTS, &all)
 }
 
-/// A request that has begun under its key.
-struct Running {
+/// A request with a key.
+struct Keyed {
     api: Api,
     institution: InstitutionId,
     key: IdempotencyKey,
-    owner: i64,
+    digest: Uuid,
     /// The id of the request.
     id: Option<String>,
 }
 
-impl Running {
-    /// Carries it out to its end, even if the client goes away: it is to have the answer when it
-    /// repeats the request.
-    async fn carry_out(self, request: Request, next: Next) -> Response {
-        let handler = tokio::spawn(next.run(request).in_current_span());
-        let all = async move {
-            let response = handler.await.unwrap_or_else(broken_off);
-            self.end(response).await
-        };
-        let all = tokio::spawn(all.in_current_span());
-        all.await.unwrap_or_else(broken_off)
+impl Keyed {
+    async fn answer(self, request: Request, next: Next) -> Result<Response, Problem> {
+        let (store, now) = (self.api.store(), self.api.engine.clock().now());
+        let begun = store.begin_reply(&self.institution, &self.key, self.digest, now);
+        match begun.await? {
+            Begun::New { owner } => {
+                // A panic of the handler frees the key.
+                let handler = tokio::spawn(next.run(request).in_current_span());
+                let response = handler.await.unwrap_or_else(broken_off);
+                Ok(self.end(owner, response).await)
+            }
+            Begun::Done(reply) => Ok(again(reply)),
+            Begun::Running => {
+                let detail = "the same request is being carried out under this idempotency key; repeat it after \
+                              Retry-After, to have its answer";
+                Err(Problem::new(ProblemCode::InProgress, detail))
+            }
+            Begun::Other => {
+                let detail = "this idempotency key was used for another request: with another path, body, actor or \
+                              If-Match";
+                Err(Problem::new(ProblemCode::IdempotencyMismatch, detail))
+            }
+        }
     }
 
     /// Keeps the reply, if it is a decision on the request; otherwise the key is free again.
-    async fn end(&self, mut response: Response) -> Response {
+    async fn end(&self, owner: i64, mut response: Response) -> Response {
         let instead = response.extensions_mut().remove::<ShownOnce>();
-        let (response, reply) = match self.read(response).await {
+        let (response, mut reply) = match self.read(response).await {
             Ok(both) => both,
             Err(problem) => (problem.into_response(), None),
         };
-        let reply = match instead {
-            Some(ShownOnce(problem)) => match self.read(problem.into_response()).await {
-                Ok((_, instead)) => instead,
-                Err(_) => None,
-            },
-            None => reply,
-        };
-        let (store, owner) = (self.api.store(), self.owner);
+        if let Some(ShownOnce(problem)) = instead {
+            let instead = self.read(problem.into_response()).await;
+            reply = instead.ok().and_then(|(_, reply)| reply);
+        }
+        let (store, institution, key) = (self.api.store(), &self.institution, &self.key);
         let ended = match reply {
-            Some(reply) => {
-                let end = store.end_reply(&self.institution, &self.key, owner, reply);
-                end.await
-            }
-            None => {
-                let abandon = store.abandon_reply(&self.institution, &self.key, owner);
-                abandon.await
-            }
+            Some(reply) => store.end_reply(institution, key, owner, reply).await,
+            None => store.abandon_reply(institution, key, owner).await,
         };
         match ended {
             Ok(true) => {}

@@ -5,6 +5,7 @@ mod delivering;
 mod log;
 mod outbox;
 mod replies;
+mod replying;
 mod tokens;
 mod webhooks;
 mod work;

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::MemoryStore;
-use crate::store::error::Result;
-use crate::store::reply::{Begun, Kept, Replies, Reply};
+use crate::store::reply::{Begun, Kept, Reply};
 use crate::store::{IdempotencyKey, InstitutionId};
 
 /// All keys with what is kept under them.
@@ -19,7 +17,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         name: (InstitutionId, IdempotencyKey),
         request: Uuid,
@@ -40,49 +38,29 @@ impl Table {
         Begun::New { owner: self.last }
     }
 
-    /// What this owner has begun and not ended.
-    fn running(&mut self, name: &(InstitutionId, IdempotencyKey), owner: i64) -> Option<&mut Kept> {
-        let (found, kept) = self.rows.get_mut(name)?;
-        (*found == owner && kept.reply.is_none()).then_some(kept)
-    }
-}
-
-impl Replies for MemoryStore {
-    async fn begin_reply(
-        &self,
-        institution: &InstitutionId,
-        key: &IdempotencyKey,
-        request: Uuid,
-        now: DateTime<Utc>,
-    ) -> Result<Begun> {
-        let name = (institution.clone(), key.clone());
-        Ok(self.tables().replies.begin(name, request, now))
-    }
-
-    async fn end_reply(
-        &self,
-        institution: &InstitutionId,
-        key: &IdempotencyKey,
+    /// Keeps the reply of what this owner has begun and not ended.
+    pub(super) fn end(
+        &mut self,
+        name: &(InstitutionId, IdempotencyKey),
         owner: i64,
         reply: Reply,
-    ) -> Result<bool> {
-        let name = (institution.clone(), key.clone());
-        let mut tables = self.tables();
-        let running = tables.replies.running(&name, owner);
-        Ok(running.map(|it| it.reply = Some(reply)).is_some())
+    ) -> bool {
+        match self.rows.get_mut(name) {
+            Some((found, kept)) if *found == owner && kept.reply.is_none() => {
+                kept.reply = Some(reply);
+                true
+            }
+            _ => false,
+        }
     }
 
-    async fn abandon_reply(
-        &self,
-        institution: &InstitutionId,
-        key: &IdempotencyKey,
-        owner: i64,
-    ) -> Result<bool> {
-        let name = (institution.clone(), key.clone());
-        let mut tables = self.tables();
-        if tables.replies.running(&name, owner).is_none() {
-            return Ok(false);
+    /// Forgets what this owner has begun and not ended.
+    pub(super) fn abandon(&mut self, name: &(InstitutionId, IdempotencyKey), owner: i64) -> bool {
+        let row = self.rows.get(name);
+        if row.is_some_and(|(found, kept)| *found == owner && kept.reply.is_none()) {
+            self.rows.remove(name);
+            return true;
         }
-        Ok(tables.replies.rows.remove(&name).is_some())
+        false
     }
 }
