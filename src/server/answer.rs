@@ -24,6 +24,11 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// Beside an answer with a secret that is not kept in clear: what is answered when the request is
+/// repeated under its idempotency key.
+#[derive(Clone)]
+pub(super) struct ShownOnce(pub(super) Problem);
+
 /// Adds the version of what is answered: a strong entity tag (RFC 9110, 8.8.3).
 pub(super) fn tagged(version: u64, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::applications::{create, list, read, transition};
-use super::layers::{cors, envelope, guarded, method_not_allowed, not_found, panicked};
+use super::layers::{cors, envelope, guarded, method_not_allowed, not_found, panicked, replayed};
 use super::openapi::{base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
@@ -80,11 +80,16 @@ fn text(document: &utoipa::openapi::OpenApi) -> String {
     text
 }
 
-/// A route for each line: the scopes of which one is needed, and what answers.
+/// A route for each line: the scopes of which one is needed, what answers, and whether the replies
+/// are kept under idempotency keys: where neither the engine nor the handler does it.
 macro_rules! guarded_routes {
-    ($router:ident, $api:ident, $($scopes:expr => $($handler:ident)::+;)+) => {{
+    ($router:ident, $api:ident, $($scopes:expr => $($handler:ident)::+ $(, $layer:ident)?;)+) => {{
         let mut router: OpenApiRouter<Api> = $router;
-        $(router = router.routes(guarded($api, &$scopes, routes!($($handler)::+)));)+
+        $(
+            let route = routes!($($handler)::+);
+            $(let route = $layer($api, route);)?
+            router = router.routes(guarded($api, &$scopes, route));
+        )+
         router
     }};
 }
@@ -117,23 +122,23 @@ fn routes(api: &Api) -> OpenApiRouter<Api> {
         [WebhooksRead] => endpoints::read;
         [WebhooksWrite] => endpoints::patch;
         [WebhooksWrite] => endpoints::remove;
-        [WebhooksWrite] => verbs::rotate;
-        [WebhooksWrite] => verbs::test;
-        [WebhooksWrite] => verbs::disable;
-        [WebhooksWrite] => verbs::enable;
+        [WebhooksWrite] => verbs::rotate, replayed;
+        [WebhooksWrite] => verbs::test, replayed;
+        [WebhooksWrite] => verbs::disable, replayed;
+        [WebhooksWrite] => verbs::enable, replayed;
         [DeliveriesRead] => deliveries::of_application;
         [DeliveriesRead] => deliveries::list;
         [DeliveriesRead] => deliveries::read;
-        [DeliveriesWrite] => resend::redeliver;
-        [DeliveriesWrite] => resend::abandon;
-        [Process] => work::claim;
-        [Process] => work::heartbeat;
+        [DeliveriesWrite] => resend::redeliver, replayed;
+        [DeliveriesWrite] => resend::abandon, replayed;
+        [Process] => work::claim, replayed;
+        [Process] => work::heartbeat, replayed;
         [Process] => work::approve;
         [Process] => work::fail;
-        [Process] => work::again;
-        [Process] => work::release;
+        [Process] => work::again, replayed;
+        [Process] => work::release, replayed;
         [TokensWrite] => tokens::list;
-        [TokensWrite] => tokens::create;
+        [TokensWrite] => tokens::create, replayed;
         [TokensWrite] => tokens::revoke;
     }
 }

@@ -7,9 +7,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::Json;
+use super::answer::{Json, ShownOnce};
 use super::api::Api;
-use super::openapi as schema;
+use super::openapi::{self as schema, IdempotencyKeyHeader};
 use super::principal::{Caller, Principal, lacks};
 use super::problem::{FieldProblem, Problem, ProblemCode};
 use super::request::{Bytes1MiB, Parameters, Segment, json, time};
@@ -134,8 +134,10 @@ pub(super) async fn list(
     operation_id = "createToken",
     tag = "tokens",
     summary = "Create a token of the institution",
-    description = "It has no more scopes than the caller, and does not outlive the caller's token. It is shown once, so a \
-                   request that is repeated makes another token.",
+    description = "It has no more scopes than the caller, and does not outlive the caller's token. It is shown once: \
+                   a request that is repeated with its idempotency key makes no other token, and has the answer 409 \
+                   `already_exists`, which names the token's id.",
+    params(IdempotencyKeyHeader),
     request_body = NewToken,
     responses(
         (status = 201, description = "The token, this once.", body = Created, headers(("Location" = String))),
@@ -184,6 +186,12 @@ pub(super) async fn create(
     if let Ok(location) = HeaderValue::try_from(location) {
         headers.insert(header::LOCATION, location);
     }
+    let detail = format!(
+        "token {id} was created by this request, under the same idempotency key, and was shown once; if it was lost, \
+         revoke it (DELETE /v1/tokens/{id}) and create another one with a new key"
+    );
+    let repeated = Problem::new(ProblemCode::AlreadyExists, detail);
+    response.extensions_mut().insert(ShownOnce(repeated));
     Ok(response)
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::address::StoreAddress;
 use super::contract::{queries, sealed::Sealed};
 use super::outbox::outbox;
+use super::reply::replies;
 use super::token::tokens;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::within::Joins;
@@ -15,11 +16,12 @@ use super::within::Sqlx;
 use super::within::{Deadpool, TokioPostgres};
 use super::work::work_queue;
 use super::{
-    Append, Atomicity, Attempt, Backlog, Claim, ClaimedBatch, CommitWatch, Count, Cursor, Delivery,
-    DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
-    InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, PageKey, Put, Queries,
-    Receipt, RecordedEvent, Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage,
-    Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
+    Append, Atomicity, Attempt, Backlog, Begun, Claim, ClaimedBatch, CommitWatch, Count, Cursor,
+    Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
+    IdempotencyKey, InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, PageKey, Put,
+    Queries, Receipt, RecordedEvent, Replies, Reply, Settlement, Setup, Store, StoreError, Token,
+    TokenId, TokenPage, Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled,
+    WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
@@ -263,4 +265,8 @@ impl WorkQueue for AnyStore {
 
 impl Tokens for AnyStore {
     tokens!(ask);
+}
+
+impl Replies for AnyStore {
+    replies!(ask);
 }

@@ -29,6 +29,7 @@ mod page;
 mod postgres;
 mod queries;
 pub(crate) mod remembered;
+mod reply;
 mod request;
 mod setup;
 #[cfg(feature = "sqlite")]
@@ -64,6 +65,7 @@ pub use outbox::{
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use queries::{Count, Filter, ListOrder, ListQuery, Origin, Page, PageKey, PageKeyError};
+pub use reply::{Begun, Replies, Reply};
 pub use request::{Append, Atomicity, Operation, Receipt, RecordedEvent, Request};
 pub use setup::Setup;
 #[cfg(feature = "sqlite")]

@@ -9,6 +9,7 @@ mod events;
 mod model;
 #[path = "../support/random.rs"]
 mod random;
+mod replays;
 #[path = "../support/postgres.rs"]
 mod server;
 mod shapes;

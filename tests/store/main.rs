@@ -26,6 +26,7 @@ mod permission;
 mod postgres;
 mod races;
 mod receipts;
+mod reply;
 mod rivals;
 mod sqlite;
 mod stalled;
@@ -589,6 +590,30 @@ token_conformance!(memory_token, harness::Memory);
 token_conformance!(sqlite_file_token, harness::Sqlite);
 token_conformance!(postgres_server_token, harness::Postgres);
 
+/// Tries every promise of replies on a store.
+macro_rules! reply_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness:
+                reply::{
+                    a_reply_is_kept_as_it_was,
+                    a_key_belongs_to_one_request,
+                    each_institution_has_its_own_keys,
+                    a_request_that_came_to_nothing_frees_its_key,
+                    a_request_that_was_broken_off_begins_anew,
+                    of_those_who_begin_at_once_one_does
+                }
+            }
+        }
+    };
+}
+
+reply_conformance!(memory_reply, harness::Memory);
+reply_conformance!(sqlite_file_reply, harness::Sqlite);
+reply_conformance!(postgres_server_reply, harness::Postgres);
+
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {
     ($store:ident, $harness:ty) => {
@@ -619,6 +644,7 @@ macro_rules! damaged_conformance {
                     tokens_that_are_corrupt_are_reported_and_left_alone,
                     a_token_whose_id_is_none_is_reported_by_its_row
                 }
+                replies::{ replies_that_are_corrupt_are_reported_and_left_alone }
             }
         }
     };

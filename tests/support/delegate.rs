@@ -1,7 +1,7 @@
 //! What a store hands on that wraps another one, its `store`, to change some of what that does.
 
-/// With what their signatures name in scope, these methods of `Store`, `Outbox`, `WorkQueue` and
-/// `Tokens`, in an `impl` of them.
+/// With what their signatures name in scope, these methods of `Store`, `Outbox`, `WorkQueue`,
+/// `Tokens` and `Replies`, in an `impl` of them.
 macro_rules! delegate {
     ($($method:ident)*) => { $(delegate!(@$method);)* };
     (@append) => {
@@ -257,6 +257,38 @@ macro_rules! delegate {
     (@used_token) => {
         async fn used_token(&self, id: TokenId, at: DateTime<Utc>) -> Result<(), StoreError> {
             self.store.used_token(id, at).await
+        }
+    };
+    (@begin_reply) => {
+        async fn begin_reply(
+            &self,
+            institution: &InstitutionId,
+            key: &IdempotencyKey,
+            request: Uuid,
+            now: DateTime<Utc>,
+        ) -> Result<Begun, StoreError> {
+            self.store.begin_reply(institution, key, request, now).await
+        }
+    };
+    (@end_reply) => {
+        async fn end_reply(
+            &self,
+            institution: &InstitutionId,
+            key: &IdempotencyKey,
+            owner: i64,
+            reply: Reply,
+        ) -> Result<bool, StoreError> {
+            self.store.end_reply(institution, key, owner, reply).await
+        }
+    };
+    (@abandon_reply) => {
+        async fn abandon_reply(
+            &self,
+            institution: &InstitutionId,
+            key: &IdempotencyKey,
+            owner: i64,
+        ) -> Result<bool, StoreError> {
+            self.store.abandon_reply(institution, key, owner).await
         }
     };
 }

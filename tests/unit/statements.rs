@@ -35,7 +35,7 @@ use crate::store::postgres::diagnose::ask;
 use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{
-    history, holders, institutions, lists, names, read, remember, schema, server as servers,
+    history, holders, institutions, lists, names, read, remember, reply, schema, server as servers,
     session, together, token, within, work,
 };
 use crate::store::stored::code;
@@ -131,7 +131,7 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
 }
 
 /// All other statements of the store, by their files.
-fn statements() -> [(&'static str, Vec<Sql>); 20] {
+fn statements() -> [(&'static str, Vec<Sql>); 21] {
     [
         ("diagnose/ask.rs", ask::statements()),
         ("history.rs", history::statements()),
@@ -145,6 +145,7 @@ fn statements() -> [(&'static str, Vec<Sql>); 20] {
         ("outbox/webhooks.rs", webhooks::statements()),
         ("read.rs", read::statements()),
         ("remember.rs", remember::statements()),
+        ("reply.rs", reply::statements()),
         ("schema.rs", schema::statements()),
         ("server.rs", servers::statements()),
         ("session.rs", session::statements()),

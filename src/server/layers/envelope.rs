@@ -15,15 +15,14 @@ use crate::server::problem::{Problem, ProblemCode};
 const LONGEST: usize = 128;
 
 /// Gives the request an id, and the answer its end: the id, the body of a problem, a line of log.
-pub(in crate::server) async fn envelope(request: Request, next: Next) -> Response {
+pub(in crate::server) async fn envelope(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let observed = Observed::new(&request, &id);
     let mut response = observed.run(next.run(request)).await;
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
-        let mut shown = problem.clone();
-        shown.instance = id.to_str().ok().map(str::to_owned);
-        let body = serde_json::to_vec(&shown).unwrap_or_default();
+        let body = problem.body(id.to_str().ok());
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

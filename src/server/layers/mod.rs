@@ -1,12 +1,14 @@
-//! What each request passes through: the guard of its route, and around all routes what gives it an
-//! id, a span, a line of log and its metrics.
+//! What each request passes through: the guard of its route, on some routes what keeps its reply, and
+//! around all routes what gives it an id, a span, a line of log and its metrics.
 
 mod authenticate;
 mod cors;
 mod envelope;
 mod guard;
 mod observed;
+mod replayed;
 
 pub(super) use cors::cors;
 pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;
+pub(super) use replayed::replayed;

@@ -79,6 +79,8 @@ codes! {
         "The identity of what was to be created is taken.";
     Abandoned = "abandoned", 409, "Another command was refused",
         "The command was part of an atomic request, in which another one was refused.";
+    InProgress = "in_progress", 409, "The request is being carried out",
+        "The same request is being carried out under this idempotency key; repeat it after `Retry-After`.";
     LeaseLost = "lease_lost", 409, "The lease is lost",
         "The lease on this work has ended, was settled already, or its application has moved on.";
     CursorBeyondEnd = "cursor_beyond_end", 410, "The cursor lies beyond the end of the feed",
@@ -94,7 +96,7 @@ codes! {
     InvalidCommand = "invalid_command", 422, "The command cannot be used",
         "The time of the command lies before the application's last event.";
     IdempotencyMismatch = "idempotency_mismatch", 422, "The key was used for another request",
-        "The idempotency key was used for another command; take a new key.";
+        "The idempotency key was used for another command or request; take a new key.";
     PreconditionRequired = "precondition_required", 428, "If-Match is needed",
         "This server takes no transition without `If-Match`.";
     TooManyRequests = "too_many_requests", 429, "Too many requests",

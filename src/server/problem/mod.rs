@@ -198,6 +198,14 @@ impl Problem {
         problem
     }
 
+    /// The body, with the id of the request.
+    pub(super) fn body(&self, instance: Option<&str>) -> Vec<u8> {
+        let mut shown = self.clone();
+        shown.instance = instance.map(str::to_owned);
+        // It has no maps with keys that are no strings.
+        serde_json::to_vec(&shown).unwrap_or_default()
+    }
+
     /// The same, with what the log is to say beside it.
     #[expect(clippy::needless_pass_by_value, reason = "errors are mapped by it")]
     pub(super) fn caused_by(mut self, cause: impl ToString) -> Self {
@@ -233,13 +241,16 @@ impl IntoResponse for Problem {
         let mut response = status.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        let seconds = HeaderValue::from_static(RETRY_AFTER);
         match status {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                let seconds = HeaderValue::from_static(RETRY_AFTER);
+                headers.insert(header::RETRY_AFTER, seconds);
+            }
+            _ if self.code == ProblemCode::InProgress.as_str() => {
                 headers.insert(header::RETRY_AFTER, seconds);
             }
             _ => {}

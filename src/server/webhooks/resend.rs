@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::deliveries::kind;
 use crate::server::answer::Json;
 use crate::server::api::Api;
-use crate::server::openapi as schema;
+use crate::server::openapi::{self as schema, IdempotencyKeyHeader};
 use crate::server::principal::Caller;
 use crate::server::problem::{FieldProblem, Problem};
 use crate::server::request::{Bytes1MiB, Object, Parameters, json, time, uuid};
@@ -195,8 +195,10 @@ impl Chooser {
     tag = "webhooks",
     summary = "Send deliveries again, with all of their attempts before them",
     description = "Those that are being sent, or are due already, stay as they are, and do not count.",
+    params(IdempotencyKeyHeader),
     request_body = Redelivery,
-    responses((status = 200, description = "How many are due now.", body = Number)),
+    responses((status = 200, description = "How many are due now.", body = Number,
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn redeliver(
     State(api): State<Api>,
@@ -240,8 +242,10 @@ pub(in crate::server) async fn redeliver(
     operation_id = "abandon",
     tag = "webhooks",
     summary = "Make pending deliveries dead: they are not sent any more",
+    params(IdempotencyKeyHeader),
     request_body = Abandonment,
-    responses((status = 200, description = "How many are dead now.", body = Number)),
+    responses((status = 200, description = "How many are dead now.", body = Number,
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn abandon(
     State(api): State<Api>,

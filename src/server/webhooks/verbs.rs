@@ -19,7 +19,7 @@ use crate::lengths::later;
 use crate::server::answer::{Json, tagged};
 use crate::server::api::Api;
 use crate::server::applications::no_members;
-use crate::server::openapi::IfMatchHeader;
+use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::{Caller, Principal};
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment, json};
@@ -103,11 +103,12 @@ impl Rotation {
     operation_id = "rotateSecret",
     tag = "webhooks",
     summary = "Give a webhook a new secret",
-    description = "The answer has the secret, this once. With `If-Match`, a request that is repeated changes nothing.",
-    params(Which, IfMatchHeader),
+    description = "The answer has the secret, this once. A request that is repeated with its idempotency key has the same \
+                   answer, the secret included, and changes nothing.",
+    params(Which, IdempotencyKeyHeader, IfMatchHeader),
     request_body = Rotation,
     responses((status = 200, description = "The webhook with its new secret.", body = WithSecret<'static>,
-        headers(("ETag" = String)))),
+        headers(("ETag" = String), ("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn rotate(
     State(api): State<Api>,
@@ -147,8 +148,9 @@ pub(in crate::server) async fn rotate(
     operation_id = "testWebhook",
     tag = "webhooks",
     summary = "Send a test event to a webhook, once, even if it is disabled",
-    params(Which, IfMatchHeader),
-    responses((status = 200, description = "The attempt, whether it succeeded or not.", body = AttemptView)),
+    params(Which, IdempotencyKeyHeader, IfMatchHeader),
+    responses((status = 200, description = "The attempt, whether it succeeded or not.", body = AttemptView,
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn test(
     State(api): State<Api>,
@@ -197,10 +199,10 @@ pub(in crate::server) struct Disabling {
     operation_id = "disableWebhook",
     tag = "webhooks",
     summary = "Send nothing to a webhook until it is enabled again; what is pending stays",
-    params(Which, IfMatchHeader),
+    params(Which, IdempotencyKeyHeader, IfMatchHeader),
     request_body = Disabling,
     responses((status = 200, description = "The webhook as it is now.", body = WebhookView,
-        headers(("ETag" = String)))),
+        headers(("ETag" = String), ("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn disable(
     State(api): State<Api>,
@@ -240,10 +242,10 @@ pub(in crate::server) struct Enabling {
     operation_id = "enableWebhook",
     tag = "webhooks",
     summary = "Send to a webhook again",
-    params(Which, IfMatchHeader),
+    params(Which, IdempotencyKeyHeader, IfMatchHeader),
     request_body = Enabling,
     responses((status = 200, description = "The webhook as it is now.", body = WebhookView,
-        headers(("ETag" = String)))),
+        headers(("ETag" = String), ("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn enable(
     State(api): State<Api>,

@@ -14,7 +14,7 @@ use crate::lifecycle::timestamp::Timestamp;
 use crate::server::answer::Json;
 use crate::server::api::Api;
 use crate::server::applications::trigger_context;
-use crate::server::openapi as schema;
+use crate::server::openapi::{self as schema, IdempotencyKeyHeader};
 use crate::server::principal::Caller;
 use crate::server::problem::Problem;
 use crate::server::request::{Bytes1MiB, Form, Parameters};
@@ -83,9 +83,12 @@ pub(in crate::server) struct Claimed<'a> {
     tag = "work",
     summary = "Claim applications in progress, each under a lease",
     description = "The answer is empty where nothing has come in `wait` seconds. A lease that ends without an answer lets others \
-                   claim the application.",
+                   claim the application. Under an idempotency key, a repeat has the same work, even if its leases have ended: each \
+                   claim needs a key of its own.",
+    params(IdempotencyKeyHeader),
     request_body = Wanted,
-    responses((status = 200, description = "What was claimed.", body = Claimed<'static>)),
+    responses((status = 200, description = "What was claimed.", body = Claimed<'static>,
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn claim(
     State(api): State<Api>,

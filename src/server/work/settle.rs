@@ -157,9 +157,10 @@ pub(in crate::server) struct Deadline {
     operation_id = "prolongWork",
     tag = "work",
     summary = "Prolong the lease on work",
-    params(Which),
+    params(Which, IdempotencyKeyHeader),
     request_body = Prolong,
-    responses((status = 200, description = "The lease goes on.", body = Deadline)),
+    responses((status = 200, description = "The lease goes on.", body = Deadline,
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn heartbeat(
     State(api): State<Api>,
@@ -242,9 +243,10 @@ pub(in crate::server) struct Again {
     operation_id = "retryWork",
     tag = "work",
     summary = "Try the work again later; the attempt counts",
-    params(Which),
+    params(Which, IdempotencyKeyHeader),
     request_body = Again,
-    responses((status = 204, description = "It is tried again.")),
+    responses((status = 204, description = "It is tried again.",
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn again(
     State(api): State<Api>,
@@ -269,8 +271,9 @@ pub(in crate::server) async fn again(
     operation_id = "releaseWork",
     tag = "work",
     summary = "Give the work back; the attempt does not count",
-    params(Which),
-    responses((status = 204, description = "Others may claim it.")),
+    params(Which, IdempotencyKeyHeader),
+    responses((status = 204, description = "Others may claim it.",
+        headers(("Idempotent-Replayed" = bool)))),
 )]
 pub(in crate::server) async fn release(
     State(api): State<Api>,

@@ -219,6 +219,8 @@ pub struct MissingRights {
     pub webhooks: Vec<String>,
     /// Creating, looking up and revoking tokens of the HTTP API.
     pub tokens: Vec<String>,
+    /// Keeping the replies of the HTTP API under idempotency keys.
+    pub replies: Vec<String>,
     /// Upgrades of the tables.
     pub migrate: Vec<String>,
 }
@@ -226,7 +228,7 @@ pub struct MissingRights {
 impl MissingRights {
     /// The uses by their names, each with what is missing for it.
     #[must_use]
-    pub fn uses(&self) -> [(&'static str, &[String]); 8] {
+    pub fn uses(&self) -> [(&'static str, &[String]); 9] {
         [
             ("read", &self.read),
             ("write", &self.write),
@@ -235,6 +237,7 @@ impl MissingRights {
             ("process", &self.process),
             ("webhooks", &self.webhooks),
             ("tokens", &self.tokens),
+            ("replies", &self.replies),
             ("migrate", &self.migrate),
         ]
     }

@@ -4,6 +4,8 @@ mod authorizing;
 mod delivering;
 mod log;
 mod outbox;
+mod replies;
+mod replying;
 mod tokens;
 mod webhooks;
 mod work;
@@ -65,6 +67,7 @@ struct Tables {
     outbox: outbox::Outbox,
     work: work::Work,
     tokens: tokens::Table,
+    replies: replies::Table,
 }
 
 /// What a key was used for.

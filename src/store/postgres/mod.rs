@@ -29,6 +29,7 @@ mod queue;
 mod race;
 mod read;
 mod remember;
+mod reply;
 mod report;
 mod row;
 mod runtime;

@@ -13,14 +13,14 @@ use crate::store::{Result, Setup, StoreError};
 const OLDEST_SERVER: i32 = 150_000;
 
 /// The newest version that this program knows: that of the last step of `migrate`.
-pub(super) const NEWEST: i64 = 8;
+pub(super) const NEWEST: i64 = 9;
 
 /// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 8;
+pub(super) const NEEDED: i64 = 9;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
-const SHAPE: [(&str, &str); 10] = [
+const SHAPE: [(&str, &str); 11] = [
     (
         "certlife_application",
         "uuid, institution, application_id, certificate_title, applicant_email, trigger_context, \
@@ -58,6 +58,10 @@ const SHAPE: [(&str, &str); 10] = [
         "certlife_token",
         "id, number, name, institution, actor_kind, actor, scopes, secret_hash, created_at, \
          expires_at, last_used_at",
+    ),
+    (
+        "certlife_reply",
+        "institution, key, owner, request, begun_at, status, headers, body",
     ),
 ];
 
@@ -194,10 +198,11 @@ pub(super) fn refuse(found: Option<Version>, place: &str, setup: Setup, needed: 
 }
 
 /// The tables that came after version 6, with their version.
-const LATER: [(&str, i64); 3] = [
+const LATER: [(&str, i64); 4] = [
     ("certlife_work", 7),
     ("certlife_work_seen", 7),
     ("certlife_token", 8),
+    ("certlife_reply", 9),
 ];
 
 /// That the tables of this version have the columns that are read and written. To prepare a

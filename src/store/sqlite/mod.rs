@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod read_only;
 mod readers;
+mod reply;
 mod row;
 mod schema;
 mod subscribers;

@@ -5,6 +5,7 @@ pub mod faults;
 pub mod lists;
 pub mod other_institutions;
 pub mod outbox;
+pub mod replies;
 pub mod tokens;
 
 use certificate_lifecycle::engine::Engine;

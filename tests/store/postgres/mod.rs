@@ -91,8 +91,9 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_webhook",
         "certlife_attempt",
         "certlife_token",
+        "certlife_reply",
     ] {
-        // Earlier versions have no tokens.
+        // Earlier versions have neither tokens nor replies.
         let is_there = "SELECT to_regclass($1) IS NOT NULL";
         if !client
             .query_one(is_there, &[&table])
