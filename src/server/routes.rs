@@ -21,8 +21,8 @@ use crate::store::{AnyStore, MemoryStore, Scope, Store};
 
 /// The routes of the HTTP API, to be served, or mounted in another router.
 ///
-/// A request needs a [`Principal`](super::Principal) in its extensions, which a layer of the backend
-/// puts there, or a token of the store.
+/// A request needs a [`Principal`](super::Principal) in its extensions, which a layer of the
+/// backend puts there, or a token of the store.
 ///
 /// ```
 /// use axum::{Router, extract::Request, middleware::{self, Next}};

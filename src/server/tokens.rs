@@ -64,8 +64,9 @@ pub(super) struct TokenView {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     /// What it is for: 1 to 100 characters.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
-    name: TokenName,
+    #[serde(default)]
+    #[schema(required = true, value_type = String, min_length = 1, max_length = 100)]
+    name: Option<TokenName>,
     /// In whose name commands are carried out, as `kind:id`; the caller's, if absent.
     #[serde(default)]
     #[schema(schema_with = schema::actor, required = false)]
@@ -151,6 +152,8 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let new = json::<NewToken>(&body)?;
+    let name = new.name.clone();
+    let name = name.ok_or_else(|| FieldProblem::missing("name"))?;
     let scopes = scopes(&new, &caller)?;
     let now = api.engine.clock().now();
     let expires_at = expiry(&new, &caller, now)?;
@@ -165,7 +168,7 @@ pub(super) async fn create(
     };
     let (id, secret) = TokenSecret::generate().map_err(failed)?;
     let institution = Some(caller.institution.clone());
-    let token = Token::new(id, secret.hash(), new.name, institution, actor, now)
+    let token = Token::new(id, secret.hash(), name, institution, actor, now)
         .with_scopes(scopes)
         .with_expires_at(expires_at);
     if !api.store().add_token(token).await? {

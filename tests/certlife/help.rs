@@ -207,7 +207,7 @@ fn wrong_arguments_are_explained() {
         ),
         (
             &["schema", "--format", "asyncapi", "--event", "failed"],
-            "--event goes with --format json-schema; an AsyncAPI document has all events\n\nUsage: certlife schema",
+            "--event goes with --format json-schema; the other documents have all events\n\nUsage: certlife schema",
         ),
         (
             &["diagram", "--format", "png"],

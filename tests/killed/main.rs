@@ -5,7 +5,7 @@
 //! request is under way, are killed with SIGKILL and started again. `KILLS` says how often, `SEED`
 //! repeats the chance of a run as far as it can be repeated.
 //!
-//! `process` kills processors.
+//! `process` kills processors, `serve` the API.
 
 #[path = "../support/http_request.rs"]
 mod http_request;
@@ -13,6 +13,7 @@ mod process;
 #[path = "../support/random.rs"]
 mod random;
 mod receiver;
+mod serve;
 #[path = "../support/postgres.rs"]
 mod server;
 

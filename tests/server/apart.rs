@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 on_every_store! {
-    what_others_have_is_answered_as_what_nobody_has,
+    what_others_have_is_answered_as_what_does_not_exist,
     lists_show_nothing_of_others,
     keys_of_others_are_free,
     a_line_of_commands_reaches_no_other,
@@ -104,7 +104,7 @@ fn requests(of: &Things) -> Vec<Ask> {
     all
 }
 
-async fn what_others_have_is_answered_as_what_nobody_has(world: World) {
+async fn what_others_have_is_answered_as_what_does_not_exist(world: World) {
     let things = world.things().await;
     let before = world.everything(&world.ours).await;
     // In a store that has never had any of it, the same requests
@@ -112,16 +112,16 @@ async fn what_others_have_is_answered_as_what_nobody_has(world: World) {
     for ask in requests(&things) {
         let case = format!("{} {} {:?}", ask.method, ask.path, ask.body);
         let of_others = world.send(ask.clone().with(&world.theirs)).await;
-        let of_nobody = empty.send(ask.with(&empty.theirs)).await;
-        assert_eq!(of_others, of_nobody, "{case}");
+        let of_none = empty.send(ask.with(&empty.theirs)).await;
+        assert_eq!(of_others, of_none, "{case}");
         assert!(of_others.status < 500, "{case}: {of_others:?}");
     }
     // A name that is well-formed and free is answered so in the same store
     for ask in requests(&nothing()) {
         let case = format!("{} {}", ask.method, ask.path);
         let here = world.send(ask.clone().with(&world.theirs)).await;
-        let of_nobody = empty.send(ask.with(&empty.theirs)).await;
-        assert_eq!(here, of_nobody, "{case}");
+        let of_none = empty.send(ask.with(&empty.theirs)).await;
+        assert_eq!(here, of_none, "{case}");
     }
     // Nothing of it was changed
     assert_eq!(world.everything(&world.ours).await, before);

@@ -4,6 +4,11 @@ mod access;
 mod apart;
 mod bad_input;
 mod commands;
+mod cut;
+mod events;
+mod model;
+#[path = "../support/random.rs"]
+mod random;
 mod replays;
 #[path = "../support/postgres.rs"]
 mod server;

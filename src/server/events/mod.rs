@@ -47,8 +47,9 @@ pub(super) struct From {
 #[expect(dead_code, reason = "it describes the header")]
 pub(super) struct LastEventId {
     /// The `id` of the last event that a stream of server-sent events has brought: it goes on
-    /// behind it, whatever `after` says.
-    #[param(rename = "Last-Event-ID", required = false, schema_with = schema::cursor)]
+    /// behind it, whatever `after` says. Empty, it counts as absent.
+    #[param(rename = "Last-Event-ID", required = false, value_type = String, example = "17-3",
+        pattern = "^([0-9]+(-[0-9]+)?)?$")]
     last_event_id: Option<String>,
 }
 

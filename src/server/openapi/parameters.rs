@@ -43,7 +43,8 @@ pub(in crate::server) struct TransitionParameters;
 #[expect(dead_code, reason = "it describes the header")]
 pub(in crate::server) struct IfMatchHeader {
     /// The `ETag` of what the caller has seen; where it does not fit any more, the answer is 412.
-    #[param(rename = "If-Match", required = false, schema_with = values::entity_tag)]
+    #[param(rename = "If-Match", required = false, value_type = String, example = "\"3\"",
+        pattern = "^(\\*|(W/)?\"[^\"]*\")$")]
     if_match: Option<String>,
 }
 

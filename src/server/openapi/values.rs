@@ -114,12 +114,6 @@ pub(in crate::server) fn actor() -> Schema {
     actor.examples(["administrator:jane"]).build().into()
 }
 
-/// One entity tag, or any (RFC 9110, 13.1.1).
-pub(super) fn entity_tag() -> Schema {
-    let tag = text().pattern(Some(r#"^(\*|(W/)?"[^"]*")$"#));
-    tag.examples(["\"3\""]).build().into()
-}
-
 pub(in crate::server) fn token_id() -> Schema {
     text().pattern(Some("^[0-9a-f]{16}$")).build().into()
 }

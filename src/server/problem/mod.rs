@@ -142,6 +142,11 @@ impl FieldProblem {
         }
     }
 
+    /// That a member of the body is missing.
+    pub(super) fn missing(name: &str) -> Self {
+        Self::at(format!("/{name}"), format!("field {name} is missing"))
+    }
+
     /// Of the parameter of the path or the query with this name.
     #[must_use]
     pub fn parameter(name: impl Into<String>, detail: impl ToString) -> Self {

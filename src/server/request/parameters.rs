@@ -26,13 +26,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     }
 }
 
+/// What is not UTF-8 becomes this character, which a query may also have itself.
+const REPLACED: char = char::REPLACEMENT_CHARACTER;
+
 impl Parameters {
     fn parse(query: &str) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes());
+        let pairs: Vec<(String, String)> = pairs.into_owned().collect();
+        let own = query.to_ascii_uppercase().matches("%EF%BF%BD").count()
+            + query.matches(REPLACED).count();
+        let count = |(name, value): &(String, String)| {
+            name.matches(REPLACED).count() + value.matches(REPLACED).count()
+        };
+        let mut errors = Vec::new();
+        if pairs.iter().map(count).sum::<usize>() > own {
+            let broken = pairs.iter().find(|it| count(it) > 0);
+            let name = broken.map_or("", |(name, _)| name.as_str());
+            let detail = format!("parameter {} is not UTF-8", shorten(name));
+            errors.push(FieldProblem::parameter(shorten(name), detail));
+        }
         Self {
-            pairs: pairs.into_owned().collect(),
+            pairs,
             known: Vec::new(),
-            errors: Vec::new(),
+            errors,
         }
     }
 

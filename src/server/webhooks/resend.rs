@@ -54,8 +54,9 @@ pub(in crate::server) struct Abandonment {
     #[schema(required = false, value_type = bool)]
     dry_run: Option<bool>,
     /// Why, for those who look at it later: 1 to 256 characters.
-    #[schema(min_length = 1, max_length = 256)]
-    reason: String,
+    #[serde(default)]
+    #[schema(required = true, value_type = String, min_length = 1, max_length = 256)]
+    reason: Option<String>,
 }
 
 /// A filter of deliveries; what is absent does not matter.
@@ -254,7 +255,8 @@ pub(in crate::server) async fn abandon(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let body = json::<Abandonment>(&body)?;
-    let reason = crate::webhook::Description::new(body.reason);
+    let reason = body.reason.ok_or_else(|| FieldProblem::missing("reason"))?;
+    let reason = crate::webhook::Description::new(reason);
     let reason = reason.map_err(|error| FieldProblem::at("/reason", error))?;
     if reason.as_str().trim().is_empty() {
         let detail = "expected why they are abandoned, 1 to 256 characters";

@@ -16,8 +16,9 @@ use crate::webhook::{CustomHeaders, Description, Endpoint, EventKinds, WebhookUr
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct NewWebhook {
     /// Where events are sent.
-    #[schema(format = "uri", example = "https://example.com/hooks")]
-    url: String,
+    #[serde(default)]
+    #[schema(required = true, value_type = String, format = "uri", example = "https://example.com/hooks")]
+    url: Option<String>,
     /// Which events it is sent; all, if absent.
     #[serde(default)]
     #[schema(required = false, schema_with = schema::event_kinds)]
@@ -64,9 +65,8 @@ pub(super) struct Settings {
 
 impl NewWebhook {
     pub(super) fn read(self, targets: &HttpOptions) -> Result<Settings, Problem> {
-        let url = Some(self.url);
         WebhookChange {
-            url,
+            url: Some(self.url.ok_or_else(|| FieldProblem::missing("url"))?),
             events: self.events,
             description: self.description,
             headers: self.headers,

@@ -3,10 +3,12 @@
 #![allow(dead_code, unused_imports, reason = "each module takes what it needs")]
 
 mod ask;
+mod source;
 mod things;
 mod world;
 
 pub use ask::{Answer, Ask, get, members, post, request};
+pub use source::{EventSource, Following, Message, stream};
 pub use things::{Things, application, created, nothing, submit, upload};
 pub use world::{Kind, World, now, read};
 
