@@ -11,7 +11,7 @@ use certificate_lifecycle::store::{Role, Scope, Scopes};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Ask, Things, World, application, created, get, on_every_store, post, request,
+    Answer, Ask, Kind, Things, World, application, created, get, on_every_store, post, request,
 };
 
 on_every_store! {
@@ -260,6 +260,30 @@ async fn what_was_not_decided_on_frees_the_key(world: World) {
     let first = world.send(right.clone()).await;
     assert_eq!(first.status, 200, "{first:?}");
     is_replay(&first, &world.send(right).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_the_server_frees_the_key() {
+    let world = World::fresh(Kind::Sqlite).await;
+    let things = world.things().await;
+    let path = format!("/v1/webhooks/{}/rotate", things.webhook);
+    let rotate = post(path, &json!({})).key("a");
+    // Given a webhook that is corrupt
+    let file = rusqlite::Connection::open(world.folder.path().join("applications.db")).unwrap();
+    let settings = "SELECT settings FROM certlife_webhook";
+    let settings: String = file.query_row(settings, [], |row| row.get(0)).unwrap();
+    let edit = "UPDATE certlife_webhook SET settings = ?1";
+    file.execute(edit, ["{}"]).unwrap();
+    for _ in 0..2 {
+        let answer = world.send(rotate.clone()).await;
+        answer.problem(500, "corrupt");
+        assert_eq!(answer.headers.get("idempotent-replayed"), None);
+    }
+    // When it is mended, then the same request is carried out
+    file.execute(edit, [&settings]).unwrap();
+    let first = world.send(rotate.clone()).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    is_replay(&first, &world.send(rotate).await);
 }
 
 async fn a_key_belongs_to_one_request(world: World) {

@@ -8,8 +8,8 @@ use super::PostgresStore;
 use super::outbox::milliseconds;
 use super::sql::statements;
 use crate::store::reply::{BROKEN_OFF, Begun, Replies, Reply};
-use crate::store::stored::{Columns, corrupt_reply, kept_reply, reply_columns, reply_headers};
-use crate::store::{IdempotencyKey, InstitutionId, Result};
+use crate::store::stored::{Columns, kept_reply, reply_columns, reply_headers, reply_key};
+use crate::store::{IdempotencyKey, InstitutionId, Result, StoreError};
 
 statements! {
     /// One row with the owner, if the request has begun; otherwise what is kept. No row if another
@@ -70,11 +70,11 @@ impl Replies for PostgresStore {
             &broken_off,
         ];
         let rows = self.change(BEGIN, &parameters).await?;
-        let corrupt = |problem| corrupt_reply(institution, key, problem);
         let Some(row) = rows.first() else {
             self.confirmed().await?;
             return Ok(Begun::Running);
         };
+        let corrupt = |problem| StoreError::corrupt(reply_key(row, 1), problem);
         if let Some(owner) = row.integer_or_none(0, "reply.owner").map_err(corrupt)? {
             return Ok(Begun::New { owner });
         }

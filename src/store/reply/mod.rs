@@ -14,8 +14,8 @@ pub(super) use kept::{BROKEN_OFF, Kept};
 pub use record::{Begun, Reply};
 
 contract! {
-    /// What a store adds for the HTTP API: the replies to requests with an idempotency key that make
-    /// no event. They are kept as long as the data.
+    /// What a store adds for the HTTP API: the replies to requests that make no event, under their
+    /// idempotency keys. They are kept as long as the data.
     ///
     /// The keys of commands ([`Request::idempotency_key`](super::Request)) are apart from these.
     /// Each institution has keys of its own.

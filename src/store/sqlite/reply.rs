@@ -1,14 +1,19 @@
 //! The embedded store with replies.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::change::Outcome;
-use crate::store::reply::{Begun, Replies, Reply};
-use crate::store::stored::{corrupt_reply, kept_reply, reply_columns, reply_headers};
-use crate::store::{IdempotencyKey, InstitutionId, Result};
+use crate::store::reply::{Begun, Kept, Replies, Reply};
+use crate::store::stored::{kept_reply, reply_columns, reply_headers, reply_key};
+use crate::store::{IdempotencyKey, InstitutionId, Result, StoreError};
+
+/// Reads a row with its checks; what is wrong is reported with the row's key.
+fn kept(row: &Row<'_>) -> Result<Kept> {
+    kept_reply(row, 0).map_err(|problem| StoreError::corrupt(reply_key(row, 0), problem))
+}
 
 fn begin(
     connection: &Connection,
@@ -24,7 +29,7 @@ fn begin(
             reply_columns!(),
             " FROM certlife_reply WHERE institution = ?1 AND key = ?2"
         ))?
-        .query_row(name, |row| Ok(kept_reply(row, 0)))
+        .query_row(name, |row| Ok(kept(row)))
         .optional()?;
     let answer = match kept {
         None => None,
@@ -40,7 +45,7 @@ fn begin(
             }
             answer => answer,
         },
-        Some(Err(problem)) => return Ok(Err(corrupt_reply(institution, key, problem))),
+        Some(Err(corrupt)) => return Ok(Err(corrupt)),
     };
     if let Some(answer) = answer {
         return Ok(Ok(answer));

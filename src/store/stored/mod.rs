@@ -18,7 +18,7 @@ pub(super) use columns::Columns;
 pub(super) use delivery::{attempt, backlog, delivery, due};
 pub(super) use event::{StoredEvent, check_order, details};
 pub(super) use joined::{cell, event, last_event, recorded};
-pub(super) use reply::{corrupt_reply, kept_reply, reply_columns, reply_headers};
+pub(super) use reply::{kept_reply, reply_columns, reply_headers, reply_key};
 pub(super) use token::{TOKEN_NUMBER, actor_code, token, token_columns, token_key};
 pub(super) use values::{Problem, code, decode, from_millis};
 use values::{from_seconds, nearest_time, rule};

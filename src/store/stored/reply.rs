@@ -1,8 +1,6 @@
 //! What databases keep of a reply.
 
 use super::{Columns, Problem};
-use crate::store::StoreError;
-use crate::store::name::{IdempotencyKey, InstitutionId};
 use crate::store::reply::{Kept, Reply};
 
 /// The columns from which [`kept_reply`] reads it, in their order.
@@ -45,12 +43,10 @@ pub(in crate::store) fn reply_headers(reply: &Reply) -> String {
     serde_json::to_string(&reply.headers).unwrap_or_default()
 }
 
-/// That what is kept under a key is corrupt.
-pub(in crate::store) fn corrupt_reply(
-    institution: &InstitutionId,
-    key: &IdempotencyKey,
-    problem: Problem,
-) -> StoreError {
-    let row = format!("reply under idempotency key {key:?} of institution {institution}");
-    StoreError::corrupt(row, problem)
+/// The key of the row, for reports, as far as it can be read.
+pub(in crate::store) fn reply_key(row: &impl Columns, at: usize) -> String {
+    match row.uuid(at, "reply.request") {
+        Ok(request) => format!("reply to request {request}"),
+        Err(_) => "a row of table certlife_reply".to_owned(),
+    }
 }

@@ -34,7 +34,7 @@ pub struct World {
     pub ours: String,
     /// The same of `their-university`, whose actor is `administrator:mallory`.
     pub theirs: String,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 pub const OURS: &str = "our-university";
@@ -67,7 +67,7 @@ impl World {
             store,
             ours,
             theirs,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -39,7 +39,7 @@ pub async fn replies_that_are_corrupt_are_reported_and_left_alone<H: Damaged>() 
         for _ in 0..2 {
             let begun = store.begin_reply(&ours, &keys[0], request, at_ms(70_000));
             let error = corrupt(begun.await);
-            let is_named = error.starts_with("reply under idempotency key \"edited\" of ");
+            let is_named = error.starts_with(&format!("reply to request {request}: "));
             assert!(is_named && error.contains(problem), "{change}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }

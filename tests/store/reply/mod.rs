@@ -59,7 +59,8 @@ pub async fn a_reply_is_kept_as_it_was<H: Harness<Store: Replies>>() {
 }
 
 pub async fn a_key_belongs_to_one_request<H: Harness<Store: Replies>>() {
-    let (store, ours) = (H::fresh().await.open().await, ours());
+    let harness = H::fresh().await;
+    let (store, ours) = (harness.open().await, ours());
     let [_, reply, _] = replies();
     let begin = |number, at| {
         let (store, ours) = (store.clone(), ours.clone());
@@ -82,7 +83,8 @@ pub async fn a_key_belongs_to_one_request<H: Harness<Store: Replies>>() {
 }
 
 pub async fn each_institution_has_its_own_keys<H: Harness<Store: Replies>>() {
-    let store = H::fresh().await.open().await;
+    let harness = H::fresh().await;
+    let store = harness.open().await;
     let [first, second, _] = replies();
     let shouting = InstitutionId::new(ours().as_str().to_uppercase()).unwrap();
     let mut owners = Vec::new();
@@ -115,7 +117,8 @@ pub async fn each_institution_has_its_own_keys<H: Harness<Store: Replies>>() {
 }
 
 pub async fn a_request_that_came_to_nothing_frees_its_key<H: Harness<Store: Replies>>() {
-    let (store, ours, key) = (H::fresh().await.open().await, ours(), key("a"));
+    let harness = H::fresh().await;
+    let (store, ours, key) = (harness.open().await, ours(), key("a"));
     let [reply, other, _] = replies();
     let begun = store.begin_reply(&ours, &key, request(1), at_ms(0)).await;
     let first = owner(begun.unwrap());
@@ -137,7 +140,8 @@ pub async fn a_request_that_came_to_nothing_frees_its_key<H: Harness<Store: Repl
 }
 
 pub async fn a_request_that_was_broken_off_begins_anew<H: Harness<Store: Replies>>() {
-    let (store, ours, key) = (H::fresh().await.open().await, ours(), key("a"));
+    let harness = H::fresh().await;
+    let (store, ours, key) = (harness.open().await, ours(), key("a"));
     let [late, reply, _] = replies();
     let begun = store.begin_reply(&ours, &key, request(1), at_ms(0)).await;
     let first = owner(begun.unwrap());
