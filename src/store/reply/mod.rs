@@ -35,8 +35,8 @@ contract! {
             now: DateTime<Utc>,
         ) -> Result<Begun, StoreError>;
 
-        /// Keeps the reply of the request that was begun with this `owner` ([`Begun::New`]); `false`
-        /// if another one has begun since, or a reply is kept already.
+        /// Keeps the reply of the request that was begun with this `owner` ([`Begun::New`]).
+        /// `false` if another one has begun since, or a reply is kept already.
         ///
         /// # Errors
         /// [`StoreError`].
