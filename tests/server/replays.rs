@@ -1,7 +1,6 @@
 //! `Idempotency-Key` on the requests that make no event: each has one effect, and a repeat the same
 //! answer.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -375,17 +374,15 @@ async fn a_token_is_shown_once(world: World) {
 }
 
 /// Sends a request again until it is not in progress any more.
-fn settled(world: &World, ask: Ask) -> impl Future<Output = Answer> {
-    async move {
-        loop {
-            let answer = world.send(ask.clone()).await;
-            if answer.status != 409 || answer.json()["code"] != "in_progress" {
-                return answer;
-            }
-            answer.problem(409, "in_progress");
-            assert_eq!(answer.header("retry-after"), "1");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+async fn settled(world: &World, ask: Ask) -> Answer {
+    loop {
+        let answer = world.send(ask.clone()).await;
+        if answer.status != 409 || answer.json()["code"] != "in_progress" {
+            return answer;
         }
+        answer.problem(409, "in_progress");
+        assert_eq!(answer.header("retry-after"), "1");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! What each request passes through: the guard of its route, on some routes what keeps its reply, and
-//! around all routes what gives it an id, a span, a line of log and its metrics.
+//! What each request passes through: the guard of its route, on some routes what keeps its reply,
+//! and around all routes what gives it an id, a span, a line of log and its metrics.
 
 mod authenticate;
 mod cors;

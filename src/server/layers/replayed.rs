@@ -74,7 +74,7 @@ async fn keyed(
         key,
     };
     let request = Request::from_parts(parts, Body::from(body));
-    // To its end, even if the client goes away: it is to have the answer when it repeats the request.
+    // To its end, even if the client goes away: it has the answer when it repeats the request.
     let answered = tokio::spawn(keyed.answer(request, next).in_current_span());
     answered.await.unwrap_or_else(|error| Ok(broken_off(error)))
 }

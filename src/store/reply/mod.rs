@@ -20,8 +20,8 @@ contract! {
     /// The keys of commands ([`Request::idempotency_key`](super::Request)) are apart from these.
     /// Each institution has keys of its own.
     ($) pub trait Replies: Store as replies {
-        /// Begins a request under this key, unless it was begun before. `request` is a digest of all
-        /// that makes it this request.
+        /// Begins a request under this key, unless it was begun before. `request` is a digest of
+        /// all that makes it this request.
         ///
         /// A request that was begun more than 60 seconds before `now`, and has no reply, counts as
         /// broken off: the same request begins anew, and the one before can no longer end.
@@ -35,8 +35,8 @@ contract! {
             now: DateTime<Utc>,
         ) -> Result<Begun, StoreError>;
 
-        /// Keeps the reply of the request that was begun with this `owner` ([`Begun::New`]); `false`
-        /// if another one has begun since, or a reply is kept already.
+        /// Keeps the reply of the request that was begun with this `owner` ([`Begun::New`]).
+        /// `false` if another one has begun since, or a reply is kept already.
         ///
         /// # Errors
         /// [`StoreError`].
