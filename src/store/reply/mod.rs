@@ -10,7 +10,9 @@ use super::contract::{Store, contract};
 use super::error::StoreError;
 use super::name::{IdempotencyKey, InstitutionId};
 
-pub(super) use kept::{BROKEN_OFF, Kept};
+#[cfg(feature = "postgres")]
+pub(super) use kept::BROKEN_OFF;
+pub(super) use kept::Kept;
 pub use record::{Begun, Reply};
 
 contract! {
