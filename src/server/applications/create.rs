@@ -149,10 +149,36 @@ impl NewUuid<'_> {
             let institution = Uuid::new_v5(&FROM_KEYS, self.institution.as_str().as_bytes());
             return Uuid::new_v5(&institution, key.as_str().as_bytes());
         }
-        let mut random = [0; 10];
+        let mut random = [0; 16];
         // Without chance, what is created in one millisecond is refused as existing already.
         let _ = getrandom::fill(&mut random);
         let milliseconds = u64::try_from(self.milliseconds).unwrap_or_default();
-        uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
+        of_time(milliseconds, u128::from_be_bytes(random))
+    }
+}
+
+/// A UUID of version 7 (RFC 9562, 5.7): 48 bits of time, and chance but for the four bits of the
+/// version and the two of the variant. The oldest uuid that is allowed has no function for it.
+const fn of_time(milliseconds: u64, chance: u128) -> Uuid {
+    const VERSION: u128 = 0xf << 76;
+    const VARIANT: u128 = 0b11 << 62;
+    const TIME: u128 = u128::MAX << 80;
+
+    let time = (milliseconds as u128) << 80;
+    let chance = chance & !(TIME | VERSION | VARIANT);
+    Uuid::from_u128(time | chance | 7 << 76 | 0b10 << 62)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_time;
+
+    #[test]
+    fn a_uuid_of_time_is_of_version_7() {
+        // RFC 9562, A.6: the time of its example, and its chance.
+        let uuid = of_time(0x017f_22e2_79b0, 0x0cc3_18c4_dc0c_0c07_398f);
+        assert_eq!(uuid.to_string(), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+        assert_eq!(of_time(0, u128::MAX).get_version_num(), 7);
+        assert!(of_time(1, u128::MAX) < of_time(2, 0));
     }
 }
