@@ -27,7 +27,7 @@ on_every_store! {
 }
 
 /// How many rounds there are, unless ROUNDS says otherwise.
-const ROUNDS: u64 = 250;
+const ROUNDS: u64 = 400;
 
 const TEXTS: [&str; 2] = ["A text", "Another text"];
 
@@ -88,7 +88,7 @@ async fn random_requests_of_many_clients_are_answered_as_by_the_reference(world:
     let rounds = std::env::var("ROUNDS").map_or(ROUNDS, |it| it.parse().unwrap());
     for round in 0..rounds {
         walk.round = round;
-        if walk.random.one_in(6) {
+        if walk.random.one_in(5) {
             walk.claim().await;
         } else {
             walk.several().await;
@@ -144,7 +144,7 @@ impl Walk {
             expected: None,
         };
         if random.one_in(4) && !self.work.is_empty() {
-            let late = self.work.len().saturating_sub(6);
+            let late = self.work.len().saturating_sub(4);
             let (token, of) = random.pick(&self.work[late..]).clone();
             let verb = *random.pick(&["approve", "fail", "again", "release", "heartbeat"]);
             (asked.wish, asked.number) = (Wish::Settle(token, verb), of);
