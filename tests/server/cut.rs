@@ -1,6 +1,7 @@
 //! Server-sent events through a proxy that cuts the connection at any byte, while others write: a
 //! client that connects again with `Last-Event-ID` gets each event once, in order.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -127,7 +128,7 @@ async fn follow(proxy: std::net::SocketAddr, token: &str, number: usize) -> (Eve
              authorization: Bearer {token}\r\n"
         );
         if !source.last_id.is_empty() {
-            request += &format!("last-event-id: {}\r\n", source.last_id);
+            let _ = write!(request, "last-event-id: {}\r\n", source.last_id);
         }
         if stream
             .write_all(format!("{request}\r\n").as_bytes())
@@ -164,7 +165,7 @@ async fn write(world: Arc<World>, writer: u64) {
             .by("customer:jörg")
             .with(token);
         assert_eq!(world.send(ask).await.status, 201);
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let path = format!("/v1/applications/{}/begin-processing", application(number));
             let ask = post(path, &serde_json::json!({})).with(token);
             assert_eq!(world.send(ask).await.status, 200);
@@ -184,7 +185,7 @@ async fn nothing_is_lost_or_doubled_though_streams_are_cut(world: World) {
     let writers = (0..WRITERS).map(|it| tokio::spawn(write(Arc::clone(&world), it)));
     let writers: Vec<_> = writers.collect();
     // A third of the applications have two events.
-    let of = |from: u64, to: u64| (to - from) as usize + (to / 3 - from / 3) as usize;
+    let of = |from: u64, to: u64| usize::try_from(to - from + to / 3 - from / 3).unwrap();
     let (theirs, ours) = (of(0, EACH), of(EACH, WRITERS * EACH));
     let all = tokio::join!(
         follow(proxy, &world.ours, ours),

@@ -134,7 +134,7 @@ fn a_body_without_end_is_not_read_on() {
     for (head, chunk) in [
         (
             in_chunks,
-            [b"10000\r\n", &[b' '; 1 << 16][..], b"\r\n"].concat(),
+            [b"10000\r\n", &*vec![b' '; 1 << 16], b"\r\n"].concat(),
         ),
         (with_length, vec![b' '; 1 << 16]),
     ] {

@@ -53,10 +53,12 @@ fn a_client_that_never_reads_its_events_takes_no_memory() {
         assert_eq!(serving.ask(&token, "GET /v1/counts", "").0, 200);
         assert!(start.elapsed() < Duration::from_secs(10));
     }
-    let grown = most.saturating_sub(before) / MIB;
+    // What SQLite keeps of the file in memory has a limit of its own.
+    let file = std::fs::metadata(store.path("test.db")).unwrap().len();
+    let grown = most.saturating_sub(before + file) / MIB;
     println!("{} MiB, then {grown} MiB more", before / MIB);
     // Twenty streams, and the batches of commands that are under way
-    assert!(grown < 48, "{grown} MiB more than {} MiB", before / MIB);
+    assert!(grown < 40, "{grown} MiB more than {} MiB", before / MIB);
     // Each is let go after 30 s without progress; what it reads until then is whole
     drop(unread);
 }

@@ -289,7 +289,7 @@ async fn null_counts_as_absent(world: World) {
 
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     let rotation = json!({"grace": null, "revoke": null});
-    let answer = world.send(post(&format!("/v1/webhooks/{id}/rotate"), &rotation));
+    let answer = world.send(post(format!("/v1/webhooks/{id}/rotate"), &rotation));
     with_secret(&answer.await, 200);
 
     let again = json!({"ids": null, "filter": {"status": null}, "dry_run": null});
