@@ -31,7 +31,8 @@ pub struct Principal {
     pub actor: Actor,
     /// What the request may do.
     pub scopes: Scopes,
-    /// When the token of the request expires: the tokens that it makes do not outlive it.
+    /// When the token of the request expires: the tokens that it makes do not outlive it, and event
+    /// streams end then.
     pub expires_at: Option<DateTime<Utc>>,
 }
 

@@ -2,6 +2,7 @@
 //! that is repeated with its key is answered with the same bytes, and happens once.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -105,7 +106,7 @@ impl Site {
             ask.path, self.token, ask.actor
         );
         if let Some(key) = &ask.key {
-            head += &format!("idempotency-key: {key}\r\nx-request-id: {key}\r\n");
+            let _ = write!(head, "idempotency-key: {key}\r\nx-request-id: {key}\r\n");
         }
         write!(
             stream,
@@ -181,14 +182,14 @@ fn client(site: &Site, client: u64, mut random: Random) -> Seen {
             body: submission(&of),
             key: Some(format!("{of}-submit")),
         };
-        let last = match random.below(3) {
+        let end = match random.below(3) {
             0 => act("approve", "system:worker", "{}"),
             1 => act("fail", "system:worker", r#"{"error":"no template"}"#),
             // It is refused each time, also by its key.
             _ => act("retry", "administrator:jane", "{}"),
         };
         let begin = act("begin-processing", "administrator:jane", "{}");
-        for ask in [submit, begin, last] {
+        for ask in [submit, begin, end] {
             if site.is_over.load(Ordering::Relaxed) {
                 return seen;
             }
@@ -202,7 +203,11 @@ fn client(site: &Site, client: u64, mut random: Random) -> Seen {
         }
         // Once more, something from before
         let place = random.below(seen.answered.len() as u64);
-        let (ask, first) = seen.answered.iter().nth(place as usize).unwrap();
+        let (ask, first) = seen
+            .answered
+            .iter()
+            .nth(usize::try_from(place).unwrap())
+            .unwrap();
         repeated(first, &site.insist(ask).0, ask);
         let unkeyed = Ask {
             path: "/v1/applications".to_owned(),

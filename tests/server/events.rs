@@ -1,13 +1,15 @@
 //! The feed: pages, long polls, and streams of server-sent events.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::server::ServerOptions;
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use crate::support::{Kind, World, application, created, get, on_every_store, stream};
+use crate::support::{Kind, World, application, created, get, now, on_every_store, stream};
 
 on_every_store! {
     pages_go_on_without_gaps_while_others_write,
@@ -16,6 +18,7 @@ on_every_store! {
     a_stream_goes_on_where_it_is_asked_to,
     a_stream_has_nothing_of_others,
     cursors_are_checked_before_a_stream_begins,
+    a_stream_ends_with_its_token,
 }
 
 /// Eight writers, a quarter of them of the other institution: how many events of ours there are.
@@ -125,7 +128,7 @@ async fn a_stream_is_written_as_the_standard_says(world: World) {
     for event in events.as_array().unwrap() {
         let (cursor, name) = (&event["cursor"], &event["payload"]["event"]);
         let (cursor, name) = (cursor.as_str().unwrap(), name.as_str().unwrap());
-        expected += &format!("id: {cursor}\nevent: {name}\ndata: DATA\n\n");
+        let _ = write!(expected, "id: {cursor}\nevent: {name}\ndata: DATA\n\n");
     }
     for following in [&mut before, &mut after] {
         let header = |name: &str| following.head.headers[name].to_str().unwrap().to_owned();
@@ -224,6 +227,18 @@ async fn cursors_are_checked_before_a_stream_begins(world: World) {
     for ask in [beyond, get("/v1/events?after=9000000000000000000&wait=20")] {
         world.send(ask).await.problem(410, "cursor_beyond_end");
     }
+}
+
+async fn a_stream_ends_with_its_token(world: World) {
+    let start = Instant::now();
+    let token = world.expiring(now() + TimeDelta::seconds(3)).await;
+    let mut following = world.follow(stream("/v1/events").with(&token)).await;
+    world.application(1, &[]).await;
+    following.until(1).await;
+    while following.more().await {}
+    assert!(start.elapsed() < Duration::from_secs(30));
+    let again = world.send(stream("/v1/events").with(&token)).await;
+    again.problem(401, "unauthenticated");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ on_every_store! {
 }
 
 /// How many rounds there are, unless ROUNDS says otherwise.
-const ROUNDS: u64 = 250;
+const ROUNDS: u64 = 800;
 
 const TEXTS: [&str; 2] = ["A text", "Another text"];
 
@@ -88,7 +88,7 @@ async fn random_requests_of_many_clients_are_answered_as_by_the_reference(world:
     let rounds = std::env::var("ROUNDS").map_or(ROUNDS, |it| it.parse().unwrap());
     for round in 0..rounds {
         walk.round = round;
-        if walk.random.one_in(6) {
+        if walk.random.one_in(5) {
             walk.claim().await;
         } else {
             walk.several().await;
@@ -130,7 +130,7 @@ impl Walk {
             let late = self.keyed.len().saturating_sub(12);
             return random.pick(&self.keyed[late..]).clone();
         }
-        let number = 1 + self.round / 10 + random.below(5);
+        let number = 1 + self.round / 16 + random.below(3);
         let mut asked = Asked {
             client: 0,
             number,
@@ -139,23 +139,25 @@ impl Walk {
                 2 => Wish::Upload,
                 _ => Wish::Act(*random.pick(&Action::ALL)),
             },
-            text: *random.pick(&TEXTS),
+            text: TEXTS[usize::from(random.one_in(2))],
             key: None,
             expected: None,
         };
         if random.one_in(4) && !self.work.is_empty() {
-            let late = self.work.len().saturating_sub(6);
+            let late = self.work.len().saturating_sub(4);
             let (token, of) = random.pick(&self.work[late..]).clone();
             let verb = *random.pick(&["approve", "fail", "again", "release", "heartbeat"]);
             (asked.wish, asked.number) = (Wish::Settle(token, verb), of);
         }
         match asked.wish {
             // Each reason is given once more where the key is the same.
-            Wish::Act(Action::Reject | Action::Fail) | Wish::Settle(_, "fail") => {}
-            Wish::Submit | Wish::Upload => {}
+            Wish::Submit
+            | Wish::Upload
+            | Wish::Act(Action::Reject | Action::Fail)
+            | Wish::Settle(_, "fail") => {}
             _ => asked.text = TEXTS[0],
         }
-        asked.client = self.client(&asked.wish);
+        asked.client = self.client(&asked);
         let random = &mut self.random;
         let is_act = matches!(asked.wish, Wish::Act(_));
         if is_act && random.one_in(3) {
@@ -168,10 +170,13 @@ impl Walk {
         if takes_key && random.one_in(2) {
             self.keys += 1;
             asked.key = Some(format!("key {}", self.keys));
-            let of_another = self.keyed.last();
-            let of_another = of_another.filter(|it| is_act && matches!(it.wish, Wish::Act(_)));
-            if let Some(it) = of_another.filter(|_| random.one_in(6)) {
-                asked.key.clone_from(&it.key);
+            let others = self.keyed.iter();
+            let others: Vec<_> = others
+                .filter(|it| !matches!(it.wish, Wish::Settle(..)))
+                .collect();
+            let takes_another = !matches!(asked.wish, Wish::Settle(..)) && random.one_in(5);
+            if takes_another && !others.is_empty() {
+                asked.key.clone_from(&random.pick(&others).key);
             }
             self.keyed.push(asked.clone());
         }
@@ -179,18 +184,21 @@ impl Walk {
     }
 
     /// Mostly one who may.
-    fn client(&mut self, wish: &Wish) -> usize {
+    fn client(&mut self, asked: &Asked) -> usize {
         let random = &mut self.random;
-        if random.one_in(4) {
+        if random.one_in(6) {
             return usize::try_from(random.below(self.clients.len() as u64)).unwrap();
         }
-        let actor = match wish {
+        let is_theirs = asked.number.is_multiple_of(3) != random.one_in(12);
+        let institution = ["our-university", "their-university"][usize::from(is_theirs)];
+        let actor = match asked.wish {
             Wish::Submit => "customer:john",
             Wish::Act(Action::Approve | Action::Fail) | Wish::Settle(..) => "system:worker",
             _ => "administrator:jane",
         };
         let of = self.clients.iter().enumerate();
         let of: Vec<_> = of
+            .filter(|(_, it)| it.institution == institution)
             .filter(|(_, it)| it.role == "all" && it.actor == actor)
             .map(|(place, _)| place)
             .collect();
@@ -233,23 +241,23 @@ impl Walk {
             answers.push(answer.await.unwrap());
         }
         // What was lost is asked once more.
-        let mut last = None;
+        let mut again = None;
         if let Some(place) = lost {
             self.count("lost".to_owned());
-            last = Some(self.world.send(ask(&self.clients, &all[place])).await);
+            again = Some(self.world.send(ask(&self.clients, &all[place])).await);
         }
         for (asked, answer) in all.iter().zip(&answers) {
             self.note(asked, answer.as_ref());
         }
         if let Some(place) = lost {
-            self.note(&all[place], last.as_ref());
+            self.note(&all[place], again.as_ref());
         }
         let said: Vec<_> = answers
             .iter()
             .map(|it| it.as_ref().map(Said::read))
             .collect();
-        let last = lost.zip(last.as_ref().map(Said::read));
-        self.explain(&all, &said, last);
+        let again = lost.zip(again.as_ref().map(Said::read));
+        self.explain(&all, &said, again.as_ref());
         for asked in &all {
             self.read(asked.number).await;
         }
@@ -288,7 +296,7 @@ impl Walk {
     }
 
     /// Goes on with all orders that explain the answers.
-    fn explain(&mut self, all: &[Asked], said: &[Option<Said>], last: Option<(usize, Said)>) {
+    fn explain(&mut self, all: &[Asked], said: &[Option<Said>], last: Option<&(usize, Said)>) {
         let mut possible: Vec<Reference> = Vec::new();
         for reference in &self.possible {
             for order in orders(all.len()) {
@@ -306,7 +314,7 @@ impl Walk {
                         }
                         Some(said) => reference.answer(&self.clients, &all[place]) == *said,
                     });
-                    if let Some((place, said)) = &last {
+                    if let Some((place, said)) = last {
                         let answer = reference.answer(&self.clients, &all[*place]);
                         explains &= answer == *said;
                     }

@@ -135,6 +135,8 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .half_close(true)
         .keep_alive(limits.is_kept)
+        // hyper's own, 30 s, would also end a connection that is kept between requests.
+        .header_read_timeout(limits.idle)
         .max_buf_size(BUFFER as usize)
         .timer(TokioTimer::new());
     server

@@ -89,7 +89,7 @@ pub(super) async fn events(
     if wants_stream(&headers) {
         parameters.finish()?;
         let after = last.or(after).unwrap_or(Cursor::START);
-        return stream::answer(&api, caller.institution, after).await;
+        return stream::answer(&api, caller, after).await;
     }
     let limit = parameters.number("limit", 1..=MOST, LIMIT);
     let wait = parameters.seconds("wait", LONGEST_WAIT);

@@ -18,6 +18,7 @@ use super::own::{Own, read};
 use super::tail::Seen;
 use crate::server::api::Api;
 use crate::server::header_names::ACCEL_BUFFERING;
+use crate::server::principal::Principal;
 use crate::server::problem::Problem;
 use crate::server::waiting::Slot;
 use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError};
@@ -45,15 +46,16 @@ struct Sending {
     _slot: Slot,
 }
 
-/// The stream of the events after a cursor.
+/// The stream of the events after a cursor. It ends when the caller's token expires.
 ///
 /// # Errors
 /// A problem where the first events cannot be read.
 pub(super) async fn answer(
     api: &Api,
-    institution: InstitutionId,
+    caller: Principal,
     after: Cursor,
 ) -> Result<Response, Problem> {
+    let (institution, expires_at) = (caller.institution, caller.expires_at);
     let slot = api.waiting.enter()?;
     // A cursor that is beyond the end, or a store that is away, has a status of its own.
     let first = read(&api.engine, &institution, after, AT_ONCE, LOOKED_AT).await?;
@@ -72,8 +74,15 @@ pub(super) async fn answer(
         let sent = sending.next().await?;
         Some((Ok(Bytes::from(sent)), sending))
     });
-    let shutdown = api.options.shutdown.clone();
-    let body = begin.chain(rest).take_until(shutdown);
+    let left = expires_at.map(|it| (it - api.engine.clock().now()).to_std().unwrap_or_default());
+    let (shutdown, is_kept) = (api.options.shutdown.clone(), left.is_none());
+    let ends = async move {
+        tokio::select! {
+            () = shutdown => {}
+            () = tokio::time::sleep(left.unwrap_or_default()), if !is_kept => {}
+        }
+    };
+    let body = begin.chain(rest).take_until(ends);
     let headers = [
         (
             header::CONTENT_TYPE,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Serving, UPLOAD, answer, head, token};
 use crate::Scratch;
 
-fn reads_until(stream: &mut impl Read, what: &str) -> String {
+pub(super) fn reads_until(stream: &mut impl Read, what: &str) -> String {
     let mut text = String::new();
     let mut byte = [0];
     while !text.contains(what) {

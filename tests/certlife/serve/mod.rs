@@ -3,7 +3,13 @@
 mod beside;
 mod configured;
 mod ended;
+#[cfg(target_os = "linux")]
+mod many;
 mod secured;
+#[cfg(target_os = "linux")]
+mod sockets;
+#[cfg(target_os = "linux")]
+mod unread;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
