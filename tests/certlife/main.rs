@@ -33,6 +33,8 @@ mod lists;
 mod make_certificate;
 mod marked;
 mod migrate;
+#[cfg(unix)]
+mod packaged;
 mod postgresql;
 #[cfg(unix)]
 mod process;

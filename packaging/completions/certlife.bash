@@ -1,0 +1,2 @@
+# Read when certlife is first completed.
+eval "$(certlife completions bash)"

@@ -1,0 +1,1 @@
+certlife completions fish | source
