@@ -281,7 +281,7 @@ async fn an_actor_is_named_with_a_scope(world: World) {
         world.send(get(history)).await.json()["data"][0]["actor"],
         actor
     );
-    // The contract holds for whoever is named
+    // The contract holds for each actor that is named
     let problem = world
         .send(submit(4).with(&any).by("administrator:jane"))
         .await;
@@ -291,9 +291,7 @@ async fn an_actor_is_named_with_a_scope(world: World) {
     );
     for wrong in ["", "john", "customer:", "nobody:x", "customer:a\tb", ":"] {
         let answer = world.send(submit(4).with(&any).by(wrong)).await;
-        if answer.status != 422 {
-            panic!("{wrong:?}: {answer:?}");
-        }
+        assert_eq!(answer.status, 422, "{wrong:?}: {answer:?}");
         assert_eq!(answer.faults(), ["Certlife-Actor"], "{wrong:?}");
     }
     let twice = submit(4).with(&any).by("customer:a").by("customer:b");
@@ -339,11 +337,11 @@ async fn a_token_makes_no_token_with_more(world: World) {
     );
     let tokens = world.send(get("/v1/tokens?limit=100")).await.json();
     let tokens = tokens["data"].as_array().unwrap();
-    let made = tokens
+    let expiring = tokens
         .iter()
         .find(|it| it["name"] == "ends with it")
         .unwrap();
-    assert!(made["expires_at"].is_string(), "{made}");
+    assert!(expiring["expires_at"].is_string(), "{expiring}");
 }
 
 impl Route {

@@ -19,6 +19,7 @@ on_every_store! {
     an_application_is_created,
     an_application_without_a_uuid_gets_one,
     each_transition,
+    a_transition_that_is_not_legal,
     an_application_is_read,
     an_end_is_waited_for,
     a_history,
@@ -244,9 +245,12 @@ async fn each_transition(world: World) {
         assert_eq!(read.json(), shown["application"]);
         assert_eq!(read.header("etag"), answer.header("etag"));
     }
-    // What is not legal
+}
+
+async fn a_transition_that_is_not_legal(world: World) {
+    world.application(2, &["reject"]).await;
     let path = format!("/v1/applications/{}/approve", application(2));
-    let answer = world.send(request("POST", path).by(worker)).await;
+    let answer = world.send(request("POST", path).by("system:worker")).await;
     let problem = answer.problem(409, "illegal_transition");
     let mut expected = P.to_vec();
     expected.extend(["current_status", "current_version", "legal"]);
@@ -299,8 +303,8 @@ async fn an_end_is_waited_for(world: World) {
             .send(request("POST", format!("{path}/approve")).by("system:w"))
             .await
     };
-    let (ended, approved) = tokio::join!(waits, approves);
-    assert_eq!(ended.json(), approved.json()["application"]);
+    let (ended, decided) = tokio::join!(waits, approves);
+    assert_eq!(ended.json(), decided.json()["application"]);
     assert_eq!(ended.header("etag"), "\"3\"");
     assert!(start.elapsed() < Duration::from_secs(30));
     let at_once = world.send(get(format!("{path}?wait=final"))).await;
