@@ -19,6 +19,7 @@ on_every_store! {
     an_application_is_created,
     an_application_without_a_uuid_gets_one,
     each_transition,
+    a_transition_that_is_not_legal,
     an_application_is_read,
     an_end_is_waited_for,
     a_history,
@@ -156,27 +157,55 @@ async fn each_transition(world: World) {
     let fail = json!({"error": "no template"});
     let none = json!({});
     let (jane, worker) = ("administrator:jane", "system:worker");
-    let ends = || json!(["approve", "fail"]);
-    let retries = || json!(["retry"]);
-    // What is done, with which body, by whom
-    let requests = [
-        (1_u64, "begin-processing", &none, jane),
-        (1, "fail", &fail, worker),
-        (1, "retry", &none, jane),
-        (1, "approve", &none, worker),
-        (2, "reject", &reject, jane),
-        (3, "fail", &fail, worker),
-        (4, "approve", &none, worker),
-    ];
-    // The status then, what is legal then, and what is added to A
-    let answers = [
-        ("processing", ends(), ""),
-        ("failed", retries(), "error"),
-        ("retried", ends(), ""),
-        ("approved", json!([]), ""),
-        ("rejected", json!([]), "rejection_reason"),
-        ("failed", retries(), "error"),
-        ("approved", json!([]), ""),
+    // What is done, by whom; the status then, what is legal then, and what is added to A
+    let rows: [(u64, &str, &Value, &str, &str, Value, &str); 7] = [
+        (
+            1,
+            "begin-processing",
+            &none,
+            jane,
+            "processing",
+            json!(["approve", "fail"]),
+            "",
+        ),
+        (
+            1,
+            "fail",
+            &fail,
+            worker,
+            "failed",
+            json!(["retry"]),
+            "error",
+        ),
+        (
+            1,
+            "retry",
+            &none,
+            jane,
+            "retried",
+            json!(["approve", "fail"]),
+            "",
+        ),
+        (1, "approve", &none, worker, "approved", json!([]), ""),
+        (
+            2,
+            "reject",
+            &reject,
+            jane,
+            "rejected",
+            json!([]),
+            "rejection_reason",
+        ),
+        (
+            3,
+            "fail",
+            &fail,
+            worker,
+            "failed",
+            json!(["retry"]),
+            "error",
+        ),
+        (4, "approve", &none, worker, "approved", json!([]), ""),
     ];
     for number in [1, 2] {
         world.send(created(number)).await;
@@ -185,8 +214,7 @@ async fn each_transition(world: World) {
         world.send(post("/v1/applications", &upload(number))).await;
     }
     let mut versions = [1_u64; 5];
-    for (request, (status, legal, added)) in requests.into_iter().zip(answers) {
-        let (number, action, body, actor) = request;
+    for (number, action, body, actor, status, legal, added) in rows {
         let place = usize::try_from(number).unwrap();
         versions[place] += 1;
         let path = format!("/v1/applications/{}/{action}", application(number));
@@ -217,9 +245,12 @@ async fn each_transition(world: World) {
         assert_eq!(read.json(), shown["application"]);
         assert_eq!(read.header("etag"), answer.header("etag"));
     }
-    // What is not legal
+}
+
+async fn a_transition_that_is_not_legal(world: World) {
+    world.application(2, &["reject"]).await;
     let path = format!("/v1/applications/{}/approve", application(2));
-    let answer = world.send(request("POST", path).by(worker)).await;
+    let answer = world.send(request("POST", path).by("system:worker")).await;
     let problem = answer.problem(409, "illegal_transition");
     let mut expected = P.to_vec();
     expected.extend(["current_status", "current_version", "legal"]);
@@ -272,8 +303,8 @@ async fn an_end_is_waited_for(world: World) {
             .send(request("POST", format!("{path}/approve")).by("system:w"))
             .await
     };
-    let (ended, receipt) = tokio::join!(waits, approves);
-    assert_eq!(ended.json(), receipt.json()["application"]);
+    let (ended, decided) = tokio::join!(waits, approves);
+    assert_eq!(ended.json(), decided.json()["application"]);
     assert_eq!(ended.header("etag"), "\"3\"");
     assert!(start.elapsed() < Duration::from_secs(30));
     let at_once = world.send(get(format!("{path}?wait=final"))).await;

@@ -57,8 +57,9 @@ fn a_client_that_never_reads_its_events_takes_no_memory() {
     let file = std::fs::metadata(store.path("test.db")).unwrap().len();
     let grown = most.saturating_sub(before + file) / MIB;
     println!("{} MiB, then {grown} MiB more", before / MIB);
-    // Twenty streams, and the batches of commands that are under way
-    assert!(grown < 40, "{grown} MiB more than {} MiB", before / MIB);
+    // Twenty streams, and the batches of commands that are under way. What they have not read is
+    // some 50 MB for each of them, 1 GB in all.
+    assert!(grown < 64, "{grown} MiB more than {} MiB", before / MIB);
     // Each is let go after 30 s without progress; what it reads until then is whole
     drop(unread);
 }

@@ -124,8 +124,8 @@ async fn names_that_are_none(world: World) {
     }
     unchanged(&world, &unchanged_from).await;
     // A name whose letters are escaped is the same name
-    let escaped = uuid.bytes().map(|it| format!("%{it:02X}"));
-    let escaped = escaped.collect::<Vec<_>>().concat();
+    let escaped: Vec<_> = uuid.bytes().map(|it| format!("%{it:02X}")).collect();
+    let escaped = escaped.concat();
     for same in [escaped, uuid.to_uppercase()] {
         let answer = world.send(get(format!("/v1/applications/{same}"))).await;
         assert_eq!(answer.status, 200, "{same}");
