@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use http::request::Parts;
 
 use super::problem::{Problem, ProblemCode};
-use crate::store::{Actor, InstitutionId, Scope, Scopes};
+use crate::store::{Actor, InstitutionId, Scope, Scopes, TokenId};
 
 /// Who asks, for which institution, and what they may do. A backend with an authentication of its
 /// own puts one into the extensions of each request; without it, the request needs a token.
@@ -34,6 +34,8 @@ pub struct Principal {
     /// When the token of the request expires: the tokens that it makes do not outlive it, and event
     /// streams end then.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The token of the request, if it was let in by one: an event stream ends with it.
+    pub(super) token: Option<TokenId>,
 }
 
 impl Principal {
@@ -45,6 +47,7 @@ impl Principal {
             actor,
             scopes,
             expires_at: None,
+            token: None,
         }
     }
 

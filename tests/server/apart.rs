@@ -14,15 +14,12 @@ on_every_store! {
     a_line_of_commands_reaches_no_other,
 }
 
-/// Every request that names something, with each of these things as its name.
-fn requests(of: &Things) -> Vec<Ask> {
+/// What names the application, as the other institution would ask.
+fn about_the_application(of: &Things) -> Vec<Ask> {
     let application = format!("/v1/applications/{}", of.application);
-    let webhook = format!("/v1/webhooks/{}", of.webhook);
-    let work = format!("/v1/work/{}", of.work);
-    let delivery: u64 = of.delivery.parse().unwrap();
     let error = json!({"error": "no template"});
     let none = json!({});
-    let mut all = vec![
+    vec![
         get(&application),
         get(format!("{application}?wait=final&timeout=0")),
         get(&application).header("If-None-Match", "\"2\""),
@@ -44,6 +41,18 @@ fn requests(of: &Things) -> Vec<Ask> {
             .by("system:worker")
             .header("If-Match", "\"2\""),
         post(format!("{application}/approve"), &none).header("If-Match", "\"7\""),
+    ]
+}
+
+/// Every request that names something, with each of these things as its name.
+fn requests(of: &Things) -> Vec<Ask> {
+    let webhook = format!("/v1/webhooks/{}", of.webhook);
+    let work = format!("/v1/work/{}", of.work);
+    let delivery: u64 = of.delivery.parse().unwrap();
+    let error = json!({"error": "no template"});
+    let none = json!({});
+    let mut all = about_the_application(of);
+    all.extend([
         get(format!("/v1/deliveries?application={}", of.application)),
         get(format!("/v1/deliveries?webhook={}", of.webhook)),
         get(format!("/v1/deliveries/{}", of.delivery)),
@@ -91,7 +100,7 @@ fn requests(of: &Things) -> Vec<Ask> {
         post(format!("{work}/again"), &json!({"error": "x", "after": 0})),
         post(format!("{work}/release"), &none),
         post("/v1/work/claim", &json!({"limit": 100})),
-    ];
+    ]);
     for of_webhook in ["webhook", "application"] {
         let id = if of_webhook == "webhook" {
             &of.webhook

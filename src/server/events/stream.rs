@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use http::{HeaderValue, header};
 use tokio::sync::broadcast::Receiver;
@@ -21,7 +22,7 @@ use crate::server::header_names::ACCEL_BUFFERING;
 use crate::server::principal::Principal;
 use crate::server::problem::Problem;
 use crate::server::waiting::Slot;
-use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError};
+use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError, TokenId, Tokens};
 
 /// How often a comment keeps the connection open (API.md, "Events").
 const COMMENTS: Duration = Duration::from_secs(15);
@@ -46,7 +47,8 @@ struct Sending {
     _slot: Slot,
 }
 
-/// The stream of the events after a cursor. It ends when the caller's token expires.
+/// The stream of the events after a cursor. It ends when the caller's token expires, and soon after
+/// it was revoked.
 ///
 /// # Errors
 /// A problem where the first events cannot be read.
@@ -82,7 +84,11 @@ pub(super) async fn answer(
             () = tokio::time::sleep(left.unwrap_or_default()), if !is_kept => {}
         }
     };
-    let body = begin.chain(rest).take_until(ends);
+    let revoked = revoked(api.clone(), caller.token);
+    let body = begin
+        .chain(rest)
+        .take_until(ends)
+        .take_until(revoked.boxed());
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -93,6 +99,33 @@ pub(super) async fn answer(
     ];
     // Compression asks a stream once more after its end.
     Ok((headers, Body::from_stream(body.fuse())).into_response())
+}
+
+/// Ends once the token is revoked; never, without one.
+async fn revoked(api: Api, token: Option<TokenId>) {
+    let Some(token) = token else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(COMMENTS).await;
+        // While the store is away, what was known of the token counts.
+        if let Ok(false) = is_known(&api, token).await {
+            return;
+        }
+    }
+}
+
+/// Whether there is such a token. All streams of one token share a look.
+async fn is_known(api: &Api, id: TokenId) -> Result<bool, StoreError> {
+    if api.authentication.remembered(id).is_some() {
+        return Ok(true);
+    }
+    let token = api.store().token(id).await?;
+    let is_known = token.is_some();
+    if let Some(token) = token {
+        api.authentication.remember(Arc::new(token));
+    }
+    Ok(is_known)
 }
 
 impl Sending {

@@ -49,6 +49,7 @@ pub(super) async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Princ
         token.scopes,
     );
     principal.expires_at = token.expires_at;
+    principal.token = Some(id);
     Ok(principal)
 }
 

@@ -64,8 +64,12 @@ impl Parameters {
         Some(value)
     }
 
+    /// Keeps what is wrong with a parameter: the first fault tells most.
     fn refuse(&mut self, name: &str, detail: impl ToString) {
-        self.errors.push(FieldProblem::parameter(name, detail));
+        let is_of_it = |it: &FieldProblem| it.parameter.as_deref() == Some(name);
+        if !self.errors.iter().any(is_of_it) {
+            self.errors.push(FieldProblem::parameter(name, detail));
+        }
     }
 
     /// The value of a parameter that may be absent.
@@ -133,7 +137,7 @@ impl Parameters {
         for (name, _) in std::mem::take(&mut self.pairs) {
             let name = shorten(&name);
             let detail = format!("unknown parameter {name:?}; known are: {known}");
-            self.errors.push(FieldProblem::parameter(name, detail));
+            self.refuse(&name, detail);
         }
         if self.errors.is_empty() {
             Ok(())
