@@ -27,7 +27,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 
 use client::{Connection, rate};
-use served::{Served, bare, certlife, submissions, uuid};
+use served::{Count, Served, bare, certlife, submissions, uuid};
 use support::{Row, conclude};
 
 const ROUNDS: usize = 5;
@@ -216,11 +216,10 @@ async fn feed(folder: &Path) -> Row {
         let response = connection
             .send(Method::GET, "/v1/events", &accept, "")
             .await;
-        let (mut body, mut events) = (response.into_body(), 0);
-        while events < LINES {
+        let (mut body, mut events) = (response.into_body(), Count::of(b"\ndata: "));
+        while events.found < LINES {
             let frame = body.frame().await.unwrap().unwrap();
-            let data = frame.into_data().unwrap();
-            events += memchr::memmem::find_iter(&data, b"data: ").count() as u64;
+            events.take(&frame.into_data().unwrap());
         }
         pairs.push((lines_a_second(began), peers));
     }

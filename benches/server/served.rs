@@ -132,12 +132,39 @@ impl Served {
             .unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), 200);
-        let (mut body, mut events) = (response.into_body(), 0);
+        let (mut body, mut events) = (response.into_body(), Count::of(b"\"event_id\""));
         while let Some(frame) = body.frame().await {
-            let data = frame.unwrap().into_data().unwrap();
-            events += memchr::memmem::find_iter(&data, b"\"event_id\"").count() as u64;
+            events.take(&frame.unwrap().into_data().unwrap());
         }
-        events
+        events.found
+    }
+}
+
+/// How often a text stands in a stream, also where it is split between two parts.
+pub struct Count {
+    text: &'static [u8],
+    rest: Vec<u8>,
+    pub found: u64,
+}
+
+impl Count {
+    pub fn of(text: &'static [u8]) -> Self {
+        let (rest, found) = (Vec::new(), 0);
+        Self { text, rest, found }
+    }
+
+    pub fn take(&mut self, part: &[u8]) {
+        let keep = self.text.len() - 1;
+        let overlap = part.len().min(keep);
+        let kept = self.rest.len();
+        self.rest.extend_from_slice(&part[..overlap]);
+        // What is whole within the part is counted there.
+        let split = memchr::memmem::find_iter(&self.rest, self.text);
+        let split = split.filter(|at| *at < kept && at + self.text.len() > kept);
+        self.found += split.count() as u64;
+        self.found += memchr::memmem::find_iter(part, self.text).count() as u64;
+        let whole = [&self.rest[..kept], part].concat();
+        self.rest = whole[whole.len().saturating_sub(keep)..].to_vec();
     }
 }
 

@@ -9,7 +9,9 @@ use chrono::TimeDelta;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use crate::support::{Kind, World, application, created, get, now, on_every_store, stream};
+use crate::support::{
+    Kind, World, application, created, get, now, on_every_store, request, stream,
+};
 
 on_every_store! {
     pages_go_on_without_gaps_while_others_write,
@@ -290,4 +292,39 @@ async fn no_more_wait_than_are_allowed_to() {
         let mut third = world.follow(stream("/v1/events")).await;
         third.until(1).await;
     }
+}
+
+/// It takes as long as a comment takes to come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_comes_beside_the_events_of_others_and_a_revoked_token_ends_its_stream() {
+    let world = Arc::new(World::with(Kind::Memory, ServerOptions::default()).await);
+    let start = Instant::now();
+    let mut quiet = world.follow(stream("/v1/events").with(&world.theirs)).await;
+    let expiring = world.expiring(now() + TimeDelta::hours(1)).await;
+    let mut revoked = world.follow(stream("/v1/events").with(&expiring)).await;
+    let busy = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            for number in 1.. {
+                world.send(created(number)).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        })
+    };
+    while !quiet.text().ends_with("\n\n:\n\n") {
+        assert!(quiet.more().await);
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+    busy.abort();
+    let id = expiring.split('_').nth(1).unwrap();
+    let revoke = world
+        .send(request("DELETE", format!("/v1/tokens/{id}")))
+        .await;
+    assert_eq!(revoke.status, 204);
+    while revoked.more().await {}
+    assert!(start.elapsed() < Duration::from_secs(60));
 }

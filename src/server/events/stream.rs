@@ -13,6 +13,7 @@ use futures_util::stream::{self, StreamExt};
 use http::{HeaderValue, header};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::own::{Own, read};
@@ -109,7 +110,7 @@ async fn revoked(api: Api, token: Option<TokenId>) {
     loop {
         tokio::time::sleep(COMMENTS).await;
         // While the store is away, what was known of the token counts.
-        if let Ok(false) = is_known(&api, token).await {
+        if let Ok(false) = Box::pin(is_known(&api, token)).await {
             return;
         }
     }
@@ -133,9 +134,10 @@ impl Sending {
     /// and hears why.
     async fn next(&mut self) -> Option<Vec<u8>> {
         let mut out = Vec::new();
+        // What happens in other institutions is no sign of life.
+        let comment = Instant::now() + COMMENTS;
         while out.is_empty() {
-            let next = tokio::time::timeout(COMMENTS, self.come(&mut out)).await;
-            match next {
+            match timeout_at(comment, self.come(&mut out)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "an event stream has ended");
@@ -150,10 +152,11 @@ impl Sending {
     async fn come(&mut self, out: &mut Vec<u8>) -> Result<(), StoreError> {
         if self.is_behind {
             if self.seen.is_none() {
-                let seen = self.api.tail.subscribe(&self.api.engine).await?;
+                // Boxed, as is all that asks a store: a stream that only waits has no room for it.
+                let seen = Box::pin(self.api.tail.subscribe(&self.api.engine)).await?;
                 self.seen = Some(seen);
             }
-            let own = self.read().await?;
+            let own = Box::pin(self.read()).await?;
             self.is_behind = !own.is_end;
             self.write_own(&own, out);
             return Ok(());
