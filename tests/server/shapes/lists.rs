@@ -131,24 +131,26 @@ async fn each_filter_finds_its_own(world: World) {
     assert_eq!(both, BTreeSet::from([1, 2, 3, 4]));
 }
 
+/// The members of a delivery that is pending.
+const D: [&str; 10] = [
+    "id",
+    "event",
+    "version",
+    "application",
+    "webhook",
+    "institution",
+    "status",
+    "attempt_count",
+    "recorded_at",
+    "due_at",
+];
+
 async fn deliveries_are_filtered(world: World) {
     let things = world.things().await;
     world.application(2, &["reject"]).await;
     let all = world.send(get("/v1/deliveries")).await;
     assert_eq!(all.members(), ["data", "next"]);
-    let d = [
-        "id",
-        "event",
-        "version",
-        "application",
-        "webhook",
-        "institution",
-        "status",
-        "attempt_count",
-        "recorded_at",
-        "due_at",
-    ];
-    assert_eq!(all.members_at("/data/0"), d);
+    assert_eq!(all.members_at("/data/0"), D);
     let number = |query: String| async {
         let answer = world.send(get(query)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -180,7 +182,7 @@ async fn deliveries_are_filtered(world: World) {
     // One of them, with its attempts
     let id = all.json()["data"][0]["id"].clone();
     let one = world.send(get(format!("/v1/deliveries/{id}"))).await;
-    let mut members = d.to_vec();
+    let mut members = D.to_vec();
     members.push("attempts");
     assert_eq!(one.members(), members);
     assert_eq!(one.json()["attempts"], json!([]));
@@ -190,7 +192,7 @@ async fn deliveries_are_filtered(world: World) {
     assert_eq!(answer.json(), json!({"deliveries": 1}));
     let one = world.send(get(format!("/v1/deliveries/{id}"))).await;
     assert_eq!(one.json()["status"], "dead");
-    let mut members = d.to_vec();
+    let mut members = D.to_vec();
     members.splice(9.., ["settled_at", "reason", "attempts"]);
     assert_eq!(one.members(), members);
     let filter = json!({"filter": {"status": "dead"}, "dry_run": true});
