@@ -58,8 +58,8 @@ fn a_database_without_a_store_stays_as_it_is() {
     ] {
         let run = store.run(args, "");
         let words = format!(
-            "there is no store in schema \"{}\" of database \"postgres\"; apply, import, webhook add \
-             and migrate create it",
+            "there is no store in schema \"{}\" of database \"postgres\"; apply, import, webhook add, \
+             token create and migrate create it",
             schema(&store)
         );
         assert_eq!(run.code, Some(2), "{args:?}: {run:?}");

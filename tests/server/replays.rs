@@ -55,7 +55,10 @@ fn each(things: &Things) -> Vec<(Ask, u16)> {
         (webhook("enable", json!({"pending": "resume"})), 200),
         (work("heartbeat", json!({"lease": 600})), 200),
         (work("again", json!({"error": "no paper", "after": 0})), 204),
-        (post("/v1/work/claim", &json!({"lease": 600})), 200),
+        (
+            post("/v1/work/claim", &json!({"lease": 600})).by("system:worker"),
+            200,
+        ),
     ]
 }
 
@@ -85,7 +88,9 @@ async fn each_route_has_one_effect_and_one_answer(world: World) {
     let release = request("POST", format!("/v1/work/{work}/release")).key("release");
     let first = world.send(release.clone()).await;
     assert_eq!(first.status, 204, "{first:?}");
-    let claim = post("/v1/work/claim", &json!({})).key("another claim");
+    let claim = post("/v1/work/claim", &json!({}))
+        .by("system:worker")
+        .key("another claim");
     let another = world.send(claim).await.json();
     let another = another["data"][0]["work"].as_str().unwrap().to_owned();
     is_replay(&first, &world.send(release).await);
@@ -332,7 +337,9 @@ async fn a_key_in_quotes_is_the_bare_one(world: World) {
 }
 
 async fn each_institution_has_its_own_keys(world: World) {
-    let claim = post("/v1/work/claim", &json!({})).key("a");
+    let claim = post("/v1/work/claim", &json!({}))
+        .by("system:worker")
+        .key("a");
     world.application(1, &["begin-processing"]).await;
     let ours = world.send(claim.clone()).await;
     assert_eq!(ours.json()["data"].as_array().unwrap().len(), 1);
@@ -407,7 +414,9 @@ async fn of_several_at_a_time_one_is_carried_out(world: World) {
 
 async fn a_client_that_goes_away_has_the_answer_later(world: World) {
     // Given a claim that waits, whose client goes away
-    let claim = post("/v1/work/claim", &json!({"wait": 20})).key("a");
+    let claim = post("/v1/work/claim", &json!({"wait": 20}))
+        .by("system:worker")
+        .key("a");
     let waiting = world.send(claim.clone());
     let gone = tokio::time::timeout(std::time::Duration::from_secs(1), waiting).await;
     assert!(gone.is_err());

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 use uuid::Uuid;
 
+use super::read::unknown;
 use super::receipt::{carried_out, execute};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
@@ -60,8 +61,7 @@ impl Head {
             }
             IfMatch::Absent | IfMatch::Any => None,
             IfMatch::Version(version) => Some(version),
-            // The engine answers with what is there: no application has this version.
-            IfMatch::Never => Some(0),
+            IfMatch::Never => return Err(never(api, &caller, uuid).await),
         };
         let operation = Operation::Act {
             uuid,
@@ -73,6 +73,24 @@ impl Head {
         let receipt = execute(api, request).await.map_err(Problem::from)?;
         carried_out(api, &caller.institution, StatusCode::OK, &receipt).await
     }
+}
+
+/// What is answered to a tag that no application ever has.
+async fn never(api: &Api, caller: &Principal, uuid: Uuid) -> Problem {
+    let application = match api.engine.load(&caller.institution, uuid).await {
+        Ok(Some(application)) => application,
+        Ok(None) => return unknown(uuid),
+        Err(error) => return error.into(),
+    };
+    let (version, status) = (application.version(), application.status());
+    let detail = format!(
+        "application {uuid} is at version {version} (status {status}); If-Match has a tag that no application has: \
+         expected a strong one, as ETag has it: \"{version}\""
+    );
+    let mut problem = Problem::new(ProblemCode::Conflict, detail);
+    problem.current_status = Some(status);
+    problem.current_version = Some(version);
+    problem
 }
 
 /// That a body has no members.

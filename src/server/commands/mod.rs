@@ -8,12 +8,12 @@ mod stream;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::api::Api;
 use super::header_names::ACCEL_BUFFERING;
 use super::principal::Caller;
-use super::problem::Problem;
+use super::problem::{FieldProblem, Problem};
 use super::request::{NdjsonBody, Parameters};
 use read::Reader;
 
@@ -50,11 +50,16 @@ pub(super) struct Together {
 pub(super) async fn execute(
     State(api): State<Api>,
     Caller(caller): Caller,
+    headers: HeaderMap,
     mut parameters: Parameters,
     NdjsonBody(body): NdjsonBody,
 ) -> Result<Response, Problem> {
     let is_atomic = parameters.flag("atomic");
     parameters.finish()?;
+    if headers.contains_key("idempotency-key") {
+        let detail = "each line has a key of its own, idempotency_key; the request has none";
+        return Err(FieldProblem::header("Idempotency-Key", detail).into());
+    }
     let reader = Reader::new(caller);
     let answers = if is_atomic {
         atomic::all_or_none(&api, reader, body).await?

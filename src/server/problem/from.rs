@@ -32,6 +32,9 @@ impl From<Refusal> for Problem {
         let mut problem = Self::new(code, refusal.to_string());
         problem.status = refusal.http_status();
         match refusal {
+            Refusal::Forbidden { .. } => problem.detail.push_str(
+                "; the header Certlife-Actor names another actor, which needs the scope actor:any",
+            ),
             Refusal::Conflict {
                 version, status, ..
             } => {

@@ -10,16 +10,17 @@ use utoipa::ToSchema;
 
 use super::lease::to_word;
 use crate::lengths::{between, later};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::timestamp::Timestamp;
 use crate::server::answer::Json;
 use crate::server::api::Api;
 use crate::server::applications::trigger_context;
 use crate::server::openapi::{self as schema, IdempotencyKeyHeader};
-use crate::server::principal::Caller;
+use crate::server::principal::{Caller, Principal};
 use crate::server::problem::Problem;
 use crate::server::request::{Bytes1MiB, Form, Parameters};
 use crate::server::view::ApplicationView;
-use crate::store::{InstitutionId, LeasedWork, Store, StoreError, WorkClaim, WorkQueue};
+use crate::store::{InstitutionId, LeasedWork, Refusal, Store, StoreError, WorkClaim, WorkQueue};
 
 const MEMBERS: [&str; 3] = ["limit", "lease", "wait"];
 
@@ -106,6 +107,7 @@ pub(in crate::server) async fn claim(
     let limit = u32::try_from(limit.unwrap_or(10)).unwrap_or(10);
     let lease = Duration::from_secs(lease.unwrap_or(LEASE));
     let wait = Duration::from_secs(wait.unwrap_or(0));
+    may_settle(&caller)?;
     let claimed = wait_for(&api, &caller.institution, limit, lease, wait).await?;
     let mut data = Vec::with_capacity(claimed.len());
     for (deadline, work) in &claimed {
@@ -128,6 +130,20 @@ pub(in crate::server) async fn claim(
         });
     }
     Ok(Json(Claimed { data }).into_response())
+}
+
+/// That the contract lets the caller's actor end what it would claim. Otherwise the work would wait
+/// for the end of the lease.
+fn may_settle(caller: &Principal) -> Result<(), Refusal> {
+    let permitted = Action::Approve.permitted_actors();
+    if permitted.contains(&caller.actor.kind) {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden {
+        actor: caller.actor.clone(),
+        operation: "claim work",
+        permitted,
+    })
 }
 
 /// Claims, and waits for something to claim.

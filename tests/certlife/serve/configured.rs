@@ -48,6 +48,7 @@ insecure-listen = false
 store = "sqlite:test.db"
 patience = "10s"
 require-if-match = true
+cors-origin = ["https://console.example.com", "http://127.0.0.1:3000"]
 allow-http = true
 allow-target = ["127.0.0.1/32", "10.0.0.0/8"]
 deliver = true

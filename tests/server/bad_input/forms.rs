@@ -44,7 +44,7 @@ fn bodies(of: &Things) -> Vec<(Ask, Value)> {
         ),
         (to(format!("{application}/retry")), json!({})),
         (
-            to("/v1/work/claim".into()),
+            to("/v1/work/claim".into()).by("system:w"),
             json!({"limit": 1, "lease": 1, "wait": 0}),
         ),
         (to(format!("{work}/heartbeat")), json!({"lease": 60})),

@@ -94,7 +94,7 @@ impl World {
         let token = self.send(post("/v1/tokens", &token)).await;
         assert_eq!(token.status, 201, "{token:?}");
         let work = self
-            .send(post("/v1/work/claim", &json!({"lease": 3600})))
+            .send(post("/v1/work/claim", &json!({"lease": 3600})).by("system:worker"))
             .await;
         assert_eq!(work.status, 200, "{work:?}");
         let text = |it: &Value| it.as_str().unwrap().to_owned();
