@@ -142,7 +142,7 @@ async fn what_was_decided_against_is_answered_again(world: World) {
     let things = world.things().await;
     let nowhere = format!("/v1/webhooks/{}", application(9));
     let webhook = format!("/v1/webhooks/{}", things.webhook);
-    let gone = format!("/v1/work/{}", "f".repeat(48));
+    let gone = format!("/v1/work/{}", "f".repeat(64));
     for (number, (ask, status, code)) in [
         (
             post(format!("{nowhere}/rotate"), &json!({})),

@@ -6,7 +6,6 @@ use http::StatusCode;
 use http::request::Parts;
 use uuid::Uuid;
 
-use super::read::unknown;
 use super::receipt::{carried_out, execute};
 use crate::lifecycle::action::Command;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
@@ -61,7 +60,8 @@ impl Head {
             }
             IfMatch::Absent | IfMatch::Any => None,
             IfMatch::Version(version) => Some(version),
-            IfMatch::Never => return Err(never(api, &caller, uuid).await),
+            // The engine answers with what is there: no application has this version.
+            IfMatch::Never => Some(0),
         };
         let operation = Operation::Act {
             uuid,
@@ -70,27 +70,29 @@ impl Head {
         };
         let mut request = Request::new(caller.institution.clone(), caller.actor, operation);
         request.idempotency_key = key;
-        let receipt = execute(api, request).await.map_err(Problem::from)?;
+        let receipt = execute(api, request).await.map_err(|error| {
+            let problem = Problem::from(error);
+            match expected {
+                IfMatch::Never => in_words(problem),
+                _ => problem,
+            }
+        })?;
         carried_out(api, &caller.institution, StatusCode::OK, &receipt).await
     }
 }
 
-/// What is answered to a tag that no application ever has.
-async fn never(api: &Api, caller: &Principal, uuid: Uuid) -> Problem {
-    let application = match api.engine.load(&caller.institution, uuid).await {
-        Ok(Some(application)) => application,
-        Ok(None) => return unknown(uuid),
-        Err(error) => return error.into(),
-    };
-    let (version, status) = (application.version(), application.status());
-    let detail = format!(
-        "application {uuid} is at version {version} (status {status}); If-Match has a tag that no application has: \
-         expected a strong one, as ETag has it: \"{version}\""
-    );
-    let mut problem = Problem::new(ProblemCode::Conflict, detail);
-    problem.current_status = Some(status);
-    problem.current_version = Some(version);
-    problem
+/// The conflict with a tag that no application ever has, in words that help. A repeat has the same
+/// words.
+fn in_words(mut conflict: Problem) -> Problem {
+    if conflict.code == ProblemCode::Conflict.as_str()
+        && let (Some(version), Some(status)) = (conflict.current_version, conflict.current_status)
+    {
+        conflict.detail = format!(
+            "the application is at version {version} (status {status}); If-Match has a tag that no application has: \
+             expected a strong one, as ETag has it: \"{version}\""
+        );
+    }
+    conflict
 }
 
 /// That a body has no members.

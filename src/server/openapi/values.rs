@@ -120,7 +120,7 @@ pub(in crate::server) fn token_id() -> Schema {
 
 /// A lease as one word.
 pub(in crate::server) fn work() -> Schema {
-    text().pattern(Some("^[0-9a-f]{48}$")).build().into()
+    text().pattern(Some("^[0-9a-f]{64}$")).build().into()
 }
 
 /// Opaque.

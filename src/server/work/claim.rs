@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
 
-use super::lease::to_word;
+use super::lease::ClaimedWork;
 use crate::lengths::{between, later};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::timestamp::Timestamp;
@@ -122,7 +122,11 @@ pub(in crate::server) async fn claim(
         let created_by = trigger_context(&api, &caller.institution, application).await?;
         let (uuid, version) = (application.uuid(), application.version());
         data.push(LeasedView {
-            work: to_word(work.lease),
+            work: ClaimedWork {
+                lease: work.lease,
+                version,
+            }
+            .to_string(),
             attempt: work.attempt,
             deadline: deadline.clone(),
             idempotency_key: format!("processing:{uuid}:{version}"),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::claim::{LEASE, LEASE_RULE, LONGEST_LEASE};
-use super::lease::{from_word, lost};
+use super::lease::{ClaimedWork, lost};
 use crate::engine::permitted;
 use crate::lengths::later;
 use crate::lifecycle::action::Command;
@@ -41,7 +41,7 @@ const AFTER: u64 = 30;
 #[expect(dead_code, reason = "it describes the parameter")]
 pub(in crate::server) struct Which {
     /// `work` of the claim.
-    #[param(pattern = "^[0-9a-f]{48}$")]
+    #[param(pattern = "^[0-9a-f]{64}$")]
     work: String,
 }
 
@@ -49,6 +49,8 @@ pub(in crate::server) struct Which {
 pub(in crate::server) struct Head {
     caller: Principal,
     lease: WorkLease,
+    /// The version that was claimed.
+    version: u64,
     key: Option<IdempotencyKey>,
 }
 
@@ -58,11 +60,16 @@ impl FromRequestParts<Api> for Head {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let Caller(caller) = Caller::from_request_parts(parts, api).await?;
         let work = Segment::from_request_parts(parts, api).await?;
-        let lease = work.read(from_word)?;
+        let ClaimedWork { lease, version } = work.read(str::parse)?;
         let IdempotencyHeader(key) = IdempotencyHeader::from_request_parts(parts, api).await?;
         let parameters = Parameters::from_request_parts(parts, api).await?;
         parameters.finish()?;
-        Ok(Self { caller, lease, key })
+        Ok(Self {
+            caller,
+            lease,
+            version,
+            key,
+        })
     }
 }
 
@@ -74,9 +81,10 @@ impl Head {
         let mut request = Request::transition(institution.clone(), actor, uuid, command);
         // The store of the work takes any actor.
         permitted(&request)?;
-        let application = api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
+        // A lease does not say whose it is.
+        api.engine.load(institution, uuid).await?.ok_or_else(lost)?;
         request.idempotency_key.clone_from(&self.key);
-        let expecting = request.clone().expecting(application.version());
+        let expecting = request.clone().expecting(self.version);
         let append = Append::new(expecting, api.engine.clock().now());
         let outcome = WorkOutcome::Done(Box::new(append));
         match self.settle(api, outcome).await {

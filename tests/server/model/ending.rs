@@ -50,7 +50,9 @@ impl Walk {
             while !self.possible[0].claimable(institution).is_empty() {
                 assert!(start.elapsed() < Duration::from_secs(60));
                 let body = json!({"limit": 100, "lease": 86_400, "wait": 1});
-                let ask = post("/v1/work/claim", &body).with(token);
+                let ask = post("/v1/work/claim", &body)
+                    .with(token)
+                    .by("system:worker");
                 for work in world.send(ask).await.json()["data"].as_array().unwrap() {
                     self.claimed(&client, work);
                 }

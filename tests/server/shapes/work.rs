@@ -12,6 +12,7 @@ on_every_store! {
     work_is_prolonged_put_off_and_given_back,
     work_is_done,
     work_is_waited_for,
+    a_claim_of_an_earlier_version_ends_no_later_work,
 }
 
 fn claim(body: &Value) -> Ask {
@@ -69,6 +70,34 @@ async fn work_is_claimed(world: World) {
     }
     // All of it is under leases now
     assert!(works(&world.send(claim(&json!({"limit": 100}))).await).is_empty());
+}
+
+/// Once it did: the token of the first claim stood until a processor asked for work.
+async fn a_claim_of_an_earlier_version_ends_no_later_work(world: World) {
+    let path = world.application(1, &["begin-processing"]).await;
+    let claimed = works(&world.send(claim(&json!({}))).await);
+    let error = json!({"error": "no template"});
+    // Given that it failed otherwise, and was retried
+    let fail = post(format!("{path}/fail"), &error).by("system:worker");
+    for ask in [fail, request("POST", format!("{path}/retry"))] {
+        let answer = world.send(ask).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    for (verb, body) in [
+        ("fail", &error),
+        ("approve", &json!({})),
+        ("release", &json!({})),
+    ] {
+        for key in ["", "a key"] {
+            let mut ask = on(&claimed[0], verb, body);
+            if !key.is_empty() {
+                ask = ask.key(&format!("{key} {verb}"));
+            }
+            let answer = world.send(ask).await;
+            answer.problem(409, "lease_lost");
+        }
+    }
+    assert_eq!(world.send(get(&path)).await.json()["status"], "retried");
 }
 
 async fn work_is_prolonged_put_off_and_given_back(world: World) {

@@ -25,7 +25,7 @@ pub fn nothing() -> Things {
         webhook: Uuid::from_u128(2).to_string(),
         delivery: "9000000000000".to_owned(),
         token: "00000000000000ff".to_owned(),
-        work: "f".repeat(48),
+        work: "f".repeat(64),
     }
 }
 
