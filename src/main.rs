@@ -16,6 +16,7 @@
     allow(
         dead_code,
         irrefutable_let_patterns,
+        clippy::unnecessary_wraps,
         clippy::unused_async,
         reason = "what only the commands and stores use that `cli-core` leaves out"
     )

@@ -56,7 +56,7 @@ pub(super) struct Args {
     #[arg(long)]
     require_if_match: bool,
 
-    /// Let pages of this origin ask from a browser, such as https://console.example.com; may be
+    /// Let pages of this origin, https://HOST or https://HOST:PORT, ask from a browser; may be
     /// repeated.
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = listening::origin)]
     cors_origins: Vec<http::HeaderValue>,
