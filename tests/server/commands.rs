@@ -120,6 +120,13 @@ async fn lines_end_in_each_way(world: World) {
         (9, "created"),
     ];
     assert_eq!(brief(&all), expected(&lines));
+    // Some editors write a mark before the first line; anywhere else it is no JSON
+    let marked = format!("\u{feff}{}\r\n\u{feff}{}", submitted(4), submitted(5));
+    let all = answers(&world.send(ndjson(marked)).await);
+    assert_eq!(
+        brief(&all),
+        expected(&[(1, "created"), (2, "invalid_json")])
+    );
     for empty in ["", "\n", "\r\n\r\n", "   "] {
         for ask in [ndjson(empty), atomic(empty)] {
             assert_eq!(answers(&world.send(ask).await), [] as [Value; 0]);

@@ -6,6 +6,8 @@ use futures_util::{FutureExt, StreamExt};
 
 use crate::server::request::LARGEST;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The lines of a body, numbered from 1.
 pub(super) struct Lines {
     body: BodyDataStream,
@@ -116,9 +118,13 @@ impl Lines {
         }
     }
 
-    fn ended(&mut self, line: BytesMut) -> (u64, Line) {
+    fn ended(&mut self, mut line: BytesMut) -> (u64, Line) {
         self.number += 1;
         self.searched = 0;
+        // As `certlife apply` reads it: some editors write one before the first line.
+        if self.number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            line.advance(BYTE_ORDER_MARK.len());
+        }
         let is_too_long = std::mem::take(&mut self.is_too_long) || line.len() > LARGEST;
         let line = if is_too_long {
             Line::TooLong

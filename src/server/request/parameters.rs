@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use http::request::Parts;
 
 use crate::excerpt::shorten;
+use crate::forms::rfc_3339;
 use crate::lifecycle::timestamp::Timestamp;
 use crate::server::problem::{FieldProblem, Problem};
 
@@ -153,12 +154,6 @@ pub(in crate::server) fn time(text: &str) -> Result<DateTime<Utc>, &'static str>
         "expected an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z";
     // In a query, a plus sign that is not escaped has become a blank.
     let text = text.replace(' ', "+");
-    let is_ascii = text.is_ascii();
-    let at = DateTime::parse_from_rfc3339(&text).map_err(|_| expected)?;
-    let at = at.with_timezone(&Utc);
-    if is_ascii && Timestamp::new(at).is_ok() {
-        Ok(at)
-    } else {
-        Err(expected)
-    }
+    let at = rfc_3339(&text).filter(|it| Timestamp::new(*it).is_ok());
+    at.ok_or(expected)
 }

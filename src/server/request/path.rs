@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use uuid::Uuid;
 
+use crate::forms::only_hyphenated;
 use crate::server::problem::{FieldProblem, Problem};
 
 /// The value of the only parameter of a path.
@@ -46,9 +47,8 @@ impl Segment {
     }
 }
 
-/// Reads a UUID with hyphens: of the forms that are read, this one alone is that long.
+/// Reads a UUID with hyphens.
 pub(in crate::server) fn uuid(text: &str) -> Result<Uuid, &'static str> {
-    let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
-    let uuid = is_hyphenated.then(|| Uuid::try_parse(text).ok()).flatten();
-    uuid.ok_or("expected a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15")
+    let expected = "expected a hyphenated UUID such as 9e7860f0-05d1-4fd0-b3e0-e98e19f1cf15";
+    only_hyphenated(text).ok_or(expected)
 }
