@@ -259,7 +259,8 @@ proptest! {
     }
 
     /// After `Stop` in the middle of anything nothing is claimed or sent, and the core ends: at the
-    /// latest when the last lease is over, if outcomes cannot be recorded.
+    /// latest when the last lease is over, if outcomes cannot be recorded. Where they can be, it ends
+    /// well, unless it had to wait before it tries again, or the time was over before.
     #[test]
     fn a_core_that_is_stopped_ends(
         steps in steps(),
@@ -279,6 +280,7 @@ proptest! {
                 run.take(it);
             }
         }
+        let waits = run.watched.is_cut_off();
         run.go_on(how, |it| it.watched.is_done());
         let took = run.now.monotonic.max(stopped_at) - stopped_at;
         let passed = later.iter().map(|it| match it {
@@ -290,6 +292,6 @@ proptest! {
         prop_assert!(took <= most + lease, "it ended {took:?} later");
         let is_recorded = how < 8;
         let finished = run.watched.finish();
-        prop_assert!(!is_recorded || most >= lease || finished.is_ok());
+        prop_assert!(!is_recorded || waits || most >= lease || finished.is_ok());
     }
 }

@@ -102,6 +102,11 @@ impl Watched {
         self.is_stopped
     }
 
+    /// Whether the last outcomes could not be recorded.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        self.is_cut_off
+    }
+
     /// Whether nothing is under way that an input will answer, but for housekeeping.
     pub(super) fn waits(&self) -> bool {
         !self.is_asking && !self.is_settling && self.requests() == 0
