@@ -8,6 +8,7 @@ mod connection;
 mod diagnose;
 mod failure;
 mod job;
+mod lookups;
 mod migrate;
 mod options;
 mod outbox;
@@ -44,6 +45,7 @@ use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
 use change::{ChangeKind, Outcome, Task};
 use job::{Call, Job};
+use lookups::Lookups;
 use readers::Readers;
 use write::Write;
 use writer::Writer;
@@ -69,6 +71,7 @@ struct Shared {
     writer: Option<Writer>,
     /// Closed after the writer, so that the last to close leaves one file.
     readers: Arc<Readers>,
+    lookups: Arc<Lookups>,
     poll: Duration,
     commits: watch::Sender<()>,
 }
@@ -104,6 +107,7 @@ impl SqliteStore {
                 writer: Some(writer),
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, Some(anchor))),
+                lookups: Arc::default(),
                 commits,
             }),
         })
@@ -147,6 +151,7 @@ impl SqliteStore {
                 writer: None,
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, None)),
+                lookups: Arc::default(),
                 commits: watch::Sender::new(()),
             }),
         })
@@ -236,9 +241,10 @@ impl Store for SqliteStore {
         institution: &InstitutionId,
         uuid: Uuid,
     ) -> Result<Option<AnyApplication>> {
-        let institution = institution.clone();
-        self.read(move |reader| read::load(reader, &institution, uuid))
-            .await
+        let Shared {
+            lookups, readers, ..
+        } = &*self.shared;
+        lookups.load(readers, institution.clone(), uuid).await
     }
 
     async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {

@@ -70,7 +70,8 @@ impl Readers {
         })
     }
 
-    fn ask_now<T>(&self, question: impl Fn(&mut Connection) -> Result<T>) -> Result<T> {
+    /// Asks on a connection of its own, here and now.
+    pub(super) fn ask_now<T>(&self, question: impl Fn(&mut Connection) -> Result<T>) -> Result<T> {
         let Some(anchor) = &self.anchor else {
             return read_only::ask(&self.path, &self.options, question);
         };
