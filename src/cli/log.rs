@@ -19,6 +19,13 @@ const FULL: usize = 256 << 10;
 /// How long the end of the program waits for a reader that takes no line.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// How long lines are gathered before they are written, so that many are written at once.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// The most that is written at once, in bytes: a pipe takes it whole, whatever other processes write
+/// into it (POSIX, `PIPE_BUF`).
+const AT_ONCE: usize = 4096;
+
 /// When a standard error that does not block is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -41,6 +48,8 @@ struct State {
     dropped: u64,
     spinner: Option<Spinner>,
     is_writing: bool,
+    /// Whether the thread waits to be woken.
+    is_asleep: bool,
     lines_written: u64,
 }
 
@@ -105,8 +114,9 @@ pub(super) fn clear() {
 
 fn spin(spinner: Spinner) {
     if let Some(log) = LOG.get() {
-        log.state().spinner = Some(spinner);
-        log.queued.notify_one();
+        let mut state = log.state();
+        state.spinner = Some(spinner);
+        log.wake(state);
     }
 }
 
@@ -138,8 +148,16 @@ impl Log {
         } else {
             state.text.extend_from_slice(line);
         }
+        self.wake(state);
+    }
+
+    /// Wakes the thread, if it sleeps: what is there is found otherwise.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let is_asleep = std::mem::take(&mut state.is_asleep);
         drop(state);
-        self.queued.notify_one();
+        if is_asleep {
+            self.queued.notify_one();
+        }
     }
 
     fn drain(&self) {
@@ -165,9 +183,14 @@ impl Log {
             state.is_writing = false;
             self.written.notify_all();
             while state.is_idle() {
+                state.is_asleep = true;
                 let waited = self.queued.wait(state);
                 state = waited.unwrap_or_else(PoisonError::into_inner);
             }
+            state.is_asleep = false;
+            drop(state);
+            thread::sleep(GATHER);
+            let mut state = self.state();
             text.clear();
             std::mem::swap(&mut text, &mut state.text);
             let dropped = std::mem::take(&mut state.dropped);
@@ -190,15 +213,34 @@ impl Log {
 
     /// Writes lines, and how many were lost before and after them; how many still are.
     fn write_lines(&self, text: &[u8], mut lost: u64, dropped: u64) -> u64 {
-        for line in text.split_inclusive(|byte| *byte == b'\n') {
+        for lines in Portions(text) {
             lost = tell_lost(lost);
-            match put(line) {
-                Ok(()) => self.state().lines_written += 1,
-                Err(_) => lost += 1,
+            let count = lines.split_inclusive(|byte| *byte == b'\n').count() as u64;
+            match put(lines) {
+                Ok(()) => self.state().lines_written += count,
+                Err(_) => lost += count,
             }
             self.written.notify_all();
         }
         tell_lost(lost + dropped)
+    }
+}
+
+/// Whole lines, as many as are written at once; or one, however long it is.
+struct Portions<'t>(&'t [u8]);
+
+impl<'t> Iterator for Portions<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<&'t [u8]> {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let most = self.0.get(..AT_ONCE).unwrap_or(self.0);
+        let last = most.iter().rposition(is_end);
+        let last = last.or_else(|| self.0.iter().position(is_end));
+        let end = last.map_or(self.0.len(), |it| it + 1);
+        let (portion, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        (!portion.is_empty()).then_some(portion)
     }
 }
 
@@ -227,12 +269,12 @@ fn tell_lost(lost: u64) -> u64 {
     }
 }
 
-fn put(mut line: &[u8]) -> io::Result<()> {
+fn put(mut lines: &[u8]) -> io::Result<()> {
     let mut stderr = io::stderr();
-    while !line.is_empty() {
-        match stderr.write(line) {
+    while !lines.is_empty() {
+        match stderr.write(lines) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => line = line.get(count..).unwrap_or_default(),
+            Ok(count) => lines = lines.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // Another process that has the same standard error may not want to wait for it.
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Write;
+use std::mem;
 use std::pin::Pin;
 
 use axum::body::Body;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use std::task::Poll;
 use uuid::Uuid;
 
-use super::lines::{Lines, Next};
+use super::lines::{Line, Lines, Next};
 use super::read::Reader;
 use crate::server::api::Api;
 use crate::server::problem::Problem;
@@ -23,7 +24,7 @@ use crate::store::{ExecuteError, Receipt, Request, StoreError};
 const MOST_LINES: usize = 4096;
 const MOST_BYTES: usize = 4 << 20;
 
-/// How many batches the store has at once.
+/// How many batches the store has at once: the second one only if it is full.
 const IN_FLIGHT: usize = 2;
 
 type Answer = Result<Receipt, ExecuteError>;
@@ -35,11 +36,26 @@ struct Batch {
     answers: MaybeDone<Pin<Box<dyn Future<Output = Vec<Answer>> + Send>>>,
 }
 
+/// Lines that are gathered for the next call of the store.
+#[derive(Default)]
+struct Gathered {
+    lines: Vec<(u64, Option<Problem>)>,
+    requests: Vec<Request>,
+    bytes: usize,
+}
+
+impl Gathered {
+    const fn is_full(&self) -> bool {
+        self.lines.len() >= MOST_LINES || self.bytes >= MOST_BYTES
+    }
+}
+
 /// A stream under way.
 struct Run {
     api: Api,
     reader: Reader,
     lines: Lines,
+    gathered: Gathered,
     in_flight: VecDeque<Batch>,
     /// Whether nothing more is read.
     is_over: bool,
@@ -55,6 +71,7 @@ pub(super) fn answers(
         api,
         reader,
         lines: Lines::new(body),
+        gathered: Gathered::default(),
         in_flight: VecDeque::with_capacity(IN_FLIGHT),
         is_over: false,
     };
@@ -70,13 +87,12 @@ impl Run {
     /// The answers to the next batch; none at the end.
     async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            if !self.is_over && self.in_flight.len() < IN_FLIGHT {
-                self.read();
-            }
-            let has_room = !self.is_over && self.in_flight.len() < IN_FLIGHT;
-            if self.in_flight.is_empty() && !has_room {
+            self.gather();
+            self.begin();
+            if self.in_flight.is_empty() && self.is_over {
                 return None;
             }
+            let has_room = !self.is_over && !self.gathered.is_full();
             let shutdown = self.api.options.shutdown.clone();
             tokio::select! {
                 biased;
@@ -90,36 +106,42 @@ impl Run {
         }
     }
 
-    /// Reads the lines that have arrived, as one batch.
-    fn read(&mut self) {
-        let (mut lines, mut requests, mut bytes) = (Vec::new(), Vec::new(), 0);
-        while lines.len() < MOST_LINES && bytes < MOST_BYTES {
+    /// Reads the lines that have arrived, as many as one call may have.
+    fn gather(&mut self) {
+        while !self.is_over && !self.gathered.is_full() {
             match self.lines.next_ready() {
                 Next::Line(number, line) => {
-                    if let super::lines::Line::Text(text) = &line {
-                        bytes += text.len();
+                    if let Line::Text(text) = &line {
+                        self.gathered.bytes += text.len();
                     }
                     let refused = match self.reader.read(&line) {
                         Ok(request) => {
-                            requests.push(request);
+                            self.gathered.requests.push(request);
                             None
                         }
                         Err(problem) => Some(problem),
                     };
-                    lines.push((number, refused));
+                    self.gathered.lines.push((number, refused));
                 }
                 Next::Wait => break,
-                Next::End | Next::Broken => {
-                    self.is_over = true;
-                    break;
-                }
+                Next::End | Next::Broken => self.is_over = true,
             }
         }
-        if !lines.is_empty() {
-            let answers = carried_out(self.api.clone(), requests);
-            let answers = maybe_done(answers);
-            self.in_flight.push_back(Batch { lines, answers });
+    }
+
+    /// Has the store carry out what was gathered. While it is at work, more is gathered, so that a
+    /// call and its commit are worth it.
+    fn begin(&mut self) {
+        let is_busy = !self.in_flight.is_empty();
+        let is_time = !is_busy || self.gathered.is_full();
+        if self.gathered.lines.is_empty() || !is_time || self.in_flight.len() >= IN_FLIGHT {
+            return;
         }
+        let Gathered {
+            lines, requests, ..
+        } = mem::take(&mut self.gathered);
+        let answers = maybe_done(carried_out(self.api.clone(), requests));
+        self.in_flight.push_back(Batch { lines, answers });
     }
 
     fn answer(&mut self, mut batch: Batch) -> Vec<u8> {
@@ -136,7 +158,9 @@ impl Run {
                         if let Err(ExecuteError::Store(error)) = &it
                             && !matches!(error, StoreError::RefusedByDatabase { .. })
                         {
+                            // What was gathered is not carried out, as what was not read.
                             self.is_over = true;
+                            self.gathered = Gathered::default();
                         }
                         it.map_err(Problem::from)
                     },

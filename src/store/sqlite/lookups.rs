@@ -16,7 +16,7 @@ use crate::store::{InstitutionId, Result};
 
 /// How often the thread lets others go first before it ends, when nothing waits: those whom it has
 /// answered come back soon.
-const PATIENCE: u32 = 3;
+const PATIENCE: u32 = 20;
 
 type Answer = Result<Option<AnyApplication>>;
 
