@@ -103,6 +103,8 @@ pub mod audit {
 mod backoff;
 #[cfg(feature = "engine")]
 pub mod command_json;
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "delivery")]
 pub mod delivery;
 pub mod diagram;
@@ -115,6 +117,8 @@ mod forms;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod http_status;
+#[cfg(feature = "console")]
+mod inert;
 #[cfg(any(feature = "delivery", feature = "processor"))]
 mod instants;
 #[cfg(feature = "engine")]

@@ -24,6 +24,7 @@
 mod cli;
 mod excerpt;
 mod forms;
+mod inert;
 
 use std::process::ExitCode;
 

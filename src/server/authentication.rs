@@ -19,7 +19,7 @@ const USES: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
 /// The tokens that were looked up of late.
 #[derive(Default)]
-pub(super) struct Authentication {
+pub(crate) struct Authentication {
     known: Mutex<HashMap<TokenId, Known>>,
 }
 
@@ -36,17 +36,17 @@ impl Authentication {
     }
 
     /// Forgets a token that was revoked.
-    pub(super) fn forget(&self, id: TokenId) {
+    pub(crate) fn forget(&self, id: TokenId) {
         self.known().remove(&id);
     }
 
-    pub(super) fn remembered(&self, id: TokenId) -> Option<Arc<Token>> {
+    pub(crate) fn remembered(&self, id: TokenId) -> Option<Arc<Token>> {
         let known = self.known();
         let known = known.get(&id)?;
         (known.since.elapsed() < REMEMBERED).then(|| Arc::clone(&known.token))
     }
 
-    pub(super) fn remember(&self, token: Arc<Token>) {
+    pub(crate) fn remember(&self, token: Arc<Token>) {
         let mut known = self.known();
         if known.len() >= MOST {
             known.retain(|_, it| it.since.elapsed() < REMEMBERED);

@@ -27,6 +27,8 @@ mod waiting;
 mod webhooks;
 mod work;
 
+#[cfg(feature = "console")]
+pub(crate) use authentication::Authentication;
 pub use options::ServerOptions;
 pub use principal::Principal;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};

@@ -1,6 +1,7 @@
 //! `certlife serve`: the HTTP API, and what works beside it.
 
 mod configuration;
+mod console;
 mod delivering;
 mod listening;
 mod processing;
@@ -18,11 +19,9 @@ use self::listening::Listening;
 pub(super) use self::variables::with_variables;
 use super::log_level::Level;
 use super::{Completion, Failure, metrics, open_files, process, say, sending, signals, store};
-use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::server::{ServerOptions, router};
-use certificate_lifecycle::store::AnyStore;
 
-/// Serve the HTTP API; with --deliver and --process, do all the rest as well.
+/// Serve the HTTP API; with --deliver, --process and --console, do all the rest as well.
 ///
 /// Requests carry a token, which certlife token create makes. The API describes itself at
 /// /openapi.json.
@@ -62,6 +61,9 @@ pub(super) struct Args {
     cors_origins: Vec<http::HeaderValue>,
 
     #[command(flatten)]
+    console: console::Args,
+
+    #[command(flatten)]
     targets: sending::Targets,
 
     #[command(flatten)]
@@ -82,7 +84,7 @@ pub(super) struct Args {
 }
 
 const EXAMPLE: &str = "Example:
-  certlife serve --store sqlite:certlife.db --deliver
+  certlife serve --store sqlite:certlife.db --deliver --console
 
 Exit status: 0 ended by Ctrl-C or SIGTERM; 2 it could not go on; 130 ended at once, by a second
 Ctrl-C, or 143 by a second SIGTERM.";
@@ -122,7 +124,9 @@ impl Args {
             .with_cors_origins(self.cors_origins.clone())
             .with_targets(options)
             .with_shutdown(parts.stopped());
-        let serving = answer(listening, engine.clone(), options, parts.stopped());
+        let api = router(engine.clone(), options);
+        let routes = self.console.beside(api, &engine);
+        let serving = answer(listening, routes, parts.stopped());
         let delivering = self.delivering.run(&engine, sender, parts.stopped());
         let processing = self.processing.run(&engine, command, parts.stopped());
         let working = async {
@@ -146,15 +150,13 @@ impl Args {
     }
 }
 
-/// Serves the API until it is to stop.
+/// Serves until it is to stop.
 async fn answer(
     listening: Listening,
-    engine: Engine<AnyStore>,
-    options: ServerOptions,
+    routes: axum::Router,
     stopped: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let api = router(engine, options);
-    let cut = listening.serve(api, stopped).await?;
+    let cut = listening.serve(routes, stopped).await?;
     if cut > 0 {
         let s = if cut == 1 { "" } else { "s" };
         say(&format!(

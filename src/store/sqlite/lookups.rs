@@ -1,7 +1,7 @@
-//! Applications that are asked for one by one, at the same time: they are looked up together, on one
-//! thread and in one transaction, since to wake a thread takes longer than to look one up.
+//! Applications that are asked for one by one, at the same time: they are looked up together, on
+//! one thread and in one transaction, since to wake a thread takes longer than to look one up.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{mem, thread};
 
 use rusqlite::Connection;
@@ -60,10 +60,10 @@ impl Lookups {
         if !is_served {
             let service = Service {
                 lookups: Arc::clone(self),
+                readers: Arc::downgrade(readers),
                 has_ended: false,
             };
-            let readers = Arc::clone(readers);
-            tokio::task::spawn_blocking(move || service.run(&readers));
+            tokio::task::spawn_blocking(move || service.run());
         }
         match answered.await {
             Ok(answer) => answer,
@@ -84,13 +84,19 @@ impl Lookups {
 /// A thread that looks up. Should it never run, or panic, those that wait hear that nothing comes.
 struct Service {
     lookups: Arc<Lookups>,
+    /// Those that wait keep them open; once answered, the last to go closes the file.
+    readers: Weak<Readers>,
     has_ended: bool,
 }
 
 impl Service {
-    fn run(mut self, readers: &Readers) {
+    fn run(mut self) {
         while let Some(group) = self.next() {
+            let Some(readers) = self.readers.upgrade() else {
+                continue;
+            };
             let found = readers.ask_now(|reader| all(reader, &group));
+            drop(readers);
             match found {
                 Ok(found) => {
                     for (lookup, found) in group.into_iter().zip(found) {

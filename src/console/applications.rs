@@ -1,0 +1,133 @@
+//! The list of applications.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::language::counted;
+use super::page::{Frame, Visit, page, page_with};
+use super::query::Given;
+use super::refused::Refused;
+use super::routes::Console;
+use super::shown::{self, When};
+use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+use crate::store::{ListQuery, Scope};
+
+/// How many applications a page has.
+const ROWS: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "applications.html")]
+struct Applications {
+    frame: Frame,
+    given: Given,
+    statuses: Vec<Choice>,
+    sources: Vec<Choice>,
+    faults: Vec<String>,
+    rows: Vec<Row>,
+    unreadable: Option<String>,
+    next: Option<String>,
+    first: String,
+    may_act: bool,
+}
+
+/// A choice of a filter.
+struct Choice {
+    value: &'static str,
+    name: &'static str,
+    is_chosen: bool,
+}
+
+/// An application in a list.
+pub(super) struct Row {
+    pub(super) uuid: String,
+    pub(super) version: u64,
+    pub(super) number: u64,
+    pub(super) title: String,
+    pub(super) email: String,
+    pub(super) status: &'static str,
+    pub(super) status_name: &'static str,
+    pub(super) source: &'static str,
+    pub(super) changed: When,
+}
+
+impl Row {
+    pub(super) fn of(frame: &Frame, application: &AnyApplication) -> Self {
+        let details = application.details();
+        Self {
+            uuid: application.uuid().to_string(),
+            version: application.version(),
+            number: details.application_id().get(),
+            title: shown::text(details.certificate_title().as_str()),
+            email: frame.address(details.applicant_email().as_str()),
+            status: application.status().as_str(),
+            status_name: frame.texts.status(application.status()),
+            source: frame.texts.source(application.source()),
+            changed: frame.when(application.updated_at()),
+        }
+    }
+}
+
+pub(super) async fn list(
+    State(console): State<Console>,
+    mut visit: Visit,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    visit.require(&[Scope::ApplicationsRead])?;
+    let given = Given::read(query.as_deref());
+    visit.frame.is_live = given.after.is_empty();
+    let frame = visit.frame;
+    let asked = ListQuery::new(visit.principal.institution.clone()).limit(ROWS);
+    let (asked, faults) = given.to_query(asked);
+    let mut shown = Applications {
+        statuses: choices(Status::ALL, &given.status, |it| {
+            (it.as_str(), frame.texts.status(it))
+        }),
+        sources: choices(Source::ALL, &given.source, |it| {
+            (it.as_str(), frame.texts.source(it))
+        }),
+        first: given.at(None),
+        may_act: frame.may_decide() || frame.may_retry(),
+        frame,
+        given,
+        faults,
+        rows: Vec::new(),
+        unreadable: None,
+        next: None,
+    };
+    if !shown.faults.is_empty() {
+        return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &shown));
+    }
+    let found = console.engine.list(asked).await;
+    let found = found.map_err(|error| Refused::store(&shown.frame, &error))?;
+    for corrupt in &found.corrupt {
+        tracing::error!(error = %corrupt, "left out of a page");
+    }
+    let unreadable = found.corrupt.len() as u64;
+    let text = shown.frame.texts.unreadable;
+    shown.unreadable = (unreadable > 0).then(|| counted(unreadable, text, text));
+    let row = |it| Row::of(&shown.frame, it);
+    shown.rows = found.applications.iter().map(row).collect();
+    let next = found.next.map(|it| it.to_string());
+    shown.next = next.map(|it| shown.given.at(Some(&it)));
+    Ok(page(&shown))
+}
+
+fn choices<T: Copy, const N: usize>(
+    all: [T; N],
+    given: &str,
+    names: impl Fn(T) -> (&'static str, &'static str),
+) -> Vec<Choice> {
+    let choice = |it| {
+        let (value, name) = names(it);
+        Choice {
+            value,
+            name,
+            is_chosen: value == given,
+        }
+    };
+    all.into_iter().map(choice).collect()
+}

@@ -1,0 +1,232 @@
+//! What is decided about applications: accepted, rejected, retried.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use uuid::Uuid;
+
+use super::application::{Said, show};
+use super::language::{Texts, counted};
+use super::page::{Frame, Visit, go_to, page};
+use super::refused::Refused;
+use super::routes::Console;
+use super::shown;
+use crate::lifecycle::action::Command;
+use crate::lifecycle::value::RejectionReason;
+use crate::store::{ExecuteError, Refusal, Request, Scope};
+
+/// The most applications of one selection.
+const MOST: usize = 100;
+
+/// A form, each of its fields.
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn read(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    fn field(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(it, _)| it == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// What is to be done, and the scope that it needs.
+fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>> {
+    match form.field("action") {
+        "accept" => Ok((
+            Command::BeginProcessing,
+            Scope::ApplicationsDecide,
+            "accepted",
+        )),
+        "reject" => {
+            let reason = RejectionReason::new(form.field("reason"));
+            let reason = reason.map_err(|error| Some(error.to_string()))?;
+            Ok((
+                Command::Reject(reason),
+                Scope::ApplicationsDecide,
+                "rejected",
+            ))
+        }
+        "retry" => Ok((Command::Retry, Scope::ApplicationsRetry, "retried")),
+        _ => Err(None),
+    }
+}
+
+/// One application, at the version that the page has shown.
+pub(super) async fn one(
+    State(console): State<Console>,
+    visit: Visit,
+    Path(uuid): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let form = Form::read(&body);
+    let uuid: Uuid = uuid.parse().map_err(|_| Refused::not_found(&visit.frame))?;
+    let version: Option<u64> = form.field("version").parse().ok();
+    let texts = visit.frame.texts;
+    let typed = form.field("reason").to_owned();
+    let bad = || {
+        Refused::new(
+            &visit.frame,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            texts.bad_request,
+        )
+    };
+    let version = version.ok_or_else(bad)?;
+    let (command, scope, done) = match command(&form) {
+        Ok(it) => it,
+        Err(None) => return Err(bad()),
+        Err(Some(fault)) => {
+            let fault = Some(format!("{} {}", texts.refused, shown::text(&fault)));
+            let said = Said {
+                fault,
+                typed,
+                ..Said::default()
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return show(&console, visit, uuid, status, said).await;
+        }
+    };
+    visit.require(&[scope])?;
+    let request = request(&visit, uuid, command, version);
+    match console.engine.execute(request).await {
+        Ok(_) => {
+            let base = &visit.frame.base;
+            Ok(match form.field("from") {
+                "queue" => {
+                    let after = form_urlencoded::byte_serialize(form.field("after").as_bytes());
+                    let after: String = after.collect();
+                    go_to(&format!("{base}/queue?after={after}&notice={done}"))
+                }
+                _ => go_to(&format!("{base}/applications/{uuid}?notice={done}")),
+            })
+        }
+        Err(ExecuteError::Store(error)) => Err(Refused::store(&visit.frame, &error)),
+        Err(error) => {
+            let (status, fault) = (status_of(&error), why(texts, &error));
+            let fault = Some(fault);
+            show(
+                &console,
+                visit,
+                uuid,
+                status,
+                Said {
+                    fault,
+                    typed,
+                    ..Said::default()
+                },
+            )
+            .await
+        }
+    }
+}
+
+fn request(visit: &Visit, uuid: Uuid, command: Command, version: u64) -> Request {
+    let principal = &visit.principal;
+    let (institution, actor) = (principal.institution.clone(), principal.actor.clone());
+    Request::transition(institution, actor, uuid, command).expecting(version)
+}
+
+const fn status_of(error: &ExecuteError) -> StatusCode {
+    match error {
+        ExecuteError::Refused(Refusal::UnknownApplication { .. }) => StatusCode::NOT_FOUND,
+        ExecuteError::Refused(Refusal::Forbidden { .. }) => StatusCode::FORBIDDEN,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+/// Why nothing was done, in words.
+fn why(texts: &Texts, error: &ExecuteError) -> String {
+    match error {
+        ExecuteError::Refused(Refusal::Conflict { .. }) => texts.conflict.to_owned(),
+        _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "decided.html")]
+struct Decided {
+    frame: Frame,
+    done: Option<String>,
+    faults: Vec<Fault>,
+    back: String,
+}
+
+/// An application about which nothing was decided, and why.
+struct Fault {
+    uuid: String,
+    why: String,
+}
+
+/// A selection, each at the version that the page has shown.
+pub(super) async fn many(
+    State(console): State<Console>,
+    visit: Visit,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let form = Form::read(&body);
+    let texts = visit.frame.texts;
+    let refuse =
+        |detail: String| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);
+    let command = command(&form).map_err(|fault| {
+        refuse(match fault {
+            Some(fault) => format!("{} {}", texts.refused, shown::text(&fault)),
+            None => texts.bad_request.to_owned(),
+        })
+    });
+    let (command, scope, _) = command?;
+    visit.require(&[scope])?;
+    let mut selected = BTreeMap::new();
+    for (name, value) in &form.0 {
+        if name == "selected" {
+            let chosen = value.split_once(' ').and_then(|(uuid, version)| {
+                Some((uuid.parse::<Uuid>().ok()?, version.parse::<u64>().ok()?))
+            });
+            let (uuid, version) = chosen.ok_or_else(|| refuse(texts.bad_request.to_owned()))?;
+            selected.insert(uuid, version);
+        }
+    }
+    if selected.is_empty() {
+        return Err(refuse(texts.none_selected.to_owned()));
+    }
+    if selected.len() > MOST {
+        return Err(refuse(texts.bad_request.to_owned()));
+    }
+    let all: Vec<(Uuid, u64)> = selected.into_iter().collect();
+    let requests = all.iter();
+    let requests =
+        requests.map(|(uuid, version)| request(&visit, *uuid, command.clone(), *version));
+    let answers = console.engine.execute_many(requests.collect()).await;
+    let mut done = 0_u64;
+    let mut faults = Vec::new();
+    for ((uuid, _), answer) in all.iter().zip(answers) {
+        match answer {
+            Ok(_) => done += 1,
+            Err(error) => {
+                if let ExecuteError::Store(error) = &error {
+                    tracing::error!(%error, "a decision was not recorded");
+                }
+                let why = match &error {
+                    ExecuteError::Store(_) => texts.unavailable.to_owned(),
+                    error => why(texts, error),
+                };
+                faults.push(Fault {
+                    uuid: uuid.to_string(),
+                    why,
+                });
+            }
+        }
+    }
+    let query = form.field("query");
+    Ok(page(&Decided {
+        done: (done > 0).then(|| counted(done, texts.done_one, texts.done_many)),
+        faults,
+        back: format!("{}/applications?{query}", visit.frame.base),
+        frame: visit.frame,
+    }))
+}

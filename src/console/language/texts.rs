@@ -1,0 +1,173 @@
+//! Every text of the pages, once in each language.
+
+use crate::lifecycle::event::EventKind;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+
+macro_rules! texts {
+    ($($name:ident: $english:literal, $german:literal;)+) => {
+        /// The texts of one language.
+        #[derive(Debug)]
+        pub(in crate::console) struct Texts {
+            /// Its code (BCP 47).
+            pub(in crate::console) code: &'static str,
+            $(pub(in crate::console) $name: &'static str,)+
+        }
+
+        pub(super) static ENGLISH: Texts = Texts { code: "en", $($name: $english,)+ };
+        pub(super) static GERMAN: Texts = Texts { code: "de", $($name: $german,)+ };
+    };
+}
+
+texts! {
+    overview: "Overview", "Übersicht";
+    queue: "Decide", "Entscheiden";
+    applications: "Applications", "Anträge";
+    sign_in: "Sign in", "Anmelden";
+    sign_out: "Sign out", "Abmelden";
+    skip: "Skip to the content", "Zum Inhalt springen";
+    sections: "Sections", "Bereiche";
+    token: "Token", "Token";
+    token_hint: "A token made by certlife token create. It is kept only as a hash, and the session ends with it.",
+        "Ein Token von certlife token create. Davon wird nur ein Hash gespeichert, und die Sitzung endet mit ihm.";
+    institution: "Institution", "Institution";
+    institution_hint: "Only for a token that is good for all institutions.",
+        "Nur bei einem Token, das für alle Institutionen gilt.";
+    bad_token: "This token is unknown, expired or revoked.",
+        "Dieses Token ist unbekannt, abgelaufen oder widerrufen.";
+    bad_institution: "This token is good for all institutions: name the one that you want to see.",
+        "Dieses Token gilt für alle Institutionen: Nennen Sie die, die Sie sehen wollen.";
+    other_institution: "This token is for another institution.",
+        "Dieses Token gilt für eine andere Institution.";
+    too_many_attempts: "Too many attempts have failed. Wait a minute and try again.",
+        "Zu viele Versuche sind gescheitert. Warten Sie eine Minute und versuchen Sie es noch einmal.";
+    waits_for_decision: "Waits for a decision", "Wartet auf eine Entscheidung";
+    failed: "Failed", "Fehlgeschlagen";
+    stuck: "Stuck", "Hängt fest";
+    stuck_hint: "in processing for more than an hour", "seit mehr als einer Stunde in Bearbeitung";
+    ill_webhooks: "Webhooks with trouble", "Webhooks mit Problemen";
+    nothing: "Nothing", "Nichts";
+    oldest: "the oldest:", "der älteste:";
+    of_newest: "of the newest {}", "der neuesten {}";
+    disabled: "disabled", "abgeschaltet";
+    failing_since: "failing since", "scheitert seit";
+    dead_letter: "1 dead letter", "1 unzustellbares Ereignis";
+    dead_letters: "{} dead letters", "{} unzustellbare Ereignisse";
+    due_since: "due since", "fällig seit";
+    by_status: "Applications by status and source", "Anträge nach Stand und Herkunft";
+    total: "All", "Alle";
+    number: "Number", "Nummer";
+    title: "Title", "Titel";
+    email: "E-mail", "E-Mail";
+    status: "Status", "Stand";
+    source: "Source", "Herkunft";
+    changed: "Changed", "Geändert";
+    version: "Version", "Version";
+    filter: "Filter", "Filtern";
+    any: "any", "alle";
+    title_part: "Part of the title", "Teil des Titels";
+    changed_from: "Changed from", "Geändert ab";
+    changed_before: "Changed before", "Geändert vor";
+    newest_first: "Newest first", "Neueste zuerst";
+    oldest_first: "Oldest first", "Älteste zuerst";
+    order: "Order", "Reihenfolge";
+    none_found: "No application fits this filter.", "Kein Antrag passt zu diesem Filter.";
+    looked_far: "Nothing was found so far; there are more to look at.",
+        "Bisher wurde nichts gefunden; es gibt noch mehr zu durchsuchen.";
+    unreadable: "{} could not be read; the server's log says why.",
+        "{} konnten nicht gelesen werden; das Log des Servers sagt, warum.";
+    next_page: "Next page", "Nächste Seite";
+    first_page: "First page", "Erste Seite";
+    accept: "Accept", "Annehmen";
+    reject: "Reject", "Ablehnen";
+    retry: "Retry", "Noch einmal versuchen";
+    reason: "Reason", "Grund";
+    reason_hint: "It is part of the event that subscribers receive.", "Er ist Teil des Ereignisses, das Abonnenten erhalten.";
+    selected: "The selected ones:", "Die ausgewählten:";
+    select: "Select", "Auswählen";
+    select_all: "Select all of this page", "Alle dieser Seite auswählen";
+    done_one: "1 application is done.", "1 Antrag ist erledigt.";
+    done_many: "{} applications are done.", "{} Anträge sind erledigt.";
+    not_done: "These are not:", "Diese sind es nicht:";
+    none_selected: "No application was selected.", "Es war kein Antrag ausgewählt.";
+    history: "History", "Verlauf";
+    deliveries: "Deliveries", "Zustellungen";
+    webhook: "Webhook", "Webhook";
+    event: "Event", "Ereignis";
+    when: "When", "Wann";
+    who: "Who", "Wer";
+    why: "Why", "Warum";
+    attempts: "Attempts", "Versuche";
+    event_json: "The event as it is sent", "Das Ereignis, wie es gesendet wird";
+    lifecycle: "Lifecycle", "Lebenslauf";
+    identity: "UUID", "UUID";
+    conflict: "It has changed meanwhile: nothing was done. This is what it is now; what you typed is kept.",
+        "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan. Dies ist sein Stand; was Sie geschrieben haben, ist noch da.";
+    refused: "It was refused:", "Es wurde verweigert:";
+    accepted: "It is accepted and processed now.", "Der Antrag ist angenommen und wird bearbeitet.";
+    rejected: "It is rejected.", "Der Antrag ist abgelehnt.";
+    retried: "It is processed again.", "Der Antrag wird noch einmal bearbeitet.";
+    queue_empty: "Nothing waits for a decision.", "Nichts wartet auf eine Entscheidung.";
+    queue_end: "That was the last one.", "Das war der letzte.";
+    skip_one: "Skip", "Überspringen";
+    from_start: "From the start", "Von vorn";
+    keys: "Keys: a accept, r reject, j next, k back, ? this help",
+        "Tasten: a annehmen, r ablehnen, j nächster, k zurück, ? diese Hilfe";
+    waiting_one: "1 waits", "1 wartet";
+    waiting_many: "{} wait", "{} warten";
+    just_now: "just now", "gerade eben";
+    minute_ago: "a minute ago", "vor einer Minute";
+    minutes_ago: "{} minutes ago", "vor {} Minuten";
+    hour_ago: "an hour ago", "vor einer Stunde";
+    hours_ago: "{} hours ago", "vor {} Stunden";
+    day_ago: "a day ago", "vor einem Tag";
+    days_ago: "{} days ago", "vor {} Tagen";
+    created: "created", "eingegangen";
+    processing: "processing", "in Bearbeitung";
+    approved: "approved", "bewilligt";
+    rejected_status: "rejected", "abgelehnt";
+    failed_status: "failed", "fehlgeschlagen";
+    retried_event: "retried", "noch einmal versucht";
+    customer: "customer", "Kunde";
+    vault: "vault", "Tresor";
+    pending: "pending", "steht aus";
+    delivered: "delivered", "zugestellt";
+    dead: "dead", "unzustellbar";
+    not_found: "There is no such page, or no such application.", "Diese Seite oder dieser Antrag ist unbekannt.";
+    forbidden: "Your role does not allow this.", "Ihre Rolle erlaubt das nicht.";
+    unavailable: "The store does not answer. Nothing was changed; try again later.",
+        "Der Speicher antwortet nicht. Es wurde nichts geändert; versuchen Sie es später noch einmal.";
+    broken: "The server failed; its log says why.", "Der Server ist gescheitert; sein Log sagt, warum.";
+    bad_request: "The request is not one of these pages'.", "Die Anfrage ist keine dieser Seiten.";
+    foreign: "The request came from another site and was refused.",
+        "Die Anfrage kam von einer anderen Website und wurde verweigert.";
+    wrong_filter: "This filter is wrong:", "Dieser Filter ist falsch:";
+    back: "Back", "Zurück";
+    pause: "Pause updates", "Aktualisierung anhalten";
+    resume: "Resume updates", "Aktualisierung fortsetzen";
+    signed_in_as: "Signed in as", "Angemeldet als";
+}
+
+impl Texts {
+    pub(in crate::console) const fn status(&self, status: Status) -> &'static str {
+        match status {
+            Status::Created => self.created,
+            Status::Processing => self.processing,
+            Status::Approved => self.approved,
+            Status::Rejected => self.rejected_status,
+            Status::Failed => self.failed_status,
+            Status::Retried => self.retried_event,
+        }
+    }
+
+    pub(in crate::console) const fn source(&self, source: Source) -> &'static str {
+        match source {
+            Source::Customer => self.customer,
+            Source::Vault => self.vault,
+        }
+    }
+
+    pub(in crate::console) const fn event(&self, kind: EventKind) -> &'static str {
+        self.status(kind.status())
+    }
+}

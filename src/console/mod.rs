@@ -1,0 +1,26 @@
+//! The console: what administrators and operators see and do, in the browser.
+//!
+//! [`router`] has its pages, for a backend that mounts them, and for `certlife serve --console`.
+//! They are made by the server, and every control is a link or a form: they work without
+//! JavaScript.
+
+mod application;
+mod applications;
+mod assets;
+mod decide;
+mod language;
+mod lifecycle_picture;
+mod options;
+mod overview;
+mod page;
+mod query;
+mod queue;
+mod refused;
+mod routes;
+mod safe;
+mod session;
+mod shown;
+mod sign_in;
+
+pub use options::ConsoleOptions;
+pub use routes::router;

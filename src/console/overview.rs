@@ -1,0 +1,202 @@
+//! The first page: what waits for a decision, what has failed, what is stuck, and which webhooks
+//! have trouble.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use chrono::TimeDelta;
+
+use super::language::counted;
+use super::page::{Frame, Visit, page};
+use super::refused::Refused;
+use super::routes::Console;
+use super::shown::{self, When};
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+use crate::lifecycle::value::ProcessingError;
+use crate::store::{
+    Backlog, Count, Filter, InstitutionId, ListOrder, ListQuery, Outbox, Scope, StoreError, Webhook,
+};
+
+/// How many failures are grouped, and how many that are stuck are counted.
+const LOOKED_AT: u32 = 100;
+
+/// What is in progress for longer than this is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A delivery that is due for longer than this means trouble.
+const LATE: TimeDelta = TimeDelta::minutes(5);
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    frame: Frame,
+    waiting: u64,
+    oldest: Option<When>,
+    failed: u64,
+    failed_looked_at: String,
+    errors: Vec<Group>,
+    stuck: String,
+    has_stuck: bool,
+    stuck_before: String,
+    webhooks: Option<Vec<Trouble>>,
+    cells: Vec<Row>,
+    total: Row,
+}
+
+/// Failures with the same error.
+struct Group {
+    error: String,
+    count: u64,
+}
+
+/// A webhook with trouble.
+struct Trouble {
+    url: String,
+    why: Vec<String>,
+}
+
+/// The applications in one state.
+struct Row {
+    name: &'static str,
+    status: &'static str,
+    customer: u64,
+    vault: u64,
+}
+
+impl Row {
+    const fn all(&self) -> u64 {
+        self.customer + self.vault
+    }
+}
+
+pub(super) async fn overview(
+    State(console): State<Console>,
+    mut visit: Visit,
+) -> Result<Response, Refused> {
+    visit.require(&[Scope::ApplicationsRead])?;
+    visit.frame.is_live = true;
+    let frame = &visit.frame;
+    let made = make(&console, frame, &visit.principal.institution).await;
+    let overview = made.map_err(|error| Refused::store(frame, &error))?;
+    Ok(page(&overview))
+}
+
+async fn make(
+    console: &Console,
+    frame: &Frame,
+    institution: &InstitutionId,
+) -> Result<Overview, StoreError> {
+    let engine = &console.engine;
+    let counts = engine.counts(institution).await?;
+    let waiting = of(&counts, Status::Created, Source::Customer);
+    let failures = ListQuery::new(institution.clone())
+        .filter(Filter::all().status(Status::Failed))
+        .order(ListOrder::NewestFirst)
+        .limit(LOOKED_AT);
+    let failures = engine.list(failures).await?;
+    let stuck = engine
+        .stalled(institution, STUCK_AFTER, None, LOOKED_AT)
+        .await?;
+    let webhooks = if frame.may(Scope::WebhooksRead) {
+        let webhooks = engine.store().webhooks(Some(institution)).await?;
+        let backlog = engine.store().backlog(Some(institution)).await?;
+        Some(troubles(frame, &webhooks, &backlog))
+    } else {
+        None
+    };
+    let errors = failures.applications.iter().filter_map(|it| it.error());
+    let looked_at = failures.applications.len().to_string();
+    let rows = rows(frame, &counts);
+    let stuck_count = stuck.applications.len();
+    let more = if stuck.next.is_some() { "+" } else { "" };
+    let before = frame.now - TimeDelta::from_std(STUCK_AFTER).unwrap_or_default();
+    Ok(Overview {
+        waiting: waiting.map_or(0, |it| it.applications),
+        oldest: waiting.map(|it| frame.when(it.oldest_updated_at)),
+        failed: total(&counts, |it| it.status == Status::Failed),
+        failed_looked_at: frame.texts.of_newest.replace("{}", &looked_at),
+        errors: grouped(errors),
+        stuck: format!("{stuck_count}{more}"),
+        has_stuck: stuck_count > 0,
+        stuck_before: frame.when(before).exact(),
+        webhooks,
+        total: Row {
+            name: frame.texts.total,
+            status: "",
+            customer: rows.iter().map(|it| it.customer).sum(),
+            vault: rows.iter().map(|it| it.vault).sum(),
+        },
+        cells: rows,
+        frame: frame.clone(),
+    })
+}
+
+fn of(counts: &[Count], status: Status, source: Source) -> Option<&Count> {
+    let is_it = |it: &&Count| it.status == status && it.source == source;
+    counts.iter().find(is_it)
+}
+
+fn total(counts: &[Count], is_it: impl Fn(&&Count) -> bool) -> u64 {
+    counts.iter().filter(is_it).map(|it| it.applications).sum()
+}
+
+fn rows(frame: &Frame, counts: &[Count]) -> Vec<Row> {
+    let number = |status, source| of(counts, status, source).map_or(0, |it| it.applications);
+    let row = |status: &Status| Row {
+        name: frame.texts.status(*status),
+        status: status.as_str(),
+        customer: number(*status, Source::Customer),
+        vault: number(*status, Source::Vault),
+    };
+    Status::ALL.iter().map(row).collect()
+}
+
+/// Errors with the number of their failures, the most frequent first.
+fn grouped<'e>(errors: impl Iterator<Item = &'e ProcessingError>) -> Vec<Group> {
+    let mut groups = std::collections::BTreeMap::<&str, u64>::new();
+    for error in errors {
+        *groups.entry(error.as_str()).or_default() += 1;
+    }
+    let mut groups: Vec<_> = groups
+        .into_iter()
+        .map(|(error, count)| Group {
+            error: shown::text(error),
+            count,
+        })
+        .collect();
+    groups.sort_by(|one, other| other.count.cmp(&one.count));
+    groups.truncate(10);
+    groups
+}
+
+fn troubles(frame: &Frame, webhooks: &[Webhook], backlog: &[Backlog]) -> Vec<Trouble> {
+    let trouble = |webhook: &Webhook| {
+        let texts = frame.texts;
+        let backlog = backlog.iter().find(|it| it.webhook == webhook.id);
+        let mut why = Vec::new();
+        if !webhook.endpoint.is_enabled() {
+            why.push(texts.disabled.to_owned());
+        }
+        if let Some(at) = webhook.health.failing_since {
+            why.push(format!("{} {}", texts.failing_since, frame.when(at)));
+        }
+        let dead = backlog.map_or(0, |it| it.dead);
+        if dead > 0 {
+            why.push(counted(dead, texts.dead_letter, texts.dead_letters));
+        }
+        let due = backlog
+            .and_then(|it| it.first_due)
+            .filter(|it| frame.now - *it > LATE);
+        if let Some(at) = due {
+            why.push(format!("{} {}", texts.due_since, frame.when(at)));
+        }
+        (!why.is_empty()).then(|| Trouble {
+            url: shown::text(webhook.endpoint.url.as_str()),
+            why,
+        })
+    };
+    webhooks.iter().filter_map(trouble).collect()
+}

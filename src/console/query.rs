@@ -1,0 +1,146 @@
+//! What the query of a list says: its filter, its order and its place, all of it in the URL.
+
+use crate::forms::rfc_3339;
+use crate::lifecycle::source::Source;
+use crate::lifecycle::state::Status;
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
+use crate::store::{Filter, ListOrder, ListQuery, PageKey, TitlePart};
+
+/// The fields of the filter, as they were given.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    pub(super) status: String,
+    pub(super) source: String,
+    pub(super) email: String,
+    pub(super) title: String,
+    pub(super) number: String,
+    pub(super) from: String,
+    pub(super) before: String,
+    /// Whether background work owns it, if it is to.
+    pub(super) progress: String,
+    pub(super) order: String,
+    pub(super) after: String,
+    pub(super) notice: String,
+}
+
+impl Given {
+    /// Reads a query. What it does not know is passed over: the URL may have been shared.
+    pub(super) fn read(query: Option<&str>) -> Self {
+        let mut given = Self::default();
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let field = match &*name {
+                "status" => &mut given.status,
+                "source" => &mut given.source,
+                "email" => &mut given.email,
+                "title" => &mut given.title,
+                "number" => &mut given.number,
+                "from" => &mut given.from,
+                "before" => &mut given.before,
+                "progress" => &mut given.progress,
+                "order" => &mut given.order,
+                "after" => &mut given.after,
+                "notice" => &mut given.notice,
+                _ => continue,
+            };
+            value.trim().clone_into(field);
+        }
+        given
+    }
+
+    /// The query of this filter, at another place; `&` and all.
+    pub(super) fn at(&self, after: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let fields = [
+            ("status", &*self.status),
+            ("source", &self.source),
+            ("email", &self.email),
+            ("title", &self.title),
+            ("number", &self.number),
+            ("from", &self.from),
+            ("before", &self.before),
+            ("progress", &self.progress),
+            ("order", &self.order),
+            ("after", after.unwrap_or_default()),
+        ];
+        for (name, value) in fields {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+
+    /// The question to the store; what is wrong with the filter, and the rest of it.
+    pub(super) fn to_query(&self, query: ListQuery) -> (ListQuery, Vec<String>) {
+        let mut faults = Vec::new();
+        let mut filter = Filter::all();
+        if let Some(it) = value(&self.status, str::parse::<Status>, &mut faults) {
+            filter = filter.status(it);
+        }
+        if let Some(it) = value(&self.source, str::parse::<Source>, &mut faults) {
+            filter = filter.source(it);
+        }
+        if let Some(it) = value(&self.email, |it| ApplicantEmail::new(it), &mut faults) {
+            filter = filter.email(it);
+        }
+        if let Some(it) = value(&self.title, |it| TitlePart::new(it), &mut faults) {
+            filter = filter.title(it);
+        }
+        if let Some(it) = value(&self.number, number, &mut faults) {
+            filter = filter.application_id(it);
+        }
+        if let Some(it) = value(&self.from, time, &mut faults) {
+            filter = filter.updated_after(it);
+        }
+        if let Some(it) = value(&self.before, time, &mut faults) {
+            filter = filter.updated_before(it);
+        }
+        if !self.progress.is_empty() {
+            filter = filter.in_progress();
+        }
+        let order = if self.order == "oldest" {
+            ListOrder::OldestFirst
+        } else {
+            ListOrder::NewestFirst
+        };
+        let after: Option<PageKey> = value(&self.after, str::parse, &mut faults);
+        (query.filter(filter).order(order).after(after), faults)
+    }
+}
+
+/// The value of a field that is not empty.
+fn value<T, E: ToString>(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+    faults: &mut Vec<String>,
+) -> Option<T> {
+    if text.is_empty() {
+        return None;
+    }
+    match read(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            faults.push(super::shown::text(&error.to_string()));
+            None
+        }
+    }
+}
+
+fn number(text: &str) -> Result<ApplicationId, String> {
+    let is_number = text.bytes().all(|it| it.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    let id = number.and_then(|it| ApplicationId::new(it).ok());
+    id.ok_or_else(|| format!("expected {}", ApplicationId::RULE))
+}
+
+/// A time: a day, a minute as browsers send it, both in UTC, or RFC 3339.
+fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, &'static str> {
+    let expected = "expected a day such as 2026-06-04, or a time such as 2026-06-04T10:30 (UTC)";
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        19 => format!("{text}Z"),
+        _ => text.replace(' ', "+"),
+    };
+    rfc_3339(&whole).ok_or(expected)
+}

@@ -1,0 +1,85 @@
+//! The pages, and where they are.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use http::HeaderMap;
+
+use super::assets::{Names, asset};
+use super::options::ConsoleOptions;
+use super::safe::{Attempts, safe};
+use super::{application, applications, decide, overview, queue, refused, sign_in};
+use crate::engine::Engine;
+use crate::server::Authentication;
+use crate::store::{AnyStore, Store};
+
+/// The largest form, in bytes: a selection of 100 applications and a reason.
+const LARGEST: usize = 64 << 10;
+
+/// What all pages share.
+#[derive(Clone)]
+pub(super) struct Console(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) engine: Engine<AnyStore>,
+    pub(super) options: ConsoleOptions,
+    pub(super) authentication: Authentication,
+    pub(super) attempts: Attempts,
+    pub(super) names: Names,
+}
+
+impl Deref for Console {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The pages of the console, to be mounted under the path that the options name.
+///
+/// A request needs a session, which a reader gets for a token of the store, or a
+/// [`Principal`](crate::server::Principal) in its extensions, which a layer of the backend puts
+/// there.
+///
+/// ```
+/// use axum::Router;
+/// use certificate_lifecycle::console::{self, ConsoleOptions};
+/// use certificate_lifecycle::engine::Engine;
+/// use certificate_lifecycle::store::MemoryStore;
+///
+/// let options = ConsoleOptions::default().with_path("/certificates".to_owned());
+/// let console = console::router(Engine::new(MemoryStore::new()), options);
+/// let app: Router = Router::new().nest("/certificates", console);
+/// # let _ = app;
+/// ```
+pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOptions) -> Router {
+    let console = Console(Arc::new(Shared {
+        engine: engine.map_store(Into::into),
+        options,
+        authentication: Authentication::default(),
+        attempts: Attempts::default(),
+        names: Names::new(),
+    }));
+    let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
+        refused::not_found(console, headers).await
+    };
+    Router::new()
+        .route("/", get(overview::overview))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/queue", get(queue::queue))
+        .route("/applications", get(applications::list))
+        .route("/applications/decide", post(decide::many))
+        .route("/applications/{uuid}", get(application::application))
+        .route("/applications/{uuid}/decide", post(decide::one))
+        .route("/assets/{name}", get(asset))
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn_with_state(console.clone(), safe))
+        .with_state(console)
+}
