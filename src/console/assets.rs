@@ -1,4 +1,4 @@
-//! The stylesheet and the script: parts of the program, named after their content.
+//! The stylesheet, the script and the icon: parts of the program, named after their content.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,12 +9,14 @@ use http::{HeaderValue, StatusCode, header};
 
 const STYLE: &str = include_str!("assets/console.css");
 const SCRIPT: &str = include_str!("assets/console.js");
+const ICON: &str = include_str!("assets/icon.svg");
 
 /// The names of the files, which change with what is in them.
 #[derive(Clone)]
 pub(super) struct Names {
     pub(super) style: String,
     pub(super) script: String,
+    pub(super) icon: String,
 }
 
 impl Names {
@@ -27,6 +29,7 @@ impl Names {
         Self {
             style: of(STYLE, "css"),
             script: of(SCRIPT, "js"),
+            icon: of(ICON, "svg"),
         }
     }
 }
@@ -38,6 +41,8 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
         ("text/css; charset=utf-8", STYLE)
     } else if name == names.script {
         ("text/javascript; charset=utf-8", SCRIPT)
+    } else if name == names.icon {
+        ("image/svg+xml", ICON)
     } else {
         return StatusCode::NOT_FOUND.into_response();
     };

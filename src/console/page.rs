@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
+use super::assets::Names;
 use super::language::Texts;
 use super::refused::Refused;
 use super::routes::Console;
@@ -19,8 +20,7 @@ use crate::store::Scope;
 pub(super) struct Frame {
     pub(super) texts: &'static Texts,
     pub(super) base: String,
-    pub(super) style: String,
-    pub(super) script: String,
+    pub(super) names: Names,
     pub(super) now: DateTime<Utc>,
     /// Whether it may refresh itself.
     pub(super) is_live: bool,
@@ -42,8 +42,7 @@ impl Frame {
         Self {
             texts: Texts::wanted(headers),
             base: console.options.path.clone(),
-            style: console.names.style.clone(),
-            script: console.names.script.clone(),
+            names: console.names.clone(),
             now: console.engine.clock().now(),
             is_live: false,
             reader: None,

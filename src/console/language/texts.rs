@@ -127,7 +127,7 @@ texts! {
     approved: "approved", "bewilligt";
     rejected_status: "rejected", "abgelehnt";
     failed_status: "failed", "fehlgeschlagen";
-    retried_event: "retried", "noch einmal versucht";
+    retried_event: "retried", "wiederholt";
     customer: "customer", "Kunde";
     vault: "vault", "Tresor";
     pending: "pending", "steht aus";
