@@ -7,7 +7,9 @@
 mod application;
 mod applications;
 mod assets;
+mod attempts;
 mod decide;
+mod frame;
 mod language;
 mod lifecycle_picture;
 mod options;
@@ -21,6 +23,8 @@ mod safe;
 mod session;
 mod shown;
 mod sign_in;
+mod site;
+mod visit;
 
 pub use options::ConsoleOptions;
 pub use routes::router;
