@@ -8,6 +8,8 @@ mod application;
 mod applications;
 mod assets;
 mod attempts;
+mod bulk;
+mod command;
 mod decide;
 mod frame;
 mod language;
@@ -24,6 +26,7 @@ mod session;
 mod shown;
 mod sign_in;
 mod site;
+mod tasks;
 mod visit;
 
 pub use options::ConsoleOptions;

@@ -11,7 +11,8 @@ use super::attempts::Attempts;
 use super::options::ConsoleOptions;
 use super::safe::safe;
 use super::site::{Console, Shared};
-use super::{application, applications, decide, overview, queue, refused, sign_in};
+use super::tasks::Tasks;
+use super::{application, applications, bulk, decide, overview, queue, refused, sign_in};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
@@ -42,6 +43,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
+        tasks: Tasks::default(),
         names: Names::new(),
     });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
@@ -54,6 +56,9 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/queue", get(queue::queue))
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
+        .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/tasks", get(bulk::tasks))
+        .route("/tasks/{id}", get(bulk::task))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
         .route("/assets/{name}", get(asset))

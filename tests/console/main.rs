@@ -1,5 +1,6 @@
 //! The console, as browsers see it: the router in this process, over the store in memory.
 
+mod bulk;
 mod decide;
 mod pages;
 mod safe;
