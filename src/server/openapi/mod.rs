@@ -2,11 +2,13 @@
 
 mod document;
 mod guard;
+mod methods;
 mod parameters;
 mod values;
 
 pub(super) use document::{base, finished};
 pub(super) use guard::describe_guard;
+pub(super) use methods::Methods;
 pub(super) use parameters::{
     ApplicationParameter, Counts, History, IdempotencyKeyHeader, IfMatchHeader, NewApplication,
     Reason, TransitionParameters, WhatFailed,

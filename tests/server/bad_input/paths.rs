@@ -172,7 +172,17 @@ async fn methods_that_are_not_taken(world: World) {
             let allowed = answer.header("allow").split(',').map(str::trim);
             assert_eq!(allowed.collect::<BTreeSet<_>>(), taken, "{method} {path}");
             if method != "HEAD" {
-                answer.problem(405, "method_not_allowed");
+                let problem = answer.problem(405, "method_not_allowed");
+                let (_, named) = problem["detail"]
+                    .as_str()
+                    .unwrap()
+                    .split_once("; expected ")
+                    .unwrap();
+                assert_eq!(
+                    named.split(" or ").collect::<BTreeSet<_>>(),
+                    taken,
+                    "{method} {path}"
+                );
             }
         }
     }
