@@ -187,6 +187,12 @@ async fn methods_that_are_not_taken(world: World) {
         }
     }
     unchanged(&world, &before).await;
+    // Mounted within the router of a backend
+    let router = axum::Router::new().nest("/nested", world.router.clone());
+    let nested = World { router, ..world };
+    let answer = nested.send(get("/nested/v1/commands")).await;
+    let problem = answer.problem(405, "method_not_allowed");
+    assert_eq!(problem["detail"], "GET is not allowed here; expected POST");
 }
 
 async fn headers_that_are_huge(world: World) {
