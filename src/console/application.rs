@@ -180,8 +180,6 @@ fn entry(frame: &Frame, recorded: &RecordedEvent) -> Entry {
         EventBody::Failed { error, .. } => Some(error.as_str()),
         _ => None,
     };
-    // The event has the whole address.
-    let is_whole = frame.address("a@b") == "a@b";
     Entry {
         version: event.version(),
         name: frame.texts.event(event.kind()),
@@ -190,7 +188,10 @@ fn entry(frame: &Frame, recorded: &RecordedEvent) -> Entry {
         who: shown::text(&recorded.actor.to_string()),
         why: why.map(shown::text),
         id: event.id().to_string(),
-        json: is_whole.then(|| shown::text(&event.to_json(Uuid::nil()))),
+        // It has the whole address.
+        json: frame
+            .sees_addresses()
+            .then(|| shown::text(&event.to_json(Uuid::nil()))),
     }
 }
 

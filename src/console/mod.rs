@@ -11,6 +11,7 @@ mod attempts;
 mod bulk;
 mod command;
 mod decide;
+mod export;
 mod frame;
 mod language;
 mod lifecycle_picture;

@@ -12,7 +12,7 @@ use super::options::ConsoleOptions;
 use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
-use super::{application, applications, bulk, decide, overview, queue, refused, sign_in};
+use super::{application, applications, bulk, decide, export, overview, queue, refused, sign_in};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
@@ -47,7 +47,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         names: Names::new(),
     });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
-        refused::not_found(console, headers).await
+        refused::not_found(&console, &headers)
     };
     Router::new()
         .route("/", get(overview::overview))
@@ -59,6 +59,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
+        .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
         .route("/assets/{name}", get(asset))

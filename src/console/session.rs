@@ -69,7 +69,7 @@ pub(super) async fn begin(
     let expires_at = token
         .expires_at
         .map_or(now + LONGEST, |it| it.min(now + LONGEST));
-    let name = TokenName::new(&format!("{NAME}{}", token.id)).map_err(|_| SignInError::Token)?;
+    let name = TokenName::new(format!("{NAME}{}", token.id)).map_err(|_| SignInError::Token)?;
     let (id, secret) = TokenSecret::generate().map_err(SignInError::Chance)?;
     let session = Token::new(id, secret.hash(), name, Some(institution), token.actor, now)
         .with_scopes(token.scopes)

@@ -84,8 +84,8 @@ async fn a_thousand_are_decided_and_those_that_are_refused_are_listed() {
     assert_eq!(site.status(another).await, ("created".to_owned(), 1));
     let last = uuid::Uuid::from_u128(1000);
     assert_eq!(site.status(last).await, ("rejected".to_owned(), 2));
-    let list = site.get(&cookie, "/tasks").await.body;
-    assert!(list.contains("990 / 1000"), "{list}");
+    let tasks = site.get(&cookie, "/tasks").await.body;
+    assert!(tasks.contains("990 / 1000"), "{tasks}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod decide;
+mod export;
 mod pages;
 mod safe;
 mod session;

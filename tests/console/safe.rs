@@ -95,7 +95,7 @@ async fn texts_are_never_markup() {
     let site = Site::with(ConsoleOptions::default().with_reasons(reasons));
     let cookie = site.session(Role::Administrator).await;
     let mut pages = vec![
-        "".to_owned(),
+        String::new(),
         "/queue".to_owned(),
         "/applications".to_owned(),
     ];

@@ -102,6 +102,7 @@ texts! {
     done_of: "Done", "Erledigt";
     refused_of: "Refused", "Verweigert";
     and_more: "and {} more", "und {} weitere";
+    export: "Export:", "Exportieren:";
     select: "Select", "Auswählen";
     select_all: "Select all of this page", "Alle dieser Seite auswählen";
     done_one: "1 application is done.", "1 Antrag ist erledigt.";

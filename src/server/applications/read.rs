@@ -131,3 +131,10 @@ pub(in crate::server) async fn history(
     let entries: Vec<_> = history.iter().map(HistoryEntry::of).collect();
     Ok(Json(Data { data: entries }).into_response())
 }
+
+/// An application as JSON, as far as its last event knows it.
+#[cfg(feature = "console")]
+pub(crate) fn application_json(application: &AnyApplication) -> Vec<u8> {
+    // It has no maps with keys that are no strings.
+    serde_json::to_vec(&ApplicationView::of(application, None)).unwrap_or_default()
+}
