@@ -73,6 +73,10 @@ impl Frame {
         reader.is_some_and(|it| it.principal.scopes.contains(scope))
     }
 
+    pub(super) fn may_make_tokens(&self) -> bool {
+        self.may(Scope::TokensWrite)
+    }
+
     pub(super) fn may_decide(&self) -> bool {
         self.may(Scope::ApplicationsDecide)
     }

@@ -28,6 +28,7 @@ mod shown;
 mod sign_in;
 mod site;
 mod tasks;
+mod tokens;
 mod visit;
 
 pub use options::ConsoleOptions;

@@ -12,7 +12,9 @@ use super::options::ConsoleOptions;
 use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
-use super::{application, applications, bulk, decide, export, overview, queue, refused, sign_in};
+use super::{
+    application, applications, bulk, decide, export, overview, queue, refused, sign_in, tokens,
+};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
@@ -59,6 +61,8 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
+        .route("/tokens", get(tokens::tokens).post(tokens::create))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))

@@ -109,10 +109,11 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Option<Princip
     }
     // The session ends with the token that signed in.
     let of = parent(&session)?;
-    known(console, of, now).await?;
+    let of = known(console, of, now).await?;
     let institution = session.institution.clone()?;
     let mut principal = Principal::new(institution, session.actor.clone(), session.scopes);
-    principal.expires_at = session.expires_at;
+    // What it makes may live as long as what that token makes.
+    principal.expires_at = of.expires_at;
     Some(principal)
 }
 

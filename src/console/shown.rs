@@ -35,7 +35,18 @@ impl Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.now - self.at;
         let texts = self.texts;
-        let (count, one, many) = if since < TimeDelta::minutes(1) {
+        let until = -since;
+        let (count, one, many) = if until >= TimeDelta::days(100) {
+            return write!(f, "{}", self.at.format("%Y-%m-%d"));
+        } else if until >= TimeDelta::days(2) {
+            (until.num_days(), texts.in_days, texts.in_days)
+        } else if until >= TimeDelta::hours(2) {
+            (until.num_hours(), texts.in_hours, texts.in_hours)
+        } else if until >= TimeDelta::minutes(2) {
+            (until.num_minutes(), texts.in_minutes, texts.in_minutes)
+        } else if until > TimeDelta::seconds(5) {
+            return f.write_str(texts.in_a_moment);
+        } else if since < TimeDelta::minutes(1) {
             return f.write_str(texts.just_now);
         } else if since < TimeDelta::hours(1) {
             (since.num_minutes(), texts.minute_ago, texts.minutes_ago)

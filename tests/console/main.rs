@@ -7,3 +7,4 @@ mod pages;
 mod safe;
 mod session;
 mod support;
+mod tokens;

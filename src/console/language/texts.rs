@@ -103,6 +103,24 @@ texts! {
     refused_of: "Refused", "Verweigert";
     and_more: "and {} more", "und {} weitere";
     export: "Export:", "Exportieren:";
+    tokens: "Tokens", "Tokens";
+    name: "Name", "Name";
+    actor: "Actor", "Handelt als";
+    role: "Role", "Rolle";
+    days: "Days until it expires", "Tage, bis es abläuft";
+    scopes: "Scopes", "Rechte";
+    made_at: "Created", "Erstellt";
+    expires_at: "Expires", "Läuft ab";
+    used_at: "Last used", "Zuletzt benutzt";
+    make_token: "Create a token", "Token erstellen";
+    revoke: "Revoke", "Widerrufen";
+    shown_once: "This is the token. It is shown this once: keep it now.",
+        "Das ist das Token. Es wird nur dieses eine Mal gezeigt: Bewahren Sie es jetzt auf.";
+    bad_days: "The days have to be a number from 1 to 3660.", "Die Tage müssen eine Zahl von 1 bis 3660 sein.";
+    in_a_moment: "in a moment", "gleich";
+    in_minutes: "in {} minutes", "in {} Minuten";
+    in_hours: "in {} hours", "in {} Stunden";
+    in_days: "in {} days", "in {} Tagen";
     select: "Select", "Auswählen";
     select_all: "Select all of this page", "Alle dieser Seite auswählen";
     done_one: "1 application is done.", "1 Antrag ist erledigt.";
