@@ -45,7 +45,9 @@ fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>
             "accepted",
         )),
         "reject" => {
-            let reason = RejectionReason::new(form.field("reason"));
+            // Forms write the end of a line in two characters.
+            let reason = form.field("reason").replace("\r\n", "\n");
+            let reason = RejectionReason::new(reason);
             let reason = reason.map_err(|error| Some(error.to_string()))?;
             Ok((
                 Command::Reject(reason),
@@ -108,7 +110,7 @@ pub(super) async fn one(
         }
         Err(ExecuteError::Store(error)) => Err(Refused::store(&visit.frame, &error)),
         Err(error) => {
-            let (status, fault) = (status_of(&error), why(texts, &error));
+            let (status, fault) = (status_of(&error), why(texts, texts.conflict, &error));
             let fault = Some(fault);
             show(
                 &console,
@@ -140,10 +142,10 @@ const fn status_of(error: &ExecuteError) -> StatusCode {
     }
 }
 
-/// Why nothing was done, in words.
-fn why(texts: &Texts, error: &ExecuteError) -> String {
+/// Why nothing was done, in words; those of a conflict depend on the page.
+fn why(texts: &Texts, conflict: &str, error: &ExecuteError) -> String {
     match error {
-        ExecuteError::Refused(Refusal::Conflict { .. }) => texts.conflict.to_owned(),
+        ExecuteError::Refused(Refusal::Conflict { .. }) => conflict.to_owned(),
         _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),
     }
 }
@@ -213,7 +215,7 @@ pub(super) async fn many(
                 }
                 let why = match &error {
                     ExecuteError::Store(_) => texts.unavailable.to_owned(),
-                    error => why(texts, error),
+                    error => why(texts, texts.changed_meanwhile, error),
                 };
                 faults.push(Fault {
                     uuid: uuid.to_string(),
