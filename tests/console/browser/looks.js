@@ -36,7 +36,7 @@ async function look(world, visitor, name, scheme) {
       "main img, main script, #stray, [onload], [onerror]").length`);
     if (ran !== 0) visitor.faults.push(`${at}: markup of an application: ${ran}`);
     const folder = world.options.screenshots;
-    if (folder) {
+    if (folder && name !== "worse") {
       fs.mkdirSync(folder, { recursive: true });
       const file = path.join(folder, `${name}-${width}-${scheme}.png`);
       await page.screenshot({ path: file, fullPage: true });
@@ -84,6 +84,23 @@ async function answers(world, visitor, numbers, see) {
 }
 
 module.exports = {
+  async "what the look at a page must notice"(world) {
+    const visitor = await world.visitor();
+    await visitor.context.addInitScript(AXE);
+    await visitor.open("/sign-in");
+    await visitor.page.evaluate(() => {
+      document.querySelector("main label").remove();
+      document.querySelector("main h1").style.width = "3000px";
+      globalThis.ran = 1;
+    });
+    await look(world, visitor, "worse", "light");
+    const signs = [/axe: label: /, /pixels too wide/, /markup of an application: 1/];
+    for (const sign of signs) {
+      world.same(`${sign}`, visitor.faults.filter((it) => sign.test(it)).length, WIDTHS.length);
+    }
+    visitor.faults.length = 0;
+  },
+
   async "every page, in both schemes, narrow and wide"(world) {
     const { server } = world;
     await hostile(server);
@@ -141,7 +158,8 @@ module.exports = {
       await visitor.page.waitForLoadState("networkidle");
       const counted = requests.filter((it) => !it.url().includes(".svg"));
       const sizes = await Promise.all(counted.map((it) => it.sizes()));
-      const bytes = sizes.reduce((sum, it) => sum + it.responseBodySize + it.responseHeadersSize, 0);
+      const parts = sizes.map((it) => it.responseBodySize + it.responseHeadersSize);
+      const bytes = parts.reduce((sum, it) => sum + it, 0);
       if (counted.length > MOST_REQUESTS || bytes > MOST_BYTES) {
         visitor.faults.push(`${name}: ${counted.length} requests, ${bytes} bytes`);
       }

@@ -75,19 +75,21 @@ class World {
 
 async function passes(name, scenario, certlife, browsers) {
   const start = Date.now();
-  const world = await World.make(certlife, browsers);
   const faults = [];
+  let world;
   let note;
   try {
+    world = await World.make(certlife, browsers);
     note = await scenario(world);
   } catch (error) {
     faults.push(error.stack);
-    const pages = world.visitors.map((it) => it.page);
+    const pages = world?.visitors.map((it) => it.page) ?? [];
     for (const page of pages) faults.push(`at ${page.url()}: ${await shown(page)}`);
   }
-  faults.push(...(await world.end()));
+  faults.push(...((await world?.end()) ?? []));
   const took = ((Date.now() - start) / 1000).toFixed(1);
-  console.log(`${faults.length === 0 ? "ok    " : "FAILED"} ${name} (${took} s)${note ? `: ${note}` : ""}`);
+  const result = faults.length === 0 ? "ok    " : "FAILED";
+  console.log(`${result} ${name} (${took} s)${note ? `: ${note}` : ""}`);
   for (const it of faults) console.log(`       ${it}`);
   return faults.length === 0;
 }
@@ -107,7 +109,8 @@ async function main() {
     : SCENARIOS;
   const names = Object.keys(scenarios).filter((it) => it.includes(options.only ?? ""));
   if (names.length === 0) throw new Error(`no scenario has a name with ${options.only}`);
-  const browsers = [await chromium.launch({ executablePath }), await chromium.launch({ executablePath })];
+  const launched = [1, 2].map(() => chromium.launch({ executablePath }));
+  const browsers = await Promise.all(launched);
   let [passed, failed] = [0, 0];
   const takeOne = async () => {
     for (let name = names.shift(); name; name = names.shift()) {

@@ -73,14 +73,15 @@ async function ordinary(server) {
   await webhook(server, "https://records.example.edu/hooks/certificates");
   await server.submit(...Array.from({ length: count }, (_, it) => of(it + 1)));
   await server.reject(2, "The documents are incomplete");
-  await server.accept(3, 4, 5, 6, 7, 8, 9, 10, 13, 17, 23, 29);
+  await server.accept(3, 4, 5, 6, 7, 8, 9, 10, 13, 17, 23, 29, 31, 32, 34, 35, 37);
   await server.fail(3, "The rendering service did not answer within 30 s");
   await server.retry(3);
   await server.fail(3, "The rendering service did not answer within 30 s");
   await server.fail(5, "The rendering service did not answer within 30 s");
   await server.fail(8, "No template for this programme");
-  await server.approve(4, 6, 9, 10, 13);
-  await server.reject(21, "The name does not match");
+  await server.fail(34, "No template for this programme");
+  await server.approve(4, 6, 9, 10, 13, 29, 31, 35);
+  await server.reject(33, "The name does not match");
 }
 
 module.exports = { HOSTILE, PAGES, hostile, long, ordinary };

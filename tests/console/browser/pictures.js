@@ -7,19 +7,19 @@ const { uuid } = require("./server.js");
 
 const MOST_BYTES = 150 * 1024;
 
-const PICTURES = [
-  { name: "overview", where: "", scheme: "light", width: 1280, height: 760 },
-  { name: "application", where: `/applications/${uuid(3)}`, scheme: "dark", width: 1280, height: 1000 },
-  { name: "queue", where: "/queue", scheme: "light", width: 360, height: 740 },
-  { name: "applications", where: "/applications", scheme: "light", width: 1280, height: 900 },
-];
+const PICTURES = {
+  overview: { where: "", scheme: "light", width: 1280, height: 760 },
+  application: { where: `/applications/${uuid(3)}`, scheme: "dark", width: 1280, height: 1000 },
+  queue: { where: "/queue", scheme: "light", width: 360, height: 1000 },
+  applications: { where: "/applications", scheme: "light", width: 1280, height: 660 },
+};
 
 module.exports = {
   async pictures(world) {
     await ordinary(world.server);
     const folder = world.options.pictures;
     fs.mkdirSync(folder, { recursive: true });
-    for (const { name, where, ...options } of PICTURES) {
+    for (const [name, { where, ...options }] of Object.entries(PICTURES)) {
       const visitor = await world.administrator(options);
       await visitor.open(where);
       const file = path.join(folder, `${name}.png`);

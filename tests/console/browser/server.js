@@ -19,6 +19,11 @@ const submission = (number, title = `Certificate number ${number}`) => ({
   applicant_email: `applicant${number}@example.com`,
 });
 
+/** The programs that run: they end with this one. */
+const running = new Set();
+process.on("exit", () => running.forEach((it) => it.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
 class Server {
   /** Starts one; `certlife` is the program. */
   static async start(certlife) {
@@ -32,6 +37,7 @@ class Server {
     const reasons = REASONS.flatMap((it) => ["--console-reason", it]);
     const serve = ["serve", "--listen", "127.0.0.1:0", "--console", "--console-mask", ...reasons];
     server.child = spawn(certlife, serve, { env, stdio: ["ignore", "ignore", "pipe"] });
+    running.add(server.child);
     server.ended = new Promise((resolve) => server.child.once("exit", resolve));
     let log = "";
     server.child.stderr.on("data", (it) => (log += it));
@@ -50,6 +56,7 @@ class Server {
   async stop() {
     this.child.kill("SIGTERM");
     await this.ended;
+    running.delete(this.child);
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 
