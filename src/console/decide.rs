@@ -10,55 +10,19 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::application::{Said, show};
-use super::language::{Texts, counted};
-use super::page::{Frame, Visit, go_to, page};
+use super::command::{Form, command, why};
+use super::frame::Frame;
+use super::language::counted;
+use super::page::{go_to, page};
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown;
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::value::RejectionReason;
-use crate::store::{ExecuteError, Refusal, Request, Scope};
+use crate::store::{ExecuteError, Refusal, Request};
 
 /// The most applications of one selection.
 const MOST: usize = 100;
-
-/// A form, each of its fields.
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn read(body: &[u8]) -> Self {
-        Self(form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    fn field(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(it, _)| it == name);
-        found.map_or("", |(_, value)| value)
-    }
-}
-
-/// What is to be done, and the scope that it needs.
-fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>> {
-    match form.field("action") {
-        "accept" => Ok((
-            Command::BeginProcessing,
-            Scope::ApplicationsDecide,
-            "accepted",
-        )),
-        "reject" => {
-            // Forms write the end of a line in two characters.
-            let reason = form.field("reason").replace("\r\n", "\n");
-            let reason = RejectionReason::new(reason);
-            let reason = reason.map_err(|error| Some(error.to_string()))?;
-            Ok((
-                Command::Reject(reason),
-                Scope::ApplicationsDecide,
-                "rejected",
-            ))
-        }
-        "retry" => Ok((Command::Retry, Scope::ApplicationsRetry, "retried")),
-        _ => Err(None),
-    }
-}
 
 /// One application, at the version that the page has shown.
 pub(super) async fn one(
@@ -139,14 +103,6 @@ const fn status_of(error: &ExecuteError) -> StatusCode {
         ExecuteError::Refused(Refusal::UnknownApplication { .. }) => StatusCode::NOT_FOUND,
         ExecuteError::Refused(Refusal::Forbidden { .. }) => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
-    }
-}
-
-/// Why nothing was done, in words; those of a conflict depend on the page.
-fn why(texts: &Texts, conflict: &str, error: &ExecuteError) -> String {
-    match error {
-        ExecuteError::Refused(Refusal::Conflict { .. }) => conflict.to_owned(),
-        _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),
     }
 }
 

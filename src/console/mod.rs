@@ -7,7 +7,11 @@
 mod application;
 mod applications;
 mod assets;
+mod attempts;
+mod bulk;
+mod command;
 mod decide;
+mod frame;
 mod language;
 mod lifecycle_picture;
 mod options;
@@ -21,6 +25,9 @@ mod safe;
 mod session;
 mod shown;
 mod sign_in;
+mod site;
+mod tasks;
+mod visit;
 
 pub use options::ConsoleOptions;
 pub use routes::router;

@@ -1,8 +1,5 @@
 //! The pages, and where they are.
 
-use std::ops::Deref;
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -10,9 +7,12 @@ use axum::routing::{get, post};
 use http::HeaderMap;
 
 use super::assets::{Names, asset};
+use super::attempts::Attempts;
 use super::options::ConsoleOptions;
-use super::safe::{Attempts, safe};
-use super::{application, applications, decide, overview, queue, refused, sign_in};
+use super::safe::safe;
+use super::site::{Console, Shared};
+use super::tasks::Tasks;
+use super::{application, applications, bulk, decide, overview, queue, refused, sign_in};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
@@ -20,26 +20,6 @@ use crate::store::{AnyStore, Store};
 /// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
 /// long for one: it is refused and kept, up to 10,000 characters of 12 bytes each.
 const LARGEST: usize = 256 << 10;
-
-/// What all pages share.
-#[derive(Clone)]
-pub(super) struct Console(Arc<Shared>);
-
-pub(super) struct Shared {
-    pub(super) engine: Engine<AnyStore>,
-    pub(super) options: ConsoleOptions,
-    pub(super) authentication: Authentication,
-    pub(super) attempts: Attempts,
-    pub(super) names: Names,
-}
-
-impl Deref for Console {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
 
 /// The pages of the console, to be mounted under the path that the options name.
 ///
@@ -59,13 +39,14 @@ impl Deref for Console {
 /// # let _ = app;
 /// ```
 pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOptions) -> Router {
-    let console = Console(Arc::new(Shared {
+    let console = Console::new(Shared {
         engine: engine.map_store(Into::into),
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
+        tasks: Tasks::default(),
         names: Names::new(),
-    }));
+    });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
         refused::not_found(console, headers).await
     };
@@ -76,6 +57,9 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/queue", get(queue::queue))
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
+        .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/tasks", get(bulk::tasks))
+        .route("/tasks/{id}", get(bulk::task))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
         .route("/assets/{name}", get(asset))

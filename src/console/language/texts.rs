@@ -84,6 +84,24 @@ texts! {
     reason: "Reason", "Grund";
     reason_hint: "It is part of the event that subscribers receive.", "Er ist Teil des Ereignisses, das Abonnenten erhalten.";
     selected: "The selected ones:", "Die ausgewählten:";
+    all_shown: "All that this filter shows …", "Alles, was dieser Filter zeigt …";
+    all_one: "1 application, as it was when this page was made.", "1 Antrag, wie er war, als diese Seite entstand.";
+    all_many: "{} applications, as they were when this page was made.",
+        "{} Anträge, wie sie waren, als diese Seite entstand.";
+    more_than: "At least", "Mindestens";
+    tasks: "Tasks", "Aufgaben";
+    task: "Task", "Aufgabe";
+    no_tasks: "There are no tasks since the server was started.", "Seit dem Start des Servers gibt es keine Aufgaben.";
+    running: "running", "läuft";
+    ended: "done", "fertig";
+    broken_off: "broken off", "abgebrochen";
+    task_broken_off: "The store did not answer, so the task has ended early. What is done stays done.",
+        "Der Speicher hat nicht geantwortet, daher endete die Aufgabe vorzeitig. Was erledigt ist, bleibt es.";
+    too_many_tasks: "Too many tasks are running. Wait for one of them.",
+        "Es laufen zu viele Aufgaben. Warten Sie auf eine davon.";
+    done_of: "Done", "Erledigt";
+    refused_of: "Refused", "Verweigert";
+    and_more: "and {} more", "und {} weitere";
     select: "Select", "Auswählen";
     select_all: "Select all of this page", "Alle dieser Seite auswählen";
     done_one: "1 application is done.", "1 Antrag ist erledigt.";
@@ -105,7 +123,7 @@ texts! {
         "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan. Dies ist sein Stand; was Sie geschrieben haben, ist noch da.";
     changed_meanwhile: "It has changed meanwhile: nothing was done.",
         "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan.";
-    typed: "What you typed", "Was Sie geschrieben haben";
+    typed: "What you typed:", "Was Sie geschrieben haben:";
     refused: "It was refused:", "Es wurde verweigert:";
     accepted: "It is accepted and processed now.", "Der Antrag ist angenommen und wird bearbeitet.";
     rejected: "It is rejected.", "Der Antrag ist abgelehnt.";

@@ -13,7 +13,7 @@ use crate::server::api::Api;
 use crate::server::header_names::IDEMPOTENT_REPLAYED;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::Caller;
-use crate::server::problem::{Problem, ProblemCode};
+use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 use crate::server::request::{
     Bytes1MiB, IdempotencyHeader, IfMatch, IfNoneMatch, Parameters, Segment, json,
 };
@@ -68,10 +68,9 @@ pub(in crate::server) async fn create(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let settings = json::<NewWebhook>(&body)?.read(&api.options.targets)?;
-    let Some(url) = settings.url.clone() else {
-        return Err(Problem::invalid(Vec::new()));
-    };
+    let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
+    let url = settings.url.clone();
+    let url = url.ok_or_else(|| FieldProblem::missing("url"))?;
     let institution = &caller.institution;
     let id = new_id(institution, key.as_ref())?;
     let mut endpoint = Endpoint::new(url, secret()?);

@@ -8,6 +8,8 @@ const PAGES = {
   queue: "/queue",
   applications: "/applications",
   "applications-none": "/applications?title=nothing+has+this+title",
+  "all-shown": "/applications/all?status=created",
+  tasks: "/tasks",
   created: `/applications/${uuid(1)}`,
   rejected: `/applications/${uuid(2)}`,
   failed: `/applications/${uuid(3)}`,

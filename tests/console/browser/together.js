@@ -20,7 +20,7 @@ module.exports = {
     await other.sees("[role=alert]", "changed meanwhile");
     world.has("its state", await other.text("dl"), "rejected");
     world.has("its reason", await other.text("dl"), "the first reason");
-    const kept = await other.text("section:has(#typed)");
+    const kept = await other.text("[role=alert] blockquote");
     world.has("what was typed", kept, "the second reason,\nin <b>two</b> lines");
     world.same("events", await server.history(1), ["created", "rejected"]);
 
@@ -34,7 +34,7 @@ module.exports = {
     await other.page.getByRole("button", { name: "Reject" }).click();
     await other.sees("[role=alert]", "changed meanwhile");
     world.has("its error", await other.text("dl"), "the printer is on fire");
-    world.has("typed", await other.text("section:has(#typed)"), "typed in the queue");
+    world.has("typed", await other.text("[role=alert] blockquote"), "typed in the queue");
     await other.page.getByRole("button", { name: "Retry" }).click();
     await other.sees("dl .badge", "retried");
   },

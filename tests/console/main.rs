@@ -1,0 +1,8 @@
+//! The console, as browsers see it: the router in this process, over the store in memory.
+
+mod bulk;
+mod decide;
+mod pages;
+mod safe;
+mod session;
+mod support;
