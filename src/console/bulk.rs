@@ -4,7 +4,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -91,7 +91,8 @@ pub(super) async fn ask(
     Ok(page(&All {
         query: given.at(None),
         given,
-        moment: frame.when(moment).exact(),
+        // With its fraction: what came in this second is counted, too.
+        moment: moment.to_rfc3339_opts(SecondsFormat::Micros, true),
         total,
         words: if after.is_some() {
             format!("{} {words}", texts.more_than)

@@ -96,6 +96,32 @@ module.exports = {
     await visitor.sees("[role=alert]", "No application was selected.");
   },
 
+  async "a decision about a thousand, some of it refused"(world) {
+    const { server } = world;
+    await server.submit(...numbers(1000).map((it) => submission(it)));
+    const refused = [3, 5, 7, 500, 998, 999];
+    for (const it of refused) await server.reject(it, "of another");
+    const visitor = await world.administrator();
+    const { page } = visitor;
+    await visitor.open("/applications?title=Certificate");
+    await page.locator("a[href*='/applications/all?']").click();
+    await visitor.sees("main", "1000 applications");
+    // What changes after the question is another than was shown: it is left out.
+    await server.reject(9, "of another");
+    await page.fill("#reason", "all of them");
+    await page.getByRole("button", { name: "Reject" }).click();
+    await visitor.sees("dd", "993 / 1000", 60_000);
+    await visitor.sees("dd", /^6$/);
+    const links = await page.locator(".fault a").evaluateAll((all) =>
+      all.map((it) => it.pathname.split("/").pop()));
+    world.same("refused", links.sort(), refused.map(uuid));
+    world.same("one of them", await server.history(1000), ["created", "rejected"]);
+    world.same("left out", await server.history(9), ["created", "rejected"]);
+    const { data } = await server.api("GET", "/v1/counts");
+    const counts = data.filter((it) => it.applications > 0);
+    world.same("counts", counts.map((it) => [it.status, it.applications]), [["rejected", 1000]]);
+  },
+
   async "two browsers in one queue, as fast as they can"(world) {
     const { server } = world;
     const COUNT = 60;
