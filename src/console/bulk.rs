@@ -4,7 +4,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -72,7 +72,9 @@ pub(super) async fn ask(
 ) -> Result<Response, Refused> {
     visit.require(&DECIDE)?;
     let given = Given::read(query.as_deref());
-    let moment = console.engine.clock().now();
+    // Stores keep whole seconds. What happens in this one may come after the question: it is
+    // neither counted nor decided.
+    let moment = console.engine.clock().now().trunc_subsecs(0);
     let query = shown_at(&visit, &given, moment)?;
     let failed = |error: StoreError| Refused::store(&visit.frame, &error);
     let (mut total, mut after) = (0, None);
@@ -91,8 +93,7 @@ pub(super) async fn ask(
     Ok(page(&All {
         query: given.at(None),
         given,
-        // With its fraction: what came in this second is counted, too.
-        moment: moment.to_rfc3339_opts(SecondsFormat::Micros, true),
+        moment: frame.when(moment).exact(),
         total,
         words: if after.is_some() {
             format!("{} {words}", texts.more_than)
