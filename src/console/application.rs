@@ -159,7 +159,7 @@ pub(super) async fn show(
     let why = why.or_else(|| application.error().map(ProcessingError::as_str));
     let page = ApplicationPage {
         row: Row::of(&frame, &application),
-        why: why.map(shown::text),
+        why: why.map(shown::lines),
         picture: Picture::of(&history, application.status(), application.source()),
         events: history.iter().map(|it| entry(&frame, it)).collect(),
         deliveries,
@@ -186,7 +186,7 @@ fn entry(frame: &Frame, recorded: &RecordedEvent) -> Entry {
         kind: event.kind().as_str(),
         at: frame.when(event.timestamp()),
         who: shown::text(&recorded.actor.to_string()),
-        why: why.map(shown::text),
+        why: why.map(shown::lines),
         id: event.id().to_string(),
         // It has the whole address.
         json: frame

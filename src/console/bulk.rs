@@ -4,7 +4,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -72,7 +72,9 @@ pub(super) async fn ask(
 ) -> Result<Response, Refused> {
     visit.require(&DECIDE)?;
     let given = Given::read(query.as_deref());
-    let moment = console.engine.clock().now();
+    // Stores keep whole seconds. What happens in this one may come after the question: it is
+    // neither counted nor decided.
+    let moment = console.engine.clock().now().trunc_subsecs(0);
     let query = shown_at(&visit, &given, moment)?;
     let failed = |error: StoreError| Refused::store(&visit.frame, &error);
     let (mut total, mut after) = (0, None);
@@ -202,7 +204,12 @@ pub(super) async fn task(
     let state = task.state();
     let faults = state.faults.iter();
     let faults: Vec<_> = faults
-        .map(|(uuid, error)| (*uuid, why(frame.texts, error)))
+        .map(|(uuid, error)| {
+            (
+                *uuid,
+                why(frame.texts, frame.texts.changed_meanwhile, error),
+            )
+        })
         .collect();
     Ok(page(&TaskPage {
         row: Row::of(&frame, &task),

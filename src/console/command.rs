@@ -29,7 +29,9 @@ pub(super) fn command(form: &Form) -> Result<(Command, Scope, &'static str), Opt
             "accepted",
         )),
         "reject" => {
-            let reason = RejectionReason::new(form.field("reason"));
+            // Forms write the end of a line in two characters.
+            let reason = form.field("reason").replace("\r\n", "\n");
+            let reason = RejectionReason::new(reason);
             let reason = reason.map_err(|error| Some(error.to_string()))?;
             Ok((
                 Command::Reject(reason),
@@ -42,10 +44,10 @@ pub(super) fn command(form: &Form) -> Result<(Command, Scope, &'static str), Opt
     }
 }
 
-/// Why nothing was done, in words.
-pub(super) fn why(texts: &Texts, error: &ExecuteError) -> String {
+/// Why nothing was done, in words; those of a conflict depend on the page.
+pub(super) fn why(texts: &Texts, conflict: &str, error: &ExecuteError) -> String {
     match error {
-        ExecuteError::Refused(Refusal::Conflict { .. }) => texts.conflict.to_owned(),
+        ExecuteError::Refused(Refusal::Conflict { .. }) => conflict.to_owned(),
         // Its words may name servers and files.
         ExecuteError::Store(_) => texts.unavailable.to_owned(),
         _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),

@@ -74,7 +74,7 @@ pub(super) async fn one(
         }
         Err(ExecuteError::Store(error)) => Err(Refused::store(&visit.frame, &error)),
         Err(error) => {
-            let (status, fault) = (status_of(&error), why(texts, &error));
+            let (status, fault) = (status_of(&error), why(texts, texts.conflict, &error));
             let fault = Some(fault);
             show(
                 &console,
@@ -171,7 +171,7 @@ pub(super) async fn many(
                 }
                 let why = match &error {
                     ExecuteError::Store(_) => texts.unavailable.to_owned(),
-                    error => why(texts, error),
+                    error => why(texts, texts.changed_meanwhile, error),
                 };
                 faults.push(Fault {
                     uuid: uuid.to_string(),

@@ -19,8 +19,9 @@ use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
 
-/// The largest form, in bytes: a selection of 100 applications and a reason.
-const LARGEST: usize = 64 << 10;
+/// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
+/// long for one: it is refused and kept, up to 10,000 characters of 12 bytes each.
+const LARGEST: usize = 256 << 10;
 
 /// The pages of the console, to be mounted under the path that the options name.
 ///

@@ -12,6 +12,12 @@ pub(super) fn text(text: &str) -> String {
     inert(text)
 }
 
+/// A text of several lines, in an element that shows them as such.
+pub(super) fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(inert).collect();
+    lines.join("\n")
+}
+
 /// A time: relative for people, exact for their browsers.
 #[derive(Clone, Copy)]
 pub(super) struct When {
