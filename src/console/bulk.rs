@@ -1,7 +1,6 @@
 //! Decisions about all that a filter shows: the question, the task, and how far it is.
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -11,10 +10,10 @@ use uuid::Uuid;
 use super::command::{Form, command, why};
 use super::frame::Frame;
 use super::language::counted;
-use super::page::{go_to, page};
+use super::page::{go_to, page, page_with};
 use super::query::Given;
 use super::refused::Refused;
-use super::shown::When;
+use super::shown::{self, When};
 use super::site::Console;
 use super::tasks::{Order, Task};
 use super::visit::Visit;
@@ -37,6 +36,9 @@ struct All {
     total: u64,
     words: String,
     reasons: Vec<String>,
+    fault: Option<String>,
+    /// What was typed as a reason.
+    typed: String,
 }
 
 /// What a query shows, up to a moment: what changes later is another state than was shown.
@@ -72,6 +74,11 @@ pub(super) async fn ask(
 ) -> Result<Response, Refused> {
     visit.require(&DECIDE)?;
     let given = Given::read(query.as_deref());
+    let question = question(&console, visit, given).await?;
+    Ok(page(&question))
+}
+
+async fn question(console: &Console, visit: Visit, given: Given) -> Result<All, Refused> {
     // Stores keep whole seconds. What happens in this one may come after the question: it is
     // neither counted nor decided.
     let moment = console.engine.clock().now().trunc_subsecs(0);
@@ -90,7 +97,7 @@ pub(super) async fn ask(
     let frame = visit.frame;
     let texts = frame.texts;
     let words = counted(total, texts.all_one, texts.all_many);
-    Ok(page(&All {
+    Ok(All {
         query: given.at(None),
         given,
         moment: frame.when(moment).exact(),
@@ -101,27 +108,38 @@ pub(super) async fn ask(
             words
         },
         reasons: console.reasons(),
+        fault: None,
+        typed: String::new(),
         frame,
-    }))
+    })
 }
 
 /// Begins the task.
 pub(super) async fn begin(
     State(console): State<Console>,
     visit: Visit,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
-    let form = Form::read(&body);
     let texts = visit.frame.texts;
+    let given = Given::read(Some(form.field("query")));
+    let (command, scope, _) = match command(&form) {
+        Ok(it) => it,
+        Err(fault) => {
+            visit.require(&DECIDE)?;
+            let fault = fault.map_or_else(
+                || texts.bad_request.to_owned(),
+                |it| format!("{} {}", texts.refused, shown::text(&it)),
+            );
+            let mut question = question(&console, visit, given).await?;
+            question.fault = Some(fault);
+            form.field("reason").clone_into(&mut question.typed);
+            return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &question));
+        }
+    };
+    visit.require(&[scope])?;
     let refuse =
         |detail: &str| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);
-    let (command, scope, _) = command(&form).map_err(|fault| match fault {
-        Some(fault) => refuse(&format!("{} {fault}", texts.refused)),
-        None => refuse(texts.bad_request),
-    })?;
-    visit.require(&[scope])?;
     let moment = rfc_3339(form.field("moment")).ok_or_else(|| refuse(texts.bad_request))?;
-    let given = Given::read(Some(form.field("query")));
     let order = Order {
         query: shown_at(&visit, &given, moment.min(console.engine.clock().now()))?,
         command,
@@ -165,7 +183,7 @@ impl Row {
                 Action::Reject => texts.reject,
                 _ => texts.retry,
             },
-            who: super::shown::text(&task.actor.to_string()),
+            who: shown::text(&task.actor.to_string()),
             began: frame.when(task.began_at),
             done: state.done,
             refused: state.refused,

@@ -1,7 +1,14 @@
 //! What the forms of decisions ask for, and why it was not done.
 
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::StatusCode;
+
+use super::frame::Frame;
 use super::language::Texts;
+use super::refused::Refused;
 use super::shown;
+use super::site::Console;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::value::RejectionReason;
 use crate::store::{ExecuteError, Refusal, Scope};
@@ -17,6 +24,26 @@ impl Form {
     pub(super) fn field(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(it, _)| it == name);
         found.map_or("", |(_, value)| value)
+    }
+}
+
+impl FromRequest<Console> for Form {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, console: &Console) -> Result<Self, Refused> {
+        let frame = Frame::new(console, request.headers());
+        match Bytes::from_request(request, console).await {
+            Ok(body) => Ok(Self::read(&body)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail = frame.texts.too_long;
+                Err(Refused::new(&frame, StatusCode::PAYLOAD_TOO_LARGE, detail))
+            }
+            // The body was broken off.
+            Err(rejection) => {
+                let detail = frame.texts.bad_request;
+                Err(Refused::new(&frame, rejection.status(), detail))
+            }
+        }
     }
 }
 

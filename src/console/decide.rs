@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
@@ -29,9 +28,8 @@ pub(super) async fn one(
     State(console): State<Console>,
     visit: Visit,
     Path(uuid): Path<String>,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
-    let form = Form::read(&body);
     let uuid: Uuid = uuid.parse().map_err(|_| Refused::not_found(&visit.frame))?;
     let version: Option<u64> = form.field("version").parse().ok();
     let texts = visit.frame.texts;
@@ -125,9 +123,8 @@ struct Fault {
 pub(super) async fn many(
     State(console): State<Console>,
     visit: Visit,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
-    let form = Form::read(&body);
     let texts = visit.frame.texts;
     let refuse =
         |detail: String| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);

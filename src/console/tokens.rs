@@ -1,7 +1,6 @@
 //! The tokens of the institution: which there are, a new one, and the end of one.
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use chrono::TimeDelta;
@@ -119,10 +118,9 @@ async fn made(console: &Console, visit: &Visit, after: &str) -> Result<TokensPag
 pub(super) async fn create(
     State(console): State<Console>,
     visit: Visit,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::TokensWrite])?;
-    let form = Form::read(&body);
     let typed = Typed {
         name: form.field("name").to_owned(),
         actor: form.field("actor").to_owned(),

@@ -121,6 +121,9 @@ texts! {
     in_minutes: "in {} minutes", "in {} Minuten";
     in_hours: "in {} hours", "in {} Stunden";
     in_days: "in {} days", "in {} Tagen";
+    by: "by", "von";
+    too_long: "The form is too long. Go back: your browser has what you typed.",
+        "Das Formular ist zu lang. Gehen Sie zurück: Ihr Browser hat noch, was Sie geschrieben haben.";
     select: "Select", "Auswählen";
     select_all: "Select all of this page", "Alle dieser Seite auswählen";
     done_one: "1 application is done.", "1 Antrag ist erledigt.";
@@ -153,8 +156,8 @@ texts! {
     from_start: "From the start", "Von vorn";
     keys: "Keys: a accept, r reject, j next, k back, ? this help",
         "Tasten: a annehmen, r ablehnen, j nächster, k zurück, ? diese Hilfe";
-    waiting_one: "1 waits", "1 wartet";
-    waiting_many: "{} wait", "{} warten";
+    waiting_one: "1 waiting", "1 wartet";
+    waiting_many: "{} waiting", "{} warten";
     just_now: "just now", "gerade eben";
     minute_ago: "a minute ago", "vor einer Minute";
     minutes_ago: "{} minutes ago", "vor {} Minuten";

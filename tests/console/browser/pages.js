@@ -10,6 +10,7 @@ const PAGES = {
   "applications-none": "/applications?title=nothing+has+this+title",
   "all-shown": "/applications/all?status=created",
   tasks: "/tasks",
+  tokens: "/tokens",
   created: `/applications/${uuid(1)}`,
   rejected: `/applications/${uuid(2)}`,
   failed: `/applications/${uuid(3)}`,
