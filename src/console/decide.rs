@@ -10,6 +10,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::application::{Said, show};
+use super::form::Form;
 use super::language::{Texts, counted};
 use super::page::{Frame, Visit, go_to, page};
 use super::refused::Refused;
@@ -21,20 +22,6 @@ use crate::store::{ExecuteError, Refusal, Request, Scope};
 
 /// The most applications of one selection.
 const MOST: usize = 100;
-
-/// A form, each of its fields.
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn read(body: &[u8]) -> Self {
-        Self(form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    fn field(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(it, _)| it == name);
-        found.map_or("", |(_, value)| value)
-    }
-}
 
 /// What is to be done, and the scope that it needs.
 fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>> {

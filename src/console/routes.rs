@@ -12,7 +12,8 @@ use http::HeaderMap;
 use super::assets::{Names, asset};
 use super::options::ConsoleOptions;
 use super::safe::{Attempts, safe};
-use super::{application, applications, decide, overview, queue, refused, sign_in};
+use super::{application, applications, decide, deliveries, overview, queue, redeliver, refused};
+use super::{sign_in, webhooks};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
@@ -77,6 +78,20 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications/decide", post(decide::many))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
+        .route("/webhooks", get(webhooks::list).post(webhooks::register))
+        .route("/webhooks/new", get(webhooks::new))
+        .route("/webhooks/{id}", get(webhooks::webhook))
+        .route("/webhooks/{id}/enable", post(webhooks::enable))
+        .route("/webhooks/{id}/disable", post(webhooks::disable))
+        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{id}/test", post(webhooks::test))
+        .route("/deliveries", get(deliveries::list))
+        .route(
+            "/deliveries/redeliver",
+            get(redeliver::ask).post(redeliver::all),
+        )
+        .route("/deliveries/{id}", get(deliveries::delivery))
+        .route("/deliveries/{id}/redeliver", post(redeliver::one))
         .route("/assets/{name}", get(asset))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST))

@@ -35,7 +35,14 @@ impl Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.now - self.at;
         let texts = self.texts;
-        let (count, one, many) = if since < TimeDelta::minutes(1) {
+        let ahead = -since;
+        let (count, one, many) = if ahead >= TimeDelta::days(1) {
+            return write!(f, "{}", self.at.format("%Y-%m-%d %H:%M UTC"));
+        } else if ahead >= TimeDelta::hours(1) {
+            (ahead.num_hours(), texts.in_hour, texts.in_hours)
+        } else if ahead >= TimeDelta::minutes(1) {
+            (ahead.num_minutes(), texts.in_minute, texts.in_minutes)
+        } else if since < TimeDelta::minutes(1) {
             return f.write_str(texts.just_now);
         } else if since < TimeDelta::hours(1) {
             (since.num_minutes(), texts.minute_ago, texts.minutes_ago)

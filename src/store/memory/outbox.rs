@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::lengths::later;
 use crate::lifecycle::event::EventKind;
-use crate::store::{InstitutionId, ListOrder};
 use crate::store::outbox::{
     Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, LeasedDelivery, Settled,
     Settlement, State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
 };
+use crate::store::{InstitutionId, ListOrder};
 
 /// All webhooks and deliveries.
 #[derive(Debug, Default)]
