@@ -171,7 +171,7 @@ fn there_are_no_schemas_of_events_that_do_not_exist() {
 }
 
 /// The guides, by the names of their files and of their modules.
-const GUIDES: [&str; 10] = [
+const GUIDES: [&str; 11] = [
     "api",
     "embedding",
     "lifecycle",
@@ -182,6 +182,7 @@ const GUIDES: [&str; 10] = [
     "webhooks",
     "certlife",
     "serving",
+    "console",
 ];
 
 /// Where a link of a guide leads in the documentation on docs.rs: to a module, or to the source. A

@@ -22,8 +22,8 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 /// How long lines are gathered before they are written, so that many are written at once.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// The most that is written at once, in bytes: a pipe takes it whole, whatever other processes write
-/// into it (POSIX, `PIPE_BUF`).
+/// The most that is written at once, in bytes: a pipe takes it whole, whatever other processes
+/// write into it (POSIX, `PIPE_BUF`).
 const AT_ONCE: usize = 4096;
 
 /// When a standard error that does not block is tried again.

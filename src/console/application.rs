@@ -8,12 +8,14 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::applications::Row;
+use super::frame::Frame;
 use super::lifecycle_picture::Picture;
-use super::page::{Frame, Visit, page_with};
+use super::page::page_with;
 use super::query::Given;
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown::{self, When};
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventBody;
@@ -162,7 +164,7 @@ pub(super) async fn show(
         events: history.iter().map(|it| entry(&frame, it)).collect(),
         deliveries,
         may: May::of(&frame, &application),
-        reasons: console.options.reasons.clone(),
+        reasons: console.reasons(),
         notice: said.notice,
         fault: said.fault,
         typed: said.typed,

@@ -5,12 +5,14 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 
+use super::frame::Frame;
 use super::language::counted;
-use super::page::{Frame, Visit, page, page_with};
+use super::page::{page, page_with};
 use super::query::Given;
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown::{self, When};
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;

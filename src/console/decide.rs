@@ -11,11 +11,13 @@ use uuid::Uuid;
 
 use super::application::{Said, show};
 use super::form::Form;
+use super::frame::Frame;
 use super::language::{Texts, counted};
-use super::page::{Frame, Visit, go_to, page};
+use super::page::{go_to, page};
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown;
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::action::Command;
 use crate::lifecycle::value::RejectionReason;
 use crate::store::{ExecuteError, Refusal, Request, Scope};

@@ -6,12 +6,14 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
+use super::frame::Frame;
 use super::language::counted;
-use super::page::{Frame, Visit, page, page_with};
+use super::page::{page, page_with};
 use super::query::{time, value};
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown::{self, When};
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::event::EventKind;
 use crate::server::{delivery_id, kind};
 use crate::store::{

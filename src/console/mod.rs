@@ -7,9 +7,11 @@
 mod application;
 mod applications;
 mod assets;
+mod attempts;
 mod decide;
 mod deliveries;
 mod form;
+mod frame;
 mod language;
 mod lifecycle_picture;
 mod options;
@@ -24,6 +26,8 @@ mod safe;
 mod session;
 mod shown;
 mod sign_in;
+mod site;
+mod visit;
 mod webhooks;
 
 pub use options::ConsoleOptions;

@@ -8,11 +8,13 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::TimeDelta;
 
+use super::frame::Frame;
 use super::language::counted;
-use super::page::{Frame, Visit, page};
+use super::page::page;
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown::{self, When};
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::lifecycle::value::ProcessingError;

@@ -6,11 +6,13 @@ use axum::response::Response;
 
 use super::application::May;
 use super::applications::Row;
+use super::frame::Frame;
 use super::language::counted;
-use super::page::{Frame, Visit, page};
+use super::page::page;
 use super::query::Given;
 use super::refused::Refused;
-use super::routes::Console;
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
 use crate::store::{Filter, ListQuery, PageKey, Scope, StoreError};
@@ -71,7 +73,7 @@ pub(super) async fn queue(
         after: after.map_or_else(String::new, |it| it.to_string()),
         waiting: counted(waiting, texts.waiting_one, texts.waiting_many),
         has_any: waiting > 0,
-        reasons: console.options.reasons.clone(),
+        reasons: console.reasons(),
         notice: match &*given.notice {
             "accepted" => Some(texts.accepted),
             "rejected" => Some(texts.rejected),

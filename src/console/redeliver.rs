@@ -7,10 +7,12 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::deliveries::Given;
+use super::frame::Frame;
 use super::language::counted;
-use super::page::{Frame, Visit, go_to, page};
+use super::page::{go_to, page};
 use super::refused::Refused;
-use super::routes::Console;
+use super::site::Console;
+use super::visit::Visit;
 use crate::server::{Administration, Chosen, delivery_id};
 use crate::store::{DeliveryFilter, ListOrder, Scope};
 

@@ -4,8 +4,9 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::page::{Frame, go_to, page_with};
-use super::routes::Console;
+use super::frame::Frame;
+use super::page::{go_to, page_with};
+use super::site::Console;
 use crate::server::Problem;
 use crate::store::StoreError;
 

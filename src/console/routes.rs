@@ -1,8 +1,5 @@
 //! The pages, and where they are.
 
-use std::ops::Deref;
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -10,8 +7,10 @@ use axum::routing::{get, post};
 use http::HeaderMap;
 
 use super::assets::{Names, asset};
+use super::attempts::Attempts;
 use super::options::ConsoleOptions;
-use super::safe::{Attempts, safe};
+use super::safe::safe;
+use super::site::{Console, Shared};
 use super::{application, applications, decide, deliveries, overview, queue, redeliver, refused};
 use super::{sign_in, webhooks};
 use crate::engine::Engine;
@@ -20,26 +19,6 @@ use crate::store::{AnyStore, Store};
 
 /// The largest form, in bytes: a selection of 100 applications and a reason.
 const LARGEST: usize = 64 << 10;
-
-/// What all pages share.
-#[derive(Clone)]
-pub(super) struct Console(Arc<Shared>);
-
-pub(super) struct Shared {
-    pub(super) engine: Engine<AnyStore>,
-    pub(super) options: ConsoleOptions,
-    pub(super) authentication: Authentication,
-    pub(super) attempts: Attempts,
-    pub(super) names: Names,
-}
-
-impl Deref for Console {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
 
 /// The pages of the console, to be mounted under the path that the options name.
 ///
@@ -59,13 +38,13 @@ impl Deref for Console {
 /// # let _ = app;
 /// ```
 pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOptions) -> Router {
-    let console = Console(Arc::new(Shared {
+    let console = Console::new(Shared {
         engine: engine.map_store(Into::into),
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
         names: Names::new(),
-    }));
+    });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
         refused::not_found(console, headers).await
     };

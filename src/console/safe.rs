@@ -1,16 +1,13 @@
 //! What keeps the pages safe: headers of every answer, and requests that other sites may not make.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::page::Frame;
+use super::frame::Frame;
 use super::refused::Refused;
-use super::routes::Console;
+use super::site::Console;
 
 /// What a page may load: from here, and nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -53,29 +50,5 @@ fn is_own(headers: &HeaderMap) -> bool {
             }
             _ => false,
         },
-    }
-}
-
-/// How many sign-ins may fail in a minute.
-const MOST: u32 = 60;
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The sign-ins that have failed in this minute. One with a good token is never refused: the
-/// secrets cannot be guessed, and an attacker keeps no one else out.
-#[derive(Default)]
-pub(super) struct Attempts(Mutex<Option<(Instant, u32)>>);
-
-impl Attempts {
-    /// Counts one that has failed; whether there are too many.
-    pub(super) fn failed(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let (since, count) = match *state {
-            Some((since, count)) if now.duration_since(since) < MINUTE => (since, count + 1),
-            _ => (now, 1),
-        };
-        *state = Some((since, count.min(MOST + 1)));
-        count > MOST
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, header};
 
-use super::routes::Console;
+use super::site::Console;
 use crate::server::Principal;
 use crate::store::{InstitutionId, NoRandomness, StoreError, Token, TokenId, TokenName};
 use crate::store::{TokenSecret, Tokens};

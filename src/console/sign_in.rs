@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 
-use super::page::{Frame, go_to, page_with};
+use super::frame::Frame;
+use super::page::{go_to, page_with};
 use super::refused::Refused;
-use super::routes::Console;
 use super::session::{self, SignInError};
+use super::site::Console;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]

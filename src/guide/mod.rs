@@ -11,6 +11,7 @@
 //! | [`webhooks`] | sending and receiving |
 //! | [`api`] | the HTTP API, for backends in any language |
 //! | [`serving`] | running it |
+//! | [`console`] | administrators and operators, in the browser |
 //! | [`certlife`] | the command line |
 //!
 //! Each is a file of `docs/`, included as it stands. `links.md` leads its links to the modules
@@ -40,5 +41,6 @@ guide! {
     webhooks: "webhooks.md";
     api: "api.md";
     serving: "serving.md";
+    console: "console.md";
     certlife: "certlife.md";
 }

@@ -105,6 +105,7 @@ texts! {
     identity: "UUID", "UUID";
     conflict: "It has changed meanwhile: nothing was done. This is what it is now; what you typed is kept.",
         "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan. Dies ist sein Stand; was Sie geschrieben haben, ist noch da.";
+    typed: "What you typed:", "Was Sie geschrieben haben:";
     refused: "It was refused:", "Es wurde verweigert:";
     accepted: "It is accepted and processed now.", "Der Antrag ist angenommen und wird bearbeitet.";
     rejected: "It is rejected.", "Der Antrag ist abgelehnt.";

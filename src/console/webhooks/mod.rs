@@ -13,10 +13,12 @@ pub(super) use actions::{disable, enable, rotate, test};
 pub(super) use one::webhook;
 pub(super) use register::{new, register};
 
-use super::page::{Frame, Visit, page};
+use super::frame::Frame;
+use super::page::page;
 use super::refused::Refused;
-use super::routes::Console;
 use super::shown::{self, When};
+use super::site::Console;
+use super::visit::Visit;
 use crate::lifecycle::event::EventKind;
 use crate::store::{Backlog, Outbox, Scope, StoreError, Webhook};
 use crate::webhook::EventKinds;

@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::Row;
 use crate::console::deliveries::{Row as DeliveryRow, Sent};
-use crate::console::page::{Frame, Visit, page_with};
+use crate::console::frame::Frame;
+use crate::console::page::page_with;
 use crate::console::query::Given;
 use crate::console::refused::Refused;
-use crate::console::routes::Console;
 use crate::console::shown::{self, When};
+use crate::console::site::Console;
+use crate::console::visit::Visit;
 use crate::store::{Attempt, DeliveryFilter, ListOrder, Outbox, Scope, StoreError};
 
 /// How many deliveries are shown.

@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use super::secret::secret_page;
 use crate::console::form::Form;
-use crate::console::page::{Frame, Visit, go_to, page_with};
+use crate::console::frame::Frame;
+use crate::console::page::{go_to, page_with};
 use crate::console::refused::{Refused, fault};
-use crate::console::routes::Console;
+use crate::console::site::Console;
+use crate::console::visit::Visit;
 use crate::lifecycle::event::EventKind;
 use crate::server::Administration;
 use crate::store::{IdempotencyKey, Scope};

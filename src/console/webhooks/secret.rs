@@ -4,7 +4,8 @@ use askama::Template;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::console::page::{Frame, page_with};
+use crate::console::frame::Frame;
+use crate::console::page::page_with;
 use crate::console::shown;
 use crate::store::Webhook;
 use crate::webhook::Secret;

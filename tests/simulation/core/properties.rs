@@ -259,8 +259,8 @@ proptest! {
     }
 
     /// After `Stop` in the middle of anything nothing is claimed or sent, and the core ends: at the
-    /// latest when the last lease is over, if outcomes cannot be recorded. Where they can be, it ends
-    /// well, unless it had to wait before it tries again, or the time was over before.
+    /// latest when the last lease is over, if outcomes cannot be recorded. Where they can be, it
+    /// ends well, unless it had to wait before it tries again, or the time was over before.
     #[test]
     fn a_core_that_is_stopped_ends(
         steps in steps(),

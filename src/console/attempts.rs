@@ -1,0 +1,28 @@
+//! Sign-ins that have failed.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many sign-ins may fail in a minute.
+const MOST: u32 = 60;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The sign-ins that have failed in this minute. One with a good token is never refused: the
+/// secrets cannot be guessed, and an attacker keeps no one else out.
+#[derive(Default)]
+pub(super) struct Attempts(Mutex<Option<(Instant, u32)>>);
+
+impl Attempts {
+    /// Counts one that has failed; whether there are too many.
+    pub(super) fn failed(&self) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (since, count) = match *state {
+            Some((since, count)) if now.duration_since(since) < MINUTE => (since, count + 1),
+            _ => (now, 1),
+        };
+        *state = Some((since, count.min(MOST + 1)));
+        count > MOST
+    }
+}

@@ -1,0 +1,109 @@
+//! What every page has: who looks at it, in which language, and its frame.
+
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+
+use super::assets::Names;
+use super::language::Texts;
+use super::shown::{When, masked};
+use super::site::Console;
+use crate::server::Principal;
+use crate::store::Scope;
+
+/// The frame of a page.
+#[derive(Clone)]
+pub(super) struct Frame {
+    pub(super) texts: &'static Texts,
+    pub(super) base: String,
+    pub(super) names: Names,
+    pub(super) now: DateTime<Utc>,
+    /// Whether it may refresh itself.
+    pub(super) is_live: bool,
+    /// Who looks at it, if that is known.
+    pub(super) reader: Option<Reader>,
+}
+
+/// Who looks at a page.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) principal: Principal,
+    /// Whether there is a session that can be signed out of.
+    pub(super) has_session: bool,
+    pub(super) masks_addresses: bool,
+}
+
+impl Frame {
+    pub(super) fn new(console: &Console, headers: &HeaderMap) -> Self {
+        Self {
+            texts: Texts::wanted(headers),
+            base: console.options.path.clone(),
+            names: console.names.clone(),
+            now: console.engine.clock().now(),
+            is_live: false,
+            reader: None,
+        }
+    }
+
+    pub(super) fn when(&self, at: DateTime<Utc>) -> When {
+        When::new(at, self.now, self.texts)
+    }
+
+    /// Where the first page is.
+    pub(super) fn home(&self) -> &str {
+        if self.base.is_empty() {
+            "/"
+        } else {
+            &self.base
+        }
+    }
+
+    pub(super) fn who(&self) -> String {
+        let reader = self.reader.as_ref();
+        reader.map_or_else(String::new, |it| it.principal.actor.to_string())
+    }
+
+    pub(super) fn institution(&self) -> String {
+        let reader = self.reader.as_ref();
+        reader.map_or_else(String::new, |it| it.principal.institution.to_string())
+    }
+
+    /// Whether the reader has this scope.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        let reader = self.reader.as_ref();
+        reader.is_some_and(|it| it.principal.scopes.contains(scope))
+    }
+
+    pub(super) fn may_decide(&self) -> bool {
+        self.may(Scope::ApplicationsDecide)
+    }
+
+    pub(super) fn may_retry(&self) -> bool {
+        self.may(Scope::ApplicationsRetry)
+    }
+
+    pub(super) fn may_see_webhooks(&self) -> bool {
+        self.may(Scope::WebhooksRead)
+    }
+
+    pub(super) fn may_see_deliveries(&self) -> bool {
+        self.may(Scope::DeliveriesRead)
+    }
+
+    pub(super) fn may_redeliver(&self) -> bool {
+        self.may(Scope::DeliveriesWrite)
+    }
+
+    pub(super) fn has_session(&self) -> bool {
+        self.reader.as_ref().is_some_and(|it| it.has_session)
+    }
+
+    /// An address, as this reader may see it.
+    pub(super) fn address(&self, address: &str) -> String {
+        let is_masked = self.reader.as_ref().is_none_or(|it| it.masks_addresses);
+        if is_masked && !self.may_decide() {
+            masked(address)
+        } else {
+            super::shown::text(address)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What all pages share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::assets::Names;
+use super::attempts::Attempts;
+use super::options::ConsoleOptions;
+use super::shown::text;
+use crate::engine::Engine;
+use crate::server::Authentication;
+use crate::store::AnyStore;
+
+/// The engine and the options, shared by all requests.
+#[derive(Clone)]
+pub(super) struct Console(Arc<Shared>);
+
+impl Console {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The reasons that are offered for a rejection.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        self.options.reasons.iter().map(|it| text(it)).collect()
+    }
+}
+
+pub(super) struct Shared {
+    pub(super) engine: Engine<AnyStore>,
+    pub(super) options: ConsoleOptions,
+    pub(super) authentication: Authentication,
+    pub(super) attempts: Attempts,
+    pub(super) names: Names,
+}
+
+impl Deref for Console {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

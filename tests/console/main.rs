@@ -1,0 +1,7 @@
+//! The console, as browsers see it: the router in this process, over the store in memory.
+
+mod decide;
+mod pages;
+mod safe;
+mod session;
+mod support;
