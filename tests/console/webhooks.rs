@@ -282,8 +282,8 @@ async fn what_receivers_and_administrators_write_is_never_markup() {
         fail(&site, text).await;
         let cookie = session(&site, Scopes::all()).await;
         let hook = format!("/webhooks/{HOOK}");
-        let tested = site.post(&cookie, &format!("{hook}/test"), &[("revision", "0")]);
-        let tested = tested.await;
+        let path = format!("{hook}/test");
+        let tested = site.post(&cookie, &path, &[("revision", "0")]).await;
         assert_eq!(tested.status, StatusCode::OK, "{}", tested.body);
         assert!(tested.body.contains("418"), "{}", tested.body);
         let mut answers = vec![tested];
