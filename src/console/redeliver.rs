@@ -4,6 +4,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use chrono::{SecondsFormat, TimeDelta};
 use http::StatusCode;
 
 use super::deliveries::Given;
@@ -60,11 +61,10 @@ pub(super) async fn ask(
     let mut given = Given::read(query.unwrap_or_default().as_bytes());
     let back = given.with(None);
     if given.to.is_empty() {
-        // What is recorded after the count is not sent again.
-        given.to = visit
-            .frame
-            .now
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        // What is recorded after the count is not sent again. Times are kept in milliseconds, and
+        // those of this one count.
+        let end = visit.frame.now + TimeDelta::milliseconds(1);
+        given.to = end.to_rfc3339_opts(SecondsFormat::Millis, true);
     }
     let chosen = Chosen::Filter(filter(&visit, &given)?);
     let count = redeliver(&console, &visit, &chosen, true).await?;

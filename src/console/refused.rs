@@ -71,7 +71,10 @@ pub(super) fn fault(frame: &Frame, problem: &Problem) -> (StatusCode, String) {
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let detail = match status {
         StatusCode::NOT_FOUND => texts.not_found.to_owned(),
-        StatusCode::CONFLICT => texts.webhook_conflict.to_owned(),
+        // That the webhook has another revision; a form has no header that could fail.
+        StatusCode::PRECONDITION_FAILED => {
+            return (StatusCode::CONFLICT, texts.webhook_conflict.to_owned());
+        }
         _ if status.is_server_error() => {
             let cause = problem.cause.as_deref();
             tracing::error!(problem = problem.detail, cause, "a page could not be made");

@@ -277,7 +277,7 @@ async fn what_receivers_and_administrators_write_is_never_markup() {
         let url = receiver(text.to_owned()).await;
         // A description has no control characters.
         let description = text.replace('\u{202e}', "");
-        let _ = register(&site, HOOK, &format!("{url}?q=<script>'"), &description).await;
+        let _ = register(&site, HOOK, &format!("{url}?q='%3Cscript%3E"), &description).await;
         let _ = site.submitted(1, "A title").await;
         fail(&site, text).await;
         let cookie = session(&site, Scopes::all()).await;
