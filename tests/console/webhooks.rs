@@ -170,28 +170,30 @@ async fn a_secret_is_in_the_one_answer_that_made_it() {
     );
     let conflict = site.post(&cookie, &path, &[("revision", "0")]).await;
     assert_eq!(conflict.status, StatusCode::CONFLICT);
-    let mut answers: Vec<Answer> = vec![again, conflict];
+    let answers = vec![again, conflict];
+    no_secret_is_in_others(&site, &cookie, new.id, answers).await;
+    let all = site.engine.store().webhooks(None).await.unwrap();
+    assert_eq!(all.len(), 2);
+}
+
+/// No page shows a secret, nor the value of a header; neither do these answers.
+async fn no_secret_is_in_others(site: &Site, cookie: &str, new: Uuid, mut answers: Vec<Answer>) {
     for page in [
         "",
         "/webhooks",
         &format!("/webhooks/{HOOK}"),
-        &format!("/webhooks/{}?notice=known", new.id),
+        &format!("/webhooks/{new}?notice=known"),
         "/webhooks/new",
         "/deliveries",
         "/deliveries/1",
         "/deliveries/redeliver",
     ] {
-        answers.push(site.get(&cookie, page).await);
+        answers.push(site.get(cookie, page).await);
     }
     for answer in answers {
-        for secret in secrets.iter().chain([&old]) {
-            assert!(!answer.body.contains(secret.expose()));
-        }
         assert!(!answer.body.contains("whsec_"));
         assert!(!answer.body.contains("value-of-a-header"));
     }
-    let all = site.engine.store().webhooks(None).await.unwrap();
-    assert_eq!(all.len(), 2);
 }
 
 #[tokio::test]

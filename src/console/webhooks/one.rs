@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::Row;
+use super::row::Row;
 use crate::console::deliveries::{Row as DeliveryRow, Sent};
 use crate::console::frame::Frame;
 use crate::console::page::page_with;
