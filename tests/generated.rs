@@ -72,6 +72,29 @@ fn the_description_of_the_http_api_is_current() {
 
 #[cfg(feature = "server")]
 #[test]
+fn each_parameter_of_the_http_api_is_described() {
+    let openapi = certificate_lifecycle::server::openapi();
+    let document: serde_json::Value = serde_json::from_str(&openapi).unwrap();
+    let operations = document["paths"].as_object().unwrap().iter();
+    let operations = operations.flat_map(|(path, item)| {
+        let item = item.as_object().unwrap().iter();
+        item.map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    let (mut described, mut missing) = (0, Vec::new());
+    for (route, operation) in operations {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            match parameter["description"].as_str() {
+                Some(text) if !text.trim().is_empty() => described += 1,
+                _ => missing.push(format!("{route}: {}", parameter["name"])),
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0], "parameters without a description");
+    assert!(described > 50, "only {described} parameters were found");
+}
+
+#[cfg(feature = "server")]
+#[test]
 fn the_problems_in_the_document_are_those_of_the_code() {
     use certificate_lifecycle::server::ProblemCode;
 

@@ -49,7 +49,8 @@ pub(super) async fn serve(address: SocketAddr) -> Result<(), Failure> {
         Failure::Argument(format!("cannot serve metrics at {address}: {problem}"))
     };
     let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| failed(error.to_string()))?;
+    let another = "; choose another address with --metrics";
+    let listener = listener.map_err(|error| failed(format!("{error}{another}")))?;
     let install = || -> Result<PrometheusHandle, BuildError> {
         PrometheusBuilder::new()
             .set_buckets(&BOUNDS)?

@@ -159,7 +159,7 @@ pub(super) async fn show(
     let why = why.or_else(|| application.error().map(ProcessingError::as_str));
     let page = ApplicationPage {
         row: Row::of(&frame, &application),
-        why: why.map(shown::text),
+        why: why.map(shown::lines),
         picture: Picture::of(&history, application.status(), application.source()),
         events: history.iter().map(|it| entry(&frame, it)).collect(),
         deliveries,
@@ -180,17 +180,18 @@ fn entry(frame: &Frame, recorded: &RecordedEvent) -> Entry {
         EventBody::Failed { error, .. } => Some(error.as_str()),
         _ => None,
     };
-    // The event has the whole address.
-    let is_whole = frame.address("a@b") == "a@b";
     Entry {
         version: event.version(),
         name: frame.texts.event(event.kind()),
         kind: event.kind().as_str(),
         at: frame.when(event.timestamp()),
         who: shown::text(&recorded.actor.to_string()),
-        why: why.map(shown::text),
+        why: why.map(shown::lines),
         id: event.id().to_string(),
-        json: is_whole.then(|| shown::text(&event.to_json(Uuid::nil()))),
+        // It has the whole address.
+        json: frame
+            .sees_addresses()
+            .then(|| shown::text(&event.to_json(Uuid::nil()))),
     }
 }
 

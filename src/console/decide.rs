@@ -3,58 +3,33 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
 use super::application::{Said, show};
-use super::form::Form;
+use super::command::{Form, command, why};
 use super::frame::Frame;
-use super::language::{Texts, counted};
+use super::language::counted;
 use super::page::{go_to, page};
 use super::refused::Refused;
 use super::shown;
 use super::site::Console;
 use super::visit::Visit;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::value::RejectionReason;
-use crate::store::{ExecuteError, Refusal, Request, Scope};
+use crate::store::{ExecuteError, Refusal, Request};
 
 /// The most applications of one selection.
 const MOST: usize = 100;
-
-/// What is to be done, and the scope that it needs.
-fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>> {
-    match form.field("action") {
-        "accept" => Ok((
-            Command::BeginProcessing,
-            Scope::ApplicationsDecide,
-            "accepted",
-        )),
-        "reject" => {
-            let reason = RejectionReason::new(form.field("reason"));
-            let reason = reason.map_err(|error| Some(error.to_string()))?;
-            Ok((
-                Command::Reject(reason),
-                Scope::ApplicationsDecide,
-                "rejected",
-            ))
-        }
-        "retry" => Ok((Command::Retry, Scope::ApplicationsRetry, "retried")),
-        _ => Err(None),
-    }
-}
 
 /// One application, at the version that the page has shown.
 pub(super) async fn one(
     State(console): State<Console>,
     visit: Visit,
     Path(uuid): Path<String>,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
-    let form = Form::read(&body);
     let uuid: Uuid = uuid.parse().map_err(|_| Refused::not_found(&visit.frame))?;
     let version: Option<u64> = form.field("version").parse().ok();
     let texts = visit.frame.texts;
@@ -97,7 +72,7 @@ pub(super) async fn one(
         }
         Err(ExecuteError::Store(error)) => Err(Refused::store(&visit.frame, &error)),
         Err(error) => {
-            let (status, fault) = (status_of(&error), why(texts, &error));
+            let (status, fault) = (status_of(&error), why(texts, texts.conflict, &error));
             let fault = Some(fault);
             show(
                 &console,
@@ -129,14 +104,6 @@ const fn status_of(error: &ExecuteError) -> StatusCode {
     }
 }
 
-/// Why nothing was done, in words.
-fn why(texts: &Texts, error: &ExecuteError) -> String {
-    match error {
-        ExecuteError::Refused(Refusal::Conflict { .. }) => texts.conflict.to_owned(),
-        _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),
-    }
-}
-
 #[derive(Template)]
 #[template(path = "decided.html")]
 struct Decided {
@@ -156,9 +123,8 @@ struct Fault {
 pub(super) async fn many(
     State(console): State<Console>,
     visit: Visit,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
-    let form = Form::read(&body);
     let texts = visit.frame.texts;
     let refuse =
         |detail: String| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);
@@ -202,7 +168,7 @@ pub(super) async fn many(
                 }
                 let why = match &error {
                     ExecuteError::Store(_) => texts.unavailable.to_owned(),
-                    error => why(texts, error),
+                    error => why(texts, texts.changed_meanwhile, error),
                 };
                 faults.push(Fault {
                     uuid: uuid.to_string(),

@@ -73,6 +73,10 @@ impl Frame {
         reader.is_some_and(|it| it.principal.scopes.contains(scope))
     }
 
+    pub(super) fn may_make_tokens(&self) -> bool {
+        self.may(Scope::TokensWrite)
+    }
+
     pub(super) fn may_decide(&self) -> bool {
         self.may(Scope::ApplicationsDecide)
     }
@@ -97,13 +101,18 @@ impl Frame {
         self.reader.as_ref().is_some_and(|it| it.has_session)
     }
 
+    /// Whether the reader may see addresses whole.
+    pub(super) fn sees_addresses(&self) -> bool {
+        let is_masked = self.reader.as_ref().is_none_or(|it| it.masks_addresses);
+        self.may_decide() || !is_masked
+    }
+
     /// An address, as this reader may see it.
     pub(super) fn address(&self, address: &str) -> String {
-        let is_masked = self.reader.as_ref().is_none_or(|it| it.masks_addresses);
-        if is_masked && !self.may_decide() {
-            masked(address)
-        } else {
+        if self.sees_addresses() {
             super::shown::text(address)
+        } else {
+            masked(address)
         }
     }
 }

@@ -169,7 +169,7 @@ fn grouped<'e>(errors: impl Iterator<Item = &'e ProcessingError>) -> Vec<Group> 
             count,
         })
         .collect();
-    groups.sort_by(|one, other| other.count.cmp(&one.count));
+    groups.sort_by_key(|it| std::cmp::Reverse(it.count));
     groups.truncate(10);
     groups
 }

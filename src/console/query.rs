@@ -1,5 +1,6 @@
 //! What the query of a list says: its filter, its order and its place, all of it in the URL.
 
+use super::language::Texts;
 use crate::forms::rfc_3339;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
@@ -68,6 +69,29 @@ impl Given {
             }
         }
         query.finish()
+    }
+
+    /// The fields that are set, with the names that pages show.
+    pub(super) fn shown(&self, texts: &Texts) -> Vec<(&'static str, String)> {
+        let status = self.status.parse().map(|it| texts.status(it).to_owned());
+        let source = self.source.parse().map(|it| texts.source(it).to_owned());
+        let fields = [
+            (texts.status, status.unwrap_or_default()),
+            (texts.source, source.unwrap_or_default()),
+            (texts.email, self.email.clone()),
+            (texts.title_part, self.title.clone()),
+            (texts.number, self.number.clone()),
+            (texts.changed_from, self.from.clone()),
+            (texts.changed_before, self.before.clone()),
+        ];
+        let set = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        set.map(|(name, value)| (name, super::shown::text(&value)))
+            .collect()
+    }
+
+    /// The time before which what is shown was changed, if it is one.
+    pub(super) fn time_before(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        time(&self.before).ok()
     }
 
     /// The question to the store; what is wrong with the filter, and the rest of it.

@@ -101,6 +101,6 @@ impl IntoResponse for Refused {
 }
 
 /// The answer where no page has the path.
-pub(super) async fn not_found(console: Console, headers: HeaderMap) -> Response {
-    Refused::not_found(&Frame::new(&console, &headers)).into_response()
+pub(super) fn not_found(console: &Console, headers: &HeaderMap) -> Response {
+    Refused::not_found(&Frame::new(console, headers)).into_response()
 }

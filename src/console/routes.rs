@@ -11,14 +11,18 @@ use super::attempts::Attempts;
 use super::options::ConsoleOptions;
 use super::safe::safe;
 use super::site::{Console, Shared};
-use super::{application, applications, decide, deliveries, overview, queue, redeliver, refused};
-use super::{sign_in, webhooks};
+use super::tasks::Tasks;
+use super::{
+    application, applications, bulk, decide, deliveries, export, overview, queue, redeliver,
+    refused, sign_in, tokens, webhooks,
+};
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::{AnyStore, Store};
 
-/// The largest form, in bytes: a selection of 100 applications and a reason.
-const LARGEST: usize = 64 << 10;
+/// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
+/// long for one: it is refused and kept, up to 10,000 characters of 12 bytes each.
+const LARGEST: usize = 256 << 10;
 
 /// The pages of the console, to be mounted under the path that the options name.
 ///
@@ -43,10 +47,11 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
+        tasks: Tasks::default(),
         names: Names::new(),
     });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
-        refused::not_found(console, headers).await
+        refused::not_found(&console, &headers)
     };
     Router::new()
         .route("/", get(overview::overview))
@@ -55,6 +60,12 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/queue", get(queue::queue))
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
+        .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/tasks", get(bulk::tasks))
+        .route("/tasks/{id}", get(bulk::task))
+        .route("/tokens", get(tokens::tokens).post(tokens::create))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
         .route("/webhooks", get(webhooks::list).post(webhooks::register))

@@ -69,7 +69,7 @@ pub(super) async fn begin(
     let expires_at = token
         .expires_at
         .map_or(now + LONGEST, |it| it.min(now + LONGEST));
-    let name = TokenName::new(&format!("{NAME}{}", token.id)).map_err(|_| SignInError::Token)?;
+    let name = TokenName::new(format!("{NAME}{}", token.id)).map_err(|_| SignInError::Token)?;
     let (id, secret) = TokenSecret::generate().map_err(SignInError::Chance)?;
     let session = Token::new(id, secret.hash(), name, Some(institution), token.actor, now)
         .with_scopes(token.scopes)
@@ -109,10 +109,11 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Option<Princip
     }
     // The session ends with the token that signed in.
     let of = parent(&session)?;
-    known(console, of, now).await?;
+    let of = known(console, of, now).await?;
     let institution = session.institution.clone()?;
     let mut principal = Principal::new(institution, session.actor.clone(), session.scopes);
-    principal.expires_at = session.expires_at;
+    // What it makes may live as long as what that token makes.
+    principal.expires_at = of.expires_at;
     Some(principal)
 }
 

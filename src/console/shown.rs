@@ -12,6 +12,12 @@ pub(super) fn text(text: &str) -> String {
     inert(text)
 }
 
+/// A text of several lines, in an element that shows them as such.
+pub(super) fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(inert).collect();
+    lines.join("\n")
+}
+
 /// A time: relative for people, exact for their browsers.
 #[derive(Clone, Copy)]
 pub(super) struct When {
@@ -35,13 +41,17 @@ impl Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.now - self.at;
         let texts = self.texts;
-        let ahead = -since;
-        let (count, one, many) = if ahead >= TimeDelta::days(1) {
-            return write!(f, "{}", self.at.format("%Y-%m-%d %H:%M UTC"));
-        } else if ahead >= TimeDelta::hours(1) {
-            (ahead.num_hours(), texts.in_hour, texts.in_hours)
-        } else if ahead >= TimeDelta::minutes(1) {
-            (ahead.num_minutes(), texts.in_minute, texts.in_minutes)
+        let until = -since;
+        let (count, one, many) = if until >= TimeDelta::days(100) {
+            return write!(f, "{}", self.at.format("%Y-%m-%d"));
+        } else if until >= TimeDelta::days(2) {
+            (until.num_days(), texts.in_days, texts.in_days)
+        } else if until >= TimeDelta::hours(2) {
+            (until.num_hours(), texts.in_hours, texts.in_hours)
+        } else if until >= TimeDelta::minutes(2) {
+            (until.num_minutes(), texts.in_minutes, texts.in_minutes)
+        } else if until > TimeDelta::seconds(5) {
+            return f.write_str(texts.in_a_moment);
         } else if since < TimeDelta::minutes(1) {
             return f.write_str(texts.just_now);
         } else if since < TimeDelta::hours(1) {

@@ -7,6 +7,7 @@ use super::assets::Names;
 use super::attempts::Attempts;
 use super::options::ConsoleOptions;
 use super::shown::text;
+use super::tasks::Tasks;
 use crate::engine::Engine;
 use crate::server::Authentication;
 use crate::store::AnyStore;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) options: ConsoleOptions,
     pub(super) authentication: Authentication,
     pub(super) attempts: Attempts,
+    pub(super) tasks: Tasks,
     pub(super) names: Names,
 }
 

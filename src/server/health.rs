@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// `ok` or `failed`.
-    #[schema(schema_with = super::openapi::check_results)]
+    #[schema(inline, value_type = super::openapi::CheckResultValue)]
     status: &'static str,
     /// What was looked at.
     checks: Vec<Check>,
@@ -31,7 +31,7 @@ pub(super) struct Check {
     /// `process`, `store`, `schema` or `feed`.
     name: &'static str,
     /// `ok` or `failed`.
-    #[schema(schema_with = super::openapi::check_results)]
+    #[schema(inline, value_type = super::openapi::CheckResultValue)]
     status: &'static str,
     /// What is wrong. The server's log has more.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,6 +28,8 @@ mod webhooks;
 mod work;
 
 #[cfg(feature = "console")]
+pub(crate) use applications::application_json;
+#[cfg(feature = "console")]
 pub(crate) use authentication::Authentication;
 pub use options::ServerOptions;
 pub use principal::Principal;

@@ -1,6 +1,9 @@
 //! All routes, each with the scopes of which one is needed (API.md, "Common").
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use http::header;
@@ -11,7 +14,7 @@ use utoipa_axum::routes;
 use super::api::Api;
 use super::applications::{create, list, read, transition};
 use super::layers::{cors, envelope, guarded, method_not_allowed, not_found, panicked, replayed};
-use super::openapi::{base, finished};
+use super::openapi::{Methods, base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
 use super::webhooks::{deliveries, endpoints, resend, verbs};
@@ -51,12 +54,15 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptio
     let api = Api::new(engine.map_store(Into::into), options);
     let cors = cors(&api.options.cors_origins);
     let (router, document) = routes(&api).split_for_parts();
+    let methods = Arc::new(Methods::of_routes(&document));
     let document = bytes::Bytes::from(text(&document));
     let served = move || async move { ([(header::CONTENT_TYPE, "application/json")], document) };
     let router = router
         .route("/openapi.json", get(served))
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(async move |request: Request| {
+            method_not_allowed(&request, &methods)
+        })
         .layer(CatchPanicLayer::custom(panicked));
     let router = match cors {
         Some(cors) => router.layer(cors),

@@ -36,26 +36,26 @@ pub(super) struct Paging {
 #[schema(as = Token)]
 pub(super) struct TokenView {
     /// What names it.
-    #[schema(schema_with = schema::token_id)]
+    #[schema(inline, value_type = schema::TokenIdValue)]
     id: String,
     /// What it is for.
     name: String,
     /// The institution that it is good for; `*` for all.
     institution: String,
     /// In whose name commands are carried out, as `kind:id`.
-    #[schema(schema_with = schema::actor)]
+    #[schema(inline, value_type = schema::ActorValue)]
     actor: String,
     /// What it allows.
-    #[schema(schema_with = schema::scopes)]
+    #[schema(inline, value_type = schema::ScopesValue)]
     scopes: Vec<String>,
     /// When it was created.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     created_at: String,
     /// From when on it is good no more.
-    #[schema(schema_with = schema::optional_time)]
+    #[schema(inline, value_type = schema::OptionalTimeValue)]
     expires_at: Option<String>,
     /// When it was used, to the minute.
-    #[schema(schema_with = schema::optional_time)]
+    #[schema(inline, value_type = schema::OptionalTimeValue)]
     last_used_at: Option<String>,
 }
 
@@ -69,19 +69,19 @@ pub(super) struct NewToken {
     name: Option<TokenName>,
     /// In whose name commands are carried out, as `kind:id`; the caller's, if absent.
     #[serde(default)]
-    #[schema(schema_with = schema::actor, required = false)]
+    #[schema(inline, value_type = schema::ActorValue, required = false)]
     actor: Option<String>,
     /// What it allows, as a role.
     #[serde(default)]
-    #[schema(schema_with = schema::roles, required = false)]
+    #[schema(inline, value_type = schema::RoleValue, required = false)]
     role: Option<Role>,
     /// What it allows, one by one, in place of a role.
     #[serde(default)]
-    #[schema(schema_with = schema::scopes, required = false)]
+    #[schema(inline, value_type = schema::ScopesValue, required = false)]
     scopes: Option<Vec<Scope>>,
     /// From when on it is good no more.
     #[serde(default)]
-    #[schema(schema_with = schema::time, required = false)]
+    #[schema(inline, value_type = schema::TimeValue, required = false)]
     expires_at: Option<String>,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct NewToken {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Created {
     /// What names the token.
-    #[schema(schema_with = schema::token_id)]
+    #[schema(inline, value_type = schema::TokenIdValue)]
     id: TokenId,
     /// The token. It is not shown again.
     token: String,

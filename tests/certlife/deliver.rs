@@ -494,6 +494,7 @@ fn metrics_are_served_to_prometheus_and_have_nothing_personal() {
     assert_eq!((taken.code, taken.stdout.as_str()), (Some(2), ""));
     let words = format!("certlife: cannot serve metrics at {address}: ");
     assert!(taken.stderr.starts_with(&words), "{}", taken.stderr);
+    assert!(taken.stderr.contains("--metrics"), "{}", taken.stderr);
     assert_eq!(statuses(&store), [3, 0, 0], "nothing is sent unobserved");
     drop(port);
     let mut running = Running::start(&store, &["--metrics", &address]);

@@ -1,10 +1,13 @@
 //! The console, as browsers see it: the router in this process, over the store in memory.
 
+mod bulk;
 mod decide;
 mod deliveries;
+mod export;
 mod hooks;
 mod pages;
 mod safe;
 mod session;
 mod support;
+mod tokens;
 mod webhooks;

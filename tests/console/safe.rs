@@ -95,7 +95,7 @@ async fn texts_are_never_markup() {
     let site = Site::with(ConsoleOptions::default().with_reasons(reasons));
     let cookie = site.session(Role::Administrator).await;
     let mut pages = vec![
-        "".to_owned(),
+        String::new(),
         "/queue".to_owned(),
         "/applications".to_owned(),
     ];
@@ -138,9 +138,10 @@ async fn a_form_has_an_end() {
     let cookie = site.session(Role::Administrator).await;
     let uuid = site.submitted(1, "A title").await;
     let path = format!("/applications/{uuid}/decide");
-    let long = "a".repeat(100_000);
+    let long = "a".repeat(300_000);
     let fields = [("action", "reject"), ("version", "1"), ("reason", &*long)];
     let answer = site.post(&cookie, &path, &fields).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.body.contains("too long"), "{}", answer.body);
     assert_eq!(site.status(uuid).await, ("created".to_owned(), 1));
 }

@@ -1,5 +1,6 @@
 //! Webhooks: who sees them, what may be done, and that the secret is shown once.
 
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{DeliveryStatus, Outbox, Role, Scope, Scopes};
 use http::{StatusCode, header};
 use uuid::Uuid;
@@ -146,7 +147,7 @@ async fn a_secret_is_in_the_one_answer_that_made_it() {
     let all = site.engine.store().webhooks(None).await.unwrap();
     let new = all.iter().find(|it| it.id != HOOK).unwrap();
     assert_eq!(new.endpoint.description.as_str(), "Two of them");
-    let kinds: Vec<_> = new.endpoint.kinds.iter().map(|it| it.as_str()).collect();
+    let kinds: Vec<_> = new.endpoint.kinds.iter().map(EventKind::as_str).collect();
     assert_eq!(kinds, ["approved", "rejected"]);
     let secrets = [
         new.endpoint.secrets.current().clone(),

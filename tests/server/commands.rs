@@ -53,7 +53,11 @@ fn answers(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.header("content-type"), "application/x-ndjson");
     assert!(answer.body.is_empty() || answer.text().ends_with('\n'));
     let lines = answer.text().lines();
-    lines.map(|it| serde_json::from_str(it).unwrap()).collect()
+    let all: Vec<Value> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();
+    for problem in all.iter().filter_map(|it| it.get("problem")) {
+        assert_eq!(problem["instance"], answer.header("x-request-id"));
+    }
+    all
 }
 
 /// Each answer's line, and its event or the code of its problem.
@@ -242,6 +246,8 @@ async fn all_or_none(world: World) {
         let problem = answer.problem(409, "abandoned");
         let problems = problem["problems"].as_array().unwrap();
         assert_eq!(brief(problems), expected(&[(2, code)]));
+        // As in a stream
+        assert_eq!(problems[0]["problem"]["instance"], problem["instance"]);
     }
     let lines = ["{".to_owned(), submitted(3), "[]".to_owned()];
     let answer = world.send(atomic(lines.join("\n\n"))).await;
@@ -369,8 +375,11 @@ async fn keys_and_versions_of_lines(world: World) {
         (&json!("conflict"), &json!(2))
     );
     assert_eq!(problem["status"], 412);
-    let again = answers(&world.send(ndjson(begin.to_string())).await);
-    assert_eq!(again[0]["problem"], *problem);
+    let ask = ndjson(begin.to_string()).header("X-Request-Id", "again");
+    let again = answers(&world.send(ask).await);
+    let mut same = problem.clone();
+    same["instance"] = "again".into();
+    assert_eq!(again[0]["problem"], same);
     begin["rejection_reason"] = "x".into();
     let all = answers(&world.send(ndjson(begin.to_string())).await);
     assert_eq!(

@@ -39,11 +39,19 @@
   }
   prepare(document);
 
+  // A notice is of this answer: when the page is made anew, it may be true no more.
+  const here = new URL(location.href);
+  if (here.searchParams.has("notice")) {
+    here.searchParams.delete("notice");
+    history.replaceState(history.state, "", here);
+  }
+
   // The queue's keys.
   const isTyping = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
   if (document.querySelector("[data-queue]")) {
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      // A key that is held down decides once.
+      if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape" && isTyping()) return document.activeElement.blur();
       if (isTyping()) return;
       if (event.key === "?") byId("keys").hidden = !byId("keys").hidden;
@@ -81,16 +89,24 @@
       pause.textContent = texts[Number(isPaused)];
     });
   }
+  const isChanged = (select) => {
+    const first = [...select.options].findIndex((it) => it.defaultSelected);
+    return select.selectedIndex !== Math.max(first, 0);
+  };
   const isInUse = () =>
     isPaused || document.hidden || main.contains(document.activeElement) ||
     main.querySelector("details[open], input:checked") !== null ||
+    [...main.querySelectorAll("select")].some(isChanged) ||
     [...main.querySelectorAll("textarea, input[type=text], input:not([type])")].some((it) => it.value !== it.defaultValue) ||
     !(getSelection()?.isCollapsed ?? true);
   setInterval(async () => {
     if (isInUse()) return;
     try {
       const response = await fetch(location.href, { redirect: "manual", headers: { accept: "text/html" } });
-      if (!response.ok || isInUse()) return;
+      if (isInUse()) return;
+      // The session has ended, so this leads to the sign-in.
+      if (response.type === "opaqueredirect") return location.reload();
+      if (!response.ok) return;
       const made = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
       if (!made || made.innerHTML === main.dataset.made) return;
       main.dataset.made = made.innerHTML;

@@ -46,7 +46,7 @@ fn thousandths(text: &str) -> Option<u32> {
     )]
     (0.0..=1.0)
         .contains(&weight)
-        .then(|| (weight * 1000.0) as u32)
+        .then_some((weight * 1000.0) as u32)
 }
 
 /// A number with its noun: `{}` in the sentence is the number.

@@ -86,6 +86,46 @@ texts! {
     reason: "Reason", "Grund";
     reason_hint: "It is part of the event that subscribers receive.", "Er ist Teil des Ereignisses, das Abonnenten erhalten.";
     selected: "The selected ones:", "Die ausgewählten:";
+    all_shown: "All that this filter shows …", "Alles, was dieser Filter zeigt …";
+    all_one: "1 application, as it was when this page was made.", "1 Antrag, wie er war, als diese Seite entstand.";
+    all_many: "{} applications, as they were when this page was made.",
+        "{} Anträge, wie sie waren, als diese Seite entstand.";
+    more_than: "At least", "Mindestens";
+    tasks: "Tasks", "Aufgaben";
+    task: "Task", "Aufgabe";
+    no_tasks: "There are no tasks since the server was started.", "Seit dem Start des Servers gibt es keine Aufgaben.";
+    running: "running", "läuft";
+    ended: "done", "fertig";
+    broken_off: "broken off", "abgebrochen";
+    task_broken_off: "The store did not answer, so the task has ended early. What is done stays done.",
+        "Der Speicher hat nicht geantwortet, daher endete die Aufgabe vorzeitig. Was erledigt ist, bleibt es.";
+    too_many_tasks: "Too many tasks are running. Wait for one of them.",
+        "Es laufen zu viele Aufgaben. Warten Sie auf eine davon.";
+    done_of: "Done", "Erledigt";
+    refused_of: "Refused", "Verweigert";
+    and_more: "and {} more", "und {} weitere";
+    export: "Export:", "Exportieren:";
+    tokens: "Tokens", "Tokens";
+    name: "Name", "Name";
+    actor: "Actor", "Handelt als";
+    role: "Role", "Rolle";
+    days: "Days until it expires", "Tage, bis es abläuft";
+    scopes: "Scopes", "Rechte";
+    made_at: "Created", "Erstellt";
+    expires_at: "Expires", "Läuft ab";
+    used_at: "Last used", "Zuletzt benutzt";
+    make_token: "Create a token", "Token erstellen";
+    revoke: "Revoke", "Widerrufen";
+    shown_once: "This is the token. It is shown this once: keep it now.",
+        "Das ist das Token. Es wird nur dieses eine Mal gezeigt: Bewahren Sie es jetzt auf.";
+    bad_days: "The days have to be a number from 1 to 3660.", "Die Tage müssen eine Zahl von 1 bis 3660 sein.";
+    in_a_moment: "in a moment", "gleich";
+    in_minutes: "in {} minutes", "in {} Minuten";
+    in_hours: "in {} hours", "in {} Stunden";
+    in_days: "in {} days", "in {} Tagen";
+    by: "by", "von";
+    too_long: "The form is too long. Go back: your browser has what you typed.",
+        "Das Formular ist zu lang. Gehen Sie zurück: Ihr Browser hat noch, was Sie geschrieben haben.";
     select: "Select", "Auswählen";
     select_all: "Select all of this page", "Alle dieser Seite auswählen";
     done_one: "1 application is done.", "1 Antrag ist erledigt.";
@@ -105,6 +145,8 @@ texts! {
     identity: "UUID", "UUID";
     conflict: "It has changed meanwhile: nothing was done. This is what it is now; what you typed is kept.",
         "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan. Dies ist sein Stand; was Sie geschrieben haben, ist noch da.";
+    changed_meanwhile: "It has changed meanwhile: nothing was done.",
+        "Der Antrag hat sich inzwischen geändert: Es wurde nichts getan.";
     typed: "What you typed:", "Was Sie geschrieben haben:";
     refused: "It was refused:", "Es wurde verweigert:";
     accepted: "It is accepted and processed now.", "Der Antrag ist angenommen und wird bearbeitet.";
@@ -116,8 +158,8 @@ texts! {
     from_start: "From the start", "Von vorn";
     keys: "Keys: a accept, r reject, j next, k back, ? this help",
         "Tasten: a annehmen, r ablehnen, j nächster, k zurück, ? diese Hilfe";
-    waiting_one: "1 waits", "1 wartet";
-    waiting_many: "{} wait", "{} warten";
+    waiting_one: "1 waiting", "1 wartet";
+    waiting_many: "{} waiting", "{} warten";
     just_now: "just now", "gerade eben";
     minute_ago: "a minute ago", "vor einer Minute";
     minutes_ago: "{} minutes ago", "vor {} Minuten";
@@ -188,7 +230,7 @@ texts! {
     rotate: "New secret", "Neues Geheimnis";
     rotate_hint: "The new secret is shown once. The old one stays valid for a day, unless it is revoked.",
         "Das neue Geheimnis wird einmal gezeigt. Das alte gilt noch einen Tag, wenn es nicht widerrufen wird.";
-    revoke: "Revoke all earlier secrets at once", "Alle früheren Geheimnisse sofort widerrufen";
+    revoke_secrets: "Revoke all earlier secrets at once", "Alle früheren Geheimnisse sofort widerrufen";
     secret: "Secret", "Geheimnis";
     secret_hint: "Copy it now: it is not shown again. Deliveries are signed with it.",
         "Kopieren Sie es jetzt: Es wird nicht noch einmal gezeigt. Damit werden Zustellungen signiert.";
@@ -225,10 +267,6 @@ texts! {
     error: "Error", "Fehler";
     took: "Took", "Dauer";
     no_attempts: "No attempt is kept.", "Kein Versuch ist aufgehoben.";
-    in_minute: "in a minute", "in einer Minute";
-    in_minutes: "in {} minutes", "in {} Minuten";
-    in_hour: "in an hour", "in einer Stunde";
-    in_hours: "in {} hours", "in {} Stunden";
 }
 
 impl Texts {

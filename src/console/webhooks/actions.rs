@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::one::{Said, show};
 use super::secret::secret_page;
-use crate::console::form::Form;
+use crate::console::command::Form;
 use crate::console::page::go_to;
 use crate::console::refused::{Refused, fault};
 use crate::console::shown;

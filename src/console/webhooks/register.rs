@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::secret::secret_page;
-use crate::console::form::Form;
+use crate::console::command::Form;
 use crate::console::frame::Frame;
 use crate::console::page::{go_to, page_with};
 use crate::console::refused::{Refused, fault};

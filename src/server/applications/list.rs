@@ -23,31 +23,31 @@ use crate::store::{Filter, ListOrder, ListQuery, PageKey, TitlePart};
 #[expect(dead_code, reason = "it describes the parameters")]
 pub(in crate::server) struct Which {
     /// Only those in this state.
-    #[param(required = false, schema_with = schema::statuses)]
+    #[param(required = false, inline, value_type = schema::StatusValue)]
     status: Option<String>,
     /// Only those from this source.
-    #[param(required = false, schema_with = schema::sources)]
+    #[param(required = false, inline, value_type = schema::SourceValue)]
     source: Option<String>,
     /// Only those of this applicant, the address taken letter for letter.
-    #[param(required = false, schema_with = schema::applicant_email)]
+    #[param(required = false, inline, value_type = schema::EmailValue)]
     email: Option<String>,
     /// Only those whose title has this part, ignoring case.
-    #[param(required = false, schema_with = schema::certificate_title)]
+    #[param(required = false, inline, value_type = schema::TitleValue)]
     title: Option<String>,
     /// Only those with this number of the backend's.
-    #[param(required = false, schema_with = schema::application_id)]
+    #[param(required = false, inline, value_type = schema::ApplicationIdValue)]
     application_id: Option<u64>,
     /// `true`: only those that background work owns.
     #[param(required = false)]
     in_progress: Option<bool>,
     /// Only those whose last event happened at this time or later.
-    #[param(required = false, schema_with = schema::time)]
+    #[param(required = false, inline, value_type = schema::TimeValue)]
     updated_after: Option<String>,
     /// Only those whose last event happened before this time.
-    #[param(required = false, schema_with = schema::time)]
+    #[param(required = false, inline, value_type = schema::TimeValue)]
     updated_before: Option<String>,
     /// `newest`: the last that was created comes first; `oldest`, the default: the first.
-    #[param(required = false, schema_with = schema::order)]
+    #[param(required = false, inline, value_type = schema::OrderValue)]
     order: Option<String>,
     /// The most applications on the page.
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]

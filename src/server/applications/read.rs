@@ -11,7 +11,7 @@ use super::trigger_context;
 use crate::lifecycle::any::AnyApplication;
 use crate::server::answer::{Json, not_modified, tag, tagged};
 use crate::server::api::Api;
-use crate::server::openapi::ApplicationParameter;
+use crate::server::openapi::{ApplicationParameter, WaitValue};
 use crate::server::principal::Caller;
 use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{IfNoneMatch, Parameters, Segment};
@@ -31,7 +31,7 @@ const USUAL_WAIT: u32 = 30;
 pub(in crate::server) struct Wait {
     /// `final`: the answer comes as soon as the application is approved, rejected or failed, or
     /// after the timeout with what it is then.
-    #[param(required = false, schema_with = crate::server::openapi::wait)]
+    #[param(required = false, inline, value_type = WaitValue)]
     wait: Option<String>,
     /// How long that is waited for, in seconds.
     #[param(required = false, minimum = 0, maximum = 60, default = 30)]
@@ -130,4 +130,11 @@ pub(in crate::server) async fn history(
     }
     let entries: Vec<_> = history.iter().map(HistoryEntry::of).collect();
     Ok(Json(Data { data: entries }).into_response())
+}
+
+/// An application as JSON, as far as its last event knows it.
+#[cfg(feature = "console")]
+pub(crate) fn application_json(application: &AnyApplication) -> Vec<u8> {
+    // It has no maps with keys that are no strings.
+    serde_json::to_vec(&ApplicationView::of(application, None)).unwrap_or_default()
 }

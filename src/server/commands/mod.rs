@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::api::Api;
-use super::header_names::ACCEL_BUFFERING;
+use super::header_names::{ACCEL_BUFFERING, REQUEST_ID};
 use super::principal::Caller;
 use super::problem::{FieldProblem, Problem};
 use super::request::{NdjsonBody, Parameters};
@@ -61,10 +61,11 @@ pub(super) async fn execute(
         return Err(FieldProblem::header("Idempotency-Key", detail).into());
     }
     let reader = Reader::new(caller);
+    let id = headers.get(REQUEST_ID).and_then(|it| it.to_str().ok());
     let answers = if is_atomic {
         atomic::all_or_none(&api, reader, body).await?
     } else {
-        Body::from_stream(stream::answers(api, reader, body))
+        Body::from_stream(stream::answers(api, reader, id.map(str::to_owned), body))
     };
     let headers = [
         (header::CONTENT_TYPE, NDJSON),

@@ -54,6 +54,8 @@ impl Gathered {
 struct Run {
     api: Api,
     reader: Reader,
+    /// The id of the request.
+    id: Option<String>,
     lines: Lines,
     gathered: Gathered,
     in_flight: VecDeque<Batch>,
@@ -65,11 +67,13 @@ struct Run {
 pub(super) fn answers(
     api: Api,
     reader: Reader,
+    id: Option<String>,
     body: Body,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     let run = Run {
         api,
         reader,
+        id,
         lines: Lines::new(body),
         gathered: Gathered::default(),
         in_flight: VecDeque::with_capacity(IN_FLIGHT),
@@ -166,6 +170,7 @@ impl Run {
                     },
                 ),
             };
+            let answer = answer.map_err(|it| it.of_request(self.id.as_deref()));
             write(&mut out, number, &answer);
         }
         out

@@ -31,7 +31,7 @@ const LIMIT: u32 = 100;
 #[expect(dead_code, reason = "it describes the parameters")]
 pub(super) struct From {
     /// The cursor after which to begin; the start of the feed, if absent.
-    #[param(required = false, schema_with = schema::cursor)]
+    #[param(required = false, inline, value_type = schema::CursorValue)]
     after: Option<String>,
     /// The most events of the page.
     #[param(required = false, minimum = 1, maximum = 1000, default = 100)]

@@ -26,7 +26,7 @@ pub(in crate::server) struct EventPage<'a> {
     /// The events, in the order in which they were committed.
     data: Vec<EventView<'a>>,
     /// Where to go on.
-    #[schema(schema_with = schema::cursor)]
+    #[schema(inline, value_type = schema::CursorValue)]
     next: Cursor,
 }
 

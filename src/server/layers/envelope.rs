@@ -1,7 +1,7 @@
 //! The outermost layer: ids of requests, and the bodies of problems.
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::observed::Observed;
 use crate::server::header_names::REQUEST_ID;
+use crate::server::openapi::Methods;
 use crate::server::problem::{Problem, ProblemCode};
 
 /// The longest id of a request that is taken over, in bytes.
@@ -61,9 +62,14 @@ pub(in crate::server) async fn not_found(request: Request) -> Response {
     Problem::new(ProblemCode::NotFound, detail).into_response()
 }
 
-/// The answer where the route does not take the method. axum adds `Allow`.
-pub(in crate::server) async fn method_not_allowed(request: Request) -> Response {
-    let detail = format!("{} is not allowed here", request.method());
+/// The answer where the route does not take the method. axum adds `Allow`, behind all layers.
+pub(in crate::server) fn method_not_allowed(request: &Request, allowed: &Methods) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let methods = allowed.of(route.map_or("", MatchedPath::as_str));
+    let detail = format!(
+        "{} is not allowed here; expected {methods}",
+        request.method()
+    );
     Problem::new(ProblemCode::MethodNotAllowed, detail).into_response()
 }
 

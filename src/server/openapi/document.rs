@@ -101,6 +101,7 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
         "discriminator": { "propertyName": "event", "mapping": mapping },
     });
     schemas.insert("EventPayload".to_owned(), any);
+    describe_in_place(&mut document);
     if let Some(Value::Object(all)) = document.pointer_mut("/components/schemas") {
         all.values_mut().for_each(allow_null);
         all.extend(schemas);
@@ -117,6 +118,32 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
         members.insert("webhooks".to_owned(), Value::Object(webhooks));
     }
     document
+}
+
+/// A value with a description is written as both of two schemas, the second of which has the
+/// description alone: here it stands in the first, where readers and generators look for it.
+fn describe_in_place(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(describe_in_place);
+            if let Some(described) = members.get("allOf").and_then(described) {
+                *members = described;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(describe_in_place),
+        _ => {}
+    }
+}
+
+fn described(both: &Value) -> Option<Map<String, Value>> {
+    let [Value::Object(value), Value::Object(about)] = both.as_array()?.as_slice() else {
+        return None;
+    };
+    let description = about.get("description")?;
+    let is_alone = about.keys().all(|it| it == "type" || it == "description");
+    let mut value = value.clone();
+    value.insert("description".to_owned(), description.clone());
+    is_alone.then_some(value)
 }
 
 /// In what is read strictly, which is what requests have, a member that is null counts as absent.

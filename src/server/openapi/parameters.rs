@@ -5,6 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::values;
+use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::server::view::{CountView, HistoryEntry};
 use crate::store::Operation;
 
@@ -72,16 +73,16 @@ pub(in crate::server) enum NewApplication {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Submission {
-    #[schema(schema_with = submit)]
+    #[schema(inline, value_type = SubmitValue)]
     command: &'static str,
     /// The backend's own number.
-    #[schema(schema_with = values::application_id)]
+    #[schema(inline, value_type = values::ApplicationIdValue)]
     application_id: u64,
     /// The title of the certificate.
-    #[schema(schema_with = values::certificate_title)]
+    #[schema(inline, value_type = values::TitleValue)]
     certificate_title: String,
     /// The address of the applicant.
-    #[schema(schema_with = values::applicant_email)]
+    #[schema(inline, value_type = values::EmailValue)]
     applicant_email: String,
     /// The identity; a new one, if absent.
     #[schema(required = false, value_type = Uuid)]
@@ -92,45 +93,42 @@ pub(in crate::server) struct Submission {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Upload {
-    #[schema(schema_with = upload)]
+    #[schema(inline, value_type = UploadValue)]
     command: &'static str,
     /// The backend's own number.
-    #[schema(schema_with = values::application_id)]
+    #[schema(inline, value_type = values::ApplicationIdValue)]
     application_id: u64,
     /// The title of the certificate.
-    #[schema(schema_with = values::certificate_title)]
+    #[schema(inline, value_type = values::TitleValue)]
     certificate_title: String,
     /// The address of the applicant.
-    #[schema(schema_with = values::applicant_email)]
+    #[schema(inline, value_type = values::EmailValue)]
     applicant_email: String,
     /// Alone, or one of many.
-    #[schema(schema_with = uploads)]
+    #[schema(inline, value_type = UploadContextValue)]
     trigger_context: String,
     /// The identity; a new one, if absent.
     #[schema(required = false, value_type = Uuid)]
     uuid: Option<Uuid>,
 }
 
-fn submit() -> utoipa::openapi::Schema {
-    values::one_of([Operation::SUBMIT])
-}
+values::values! {
+    SubmitValue = values::one_of([Operation::SUBMIT]);
 
-fn upload() -> utoipa::openapi::Schema {
-    values::one_of([Operation::UPLOAD])
-}
+    UploadValue = values::one_of([Operation::UPLOAD]);
 
-fn uploads() -> utoipa::openapi::Schema {
-    use crate::lifecycle::source::{TriggerContext, VaultUpload};
-    let is_upload = |it: &TriggerContext| VaultUpload::try_from(*it).is_ok();
-    let uploads = TriggerContext::ALL.into_iter().filter(is_upload);
-    values::one_of(uploads.map(TriggerContext::as_str))
+    UploadContextValue = {
+        let is_upload = |it: &TriggerContext| VaultUpload::try_from(*it).is_ok();
+        let uploads = TriggerContext::ALL.into_iter().filter(is_upload);
+        values::one_of(uploads.map(TriggerContext::as_str))
+    };
 }
 
 /// Why an application is rejected.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Reason {
-    #[schema(schema_with = values::reason)]
+    #[schema(inline, value_type = values::ReasonValue)]
     rejection_reason: String,
 }
 
@@ -138,7 +136,7 @@ pub(in crate::server) struct Reason {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct WhatFailed {
-    #[schema(schema_with = values::reason)]
+    #[schema(inline, value_type = values::ReasonValue)]
     error: String,
 }
 

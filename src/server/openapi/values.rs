@@ -14,6 +14,24 @@ use crate::lifecycle::value::ApplicationId;
 use crate::server::problem::ProblemCode;
 use crate::store::{DeliveryStatus, Role, Scope};
 
+/// Values as types. utoipa drops the description of what has its schema by `schema_with`.
+macro_rules! values {
+    ($($(#[$about:meta])* $name:ident = $schema:expr;)+) => {$(
+        $(#[$about])*
+        pub(in crate::server) struct $name;
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $schema.into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    )+};
+}
+
+pub(super) use values;
+
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
 }
@@ -21,6 +39,10 @@ fn text() -> ObjectBuilder {
 pub(super) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Schema {
     let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     text().enum_values(Some(names)).build().into()
+}
+
+fn array_of(items: Schema) -> ArrayBuilder {
+    ArrayBuilder::new().items(RefOr::T(items))
 }
 
 fn integer(least: u64, most: u64) -> Schema {
@@ -36,140 +58,92 @@ fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(in crate::server) fn statuses() -> Schema {
-    one_of(Status::NAMES)
-}
+values! {
+    StatusValue = one_of(Status::NAMES);
 
-pub(in crate::server) fn sources() -> Schema {
-    one_of(Source::NAMES)
-}
+    SourceValue = one_of(Source::NAMES);
 
-pub(in crate::server) fn trigger_contexts() -> Schema {
-    one_of(TriggerContext::NAMES)
-}
+    TriggerContextValue = one_of(TriggerContext::NAMES);
 
-pub(in crate::server) fn actions() -> Schema {
-    ArrayBuilder::new()
-        .items(RefOr::T(one_of(Action::NAMES)))
-        .build()
-        .into()
-}
+    ActionsValue = array_of(one_of(Action::NAMES)).build();
 
-pub(in crate::server) fn event_names() -> Schema {
-    one_of(EventKind::ALL.iter().map(|it| it.name()))
-}
+    EventNameValue = one_of(EventKind::ALL.iter().map(|it| it.name()));
 
-pub(in crate::server) fn problem_codes() -> Schema {
-    one_of(ProblemCode::ALL.iter().map(|it| it.as_str()))
-}
+    ProblemCodeValue = one_of(ProblemCode::ALL.iter().map(|it| it.as_str()));
 
-pub(in crate::server) fn wait() -> Schema {
-    one_of(["final"])
-}
+    WaitValue = one_of(["final"]);
 
-pub(in crate::server) fn order() -> Schema {
-    one_of(["newest", "oldest"])
-}
+    OrderValue = one_of(["newest", "oldest"]);
 
-pub(in crate::server) fn version() -> Schema {
-    integer(1, AnyApplication::MAX_VERSION)
-}
+    VersionValue = integer(1, AnyApplication::MAX_VERSION);
 
-/// 0 until a webhook's settings are replaced; the versions of applications lie within it.
-pub(in crate::server) fn revision() -> Schema {
-    integer(0, AnyApplication::MAX_VERSION)
-}
+    /// 0 until a webhook's settings are replaced; the versions of applications lie within it.
+    RevisionValue = integer(0, AnyApplication::MAX_VERSION);
 
-pub(in crate::server) fn application_id() -> Schema {
-    integer(1, ApplicationId::MAX)
-}
+    ApplicationIdValue = integer(1, ApplicationId::MAX);
 
-/// 1 to 255 characters, not only white space.
-pub(in crate::server) fn certificate_title() -> Schema {
-    let title = text().min_length(Some(1)).max_length(Some(255));
-    title.pattern(Some(r"\S")).build().into()
-}
+    /// 1 to 255 characters, not only white space.
+    TitleValue = {
+        let title = text().min_length(Some(1)).max_length(Some(255));
+        title.pattern(Some(r"\S")).build()
+    };
 
-pub(in crate::server) fn applicant_email() -> Schema {
-    let email = text().min_length(Some(3)).max_length(Some(255));
-    let format = SchemaFormat::Custom("email".to_owned());
-    email.format(Some(format)).build().into()
-}
+    EmailValue = {
+        let email = text().min_length(Some(3)).max_length(Some(255));
+        let format = SchemaFormat::Custom("email".to_owned());
+        email.format(Some(format)).build()
+    };
 
-/// 1 to 1,000 characters, not only white space.
-pub(in crate::server) fn reason() -> Schema {
-    let reason = text().min_length(Some(1)).max_length(Some(1000));
-    reason.pattern(Some(r"\S")).build().into()
-}
+    /// 1 to 1,000 characters, not only white space.
+    ReasonValue = {
+        let reason = text().min_length(Some(1)).max_length(Some(1000));
+        reason.pattern(Some(r"\S")).build()
+    };
 
-/// RFC 3339, UTC, in whole seconds where the API answers.
-pub(in crate::server) fn time() -> Schema {
-    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-    text().format(Some(format)).build().into()
-}
+    /// RFC 3339, UTC, in whole seconds where the API answers.
+    TimeValue = {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        text().format(Some(format)).build()
+    };
 
-/// `kind:id`.
-pub(in crate::server) fn actor() -> Schema {
-    let actor = text().pattern(Some("^(customer|administrator|system):"));
-    actor.examples(["administrator:jane"]).build().into()
-}
+    /// `kind:id`.
+    ActorValue = {
+        let actor = text().pattern(Some("^(customer|administrator|system):"));
+        actor.examples(["administrator:jane"]).build()
+    };
 
-pub(in crate::server) fn token_id() -> Schema {
-    text().pattern(Some("^[0-9a-f]{16}$")).build().into()
-}
+    TokenIdValue = text().pattern(Some("^[0-9a-f]{16}$")).build();
 
-/// A lease as one word.
-pub(in crate::server) fn work() -> Schema {
-    text().pattern(Some("^[0-9a-f]{64}$")).build().into()
-}
+    /// A lease as one word.
+    WorkValue = text().pattern(Some("^[0-9a-f]{64}$")).build();
 
-/// Opaque.
-pub(in crate::server) fn cursor() -> Schema {
-    let cursor = text().pattern(Some("^[0-9]+(-[0-9]+)?$"));
-    cursor.examples(["17-3"]).build().into()
-}
+    /// Opaque.
+    CursorValue = {
+        let cursor = text().pattern(Some("^[0-9]+(-[0-9]+)?$"));
+        cursor.examples(["17-3"]).build()
+    };
 
-/// Any of the six events.
-pub(in crate::server) fn payload() -> RefOr<Schema> {
-    Ref::from_schema_name("EventPayload").into()
-}
+    /// Any of the six events.
+    PayloadValue = Ref::from_schema_name("EventPayload");
 
-pub(in crate::server) fn scopes() -> Schema {
-    ArrayBuilder::new()
-        .items(RefOr::T(one_of(Scope::NAMES)))
-        .build()
-        .into()
-}
+    ScopesValue = array_of(one_of(Scope::NAMES)).build();
 
-pub(in crate::server) fn roles() -> Schema {
-    one_of(Role::NAMES)
-}
+    RoleValue = one_of(Role::NAMES);
 
-/// The short names of events, as webhooks choose them.
-pub(in crate::server) fn event_kinds() -> Schema {
-    ArrayBuilder::new()
-        .items(RefOr::T(one_of(EventKind::NAMES)))
-        .min_items(Some(1))
-        .build()
-        .into()
-}
+    /// The short names of events, as webhooks choose them.
+    EventKindsValue = array_of(one_of(EventKind::NAMES)).min_items(Some(1)).build();
 
-pub(in crate::server) fn delivery_statuses() -> Schema {
-    one_of(DeliveryStatus::NAMES)
-}
+    DeliveryStatusValue = one_of(DeliveryStatus::NAMES);
 
-/// A time, or null.
-pub(in crate::server) fn optional_time() -> Schema {
-    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-    let types = SchemaType::Array(vec![Type::String, Type::Null]);
-    let time = ObjectBuilder::new().schema_type(types).format(Some(format));
-    time.build().into()
-}
+    /// A time, or null.
+    OptionalTimeValue = {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let types = SchemaType::Array(vec![Type::String, Type::Null]);
+        let time = ObjectBuilder::new().schema_type(types).format(Some(format));
+        time.build()
+    };
 
-pub(in crate::server) fn pending() -> Schema {
-    one_of(["resume", "drop"])
-}
+    PendingValue = one_of(["resume", "drop"]);
 
-pub(in crate::server) fn check_results() -> Schema {
-    one_of(["ok", "failed"])
+    CheckResultValue = one_of(["ok", "failed"]);
 }

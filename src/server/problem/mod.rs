@@ -47,7 +47,7 @@ pub struct ProblemDetails {
     #[schema(required = false)]
     pub instance: Option<String>,
     /// The code of the problem.
-    #[schema(schema_with = super::openapi::problem_codes)]
+    #[schema(inline, value_type = super::openapi::ProblemCodeValue)]
     pub code: Cow<'static, str>,
     /// What is wrong with a field, a parameter or a header, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -55,15 +55,15 @@ pub struct ProblemDetails {
     pub errors: Vec<FieldProblem>,
     /// The status that the application is in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = super::openapi::statuses)]
+    #[schema(required = false, inline, value_type = super::openapi::StatusValue)]
     pub current_status: Option<Status>,
     /// The version that it has, or the revision of a webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = super::openapi::revision)]
+    #[schema(required = false, inline, value_type = super::openapi::RevisionValue)]
     pub current_version: Option<u64>,
     /// The actions that are legal now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = super::openapi::actions)]
+    #[schema(required = false, inline, value_type = super::openapi::ActionsValue)]
     pub legal: Option<Vec<Action>>,
     /// The fields in which two commands with the same idempotency key differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -198,10 +198,18 @@ impl Problem {
         problem
     }
 
+    /// The same, with the id of the request; so have the problems of its lines.
+    pub(super) fn of_request(mut self, id: Option<&str>) -> Self {
+        self.instance = id.map(str::to_owned);
+        for line in &mut self.problems {
+            line.problem.instance = id.map(str::to_owned);
+        }
+        self
+    }
+
     /// The body, with the id of the request.
-    pub(super) fn body(&self, instance: Option<&str>) -> Vec<u8> {
-        let mut shown = self.clone();
-        shown.instance = instance.map(str::to_owned);
+    pub(super) fn body(&self, id: Option<&str>) -> Vec<u8> {
+        let shown = self.clone().of_request(id);
         // It has no maps with keys that are no strings.
         serde_json::to_vec(&shown).unwrap_or_default()
     }

@@ -103,8 +103,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             inner.is_some_and(|it| !it.contains('"'))
         };
         if !is_tag(text) {
-            let detail =
-                "header If-Match must be one entity tag in quotes, as ETag has it, such as \"3\"";
+            let detail = "header If-Match must be one entity tag in quotes, as ETag has it, such as \"3\", \
+                          or * for any version; a list of tags is refused";
             return Err(FieldProblem::header(IF_MATCH, detail).into());
         }
         let number = text.trim_matches('"');

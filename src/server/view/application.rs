@@ -19,39 +19,39 @@ pub(in crate::server) struct ApplicationView<'a> {
     /// Its identity.
     uuid: Uuid,
     /// The backend's own number.
-    #[schema(schema_with = schema::application_id)]
+    #[schema(inline, value_type = schema::ApplicationIdValue)]
     application_id: u64,
     /// The title of the certificate.
-    #[schema(schema_with = schema::certificate_title)]
+    #[schema(inline, value_type = schema::TitleValue)]
     certificate_title: &'a str,
     /// The address of the applicant.
-    #[schema(schema_with = schema::applicant_email)]
+    #[schema(inline, value_type = schema::EmailValue)]
     applicant_email: &'a str,
     /// Where it comes from.
-    #[schema(schema_with = schema::sources)]
+    #[schema(inline, value_type = schema::SourceValue)]
     source: Source,
     /// How it was created.
-    #[schema(schema_with = schema::trigger_contexts)]
+    #[schema(inline, value_type = schema::TriggerContextValue)]
     trigger_context: Option<TriggerContext>,
     /// The state that it is in.
-    #[schema(schema_with = schema::statuses)]
+    #[schema(inline, value_type = schema::StatusValue)]
     status: Status,
     /// 1 after its creation, and 1 more with each transition.
-    #[schema(schema_with = schema::version)]
+    #[schema(inline, value_type = schema::VersionValue)]
     version: u64,
     /// When its last event happened.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     updated_at: String,
     /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::reason, required = false)]
+    #[schema(inline, value_type = schema::ReasonValue, required = false)]
     rejection_reason: Option<&'a str>,
     /// Why its processing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::reason, required = false)]
+    #[schema(inline, value_type = schema::ReasonValue, required = false)]
     error: Option<&'a str>,
     /// The actions that are legal now.
-    #[schema(schema_with = schema::actions)]
+    #[schema(inline, value_type = schema::ActionsValue)]
     legal: &'static [Action],
 }
 

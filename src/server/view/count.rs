@@ -12,14 +12,14 @@ use crate::store::Count;
 /// How many applications are in one state, from one source.
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct CountView {
-    #[schema(schema_with = schema::statuses)]
+    #[schema(inline, value_type = schema::StatusValue)]
     status: Status,
-    #[schema(schema_with = schema::sources)]
+    #[schema(inline, value_type = schema::SourceValue)]
     source: Source,
     /// How many; at least one.
     applications: u64,
     /// The time of the last event of the one that has been in this state the longest.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     oldest_updated_at: String,
 }
 

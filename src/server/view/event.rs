@@ -18,17 +18,17 @@ pub(in crate::server) struct EventView<'a> {
     /// The same on every attempt to deliver it.
     event_id: Uuid,
     /// The version of the application that the event left.
-    #[schema(schema_with = schema::version)]
+    #[schema(inline, value_type = schema::VersionValue)]
     version: u64,
     /// Its place in the feed.
-    #[schema(schema_with = schema::cursor)]
+    #[schema(inline, value_type = schema::CursorValue)]
     cursor: Cursor,
     /// Whose application it is: in the feed alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = String)]
     institution: Option<&'a str>,
     /// What webhooks are sent (CONTRACT.md, "Events"), with the nil UUID as `webhook_id`.
-    #[schema(schema_with = schema::payload)]
+    #[schema(inline, value_type = schema::PayloadValue)]
     payload: Box<RawValue>,
 }
 
@@ -66,24 +66,24 @@ pub(in crate::server) struct Carried<'a> {
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct HistoryEntry<'a> {
     /// The version that the event left.
-    #[schema(schema_with = schema::version)]
+    #[schema(inline, value_type = schema::VersionValue)]
     version: u64,
     /// The event's full name.
-    #[schema(schema_with = schema::event_names)]
+    #[schema(inline, value_type = schema::EventNameValue)]
     event: &'static str,
     /// When it happened.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     at: String,
     /// Who acted, as `kind:id`.
-    #[schema(schema_with = schema::actor)]
+    #[schema(inline, value_type = schema::ActorValue)]
     actor: String,
     /// Why the application was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::reason, required = false)]
+    #[schema(inline, value_type = schema::ReasonValue, required = false)]
     rejection_reason: Option<&'a str>,
     /// Why its processing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::reason, required = false)]
+    #[schema(inline, value_type = schema::ReasonValue, required = false)]
     error: Option<&'a str>,
     /// The key of the command, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -24,7 +24,7 @@ use crate::store::{DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Ou
 #[expect(dead_code, reason = "it describes the parameters")]
 pub(in crate::server) struct Filter {
     /// Only those that are so far.
-    #[param(required = false, schema_with = schema::delivery_statuses)]
+    #[param(required = false, inline, value_type = schema::DeliveryStatusValue)]
     status: Option<String>,
     /// Only those to this webhook.
     #[param(required = false)]
@@ -33,13 +33,13 @@ pub(in crate::server) struct Filter {
     #[param(required = false)]
     application: Option<Uuid>,
     /// Only those of this event.
-    #[param(required = false, schema_with = schema::event_names)]
+    #[param(required = false, inline, value_type = schema::EventNameValue)]
     event: Option<String>,
     /// Only those whose event was recorded at this time or later.
-    #[param(required = false, schema_with = schema::time)]
+    #[param(required = false, inline, value_type = schema::TimeValue)]
     from: Option<String>,
     /// Only those whose event was recorded before this time.
-    #[param(required = false, schema_with = schema::time)]
+    #[param(required = false, inline, value_type = schema::TimeValue)]
     to: Option<String>,
 }
 

@@ -65,7 +65,7 @@ pub(in crate::server) async fn create(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let settings = json::<NewWebhook>(&body)?.read(&api.options.targets)?;
+    let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
     let institution = &caller.institution;
     let administration = Administration::of(&api, institution);
     let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;

@@ -67,7 +67,7 @@ pub(in crate::server) struct Abandonment {
 pub(in crate::server) struct Chooser {
     /// Those that are so far.
     #[serde(default)]
-    #[schema(required = false, schema_with = schema::delivery_statuses)]
+    #[schema(required = false, inline, value_type = schema::DeliveryStatusValue)]
     status: Option<DeliveryStatus>,
     /// To this webhook.
     #[serde(default)]
@@ -79,15 +79,15 @@ pub(in crate::server) struct Chooser {
     application: Option<String>,
     /// Of this event.
     #[serde(default)]
-    #[schema(required = false, schema_with = schema::event_names)]
+    #[schema(required = false, inline, value_type = schema::EventNameValue)]
     event: Option<String>,
     /// Whose event was recorded at this time or later.
     #[serde(default)]
-    #[schema(required = false, schema_with = schema::time)]
+    #[schema(required = false, inline, value_type = schema::TimeValue)]
     from: Option<String>,
     /// Whose event was recorded before this time.
     #[serde(default)]
-    #[schema(required = false, schema_with = schema::time)]
+    #[schema(required = false, inline, value_type = schema::TimeValue)]
     to: Option<String>,
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::delivery::HttpOptions;
 use crate::lifecycle::event::EventKind;
@@ -11,39 +12,18 @@ use crate::server::openapi as schema;
 use crate::server::problem::{FieldProblem, Problem};
 use crate::webhook::{CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl};
 
-/// A webhook that is to be registered.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::server) struct NewWebhook {
-    /// Where events are sent.
-    #[serde(default)]
-    #[schema(required = true, value_type = String, format = "uri", example = "https://example.com/hooks")]
-    url: Option<String>,
-    /// Which events it is sent; all, if absent.
-    #[serde(default)]
-    #[schema(required = false, schema_with = schema::event_kinds)]
-    events: Option<Vec<String>>,
-    /// What people call it: at most 256 characters, on one line.
-    #[serde(default)]
-    #[schema(required = false, value_type = String, max_length = 256)]
-    description: Option<String>,
-    /// Headers that each request carries.
-    #[serde(default)]
-    #[schema(required = false, value_type = BTreeMap<String, String>)]
-    headers: Option<BTreeMap<String, String>>,
-}
-
-/// What of a webhook's settings is to be replaced; what is absent stays.
+/// A webhook's settings: those of a new one, or what of them is to be replaced. What is absent
+/// stays, and a new webhook has the default.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct WebhookChange {
     /// Where events are sent.
     #[serde(default)]
-    #[schema(required = false, value_type = String, format = "uri")]
+    #[schema(required = false, value_type = String, format = "uri", example = "https://example.com/hooks")]
     url: Option<String>,
-    /// Which events it is sent.
+    /// Which events it is sent; a new webhook without them is sent all.
     #[serde(default)]
-    #[schema(required = false, schema_with = schema::event_kinds)]
+    #[schema(required = false, inline, value_type = schema::EventKindsValue)]
     events: Option<Vec<String>>,
     /// What people call it: at most 256 characters, on one line.
     #[serde(default)]
@@ -55,24 +35,27 @@ pub(in crate::server) struct WebhookChange {
     headers: Option<BTreeMap<String, String>>,
 }
 
+/// The schema of a webhook that is to be registered: the same settings, with a URL.
+pub(in crate::server) struct NewWebhook;
+
+impl PartialSchema for NewWebhook {
+    fn schema() -> RefOr<Schema> {
+        let mut settings = WebhookChange::schema();
+        if let RefOr::T(Schema::Object(settings)) = &mut settings {
+            settings.required.push("url".to_owned());
+        }
+        settings
+    }
+}
+
+impl ToSchema for NewWebhook {}
+
 /// Settings that are right.
 pub(super) struct Settings {
     pub(super) url: Option<WebhookUrl>,
     kinds: Option<EventKinds>,
     description: Option<Description>,
     headers: Option<CustomHeaders>,
-}
-
-impl NewWebhook {
-    pub(super) fn read(self, targets: &HttpOptions) -> Result<Settings, Problem> {
-        WebhookChange {
-            url: Some(self.url.ok_or_else(|| FieldProblem::missing("url"))?),
-            events: self.events,
-            description: self.description,
-            headers: self.headers,
-        }
-        .read(targets)
-    }
 }
 
 impl WebhookChange {

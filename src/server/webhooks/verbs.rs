@@ -187,7 +187,7 @@ pub(in crate::server) async fn disable(
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Enabling {
     /// `resume` sends them, `drop` makes them dead. Needed if there are any.
-    #[schema(required = false, schema_with = crate::server::openapi::pending)]
+    #[schema(required = false, inline, value_type = crate::server::openapi::PendingValue)]
     pending: String,
 }
 

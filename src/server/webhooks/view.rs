@@ -20,7 +20,7 @@ pub(in crate::server) struct WebhookView {
     /// Where they are sent.
     url: String,
     /// Which events it is sent.
-    #[schema(schema_with = schema::event_kinds)]
+    #[schema(inline, value_type = schema::EventKindsValue)]
     events: Vec<String>,
     /// What people call it.
     description: String,
@@ -32,13 +32,13 @@ pub(in crate::server) struct WebhookView {
     #[schema(required = false, value_type = DisabledView)]
     disabled: Option<DisabledView>,
     /// When it was registered.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     created_at: String,
     /// The first of the failures since something was delivered last.
-    #[schema(schema_with = schema::optional_time)]
+    #[schema(inline, value_type = schema::OptionalTimeValue)]
     failing_since: Option<String>,
     /// Until when nothing is sent, because its server has asked for it.
-    #[schema(schema_with = schema::optional_time)]
+    #[schema(inline, value_type = schema::OptionalTimeValue)]
     not_before: Option<String>,
     /// How often its settings were replaced: the `ETag`.
     revision: u64,
@@ -50,7 +50,7 @@ pub(in crate::server) struct WebhookView {
 pub(in crate::server) struct DisabledView {
     /// `manual`, `gone` or `failing`.
     reason: String,
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     at: String,
     /// What was said when it was disabled.
     detail: String,
@@ -82,29 +82,29 @@ pub(in crate::server) struct DeliveryView {
     /// Its number.
     id: i64,
     /// The event's full name.
-    #[schema(schema_with = schema::event_names)]
+    #[schema(inline, value_type = schema::EventNameValue)]
     event: &'static str,
     /// The version of the application that the event left.
-    #[schema(schema_with = schema::version)]
+    #[schema(inline, value_type = schema::VersionValue)]
     version: u64,
     application: Uuid,
     webhook: Uuid,
     institution: String,
     /// How far it is.
-    #[schema(schema_with = schema::delivery_statuses)]
+    #[schema(inline, value_type = schema::DeliveryStatusValue)]
     status: DeliveryStatus,
     /// How many attempts there were since it was last made pending.
     attempt_count: u32,
     /// When the event was recorded.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     recorded_at: String,
     /// While it is pending: when it is due, or its lease ends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::time, required = false)]
+    #[schema(inline, value_type = schema::TimeValue, required = false)]
     due_at: Option<String>,
     /// When it was delivered or became dead.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::time, required = false)]
+    #[schema(inline, value_type = schema::TimeValue, required = false)]
     settled_at: Option<String>,
     /// Why it is dead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ pub(in crate::server) struct DeliveryView {
 #[schema(as = Attempt)]
 pub(in crate::server) struct AttemptView {
     /// When it was sent.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     at: String,
     /// How long it took.
     milliseconds: u64,

@@ -58,12 +58,12 @@ pub(in crate::server) struct Wanted {
 #[schema(as = Work)]
 pub(in crate::server) struct LeasedView<'a> {
     /// What the requests about it name.
-    #[schema(schema_with = schema::work)]
+    #[schema(inline, value_type = schema::WorkValue)]
     work: String,
     /// Which attempt this is, counted from 1.
     attempt: u32,
     /// When the lease ends, unless it is prolonged.
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     deadline: String,
     /// A key for what the work does elsewhere: the same in each attempt.
     idempotency_key: String,

@@ -154,7 +154,7 @@ pub(in crate::server) struct Prolong {
 /// When a lease ends.
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct Deadline {
-    #[schema(schema_with = schema::time)]
+    #[schema(inline, value_type = schema::TimeValue)]
     deadline: String,
 }
 
@@ -237,7 +237,7 @@ pub(in crate::server) async fn fail(
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Again {
-    #[schema(schema_with = schema::reason)]
+    #[schema(inline, value_type = schema::ReasonValue)]
     error: String,
     /// After how long, in seconds.
     #[schema(required = false, minimum = 0, maximum = 604_800, default = 30)]

@@ -111,6 +111,7 @@ async fn unknown_members_are_named(world: World) {
     let things = world.things().await;
     let before = world.everything(&world.ours).await;
     for (ask, body) in bodies(&things) {
+        let members: Vec<_> = body.as_object().unwrap().keys().collect();
         for unknown in ["nonsense", "Command", "a/b~c", "", "ünknown"] {
             let mut body = body.clone();
             body[unknown] = 1.into();
@@ -121,6 +122,9 @@ async fn unknown_members_are_named(world: World) {
             assert_eq!(faults, [format!("/{escaped}")], "{} {problem}", ask.path);
             let detail = problem["errors"][0]["detail"].as_str().unwrap();
             assert!(detail.contains(unknown), "{detail}");
+            for known in &members {
+                assert!(detail.contains(known.as_str()), "{detail}");
+            }
         }
     }
     let nested = json!({"filter": {"nonsense": 1}});

@@ -172,11 +172,27 @@ async fn methods_that_are_not_taken(world: World) {
             let allowed = answer.header("allow").split(',').map(str::trim);
             assert_eq!(allowed.collect::<BTreeSet<_>>(), taken, "{method} {path}");
             if method != "HEAD" {
-                answer.problem(405, "method_not_allowed");
+                let problem = answer.problem(405, "method_not_allowed");
+                let (_, named) = problem["detail"]
+                    .as_str()
+                    .unwrap()
+                    .split_once("; expected ")
+                    .unwrap();
+                assert_eq!(
+                    named.split(" or ").collect::<BTreeSet<_>>(),
+                    taken,
+                    "{method} {path}"
+                );
             }
         }
     }
     unchanged(&world, &before).await;
+    // Mounted within the router of a backend
+    let router = axum::Router::new().nest("/nested", world.router.clone());
+    let nested = World { router, ..world };
+    let answer = nested.send(get("/nested/v1/commands")).await;
+    let problem = answer.problem(405, "method_not_allowed");
+    assert_eq!(problem["detail"], "GET is not allowed here; expected POST");
 }
 
 async fn headers_that_are_huge(world: World) {
