@@ -25,6 +25,12 @@ impl Form {
         let found = self.0.iter().find(|(it, _)| it == name);
         found.map_or("", |(_, value)| value)
     }
+
+    /// All fields of this name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_it = move |it: &&(String, String)| it.0 == name;
+        self.0.iter().filter(is_it).map(|(_, value)| value.as_str())
+    }
 }
 
 impl FromRequest<Console> for Form {

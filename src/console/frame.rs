@@ -85,6 +85,18 @@ impl Frame {
         self.may(Scope::ApplicationsRetry)
     }
 
+    pub(super) fn may_see_webhooks(&self) -> bool {
+        self.may(Scope::WebhooksRead)
+    }
+
+    pub(super) fn may_see_deliveries(&self) -> bool {
+        self.may(Scope::DeliveriesRead)
+    }
+
+    pub(super) fn may_redeliver(&self) -> bool {
+        self.may(Scope::DeliveriesWrite)
+    }
+
     pub(super) fn has_session(&self) -> bool {
         self.reader.as_ref().is_some_and(|it| it.has_session)
     }

@@ -1,5 +1,6 @@
 //! How the console behaves.
 
+use crate::server::ServerOptions;
 use crate::setters::setters;
 
 /// How the console behaves.
@@ -13,6 +14,8 @@ pub struct ConsoleOptions {
     pub reasons: Vec<String>,
     /// Whether e-mail addresses are masked for those who may not decide.
     pub masks_addresses: bool,
+    /// The options of the API: which URLs webhooks may have, and what sends test events.
+    pub server: ServerOptions,
 }
 
 impl ConsoleOptions {
@@ -20,6 +23,7 @@ impl ConsoleOptions {
         with_path: path, String;
         with_reasons: reasons, Vec<String>;
         with_masks_addresses: masks_addresses, bool;
+        with_server: server, ServerOptions;
     }
 }
 
@@ -29,6 +33,7 @@ impl Default for ConsoleOptions {
             path: "/console".to_owned(),
             reasons: Vec::new(),
             masks_addresses: false,
+            server: ServerOptions::default(),
         }
     }
 }

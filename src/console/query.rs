@@ -133,7 +133,7 @@ impl Given {
 }
 
 /// The value of a field that is not empty.
-fn value<T, E: ToString>(
+pub(super) fn value<T, E: ToString>(
     text: &str,
     read: impl FnOnce(&str) -> Result<T, E>,
     faults: &mut Vec<String>,
@@ -158,7 +158,7 @@ fn number(text: &str) -> Result<ApplicationId, String> {
 }
 
 /// A time: a day, a minute as browsers send it, both in UTC, or RFC 3339.
-fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, &'static str> {
+pub(super) fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, &'static str> {
     let expected = "expected a day such as 2026-06-04, or a time such as 2026-06-04T10:30 (UTC)";
     let whole = match text.len() {
         10 => format!("{text}T00:00:00Z"),

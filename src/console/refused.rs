@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::frame::Frame;
 use super::page::{go_to, page_with};
 use super::site::Console;
+use crate::server::Problem;
 use crate::store::StoreError;
 
 /// Why there is no page.
@@ -52,9 +53,42 @@ impl Refused {
         Self::new(frame, status, detail)
     }
 
+    /// What the rules of webhooks have refused, or a fault.
+    pub(super) fn problem(frame: &Frame, problem: &Problem) -> Self {
+        let (status, detail) = fault(frame, problem);
+        Self::new(frame, status, detail)
+    }
+
     pub(super) fn signed_out(frame: Frame) -> Self {
         Self(Box::new(Why::SignedOut(frame)))
     }
+}
+
+/// The status of a problem, and what a page says of it. A fault's cause stands in the log alone.
+pub(super) fn fault(frame: &Frame, problem: &Problem) -> (StatusCode, String) {
+    let texts = frame.texts;
+    let status = StatusCode::from_u16(problem.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let detail = match status {
+        StatusCode::NOT_FOUND => texts.not_found.to_owned(),
+        // That the webhook has another revision; a form has no header that could fail.
+        StatusCode::PRECONDITION_FAILED => {
+            return (StatusCode::CONFLICT, texts.webhook_conflict.to_owned());
+        }
+        _ if status.is_server_error() => {
+            let cause = problem.cause.as_deref();
+            tracing::error!(problem = problem.detail, cause, "a page could not be made");
+            let is_away = status == StatusCode::SERVICE_UNAVAILABLE;
+            let text = if is_away {
+                texts.unavailable
+            } else {
+                texts.broken
+            };
+            text.to_owned()
+        }
+        _ => format!("{} {}", texts.refused, super::shown::text(&problem.detail)),
+    };
+    (status, detail)
 }
 
 impl IntoResponse for Refused {

@@ -13,7 +13,8 @@ use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, export, overview, queue, refused, sign_in, tokens,
+    application, applications, bulk, decide, deliveries, export, overview, queue, redeliver,
+    refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::Authentication;
@@ -67,6 +68,20 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
+        .route("/webhooks", get(webhooks::list).post(webhooks::register))
+        .route("/webhooks/new", get(webhooks::new))
+        .route("/webhooks/{id}", get(webhooks::webhook))
+        .route("/webhooks/{id}/enable", post(webhooks::enable))
+        .route("/webhooks/{id}/disable", post(webhooks::disable))
+        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{id}/test", post(webhooks::test))
+        .route("/deliveries", get(deliveries::list))
+        .route(
+            "/deliveries/redeliver",
+            get(redeliver::ask).post(redeliver::all),
+        )
+        .route("/deliveries/{id}", get(deliveries::delivery))
+        .route("/deliveries/{id}/redeliver", post(redeliver::one))
         .route("/assets/{name}", get(asset))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST))

@@ -35,3 +35,9 @@ pub use options::ServerOptions;
 pub use principal::Principal;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};
 pub use routes::{openapi, router};
+#[cfg(feature = "console")]
+pub(crate) use webhooks::{
+    administration::{Administration, times},
+    chosen::Chosen,
+    deliveries::{delivery_id, kind},
+};

@@ -2,9 +2,12 @@
 
 mod bulk;
 mod decide;
+mod deliveries;
 mod export;
+mod hooks;
 mod pages;
 mod safe;
 mod session;
 mod support;
 mod tokens;
+mod webhooks;

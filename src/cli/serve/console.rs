@@ -5,6 +5,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use certificate_lifecycle::console::{self, ConsoleOptions};
 use certificate_lifecycle::engine::Engine;
+use certificate_lifecycle::server::ServerOptions;
 use certificate_lifecycle::store::AnyStore;
 
 /// Where the console is.
@@ -29,14 +30,20 @@ pub(super) struct Args {
 
 impl Args {
     /// The routes with those of the console, if it is wanted.
-    pub(super) fn beside(&self, routes: Router, engine: &Engine<AnyStore>) -> Router {
+    pub(super) fn beside(
+        &self,
+        routes: Router,
+        engine: &Engine<AnyStore>,
+        server: ServerOptions,
+    ) -> Router {
         if !self.console {
             return routes;
         }
         let options = ConsoleOptions::default()
             .with_path(PATH.to_owned())
             .with_reasons(self.reasons.clone())
-            .with_masks_addresses(self.console_mask);
+            .with_masks_addresses(self.console_mask)
+            .with_server(server);
         let console = console::router(engine.clone(), options);
         let slash = format!("{PATH}/");
         routes

@@ -124,8 +124,8 @@ impl Args {
             .with_cors_origins(self.cors_origins.clone())
             .with_targets(options)
             .with_shutdown(parts.stopped());
-        let api = router(engine.clone(), options);
-        let routes = self.console.beside(api, &engine);
+        let api = router(engine.clone(), options.clone());
+        let routes = self.console.beside(api, &engine, options);
         let serving = answer(listening, routes, parts.stopped());
         let delivering = self.delivering.run(&engine, sender, parts.stopped());
         let processing = self.processing.run(&engine, command, parts.stopped());

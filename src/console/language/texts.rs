@@ -3,6 +3,8 @@
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
+use crate::store::DeliveryStatus;
+use crate::webhook::DisabledReason;
 
 macro_rules! texts {
     ($($name:ident: $english:literal, $german:literal;)+) => {
@@ -189,6 +191,82 @@ texts! {
     pause: "Pause updates", "Aktualisierung anhalten";
     resume: "Resume updates", "Aktualisierung fortsetzen";
     signed_in_as: "Signed in as", "Angemeldet als";
+    webhooks: "Webhooks", "Webhooks";
+    no_webhooks: "No webhook is registered.", "Es ist kein Webhook angemeldet.";
+    url: "URL", "URL";
+    description: "Description", "Beschreibung";
+    events: "Events", "Ereignisse";
+    all_events: "all", "alle";
+    enabled: "enabled", "eingeschaltet";
+    disabled_manual: "by hand", "von Hand";
+    disabled_gone: "its server says that it is gone (410)", "sein Server sagt, dass es ihn nicht mehr gibt (410)";
+    disabled_failing: "it failed for too long", "er scheiterte zu lange";
+    failing: "Failing since", "Scheitert seit";
+    not_before: "Waits, as its server asked, until", "Wartet, wie sein Server es wollte, bis";
+    pending_count: "Pending", "Stehen aus";
+    dead_count: "Dead", "Unzustellbar";
+    oldest_due: "Oldest due", "Fällig seit";
+    headers: "Names of its headers", "Namen seiner Header";
+    registered_at: "Registered", "Angemeldet";
+    latest_deliveries: "Latest deliveries", "Neueste Zustellungen";
+    all_deliveries: "All of its deliveries", "Alle seine Zustellungen";
+    actions: "Actions", "Aktionen";
+    register: "Register a webhook", "Webhook anmelden";
+    register_now: "Register", "Anmelden";
+    url_hint: "Where events are sent: https, with a public address unless the server allows others.",
+        "Wohin Ereignisse gesendet werden: https, mit öffentlicher Adresse, wenn der Server keine andere erlaubt.";
+    description_hint: "What people call it: at most 256 characters.", "Wie man ihn nennt: höchstens 256 Zeichen.";
+    enable: "Enable", "Einschalten";
+    enable_hint: "What is pending since before it was disabled:", "Was noch aussteht, seit er abgeschaltet wurde:";
+    pending_resume: "is sent", "wird gesendet";
+    pending_drop: "is made dead and not sent", "wird unzustellbar und nicht gesendet";
+    disable: "Disable", "Abschalten";
+    disable_hint: "Nothing is sent until it is enabled again; what is pending stays.",
+        "Es wird nichts gesendet, bis er wieder eingeschaltet ist; was aussteht, bleibt.";
+    test: "Send a test event", "Testereignis senden";
+    test_hint: "Once, and even if it is disabled; its answer is shown.",
+        "Einmal, auch wenn er abgeschaltet ist; seine Antwort wird gezeigt.";
+    test_answer: "The answer to the test event", "Die Antwort auf das Testereignis";
+    rotate: "New secret", "Neues Geheimnis";
+    rotate_hint: "The new secret is shown once. The old one stays valid for a day, unless it is revoked.",
+        "Das neue Geheimnis wird einmal gezeigt. Das alte gilt noch einen Tag, wenn es nicht widerrufen wird.";
+    revoke_secrets: "Revoke all earlier secrets at once", "Alle früheren Geheimnisse sofort widerrufen";
+    secret: "Secret", "Geheimnis";
+    secret_hint: "Copy it now: it is not shown again. Deliveries are signed with it.",
+        "Kopieren Sie es jetzt: Es wird nicht noch einmal gezeigt. Damit werden Zustellungen signiert.";
+    to_webhook: "To the webhook", "Zum Webhook";
+    webhook_registered: "The webhook is registered.", "Der Webhook ist angemeldet.";
+    webhook_known: "It was registered before. Its secret was shown then; rotate it if it is lost.",
+        "Er ist schon angemeldet. Sein Geheimnis wurde dabei gezeigt; ist es verloren, erneuern Sie es.";
+    webhook_rotated: "The webhook has a new secret.", "Der Webhook hat ein neues Geheimnis.";
+    webhook_enabled: "It is enabled.", "Er ist eingeschaltet.";
+    webhook_disabled: "It is disabled.", "Er ist abgeschaltet.";
+    webhook_conflict: "It has changed meanwhile: nothing was done. Look at it as it is now, and decide again.",
+        "Er hat sich inzwischen geändert: Es wurde nichts getan. Sehen Sie ihn sich an, wie er jetzt ist, und entscheiden Sie neu.";
+    dead_again: "Redeliver what is dead", "Unzustellbares noch einmal senden";
+    delivery: "Delivery", "Zustellung";
+    application: "Application", "Antrag";
+    from_time: "Recorded from", "Aufgezeichnet ab";
+    to_time: "Recorded before", "Aufgezeichnet vor";
+    no_deliveries: "No delivery fits this filter.", "Keine Zustellung passt zu diesem Filter.";
+    recorded: "Recorded", "Aufgezeichnet";
+    due: "Due", "Fällig";
+    settled: "Settled", "Erledigt";
+    being_sent: "being sent", "wird gesendet";
+    redeliver: "Redeliver", "Noch einmal senden";
+    redeliver_these: "Redeliver all that this filter shows", "Alle senden, die dieser Filter zeigt";
+    redeliver_ask_one: "1 delivery would be sent again. Its receiver gets the event once more.",
+        "1 Zustellung würde noch einmal gesendet. Ihr Empfänger bekommt das Ereignis erneut.";
+    redeliver_ask_many: "{} deliveries would be sent again. Their receivers get the events once more.",
+        "{} Zustellungen würden noch einmal gesendet. Ihre Empfänger bekommen die Ereignisse erneut.";
+    redeliver_rule: "Without a status, those that are delivered or dead. What is being sent or due already stays as it is.",
+        "Ohne Stand die, die zugestellt oder unzustellbar sind. Was gerade gesendet wird oder fällig ist, bleibt, wie es ist.";
+    redelivered_one: "1 delivery is due again.", "1 Zustellung ist wieder fällig.";
+    redelivered_many: "{} deliveries are due again.", "{} Zustellungen sind wieder fällig.";
+    answer: "Answer", "Antwort";
+    error: "Error", "Fehler";
+    took: "Took", "Dauer";
+    no_attempts: "No attempt is kept.", "Kein Versuch ist aufgehoben.";
 }
 
 impl Texts {
@@ -207,6 +285,22 @@ impl Texts {
         match source {
             Source::Customer => self.customer,
             Source::Vault => self.vault,
+        }
+    }
+
+    pub(in crate::console) const fn delivery_status(&self, status: DeliveryStatus) -> &'static str {
+        match status {
+            DeliveryStatus::Pending => self.pending,
+            DeliveryStatus::Delivered => self.delivered,
+            DeliveryStatus::Dead => self.dead,
+        }
+    }
+
+    pub(in crate::console) const fn disabled_reason(&self, reason: DisabledReason) -> &'static str {
+        match reason {
+            DisabledReason::Manual => self.disabled_manual,
+            DisabledReason::Gone => self.disabled_gone,
+            DisabledReason::Failing => self.disabled_failing,
         }
     }
 

@@ -79,7 +79,7 @@ pub struct ProblemDetails {
     pub problems: Vec<LineProblem>,
     /// What the log says beyond the detail.
     #[serde(skip)]
-    pub(super) cause: Option<String>,
+    pub(crate) cause: Option<String>,
     /// Whether this was answered before, to the same request with the same idempotency key.
     #[serde(skip)]
     pub(super) is_replayed: bool,

@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::server::api::Api;
 use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::IfMatch;
-use crate::store::{InstitutionId, Outbox, Put, Webhook};
+use crate::store::{AnyStore, InstitutionId, Outbox, Put, Webhook};
 use crate::webhook::Endpoint;
 
 /// That the institution has no such webhook.
@@ -16,11 +15,11 @@ pub(super) fn unknown(id: Uuid) -> Problem {
 
 /// The webhook.
 pub(super) async fn find(
-    api: &Api,
+    store: &AnyStore,
     institution: &InstitutionId,
     id: Uuid,
 ) -> Result<Webhook, Problem> {
-    let webhook = api.store().webhook(institution, id).await?;
+    let webhook = store.webhook(institution, id).await?;
     webhook.ok_or_else(|| unknown(id))
 }
 
@@ -45,20 +44,20 @@ pub(super) fn check(webhook: &Webhook, expected: IfMatch) -> Result<(), Problem>
 /// Changes the settings, if `change` says that there is something to change; the webhook as it is
 /// then.
 pub(super) async fn change(
-    api: &Api,
+    store: &AnyStore,
     institution: &InstitutionId,
     id: Uuid,
     expected: IfMatch,
     change: impl Fn(&mut Endpoint) -> bool,
 ) -> Result<Webhook, Problem> {
     loop {
-        let mut webhook = find(api, institution, id).await?;
+        let mut webhook = find(store, institution, id).await?;
         check(&webhook, expected)?;
         if !change(&mut webhook.endpoint) {
             return Ok(webhook);
         }
-        match api.store().put_webhook(webhook).await? {
-            Put::Done => return find(api, institution, id).await,
+        match store.put_webhook(webhook).await? {
+            Put::Done => return find(store, institution, id).await,
             Put::Unknown => return Err(unknown(id)),
             // Another change came first: this one is made again, to what that left.
             Put::Conflict => {}

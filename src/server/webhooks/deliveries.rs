@@ -44,12 +44,12 @@ pub(in crate::server) struct Filter {
 }
 
 /// The kind of an event, by its short or its full name.
-pub(super) fn kind(name: &str) -> Result<EventKind, crate::lifecycle::names::UnknownName> {
+pub(crate) fn kind(name: &str) -> Result<EventKind, crate::lifecycle::names::UnknownName> {
     EventKind::from_name(name).map_or_else(|| name.parse(), Ok)
 }
 
 /// The number of a delivery.
-pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
+pub(crate) fn delivery_id(text: &str) -> Result<DeliveryId, &'static str> {
     let is_number = text.bytes().all(|it| it.is_ascii_digit());
     let number = text.parse().ok().filter(|_| is_number);
     number

@@ -3,8 +3,8 @@
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use uuid::Uuid;
 
+use super::administration::Administration;
 use super::change::{change, check, find, unknown};
 use super::settings::{NewWebhook, WebhookChange};
 use super::view::{WebhookView, Which, WithSecret};
@@ -13,16 +13,13 @@ use crate::server::api::Api;
 use crate::server::header_names::IDEMPOTENT_REPLAYED;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::Caller;
-use crate::server::problem::{FieldProblem, Problem, ProblemCode};
+use crate::server::problem::Problem;
 use crate::server::request::{
     Bytes1MiB, IdempotencyHeader, IfMatch, IfNoneMatch, Parameters, Segment, json,
 };
 use crate::server::view::List;
-use crate::store::{IdempotencyKey, InstitutionId, Outbox, Webhook};
-use crate::webhook::{Endpoint, Secret};
-
-/// Within this namespace lie the ids of webhooks that are made of keys.
-const FROM_KEYS: Uuid = uuid::uuid!("a0b1f2d4-6a53-4f0e-8a39-2c4cf0a0c9d1");
+use crate::store::Outbox;
+use crate::webhook::Endpoint;
 
 /// The webhooks of the institution.
 #[utoipa::path(
@@ -69,27 +66,9 @@ pub(in crate::server) async fn create(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
-    let url = settings.url.clone();
-    let url = url.ok_or_else(|| FieldProblem::missing("url"))?;
     let institution = &caller.institution;
-    let id = new_id(institution, key.as_ref())?;
-    let mut endpoint = Endpoint::new(url, secret()?);
-    settings.apply(&mut endpoint);
-    let now = api.engine.clock().now();
-    let new = Webhook::new(id, institution.clone(), endpoint.clone(), now);
-    let is_new = api.store().add_webhook(new.clone()).await?;
-    let webhook = if is_new {
-        new
-    } else {
-        // Its id was made of the key, so the key was used before.
-        let known = api.store().webhook(institution, id).await?;
-        known.ok_or_else(|| Problem::new(ProblemCode::AlreadyExists, "the id is taken"))?
-    };
-    if !is_new && webhook.revision == 0 && differs(&webhook.endpoint, &endpoint) {
-        let detail =
-            format!("this idempotency key was used to register webhook {id}, with other settings");
-        return Err(Problem::new(ProblemCode::IdempotencyMismatch, detail));
-    }
+    let administration = Administration::of(&api, institution);
+    let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;
     let shown = WithSecret {
         webhook: &webhook,
         secret: webhook.endpoint.secrets.current().expose(),
@@ -98,7 +77,7 @@ pub(in crate::server) async fn create(
     *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let location = format!("{}/{id}", uri.path().trim_end_matches('/'));
+    let location = format!("{}/{}", uri.path().trim_end_matches('/'), webhook.id);
     if let Ok(location) = HeaderValue::try_from(location) {
         headers.insert(header::LOCATION, location);
     }
@@ -106,33 +85,6 @@ pub(in crate::server) async fn create(
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
-}
-
-/// Whether two endpoints differ in more than their secrets.
-fn differs(known: &Endpoint, new: &Endpoint) -> bool {
-    let mut new = new.clone();
-    new.secrets = known.secrets.clone();
-    *known != new
-}
-
-/// A new secret.
-pub(super) fn secret() -> Result<Secret, Problem> {
-    Secret::generate().map_err(|error| {
-        Problem::new(ProblemCode::Internal, "no secret could be made").caused_by(error)
-    })
-}
-
-/// The id of a new webhook: of the key, where there is one, so that it is registered once.
-fn new_id(institution: &InstitutionId, key: Option<&IdempotencyKey>) -> Result<Uuid, Problem> {
-    if let Some(key) = key {
-        let institution = Uuid::new_v5(&FROM_KEYS, institution.as_str().as_bytes());
-        return Ok(Uuid::new_v5(&institution, key.as_str().as_bytes()));
-    }
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| {
-        Problem::new(ProblemCode::Internal, "no id could be made").caused_by(error)
-    })?;
-    Ok(uuid::Builder::from_random_bytes(random).into_uuid())
 }
 
 /// A webhook.
@@ -157,7 +109,7 @@ pub(in crate::server) async fn read(
 ) -> Result<Response, Problem> {
     let id = id.uuid()?;
     parameters.finish()?;
-    let webhook = find(&api, &caller.institution, id).await?;
+    let webhook = find(api.store(), &caller.institution, id).await?;
     if known.has(&tag(webhook.revision)) {
         return Ok(not_modified(webhook.revision));
     }
@@ -188,7 +140,7 @@ pub(in crate::server) async fn patch(
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
     let apply = |endpoint: &mut Endpoint| settings.apply(endpoint);
-    let webhook = change(&api, &caller.institution, id, expected, apply).await?;
+    let webhook = change(api.store(), &caller.institution, id, expected, apply).await?;
     Ok(tagged(webhook.revision, Json(webhook)))
 }
 
@@ -213,7 +165,7 @@ pub(in crate::server) async fn remove(
     parameters.finish()?;
     let institution = &caller.institution;
     if expected != IfMatch::Absent {
-        check(&find(&api, institution, id).await?, expected)?;
+        check(&find(api.store(), institution, id).await?, expected)?;
     }
     if api.store().remove_webhook(institution, id).await? {
         Ok(StatusCode::NO_CONTENT.into_response())

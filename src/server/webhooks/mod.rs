@@ -1,7 +1,9 @@
 //! Webhooks, and the deliveries of events to them (API.md, "Webhooks and deliveries").
 
+pub(crate) mod administration;
 mod change;
-pub(super) mod deliveries;
+pub(crate) mod chosen;
+pub(crate) mod deliveries;
 pub(super) mod endpoints;
 pub(super) mod resend;
 mod settings;

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::administration::Administration;
+use super::chosen::Chosen;
 use super::deliveries::kind;
 use crate::server::answer::Json;
 use crate::server::api::Api;
@@ -12,11 +14,10 @@ use crate::server::openapi::{self as schema, IdempotencyKeyHeader};
 use crate::server::principal::Caller;
 use crate::server::problem::{FieldProblem, Problem};
 use crate::server::request::{Bytes1MiB, Object, Parameters, json, time, uuid};
-use crate::store::{Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox};
+use crate::store::{DeliveryFilter, DeliveryId, DeliveryStatus};
 
-/// The most ids of one request, and how many deliveries are changed at once.
+/// The most ids of one request.
 const MOST: usize = 1000;
-const PAGE: u32 = 500;
 
 /// Which deliveries are sent again.
 #[derive(Deserialize, ToSchema)]
@@ -97,57 +98,22 @@ pub(in crate::server) struct Number {
 }
 
 /// The deliveries that a request is about.
-pub(super) enum Chosen {
-    Ids(Vec<DeliveryId>),
-    Filter(DeliveryFilter),
-}
-
-impl Chosen {
-    fn read(ids: Option<Vec<i64>>, filter: Option<Object<Chooser>>) -> Result<Self, Problem> {
-        let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
-        match (ids, filter) {
-            (Some(ids), None) if ids.is_empty() || ids.len() > MOST => {
-                refused("/ids", "expected 1 to 1000 numbers of deliveries")
-            }
-            (Some(ids), None) => {
-                // Twice in the list, it still counts once.
-                let mut ids: Vec<_> = ids.into_iter().map(DeliveryId).collect();
-                ids.sort_unstable();
-                ids.dedup();
-                Ok(Self::Ids(ids))
-            }
-            (None, Some(Object(filter))) => Ok(Self::Filter(filter.read()?)),
-            (Some(_), Some(_)) => refused("/filter", "expected ids or a filter, not both"),
-            (None, None) => refused("/ids", "expected ids, or a filter in their place"),
+fn chosen(ids: Option<Vec<i64>>, filter: Option<Object<Chooser>>) -> Result<Chosen, Problem> {
+    let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
+    match (ids, filter) {
+        (Some(ids), None) if ids.is_empty() || ids.len() > MOST => {
+            refused("/ids", "expected 1 to 1000 numbers of deliveries")
         }
-    }
-
-    /// A page of the deliveries, and what the next one begins after; none after the last.
-    async fn page(
-        &self,
-        api: &Api,
-        institution: &InstitutionId,
-        after: Option<DeliveryId>,
-    ) -> Result<(Vec<Delivery>, Option<DeliveryId>), Problem> {
-        match self {
-            Self::Ids(ids) => {
-                let mut found = Vec::with_capacity(ids.len());
-                for id in ids {
-                    found.extend(api.store().delivery(institution, *id).await?);
-                }
-                Ok((found, None))
-            }
-            Self::Filter(filter) => {
-                let page = api
-                    .store()
-                    .deliveries(Some(institution), filter.clone(), after, PAGE);
-                let page = page.await?;
-                for (_, corrupt) in &page.corrupt {
-                    tracing::error!(error = %corrupt, "left out of what is sent again");
-                }
-                Ok((page.deliveries, page.next))
-            }
+        (Some(ids), None) => {
+            // Twice in the list, it still counts once.
+            let mut ids: Vec<_> = ids.into_iter().map(DeliveryId).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            Ok(Chosen::Ids(ids))
         }
+        (None, Some(Object(filter))) => Ok(Chosen::Filter(filter.read()?)),
+        (Some(_), Some(_)) => refused("/filter", "expected ids or a filter, not both"),
+        (None, None) => refused("/ids", "expected ids, or a filter in their place"),
     }
 }
 
@@ -208,31 +174,11 @@ pub(in crate::server) async fn redeliver(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let body = json::<Redelivery>(&body)?;
-    let chosen = Chosen::read(body.ids, body.filter)?;
-    let institution = &caller.institution;
-    // Without a status, what waits for its time is left to it.
-    let takes_pending = match &chosen {
-        Chosen::Ids(_) => true,
-        Chosen::Filter(filter) => filter.status.is_some(),
-    };
-    let (mut deliveries, mut after) = (0, None);
-    loop {
-        let (page, next) = chosen.page(&api, institution, after).await?;
-        let now = api.engine.clock().now();
-        let can_be = |it: &&Delivery| {
-            it.can_be_redelivered(now) && (takes_pending || it.status != DeliveryStatus::Pending)
-        };
-        let ids: Vec<_> = page.iter().filter(can_be).map(|it| it.id).collect();
-        deliveries += if body.dry_run == Some(true) {
-            ids.len() as u64
-        } else {
-            api.store().redeliver(institution, now, ids).await?
-        };
-        after = next;
-        if after.is_none() {
-            return Ok(Json(Number { deliveries }).into_response());
-        }
-    }
+    let chosen = chosen(body.ids, body.filter)?;
+    let administration = Administration::of(&api, &caller.institution);
+    let is_dry_run = body.dry_run == Some(true);
+    let deliveries = administration.redeliver(&chosen, is_dry_run).await?;
+    Ok(Json(Number { deliveries }).into_response())
 }
 
 /// Make deliveries dead.
@@ -262,53 +208,12 @@ pub(in crate::server) async fn abandon(
         let detail = "expected why they are abandoned, 1 to 256 characters";
         return Err(FieldProblem::at("/reason", detail).into());
     }
-    let chosen = Chosen::read(body.ids, body.filter)?;
-    let institution = &caller.institution;
+    let chosen = chosen(body.ids, body.filter)?;
+    let administration = Administration::of(&api, &caller.institution);
     let deliveries = if body.dry_run == Some(true) {
-        count_pending(&api, institution, &chosen).await?
+        administration.count_pending(&chosen).await?
     } else {
-        abandon_all(&api, institution, &chosen, reason.as_str()).await?
+        administration.abandon(&chosen, reason.as_str()).await?
     };
     Ok(Json(Number { deliveries }).into_response())
-}
-
-async fn count_pending(
-    api: &Api,
-    institution: &InstitutionId,
-    chosen: &Chosen,
-) -> Result<u64, Problem> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        let (page, next) = chosen.page(api, institution, after).await?;
-        let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
-        count += page.iter().filter(is_pending).count() as u64;
-        after = next;
-        if after.is_none() {
-            return Ok(count);
-        }
-    }
-}
-
-/// Makes those that are pending dead; how many there were.
-pub(super) async fn abandon_all(
-    api: &Api,
-    institution: &InstitutionId,
-    chosen: &Chosen,
-    reason: &str,
-) -> Result<u64, Problem> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        let (page, next) = chosen.page(api, institution, after).await?;
-        let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
-        let ids = page.iter().filter(is_pending).map(|it| it.id).collect();
-        let now = api.engine.clock().now();
-        let abandoned = api
-            .store()
-            .abandon(institution, now, ids, reason.to_owned());
-        count += abandoned.await?;
-        after = next;
-        if after.is_none() {
-            return Ok(count);
-        }
-    }
 }

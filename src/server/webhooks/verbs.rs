@@ -10,27 +10,28 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::{change, check, find, unknown};
-use super::endpoints::secret;
-use super::resend::{Chosen, abandon_all};
+use super::administration::{Administration, times};
 use super::view::{AttemptView, WebhookView, Which, WithSecret};
-use crate::delivery::{Dispatcher, DispatcherOptions, HttpTransport, TestError};
-use crate::lengths::later;
 use crate::server::answer::{Json, tagged};
 use crate::server::api::Api;
 use crate::server::applications::no_members;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::{Caller, Principal};
-use crate::server::problem::{FieldProblem, Problem, ProblemCode};
+use crate::server::problem::{FieldProblem, Problem};
 use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment, json};
-use crate::store::{DeliveryFilter, DeliveryStatus, Outbox};
-use crate::webhook::{Description, Disabled, DisabledReason, Endpoint, Secrets};
+use crate::webhook::Description;
 
 /// The head of a request about one webhook.
 pub(in crate::server) struct Head {
     caller: Principal,
     id: Uuid,
     expected: IfMatch,
+}
+
+impl Head {
+    fn of<'a>(&'a self, api: &'a Api) -> Administration<'a> {
+        Administration::of(api, &self.caller.institution).expecting(self.expected)
+    }
 }
 
 impl FromRequestParts<Api> for Head {
@@ -86,8 +87,7 @@ impl Rotation {
         if self.grace.is_some_and(|it| it > LONGEST_GRACE) {
             return refused("/grace", "expected at most 31536000 seconds, a year");
         }
-        let grace = self.grace.map_or(Secrets::GRACE, seconds);
-        let switch_over = self.switch_over.map_or(grace / 2, seconds);
+        let (grace, switch_over) = times(self.grace.map(seconds), self.switch_over.map(seconds));
         if switch_over > grace {
             let detail = "switch_over is longer than grace: by then, the old secret signs nothing";
             return refused("/switch_over", detail);
@@ -116,21 +116,7 @@ pub(in crate::server) async fn rotate(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     let times = json::<Rotation>(&body)?.read()?;
-    let (now, new) = (api.engine.clock().now(), secret()?);
-    let rotate = |endpoint: &mut Endpoint| {
-        match times {
-            None => endpoint.secrets = Secrets::new(new.clone()),
-            Some((grace, switch_over)) => {
-                let (switch_over, until) = (later(now, switch_over), later(now, grace));
-                endpoint
-                    .secrets
-                    .rotate(new.clone(), now, switch_over, until);
-            }
-        }
-        true
-    };
-    let institution = &head.caller.institution;
-    let webhook = change(&api, institution, head.id, head.expected, rotate).await?;
+    let (webhook, new) = head.of(&api).rotate(head.id, times).await?;
     let shown = WithSecret {
         webhook: &webhook,
         secret: new.expose(),
@@ -158,29 +144,8 @@ pub(in crate::server) async fn test(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     no_members(&body)?;
-    let institution = &head.caller.institution;
-    check(&find(&api, institution, head.id).await?, head.expected)?;
-    let failed = |error: &dyn std::fmt::Display| {
-        let detail = "no test event can be sent; the server's log has the cause";
-        Problem::new(ProblemCode::Internal, detail).caused_by(error)
-    };
-    let transport = match &api.options.transport {
-        Some(transport) => transport.clone(),
-        None => HttpTransport::new(api.options.targets.clone()).map_err(|it| failed(&it))?,
-    };
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|it| failed(&it))?;
-    let application = uuid::Builder::from_random_bytes(random).into_uuid();
-    let options = DispatcherOptions::default();
-    let dispatcher = Dispatcher::new(api.store().clone(), transport, options);
-    match dispatcher
-        .send_test(institution, head.id, application)
-        .await
-    {
-        Ok(attempt) => Ok(Json(attempt).into_response()),
-        Err(TestError::UnknownWebhook(id)) => Err(unknown(id)),
-        Err(TestError::Store(error)) => Err(error.into()),
-    }
+    let attempt = head.of(&api).send_test(head.id).await?;
+    Ok(Json(attempt).into_response())
 }
 
 /// Why nothing is to be sent.
@@ -212,17 +177,8 @@ pub(in crate::server) async fn disable(
     let mut form = Form::read(&body, &["reason"])?;
     let reason = form.optional_text("reason", |it| Description::new(it));
     form.finish()?;
-    let (now, reason) = (api.engine.clock().now(), reason.unwrap_or_default());
-    let disable = |endpoint: &mut Endpoint| {
-        if !endpoint.is_enabled() {
-            return false;
-        }
-        let disabled = Disabled::new(DisabledReason::Manual, now).with_detail(reason.clone());
-        endpoint.disabled = Some(disabled);
-        true
-    };
-    let institution = &head.caller.institution;
-    let webhook = change(&api, institution, head.id, head.expected, disable).await?;
+    let reason = reason.unwrap_or_default();
+    let webhook = head.of(&api).disable(head.id, reason).await?;
     Ok(tagged(webhook.revision, Json(webhook)))
 }
 
@@ -259,32 +215,6 @@ pub(in crate::server) async fn enable(
         _ => Err("field pending must be resume or drop"),
     });
     form.finish()?;
-    let (institution, id) = (&head.caller.institution, head.id);
-    let webhook = find(&api, institution, id).await?;
-    check(&webhook, head.expected)?;
-    if webhook.endpoint.is_enabled() {
-        return Ok(tagged(webhook.revision, Json(webhook)));
-    }
-    if drops.is_none() {
-        let backlog = api.store().backlog(Some(institution)).await?;
-        let backlog = backlog.iter().find(|it| it.webhook == id);
-        let pending = backlog.map_or(0, |it| it.pending);
-        if pending > 0 {
-            let detail = format!(
-                "{pending} deliveries are pending since before the webhook was disabled: field pending must be \
-                 resume, to send them, or drop, to make them dead"
-            );
-            return Err(FieldProblem::at("/pending", detail).into());
-        }
-    }
-    if drops == Some(true) {
-        let filter = DeliveryFilter::default()
-            .with_webhook(Some(id))
-            .with_status(Some(DeliveryStatus::Pending));
-        let reason = "abandoned when the webhook was enabled again";
-        abandon_all(&api, institution, &Chosen::Filter(filter), reason).await?;
-    }
-    let enable = |endpoint: &mut Endpoint| endpoint.disabled.take().is_some();
-    let webhook = change(&api, institution, id, head.expected, enable).await?;
+    let webhook = head.of(&api).enable(head.id, drops).await?;
     Ok(tagged(webhook.revision, Json(webhook)))
 }

@@ -1,17 +1,18 @@
 //! Webhooks and deliveries in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::lengths::later;
 use crate::lifecycle::event::EventKind;
-use crate::store::InstitutionId;
 use crate::store::outbox::{
     Attempt, Backlog, Claim, DeliveryFilter, DeliveryId, Due, LOOK_AGAIN, LeasedDelivery, Settled,
     Settlement, State, Webhook, can_be_redelivered, is_let_go, is_of_lease, next_lease, wait_until,
 };
+use crate::store::{InstitutionId, ListOrder};
 
 /// All webhooks and deliveries.
 #[derive(Debug, Default)]
@@ -267,7 +268,7 @@ impl Outbox {
         after: Option<DeliveryId>,
         filter: &DeliveryFilter,
     ) -> impl Iterator<Item = (i64, &Row)> {
-        let start = after.map_or(i64::MIN, |it| it.0.saturating_add(1));
+        let order = filter.order;
         let (webhook, status) = (filter.webhook, filter.status);
         let (since, until) = (filter.since, filter.until);
         let institution = institution.cloned();
@@ -279,8 +280,18 @@ impl Outbox {
                 && until.is_none_or(|it| row.created_at < it)
                 && institution.as_ref().is_none_or(is_of)
         };
-        let rows = self.deliveries.range(start..);
-        rows.filter(move |(_, row)| matches(row))
+        let (above, below) = match (order, after) {
+            (_, None) => (Bound::Unbounded, Bound::Unbounded),
+            (ListOrder::OldestFirst, Some(it)) => (Bound::Excluded(it.0), Bound::Unbounded),
+            (ListOrder::NewestFirst, Some(it)) => (Bound::Unbounded, Bound::Excluded(it.0)),
+        };
+        let mut rows = self.deliveries.range((above, below));
+        let in_order = std::iter::from_fn(move || match order {
+            ListOrder::OldestFirst => rows.next(),
+            ListOrder::NewestFirst => rows.next_back(),
+        });
+        in_order
+            .filter(move |(_, row)| matches(row))
             .map(|(no, row)| (*no, row))
     }
 

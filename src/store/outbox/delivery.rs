@@ -10,7 +10,7 @@ use crate::lifecycle::event::{Event, EventKind};
 use crate::lifecycle::names::named_enum;
 use crate::setters::setters;
 use crate::store::page::page;
-use crate::store::{InstitutionId, Result, StoreError};
+use crate::store::{InstitutionId, ListOrder, Result, StoreError};
 
 /// How long a delivery waits, at most, before a claim looks again whether the one before it is
 /// settled.
@@ -96,6 +96,8 @@ pub struct DeliveryFilter {
     pub since: Option<DateTime<Utc>>,
     /// Whose event was recorded before.
     pub until: Option<DateTime<Utc>>,
+    /// In which order: that in which they were made, unless it is turned round.
+    pub order: ListOrder,
 }
 
 impl DeliveryFilter {
@@ -106,6 +108,7 @@ impl DeliveryFilter {
         with_kind: kind, Option<EventKind>;
         with_since: since, Option<DateTime<Utc>>;
         with_until: until, Option<DateTime<Utc>>;
+        with_order: order, ListOrder;
     }
 }
 

@@ -119,7 +119,7 @@ contract! {
         ) -> Result<Vec<bool>, StoreError>;
 
         /// Of the deliveries of an institution, or of all, the first `limit` after the one given
-        /// that the filter lets through, in the order in which they were made; a limit of 0 is
+        /// that the filter lets through, in its [order](DeliveryFilter::order); a limit of 0 is
         /// taken for 1. Corrupt rows are reported beside the others.
         ///
         /// # Errors

@@ -2,8 +2,8 @@
 
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{
-    Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, Outbox,
-    Outcome,
+    Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, Due, InstitutionId, ListOrder,
+    Outbox, Outcome,
 };
 
 use crate::harness::Harness;
@@ -111,12 +111,20 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
         DeliveryFilter::default().with_kind(Some(EventKind::Created)),
     ];
     let ours = ours();
-    for (institution, filter) in filters
+    let orders = [ListOrder::OldestFirst, ListOrder::NewestFirst];
+    let filters = filters
         .iter()
-        .flat_map(|it| [(None, it), (Some(&ours), it)])
-    {
-        let all = post.filtered(institution, filter.clone()).await;
+        .flat_map(|it| orders.map(|order| it.clone().with_order(order)));
+    for (institution, filter) in filters.flat_map(|it| [(None, it.clone()), (Some(&ours), it)]) {
+        let mut all = post
+            .filtered(institution, filter.clone().with_order(orders[0]))
+            .await;
         assert!(all.len() > 1);
+        assert!(all.is_sorted_by_key(|it| it.id));
+        let is_turned = filter.order == ListOrder::NewestFirst;
+        if is_turned {
+            all.reverse();
+        }
         for limit in [1, 2, 7, 100] {
             let (mut pages, mut after) = (Vec::new(), None);
             loop {
@@ -142,7 +150,12 @@ pub async fn pages_of_deliveries_of_any_size_tell_the_same<H: Harness<Store: Out
         let one = post.store.deliveries(institution, filter.clone(), None, 0);
         let one = one.await.unwrap();
         assert_eq!((one.deliveries.len(), one.next), (1, Some(all[0].id)));
-        for (after, count) in [(i64::MIN, all.len()), (i64::MAX, 0), (-1, all.len())] {
+        let counts = if is_turned {
+            [(i64::MIN, 0), (i64::MAX, all.len()), (-1, 0)]
+        } else {
+            [(i64::MIN, all.len()), (i64::MAX, 0), (-1, all.len())]
+        };
+        for (after, count) in counts {
             let page =
                 post.store
                     .deliveries(institution, filter.clone(), Some(DeliveryId(after)), 1_000);

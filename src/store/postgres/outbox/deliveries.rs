@@ -11,12 +11,12 @@ use crate::store::postgres::{failure::failed, read, session::Session, sql::state
 use crate::store::stored::{self, Columns};
 use crate::store::{
     Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus,
-    InstitutionId, Result, StoreError,
+    InstitutionId, ListOrder, Result, StoreError,
 };
 
 /// Deliveries as [`delivery`] reads them; to be followed by a condition.
 macro_rules! deliveries {
-    ($condition:literal) => {
+    ($($condition:literal),+) => {
         concat!(
             "SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, \
                  d.attempts, d.created_at, d.at, d.reason, d.token \
@@ -27,22 +27,35 @@ macro_rules! deliveries {
                  WHERE a.institution = w.institution AND a.number = d.application OFFSET 0 \
              ) a ON true \
              LEFT JOIN certlife_event e ON e.uuid = a.uuid AND e.version = d.version WHERE ",
-            $condition
+            $($condition),+
         )
     };
 }
 
-statements! {
-    LIST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8, INT2) = deliveries!(
-        "d.number > $1 AND d.state BETWEEN $2 AND $3 \
+/// A page of them: those beyond a place, in an order.
+macro_rules! page {
+    ($beyond:literal, $order:literal) => {
+        deliveries!(
+            "d.number ",
+            $beyond,
+            " $1 AND d.state BETWEEN $2 AND $3 \
              AND ($4::text IS NULL OR w.institution = $4) \
              AND ($5::uuid IS NULL OR d.webhook = $5) \
              AND ($6::uuid IS NULL OR d.application = (SELECT number FROM certlife_application WHERE uuid = $6)) \
              AND ($7::bigint IS NULL OR d.created_at >= $7) \
              AND ($8::bigint IS NULL OR d.created_at < $8) \
              AND ($10::smallint IS NULL OR e.kind = $10) \
-         ORDER BY d.number LIMIT $9"
-    );
+             ORDER BY d.number ",
+            $order,
+            " LIMIT $9"
+        )
+    };
+}
+
+statements! {
+    OLDEST_FIRST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8, INT2) = page!(">", "ASC");
+
+    NEWEST_FIRST(INT8, INT2, INT2, TEXT, UUID, UUID, INT8, INT8, INT8, INT2) = page!("<", "DESC");
 
     ONE(INT8, TEXT) = deliveries!("d.number = $1 AND w.institution = $2");
 
@@ -114,8 +127,12 @@ pub(super) async fn list(
         whole + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000))
     };
     let kind = filter.kind.map(|it| stored::code(&EventKind::ALL, &it));
+    let (list, first_of_all) = match filter.order {
+        ListOrder::OldestFirst => (OLDEST_FIRST, i64::MIN),
+        ListOrder::NewestFirst => (NEWEST_FIRST, i64::MAX),
+    };
     let parameters: [(&(dyn ToSql + Sync), Type); 10] = [
-        (&after.map_or(i64::MIN, |it| it.0), Type::INT8),
+        (&after.map_or(first_of_all, |it| it.0), Type::INT8),
         (&first, Type::INT2),
         (&last, Type::INT2),
         (&institution, Type::TEXT),
@@ -128,7 +145,7 @@ pub(super) async fn list(
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client
-        .query_typed(LIST, &parameters)
+        .query_typed(list, &parameters)
         .await
         .map_err(failed)?;
     let rows: Vec<_> = rows.iter().map(delivery).collect::<Result<_, _>>()?;

@@ -13,7 +13,7 @@ use crate::store::outbox::{
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::{ask, ask_past_corrupt};
 use crate::store::stored::{self, Columns, Problem};
-use crate::store::{InstitutionId, Result, StoreError};
+use crate::store::{InstitutionId, ListOrder, Result, StoreError};
 
 /// What the pages may take while deliveries are counted, in KiB.
 const COUNTING_CACHE: i64 = 64;
@@ -273,14 +273,19 @@ pub(super) fn deliveries(
     let size = DeliveryPage::size(limit);
     let route = Route::of(institution, filter);
     // A plus keeps SQLite from other indexes than those of the route.
-    let (place, webhook) = match route {
-        Route::Lane => ("+d.no > $", "+d.webhook"),
-        Route::PerWebhook => ("+d.no > $", "d.webhook"),
-        Route::Table => ("d.no > $", "+d.webhook"),
+    let (number, webhook) = match route {
+        Route::Lane => ("+d.no", "+d.webhook"),
+        Route::PerWebhook => ("+d.no", "d.webhook"),
+        Route::Table => ("d.no", "+d.webhook"),
+    };
+    let (beyond, first, order) = match filter.order {
+        ListOrder::OldestFirst => (">", i64::MIN, "ASC"),
+        ListOrder::NewestFirst => ("<", i64::MAX, "DESC"),
     };
     let bytes = |id: Uuid| id.as_bytes().to_vec();
     let mut sql = Sql::default();
-    sql.and(place, Some(after.map_or(i64::MIN, |it| it.0)));
+    let place = format!("{number} {beyond} $");
+    sql.and(&place, Some(after.map_or(first, |it| it.0)));
     sql.and(
         "d.application = (SELECT no FROM certlife_application WHERE uuid = $)",
         filter.application.map(bytes),
@@ -310,8 +315,8 @@ pub(super) fn deliveries(
     // One more tells whether there is a next page.
     let limit = sql.parameter(i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1));
     let text = format!(
-        "{} FROM ({} ORDER BY no LIMIT {limit}) page \
-         CROSS JOIN certlife_delivery d ON d.no = page.no {} ORDER BY d.no",
+        "{} FROM ({} ORDER BY no {order} LIMIT {limit}) page \
+         CROSS JOIN certlife_delivery d ON d.no = page.no {} ORDER BY d.no {order}",
         columns!(),
         route.numbers(filter.status, &sql.text),
         joined!()

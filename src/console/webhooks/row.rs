@@ -1,0 +1,64 @@
+//! A webhook as pages show it.
+
+use crate::console::frame::Frame;
+use crate::console::shown::{self, When};
+use crate::lifecycle::event::EventKind;
+use crate::store::{Backlog, Webhook};
+use crate::webhook::EventKinds;
+
+/// A webhook with its health and what waits for it.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) url: String,
+    pub(super) description: String,
+    pub(super) events: String,
+    pub(super) disabled: Option<Off>,
+    pub(super) failing_since: Option<When>,
+    pub(super) not_before: Option<When>,
+    pub(super) pending: u64,
+    pub(super) dead: u64,
+    pub(super) oldest_due: Option<When>,
+}
+
+/// Why a webhook is disabled, and since when.
+pub(super) struct Off {
+    pub(super) reason: &'static str,
+    pub(super) at: When,
+    pub(super) detail: String,
+}
+
+impl Row {
+    pub(super) fn of(frame: &Frame, webhook: &Webhook, backlog: &[Backlog]) -> Self {
+        let endpoint = &webhook.endpoint;
+        let backlog = backlog.iter().find(|it| it.webhook == webhook.id);
+        let disabled = endpoint.disabled.as_ref().map(|it| Off {
+            reason: frame.texts.disabled_reason(it.reason),
+            at: frame.when(it.at),
+            detail: shown::text(it.detail.as_str()),
+        });
+        let is_due = |it: &chrono::DateTime<chrono::Utc>| *it <= frame.now;
+        let first_due = backlog.and_then(|it| it.first_due).filter(is_due);
+        let not_before = webhook.health.not_before.filter(|it| *it > frame.now);
+        Self {
+            id: webhook.id.to_string(),
+            url: shown::text(endpoint.url.as_str()),
+            description: shown::text(endpoint.description.as_str()),
+            events: events(frame, endpoint.kinds),
+            disabled,
+            failing_since: webhook.health.failing_since.map(|it| frame.when(it)),
+            not_before: not_before.map(|it| frame.when(it)),
+            pending: backlog.map_or(0, |it| it.pending),
+            dead: backlog.map_or(0, |it| it.dead),
+            oldest_due: first_due.map(|it| frame.when(it)),
+        }
+    }
+}
+
+/// The events that a webhook wants, in words.
+fn events(frame: &Frame, kinds: EventKinds) -> String {
+    if kinds == EventKinds::ALL {
+        return frame.texts.all_events.to_owned();
+    }
+    let names = kinds.iter().map(|it: EventKind| frame.texts.event(it));
+    names.collect::<Vec<_>>().join(", ")
+}
