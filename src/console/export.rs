@@ -48,8 +48,10 @@ struct Run {
     format: Format,
     /// What goes before the first page.
     ready: VecDeque<Bytes>,
-    /// Where the next page begins; none after the last.
-    next: Option<Option<PageKey>>,
+    /// Where the next page begins.
+    after: Option<PageKey>,
+    /// Whether the last page was read.
+    is_over: bool,
 }
 
 /// All that a filter shows, page after page, as fast as the reader takes it. A file that could not
@@ -90,7 +92,8 @@ pub(super) async fn export(
         frame,
         format,
         ready,
-        next: Some(None),
+        after: None,
+        is_over: false,
     };
     let body = stream::unfold(run, async |mut run| {
         let part = run.part().await.transpose()?;
@@ -112,16 +115,18 @@ impl Run {
             if let Some(part) = self.ready.pop_front() {
                 return Ok(Some(part));
             }
-            let Some(after) = self.next else {
+            if self.is_over {
                 return Ok(None);
-            };
-            let page = self.engine.list(self.query.clone().after(after)).await;
+            }
+            let page = self.query.clone().after(self.after);
+            let page = self.engine.list(page).await;
             let page =
                 page.inspect_err(|error| tracing::error!(%error, "a file was broken off"))?;
             for corrupt in &page.corrupt {
                 tracing::error!(error = %corrupt, "left out of a file");
             }
-            self.next = page.next.map(Some);
+            self.after = page.next;
+            self.is_over = page.next.is_none();
             if !page.applications.is_empty() {
                 self.ready.push_back(match self.format {
                     Format::Csv => {

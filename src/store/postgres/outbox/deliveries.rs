@@ -127,12 +127,12 @@ pub(super) async fn list(
         whole + i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000))
     };
     let kind = filter.kind.map(|it| stored::code(&EventKind::ALL, &it));
-    let (list, first_of_all) = match filter.order {
+    let (question, start) = match filter.order {
         ListOrder::OldestFirst => (OLDEST_FIRST, i64::MIN),
         ListOrder::NewestFirst => (NEWEST_FIRST, i64::MAX),
     };
     let parameters: [(&(dyn ToSql + Sync), Type); 10] = [
-        (&after.map_or(first_of_all, |it| it.0), Type::INT8),
+        (&after.map_or(start, |it| it.0), Type::INT8),
         (&first, Type::INT2),
         (&last, Type::INT2),
         (&institution, Type::TEXT),
@@ -145,7 +145,7 @@ pub(super) async fn list(
     ];
     // Not prepared: which plan is good depends on what is asked for.
     let rows = client
-        .query_typed(list, &parameters)
+        .query_typed(question, &parameters)
         .await
         .map_err(failed)?;
     let rows: Vec<_> = rows.iter().map(delivery).collect::<Result<_, _>>()?;
