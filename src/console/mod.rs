@@ -16,6 +16,7 @@ mod export;
 mod frame;
 mod language;
 mod lifecycle_picture;
+mod live;
 mod options;
 mod overview;
 mod page;

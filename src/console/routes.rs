@@ -1,5 +1,7 @@
 //! The pages, and where they are.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -13,11 +15,11 @@ use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, deliveries, export, overview, queue, redeliver,
+    application, applications, bulk, decide, deliveries, export, live, overview, queue, redeliver,
     refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
-use crate::server::Authentication;
+use crate::server::{Authentication, Waiting};
 use crate::store::{AnyStore, Store};
 
 /// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
@@ -44,10 +46,12 @@ const LARGEST: usize = 256 << 10;
 pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOptions) -> Router {
     let console = Console::new(Shared {
         engine: engine.map_store(Into::into),
+        waiting: Waiting::new(options.server.most_waiting),
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
         tasks: Tasks::default(),
+        tail: Arc::default(),
         names: Names::new(),
     });
     let unknown = |State(console): State<Console>, headers: HeaderMap| async move {
@@ -61,6 +65,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/live", get(live::live))
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
         .route("/tokens", get(tokens::tokens).post(tokens::create))

@@ -9,7 +9,7 @@ use super::options::ConsoleOptions;
 use super::shown::text;
 use super::tasks::Tasks;
 use crate::engine::Engine;
-use crate::server::Authentication;
+use crate::server::{Authentication, Tail, Waiting};
 use crate::store::AnyStore;
 
 /// The engine and the options, shared by all requests.
@@ -33,6 +33,9 @@ pub(super) struct Shared {
     pub(super) authentication: Authentication,
     pub(super) attempts: Attempts,
     pub(super) tasks: Tasks,
+    /// The end of the feed, read once for all open pages.
+    pub(super) tail: Arc<Tail>,
+    pub(super) waiting: Waiting,
     pub(super) names: Names,
 }
 

@@ -31,10 +31,14 @@ mod work;
 pub(crate) use applications::application_json;
 #[cfg(feature = "console")]
 pub(crate) use authentication::Authentication;
+#[cfg(feature = "console")]
+pub(crate) use events::{Seen, Tail};
 pub use options::ServerOptions;
 pub use principal::Principal;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};
 pub use routes::{openapi, router};
+#[cfg(feature = "console")]
+pub(crate) use waiting::{Slot, Waiting};
 #[cfg(feature = "console")]
 pub(crate) use webhooks::{
     administration::{Administration, times},

@@ -38,6 +38,12 @@ impl ServerOptions {
         with_cors_origins: cors_origins, Vec<HeaderValue>;
     }
 
+    /// Completes when what is open is to end.
+    #[cfg(feature = "console")]
+    pub(crate) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shutdown.clone()
+    }
+
     /// The same; when this completes, event streams end, and requests that wait are answered with
     /// what there is. Otherwise a graceful shutdown would wait for them.
     #[must_use]

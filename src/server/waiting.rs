@@ -8,18 +8,18 @@ use super::telemetry;
 
 /// The requests that wait.
 #[derive(Debug, Clone)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     open: Arc<AtomicUsize>,
     most: usize,
 }
 
 /// A request that waits, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<AtomicUsize>);
+pub(crate) struct Slot(Arc<AtomicUsize>);
 
 impl Waiting {
     /// At most so many at a time.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             open: Arc::default(),
             most,
@@ -30,7 +30,7 @@ impl Waiting {
     ///
     /// # Errors
     /// 429 where there are too many.
-    pub(super) fn enter(&self) -> Result<Slot, Problem> {
+    pub(crate) fn enter(&self) -> Result<Slot, Problem> {
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         let slot = Slot(Arc::clone(&self.open));
         metrics::gauge!(telemetry::WAITING).increment(1.0);

@@ -5,6 +5,7 @@ mod decide;
 mod deliveries;
 mod export;
 mod hooks;
+mod live;
 mod pages;
 mod safe;
 mod session;

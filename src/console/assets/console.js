@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const REFRESH_EVERY = 5000;
+  const live = new URL("../live", document.currentScript.src).href;
   const byId = (id) => document.getElementById(id);
 
   // Times in the reader's zone.
@@ -99,19 +100,43 @@
     [...main.querySelectorAll("select")].some(isChanged) ||
     [...main.querySelectorAll("textarea, input[type=text], input:not([type])")].some((it) => it.value !== it.defaultValue) ||
     !(getSelection()?.isCollapsed ?? true);
-  setInterval(async () => {
-    if (isInUse()) return;
+  const refresh = async () => {
+    if (isInUse()) return false;
     try {
       const response = await fetch(location.href, { redirect: "manual", headers: { accept: "text/html" } });
-      if (isInUse()) return;
+      if (isInUse()) return false;
       // The session has ended, so this leads to the sign-in.
-      if (response.type === "opaqueredirect") return location.reload();
-      if (!response.ok) return;
+      if (response.type === "opaqueredirect") location.reload();
+      if (!response.ok) return true;
       const made = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
-      if (!made || made.innerHTML === main.dataset.made) return;
+      if (!made || made.innerHTML === main.dataset.made) return true;
       main.dataset.made = made.innerHTML;
       main.replaceChildren(...made.childNodes);
       prepare(main);
     } catch { /* The next time. */ }
-  }, REFRESH_EVERY);
+    return true;
+  };
+  setInterval(refresh, REFRESH_EVERY);
+
+  // Word of changes, while the page is seen: a browser has few connections to a server.
+  let source = null;
+  let isStale = false;
+  const hear = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(live);
+    source.addEventListener("changed", async () => {
+      isStale = !(await refresh());
+    });
+  };
+  const leave = () => {
+    source?.close();
+    source = null;
+  };
+  setInterval(async () => {
+    if (isStale) isStale = !(await refresh());
+  }, 1000);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : hear()));
+  addEventListener("pagehide", leave);
+  // After all that the page itself needs.
+  setTimeout(hear, 2000);
 })();

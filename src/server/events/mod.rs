@@ -16,7 +16,9 @@ use super::principal::Caller;
 use super::problem::{FieldProblem, Problem, ProblemDetails};
 use super::request::{Parameters, header_text};
 use crate::store::Cursor;
-pub(super) use tail::Tail;
+#[cfg(feature = "console")]
+pub(crate) use tail::Seen;
+pub(crate) use tail::Tail;
 
 /// The longest that a long poll waits, in seconds.
 const LONGEST_WAIT: u32 = 60;

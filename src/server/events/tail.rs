@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// What the reader has seen.
 #[derive(Clone)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// An event that was committed.
     Event(Arc<RecordedEvent>),
     /// Something that cannot be read, or no events for now: each request looks for itself.
@@ -24,7 +24,7 @@ pub(super) enum Seen {
 }
 
 /// The reading of the feed's end: it goes on as long as a request waits.
-pub(in crate::server) struct Tail {
+pub(crate) struct Tail {
     seen: broadcast::Sender<Seen>,
     /// The reading that is under way: it becomes true once nothing that is committed is missed.
     reading: Mutex<Option<watch::Receiver<bool>>>,
@@ -44,7 +44,7 @@ impl Tail {
     ///
     /// # Errors
     /// [`StoreError`], where the end of the feed cannot be read.
-    pub(super) async fn subscribe(
+    pub(crate) async fn subscribe(
         self: &Arc<Self>,
         engine: &Engine<AnyStore>,
     ) -> Result<broadcast::Receiver<Seen>, StoreError> {
