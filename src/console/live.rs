@@ -46,9 +46,13 @@ struct Run {
 
 pub(super) async fn live(
     State(console): State<Console>,
-    visit: Visit,
+    visit: Result<Visit, Refused>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
+    let Ok(visit) = visit else {
+        // With it, browsers do not connect again (WHATWG HTML, 9.2.5).
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
     visit.require(&[Scope::ApplicationsRead])?;
     let frame = &visit.frame;
     let many = |_| {

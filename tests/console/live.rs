@@ -75,7 +75,7 @@ async fn it_ends_with_the_server_and_with_the_session() {
     // It is looked at every 15 seconds.
     assert_eq!(next(&mut signed_out).await, None);
     let answer = site.get(&cookie, "/live").await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
     let cookie = site.session(Role::Viewer).await;
     let mut other = stream(&site, &cookie).await;
     drop(stop);
