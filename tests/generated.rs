@@ -194,7 +194,7 @@ fn there_are_no_schemas_of_events_that_do_not_exist() {
 }
 
 /// The guides, by the names of their files and of their modules.
-const GUIDES: [&str; 11] = [
+const GUIDES: [&str; 10] = [
     "api",
     "embedding",
     "lifecycle",
@@ -205,7 +205,6 @@ const GUIDES: [&str; 11] = [
     "webhooks",
     "certlife",
     "serving",
-    "console",
 ];
 
 /// Where a link of a guide leads in the documentation on docs.rs: to a module, or to the source. A

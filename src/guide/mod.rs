@@ -11,7 +11,6 @@
 //! | [`webhooks`] | sending and receiving |
 //! | [`api`] | the HTTP API, for backends in any language |
 //! | [`serving`] | running it |
-//! | [`console`] | administrators and operators, in the browser |
 //! | [`certlife`] | the command line |
 //!
 //! Each is a file of `docs/`, included as it stands. `links.md` leads its links to the modules
@@ -41,6 +40,5 @@ guide! {
     webhooks: "webhooks.md";
     api: "api.md";
     serving: "serving.md";
-    console: "console.md";
     certlife: "certlife.md";
 }
