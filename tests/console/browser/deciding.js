@@ -3,7 +3,7 @@
 const { REASONS, submission, uuid } = require("./server.js");
 
 /** An open page makes itself anew every 5 s. */
-const LIVE = 15_000;
+const LIVE = 60_000;
 
 const figure = (heading) => `section:has(#${heading}) .figure`;
 

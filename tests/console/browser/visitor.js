@@ -81,7 +81,7 @@ class Visitor {
   }
 
   /** Waits until something is shown. */
-  async sees(selector, text, timeout = 10_000) {
+  async sees(selector, text, timeout = 60_000) {
     const found = this.page.locator(selector).filter({ hasText: text ?? "" });
     await found.first().waitFor({ timeout });
   }
