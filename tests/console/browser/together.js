@@ -113,7 +113,7 @@ module.exports = {
     await page.fill("#reason", "all of them");
     await page.getByRole("button", { name: "Reject" }).click();
     await visitor.sees("dd", "993 / 1000", 60_000);
-    await visitor.sees("main", "done ·", 30_000);
+    await visitor.sees("main", "done ·", 60_000);
     const links = await page.locator(".fault a").evaluateAll((all) =>
       all.map((it) => it.pathname.split("/").pop()));
     world.same("refused", links.sort(), refused.map(uuid));

@@ -16,7 +16,7 @@ class Visitor {
       javaScriptEnabled: options.javaScript ?? true,
       storageState: options.state,
     });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
     const visitor = new Visitor();
     Object.assign(visitor, { context, server, faults: [], expected: [], refusals: 0 });
     visitor.origins = [server.url, ...(options.origins ?? [])];
