@@ -20,9 +20,6 @@ const COOKIE: &str = "__Host-certlife";
 /// How long a session lasts.
 const LONGEST: TimeDelta = TimeDelta::hours(12);
 
-/// What the name of a session begins with; the id of the token that signed in follows.
-const NAME: &str = "console session of ";
-
 /// A session that was made, and its cookie.
 pub(super) struct Session {
     pub(super) cookie: HeaderValue,
@@ -58,7 +55,7 @@ pub(super) async fn begin(
     let token = store.token(id).await?;
     let token = token.filter(|it| secret.matches(it) && !it.is_expired(now));
     // A session makes no further one.
-    let token = token.filter(|it| parent(it).is_none());
+    let token = token.filter(|it| it.session_of().is_none());
     let token = token.ok_or(SignInError::Token)?;
     let named = institution.trim();
     let institution = match &token.institution {
@@ -69,7 +66,8 @@ pub(super) async fn begin(
     let expires_at = token
         .expires_at
         .map_or(now + LONGEST, |it| it.min(now + LONGEST));
-    let name = TokenName::new(format!("{NAME}{}", token.id)).map_err(|_| SignInError::Token)?;
+    let name = TokenName::new(format!("{}{}", Token::SESSION, token.id))
+        .map_err(|_| SignInError::Token)?;
     let (id, secret) = TokenSecret::generate().map_err(SignInError::Chance)?;
     let session = Token::new(id, secret.hash(), name, Some(institution), token.actor, now)
         .with_scopes(token.scopes)
@@ -89,7 +87,7 @@ pub(super) async fn end(console: &Console, headers: &HeaderMap) -> Result<Header
     if let Some((id, secret)) = given(headers) {
         let store = console.engine.store();
         let token = store.token(id).await?;
-        let is_it = token.is_some_and(|it| secret.matches(&it) && parent(&it).is_some());
+        let is_it = token.is_some_and(|it| secret.matches(&it) && it.session_of().is_some());
         if is_it {
             store.remove_token(None, id).await?;
         }
@@ -108,7 +106,7 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Option<Princip
         return None;
     }
     // The session ends with the token that signed in.
-    let of = parent(&session)?;
+    let of = session.session_of()?;
     let of = known(console, of, now).await?;
     let institution = session.institution.clone()?;
     let mut principal = Principal::new(institution, session.actor.clone(), session.scopes);
@@ -129,11 +127,6 @@ async fn known(console: &Console, id: TokenId, now: DateTime<Utc>) -> Option<Arc
         token
     };
     (!token.is_expired(now)).then_some(token)
-}
-
-/// The token that a session is of; none if it is no session.
-fn parent(token: &Token) -> Option<TokenId> {
-    token.name.as_str().strip_prefix(NAME)?.parse().ok()
 }
 
 /// What the cookie of a request says.

@@ -1,7 +1,10 @@
 //! Sessions: how they begin, and how they end.
 
+use axum::body::Body;
+use certificate_lifecycle::server::{self, ServerOptions};
 use certificate_lifecycle::store::{Role, TokenSecret, Tokens};
-use http::{StatusCode, header};
+use http::{Request, StatusCode, header};
+use tower::ServiceExt;
 
 use crate::support::Site;
 
@@ -117,4 +120,24 @@ async fn bad_tokens_are_refused_and_soon_slowed_down_but_a_good_one_is_let_in() 
     assert_eq!(statuses[69], StatusCode::TOO_MANY_REQUESTS);
     let answer = site.post("", "/sign-in", &[("token", &good)]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_session_is_no_token_of_the_api() {
+    let site = Site::new();
+    let api = server::router(site.engine.clone(), ServerOptions::default());
+    let token = site.token(Some("uni"), Role::Viewer.scopes()).await;
+    let answer = site.post("", "/sign-in", &[("token", &token)]).await;
+    let cookie = answer.cookie();
+    let session = cookie.split_once('=').unwrap().1;
+    for (bearer, status) in [
+        (&*token, StatusCode::OK),
+        (session, StatusCode::UNAUTHORIZED),
+    ] {
+        let request =
+            Request::get("/v1/counts").header("authorization", format!("Bearer {bearer}"));
+        let request = request.body(Body::empty()).unwrap();
+        let response = api.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
 }

@@ -101,7 +101,10 @@ impl Args {
         let bound = TcpListener::bind(self.listen).await;
         let bound = bound.and_then(|it| it.local_addr().map(|address| (it, address)));
         let (listener, address) = bound.map_err(|error| {
-            Failure::Argument(format!("cannot listen on {}: {error}", self.listen))
+            Failure::Argument(format!(
+                "cannot listen on {}: {error}; --listen takes another address",
+                self.listen
+            ))
         })?;
         Ok(Listening {
             listener,

@@ -26,7 +26,8 @@ pub(super) async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Princ
     };
     let now = api.engine.clock().now();
     let token = token
-        .filter(|it| secret.matches(it))
+        // A session of the console ends with its token, which is looked at there alone.
+        .filter(|it| secret.matches(it) && it.session_of().is_none())
         .ok_or_else(|| refused("the token is unknown or was revoked"))?;
     if token.expires_at.is_some_and(|it| it <= now) {
         return Err(refused("the token has expired"));

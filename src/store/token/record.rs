@@ -109,6 +109,18 @@ impl Token {
         with_last_used_at: last_used_at, Option<DateTime<Utc>>;
     }
 
+    /// What the name of a session of the console begins with; the id of the token that has signed
+    /// in follows.
+    #[cfg(feature = "server")]
+    pub(crate) const SESSION: &str = "console session of ";
+
+    /// The token by which a reader of the console has signed in, if this is such a session: its
+    /// name says so. A session is good for the console alone.
+    #[cfg(feature = "server")]
+    pub(crate) fn session_of(&self) -> Option<TokenId> {
+        self.name.as_str().strip_prefix(Self::SESSION)?.parse().ok()
+    }
+
     /// Whether it is good no more at this time.
     #[must_use]
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
