@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::HeaderMap;
 
@@ -19,7 +19,7 @@ use super::{
     refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
-use crate::server::{Authentication, Waiting};
+use crate::server::{Authentication, Waiting, drained};
 use crate::store::{AnyStore, Store};
 
 /// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
@@ -91,5 +91,6 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(console.clone(), safe))
+        .layer(from_fn(drained))
         .with_state(console)
 }

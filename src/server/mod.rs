@@ -33,6 +33,8 @@ pub(crate) use applications::application_json;
 pub(crate) use authentication::Authentication;
 #[cfg(feature = "console")]
 pub(crate) use events::{Seen, Tail};
+#[cfg(feature = "console")]
+pub(crate) use layers::drained;
 pub use options::ServerOptions;
 pub use principal::Principal;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};

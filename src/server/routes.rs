@@ -13,7 +13,9 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::applications::{create, list, read, transition};
-use super::layers::{cors, envelope, guarded, method_not_allowed, not_found, panicked, replayed};
+use super::layers::{
+    cors, drained, envelope, guarded, method_not_allowed, not_found, panicked, replayed,
+};
 use super::openapi::{Methods, base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
@@ -68,7 +70,8 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptio
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.layer(from_fn(envelope)).with_state(api)
+    let router = router.layer(from_fn(envelope));
+    router.layer(from_fn(drained)).with_state(api)
 }
 
 /// The `OpenAPI` document (3.1), as JSON.

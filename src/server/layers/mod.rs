@@ -3,12 +3,14 @@
 
 mod authenticate;
 mod cors;
+mod drained;
 mod envelope;
 mod guard;
 mod observed;
 mod replayed;
 
 pub(super) use cors::cors;
+pub(crate) use drained::drained;
 pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;
 pub(super) use replayed::replayed;

@@ -1,9 +1,11 @@
 //! Bodies that are no JSON, too long, of another type, or never end.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::{is_refused, unchanged};
@@ -12,6 +14,7 @@ use crate::support::{Ask, World, created, on_every_store, read, request, submit}
 on_every_store! {
     what_is_no_json,
     what_is_too_long,
+    what_is_refused_before_it_has_come,
     other_media_types,
     bodies_that_break_off,
 }
@@ -126,6 +129,44 @@ async fn what_is_too_long(world: World) {
     let ask = ask.header("Content-Type", "application/json");
     let answer = world.open(ask, blanks(MIB, &submit(1).to_string())).await;
     assert_eq!(read(answer).await.status, 201);
+}
+
+/// The connection would be reset while the client, or the proxy before it, still sends: what it sends
+/// is read to its end, unless that is too far away, or the client waits to be asked.
+async fn what_is_refused_before_it_has_come(world: World) {
+    const CHUNK: usize = 1 << 16;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = |chunks: usize| {
+        taken.store(0, Ordering::SeqCst);
+        let taken = Arc::clone(&taken);
+        let chunks = stream::iter(std::iter::repeat_n(Bytes::from(vec![b' '; CHUNK]), chunks));
+        Body::from_stream(chunks.map(move |it| {
+            taken.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, Infallible>(it)
+        }))
+    };
+    let post = |path: &str| request("POST", path).header("Content-Type", "application/json");
+    let create = post("/v1/applications");
+    for (ask, status) in [
+        (create.clone(), 413),
+        (create.clone().anonymous(), 401),
+        (create.clone().with("no-token"), 401),
+        (post("/v1/nothing"), 404),
+        (post("/v1/counts"), 405),
+        (post("/v1/commands"), 415),
+    ] {
+        assert_eq!(
+            read(world.open(ask, counted(100)).await).await.status,
+            status
+        );
+        assert_eq!(taken.load(Ordering::SeqCst), 100, "{status}");
+    }
+    let waiting = create.clone().anonymous().header("Expect", "100-continue");
+    for (ask, chunks, at_most) in [(create, 10_000, (64 << 20) / CHUNK + 1), (waiting, 100, 0)] {
+        read(world.open(ask, counted(chunks)).await).await;
+        let taken = taken.load(Ordering::SeqCst);
+        assert!(taken <= at_most + 20, "{taken} of {chunks}");
+    }
 }
 
 async fn other_media_types(world: World) {
