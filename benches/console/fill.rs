@@ -45,7 +45,7 @@ fn commands(number: u64) -> Vec<String> {
         number + 1,
         number % 1000,
     );
-    let created = if number % 3 == 0 {
+    let created = if number.is_multiple_of(3) {
         act("upload", "institution:uni", &what)
     } else {
         act("submit", "customer:john", &what)

@@ -25,7 +25,7 @@ use std::time::Duration;
 use reader::Page;
 use support::{Row, conclude};
 
-pub const CERTLIFE: &str = env!("CARGO_BIN_EXE_certlife");
+const CERTLIFE: &str = env!("CARGO_BIN_EXE_certlife");
 
 /// What a page may take: its median, and 99 of 100, in milliseconds.
 const MEDIAN: f64 = 50.0;
@@ -114,10 +114,10 @@ fn rows(name: &str, pages: &[Page], taken: &BTreeMap<usize, Vec<f64>>) -> Vec<Ro
 }
 
 /// `certlife serve --console`.
-pub struct Served {
+struct Served {
     process: Child,
-    pub address: String,
-    pub token: String,
+    address: String,
+    token: String,
 }
 
 impl Drop for Served {

@@ -164,7 +164,7 @@ pub(super) async fn show(
         events: history.iter().map(|it| entry(&frame, it)).collect(),
         deliveries,
         may: May::of(&frame, &application),
-        reasons: console.reasons(),
+        reasons: console.reasons(&visit.principal.institution),
         notice: said.notice,
         fault: said.fault,
         typed: said.typed,

@@ -29,6 +29,7 @@ struct Applications {
     statuses: Vec<Choice>,
     sources: Vec<Choice>,
     faults: Vec<String>,
+    reasons: Vec<String>,
     rows: Vec<Row>,
     unreadable: Option<String>,
     next: Option<String>,
@@ -83,7 +84,7 @@ pub(super) async fn list(
     visit.frame.is_live = given.after.is_empty();
     let frame = visit.frame;
     let asked = ListQuery::new(visit.principal.institution.clone()).limit(ROWS);
-    let (asked, faults) = given.to_query(asked);
+    let (asked, faults) = given.to_query(asked, frame.texts);
     let mut shown = Applications {
         statuses: choices(Status::ALL, &given.status, |it| {
             (it.as_str(), frame.texts.status(it))
@@ -92,6 +93,7 @@ pub(super) async fn list(
             (it.as_str(), frame.texts.source(it))
         }),
         first: given.at(None),
+        reasons: console.reasons(&visit.principal.institution),
         may_act: frame.may_decide() || frame.may_retry(),
         frame,
         given,

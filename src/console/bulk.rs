@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::command::{Form, command, why};
+use super::command::{Form, command, reason, why};
 use super::frame::Frame;
 use super::language::counted;
 use super::page::{go_to, page, page_with};
@@ -48,7 +48,7 @@ fn shown_at(visit: &Visit, given: &Given, moment: DateTime<Utc>) -> Result<ListQ
         after: String::new(),
         ..given.clone()
     };
-    let (mut query, faults) = first.to_query(query);
+    let (mut query, faults) = first.to_query(query, visit.frame.texts);
     if let Some(fault) = faults.first() {
         let text = visit.frame.texts.wrong_filter;
         let detail = format!("{text} {fault}");
@@ -107,7 +107,7 @@ async fn question(console: &Console, visit: Visit, given: Given) -> Result<All, 
         } else {
             words
         },
-        reasons: console.reasons(),
+        reasons: console.reasons(&visit.principal.institution),
         fault: None,
         typed: String::new(),
         frame,
@@ -122,17 +122,14 @@ pub(super) async fn begin(
 ) -> Result<Response, Refused> {
     let texts = visit.frame.texts;
     let given = Given::read(Some(form.field("query")));
-    let (command, scope, _) = match command(&form) {
+    let (command, scope, _) = match command(&form, texts) {
         Ok(it) => it,
         Err(fault) => {
             visit.require(&DECIDE)?;
-            let fault = fault.map_or_else(
-                || texts.bad_request.to_owned(),
-                |it| format!("{} {}", texts.refused, shown::text(&it)),
-            );
+            let fault = fault.unwrap_or(texts.bad_request).to_owned();
             let mut question = question(&console, visit, given).await?;
             question.fault = Some(fault);
-            form.field("reason").clone_into(&mut question.typed);
+            question.typed = reason(&form);
             return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &question));
         }
     };

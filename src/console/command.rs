@@ -54,7 +54,13 @@ impl FromRequest<Console> for Form {
 }
 
 /// What is to be done, and the scope that it needs.
-pub(super) fn command(form: &Form) -> Result<(Command, Scope, &'static str), Option<String>> {
+///
+/// # Errors
+/// What is wrong with the reason; none where it is no form of these pages.
+pub(super) fn command(
+    form: &Form,
+    texts: &Texts,
+) -> Result<(Command, Scope, &'static str), Option<&'static str>> {
     match form.field("action") {
         "accept" => Ok((
             Command::BeginProcessing,
@@ -62,10 +68,8 @@ pub(super) fn command(form: &Form) -> Result<(Command, Scope, &'static str), Opt
             "accepted",
         )),
         "reject" => {
-            // Forms write the end of a line in two characters.
-            let reason = form.field("reason").replace("\r\n", "\n");
-            let reason = RejectionReason::new(reason);
-            let reason = reason.map_err(|error| Some(error.to_string()))?;
+            let reason = RejectionReason::new(reason(form));
+            let reason = reason.map_err(|_| Some(texts.bad_reason))?;
             Ok((
                 Command::Reject(reason),
                 Scope::ApplicationsDecide,
@@ -77,10 +81,29 @@ pub(super) fn command(form: &Form) -> Result<(Command, Scope, &'static str), Opt
     }
 }
 
+/// The reason that was given: one of those that are offered, what was typed, or both.
+pub(super) fn reason(form: &Form) -> String {
+    let (offered, typed) = (form.field("offered"), form.field("reason"));
+    let both = [offered, typed].into_iter().filter(|it| !it.is_empty());
+    // Forms write the end of a line in two characters.
+    both.collect::<Vec<_>>().join("\n").replace("\r\n", "\n")
+}
+
 /// Why nothing was done, in words; those of a conflict depend on the page.
 pub(super) fn why(texts: &Texts, conflict: &str, error: &ExecuteError) -> String {
     match error {
         ExecuteError::Refused(Refusal::Conflict { .. }) => conflict.to_owned(),
+        ExecuteError::Refused(Refusal::Illegal(it)) => {
+            format!(
+                "{} {}.",
+                texts.illegal,
+                texts.status(it.application.status())
+            )
+        }
+        ExecuteError::Refused(Refusal::UnknownApplication { .. }) => {
+            texts.unknown_application.to_owned()
+        }
+        ExecuteError::Refused(Refusal::Forbidden { .. }) => texts.forbidden.to_owned(),
         // Its words may name servers and files.
         ExecuteError::Store(_) => texts.unavailable.to_owned(),
         _ => format!("{} {}", texts.refused, shown::text(&error.to_string())),

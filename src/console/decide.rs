@@ -9,7 +9,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::application::{Said, show};
-use super::command::{Form, command, why};
+use super::command::{Form, command, reason, why};
 use super::frame::Frame;
 use super::language::counted;
 use super::page::{go_to, page};
@@ -33,7 +33,7 @@ pub(super) async fn one(
     let uuid: Uuid = uuid.parse().map_err(|_| Refused::not_found(&visit.frame))?;
     let version: Option<u64> = form.field("version").parse().ok();
     let texts = visit.frame.texts;
-    let typed = form.field("reason").to_owned();
+    let typed = reason(&form);
     let bad = || {
         Refused::new(
             &visit.frame,
@@ -42,11 +42,11 @@ pub(super) async fn one(
         )
     };
     let version = version.ok_or_else(bad)?;
-    let (command, scope, done) = match command(&form) {
+    let (command, scope, done) = match command(&form, texts) {
         Ok(it) => it,
         Err(None) => return Err(bad()),
         Err(Some(fault)) => {
-            let fault = Some(format!("{} {}", texts.refused, shown::text(&fault)));
+            let fault = Some(fault.to_owned());
             let said = Said {
                 fault,
                 typed,
@@ -104,6 +104,15 @@ const fn status_of(error: &ExecuteError) -> StatusCode {
     }
 }
 
+/// The title of an application; its identity where it has none that can be read.
+async fn title(console: &Console, visit: &Visit, uuid: Uuid) -> String {
+    let institution = &visit.principal.institution;
+    match console.engine.load(institution, uuid).await {
+        Ok(Some(it)) => shown::text(it.details().certificate_title().as_str()),
+        _ => uuid.to_string(),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "decided.html")]
 struct Decided {
@@ -115,7 +124,9 @@ struct Decided {
 
 /// An application about which nothing was decided, and why.
 struct Fault {
-    uuid: String,
+    uuid: Uuid,
+    /// Its title, where it can be read.
+    title: String,
     why: String,
 }
 
@@ -128,12 +139,8 @@ pub(super) async fn many(
     let texts = visit.frame.texts;
     let refuse =
         |detail: String| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);
-    let command = command(&form).map_err(|fault| {
-        refuse(match fault {
-            Some(fault) => format!("{} {}", texts.refused, shown::text(&fault)),
-            None => texts.bad_request.to_owned(),
-        })
-    });
+    let command = command(&form, texts);
+    let command = command.map_err(|it| refuse(it.unwrap_or(texts.bad_request).to_owned()));
     let (command, scope, _) = command?;
     visit.require(&[scope])?;
     let mut selected = BTreeMap::new();
@@ -171,7 +178,8 @@ pub(super) async fn many(
                     error => why(texts, texts.changed_meanwhile, error),
                 };
                 faults.push(Fault {
-                    uuid: uuid.to_string(),
+                    uuid: *uuid,
+                    title: title(&console, &visit, *uuid).await,
                     why,
                 });
             }

@@ -7,9 +7,10 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::frame::Frame;
+use super::language::Texts;
 use super::language::counted;
 use super::page::{page, page_with};
-use super::query::{time, value};
+use super::query::{Faults, time};
 use super::refused::Refused;
 use super::shown::{self, When};
 use super::site::Console;
@@ -97,10 +98,12 @@ impl Given {
     }
 
     /// The filter; what is wrong with it.
-    pub(super) fn filter(&self) -> (DeliveryFilter, Vec<String>) {
-        let mut faults = Vec::new();
-        let id = |it: &str| it.parse::<Uuid>().map_err(|_| "expected a UUID");
-        let status = value(&self.status, str::parse::<DeliveryStatus>, &mut faults);
+    pub(super) fn filter(&self, texts: &Texts) -> (DeliveryFilter, Faults) {
+        let mut faults = Faults::default();
+        let id = str::parse::<Uuid>;
+        let choice = texts.no_such_choice;
+        let status = str::parse::<DeliveryStatus>;
+        let status = faults.value(&self.status, status, texts.status, choice);
         let order = if self.is_oldest_first() {
             ListOrder::OldestFirst
         } else {
@@ -108,11 +111,11 @@ impl Given {
         };
         let filter = DeliveryFilter::default()
             .with_status(status)
-            .with_webhook(value(&self.webhook, id, &mut faults))
-            .with_application(value(&self.application, id, &mut faults))
-            .with_kind(value(&self.event, kind, &mut faults))
-            .with_since(value(&self.from, time, &mut faults))
-            .with_until(value(&self.to, time, &mut faults))
+            .with_webhook(faults.value(&self.webhook, id, texts.webhook, texts.no_id))
+            .with_application(faults.value(&self.application, id, texts.application, texts.no_id))
+            .with_kind(faults.value(&self.event, kind, texts.event, choice))
+            .with_since(faults.value(&self.from, time, texts.from_time, texts.no_time))
+            .with_until(faults.value(&self.to, time, texts.to_time, texts.no_time))
             .with_order(order);
         (filter, faults)
     }
@@ -215,8 +218,8 @@ pub(super) async fn list(
     visit.frame.is_live = given.after.is_empty();
     let frame = visit.frame;
     let texts = frame.texts;
-    let (filter, mut faults) = given.filter();
-    let after = value(&given.after, delivery_id, &mut faults);
+    let (filter, mut faults) = given.filter(texts);
+    let after = faults.value(&given.after, delivery_id, texts.page, texts.no_place);
     let choice = |value, name, given: &str| Choice {
         value,
         name,
@@ -232,7 +235,7 @@ pub(super) async fn list(
         notice: redelivered.map(|it| counted(it, texts.redelivered_one, texts.redelivered_many)),
         frame,
         given,
-        faults,
+        faults: faults.0,
         rows: Vec::new(),
         unreadable: None,
         next: None,

@@ -73,7 +73,7 @@ pub(super) async fn export(
     let mut given = Given::read(query.as_deref());
     given.after.clear();
     let asked = ListQuery::new(visit.principal.institution).limit(ListQuery::LIMIT);
-    let (query, faults) = given.to_query(asked);
+    let (query, faults) = given.to_query(asked, frame.texts);
     if let Some(fault) = faults.first() {
         let detail = format!("{} {fault}", frame.texts.wrong_filter);
         return Err(Refused::new(

@@ -24,6 +24,7 @@ mod query;
 mod queue;
 mod redeliver;
 mod refused;
+mod reports;
 mod routes;
 mod safe;
 mod session;

@@ -95,28 +95,48 @@ impl Given {
     }
 
     /// The question to the store; what is wrong with the filter, and the rest of it.
-    pub(super) fn to_query(&self, query: ListQuery) -> (ListQuery, Vec<String>) {
-        let mut faults = Vec::new();
+    pub(super) fn to_query(&self, query: ListQuery, texts: &Texts) -> (ListQuery, Vec<String>) {
+        let mut faults = Faults::default();
         let mut filter = Filter::all();
-        if let Some(it) = value(&self.status, str::parse::<Status>, &mut faults) {
+        if let Some(it) = faults.value(
+            &self.status,
+            str::parse::<Status>,
+            texts.status,
+            texts.no_such_choice,
+        ) {
             filter = filter.status(it);
         }
-        if let Some(it) = value(&self.source, str::parse::<Source>, &mut faults) {
+        if let Some(it) = faults.value(
+            &self.source,
+            str::parse::<Source>,
+            texts.source,
+            texts.no_such_choice,
+        ) {
             filter = filter.source(it);
         }
-        if let Some(it) = value(&self.email, |it| ApplicantEmail::new(it), &mut faults) {
+        if let Some(it) = faults.value(
+            &self.email,
+            |it| ApplicantEmail::new(it),
+            texts.email,
+            texts.no_email,
+        ) {
             filter = filter.email(it);
         }
-        if let Some(it) = value(&self.title, |it| TitlePart::new(it), &mut faults) {
+        if let Some(it) = faults.value(
+            &self.title,
+            |it| TitlePart::new(it),
+            texts.title_part,
+            texts.no_title,
+        ) {
             filter = filter.title(it);
         }
-        if let Some(it) = value(&self.number, number, &mut faults) {
+        if let Some(it) = faults.value(&self.number, number, texts.number, texts.no_number) {
             filter = filter.application_id(it);
         }
-        if let Some(it) = value(&self.from, time, &mut faults) {
+        if let Some(it) = faults.value(&self.from, time, texts.changed_from, texts.no_time) {
             filter = filter.updated_after(it);
         }
-        if let Some(it) = value(&self.before, time, &mut faults) {
+        if let Some(it) = faults.value(&self.before, time, texts.changed_before, texts.no_time) {
             filter = filter.updated_before(it);
         }
         if !self.progress.is_empty() {
@@ -127,44 +147,50 @@ impl Given {
         } else {
             ListOrder::NewestFirst
         };
-        let after: Option<PageKey> = value(&self.after, str::parse, &mut faults);
-        (query.filter(filter).order(order).after(after), faults)
+        let after: Option<PageKey> =
+            faults.value(&self.after, str::parse, texts.page, texts.no_place);
+        (query.filter(filter).order(order).after(after), faults.0)
     }
 }
 
-/// The value of a field that is not empty.
-pub(super) fn value<T, E: ToString>(
-    text: &str,
-    read: impl FnOnce(&str) -> Result<T, E>,
-    faults: &mut Vec<String>,
-) -> Option<T> {
-    if text.is_empty() {
-        return None;
-    }
-    match read(text) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            faults.push(super::shown::text(&error.to_string()));
-            None
+/// What is wrong with the fields of a filter, each in a sentence.
+#[derive(Default)]
+pub(super) struct Faults(pub(super) Vec<String>);
+
+impl Faults {
+    /// The value of a field that is not empty; what is wrong with it is kept, in the reader's
+    /// language: the field, and the rule that it breaks.
+    pub(super) fn value<T, E>(
+        &mut self,
+        text: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+        field: &str,
+        rule: &str,
+    ) -> Option<T> {
+        if text.is_empty() {
+            return None;
         }
+        let value = read(text).ok();
+        if value.is_none() {
+            self.0.push(format!("{field}: {rule}"));
+        }
+        value
     }
 }
 
-fn number(text: &str) -> Result<ApplicationId, String> {
+fn number(text: &str) -> Result<ApplicationId, ()> {
     let is_number = text.bytes().all(|it| it.is_ascii_digit());
     let number = text.parse().ok().filter(|_| is_number);
-    let id = number.and_then(|it| ApplicationId::new(it).ok());
-    id.ok_or_else(|| format!("expected {}", ApplicationId::RULE))
+    number.and_then(|it| ApplicationId::new(it).ok()).ok_or(())
 }
 
 /// A time: a day, a minute as browsers send it, both in UTC, or RFC 3339.
-pub(super) fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, &'static str> {
-    let expected = "expected a day such as 2026-06-04, or a time such as 2026-06-04T10:30 (UTC)";
+pub(super) fn time(text: &str) -> Result<chrono::DateTime<chrono::Utc>, ()> {
     let whole = match text.len() {
         10 => format!("{text}T00:00:00Z"),
         16 => format!("{text}:00Z"),
         19 => format!("{text}Z"),
         _ => text.replace(' ', "+"),
     };
-    rfc_3339(&whole).ok_or(expected)
+    rfc_3339(&whole).ok_or(())
 }

@@ -73,7 +73,7 @@ pub(super) async fn queue(
         after: after.map_or_else(String::new, |it| it.to_string()),
         waiting: counted(waiting, texts.waiting_one, texts.waiting_many),
         has_any: waiting > 0,
-        reasons: console.reasons(),
+        reasons: console.reasons(&visit.principal.institution),
         notice: match &*given.notice {
             "accepted" => Some(texts.accepted),
             "rejected" => Some(texts.rejected),

@@ -42,11 +42,11 @@ async fn redeliver(
 
 /// The filter, from the first delivery on: what is made due meanwhile is not seen twice.
 fn filter(visit: &Visit, given: &Given) -> Result<DeliveryFilter, Refused> {
-    let (filter, faults) = given.filter();
-    if faults.is_empty() {
+    let (filter, faults) = given.filter(visit.frame.texts);
+    if faults.0.is_empty() {
         return Ok(filter.with_order(ListOrder::OldestFirst));
     }
-    let detail = format!("{} {}", visit.frame.texts.wrong_filter, faults.join("; "));
+    let detail = format!("{} {}", visit.frame.texts.wrong_filter, faults.0.join("; "));
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     Err(Refused::new(&visit.frame, status, detail))
 }

@@ -11,7 +11,8 @@ use http::HeaderMap;
 use super::assets::{Names, asset};
 use super::attempts::Attempts;
 use super::options::ConsoleOptions;
-use super::safe::safe;
+use super::reports::report;
+use super::safe::{policy, safe};
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
@@ -19,7 +20,7 @@ use super::{
     refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
-use crate::server::{Authentication, Waiting, drained};
+use crate::server::{Authentication, Waiting, drained, envelope, telemetry};
 use crate::store::{AnyStore, Store};
 
 /// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
@@ -44,12 +45,15 @@ const LARGEST: usize = 256 << 10;
 /// # let _ = app;
 /// ```
 pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOptions) -> Router {
+    telemetry::describe();
     let console = Console::new(Shared {
         engine: engine.map_store(Into::into),
         waiting: Waiting::new(options.server.most_waiting),
+        policy: policy(&options.path),
         options,
         authentication: Authentication::default(),
         attempts: Attempts::default(),
+        reports: Attempts::default(),
         tasks: Tasks::default(),
         tail: Arc::default(),
         names: Names::new(),
@@ -66,6 +70,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications/decide", post(decide::many))
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
         .route("/live", get(live::live))
+        .route("/reports", post(report))
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
         .route("/tokens", get(tokens::tokens).post(tokens::create))
@@ -91,6 +96,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(console.clone(), safe))
+        .layer(from_fn(envelope))
         .layer(from_fn(drained))
         .with_state(console)
 }

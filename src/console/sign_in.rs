@@ -59,7 +59,7 @@ pub(super) async fn sign_in(
         }
         Err(SignInError::NoInstitution) => (StatusCode::FORBIDDEN, texts.bad_institution),
         Err(SignInError::OtherInstitution) => (StatusCode::FORBIDDEN, texts.other_institution),
-        Err(SignInError::Token) if console.attempts.failed() => {
+        Err(SignInError::Token) if console.attempts.is_one_too_many() => {
             (StatusCode::TOO_MANY_REQUESTS, texts.too_many_attempts)
         }
         Err(SignInError::Token) => (StatusCode::FORBIDDEN, texts.bad_token),

@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use super::assets::Names;
 use super::attempts::Attempts;
 use super::options::ConsoleOptions;
@@ -10,7 +12,7 @@ use super::shown::text;
 use super::tasks::Tasks;
 use crate::engine::Engine;
 use crate::server::{Authentication, Tail, Waiting};
-use crate::store::AnyStore;
+use crate::store::{AnyStore, InstitutionId};
 
 /// The engine and the options, shared by all requests.
 #[derive(Clone)]
@@ -21,9 +23,11 @@ impl Console {
         Self(Arc::new(shared))
     }
 
-    /// The reasons that are offered for a rejection.
-    pub(super) fn reasons(&self) -> Vec<String> {
-        self.options.reasons.iter().map(|it| text(it)).collect()
+    /// The reasons that are offered for a rejection: the institution's own, then those of all.
+    pub(super) fn reasons(&self, institution: &InstitutionId) -> Vec<String> {
+        let own = self.options.reasons_of.get(institution);
+        let all = own.into_iter().flatten().chain(&self.options.reasons);
+        all.map(|it| text(it)).collect()
     }
 }
 
@@ -31,12 +35,17 @@ pub(super) struct Shared {
     pub(super) engine: Engine<AnyStore>,
     pub(super) options: ConsoleOptions,
     pub(super) authentication: Authentication,
+    /// Sign-ins that have failed.
     pub(super) attempts: Attempts,
+    /// Reports of what a page was kept from.
+    pub(super) reports: Attempts,
     pub(super) tasks: Tasks,
     /// The end of the feed, read once for all open pages.
     pub(super) tail: Arc<Tail>,
     pub(super) waiting: Waiting,
     pub(super) names: Names,
+    /// The policy of all pages.
+    pub(super) policy: HeaderValue,
 }
 
 impl Deref for Console {

@@ -10,7 +10,7 @@ pub const REQUEST_SECONDS: &str = "certlife_http_request_seconds";
 pub const WAITING: &str = "certlife_http_waiting";
 
 /// Describes the metrics to the recorder.
-pub(super) fn describe() {
+pub(crate) fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_counter!(REQUESTS, Unit::Count, "requests, by route and status");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "how long an answer took");

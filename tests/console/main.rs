@@ -7,6 +7,7 @@ mod export;
 mod hooks;
 mod live;
 mod pages;
+mod roles;
 mod safe;
 mod session;
 mod support;

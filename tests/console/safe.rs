@@ -53,6 +53,59 @@ async fn every_answer_says_what_the_browser_may_do() {
 }
 
 #[tokio::test]
+async fn browsers_are_kept_to_https_where_they_have_come_by_it() {
+    let header = header::STRICT_TRANSPORT_SECURITY;
+    for (is_https, forwarded, expected) in [
+        (false, None, None),
+        (false, Some("http"), None),
+        (false, Some("https"), Some("max-age=63072000")),
+        (true, None, Some("max-age=63072000")),
+    ] {
+        let site = Site::with(ConsoleOptions::default().with_is_https(is_https));
+        let mut request = Request::get("/console/sign-in").header("host", HOST);
+        if let Some(it) = forwarded {
+            request = request.header("x-forwarded-proto", it);
+        }
+        let answer = site.send(request.body(Body::empty()).unwrap()).await;
+        let given = answer.headers.get(&header).map(|it| it.to_str().unwrap());
+        assert_eq!(given, expected, "{is_https} {forwarded:?}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_report_what_a_page_was_kept_from() {
+    let site = Site::new();
+    let answer = site.get("", "/sign-in").await;
+    let policy = &answer.headers[header::CONTENT_SECURITY_POLICY];
+    let policy = policy.to_str().unwrap();
+    assert!(policy.ends_with("report-uri /console/reports"), "{policy}");
+    let send = async |body: &'static str| {
+        let request = Request::post("/console/reports")
+            .header("host", HOST)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/csp-report");
+        let answer = site.send(request.body(Body::from(body)).unwrap()).await;
+        answer.status
+    };
+    let report =
+        "{\"csp-report\":{\"effective-directive\":\"script-src-elem\",\"blocked-uri\":\"inline\"}}";
+    assert_eq!(send("no report").await, StatusCode::BAD_REQUEST);
+    for _ in 0..60 {
+        assert_eq!(send(report).await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(send(report).await, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_id_of_its_request() {
+    let site = Site::new();
+    let request = Request::get("/console/sign-in").header("x-request-id", "of-the-client");
+    let answer = site.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.headers["x-request-id"], "of-the-client");
+    assert!(!site.get("", "/none").await.headers["x-request-id"].is_empty());
+}
+
+#[tokio::test]
 async fn what_another_site_sends_is_refused() {
     let site = Site::new();
     let cookie = site.session(Role::Administrator).await;

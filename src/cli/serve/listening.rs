@@ -61,6 +61,11 @@ pub(super) struct Tls {
 }
 
 impl Args {
+    /// Whether it speaks TLS itself.
+    pub(super) const fn is_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
     /// The certificate, if there is one. Only then, or where it was said, may other machines reach
     /// the address.
     pub(super) fn check(&self) -> Result<Option<Tls>, Failure> {

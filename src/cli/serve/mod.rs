@@ -125,7 +125,9 @@ impl Args {
             .with_targets(options)
             .with_shutdown(parts.stopped());
         let api = router(engine.clone(), options.clone());
-        let routes = self.console.beside(api, &engine, options);
+        let routes = self
+            .console
+            .beside(api, &engine, options, self.listening.is_tls());
         let serving = answer(listening, routes, parts.stopped());
         let delivering = self.delivering.run(&engine, sender, parts.stopped());
         let processing = self.processing.run(&engine, command, parts.stopped());

@@ -25,14 +25,15 @@
         for (const box of root.querySelectorAll("input[name=selected]")) box.checked = all.checked;
       });
     }
-    for (const button of root.querySelectorAll("[data-reason]")) {
-      button.hidden = false;
-      button.addEventListener("click", () => {
-        const reason = byId("reason");
-        reason.value = button.dataset.reason;
-        reason.focus();
-      });
-    }
+    // What is offered can be edited before it is sent; what was typed stays.
+    const offered = root.querySelector("#offered");
+    offered?.addEventListener("change", () => {
+      const reason = byId("reason");
+      const between = reason.tagName === "TEXTAREA" ? "\n" : " ";
+      reason.value = [reason.value, offered.value].filter(Boolean).join(between);
+      offered.value = "";
+      reason.focus();
+    });
   };
 
   for (const link of document.querySelectorAll("[data-nav]")) {

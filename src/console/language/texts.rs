@@ -187,6 +187,23 @@ texts! {
     foreign: "The request came from another site and was refused.",
         "Die Anfrage kam von einer anderen Website und wurde verweigert.";
     wrong_filter: "This filter is wrong:", "Dieser Filter ist falsch:";
+    no_such_choice: "it is none of the choices", "das steht nicht zur Auswahl";
+    no_email: "expected an e-mail address such as john@example.com",
+        "erwartet wird eine E-Mail-Adresse wie john@example.com";
+    no_title: "expected 1 to 255 characters, not only blanks",
+        "erwartet werden 1 bis 255 Zeichen, nicht nur Leerzeichen";
+    no_number: "expected a whole number from 1 to 9007199254740991",
+        "erwartet wird eine ganze Zahl von 1 bis 9007199254740991";
+    no_time: "expected a day such as 2026-06-04, or a time such as 2026-06-04T10:30 (UTC)",
+        "erwartet wird ein Tag wie 2026-06-04 oder eine Zeit wie 2026-06-04T10:30 (UTC)";
+    no_id: "expected a UUID", "erwartet wird eine UUID";
+    no_place: "there is no such page of the list", "diese Seite der Liste gibt es nicht";
+    page: "Page", "Seite";
+    bad_reason: "A rejection needs a reason of 1 to 1000 characters, not only blanks.",
+        "Eine Ablehnung braucht eine Begründung von 1 bis 1000 Zeichen, nicht nur Leerzeichen.";
+    offered: "Offered reasons", "Vorgeschlagene Begründungen";
+    illegal: "This cannot be done any more: the application is", "Das geht nicht mehr; der Stand des Antrags ist:";
+    unknown_application: "This application does not exist.", "Diesen Antrag gibt es nicht.";
     back: "Back", "Zurück";
     pause: "Pause updates", "Aktualisierung anhalten";
     resume: "Resume updates", "Aktualisierung fortsetzen";

@@ -16,7 +16,7 @@ use crate::server::problem::{Problem, ProblemCode};
 const LONGEST: usize = 128;
 
 /// Gives the request an id, and the answer its end: the id, the body of a problem, a line of log.
-pub(in crate::server) async fn envelope(mut request: Request, next: Next) -> Response {
+pub(crate) async fn envelope(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let observed = Observed::new(&request, &id);

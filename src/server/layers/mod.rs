@@ -11,6 +11,7 @@ mod replayed;
 
 pub(super) use cors::cors;
 pub(crate) use drained::drained;
-pub(super) use envelope::{envelope, method_not_allowed, not_found, panicked};
+pub(crate) use envelope::envelope;
+pub(super) use envelope::{method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;
 pub(super) use replayed::replayed;

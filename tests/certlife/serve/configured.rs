@@ -51,6 +51,7 @@ require-if-match = true
 cors-origin = ["https://console.example.com", "http://127.0.0.1:3000"]
 console = true
 console-reason = ["The documents are incomplete", "The name is wrong"]
+console-reason-of = ["uni=The transcript is missing"]
 console-mask = true
 allow-http = true
 allow-target = ["127.0.0.1/32", "10.0.0.0/8"]

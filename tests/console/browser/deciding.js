@@ -72,7 +72,7 @@ module.exports = {
     await visitor.sees("[role=status]", "rejected");
     await visitor.sees("article h2", "number 3");
     await page.keyboard.press("Tab");
-    await page.getByRole("button", { name: REASONS[0] }).click();
+    await page.selectOption("#offered", REASONS[0]);
     world.same("offered", await page.inputValue("#reason"), REASONS[0]);
     await page.getByRole("button", { name: "Reject" }).click();
     await visitor.sees("article h2", "number 4");
