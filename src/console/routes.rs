@@ -15,8 +15,8 @@ use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, deliveries, export, live, overview, queue, redeliver,
-    refused, sign_in, tokens, webhooks,
+    application, applications, bulk, decide, deliveries, events, export, live, overview, queue,
+    redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::{Authentication, Waiting};
@@ -65,6 +65,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/events", get(events::events))
         .route("/live", get(live::live))
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
