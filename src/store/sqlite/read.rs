@@ -399,3 +399,7 @@ pub(super) fn institution_number(
         .query_row([id.as_str()], |row| row.get(0))
         .optional()
 }
+
+#[cfg(test)]
+#[path = "../../../tests/unit/backward.rs"]
+mod tests;
