@@ -148,10 +148,10 @@ impl Counts {
     }
 
     /// Each number with its outcome, as a text.
-    fn told(self, texts: &Texts) -> String {
+    fn spoken(self, texts: &Texts) -> String {
         let some = Outcome::ALL.into_iter().filter(|it| self.of(*it) > 0);
-        let told = some.map(|it| format!("{} {}", self.of(it), it.name(texts)));
-        told.collect::<Vec<_>>().join(", ")
+        let each = some.map(|it| format!("{} {}", self.of(it), it.name(texts)));
+        each.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -197,7 +197,7 @@ pub(super) struct Chart {
     pub(super) caption: String,
     pub(super) has_events: bool,
     /// What the picture says, for those who do not see it.
-    pub(super) told: String,
+    pub(super) spoken: String,
     pub(super) width: usize,
     pub(super) height: u64,
     pub(super) bars: Vec<Bar>,
@@ -210,7 +210,7 @@ pub(super) struct Chart {
 
 /// A bar that is not empty.
 pub(super) struct Bar {
-    pub(super) told: String,
+    pub(super) spoken: String,
     pub(super) parts: Vec<Part>,
 }
 
@@ -302,7 +302,7 @@ impl Chart {
         };
         let marks = [start, start + (end - start) / 2, end];
         Self {
-            told: format!("{heading}: {caption} {}.", all.told(texts)),
+            spoken: format!("{heading}: {caption} {}.", all.spoken(texts)),
             heading,
             caption,
             has_events: all.all() > 0,
@@ -338,7 +338,7 @@ impl Bar {
             });
         }
         Self {
-            told: format!("{}: {}", begin.text, counts.told(texts)),
+            spoken: format!("{}: {}", begin.text, counts.spoken(texts)),
             parts,
         }
     }

@@ -25,8 +25,8 @@ impl Wanted {
 
     /// Every filter of these institutions, and of one that has nothing.
     fn each() -> Vec<Self> {
-        let nobodys = InstitutionId::new("nowhere").unwrap();
-        let institutions = [None, Some(ours()), Some(theirs()), Some(nobodys)];
+        let nowhere = InstitutionId::new("nowhere").unwrap();
+        let institutions = [None, Some(ours()), Some(theirs()), Some(nowhere)];
         let kinds = EventKind::ALL.map(Some).into_iter().chain([None]);
         let of_kind = |kind| {
             institutions

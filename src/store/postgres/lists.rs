@@ -86,10 +86,10 @@ macro_rules! backward {
     };
 }
 
-/// Of the events that are looked at, those of an institution and of a kind, where they are given. If
-/// the page is not full, a row follows that has nothing but the place of the first event that was
-/// not looked at, if there is one. An application is looked for by its key: joined otherwise, all
-/// of them might be read.
+/// Of the events that are looked at, those of an institution and of a kind, where they are given.
+/// If the page is not full, a row follows that has nothing but the place of the first event that
+/// was not looked at, if there is one. An application is looked for by its key: joined otherwise,
+/// all of them might be read.
 macro_rules! backward_sql {
     () => {
         concat!(
