@@ -8,6 +8,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::applications::Row;
+use super::entry::Entry;
 use super::frame::Frame;
 use super::lifecycle_picture::Picture;
 use super::page::page_with;
@@ -18,11 +19,8 @@ use super::site::Console;
 use super::visit::Visit;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::event::EventBody;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
-use crate::store::{
-    Delivery, DeliveryFilter, DeliveryStatus, Outbox, RecordedEvent, Scope, StoreError,
-};
+use crate::store::{Delivery, DeliveryFilter, DeliveryStatus, Outbox, Scope, StoreError};
 
 /// How many deliveries are shown.
 const DELIVERIES: u32 = 50;
@@ -66,18 +64,6 @@ impl May {
     pub(super) const fn anything(self) -> bool {
         self.accept || self.reject || self.retry
     }
-}
-
-/// One event of the history.
-struct Entry {
-    version: u64,
-    name: &'static str,
-    kind: &'static str,
-    at: When,
-    who: String,
-    why: Option<String>,
-    id: String,
-    json: Option<String>,
 }
 
 /// One delivery.
@@ -161,7 +147,7 @@ pub(super) async fn show(
         row: Row::of(&frame, &application),
         why: why.map(shown::lines),
         picture: Picture::of(&history, application.status(), application.source()),
-        events: history.iter().map(|it| entry(&frame, it)).collect(),
+        events: history.iter().map(|it| Entry::of(&frame, it)).collect(),
         deliveries,
         may: May::of(&frame, &application),
         reasons: console.reasons(&visit.principal.institution),
@@ -171,28 +157,6 @@ pub(super) async fn show(
         frame,
     };
     Ok(page_with(status, &page))
-}
-
-fn entry(frame: &Frame, recorded: &RecordedEvent) -> Entry {
-    let event = &recorded.event;
-    let why = match event.body() {
-        EventBody::Rejected { rejection_reason } => Some(rejection_reason.as_str()),
-        EventBody::Failed { error, .. } => Some(error.as_str()),
-        _ => None,
-    };
-    Entry {
-        version: event.version(),
-        name: frame.texts.event(event.kind()),
-        kind: event.kind().as_str(),
-        at: frame.when(event.timestamp()),
-        who: shown::text(&recorded.actor.to_string()),
-        why: why.map(shown::lines),
-        id: event.id().to_string(),
-        // It has the whole address.
-        json: frame
-            .sees_addresses()
-            .then(|| shown::text(&event.to_json(Uuid::nil()))),
-    }
 }
 
 fn sent(frame: &Frame, delivery: &Delivery) -> Sent {

@@ -85,6 +85,10 @@ impl Frame {
         self.may(Scope::ApplicationsRetry)
     }
 
+    pub(super) fn may_see_events(&self) -> bool {
+        self.may(Scope::EventsRead)
+    }
+
     pub(super) fn may_see_webhooks(&self) -> bool {
         self.may(Scope::WebhooksRead)
     }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::TimeDelta;
 
+use super::chart::{self, Chart};
 use super::frame::Frame;
 use super::language::counted;
 use super::page::page;
@@ -44,6 +45,7 @@ struct Overview {
     has_stuck: bool,
     stuck_before: String,
     webhooks: Option<Vec<Trouble>>,
+    chart: Option<Chart>,
     cells: Vec<Row>,
     total: Row,
 }
@@ -109,6 +111,12 @@ async fn make(
     } else {
         None
     };
+    let chart = if frame.may_see_events() {
+        let newest = engine.feed_before(Some(institution), None, None, chart::EVENTS);
+        Some(Chart::of(frame, &newest.await?))
+    } else {
+        None
+    };
     let errors = failures.applications.iter().filter_map(|it| it.error());
     let looked_at = failures.applications.len().to_string();
     let rows = rows(frame, &counts);
@@ -125,6 +133,7 @@ async fn make(
         has_stuck: stuck_count > 0,
         stuck_before: frame.when(before).exact(),
         webhooks,
+        chart,
         total: Row {
             name: frame.texts.total,
             status: "",

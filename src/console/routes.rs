@@ -16,8 +16,8 @@ use super::safe::{policy, safe};
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, deliveries, export, live, overview, queue, redeliver,
-    refused, sign_in, tokens, webhooks,
+    application, applications, bulk, decide, deliveries, events, export, live, overview, queue,
+    redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::{Authentication, Waiting, drained, envelope, telemetry};
@@ -69,6 +69,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/applications", get(applications::list))
         .route("/applications/decide", post(decide::many))
         .route("/applications/all", get(bulk::ask).post(bulk::begin))
+        .route("/events", get(events::events))
         .route("/live", get(live::live))
         .route("/reports", post(report))
         .route("/tasks", get(bulk::tasks))

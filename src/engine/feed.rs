@@ -2,7 +2,8 @@
 
 use super::Engine;
 use super::follower::Follower;
-use crate::store::{Cursor, RecordedEvent, Store, StoreError};
+use crate::lifecycle::event::EventKind;
+use crate::store::{Cursor, FeedPage, InstitutionId, Queries, RecordedEvent, Store, StoreError};
 
 impl<S: Store> Engine<S> {
     /// The first `limit` events after the cursor, of all institutions, in the order in which they
@@ -59,5 +60,27 @@ impl<S: Store> Engine<S> {
     #[must_use = "a follower reads nothing until it is asked"]
     pub fn follow(&self, after: Cursor) -> Follower {
         Follower::new(self.store.clone(), after)
+    }
+}
+
+impl<S: Queries> Engine<S> {
+    /// The last `limit` events before the cursor, the newest first: those of an institution and of
+    /// a kind, if they are given. Without a cursor, the newest of all.
+    ///
+    /// It returns only what [`feed`](Self::feed) returns as well, so nothing comes later between
+    /// the events of a page, or between two pages. A page may be short and have a next one
+    /// nevertheless: see [`FeedPage`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn feed_before(
+        &self,
+        institution: Option<&InstitutionId>,
+        kind: Option<EventKind>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<FeedPage, StoreError> {
+        let found = self.store.feed_before(institution, kind, before, limit);
+        found.await
     }
 }

@@ -17,17 +17,18 @@ use super::within::{Deadpool, TokioPostgres};
 use super::work::work_queue;
 use super::{
     Append, Atomicity, Attempt, Backlog, Begun, Claim, ClaimedBatch, CommitWatch, Count, Cursor,
-    Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
-    IdempotencyKey, InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, PageKey, Put,
-    Queries, Receipt, RecordedEvent, Replies, Reply, Settlement, Setup, Store, StoreError, Token,
-    TokenId, TokenPage, Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled,
-    WorkSettlement,
+    Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, FeedPage,
+    HealthChange, IdempotencyKey, InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page,
+    PageKey, Put, Queries, Receipt, RecordedEvent, Replies, Reply, Settlement, Setup, Store,
+    StoreError, Token, TokenId, TokenPage, Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease,
+    WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 use super::{SqliteOptions, SqliteStore, within::Rusqlite};
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
 use crate::setters::setters;
 
 /// A store of any kind, for a program that learns at run time which it is.

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use uuid::Uuid;
 
+use super::backward::FeedPage;
 use super::commits::CommitWatch;
 use super::cursor::Cursor;
 use super::error::{ExecuteError, StoreError};
@@ -11,6 +12,7 @@ use super::name::InstitutionId;
 use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
 
 /// What every store does: it appends transitions with their events, loads one application, and
 /// feeds all events.
@@ -131,6 +133,21 @@ contract! {
         /// # Errors
         /// [`StoreError`].
         async fn counts(institution: &InstitutionId) -> Result<Vec<Count>, StoreError>;
+
+        /// The last `limit` events before the cursor, the newest first: those of an institution
+        /// and of a kind, if they are given. Without a cursor, the newest of all. 0 counts as 1.
+        ///
+        /// It returns only what [`feed`](Store::feed) returns as well: nothing comes later between
+        /// the events of a page, or between two pages.
+        ///
+        /// # Errors
+        /// [`StoreError`].
+        async fn feed_before(
+            institution: Option<&InstitutionId>,
+            kind: Option<EventKind>,
+            before: Option<Cursor>,
+            limit: u32,
+        ) -> Result<FeedPage, StoreError>;
     }
 }
 

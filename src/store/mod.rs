@@ -7,6 +7,7 @@
 mod actor;
 mod address;
 mod any;
+mod backward;
 pub(crate) mod cells;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod chance;
@@ -45,6 +46,7 @@ mod work;
 pub use actor::{Actor, ActorError, ActorKind};
 pub use address::{StoreAddress, StoreAddressError};
 pub use any::{AnyStore, AnyStoreOptions};
+pub use backward::FeedPage;
 pub use clock::{Clock, SystemClock};
 pub use commits::CommitWatch;
 #[doc(hidden)]

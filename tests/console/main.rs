@@ -3,6 +3,7 @@
 mod bulk;
 mod decide;
 mod deliveries;
+mod events;
 mod export;
 mod hooks;
 mod live;

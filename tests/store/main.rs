@@ -11,6 +11,7 @@ mod random;
 #[path = "../support/postgres.rs"]
 mod server;
 
+mod backward;
 mod batches;
 mod codes_and_json;
 mod damaged;
@@ -158,6 +159,14 @@ macro_rules! conformance {
                     following_hears_of_other_handles,
                     following_starts_anywhere,
                     all_or_none_stands_together
+                }
+                backward::{
+                    pages_backward_are_the_feed_reversed,
+                    before_every_event_what_was_earlier_comes,
+                    an_empty_feed_is_empty_backward,
+                    a_page_backward_of_none_has_one,
+                    few_events_behind_many_of_others_are_found_in_several_pages,
+                    pages_backward_are_never_contradicted
                 }
                 lists::{
                     every_filter_and_order_lists_what_it_should,
@@ -664,6 +673,7 @@ mod slow_postgres_server {
             a_subscriber_who_starts_now_misses_nothing_that_is_committed_later,
             following_hears_of_other_handles
         }
+        backward::{pages_backward_are_never_contradicted}
         races::{hot_applications_count_every_version_once, creating_at_once_has_one_winner}
         idempotency::{one_key_for_two_commands_at_once_goes_to_one_of_them}
         batches::{half_of_all_or_none_is_never_seen}

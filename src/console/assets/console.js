@@ -82,13 +82,21 @@
   const main = byId("main");
   if (!("live" in main.dataset)) return;
   const pause = byId("pause");
+  const unseen = byId("unseen");
   let isPaused = false;
+  let isStale = false;
+  // While the page is held, it says that it may be behind.
+  const tellUnseen = () => {
+    const text = isPaused && isStale ? unseen?.dataset.text : "";
+    if (unseen && unseen.textContent !== text) unseen.textContent = text;
+  };
   if (pause) {
     const texts = [pause.textContent, pause.dataset.resume];
     pause.hidden = false;
     pause.addEventListener("click", () => {
       isPaused = !isPaused;
       pause.textContent = texts[Number(isPaused)];
+      catchUp();
     });
   }
   const isChanged = (select) => {
@@ -121,21 +129,29 @@
 
   // Word of changes, while the page is seen: a browser has few connections to a server.
   let source = null;
-  let isStale = false;
+  const catchUp = async () => {
+    if (isStale) {
+      isStale = false;
+      // What changes meanwhile is seen the next time.
+      if (!(await refresh())) isStale = true;
+    }
+    tellUnseen();
+  };
   const hear = () => {
     if (source || document.hidden) return;
     source = new EventSource(live);
-    source.addEventListener("changed", async () => {
-      isStale = !(await refresh());
+    source.addEventListener("changed", () => {
+      isStale = true;
+      catchUp();
     });
   };
   const leave = () => {
+    // Nothing is heard until the page is seen again.
+    if (isPaused) isStale = true;
     source?.close();
     source = null;
   };
-  setInterval(async () => {
-    if (isStale) isStale = !(await refresh());
-  }, 1000);
+  setInterval(catchUp, 1000);
   document.addEventListener("visibilitychange", () => (document.hidden ? leave() : hear()));
   addEventListener("pagehide", leave);
   // After all that the page itself needs.

@@ -2,6 +2,7 @@
 
 mod authorizing;
 mod delivering;
+mod listing;
 mod log;
 mod outbox;
 mod replies;
@@ -11,8 +12,8 @@ mod webhooks;
 mod work;
 mod working;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,15 +24,13 @@ use log::{Entered, Log, Names, place};
 
 use super::actor::Actor;
 use super::commits::CommitWatch;
-use super::contract::{Queries, Store};
+use super::contract::Store;
 use super::cursor::Cursor;
 use super::decide::{Answer, Found, answer};
 use super::error::{ExecuteError, Refusal, Result, StoreError};
 use super::name::{IdempotencyKey, InstitutionId};
-use super::queries::{Count, Filter, ListOrder, ListQuery, Page, PageKey};
 use super::remembered::{Refused, UsedKey};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
-use super::title::Needle;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
@@ -293,72 +292,6 @@ impl Tables {
         history.reverse();
         history
     }
-
-    fn list(&self, institution: u32, query: &ListQuery) -> Page {
-        let count = self.applications.len();
-        // Applications are numbered from 1, as in a database, and a key may be any number.
-        let up_to = |key: i64| usize::try_from(key.max(0)).map_or(count, |it| it.min(count));
-        let (start, end) = match (query.order, query.after) {
-            (_, None) => (0, count),
-            (ListOrder::OldestFirst, Some(key)) => (up_to(key.0), count),
-            (ListOrder::NewestFirst, Some(key)) => (0, up_to(key.0.saturating_sub(1))),
-        };
-        let filter = &query.filter;
-        let needle = filter.title.as_ref().map(Needle::new);
-        let mut look = query.look();
-        for place_in_order in 0..end - start {
-            let at = match query.order {
-                ListOrder::OldestFirst => start + place_in_order,
-                ListOrder::NewestFirst => end - 1 - place_in_order,
-            };
-            let row = self.applications.get(at);
-            let Some(row) = row.filter(|row| row.institution == institution) else {
-                continue;
-            };
-            // What was entered came out of a transition.
-            let event = self
-                .last(row)
-                .filter(|it| matches(filter, needle.as_ref(), it));
-            let key = PageKey(i64::from(place(at)) + 1);
-            if look
-                .at(key, event.map(|it| Ok(it.application())))
-                .is_break()
-            {
-                break;
-            }
-        }
-        Page::of(look.page())
-    }
-
-    fn counts(&self, institution: u32) -> Vec<Count> {
-        let rows = self.applications.iter();
-        let last = |row| {
-            let event = self.last(row)?;
-            Some(Count {
-                status: event.kind().status(),
-                source: event.source(),
-                applications: 1,
-                oldest_updated_at: event.timestamp(),
-            })
-        };
-        Count::sorted(
-            rows.filter(|row| row.institution == institution)
-                .filter_map(last),
-        )
-    }
-}
-
-/// Whether the filter lets the application with this last event through.
-fn matches(filter: &Filter, title: Option<&Needle>, event: &Event) -> bool {
-    let (details, time) = (event.details(), event.timestamp());
-    let email = details.applicant_email();
-    let number = details.application_id();
-    filter.cells.contains(event.kind().status(), event.source())
-        && filter.email.as_ref().is_none_or(|it| it == email)
-        && filter.application_id.is_none_or(|it| it == number)
-        && filter.updated_after.is_none_or(|it| it <= time)
-        && filter.updated_before.is_none_or(|it| time < it)
-        && title.is_none_or(|it| it.is_in(details.certificate_title().as_str()))
 }
 
 impl super::contract::sealed::Sealed for MemoryStore {}
@@ -412,32 +345,5 @@ impl Store for MemoryStore {
 
     fn wake(&self) {
         self.commits.send_replace(());
-    }
-}
-
-impl Queries for MemoryStore {
-    async fn list(&self, query: ListQuery) -> Result<Page> {
-        let tables = self.tables();
-        let page = tables
-            .institution(&query.institution)
-            .map(|institution| tables.list(institution, &query));
-        Ok(page.unwrap_or_default())
-    }
-
-    async fn institutions(&self) -> Result<Vec<InstitutionId>> {
-        let tables = self.tables();
-        let of_applications = tables.applications.iter().filter_map(|it| {
-            let number = it.institution as usize;
-            tables.institutions.all.get(number)
-        });
-        let of_webhooks = tables.outbox.in_order().map(|it| &it.institution);
-        let all: BTreeSet<_> = of_applications.chain(of_webhooks).collect();
-        Ok(all.into_iter().cloned().collect())
-    }
-
-    async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
-        let tables = self.tables();
-        let institution = tables.institution(institution);
-        Ok(institution.map_or_else(Vec::new, |it| tables.counts(it)))
     }
 }

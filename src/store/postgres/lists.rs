@@ -1,19 +1,22 @@
-//! Lists and counts.
+//! Lists and counts, and the feed backward.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::failure::failed;
-use super::read::{query, read};
-use super::row::{Joined, columns};
+use super::read::{query, read, settled};
+use super::row::{Joined, columns, cursor};
 use super::session::Session;
 use super::sql::statements;
 use super::text::encode;
+use crate::lifecycle::event::EventKind;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::stored;
 use crate::store::title::Needle;
-use crate::store::{Count, InstitutionId, ListOrder, ListQuery, Page, PageKey, Result};
+use crate::store::{
+    Count, Cursor, FeedPage, InstitutionId, ListOrder, ListQuery, Page, PageKey, Result,
+};
 
 /// The applications that a page comes from, in order.
 macro_rules! candidates {
@@ -68,7 +71,50 @@ macro_rules! list_sql {
     };
 }
 
+/// Events before a place, from the last to the first.
+macro_rules! backward {
+    ($what:literal, $part:literal) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM certlife_event e WHERE (e.transaction, e.place) < ($1, $2) AND ",
+            settled!(),
+            " ORDER BY e.transaction DESC, e.place DESC",
+            $part,
+            ")"
+        )
+    };
+}
+
+/// Of the events that are looked at, those of an institution and of a kind, where they are given.
+/// If the page is not full, a row follows that has nothing but the place of the first event that
+/// was not looked at, if there is one. An application is looked for by its key: joined otherwise,
+/// all of them might be read.
+macro_rules! backward_sql {
+    () => {
+        concat!(
+            "(SELECT ",
+            columns!(),
+            ", current_setting('synchronous_standby_names') <> '', NULL::bigint, NULL::integer FROM ",
+            backward!("e.*", " LIMIT $5"),
+            " e LEFT JOIN LATERAL ( \
+                 SELECT a.* FROM certlife_application a WHERE a.uuid = e.uuid OFFSET 0 \
+             ) a ON true \
+             WHERE ($3::text IS NULL OR a.institution = $3) \
+             AND ($4::smallint IS NULL OR e.kind = $4) \
+             ORDER BY e.transaction DESC, e.place DESC LIMIT $6) UNION ALL (SELECT ",
+            columns!(),
+            ", NULL::boolean, beyond.transaction, beyond.place FROM ",
+            backward!("e.transaction, e.place", " OFFSET $5 LIMIT 1"),
+            " beyond LEFT JOIN certlife_application a ON false \
+             LEFT JOIN certlife_event e ON false) LIMIT $6"
+        )
+    };
+}
+
 statements! {
+    BACKWARD(INT8, INT4, TEXT, INT2, INT8, INT8) = backward_sql!();
+
     LIST(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8) =
         list_sql!("number > $2", "number");
     LIST_BACKWARDS(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8) =
@@ -142,4 +188,49 @@ pub(super) async fn counts(client: &Session, institution: &InstitutionId) -> Res
     let cell = |row: &Row| stored::cell(row, "certlife_application", institution);
     let cells = rows.iter().map(cell).collect::<Result<Vec<_>>>()?;
     Ok(Count::sorted(cells))
+}
+
+/// A page of the feed backward, and whether it has to wait until the synchronous standby has it,
+/// before it is reported.
+pub(super) async fn feed_before(
+    client: &Session,
+    institution: Option<&InstitutionId>,
+    kind: Option<EventKind>,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Result<(FeedPage, bool)> {
+    let transaction = before.map(|it| i64::try_from(it.transaction()).unwrap_or(i64::MAX));
+    let place = before.map(|it| i32::try_from(it.index()).unwrap_or(i32::MAX));
+    // Not prepared: which plan is good depends on how many are looked at.
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
+        (&transaction.unwrap_or(i64::MAX), Type::INT8),
+        (&place.unwrap_or(i32::MAX), Type::INT4),
+        (&institution.map(InstitutionId::as_str), Type::TEXT),
+        (
+            &kind.map(|it| stored::code(&EventKind::ALL, &it)),
+            Type::INT2,
+        ),
+        (&i64::from(FeedPage::most(limit)), Type::INT8),
+        (&(i64::from(FeedPage::size(limit)) + 1), Type::INT8),
+    ];
+    let rows = client.query_typed(BACKWARD, &parameters);
+    let rows = rows.await.map_err(failed)?;
+    let (mut look, mut beyond) = (FeedPage::look(limit), None);
+    for row in &rows {
+        let first_beyond = row.try_get::<_, Option<i64>>(21).map_err(failed)?;
+        if let Some(transaction) = first_beyond {
+            let place: i32 = row.try_get(22).map_err(failed)?;
+            beyond = cursor(transaction, place.saturating_add(1).into()).ok();
+            continue;
+        }
+        let place = read(row, Joined::cursor)?;
+        if look.at(place, Some(read(row, Joined::recorded))).is_break() {
+            break;
+        }
+    }
+    let mut page = FeedPage::of(look.page());
+    page.next = page.next.or(beyond);
+    let first = rows.first();
+    let is_synchronous = first.is_some_and(|it| it.try_get(20).unwrap_or(true));
+    Ok((page, is_synchronous))
 }

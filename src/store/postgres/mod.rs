@@ -56,6 +56,7 @@ use session::{Purpose, Session};
 use tokio::sync::watch::{self as channel, Sender};
 use uuid::Uuid;
 
+use super::backward::FeedPage;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
@@ -64,6 +65,7 @@ use super::name::InstitutionId;
 use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
 use coalesce::Coalescer;
 use connections::{Connections, Family};
 use connector::Connector;
@@ -236,6 +238,25 @@ impl PostgresStore {
         ))
     }
 
+    /// Waits until a page of the feed, of which this is the last event, may be reported.
+    async fn may_tell(
+        &self,
+        teller: Session,
+        last: Option<Cursor>,
+        is_synchronous: bool,
+    ) -> Result<()> {
+        let server = teller.server().clone();
+        drop(teller);
+        if let Some(last) = last {
+            let last = i64::try_from(last.transaction()).unwrap_or(i64::MAX);
+            if is_synchronous {
+                self.confirm_page(last, &server).await?;
+            }
+            self.shared.family.cluster.returned(last);
+        }
+        Ok(())
+    }
+
     /// Waits until a page of the feed that ends with this transaction cannot be lost in a failover.
     /// One connection waits, however many pages are to be returned, so that others can read.
     async fn confirm_page(&self, last: i64, server: &Server) -> Result<()> {
@@ -319,15 +340,8 @@ impl Store for PostgresStore {
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
         let feed = async |reader: &Session| read::feed(reader, after, limit).await;
         let (teller, (page, is_synchronous)) = self.ask(self.teller().await?, feed).await?;
-        let server = teller.server().clone();
-        drop(teller);
-        if let Some(last) = page.last() {
-            let last = i64::try_from(last.cursor.transaction()).unwrap_or(i64::MAX);
-            if is_synchronous {
-                self.confirm_page(last, &server).await?;
-            }
-            self.shared.family.cluster.returned(last);
-        }
+        let last = page.last().map(|it| it.cursor);
+        self.may_tell(teller, last, is_synchronous).await?;
         Ok(page)
     }
 
@@ -370,5 +384,21 @@ impl Queries for PostgresStore {
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>> {
         self.read(async |reader| lists::counts(reader, institution).await)
             .await
+    }
+
+    async fn feed_before(
+        &self,
+        institution: Option<&InstitutionId>,
+        kind: Option<EventKind>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<FeedPage> {
+        let ask = async |reader: &Session| {
+            lists::feed_before(reader, institution, kind, before, limit).await
+        };
+        let (teller, (page, is_synchronous)) = self.ask(self.teller().await?, ask).await?;
+        let last = page.events.first().map(|it| it.cursor);
+        self.may_tell(teller, last, is_synchronous).await?;
+        Ok(page)
     }
 }

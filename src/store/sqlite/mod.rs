@@ -34,6 +34,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+use super::backward::FeedPage;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
@@ -43,6 +44,7 @@ use super::queries::{Count, ListQuery, Page};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
 use change::{ChangeKind, Outcome, Task};
 use job::{Call, Job};
 use lookups::Lookups;
@@ -284,5 +286,19 @@ impl Queries for SqliteStore {
         let institution = institution.clone();
         self.read(move |reader| read::counts(reader, &institution))
             .await
+    }
+
+    async fn feed_before(
+        &self,
+        institution: Option<&InstitutionId>,
+        kind: Option<EventKind>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<FeedPage> {
+        let institution = institution.cloned();
+        let ask = move |reader: &mut _| {
+            read::feed_before(reader, institution.as_ref(), kind, before, limit)
+        };
+        self.read(ask).await
     }
 }

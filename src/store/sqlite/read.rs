@@ -8,13 +8,14 @@ use uuid::Uuid;
 use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
+use crate::lifecycle::event::EventKind;
 use crate::lifecycle::value::ApplicantEmail;
 use crate::store::cells::in_cells;
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::title::Needle;
 use crate::store::{
-    Count, Cursor, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent, Result,
-    StoreError,
+    Count, Cursor, FeedPage, InstitutionId, ListOrder, ListQuery, Page, PageKey, RecordedEvent,
+    Result, StoreError,
 };
 
 /// Reads a row with its checks; what is wrong is reported with the row's key.
@@ -197,6 +198,52 @@ pub(super) fn feed_end(connection: &Connection) -> Result<Cursor> {
     Ok(last.map_or(Cursor::START, cursor))
 }
 
+/// Whether the event is of this institution and of this kind, where they are given.
+macro_rules! event_matches {
+    () => {
+        "coalesce((?2 IS NULL OR h.institution = ?2) AND (?3 IS NULL OR e.kind = ?3), 0)"
+    };
+}
+
+/// Events before a number, from the last to the first, and whether each matches. What does not
+/// match is not joined.
+const BACKWARD: &str = concat!(
+    columns!(),
+    ", ",
+    event_matches!(),
+    " FROM certlife_event e LEFT JOIN certlife_head h ON h.application = e.application \
+     LEFT JOIN certlife_application a ON a.no = CASE WHEN ",
+    event_matches!(),
+    " THEN e.application END LEFT JOIN certlife_institution i ON i.no = CASE WHEN ",
+    event_matches!(),
+    " THEN h.institution END WHERE e.seq < ?1 ORDER BY e.seq DESC"
+);
+
+pub(super) fn feed_before(
+    connection: &Connection,
+    institution: Option<&InstitutionId>,
+    kind: Option<EventKind>,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Result<FeedPage> {
+    let number = institution.map(|it| institution_number(connection, it));
+    let number = number.transpose().map_err(unavailable)?;
+    if number == Some(None) {
+        return Ok(FeedPage::default());
+    }
+    let place = before.and_then(|it| i64::try_from(it.transaction()).ok());
+    let kind = kind.map(|it| stored::code(&EventKind::ALL, &it));
+    let parameters: [&dyn ToSql; 3] = [&place.unwrap_or(i64::MAX), &number.flatten(), &kind];
+    let mut look = FeedPage::look(limit);
+    each(connection, BACKWARD, &parameters, |row| {
+        let place = cursor(read(row, Joined::seq)?);
+        let matches: bool = row.get(21).map_err(unavailable)?;
+        let recorded = matches.then(|| read(row, Joined::recorded));
+        Ok(look.at(place, recorded))
+    })?;
+    Ok(FeedPage::of(look.page()))
+}
+
 /// Whether the filter of a list lets the head through.
 macro_rules! head_matches {
     () => {
@@ -352,3 +399,7 @@ pub(super) fn institution_number(
         .query_row([id.as_str()], |row| row.get(0))
         .optional()
 }
+
+#[cfg(test)]
+#[path = "../../../tests/unit/backward.rs"]
+mod tests;

@@ -126,4 +126,34 @@ module.exports = {
     await page.getByRole("button", { name: "Resume updates" }).click();
     await visitor.sees("tbody .badge", "failed", LIVE);
   },
+
+  async "a page of events that is held says that it may be behind"(world) {
+    const { server } = world;
+    await server.submit(submission(1));
+    const visitor = await world.administrator();
+    const { page } = visitor;
+    const unseen = page.locator("#unseen");
+    const rows = () => page.locator("tbody tr").count();
+    await visitor.open("/events");
+    world.same("at first", await rows(), 1);
+    // By itself, as soon as there is word of it.
+    await page.waitForTimeout(2500);
+    await server.accept(1);
+    await visitor.sees("tbody .badge", "processing", LIVE);
+    world.same("nothing is unseen", await unseen.isVisible(), false);
+    await page.getByRole("button", { name: "Pause updates" }).click();
+    world.same("held, and nothing has changed", await unseen.isVisible(), false);
+    await server.fail(1, "of no interest");
+    await visitor.sees("#unseen", "There may be changes", LIVE);
+    await page.waitForTimeout(5500);
+    world.same("held", await rows(), 2);
+    await page.getByRole("button", { name: "Resume updates" }).click();
+    await visitor.sees("tbody .badge", "failed", LIVE);
+    world.same("all is seen", [await rows(), await unseen.isVisible()], [3, false]);
+    // The event as it is sent; as long as it is open, the page stays.
+    await page.locator("tbody details summary").first().click();
+    world.has("JSON", await visitor.text("tbody pre"), "certificate_application.failed");
+    await visitor.open("/events?event=created&before=999999");
+    world.same("an older page is not live", await page.locator("#pause").count(), 0);
+  },
 };

@@ -9,6 +9,7 @@ const PAGES = {
   applications: "/applications",
   "applications-none": "/applications?title=nothing+has+this+title",
   "all-shown": "/applications/all?status=created",
+  events: "/events",
   tasks: "/tasks",
   tokens: "/tokens",
   created: `/applications/${uuid(1)}`,

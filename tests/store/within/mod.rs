@@ -9,8 +9,8 @@ mod sqlx;
 use std::sync::Arc;
 use std::thread;
 
-use certificate_lifecycle::AnyApplication;
 use certificate_lifecycle::store::*;
+use certificate_lifecycle::{AnyApplication, EventKind};
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -115,6 +115,17 @@ impl Queries for Joining {
 
     async fn counts(&self, institution: &InstitutionId) -> Result<Vec<Count>, StoreError> {
         self.store.counts(institution).await
+    }
+
+    async fn feed_before(
+        &self,
+        institution: Option<&InstitutionId>,
+        kind: Option<EventKind>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<FeedPage, StoreError> {
+        let found = self.store.feed_before(institution, kind, before, limit);
+        found.await
     }
 }
 
