@@ -9,7 +9,7 @@ use super::options::ConsoleOptions;
 use super::shown::text;
 use super::tasks::Tasks;
 use crate::engine::Engine;
-use crate::server::{Authentication, Tail, Waiting};
+use crate::server::{Administration, Authentication, Principal, Tail, Waiting};
 use crate::store::AnyStore;
 
 /// The engine and the options, shared by all requests.
@@ -24,6 +24,11 @@ impl Console {
     /// The reasons that are offered for a rejection.
     pub(super) fn reasons(&self) -> Vec<String> {
         self.options.reasons.iter().map(|it| text(it)).collect()
+    }
+
+    /// What this reader does to webhooks and deliveries.
+    pub(super) fn administration<'a>(&'a self, reader: &'a Principal) -> Administration<'a> {
+        Administration::new(&self.engine, &self.options.server, &reader.institution)
     }
 }
 
