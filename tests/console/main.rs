@@ -11,4 +11,5 @@ mod safe;
 mod session;
 mod support;
 mod tokens;
+mod webhook_settings;
 mod webhooks;
