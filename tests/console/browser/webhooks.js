@@ -22,11 +22,11 @@ async function receiver() {
   return it;
 }
 
-/** Waits until the API shows deliveries like this. */
-async function until(world, query, isIt) {
+/** Waits until the API shows so many deliveries like this. */
+async function until(world, query, isIt, count = 1) {
   for (let tries = 0; tries < 600; tries += 1) {
     const { data } = await world.server.api("GET", `/v1/deliveries?${query}`);
-    if (data.length > 0 && data.every(isIt)) return data;
+    if (data.length === count && data.every(isIt)) return data;
     await sleep(100);
   }
   throw new Error(`no deliveries ${query} came`);
@@ -111,33 +111,34 @@ async function change(world, visitor, hook, where) {
 }
 
 /** It is disabled and enabled, with what is pending, and removed. */
-async function end(world, visitor, where) {
+async function end(world, visitor, hook, where) {
   const { page } = visitor;
   const button = (name) => page.getByRole("button", { name, exact: true });
   const link = (name) => page.getByRole("link", { name, exact: true });
+  const fail = async (...numbers) => {
+    await world.server.submit(...numbers.map((it) => submission(it)));
+    const isTried = (it) => it.attempt_count > 0;
+    await until(world, "status=pending", isTried, numbers.length);
+    await visitor.open(where);
+  };
+  hook.status = 500;
+  await fail(2);
   await page.fill("#reason", "for a while");
   await button("Disable").click();
   await visitor.sees("dl", "for a while");
-  await world.server.submit(submission(2));
-  await page.reload();
-  await page.getByLabel("is sent").check();
+  await page.getByLabel("is made dead").check();
   await button("Enable").click();
   await visitor.sees("[role=status]", "It is enabled.");
-  await until(world, "", (it) => it.status === "delivered");
-  await button("Disable").click();
-  await visitor.sees("[role=status]", "It is disabled.");
-  await world.server.submit(submission(3), submission(4));
-  await page.reload();
+  await fail(3, 4);
   await link("Abandon what is pending").click();
   await visitor.sees("main", "2 pending deliveries");
   await page.fill("#reason", "it goes");
   await button("Abandon (2)").click();
   await visitor.sees("[role=status]", "2 deliveries are dead now.");
-  await world.server.submit(submission(5));
-  await visitor.open(where);
+  await fail(5);
   await link("Remove the webhook").click();
   await visitor.sees("main ul", "1 delivery is pending");
-  await visitor.sees("main ul", "2 deliveries are dead");
+  await visitor.sees("main ul", "3 deliveries are dead");
   await button("Remove").click();
   await visitor.sees("[role=status]", "The webhook is removed.");
   await visitor.sees("main", "No webhook is registered.");
@@ -161,7 +162,7 @@ async function life(world, javaScript) {
     world.has("the secret", other, "whsec_");
     world.same("the same secret", other === secret, false);
     await change(world, visitor, hook, where);
-    await end(world, visitor, where);
+    await end(world, visitor, hook, where);
   } finally {
     hook.stop();
   }
