@@ -256,8 +256,9 @@ texts! {
         "Auf jeder Zeile einer, als Name: Wert. Die Werte werden nicht wieder gezeigt.";
     headers_kept_hint: "On each line one, as Name: value. Values are never shown: a name alone keeps the value that it has. Without its line, a header is removed.",
         "Auf jeder Zeile einer, als Name: Wert. Werte werden nie gezeigt: Ein Name allein behält den Wert, den er hat. Ohne seine Zeile wird ein Header entfernt.";
-    header_without_value: "header {} has no value yet: write it as {}: value",
-        "Der Header {} hat noch keinen Wert: Schreiben Sie ihn als {}: Wert";
+    header_without_value: "header {} has no value yet: write it as Name: value",
+        "Der Header {} hat noch keinen Wert: Schreiben Sie ihn als Name: Wert";
+    escaped: "Other pages show it as:", "Andere Seiten zeigen sie als:";
     remove: "Remove", "Entfernen";
     remove_webhook: "Remove the webhook", "Webhook entfernen";
     remove_ask: "With the webhook go its secrets, its deliveries and their attempts. This cannot be undone.",
@@ -271,7 +272,7 @@ texts! {
         "{} Zustellungen sind unzustellbar und lassen sich danach nicht noch einmal senden.";
     abandon: "Abandon", "Aufgeben";
     abandon_pending: "Abandon what is pending", "Ausstehendes aufgeben";
-    abandon_these: "Abandon what is pending of this filter", "Was von diesem Filter aussteht, aufgeben";
+    abandon_these: "Abandon all pending ones that this filter shows", "Alle ausstehenden aufgeben, die dieser Filter zeigt";
     abandon_ask_one: "1 pending delivery would become dead. Its receiver does not get the event.",
         "1 ausstehende Zustellung würde unzustellbar. Ihr Empfänger bekommt das Ereignis nicht.";
     abandon_ask_many: "{} pending deliveries would become dead. Their receivers do not get the events.",

@@ -93,6 +93,13 @@ impl Fields {
         self.headers.as_deref().unwrap_or_default()
     }
 
+    /// The description as other pages show it, if a field shows it otherwise: characters that are
+    /// invisible or turn a text around stay in the field, where they are sent from.
+    pub(super) fn escaped_description(&self) -> Option<String> {
+        let escaped = shown::text(&self.description);
+        (escaped != self.description).then_some(escaped)
+    }
+
     pub(super) fn is_wrong(&self, field: &str) -> bool {
         self.faults.iter().any(|it| it.field == field)
     }
@@ -125,7 +132,7 @@ impl Fields {
                 "url" => ("url", texts.url),
                 "events" => ("events", texts.events),
                 "description" => ("description", texts.description),
-                "headers" => ("headers", texts.headers),
+                "headers" => ("headers", texts.headers_field),
                 _ => return None,
             };
             let detail = shown::text(&it.detail);

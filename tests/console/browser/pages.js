@@ -61,6 +61,8 @@ async function hostile(server) {
   await server.retry(3);
   await server.fail(3, HOSTILE[0]);
   await server.approve(4);
+  const abandoned = { filter: { application: uuid(2) }, reason: HOSTILE[1] };
+  await server.api("POST", "/v1/deliveries/abandon", { body: abandoned });
 }
 
 async function webhook(server, url, description = "") {
