@@ -106,20 +106,17 @@ impl Fields {
 
     /// The settings as the API takes them; `known` are the headers that keep their values.
     pub(super) fn settings(&self, frame: &Frame, known: &CustomHeaders) -> Result<Value, Problem> {
-        let mut settings = json!({
+        let known = values(known);
+        let typed = self.headers.as_deref();
+        let typed = typed.map(|lines| headers(frame, lines, &known));
+        // In another order, the same ones would be a change.
+        let headers = typed.transpose()?.filter(|it| *it != known);
+        Ok(json!({
             "url": self.url,
             "description": self.description,
             "events": self.events,
-        });
-        if let Some(lines) = &self.headers {
-            let known = values(known);
-            let headers = headers(frame, lines, &known)?;
-            // In another order, they would be a change.
-            if headers != known {
-                settings["headers"] = json!(headers);
-            }
-        }
-        Ok(settings)
+            "headers": headers,
+        }))
     }
 
     /// Notes what was refused; the status of the answer.
@@ -165,15 +162,13 @@ fn headers(
     let refused = |detail: String| FieldProblem::at("/headers", detail);
     let mut headers = BTreeMap::new();
     for line in lines.lines().map(str::trim).filter(|it| !it.is_empty()) {
-        let (name, value) = match line.split_once(':') {
-            Some((name, value)) => (name.trim().to_ascii_lowercase(), value.trim()),
-            None => {
-                let name = line.to_ascii_lowercase();
-                let value = known
-                    .get(&name)
-                    .ok_or_else(|| refused(frame.texts.header_without_value.replace("{}", line)))?;
-                (name, value.as_str())
-            }
+        let (name, value) = if let Some((name, value)) = line.split_once(':') {
+            (name.trim().to_ascii_lowercase(), value.trim())
+        } else {
+            let name = line.to_ascii_lowercase();
+            let detail = || frame.texts.header_without_value.replace("{}", line);
+            let value = known.get(&name).ok_or_else(|| refused(detail()))?;
+            (name, value.as_str())
         };
         if headers.insert(name.clone(), value.to_owned()).is_some() {
             return Err(refused(CustomHeaderError::Repeated { name }.to_string()).into());
