@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::frame::Frame;
-use super::language::counted;
+use super::list::{Choice, choices, unreadable};
 use super::page::{page, page_with};
 use super::query::Given;
 use super::refused::Refused;
@@ -35,13 +35,6 @@ struct Applications {
     next: Option<String>,
     first: String,
     may_act: bool,
-}
-
-/// A choice of a filter.
-struct Choice {
-    value: &'static str,
-    name: &'static str,
-    is_chosen: bool,
 }
 
 /// An application in a list.
@@ -107,31 +100,10 @@ pub(super) async fn list(
     }
     let found = console.engine.list(asked).await;
     let found = found.map_err(|error| Refused::store(&shown.frame, &error))?;
-    for corrupt in &found.corrupt {
-        tracing::error!(error = %corrupt, "left out of a page");
-    }
-    let unreadable = found.corrupt.len() as u64;
-    let text = shown.frame.texts.unreadable;
-    shown.unreadable = (unreadable > 0).then(|| counted(unreadable, text, text));
+    shown.unreadable = unreadable(&shown.frame, found.corrupt.iter());
     let row = |it| Row::of(&shown.frame, it);
     shown.rows = found.applications.iter().map(row).collect();
     let next = found.next.map(|it| it.to_string());
     shown.next = next.map(|it| shown.given.at(Some(&it)));
     Ok(page(&shown))
-}
-
-fn choices<T: Copy, const N: usize>(
-    all: [T; N],
-    given: &str,
-    names: impl Fn(T) -> (&'static str, &'static str),
-) -> Vec<Choice> {
-    let choice = |it| {
-        let (value, name) = names(it);
-        Choice {
-            value,
-            name,
-            is_chosen: value == given,
-        }
-    };
-    all.into_iter().map(choice).collect()
 }

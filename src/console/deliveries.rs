@@ -6,120 +6,20 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
+use super::delivery_query::Given;
 use super::frame::Frame;
-use super::language::Texts;
-use super::language::counted;
+use super::list::{Choice, choices, unreadable};
 use super::page::{page, page_with};
-use super::query::{Faults, time};
 use super::refused::Refused;
 use super::shown::{self, When};
 use super::site::Console;
 use super::visit::Visit;
 use crate::lifecycle::event::EventKind;
-use crate::server::{delivery_id, kind};
-use crate::store::{
-    Attempt, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, ListOrder, Outbox, Scope,
-    StoreError,
-};
+use crate::server::delivery_id;
+use crate::store::{Attempt, Delivery, DeliveryId, DeliveryStatus, Outbox, Scope, StoreError};
 
 /// How many deliveries a page has.
 const ROWS: u32 = 50;
-
-/// The fields of the filter, as they were given.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Given {
-    pub(super) status: String,
-    pub(super) webhook: String,
-    pub(super) application: String,
-    pub(super) event: String,
-    pub(super) from: String,
-    pub(super) to: String,
-    order: String,
-    after: String,
-    /// How many deliveries were sent again, after that was asked for.
-    redelivered: String,
-}
-
-impl Given {
-    /// Reads a query or a form. What it does not know is passed over.
-    pub(super) fn read(query: &[u8]) -> Self {
-        let mut given = Self::default();
-        for (name, value) in form_urlencoded::parse(query) {
-            let field = match &*name {
-                "status" => &mut given.status,
-                "webhook" => &mut given.webhook,
-                "application" => &mut given.application,
-                "event" => &mut given.event,
-                "from" => &mut given.from,
-                "to" => &mut given.to,
-                "order" => &mut given.order,
-                "after" => &mut given.after,
-                "redelivered" => &mut given.redelivered,
-                _ => continue,
-            };
-            value.trim().clone_into(field);
-        }
-        given
-    }
-
-    pub(super) fn is_oldest_first(&self) -> bool {
-        self.order == "oldest"
-    }
-
-    pub(super) const fn is_later_page(&self) -> bool {
-        !self.after.is_empty()
-    }
-
-    /// The query of this filter, with this beside it.
-    pub(super) fn with(&self, beside: Option<(&str, &str)>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let fields = [
-            ("status", &*self.status),
-            ("webhook", &self.webhook),
-            ("application", &self.application),
-            ("event", &self.event),
-            ("from", &self.from),
-            ("to", &self.to),
-            ("order", &self.order),
-        ];
-        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        for (name, value) in given.chain(beside) {
-            query.append_pair(name, value);
-        }
-        query.finish()
-    }
-
-    /// The same filter for deliveries of each status.
-    pub(super) fn with_any_status(self) -> Self {
-        Self {
-            status: String::new(),
-            ..self
-        }
-    }
-
-    /// The filter; what is wrong with it.
-    pub(super) fn filter(&self, texts: &Texts) -> (DeliveryFilter, Faults) {
-        let mut faults = Faults::default();
-        let id = str::parse::<Uuid>;
-        let choice = texts.no_such_choice;
-        let status = str::parse::<DeliveryStatus>;
-        let status = faults.value(&self.status, status, texts.status, choice);
-        let order = if self.is_oldest_first() {
-            ListOrder::OldestFirst
-        } else {
-            ListOrder::NewestFirst
-        };
-        let filter = DeliveryFilter::default()
-            .with_status(status)
-            .with_webhook(faults.value(&self.webhook, id, texts.webhook, texts.no_id))
-            .with_application(faults.value(&self.application, id, texts.application, texts.no_id))
-            .with_kind(faults.value(&self.event, kind, texts.event, choice))
-            .with_since(faults.value(&self.from, time, texts.from_time, texts.no_time))
-            .with_until(faults.value(&self.to, time, texts.to_time, texts.no_time))
-            .with_order(order);
-        (filter, faults)
-    }
-}
 
 #[derive(Template)]
 #[template(path = "deliveries.html")]
@@ -134,13 +34,6 @@ struct Deliveries {
     next: Option<String>,
     first: String,
     notice: Option<String>,
-}
-
-/// A choice of a filter.
-struct Choice {
-    value: &'static str,
-    name: &'static str,
-    is_chosen: bool,
 }
 
 /// A delivery in a list.
@@ -220,19 +113,15 @@ pub(super) async fn list(
     let texts = frame.texts;
     let (filter, mut faults) = given.filter(texts);
     let after = faults.value(&given.after, delivery_id, texts.page, texts.no_place);
-    let choice = |value, name, given: &str| Choice {
-        value,
-        name,
-        is_chosen: value == given,
-    };
-    let status = |it: DeliveryStatus| choice(it.as_str(), texts.delivery_status(it), &given.status);
-    let event = |it: EventKind| choice(it.as_str(), texts.event(it), &given.event);
-    let redelivered: Option<u64> = given.redelivered.parse().ok();
     let mut shown = Deliveries {
-        statuses: DeliveryStatus::ALL.into_iter().map(status).collect(),
-        events: EventKind::ALL.into_iter().map(event).collect(),
+        statuses: choices(DeliveryStatus::ALL, &given.status, |it| {
+            (it.as_str(), texts.delivery_status(it))
+        }),
+        events: choices(EventKind::ALL, &given.event, |it| {
+            (it.as_str(), texts.event(it))
+        }),
         first: given.with(None),
-        notice: redelivered.map(|it| counted(it, texts.redelivered_one, texts.redelivered_many)),
+        notice: given.notice(texts),
         frame,
         given,
         faults: faults.0,
@@ -247,12 +136,7 @@ pub(super) async fn list(
     let store = console.engine.store();
     let found = store.deliveries(institution, filter, after, ROWS).await;
     let found = found.map_err(|error| Refused::store(&shown.frame, &error))?;
-    for (_, corrupt) in &found.corrupt {
-        tracing::error!(error = %corrupt, "left out of a page");
-    }
-    let unreadable = found.corrupt.len() as u64;
-    let text = texts.unreadable;
-    shown.unreadable = (unreadable > 0).then(|| counted(unreadable, text, text));
+    shown.unreadable = unreadable(&shown.frame, found.corrupt.iter().map(|(_, it)| it));
     let row = |it| Row::of(&shown.frame, it);
     shown.rows = found.deliveries.iter().map(row).collect();
     let next = found.next.map(|it| it.to_string());
@@ -267,7 +151,17 @@ struct DeliveryPage {
     row: Row,
     attempts: Vec<Sent>,
     may_redeliver: bool,
-    notice: Option<String>,
+    may_abandon: bool,
+    said: Said,
+}
+
+/// What a page says beside the delivery.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) notice: Option<String>,
+    pub(super) fault: Option<String>,
+    /// What was typed as a reason.
+    pub(super) typed: String,
 }
 
 pub(super) async fn delivery(
@@ -276,23 +170,38 @@ pub(super) async fn delivery(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
-    visit.require(&[Scope::DeliveriesRead])?;
     let given = Given::read(query.unwrap_or_default().as_bytes());
+    let id = delivery_id(&id).map_err(|_| Refused::not_found(&visit.frame))?;
+    let said = Said {
+        notice: given.notice(visit.frame.texts),
+        ..Said::default()
+    };
+    show(&console, visit, id, StatusCode::OK, said).await
+}
+
+/// The page of a delivery as it is now.
+pub(super) async fn show(
+    console: &Console,
+    visit: Visit,
+    id: DeliveryId,
+    status: StatusCode,
+    said: Said,
+) -> Result<Response, Refused> {
+    visit.require(&[Scope::DeliveriesRead])?;
     let frame = visit.frame;
-    let id = delivery_id(&id).map_err(|_| Refused::not_found(&frame))?;
     let institution = &visit.principal.institution;
     let failed = |error: StoreError| Refused::store(&frame, &error);
     let store = console.engine.store();
     let delivery = store.delivery(institution, id).await.map_err(failed)?;
     let delivery = delivery.ok_or_else(|| Refused::not_found(&frame))?;
     let attempts = store.attempts(institution, id).await.map_err(failed)?;
-    let redelivered: Option<u64> = given.redelivered.parse().ok();
-    let texts = frame.texts;
-    Ok(page(&DeliveryPage {
+    let page = DeliveryPage {
         row: Row::of(&frame, &delivery),
         attempts: attempts.iter().map(|it| Sent::of(&frame, it)).collect(),
         may_redeliver: frame.may_redeliver() && delivery.can_be_redelivered(frame.now),
-        notice: redelivered.map(|it| counted(it, texts.redelivered_one, texts.redelivered_many)),
+        may_abandon: frame.may_redeliver() && delivery.status == DeliveryStatus::Pending,
+        said,
         frame,
-    }))
+    };
+    Ok(page_with(status, &page))
 }

@@ -7,9 +7,9 @@ use http::StatusCode;
 
 use super::entry::Entry;
 use super::frame::Frame;
-use super::language::counted;
+use super::list::{Choice, choices, unreadable};
 use super::page::{page, page_with};
-use super::query::value;
+use super::query::Faults;
 use super::refused::Refused;
 use super::site::Console;
 use super::visit::Visit;
@@ -68,13 +68,6 @@ struct Events {
     newest: String,
 }
 
-/// A choice of the filter.
-struct Choice {
-    value: &'static str,
-    name: &'static str,
-    is_chosen: bool,
-}
-
 pub(super) async fn events(
     State(console): State<Console>,
     mut visit: Visit,
@@ -86,20 +79,18 @@ pub(super) async fn events(
     visit.frame.is_live = given.before.is_empty();
     let frame = visit.frame;
     let texts = frame.texts;
-    let mut faults = Vec::new();
-    let wanted = value(&given.event, kind, &mut faults);
-    let before: Option<Cursor> = value(&given.before, str::parse, &mut faults);
-    let choice = |it: EventKind| Choice {
-        value: it.as_str(),
-        name: texts.event(it),
-        is_chosen: it.as_str() == given.event,
-    };
+    let mut faults = Faults::default();
+    let wanted = faults.value(&given.event, kind, texts.event, texts.no_such_choice);
+    let before = &given.before;
+    let before: Option<Cursor> = faults.value(before, str::parse, texts.page, texts.no_place);
     let mut shown = Events {
-        kinds: EventKind::ALL.into_iter().map(choice).collect(),
+        kinds: choices(EventKind::ALL, &given.event, |it| {
+            (it.as_str(), texts.event(it))
+        }),
         newest: given.before(None),
         frame,
         given,
-        faults,
+        faults: faults.0,
         rows: Vec::new(),
         unreadable: None,
         older: None,
@@ -113,12 +104,7 @@ pub(super) async fn events(
         .feed_before(institution, wanted, before, ROWS)
         .await;
     let found = found.map_err(|error| Refused::store(&shown.frame, &error))?;
-    for corrupt in &found.corrupt {
-        tracing::error!(error = %corrupt, "left out of a page");
-    }
-    let unreadable = found.corrupt.len() as u64;
-    let text = texts.unreadable;
-    shown.unreadable = (unreadable > 0).then(|| counted(unreadable, text, text));
+    shown.unreadable = unreadable(&shown.frame, found.corrupt.iter());
     let row = |it| Entry::of(&shown.frame, it);
     shown.rows = found.events.iter().map(row).collect();
     shown.older = found.next.map(|it| shown.given.before(Some(it)));

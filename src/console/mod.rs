@@ -4,6 +4,7 @@
 //! They are made by the server, and every control is a link or a form: they work without
 //! JavaScript.
 
+mod abandon;
 mod application;
 mod applications;
 mod assets;
@@ -13,12 +14,14 @@ mod chart;
 mod command;
 mod decide;
 mod deliveries;
+mod delivery_query;
 mod entry;
 mod events;
 mod export;
 mod frame;
 mod language;
 mod lifecycle_picture;
+mod list;
 mod live;
 mod options;
 mod overview;

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use super::chart::{self, Chart};
 use super::frame::Frame;
@@ -58,8 +59,15 @@ struct Group {
 
 /// A webhook with trouble.
 struct Trouble {
+    id: Uuid,
     url: String,
-    why: Vec<String>,
+    why: Vec<Why>,
+}
+
+/// What is wrong, and the query of the deliveries that it is about.
+struct Why {
+    text: String,
+    deliveries: Option<&'static str>,
 }
 
 /// The applications in one state.
@@ -188,23 +196,27 @@ fn troubles(frame: &Frame, webhooks: &[Webhook], backlog: &[Backlog]) -> Vec<Tro
         let texts = frame.texts;
         let backlog = backlog.iter().find(|it| it.webhook == webhook.id);
         let mut why = Vec::new();
+        let mut add = |text, deliveries| why.push(Why { text, deliveries });
         if !webhook.endpoint.is_enabled() {
-            why.push(texts.disabled.to_owned());
+            add(texts.disabled.to_owned(), None);
         }
         if let Some(at) = webhook.health.failing_since {
-            why.push(format!("{} {}", texts.failing_since, frame.when(at)));
+            add(format!("{} {}", texts.failing_since, frame.when(at)), None);
         }
         let dead = backlog.map_or(0, |it| it.dead);
         if dead > 0 {
-            why.push(counted(dead, texts.dead_letter, texts.dead_letters));
+            let text = counted(dead, texts.dead_letter, texts.dead_letters);
+            add(text, Some("status=dead"));
         }
         let due = backlog
             .and_then(|it| it.first_due)
             .filter(|it| frame.now - *it > LATE);
         if let Some(at) = due {
-            why.push(format!("{} {}", texts.due_since, frame.when(at)));
+            let text = format!("{} {}", texts.due_since, frame.when(at));
+            add(text, Some("status=pending&order=oldest"));
         }
         (!why.is_empty()).then(|| Trouble {
+            id: webhook.id,
             url: shown::text(webhook.endpoint.url.as_str()),
             why,
         })

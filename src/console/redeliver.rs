@@ -4,18 +4,16 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use chrono::{SecondsFormat, TimeDelta};
-use http::StatusCode;
 
-use super::deliveries::Given;
+use super::delivery_query::Given;
 use super::frame::Frame;
 use super::language::counted;
 use super::page::{go_to, page};
 use super::refused::Refused;
 use super::site::Console;
 use super::visit::Visit;
-use crate::server::{Administration, Chosen, delivery_id};
-use crate::store::{DeliveryFilter, ListOrder, Scope};
+use crate::server::{Chosen, delivery_id};
+use crate::store::Scope;
 
 #[derive(Template)]
 #[template(path = "redeliver.html")]
@@ -34,21 +32,9 @@ async fn redeliver(
     chosen: &Chosen,
     is_dry_run: bool,
 ) -> Result<u64, Refused> {
-    let institution = &visit.principal.institution;
-    let administration = Administration::new(&console.engine, &console.options.server, institution);
+    let administration = console.administration(&visit.principal);
     let count = administration.redeliver(chosen, is_dry_run).await;
     count.map_err(|problem| Refused::problem(&visit.frame, &problem))
-}
-
-/// The filter, from the first delivery on: what is made due meanwhile is not seen twice.
-fn filter(visit: &Visit, given: &Given) -> Result<DeliveryFilter, Refused> {
-    let (filter, faults) = given.filter(visit.frame.texts);
-    if faults.0.is_empty() {
-        return Ok(filter.with_order(ListOrder::OldestFirst));
-    }
-    let detail = format!("{} {}", visit.frame.texts.wrong_filter, faults.0.join("; "));
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    Err(Refused::new(&visit.frame, status, detail))
 }
 
 /// How many there are, and whether they are to be sent again.
@@ -58,15 +44,10 @@ pub(super) async fn ask(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::DeliveriesWrite])?;
-    let mut given = Given::read(query.unwrap_or_default().as_bytes());
+    let given = Given::read(query.unwrap_or_default().as_bytes());
     let back = given.with(None);
-    if given.to.is_empty() {
-        // What is recorded after the count is not sent again. Times are kept in milliseconds, and
-        // those of this one count.
-        let end = visit.frame.now + TimeDelta::milliseconds(1);
-        given.to = end.to_rfc3339_opts(SecondsFormat::Millis, true);
-    }
-    let chosen = Chosen::Filter(filter(&visit, &given)?);
+    let given = given.up_to(visit.frame.now);
+    let chosen = given.chosen(&visit.frame)?;
     let count = redeliver(&console, &visit, &chosen, true).await?;
     let texts = visit.frame.texts;
     Ok(page(&Ask {
@@ -86,7 +67,7 @@ pub(super) async fn all(
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::DeliveriesWrite])?;
     let given = Given::read(&body);
-    let chosen = Chosen::Filter(filter(&visit, &given)?);
+    let chosen = given.chosen(&visit.frame)?;
     let count = redeliver(&console, &visit, &chosen, false).await?;
     // They are pending now: a filter for another status would not show them.
     let shown = given.with_any_status();

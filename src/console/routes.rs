@@ -16,8 +16,8 @@ use super::safe::{policy, safe};
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, deliveries, events, export, live, overview, queue,
-    redeliver, refused, sign_in, tokens, webhooks,
+    abandon, application, applications, bulk, decide, deliveries, events, export, live, overview,
+    queue, redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::{Authentication, Waiting, drained, envelope, telemetry};
@@ -86,12 +86,22 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/webhooks/{id}/disable", post(webhooks::disable))
         .route("/webhooks/{id}/rotate", post(webhooks::rotate))
         .route("/webhooks/{id}/test", post(webhooks::test))
+        .route(
+            "/webhooks/{id}/settings",
+            get(webhooks::settings).post(webhooks::change),
+        )
+        .route(
+            "/webhooks/{id}/remove",
+            get(webhooks::ask_to_remove).post(webhooks::remove),
+        )
         .route("/deliveries", get(deliveries::list))
         .route(
             "/deliveries/redeliver",
             get(redeliver::ask).post(redeliver::all),
         )
+        .route("/deliveries/abandon", get(abandon::ask).post(abandon::all))
         .route("/deliveries/{id}", get(deliveries::delivery))
+        .route("/deliveries/{id}/abandon", post(abandon::one))
         .route("/deliveries/{id}/redeliver", post(redeliver::one))
         .route("/assets/{name}", get(asset))
         .fallback(unknown)

@@ -11,7 +11,7 @@ use super::options::ConsoleOptions;
 use super::shown::text;
 use super::tasks::Tasks;
 use crate::engine::Engine;
-use crate::server::{Authentication, Tail, Waiting};
+use crate::server::{Administration, Authentication, Principal, Tail, Waiting};
 use crate::store::{AnyStore, InstitutionId};
 
 /// The engine and the options, shared by all requests.
@@ -28,6 +28,11 @@ impl Console {
         let own = self.options.reasons_of.get(institution);
         let all = own.into_iter().flatten().chain(&self.options.reasons);
         all.map(|it| text(it)).collect()
+    }
+
+    /// What this reader does to webhooks and deliveries.
+    pub(super) fn administration<'a>(&'a self, reader: &'a Principal) -> Administration<'a> {
+        Administration::new(&self.engine, &self.options.server, &reader.institution)
     }
 }
 

@@ -46,4 +46,5 @@ pub(crate) use webhooks::{
     administration::{Administration, times},
     chosen::Chosen,
     deliveries::{delivery_id, kind},
+    resend::reason_to_abandon,
 };

@@ -13,4 +13,5 @@ mod safe;
 mod session;
 mod support;
 mod tokens;
+mod webhook_settings;
 mod webhooks;

@@ -30,6 +30,10 @@ async fn pages_are_for_those_who_have_their_scope() {
             assert!(answer.body.contains("/console/deliveries\" data-nav"));
         }
         let page = site.get(&cookie, &hook).await.body;
+        for page_of in ["settings", "remove"] {
+            let link = format!("href=\"/console{hook}/{page_of}\"");
+            assert_eq!(page.contains(&link), writes, "{role:?} {page_of}");
+        }
         for action in ["/rotate", "/disable", "/test"] {
             let form = format!("action=\"/console{hook}{action}\"");
             assert_eq!(page.contains(&form), writes, "{role:?} {action}");
@@ -183,11 +187,14 @@ async fn no_secret_is_in_others(site: &Site, cookie: &str, new: Uuid, mut answer
         "",
         "/webhooks",
         &format!("/webhooks/{HOOK}"),
+        &format!("/webhooks/{HOOK}/settings"),
+        &format!("/webhooks/{HOOK}/remove"),
         &format!("/webhooks/{new}?notice=known"),
         "/webhooks/new",
         "/deliveries",
         "/deliveries/1",
         "/deliveries/redeliver",
+        "/deliveries/abandon",
     ] {
         answers.push(site.get(cookie, page).await);
     }

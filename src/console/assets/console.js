@@ -43,8 +43,9 @@
 
   // A notice is of this answer: when the page is made anew, it may be true no more.
   const here = new URL(location.href);
-  if (here.searchParams.has("notice")) {
-    here.searchParams.delete("notice");
+  const notices = ["notice", "redelivered", "abandoned"].filter((it) => here.searchParams.has(it));
+  if (notices.length > 0) {
+    for (const it of notices) here.searchParams.delete(it);
     history.replaceState(history.state, "", here);
   }
 

@@ -285,6 +285,46 @@ texts! {
     webhook_disabled: "It is disabled.", "Er ist abgeschaltet.";
     webhook_conflict: "It has changed meanwhile: nothing was done. Look at it as it is now, and decide again.",
         "Er hat sich inzwischen geändert: Es wurde nichts getan. Sehen Sie ihn sich an, wie er jetzt ist, und entscheiden Sie neu.";
+    webhook_saved: "The settings are saved.", "Die Einstellungen sind gespeichert.";
+    webhook_removed: "The webhook is removed.", "Der Webhook ist entfernt.";
+    settings: "Settings of the webhook", "Einstellungen des Webhooks";
+    change_settings: "Change the settings", "Einstellungen ändern";
+    settings_conflict: "It has changed meanwhile: nothing was saved. What you typed is kept; saving it now replaces what is there.",
+        "Er hat sich inzwischen geändert: Es wurde nichts gespeichert. Was Sie geschrieben haben, ist noch da; speichern Sie es jetzt, ersetzt es das Vorhandene.";
+    as_it_is_now: "As it is now", "Wie er jetzt ist";
+    save: "Save", "Speichern";
+    headers_field: "Headers of its own", "Eigene Header";
+    headers_hint: "On each line one, as Name: value. The values are not shown again.",
+        "Auf jeder Zeile einer, als Name: Wert. Die Werte werden nicht wieder gezeigt.";
+    headers_kept_hint: "On each line one, as Name: value. Values are never shown: a name alone keeps the value that it has. Without its line, a header is removed.",
+        "Auf jeder Zeile einer, als Name: Wert. Werte werden nie gezeigt: Ein Name allein behält den Wert, den er hat. Ohne seine Zeile wird ein Header entfernt.";
+    header_without_value: "header {} has no value yet: write it as Name: value",
+        "Der Header {} hat noch keinen Wert: Schreiben Sie ihn als Name: Wert";
+    escaped: "Other pages show it as:", "Andere Seiten zeigen sie als:";
+    remove: "Remove", "Entfernen";
+    remove_webhook: "Remove the webhook", "Webhook entfernen";
+    remove_ask: "With the webhook go its secrets, its deliveries and their attempts. This cannot be undone.",
+        "Mit dem Webhook verschwinden seine Geheimnisse, seine Zustellungen und deren Versuche. Das lässt sich nicht rückgängig machen.";
+    remove_pending_one: "1 delivery is pending and is not sent any more.", "1 Zustellung steht aus und wird nicht mehr gesendet.";
+    remove_pending_many: "{} deliveries are pending and are not sent any more.",
+        "{} Zustellungen stehen aus und werden nicht mehr gesendet.";
+    remove_dead_one: "1 delivery is dead and cannot be redelivered any more.",
+        "1 Zustellung ist unzustellbar und lässt sich danach nicht noch einmal senden.";
+    remove_dead_many: "{} deliveries are dead and cannot be redelivered any more.",
+        "{} Zustellungen sind unzustellbar und lassen sich danach nicht noch einmal senden.";
+    abandon: "Abandon", "Aufgeben";
+    abandon_pending: "Abandon what is pending", "Ausstehendes aufgeben";
+    abandon_these: "Abandon all pending ones that this filter shows", "Alle ausstehenden aufgeben, die dieser Filter zeigt";
+    abandon_ask_one: "1 pending delivery would become dead. Its receiver does not get the event.",
+        "1 ausstehende Zustellung würde unzustellbar. Ihr Empfänger bekommt das Ereignis nicht.";
+    abandon_ask_many: "{} pending deliveries would become dead. Their receivers do not get the events.",
+        "{} ausstehende Zustellungen würden unzustellbar. Ihre Empfänger bekommen die Ereignisse nicht.";
+    abandon_rule: "An attempt that is under way is not stopped. What is dead can be redelivered.",
+        "Ein Versuch, der schon läuft, wird nicht abgebrochen. Unzustellbares lässt sich noch einmal senden.";
+    abandon_hint: "The page of the delivery shows it: 1 to 256 characters.",
+        "Die Seite der Zustellung zeigt ihn: 1 bis 256 Zeichen.";
+    abandoned_one: "1 delivery is dead now.", "1 Zustellung ist jetzt unzustellbar.";
+    abandoned_many: "{} deliveries are dead now.", "{} Zustellungen sind jetzt unzustellbar.";
     dead_again: "Redeliver what is dead", "Unzustellbares noch einmal senden";
     delivery: "Delivery", "Zustellung";
     application: "Application", "Antrag";

@@ -6,13 +6,13 @@ use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::row::Row;
+use super::row::{Row, find};
 use crate::console::deliveries::{Row as DeliveryRow, Sent};
 use crate::console::frame::Frame;
 use crate::console::page::page_with;
 use crate::console::query::Given;
 use crate::console::refused::Refused;
-use crate::console::shown::{self, When};
+use crate::console::shown::When;
 use crate::console::site::Console;
 use crate::console::visit::Visit;
 use crate::store::{Attempt, DeliveryFilter, ListOrder, Outbox, Scope, StoreError};
@@ -27,7 +27,6 @@ struct WebhookPage {
     row: Row,
     revision: u64,
     created: When,
-    headers: Vec<String>,
     deliveries: Option<Vec<DeliveryRow>>,
     may_write: bool,
     notice: Option<&'static str>,
@@ -55,6 +54,7 @@ pub(in crate::console) async fn webhook(
         "enabled" => Some(texts.webhook_enabled),
         "disabled" => Some(texts.webhook_disabled),
         "known" => Some(texts.webhook_known),
+        "saved" => Some(texts.webhook_saved),
         _ => None,
     };
     let id = id.parse().map_err(|_| Refused::not_found(&visit.frame))?;
@@ -74,28 +74,25 @@ pub(super) async fn show(
     said: Said,
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::WebhooksRead])?;
+    let (webhook, row) = find(console, &visit, id).await?;
     let frame = visit.frame;
-    let institution = &visit.principal.institution;
-    let failed = |error: StoreError| Refused::store(&frame, &error);
-    let store = console.engine.store();
-    let webhook = store.webhook(institution, id).await.map_err(failed)?;
-    let webhook = webhook.ok_or_else(|| Refused::not_found(&frame))?;
-    let backlog = store.backlog(Some(institution)).await.map_err(failed)?;
     let deliveries = if frame.may_see_deliveries() {
         let filter = DeliveryFilter::default()
             .with_webhook(Some(id))
             .with_order(ListOrder::NewestFirst);
-        let found = store.deliveries(Some(institution), filter, None, DELIVERIES);
+        let institution = Some(&visit.principal.institution);
+        let store = console.engine.store();
+        let found = store.deliveries(institution, filter, None, DELIVERIES);
+        let failed = |error: StoreError| Refused::store(&frame, &error);
         let found = found.await.map_err(failed)?.deliveries;
         Some(found.iter().map(|it| DeliveryRow::of(&frame, it)).collect())
     } else {
         None
     };
     let page = WebhookPage {
-        row: Row::of(&frame, &webhook, &backlog),
+        row,
         revision: webhook.revision,
         created: frame.when(webhook.created_at),
-        headers: webhook.endpoint.headers.names().map(shown::text).collect(),
         deliveries,
         may_write: frame.may(Scope::WebhooksWrite),
         notice: said.notice,

@@ -1,23 +1,21 @@
 //! A new webhook.
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use serde_json::json;
 use uuid::Uuid;
 
+use super::fields::Fields;
 use super::secret::secret_page;
 use crate::console::command::Form;
 use crate::console::frame::Frame;
 use crate::console::page::{go_to, page_with};
-use crate::console::refused::{Refused, fault};
+use crate::console::refused::Refused;
 use crate::console::site::Console;
 use crate::console::visit::Visit;
-use crate::lifecycle::event::EventKind;
-use crate::server::Administration;
 use crate::store::{IdempotencyKey, Scope};
+use crate::webhook::CustomHeaders;
 
 #[derive(Template)]
 #[template(path = "webhook_new.html")]
@@ -25,26 +23,7 @@ struct New {
     frame: Frame,
     /// What makes a form that is sent twice register one webhook.
     key: String,
-    url: String,
-    description: String,
-    kinds: Vec<Kind>,
-    fault: Option<String>,
-}
-
-/// An event that may be chosen.
-struct Kind {
-    value: &'static str,
-    name: &'static str,
-    is_chosen: bool,
-}
-
-fn kinds(frame: &Frame, is_chosen: impl Fn(EventKind) -> bool) -> Vec<Kind> {
-    let kind = |it: EventKind| Kind {
-        value: it.as_str(),
-        name: frame.texts.event(it),
-        is_chosen: is_chosen(it),
-    };
-    EventKind::ALL.into_iter().map(kind).collect()
+    fields: Fields,
 }
 
 pub(in crate::console) async fn new(visit: Visit) -> Result<Response, Refused> {
@@ -59,10 +38,7 @@ pub(in crate::console) async fn new(visit: Visit) -> Result<Response, Refused> {
     let key = uuid::Builder::from_random_bytes(random).into_uuid();
     let page = New {
         key: key.to_string(),
-        url: String::new(),
-        description: String::new(),
-        kinds: kinds(&frame, |_| true),
-        fault: None,
+        fields: Fields::new(&frame),
         frame,
     };
     Ok(page_with(StatusCode::OK, &page))
@@ -72,22 +48,24 @@ pub(in crate::console) async fn new(visit: Visit) -> Result<Response, Refused> {
 pub(in crate::console) async fn register(
     State(console): State<Console>,
     visit: Visit,
-    body: Bytes,
+    form: Form,
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::WebhooksWrite])?;
-    let form = Form::read(&body);
     let key: Option<Uuid> = form.field("key").parse().ok();
     let key = key.and_then(|it| IdempotencyKey::new(it.to_string()).ok());
     let key = key.ok_or_else(|| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Refused::new(&visit.frame, status, visit.frame.texts.bad_request)
     })?;
-    let (url, description) = (form.field("url").trim(), form.field("description").trim());
-    let events: Vec<&str> = form.all("event").collect();
-    let settings = json!({ "url": url, "description": description, "events": events });
-    let (institution, options) = (&visit.principal.institution, &console.options.server);
-    let administration = Administration::new(&console.engine, options, institution);
-    match administration.register_json(&settings, &key).await {
+    let mut fields = Fields::read(&visit.frame, &form);
+    let done = match fields.settings(&visit.frame, &CustomHeaders::default()) {
+        Ok(settings) => {
+            let administration = console.administration(&visit.principal);
+            administration.register_json(&settings, &key).await
+        }
+        Err(problem) => Err(problem),
+    };
+    match done {
         Ok((webhook, true)) => {
             let (status, said) = (StatusCode::CREATED, visit.frame.texts.webhook_registered);
             let secret = webhook.endpoint.secrets.current();
@@ -98,13 +76,10 @@ pub(in crate::console) async fn register(
             Ok(go_to(&format!("{base}/webhooks/{id}?notice=known")))
         }
         Err(problem) => {
-            let (status, detail) = fault(&visit.frame, &problem);
+            let status = fields.refuse(&visit.frame, &problem);
             let page = New {
                 key: key.as_str().to_owned(),
-                url: url.to_owned(),
-                description: description.to_owned(),
-                kinds: kinds(&visit.frame, |it| events.contains(&it.as_str())),
-                fault: Some(detail),
+                fields,
                 frame: visit.frame,
             };
             Ok(page_with(status, &page))

@@ -1,9 +1,14 @@
 //! A webhook as pages show it.
 
+use uuid::Uuid;
+
 use crate::console::frame::Frame;
+use crate::console::refused::Refused;
 use crate::console::shown::{self, When};
+use crate::console::site::Console;
+use crate::console::visit::Visit;
 use crate::lifecycle::event::EventKind;
-use crate::store::{Backlog, Webhook};
+use crate::store::{Backlog, Outbox, StoreError, Webhook};
 use crate::webhook::EventKinds;
 
 /// A webhook with its health and what waits for it.
@@ -12,6 +17,8 @@ pub(super) struct Row {
     pub(super) url: String,
     pub(super) description: String,
     pub(super) events: String,
+    /// The names of its headers.
+    pub(super) headers: Vec<String>,
     pub(super) disabled: Option<Off>,
     pub(super) failing_since: Option<When>,
     pub(super) not_before: Option<When>,
@@ -44,6 +51,7 @@ impl Row {
             url: shown::text(endpoint.url.as_str()),
             description: shown::text(endpoint.description.as_str()),
             events: events(frame, endpoint.kinds),
+            headers: endpoint.headers.names().map(shown::text).collect(),
             disabled,
             failing_since: webhook.health.failing_since.map(|it| frame.when(it)),
             not_before: not_before.map(|it| frame.when(it)),
@@ -52,6 +60,23 @@ impl Row {
             oldest_due: first_due.map(|it| frame.when(it)),
         }
     }
+}
+
+/// A webhook, and what pages show of it.
+pub(super) async fn find(
+    console: &Console,
+    visit: &Visit,
+    id: Uuid,
+) -> Result<(Webhook, Row), Refused> {
+    let frame = &visit.frame;
+    let institution = &visit.principal.institution;
+    let failed = |error: StoreError| Refused::store(frame, &error);
+    let store = console.engine.store();
+    let webhook = store.webhook(institution, id).await.map_err(failed)?;
+    let webhook = webhook.ok_or_else(|| Refused::not_found(frame))?;
+    let backlog = store.backlog(Some(institution)).await.map_err(failed)?;
+    let row = Row::of(frame, &webhook, &backlog);
+    Ok((webhook, row))
 }
 
 /// The events that a webhook wants, in words.

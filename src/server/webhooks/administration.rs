@@ -129,9 +129,44 @@ impl<'a> Administration<'a> {
         settings: &serde_json::Value,
         key: &IdempotencyKey,
     ) -> Result<(Webhook, bool), Problem> {
-        let settings = json::<WebhookChange>(settings.to_string().as_bytes())?;
-        let settings = settings.read(&self.options.targets)?;
+        let settings = self.read(settings)?;
         self.register(&settings, Some(key)).await
+    }
+
+    /// Replaces the settings that are given; the webhook as it is then.
+    pub(super) async fn replace(&self, id: Uuid, settings: &Settings) -> Result<Webhook, Problem> {
+        let apply = |endpoint: &mut Endpoint| settings.apply(endpoint);
+        self.change(id, apply).await
+    }
+
+    /// The same with settings as the API takes them, in JSON.
+    #[cfg(feature = "console")]
+    pub(crate) async fn replace_json(
+        &self,
+        id: Uuid,
+        settings: &serde_json::Value,
+    ) -> Result<Webhook, Problem> {
+        let settings = self.read(settings)?;
+        self.replace(id, &settings).await
+    }
+
+    #[cfg(feature = "console")]
+    fn read(&self, settings: &serde_json::Value) -> Result<Settings, Problem> {
+        let settings = json::<WebhookChange>(settings.to_string().as_bytes())?;
+        settings.read(&self.options.targets)
+    }
+
+    /// Removes a webhook, with its deliveries and their attempts.
+    pub(crate) async fn remove(&self, id: Uuid) -> Result<(), Problem> {
+        if self.expected != IfMatch::Absent {
+            self.find(id).await?;
+        }
+        let is_removed = self.engine.store().remove_webhook(self.institution, id);
+        if is_removed.await? {
+            Ok(())
+        } else {
+            Err(unknown(id))
+        }
     }
 
     /// Gives a webhook a new secret; those before it are revoked, or sign for these times.
@@ -231,12 +266,12 @@ impl<'a> Administration<'a> {
     }
 
     /// Makes pending deliveries dead; how many there were.
-    pub(super) async fn abandon(&self, chosen: &Chosen, reason: &str) -> Result<u64, Problem> {
+    pub(crate) async fn abandon(&self, chosen: &Chosen, reason: &str) -> Result<u64, Problem> {
         chosen.abandon(self.engine, self.institution, reason).await
     }
 
     /// How many deliveries are pending.
-    pub(super) async fn count_pending(&self, chosen: &Chosen) -> Result<u64, Problem> {
+    pub(crate) async fn count_pending(&self, chosen: &Chosen) -> Result<u64, Problem> {
         chosen.count_pending(self.engine, self.institution).await
     }
 }

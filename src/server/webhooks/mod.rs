@@ -5,7 +5,7 @@ mod change;
 pub(crate) mod chosen;
 pub(crate) mod deliveries;
 pub(super) mod endpoints;
-pub(super) mod resend;
+pub(crate) mod resend;
 mod settings;
 pub(super) mod verbs;
 mod view;

@@ -15,6 +15,7 @@ use crate::server::principal::Caller;
 use crate::server::problem::{FieldProblem, Problem};
 use crate::server::request::{Bytes1MiB, Object, Parameters, json, time, uuid};
 use crate::store::{DeliveryFilter, DeliveryId, DeliveryStatus};
+use crate::webhook::Description;
 
 /// The most ids of one request.
 const MOST: usize = 1000;
@@ -153,6 +154,17 @@ impl Chooser {
     }
 }
 
+/// Why deliveries are abandoned.
+pub(crate) fn reason_to_abandon(text: &str) -> Result<Description, Problem> {
+    let reason = Description::new(text);
+    let reason = reason.map_err(|error| FieldProblem::at("/reason", error))?;
+    if reason.as_str().trim().is_empty() {
+        let detail = "expected why they are abandoned, 1 to 256 characters";
+        return Err(FieldProblem::at("/reason", detail).into());
+    }
+    Ok(reason)
+}
+
 /// Send deliveries again.
 #[utoipa::path(
     post,
@@ -202,12 +214,7 @@ pub(in crate::server) async fn abandon(
     parameters.finish()?;
     let body = json::<Abandonment>(&body)?;
     let reason = body.reason.ok_or_else(|| FieldProblem::missing("reason"))?;
-    let reason = crate::webhook::Description::new(reason);
-    let reason = reason.map_err(|error| FieldProblem::at("/reason", error))?;
-    if reason.as_str().trim().is_empty() {
-        let detail = "expected why they are abandoned, 1 to 256 characters";
-        return Err(FieldProblem::at("/reason", detail).into());
-    }
+    let reason = reason_to_abandon(&reason)?;
     let chosen = chosen(body.ids, body.filter)?;
     let administration = Administration::of(&api, &caller.institution);
     let deliveries = if body.dry_run == Some(true) {

@@ -2,7 +2,7 @@
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");
-const { HOSTILE, PAGES, hostile, long } = require("./pages.js");
+const { HOSTILE, PAGES, WEBHOOK, hostile, long, webhook } = require("./pages.js");
 const { submission, uuid } = require("./server.js");
 
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -83,6 +83,28 @@ async function answers(world, visitor, numbers, see) {
   await see("decided");
 }
 
+/** The settings of a webhook, wrong at first, and then beside another change. */
+async function settings(world, visitor, see) {
+  const { page } = visitor;
+  const save = async () => {
+    const button = "form[action$=settings] button";
+    await Promise.all([page.waitForEvent("load"), page.click(button)]);
+  };
+  await visitor.open(`/webhooks/${WEBHOOK}/settings`);
+  await page.fill("#url", `http://example.com/${long("W", 300)}`);
+  await page.fill("#headers", `${HOSTILE[0]}\n${long("W", 300)}`);
+  visitor.expect(422);
+  await save();
+  await see("webhook-settings-wrong");
+  await page.fill("#url", "https://example.com/");
+  await page.fill("#headers", "x-key");
+  const body = { description: `${HOSTILE[1]} ${Date.now()}` };
+  await world.server.api("PATCH", `/v1/webhooks/${WEBHOOK}`, { body });
+  visitor.expect(409);
+  await save();
+  await see("webhook-settings-conflict");
+}
+
 module.exports = {
   async "what the look at a page must notice"(world) {
     const visitor = await world.visitor();
@@ -127,6 +149,7 @@ module.exports = {
         await see(name);
       }
       await answers(world, visitor, [51, 53, 55].map((it) => it + index), see);
+      await settings(world, visitor, see);
       if (index === 1) {
         await server.accept(1, ...Array.from({ length: 60 }, (_, it) => it + 1).slice(9)
           .filter((it) => it < 51 || it > 56));
@@ -143,6 +166,7 @@ module.exports = {
   async "the first view of each page is small"(world) {
     const { server } = world;
     const title = long("A title that is as long as can be; ", 255);
+    await webhook(server, "https://example.com/hooks", title);
     await server.submit(...Array.from({ length: 60 }, (_, it) => submission(it + 1, title)));
     await server.reject(2, long("reason ", 1000));
     await server.accept(3, 4);

@@ -16,6 +16,7 @@ const SCENARIOS = {
   ...require("./together.js"),
   ...require("./forms.js"),
   ...require("./safety.js"),
+  ...require("./webhooks.js"),
 };
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -31,9 +32,9 @@ const { values: options, positionals } = parseArgs({
 
 /** What a scenario has: a server, visitors, and what must be equal. */
 class World {
-  static async make(certlife, browsers) {
+  static async make(certlife, browsers, serve) {
     const world = new World();
-    world.server = await Server.start(certlife);
+    world.server = await Server.start(certlife, serve);
     world.visitors = [];
     world.browsers = browsers;
     world.options = options;
@@ -79,7 +80,7 @@ async function passes(name, scenario, certlife, browsers) {
   let world;
   let note;
   try {
-    world = await World.make(certlife, browsers);
+    world = await World.make(certlife, browsers, scenario.serve);
     note = await scenario(world);
   } catch (error) {
     faults.push(error.stack);

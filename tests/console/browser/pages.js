@@ -2,6 +2,9 @@
 "use strict";
 const { submission, uuid } = require("./server.js");
 
+/** The id that the webhook of these stores has: it is made of its idempotency key. */
+const WEBHOOK = "328e3773-8872-5afc-98b4-9f834d91a32f";
+
 /** The pages that are opened by their path, in these stores. */
 const PAGES = {
   overview: "",
@@ -16,6 +19,15 @@ const PAGES = {
   rejected: `/applications/${uuid(2)}`,
   failed: `/applications/${uuid(3)}`,
   approved: `/applications/${uuid(4)}`,
+  webhooks: "/webhooks",
+  "webhook-new": "/webhooks/new",
+  webhook: `/webhooks/${WEBHOOK}`,
+  "webhook-settings": `/webhooks/${WEBHOOK}/settings`,
+  "webhook-remove": `/webhooks/${WEBHOOK}/remove`,
+  deliveries: "/deliveries",
+  delivery: "/deliveries/1",
+  redeliver: "/deliveries/redeliver?status=dead",
+  abandon: "/deliveries/abandon",
 };
 
 /** Texts that would run, close an element, reverse the line, or fill the page. */
@@ -38,7 +50,7 @@ async function hostile(server) {
     ...submission(it + 1, title),
     applicant_email: `"<b>${it}'>"@example.com`,
   }));
-  await webhook(server, "https://example.com/%3Cscript%3E?a='&b=%22%3E%3Cb%3E");
+  await webhook(server, "https://example.com/%3Cscript%3E?a='&b=%22%3E%3Cb%3E", HOSTILE[3]);
   await server.submit(...all);
   const reason = HOSTILE.slice(0, 5).join("\n");
   await server.reject(2, reason);
@@ -50,11 +62,17 @@ async function hostile(server) {
   await server.retry(3);
   await server.fail(3, HOSTILE[0]);
   await server.approve(4);
+  const abandoned = { filter: { application: uuid(2) }, reason: HOSTILE[1] };
+  await server.api("POST", "/v1/deliveries/abandon", { body: abandoned });
 }
 
-async function webhook(server, url) {
+async function webhook(server, url, description = "") {
   const actor = "administrator:jane";
-  await server.api("POST", "/v1/webhooks", { actor, body: { url } });
+  const headers = { "idempotency-key": "the webhook" };
+  const own = { "X-Key": "value", "Authorization": `Bearer ${long("x", 200)}` };
+  const body = { url, description, headers: own };
+  const { id } = await server.api("POST", "/v1/webhooks", { actor, body, headers });
+  if (id !== WEBHOOK) throw new Error(`the webhook is ${id}, and not ${WEBHOOK}`);
 }
 
 const SUBJECTS = [
@@ -88,4 +106,4 @@ async function ordinary(server) {
   await server.reject(33, "The name does not match");
 }
 
-module.exports = { HOSTILE, PAGES, hostile, long, ordinary };
+module.exports = { HOSTILE, PAGES, WEBHOOK, hostile, long, ordinary, webhook };

@@ -25,8 +25,8 @@ process.on("exit", () => running.forEach((it) => it.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
 class Server {
-  /** Starts one; `certlife` is the program. */
-  static async start(certlife) {
+  /** Starts one; `certlife` is the program, `more` are further options of `serve`. */
+  static async start(certlife, more = []) {
     const server = new Server();
     server.folder = fs.mkdtempSync(path.join(os.tmpdir(), "certlife-console-"));
     const env = { ...process.env, CERTLIFE_STORE: `sqlite:${server.folder}/certlife.db` };
@@ -35,7 +35,7 @@ class Server {
     const quiet = { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] };
     server.token = execFileSync(certlife, made, quiet).trim();
     const reasons = REASONS.flatMap((it) => ["--console-reason", it]);
-    const serve = ["serve", "--listen", "127.0.0.1:0", "--console", "--console-mask", ...reasons];
+    const serve = ["serve", "--listen", "127.0.0.1:0", "--console", "--console-mask", ...reasons, ...more];
     server.child = spawn(certlife, serve, { env, stdio: ["ignore", "ignore", "pipe"] });
     running.add(server.child);
     server.ended = new Promise((resolve) => server.child.once("exit", resolve));
