@@ -7,6 +7,7 @@
 mod actor;
 mod address;
 mod any;
+mod audit;
 pub(crate) mod cells;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod chance;
@@ -45,6 +46,9 @@ mod work;
 pub use actor::{Actor, ActorError, ActorKind};
 pub use address::{StoreAddress, StoreAddressError};
 pub use any::{AnyStore, AnyStoreOptions};
+pub use audit::{
+    Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, ActPage, Acting, Audit, RecordedAct, acting,
+};
 pub use clock::{Clock, SystemClock};
 pub use commits::CommitWatch;
 #[doc(hidden)]

@@ -1,5 +1,7 @@
 //! The store in memory: the reference for all others, and for tests.
 
+mod acts;
+mod auditing;
 mod authorizing;
 mod delivering;
 mod log;
@@ -68,6 +70,7 @@ struct Tables {
     work: work::Work,
     tokens: tokens::Table,
     replies: replies::Table,
+    acts: acts::Table,
 }
 
 /// What a key was used for.
