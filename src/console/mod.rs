@@ -4,6 +4,7 @@
 //! They are made by the server, and every control is a link or a form: they work without
 //! JavaScript.
 
+mod acts;
 mod application;
 mod applications;
 mod assets;

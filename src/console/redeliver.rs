@@ -34,8 +34,8 @@ async fn redeliver(
     chosen: &Chosen,
     is_dry_run: bool,
 ) -> Result<u64, Refused> {
-    let institution = &visit.principal.institution;
-    let administration = Administration::new(&console.engine, &console.options.server, institution);
+    let (engine, options) = (&console.engine, &console.options.server);
+    let administration = Administration::new(engine, options, &visit.principal);
     let count = administration.redeliver(chosen, is_dry_run).await;
     count.map_err(|problem| Refused::problem(&visit.frame, &problem))
 }

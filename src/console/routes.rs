@@ -15,8 +15,8 @@ use super::safe::safe;
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    application, applications, bulk, decide, deliveries, export, live, overview, queue, redeliver,
-    refused, sign_in, tokens, webhooks,
+    acts, application, applications, bulk, decide, deliveries, export, live, overview, queue,
+    redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::{Authentication, Waiting};
@@ -69,6 +69,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
         .route("/tokens", get(tokens::tokens).post(tokens::create))
+        .route("/acts", get(acts::acts))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))

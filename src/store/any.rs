@@ -17,12 +17,12 @@ use super::within::Sqlx;
 use super::within::{Deadpool, TokioPostgres};
 use super::work::work_queue;
 use super::{
-    Act, ActId, ActOutcome, ActPage, Append, Atomicity, Attempt, Audit, Backlog, Begun, Claim, ClaimedBatch, CommitWatch, Count, Cursor,
-    Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, HealthChange,
-    IdempotencyKey, InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page, PageKey, Put,
-    Queries, Receipt, RecordedEvent, Replies, Reply, Settlement, Setup, Store, StoreError, Token,
-    TokenId, TokenPage, Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled,
-    WorkSettlement,
+    Act, ActId, ActOutcome, ActPage, Append, Atomicity, Attempt, Audit, Backlog, Begun, Claim,
+    ClaimedBatch, CommitWatch, Count, Cursor, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    Due, DueWork, ExecuteError, HealthChange, IdempotencyKey, InstitutionId, LeasedWork, ListQuery,
+    MemoryStore, Outbox, Page, PageKey, Put, Queries, Receipt, RecordedEvent, Replies, Reply,
+    Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage, Tokens, Webhook, WorkBacklog,
+    WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};

@@ -47,7 +47,7 @@ pub use actor::{Actor, ActorError, ActorKind};
 pub use address::{StoreAddress, StoreAddressError};
 pub use any::{AnyStore, AnyStoreOptions};
 pub use audit::{
-    Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, ActPage, Acting, Audit, RecordedAct, acting,
+    Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, ActPage, Audit, RecordedAct, acting,
 };
 pub use clock::{Clock, SystemClock};
 pub use commits::CommitWatch;

@@ -39,8 +39,8 @@ impl Asked {
     }
 
     fn of<'a>(&self, console: &'a Console, visit: &'a Visit) -> Administration<'a> {
-        let institution = &visit.principal.institution;
-        Administration::new(&console.engine, &console.options.server, institution).at(self.revision)
+        let (engine, options) = (&console.engine, &console.options.server);
+        Administration::new(engine, options, &visit.principal).at(self.revision)
     }
 }
 

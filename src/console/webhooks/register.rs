@@ -85,8 +85,8 @@ pub(in crate::console) async fn register(
     let (url, description) = (form.field("url").trim(), form.field("description").trim());
     let events: Vec<&str> = form.all("event").collect();
     let settings = json!({ "url": url, "description": description, "events": events });
-    let (institution, options) = (&visit.principal.institution, &console.options.server);
-    let administration = Administration::new(&console.engine, options, institution);
+    let options = &console.options.server;
+    let administration = Administration::new(&console.engine, options, &visit.principal);
     match administration.register_json(&settings, &key).await {
         Ok((webhook, true)) => {
             let (status, said) = (StatusCode::CREATED, visit.frame.texts.webhook_registered);

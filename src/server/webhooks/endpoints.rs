@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::administration::Administration;
-use super::change::{change, check, find, unknown};
+use super::change::find;
 use super::settings::{NewWebhook, WebhookChange};
 use super::view::{WebhookView, Which, WithSecret};
 use crate::server::answer::{Json, not_modified, tag, tagged};
@@ -19,7 +19,6 @@ use crate::server::request::{
 };
 use crate::server::view::List;
 use crate::store::Outbox;
-use crate::webhook::Endpoint;
 
 /// The webhooks of the institution.
 #[utoipa::path(
@@ -66,8 +65,7 @@ pub(in crate::server) async fn create(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
-    let institution = &caller.institution;
-    let administration = Administration::of(&api, institution);
+    let administration = Administration::of(&api, &caller);
     let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;
     let shown = WithSecret {
         webhook: &webhook,
@@ -139,8 +137,8 @@ pub(in crate::server) async fn patch(
     let id = id.uuid()?;
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
-    let apply = |endpoint: &mut Endpoint| settings.apply(endpoint);
-    let webhook = change(api.store(), &caller.institution, id, expected, apply).await?;
+    let administration = Administration::of(&api, &caller).expecting(expected);
+    let webhook = administration.set(id, &settings).await?;
     Ok(tagged(webhook.revision, Json(webhook)))
 }
 
@@ -163,13 +161,7 @@ pub(in crate::server) async fn remove(
 ) -> Result<Response, Problem> {
     let id = id.uuid()?;
     parameters.finish()?;
-    let institution = &caller.institution;
-    if expected != IfMatch::Absent {
-        check(&find(api.store(), institution, id).await?, expected)?;
-    }
-    if api.store().remove_webhook(institution, id).await? {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(unknown(id))
-    }
+    let administration = Administration::of(&api, &caller).expecting(expected);
+    administration.remove(id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -3,31 +3,22 @@
 use super::{Act, ActOutcome, Audit};
 use crate::store::error::StoreError;
 
-/// An answer or an error that says what came of the act.
-pub trait Acting {
-    /// What came of the act; none if that is unknown, as after a fault of the store.
-    fn outcome(&self) -> Option<ActOutcome>;
-}
-
-/// Records the act, does it, and records what came of it. If the act cannot be recorded, it is not
-/// done. The answer of what was done stays if its outcome cannot be recorded: the act then counts as
-/// broken off.
+/// Records the act, does it, and records what came of it: what `outcome` says of the answer, or
+/// nothing if that is unknown, as after a fault of the store. If the act cannot be recorded, it is
+/// not done. If its outcome cannot be recorded, the answer stays, and the act counts as broken off.
 ///
 /// # Errors
 /// The error of `doing`, or that the act could not be recorded.
-pub async fn acting<S: Audit, T, E>(
-    store: &S,
+pub async fn acting<T, E: From<StoreError>>(
+    store: &impl Audit,
     act: Act,
+    outcome: impl FnOnce(&Result<T, E>) -> Option<ActOutcome>,
     doing: impl Future<Output = Result<T, E>>,
-) -> Result<T, E>
-where
-    E: From<StoreError>,
-    Result<T, E>: Acting,
-{
+) -> Result<T, E> {
     let id = store.record_act(act).await?;
     let answer = doing.await;
-    if let Some(outcome) = answer.outcome() {
-        // The act has an answer already, and what has no outcome is shown as unknown.
+    if let Some(outcome) = outcome(&answer) {
+        // Without an outcome it is shown as unknown, which is true.
         let _ = store.end_act(id, outcome).await;
     }
     answer

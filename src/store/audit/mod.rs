@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::name::InstitutionId;
 use super::page::page;
 
-pub use acting::{Acting, acting};
+pub use acting::acting;
 pub use record::{Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, RecordedAct};
 
 contract! {

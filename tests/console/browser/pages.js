@@ -11,6 +11,7 @@ const PAGES = {
   "all-shown": "/applications/all?status=created",
   tasks: "/tasks",
   tokens: "/tokens",
+  acts: "/acts",
   created: `/applications/${uuid(1)}`,
   rejected: `/applications/${uuid(2)}`,
   failed: `/applications/${uuid(3)}`,
