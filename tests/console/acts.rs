@@ -57,29 +57,54 @@ async fn call(api: &Router, token: &str, method: &str, path: &str, body: &str) -
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-#[tokio::test]
-async fn each_write_of_the_console_is_recorded_with_its_actor() {
-    let site = with_deliveries(2).await;
-    fail(&site, "no").await;
-    let cookie = site.session(Role::Administrator).await;
-    let form = site.get(&cookie, "/webhooks/new").await.body;
+/// Registers a webhook and does everything to another one; the answers.
+async fn write_webhooks(site: &Site, cookie: &str) -> String {
+    let form = site.get(cookie, "/webhooks/new").await.body;
     let fields = [
         ("key", hidden(&form, "key")),
         ("url", "https://other.example.com/path-secret?query-secret"),
         ("event", "approved"),
     ];
-    let mut bodies = site.post(&cookie, "/webhooks", &fields).await.body;
+    let mut bodies = site.post(cookie, "/webhooks", &fields).await.body;
     for (action, reason) in [
         ("test", ""),
         ("disable", "it moves"),
         ("enable", ""),
         ("rotate", ""),
     ] {
-        let revision = hook(&site).await.revision.to_string();
+        let revision = hook(site).await.revision.to_string();
         let path = format!("/webhooks/{HOOK}/{action}");
         let fields = [("revision", &*revision), ("reason", reason)];
-        bodies += &site.post(&cookie, &path, &fields).await.body;
+        bodies += &site.post(cookie, &path, &fields).await.body;
     }
+    bodies
+}
+
+/// Makes a token and revokes it, twice; the token.
+async fn write_tokens(site: &Site, cookie: &str) -> String {
+    let fields = [
+        ("name", "Joe's"),
+        ("actor", "administrator:joe"),
+        ("role", "viewer"),
+        ("days", "30"),
+    ];
+    let made = site.post(cookie, "/tokens", &fields).await.body;
+    let token = made.split("<pre tabindex=\"0\">").nth(1).unwrap();
+    let token = token.split('<').next().unwrap();
+    let (id, _) = TokenSecret::parse_bearer(token).unwrap();
+    let revoke = format!("/tokens/{id}/revoke");
+    for _ in 0..2 {
+        let _ = site.post(cookie, &revoke, &[]).await;
+    }
+    token.to_owned()
+}
+
+#[tokio::test]
+async fn each_write_of_the_console_is_recorded_with_its_actor() {
+    let site = with_deliveries(2).await;
+    fail(&site, "no").await;
+    let cookie = site.session(Role::Administrator).await;
+    let bodies = write_webhooks(&site, &cookie).await;
     let stale = [("revision", "0"), ("reason", "")];
     let path = format!("/webhooks/{HOOK}/disable");
     let _ = site.post(&cookie, &path, &stale).await;
@@ -87,20 +112,7 @@ async fn each_write_of_the_console_is_recorded_with_its_actor() {
     let _ = site.get(&cookie, "/deliveries/redeliver?status=dead").await;
     let dead = [("status", "dead")];
     let _ = site.post(&cookie, "/deliveries/redeliver", &dead).await;
-    let fields = [
-        ("name", "Joe's"),
-        ("actor", "administrator:joe"),
-        ("role", "viewer"),
-        ("days", "30"),
-    ];
-    let made = site.post(&cookie, "/tokens", &fields).await.body;
-    let token = made.split("<pre tabindex=\"0\">").nth(1).unwrap();
-    let token = token.split('<').next().unwrap();
-    let (id, _) = TokenSecret::parse_bearer(token).unwrap();
-    let revoke = format!("/tokens/{id}/revoke");
-    for _ in 0..2 {
-        let _ = site.post(&cookie, &revoke, &[]).await;
-    }
+    let token = write_tokens(&site, &cookie).await;
     let page = site.get(&cookie, "/acts").await;
     assert_eq!(page.status, StatusCode::OK);
     let _ = site.post(&cookie, "/sign-out", &[]).await;
@@ -124,7 +136,7 @@ async fn each_write_of_the_console_is_recorded_with_its_actor() {
         ]
     );
     // No secret is in it.
-    for secret in ["path-secret", "query-secret", "whsec_", token] {
+    for secret in ["path-secret", "query-secret", "whsec_", &token] {
         assert!(!page.body.contains(secret), "{secret}");
     }
     assert!(bodies.contains("whsec_"));

@@ -181,7 +181,7 @@ pub async fn what_came_of_an_act_is_recorded<H: Harness<Store: Audit>>() {
         Ok(false) => Some(ActOutcome::Refused("no".into())),
         Err(_) => None,
     };
-    let fault = StoreError::unavailable("the test");
+    let fault = unavailable("the test");
     for answer in [Ok(true), Ok(false), Err(fault)] {
         let expected = outcome(&answer);
         let doing = async {
@@ -194,6 +194,13 @@ pub async fn what_came_of_an_act_is_recorded<H: Harness<Store: Audit>>() {
         assert_eq!(answered.is_ok(), answer.is_ok());
         let page = store.acts(None, None, 1).await.unwrap();
         assert_eq!(page.acts[0].outcome, expected);
+    }
+}
+
+fn unavailable(reason: &str) -> StoreError {
+    StoreError::Unavailable {
+        reason: reason.to_owned(),
+        cause: None,
     }
 }
 
@@ -215,7 +222,7 @@ impl Store for Full {
 
 impl Audit for Full {
     async fn record_act(&self, _: Act) -> Result<ActId, StoreError> {
-        Err(StoreError::unavailable("the disk is full"))
+        Err(unavailable("the disk is full"))
     }
 
     delegate!(end_act acts prune_acts);
