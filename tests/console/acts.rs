@@ -10,8 +10,9 @@ use certificate_lifecycle::store::{
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+use uuid::Uuid;
 
-use crate::hooks::{HOOK, fail, hidden, hook, session, with_deliveries};
+use crate::hooks::{HOOK, fail, hidden, hook, receiver, register, session, with_deliveries};
 use crate::support::{Site, uni};
 
 /// The acts of the institution, the oldest first.
@@ -66,17 +67,17 @@ async fn write_webhooks(site: &Site, cookie: &str) -> String {
         ("event", "approved"),
     ];
     let mut bodies = site.post(cookie, "/webhooks", &fields).await.body;
-    for (action, reason) in [
-        ("test", ""),
-        ("disable", "it moves"),
-        ("enable", ""),
-        ("rotate", ""),
-    ] {
+    for (action, reason) in [("disable", "it moves"), ("enable", ""), ("rotate", "")] {
         let revision = hook(site).await.revision.to_string();
         let path = format!("/webhooks/{HOOK}/{action}");
         let fields = [("revision", &*revision), ("reason", reason)];
         bodies += &site.post(cookie, &path, &fields).await.body;
     }
+    let nearby = Uuid::from_u128(8);
+    let url = receiver("no".to_owned()).await;
+    let _ = register(site, nearby, &url, "").await;
+    let path = format!("/webhooks/{nearby}/test");
+    bodies += &site.post(cookie, &path, &[("revision", "0")]).await.body;
     bodies
 }
 
@@ -122,10 +123,10 @@ async fn each_write_of_the_console_is_recorded_with_its_actor() {
         found,
         [
             (ActKind::WebhookRegistered, "other.example.com", "done"),
-            (ActKind::WebhookTested, "", "done"),
             (ActKind::WebhookDisabled, "it moves", "done"),
             (ActKind::WebhookEnabled, "", "done"),
             (ActKind::WebhookRotated, "grace 86400 s", "done"),
+            (ActKind::WebhookTested, "", "done"),
             (ActKind::WebhookDisabled, "", "conflict"),
             (ActKind::DeliveriesRedelivered, "", "done"),
             (ActKind::DeliveriesRedelivered, "status=dead", "done"),

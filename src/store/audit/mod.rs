@@ -1,6 +1,5 @@
 //! Who did what: writes to webhooks, deliveries and tokens, which are no transitions.
 
-mod acting;
 mod record;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +9,6 @@ use super::error::StoreError;
 use super::name::InstitutionId;
 use super::page::page;
 
-pub use acting::acting;
 pub use record::{Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, RecordedAct};
 
 contract! {

@@ -1,7 +1,7 @@
 //! Acts that are done between their record and its end.
 
-use super::{Act, ActOutcome, Audit};
-use crate::store::error::StoreError;
+use super::audit::{Act, ActOutcome, Audit};
+use super::error::StoreError;
 
 /// Records the act, does it, and records what came of it: what `outcome` says of the answer, or
 /// nothing if that is unknown, as after a fault of the store. If the act cannot be recorded, it is
