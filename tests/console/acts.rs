@@ -165,7 +165,7 @@ async fn each_write_of_the_api_is_recorded_with_its_actor() {
         site.token(Some("uni"), Role::Administrator.scopes()).await,
     );
     let hook = format!("/v1/webhooks/{HOOK}");
-    let change = r#"{"url":"https://example.com/path-secret?query-secret","events":["certificate.approved"]}"#;
+    let change = r#"{"url":"https://example.com/path-secret?query-secret","events":["approved"]}"#;
     for (method, path, body) in [
         (
             "POST",
