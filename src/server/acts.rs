@@ -3,7 +3,9 @@
 use super::principal::Principal;
 use super::problem::Problem;
 use crate::engine::Engine;
-use crate::store::{self, Act, ActKind, ActOutcome, AnyStore, StoreError, Token, TokenId, Tokens};
+use crate::store::{
+    Act, ActKind, ActOutcome, AnyStore, StoreError, Token, TokenId, Tokens, acting as recorded,
+};
 
 /// An act of this caller, which is done now.
 pub(crate) fn act(engine: &Engine<AnyStore>, caller: &Principal, kind: ActKind) -> Act {
@@ -29,7 +31,7 @@ pub(crate) async fn acting<T>(
         Err(problem) if problem.status >= 500 => None,
         Err(problem) => Some(ActOutcome::Refused((&*problem.code).into())),
     };
-    store::acting(engine.store(), act, outcome, doing).await
+    recorded(engine.store(), act, outcome, doing).await
 }
 
 /// Keeps a new token, as an act of this caller; `false` if its id is taken.
@@ -43,7 +45,7 @@ pub(crate) async fn add_token(
         .with_subject(token.id.to_string().into())
         .with_detail(detail.into());
     let doing = engine.store().add_token(token);
-    store::acting(
+    recorded(
         engine.store(),
         act,
         |it| done_or(it, "already_exists"),
@@ -60,7 +62,7 @@ pub(crate) async fn remove_token(
 ) -> Result<bool, StoreError> {
     let act = act(engine, caller, ActKind::TokenRevoked).with_subject(id.to_string().into());
     let doing = engine.store().remove_token(Some(&caller.institution), id);
-    store::acting(
+    recorded(
         engine.store(),
         act,
         |it| done_or(it, "unknown_token"),

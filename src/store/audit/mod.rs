@@ -15,7 +15,8 @@ contract! {
     /// What a store adds to say who did what: acts, each with its actor.
     ///
     /// An act is recorded before it is done, and its outcome afterwards. An act without an outcome
-    /// was broken off, or is still being done. Transitions are no acts: their events have the actor.
+    /// was broken off, or is still being done. Transitions are no acts: their events have the
+    /// actor.
     ($) pub trait Audit: Store as audit {
         /// Records an act that is about to be done.
         ///
