@@ -1,5 +1,6 @@
 //! The command line `certlife`: one file a subcommand, over the public interface of the crate.
 
+mod acts;
 mod apply;
 mod arguments;
 mod columns;

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::acts::act;
 use super::arguments::Form;
 use super::deliver::tell_kept;
 use super::deliveries::{Filter, View, delivery_id, find, unknown};
@@ -15,8 +16,8 @@ use super::show::time;
 use super::{Completion, Failure, block_on, say, store, webhook};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
-    AnyStore, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox,
-    StoreError,
+    ActId, ActKind, ActOutcome, AnyStore, Audit, Delivery, DeliveryFilter, DeliveryId,
+    DeliveryStatus, InstitutionId, Outbox, StoreError,
 };
 
 /// Send dead or delivered deliveries again, or retry a waiting one immediately.
@@ -84,12 +85,13 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
         if let Some(id) = args.filter.stranger(engine.store()).await? {
             return Ok(webhook::unknown(args.filter.institution.as_ref(), id));
         }
-        let mut run = Run::new(engine.store(), args);
+        let mut run = Run::new(engine.store(), args, &filter);
         let (outcome, reader) = if args.ids.is_empty() {
             (Completion::Clean, run.all(&filter).await?)
         } else {
             run.each(&args.ids).await?
         };
+        run.end_acts().await?;
         // Who has gone wants no count either, of which the rest would be missing.
         if reader == Reader::Listening {
             let ended = run.end();
@@ -119,10 +121,14 @@ struct Run<'a> {
     /// The webhooks of what was redelivered.
     webhooks: BTreeSet<Uuid>,
     corrupt: usize,
+    /// What is chosen, in words.
+    chosen: String,
+    /// The acts that were recorded: one for each institution.
+    acts: BTreeMap<InstitutionId, ActId>,
 }
 
 impl<'a> Run<'a> {
-    fn new(store: &'a AnyStore, args: &'a Args) -> Self {
+    fn new(store: &'a AnyStore, args: &'a Args, filter: &DeliveryFilter) -> Self {
         let json = args.form.json;
         let view = args.dry_run.then(|| View::new(json, false));
         let bar = match &view {
@@ -142,6 +148,13 @@ impl<'a> Run<'a> {
             count: 0,
             webhooks: BTreeSet::new(),
             corrupt: 0,
+            chosen: if args.ids.is_empty() {
+                filter.to_string()
+            } else {
+                let ids: Vec<_> = args.ids.iter().map(ToString::to_string).collect();
+                ids.join(", ")
+            },
+            acts: BTreeMap::new(),
         }
     }
 
@@ -210,11 +223,31 @@ impl<'a> Run<'a> {
                 .push(it.id);
         }
         for (institution, ids) in by_institution {
+            self.record(&institution).await?;
             let redelivered = self.store.redeliver(&institution, SystemClock.now(), ids);
             self.count += redelivered.await?;
             self.bar.set_position(self.count);
         }
         Ok(Reader::Listening)
+    }
+
+    /// Records who did it, before the first deliveries of an institution.
+    async fn record(&mut self, institution: &InstitutionId) -> Result<(), Failure> {
+        if !self.acts.contains_key(institution) {
+            let act = act(Some(institution), ActKind::DeliveriesRedelivered)?;
+            let act = act.with_detail(self.chosen.as_str().into());
+            let id = self.store.record_act(act).await?;
+            self.acts.insert(institution.clone(), id);
+        }
+        Ok(())
+    }
+
+    /// Records that it was done.
+    async fn end_acts(&self) -> Result<(), Failure> {
+        for id in self.acts.values() {
+            self.store.end_act(*id, ActOutcome::Done).await?;
+        }
+        Ok(())
     }
 
     /// Reports the webhooks that must be enabled first.

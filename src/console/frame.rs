@@ -77,6 +77,10 @@ impl Frame {
         self.may(Scope::TokensWrite)
     }
 
+    pub(super) fn may_see_acts(&self) -> bool {
+        self.may(Scope::TokensWrite) || self.may(Scope::WebhooksWrite)
+    }
+
     pub(super) fn may_decide(&self) -> bool {
         self.may(Scope::ApplicationsDecide)
     }

@@ -5,6 +5,7 @@
 //! JavaScript.
 
 mod abandon;
+mod acts;
 mod application;
 mod applications;
 mod assets;

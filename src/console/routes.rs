@@ -16,8 +16,8 @@ use super::safe::{policy, safe};
 use super::site::{Console, Shared};
 use super::tasks::Tasks;
 use super::{
-    abandon, application, applications, bulk, decide, deliveries, events, export, live, overview,
-    queue, redeliver, refused, sign_in, tokens, webhooks,
+    abandon, acts, application, applications, bulk, decide, deliveries, events, export, live,
+    overview, queue, redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
 use crate::server::{Authentication, Waiting, drained, envelope, telemetry};
@@ -75,6 +75,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/tasks", get(bulk::tasks))
         .route("/tasks/{id}", get(bulk::task))
         .route("/tokens", get(tokens::tokens).post(tokens::create))
+        .route("/acts", get(acts::acts))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))

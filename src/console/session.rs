@@ -10,8 +10,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::site::Console;
 use crate::server::Principal;
-use crate::store::{InstitutionId, NoRandomness, StoreError, Token, TokenId, TokenName};
-use crate::store::{TokenSecret, Tokens};
+use crate::store::{
+    Act, ActKind, ActOutcome, InstitutionId, NoRandomness, StoreError, Token, TokenId, TokenName,
+    TokenSecret, Tokens, acting,
+};
 
 /// The cookie. Browsers take one of this name only from this host, over TLS or from this machine,
 /// and for all of its paths (RFC 6265bis, 4.1.3.2).
@@ -66,13 +68,23 @@ pub(super) async fn begin(
     let expires_at = token
         .expires_at
         .map_or(now + LONGEST, |it| it.min(now + LONGEST));
-    let name = TokenName::new(format!("{}{}", Token::SESSION, token.id))
+    let signed_in_by = token.id;
+    let name = TokenName::new(format!("{}{signed_in_by}", Token::SESSION))
         .map_err(|_| SignInError::Token)?;
     let (id, secret) = TokenSecret::generate().map_err(SignInError::Chance)?;
     let session = Token::new(id, secret.hash(), name, Some(institution), token.actor, now)
         .with_scopes(token.scopes)
         .with_expires_at(Some(expires_at));
-    store.add_token(session).await?;
+    let institution = session.institution.clone();
+    let act = Act::new(
+        institution,
+        session.actor.clone(),
+        ActKind::SessionBegun,
+        now,
+    )
+    .with_subject(id.to_string().into())
+    .with_detail(format!("token {signed_in_by}").into());
+    acting(store, act, done, store.add_token(session)).await?;
     let seconds = (expires_at - now).num_seconds().max(0);
     let value = secret.bearer(id);
     let cookie =
@@ -82,14 +94,27 @@ pub(super) async fn begin(
     Ok(Session { cookie })
 }
 
+/// What came of it, unless the store has failed.
+fn done<T>(answer: &Result<T, StoreError>) -> Option<ActOutcome> {
+    answer.is_ok().then_some(ActOutcome::Done)
+}
+
 /// Ends the session of a request; the cookie that takes its cookie away.
 pub(super) async fn end(console: &Console, headers: &HeaderMap) -> Result<HeaderValue, StoreError> {
     if let Some((id, secret)) = given(headers) {
         let store = console.engine.store();
         let token = store.token(id).await?;
-        let is_it = token.is_some_and(|it| secret.matches(&it) && it.session_of().is_some());
-        if is_it {
-            store.remove_token(None, id).await?;
+        let session = token.filter(|it| secret.matches(it) && it.session_of().is_some());
+        if let Some(session) = session {
+            let now = console.engine.clock().now();
+            let act = Act::new(
+                session.institution,
+                session.actor,
+                ActKind::SessionEnded,
+                now,
+            )
+            .with_subject(id.to_string().into());
+            acting(store, act, done, store.remove_token(None, id)).await?;
         }
         console.authentication.forget(id);
     }

@@ -32,7 +32,7 @@ impl Console {
 
     /// What this reader does to webhooks and deliveries.
     pub(super) fn administration<'a>(&'a self, reader: &'a Principal) -> Administration<'a> {
-        Administration::new(&self.engine, &self.options.server, &reader.institution)
+        Administration::new(&self.engine, &self.options.server, reader)
     }
 }
 

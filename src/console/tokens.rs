@@ -14,6 +14,7 @@ use super::refused::Refused;
 use super::shown::{self, When};
 use super::site::Console;
 use super::visit::Visit;
+use crate::server::{add_token, remove_token};
 use crate::store::{Actor, Role, Scope, StoreError, Token, TokenName, TokenSecret, Tokens};
 
 /// How many tokens a page has.
@@ -136,7 +137,7 @@ pub(super) async fn create(
             return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &page_of));
         }
     };
-    let added = console.engine.store().add_token(token).await;
+    let added = add_token(&console.engine, &visit.principal, token).await;
     added.map_err(|error| Refused::store(&visit.frame, &error))?;
     let mut page_of = made(&console, &visit, "").await?;
     page_of.made = Some(bearer);
@@ -178,12 +179,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, Refused> {
     visit.require(&[Scope::TokensWrite])?;
     let id = id.parse().map_err(|_| Refused::not_found(&visit.frame))?;
-    let institution = &visit.principal.institution;
-    let removed = console
-        .engine
-        .store()
-        .remove_token(Some(institution), id)
-        .await;
+    let removed = remove_token(&console.engine, &visit.principal, id).await;
     let removed = removed.map_err(|error| Refused::store(&visit.frame, &error))?;
     console.authentication.forget(id);
     if removed {

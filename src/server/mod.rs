@@ -4,6 +4,7 @@
 //! own ([`Principal`]), and for the program `certlife serve`. `docs/api.md` describes them, and so
 //! does the `OpenAPI` document that the router serves at `/openapi.json`.
 
+mod acts;
 mod answer;
 mod api;
 mod applications;
@@ -27,6 +28,8 @@ mod waiting;
 mod webhooks;
 mod work;
 
+#[cfg(feature = "console")]
+pub(crate) use acts::{add_token, remove_token};
 #[cfg(feature = "console")]
 pub(crate) use applications::application_json;
 #[cfg(feature = "console")]

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::acts::{add_token, remove_token};
 use super::answer::{Json, ShownOnce};
 use super::api::Api;
 use super::openapi::{self as schema, IdempotencyKeyHeader};
@@ -171,7 +172,7 @@ pub(super) async fn create(
     let token = Token::new(id, secret.hash(), name, institution, actor, now)
         .with_scopes(scopes)
         .with_expires_at(expires_at);
-    if !api.store().add_token(token).await? {
+    if !add_token(&api.engine, &caller, token).await? {
         // Of 2^64 ids, this one was taken.
         return Err(Problem::new(
             ProblemCode::AlreadyExists,
@@ -268,10 +269,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, Problem> {
     let id = id.read(str::parse::<TokenId>)?;
     parameters.finish()?;
-    let is_removed = api
-        .store()
-        .remove_token(Some(&caller.institution), id)
-        .await?;
+    let is_removed = remove_token(&api.engine, &caller, id).await?;
     api.authentication.forget(id);
     if is_removed {
         Ok(StatusCode::NO_CONTENT.into_response())

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::address::StoreAddress;
+use super::audit::audit;
 use super::contract::{queries, sealed::Sealed};
 use super::outbox::outbox;
 use super::reply::replies;
@@ -16,12 +17,12 @@ use super::within::Sqlx;
 use super::within::{Deadpool, TokioPostgres};
 use super::work::work_queue;
 use super::{
-    Append, Atomicity, Attempt, Backlog, Begun, Claim, ClaimedBatch, CommitWatch, Count, Cursor,
-    Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due, DueWork, ExecuteError, FeedPage,
-    HealthChange, IdempotencyKey, InstitutionId, LeasedWork, ListQuery, MemoryStore, Outbox, Page,
-    PageKey, Put, Queries, Receipt, RecordedEvent, Replies, Reply, Settlement, Setup, Store,
-    StoreError, Token, TokenId, TokenPage, Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease,
-    WorkQueue, WorkSettled, WorkSettlement,
+    Act, ActId, ActOutcome, ActPage, Append, Atomicity, Attempt, Audit, Backlog, Begun, Claim,
+    ClaimedBatch, CommitWatch, Count, Cursor, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
+    Due, DueWork, ExecuteError, FeedPage, HealthChange, IdempotencyKey, InstitutionId, LeasedWork,
+    ListQuery, MemoryStore, Outbox, Page, PageKey, Put, Queries, Receipt, RecordedEvent, Replies,
+    Reply, Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage, Tokens, Webhook,
+    WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};
@@ -270,4 +271,8 @@ impl Tokens for AnyStore {
 
 impl Replies for AnyStore {
     replies!(ask);
+}
+
+impl Audit for AnyStore {
+    audit!(ask);
 }

@@ -4,9 +4,11 @@
 //! reference; `SqliteStore` (feature `sqlite`) is the embedded one, `PostgresStore` (feature
 //! `postgres`) for many machines. An [`Engine`](crate::engine::Engine) stands before them.
 
+mod acting;
 mod actor;
 mod address;
 mod any;
+mod audit;
 mod backward;
 pub(crate) mod cells;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -43,9 +45,13 @@ pub mod within;
 pub(crate) mod word;
 mod work;
 
+pub use acting::acting;
 pub use actor::{Actor, ActorError, ActorKind};
 pub use address::{StoreAddress, StoreAddressError};
 pub use any::{AnyStore, AnyStoreOptions};
+pub use audit::{
+    Act, ActId, ActIdError, ActKind, ActNote, ActOutcome, ActPage, Audit, RecordedAct,
+};
 pub use backward::FeedPage;
 pub use clock::{Clock, SystemClock};
 pub use commits::CommitWatch;

@@ -1,5 +1,6 @@
 //! The console, as browsers see it: the router in this process, over the store in memory.
 
+mod acts;
 mod bulk;
 mod decide;
 mod deliveries;

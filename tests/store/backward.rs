@@ -89,7 +89,13 @@ fn of(mut request: Request, institution: InstitutionId) -> Request {
 /// Creates so many applications of two institutions, and tries as many times three things that may
 /// happen to them; what is illegal is refused.
 async fn something_happens<H: Harness>(world: &World<H>, random: &mut Random, count: u64) {
-    let institution = |number: u64| if number % 3 == 0 { theirs() } else { ours() };
+    let institution = |number: u64| {
+        if number.is_multiple_of(3) {
+            theirs()
+        } else {
+            ours()
+        }
+    };
     for number in 0..count {
         let source = *random.pick(&Source::ALL);
         world

@@ -11,6 +11,7 @@ mod random;
 #[path = "../support/postgres.rs"]
 mod server;
 
+mod act;
 mod backward;
 mod batches;
 mod codes_and_json;
@@ -623,6 +624,30 @@ reply_conformance!(memory_reply, harness::Memory);
 reply_conformance!(sqlite_file_reply, harness::Sqlite);
 reply_conformance!(postgres_server_reply, harness::Postgres);
 
+/// Tries every promise of acts on a store.
+macro_rules! act_conformance {
+    ($store:ident, $harness:ty) => {
+        mod $store {
+            use crate::*;
+
+            conformance! { for $harness:
+                act::{
+                    an_act_comes_back_as_it_was,
+                    the_first_outcome_stays,
+                    the_newest_comes_first_page_by_page,
+                    another_institution_sees_no_act,
+                    old_acts_are_pruned_and_their_numbers_not_given_again,
+                    what_came_of_an_act_is_recorded
+                }
+            }
+        }
+    };
+}
+
+act_conformance!(memory_act, harness::Memory);
+act_conformance!(sqlite_file_act, harness::Sqlite);
+act_conformance!(postgres_server_act, harness::Postgres);
+
 /// Tries what a damaged database does to its store.
 macro_rules! damaged_conformance {
     ($store:ident, $harness:ty) => {
@@ -653,6 +678,7 @@ macro_rules! damaged_conformance {
                     tokens_that_are_corrupt_are_reported_and_left_alone,
                     a_token_whose_id_is_none_is_reported_by_its_row
                 }
+                acts::{ acts_that_are_corrupt_are_reported_and_left_alone }
                 replies::{ replies_that_are_corrupt_are_reported_and_left_alone }
             }
         }

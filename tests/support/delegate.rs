@@ -1,7 +1,7 @@
 //! What a store hands on that wraps another one, its `store`, to change some of what that does.
 
 /// With what their signatures name in scope, these methods of `Store`, `Outbox`, `WorkQueue`,
-/// `Tokens` and `Replies`, in an `impl` of them.
+/// `Tokens`, `Replies` and `Audit`, in an `impl` of them.
 macro_rules! delegate {
     ($($method:ident)*) => { $(delegate!(@$method);)* };
     (@append) => {
@@ -289,6 +289,31 @@ macro_rules! delegate {
             owner: i64,
         ) -> Result<bool, StoreError> {
             self.store.abandon_reply(institution, key, owner).await
+        }
+    };
+    (@record_act) => {
+        async fn record_act(&self, act: Act) -> Result<ActId, StoreError> {
+            self.store.record_act(act).await
+        }
+    };
+    (@end_act) => {
+        async fn end_act(&self, id: ActId, outcome: ActOutcome) -> Result<(), StoreError> {
+            self.store.end_act(id, outcome).await
+        }
+    };
+    (@acts) => {
+        async fn acts(
+            &self,
+            institution: Option<&InstitutionId>,
+            before: Option<ActId>,
+            limit: u32,
+        ) -> Result<ActPage, StoreError> {
+            self.store.acts(institution, before, limit).await
+        }
+    };
+    (@prune_acts) => {
+        async fn prune_acts(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+            self.store.prune_acts(before, limit).await
         }
     };
 }

@@ -35,8 +35,8 @@ use crate::store::postgres::diagnose::ask;
 use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{
-    history, holders, institutions, lists, names, read, remember, reply, schema, server as servers,
-    session, together, token, within, work,
+    act, history, holders, institutions, lists, names, read, remember, reply, schema,
+    server as servers, session, together, token, within, work,
 };
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
@@ -131,8 +131,9 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
 }
 
 /// All other statements of the store, by their files.
-fn statements() -> [(&'static str, Vec<Sql>); 21] {
+fn statements() -> [(&'static str, Vec<Sql>); 22] {
     [
+        ("act.rs", act::statements()),
         ("diagnose/ask.rs", ask::statements()),
         ("history.rs", history::statements()),
         ("holders.rs", holders::statements()),

@@ -7,13 +7,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use super::bounds::Bounds;
+use crate::cli::acts::{act, acting, unless};
 use crate::cli::arguments::duration;
 use crate::cli::output::{Output, Reader};
 use crate::cli::show::time;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{
-    Actor, Role, Scope, Scopes, Token, TokenId, TokenName, TokenSecret, Tokens,
+    ActKind, Actor, AnyStore, Role, Scope, Scopes, Token, TokenId, TokenName, TokenSecret, Tokens,
 };
 
 /// Create a token, and print it this once.
@@ -97,7 +98,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
             let generated = TokenSecret::generate();
             let (id, secret) = generated.map_err(|it| Failure::Argument(it.to_string()))?;
             let token = args.token(id, &secret, now).with_expires_at(expires_at);
-            if engine.store().add_token(token.clone()).await? {
+            if add(engine.store(), &token).await? {
                 return Ok((token, secret));
             }
         }
@@ -125,6 +126,16 @@ impl Args {
             .map(Some)
             .ok_or_else(too_long)
     }
+}
+
+/// Keeps the token; `false` if its id is taken.
+async fn add(store: &AnyStore, token: &Token) -> Result<bool, Failure> {
+    let detail = format!("{}, {}, {}", token.name, token.actor, token.scopes);
+    let act = act(token.institution.as_ref(), ActKind::TokenCreated)?
+        .with_subject(token.id.to_string().into())
+        .with_detail(detail.into());
+    let adding = async { Ok(store.add_token(token.clone()).await?) };
+    acting(store, act, |it| unless(*it, "already_exists"), adding).await
 }
 
 /// Prints the token. It is kept, and cannot be shown again.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::which::{named, show_secret};
+use crate::cli::acts::{act, acting, unless};
 use crate::cli::arguments::hyphenated;
 use crate::cli::output::Output;
 use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
@@ -18,7 +19,7 @@ use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::store::{InstitutionId, Outbox, Webhook};
+use certificate_lifecycle::store::{ActKind, InstitutionId, Outbox, Webhook};
 use certificate_lifecycle::webhook::{
     CustomHeaderError, CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl,
 };
@@ -120,9 +121,15 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let now = SystemClock.now();
     let webhook = Webhook::new(id, args.institution.clone(), endpoint, now);
     let url = webhook.endpoint.url.clone();
+    // Of the URL, the host alone: its path and its query may have secrets.
+    let act = act(Some(&args.institution), ActKind::WebhookRegistered)?
+        .with_subject(id.to_string().into())
+        .with_detail(url.host().into());
     let is_new = block_on(async {
         let engine = args.store.open_lasting().await?;
-        Ok(engine.store().add_webhook(webhook).await?)
+        let store = engine.store();
+        let adding = async { Ok(store.add_webhook(webhook).await?) };
+        acting(store, act, |it| unless(*it, "already_exists"), adding).await
     })?;
     if !is_new {
         say(&format!("there is a webhook {id} already"));

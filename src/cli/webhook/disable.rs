@@ -1,10 +1,11 @@
 //! `certlife webhook disable`: send nothing for now.
 
-use super::settings::{Changed, change};
+use super::settings::{Changed, change_as};
 use super::which::Which;
 use crate::cli::show::time;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::store::ActKind;
 use certificate_lifecycle::webhook::{Description, Disabled, DisabledReason};
 
 /// Send nothing to a webhook until it is enabled again.
@@ -39,7 +40,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let now = SystemClock.now();
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
-        change(engine.store(), &args.which, |endpoint| {
+        let what = (ActKind::WebhookDisabled, args.reason.as_str());
+        change_as(engine.store(), &args.which, what, |endpoint| {
             if !endpoint.is_enabled() {
                 return Changed::Not;
             }

@@ -1,12 +1,13 @@
 //! `certlife webhook enable`: send again.
 
-use super::settings::{Changed, change};
+use super::settings::{Changed, change, refusal};
 use super::which::Which;
+use crate::cli::acts::acting;
 use crate::cli::list::PAGE;
 use crate::cli::show::time;
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::engine::{Clock, SystemClock};
-use certificate_lifecycle::store::{AnyStore, DeliveryFilter, DeliveryStatus, Outbox};
+use certificate_lifecycle::store::{ActKind, AnyStore, DeliveryFilter, DeliveryStatus, Outbox};
 
 /// The reason of the deliveries that were abandoned.
 const ABANDONED: &str = "abandoned when the webhook was enabled again";
@@ -77,20 +78,9 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
         ));
         return Ok(Completion::Refused);
     }
-    let abandoned = if args.abandon {
-        abandon_all(store, &args.which).await?
-    } else {
-        0
-    };
-    let changed = change(store, &args.which, |endpoint| {
-        match endpoint.disabled.take() {
-            Some(_) => Changed::Settings,
-            None => Changed::Not,
-        }
-    });
-    if changed.await?.is_none() {
+    let Some(abandoned) = switch_on(args, store).await? else {
         return Ok(args.which.unknown());
-    }
+    };
     let rest = match (args.abandon, pending) {
         (true, _) => format!("; {abandoned} pending {} abandoned", deliveries(abandoned)),
         (false, 0) => String::new(),
@@ -101,6 +91,32 @@ async fn enable(args: &Args, store: &AnyStore) -> Result<Completion, Failure> {
     };
     say(&format!("webhook {id} is enabled{rest}"));
     Ok(Completion::Clean)
+}
+
+/// Enables the webhook, and makes dead what is pending if that is wanted; how many deliveries that
+/// were, or none if there is no such webhook.
+async fn switch_on(args: &Args, store: &AnyStore) -> Result<Option<u64>, Failure> {
+    let detail = match (args.abandon, args.resume) {
+        (true, _) => "pending: drop",
+        (false, true) => "pending: resume",
+        (false, false) => "",
+    };
+    let act = args.which.act(ActKind::WebhookEnabled)?;
+    let switching = async {
+        let abandoned = if args.abandon {
+            abandon_all(store, &args.which).await?
+        } else {
+            0
+        };
+        let changed = change(store, &args.which, |endpoint| {
+            match endpoint.disabled.take() {
+                Some(_) => Changed::Settings,
+                None => Changed::Not,
+            }
+        });
+        Ok(changed.await?.map(|_| abandoned))
+    };
+    acting(store, act.with_detail(detail.into()), refusal, switching).await
 }
 
 fn deliveries(count: u64) -> &'static str {

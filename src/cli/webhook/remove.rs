@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::which::Which;
+use crate::cli::acts::{acting, unless};
 use crate::cli::harmless::harmless;
 use crate::cli::{Completion, Failure, block_on, say, store};
-use certificate_lifecycle::store::{Outbox, Webhook};
+use certificate_lifecycle::store::{ActKind, Outbox, Webhook};
 
 /// Remove a webhook, with its deliveries and their attempts.
 ///
@@ -48,7 +49,10 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
             say(&format!("webhook {id} was not removed"));
             return Ok(Completion::Refused);
         }
-        if !store.remove_webhook(institution, id).await? {
+        let removing = async { Ok(store.remove_webhook(institution, id).await?) };
+        let act = args.which.act(ActKind::WebhookRemoved)?;
+        let refusal = |it: &bool| unless(*it, "unknown_webhook");
+        if !acting(store, act, refusal, removing).await? {
             return Ok(args.which.unknown());
         }
         say(&format!("webhook {id} was removed"));

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::settings::{Changed, change};
+use super::settings::{Changed, change_as};
 use super::which::{Which, show_secret};
 use crate::cli::arguments::{Form, duration};
 use crate::cli::output::Output;
@@ -16,6 +16,7 @@ use crate::cli::table::{Fact, record};
 use crate::cli::{Completion, Failure, block_on, say, store};
 use certificate_lifecycle::Timestamp;
 use certificate_lifecycle::engine::{Clock, SystemClock};
+use certificate_lifecycle::store::ActKind;
 use certificate_lifecycle::webhook::{OldSecret, Secret, Secrets};
 
 /// Give a webhook a new secret, and print it.
@@ -75,7 +76,9 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let secret = read_or_generate(args.secret.as_ref())?;
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
-        change(engine.store(), &args.which, |endpoint| {
+        let detail = if args.revoke { "revoke" } else { "" };
+        let what = (ActKind::WebhookRotated, detail);
+        change_as(engine.store(), &args.which, what, |endpoint| {
             let secrets = &mut endpoint.secrets;
             let is_alone = !args.revoke || secrets.old().is_empty();
             if *secrets.current() == secret && is_alone {

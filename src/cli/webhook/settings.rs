@@ -2,7 +2,8 @@
 
 use super::which::Which;
 use crate::cli::Failure;
-use certificate_lifecycle::store::{AnyStore, Outbox, Webhook};
+use crate::cli::acts::{acting, unless};
+use certificate_lifecycle::store::{ActKind, AnyStore, Outbox, Webhook};
 use certificate_lifecycle::webhook::{Endpoint, EventKinds};
 
 /// Changes a webhook's settings, also beside other changes at the same time; the webhook as it was
@@ -23,6 +24,23 @@ pub(super) async fn change(
             return Ok(Some((before, after)));
         }
     }
+}
+
+/// The same, recorded as an act of this kind.
+pub(super) async fn change_as(
+    store: &AnyStore,
+    which: &Which,
+    (kind, detail): (ActKind, &str),
+    how: impl Fn(&mut Endpoint) -> Changed,
+) -> Result<Option<(Webhook, Webhook)>, Failure> {
+    let act = which.act(kind)?.with_detail(detail.into());
+    acting(store, act, refusal, change(store, which, how)).await
+}
+
+/// Why nothing was done: there is no such webhook.
+#[expect(clippy::ref_option, reason = "the shape that an act takes")]
+pub(super) fn refusal<T>(found: &Option<T>) -> Option<&'static str> {
+    unless(found.is_some(), "unknown_webhook")
 }
 
 /// Whether settings were changed.

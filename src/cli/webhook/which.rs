@@ -2,11 +2,12 @@
 
 use uuid::Uuid;
 
+use crate::cli::acts::act;
 use crate::cli::arguments::{hyphenated, in_words};
 use crate::cli::harmless::may_be_secret;
 use crate::cli::output::{Output, Reader};
 use crate::cli::{Completion, Failure, say};
-use certificate_lifecycle::store::InstitutionId;
+use certificate_lifecycle::store::{Act, ActKind, InstitutionId};
 
 /// Which webhook.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,12 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// An act on this webhook.
+    pub(super) fn act(&self, kind: ActKind) -> Result<Act, Failure> {
+        let act = act(Some(&self.institution), kind)?;
+        Ok(act.with_subject(self.id.to_string().into()))
+    }
+
     /// Says that the institution has no such webhook.
     pub(super) fn unknown(&self) -> Completion {
         unknown(Some(&self.institution), self.id)

@@ -3,7 +3,7 @@
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-use crate::store::DeliveryStatus;
+use crate::store::{ActKind, DeliveryStatus};
 use crate::webhook::DisabledReason;
 
 macro_rules! texts {
@@ -119,6 +119,32 @@ texts! {
     shown_once: "This is the token. It is shown this once: keep it now.",
         "Das ist das Token. Es wird nur dieses eine Mal gezeigt: Bewahren Sie es jetzt auf.";
     bad_days: "The days have to be a number from 1 to 3660.", "Die Tage müssen eine Zahl von 1 bis 3660 sein.";
+    acts: "Who did what", "Wer was getan hat";
+    acts_hint: "What was done to webhooks, deliveries and tokens. Decisions stand in the history of each application.",
+        "Was an Webhooks, Zustellungen und Tokens getan wurde. Entscheidungen stehen im Verlauf jedes Antrags.";
+    act_at: "When", "Wann";
+    act_by: "Who", "Wer";
+    act_what: "What", "Was";
+    act_subject: "Of what", "Woran";
+    act_detail: "Details", "Einzelheiten";
+    act_outcome: "Outcome", "Ergebnis";
+    act_done: "done", "erledigt";
+    act_unknown: "unknown", "unbekannt";
+    older_acts: "Older", "Ältere";
+    webhook_registered_act: "registered a webhook", "Webhook angemeldet";
+    webhook_changed_act: "changed a webhook", "Webhook geändert";
+    webhook_enabled_act: "enabled a webhook", "Webhook eingeschaltet";
+    webhook_disabled_act: "disabled a webhook", "Webhook abgeschaltet";
+    webhook_rotated_act: "gave a webhook a new secret", "Geheimnis eines Webhooks erneuert";
+    webhook_tested_act: "tested a webhook", "Webhook getestet";
+    webhook_removed_act: "removed a webhook", "Webhook entfernt";
+    redelivered_act: "redelivered deliveries", "Zustellungen noch einmal gesendet";
+    abandoned_act: "abandoned deliveries", "Zustellungen aufgegeben";
+    replayed_act: "replayed events for a webhook", "Ereignisse für einen Webhook nachgeholt";
+    token_created_act: "created a token", "Token erstellt";
+    token_revoked_act: "revoked a token", "Token widerrufen";
+    session_begun_act: "signed in", "Angemeldet";
+    session_ended_act: "signed out", "Abgemeldet";
     in_a_moment: "in a moment", "gleich";
     in_minutes: "in {} minutes", "in {} Minuten";
     in_hours: "in {} hours", "in {} Stunden";
@@ -383,6 +409,25 @@ impl Texts {
             DisabledReason::Manual => self.disabled_manual,
             DisabledReason::Gone => self.disabled_gone,
             DisabledReason::Failing => self.disabled_failing,
+        }
+    }
+
+    pub(in crate::console) const fn act(&self, kind: ActKind) -> &'static str {
+        match kind {
+            ActKind::WebhookRegistered => self.webhook_registered_act,
+            ActKind::WebhookChanged => self.webhook_changed_act,
+            ActKind::WebhookEnabled => self.webhook_enabled_act,
+            ActKind::WebhookDisabled => self.webhook_disabled_act,
+            ActKind::WebhookRotated => self.webhook_rotated_act,
+            ActKind::WebhookTested => self.webhook_tested_act,
+            ActKind::WebhookRemoved => self.webhook_removed_act,
+            ActKind::DeliveriesRedelivered => self.redelivered_act,
+            ActKind::DeliveriesAbandoned => self.abandoned_act,
+            ActKind::DeliveriesReplayed => self.replayed_act,
+            ActKind::TokenCreated => self.token_created_act,
+            ActKind::TokenRevoked => self.token_revoked_act,
+            ActKind::SessionBegun => self.session_begun_act,
+            ActKind::SessionEnded => self.session_ended_act,
         }
     }
 

@@ -13,15 +13,17 @@ use super::settings::WebhookChange;
 use crate::delivery::{Dispatcher, DispatcherOptions, HttpTransport, TestError};
 use crate::engine::Engine;
 use crate::lengths::later;
+use crate::server::acts::{act, acting};
 use crate::server::api::Api;
 use crate::server::options::ServerOptions;
+use crate::server::principal::Principal;
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 use crate::server::request::IfMatch;
 #[cfg(feature = "console")]
 use crate::server::request::json;
 use crate::store::{
-    AnyStore, Attempt, DeliveryFilter, DeliveryStatus, IdempotencyKey, InstitutionId, Outbox,
-    Webhook,
+    ActKind, ActNote, AnyStore, Attempt, DeliveryFilter, DeliveryStatus, IdempotencyKey,
+    InstitutionId, Outbox, Webhook,
 };
 use crate::webhook::{Description, Disabled, DisabledReason, Endpoint, Secret, Secrets};
 
@@ -32,7 +34,8 @@ const FROM_KEYS: Uuid = uuid::uuid!("a0b1f2d4-6a53-4f0e-8a39-2c4cf0a0c9d1");
 pub(crate) struct Administration<'a> {
     engine: &'a Engine<AnyStore>,
     options: &'a ServerOptions,
-    institution: &'a InstitutionId,
+    /// Who asks, and for which institution.
+    caller: &'a Principal,
     /// The revision that a webhook has to have.
     expected: IfMatch,
 }
@@ -51,18 +54,49 @@ impl<'a> Administration<'a> {
     pub(crate) const fn new(
         engine: &'a Engine<AnyStore>,
         options: &'a ServerOptions,
-        institution: &'a InstitutionId,
+        caller: &'a Principal,
     ) -> Self {
         Self {
             engine,
             options,
-            institution,
+            caller,
             expected: IfMatch::Absent,
         }
     }
 
-    pub(super) fn of(api: &'a Api, institution: &'a InstitutionId) -> Self {
-        Self::new(&api.engine, &api.options, institution)
+    pub(super) fn of(api: &'a Api, caller: &'a Principal) -> Self {
+        Self::new(&api.engine, &api.options, caller)
+    }
+
+    const fn institution(&self) -> &'a InstitutionId {
+        &self.caller.institution
+    }
+
+    /// Does something to this webhook, between the record of it and its end.
+    fn acting<T>(
+        &self,
+        kind: ActKind,
+        id: Uuid,
+        detail: impl Into<ActNote>,
+        doing: impl Future<Output = Result<T, Problem>>,
+    ) -> impl Future<Output = Result<T, Problem>> {
+        let act = act(self.engine, self.caller, kind)
+            .with_subject(id.to_string().into())
+            .with_detail(detail.into());
+        acting(self.engine, act, doing)
+    }
+
+    /// Does something to these deliveries, between the record of it and its end.
+    fn acting_on<T>(
+        &self,
+        kind: ActKind,
+        (subject, detail): (String, String),
+        doing: impl Future<Output = Result<T, Problem>>,
+    ) -> impl Future<Output = Result<T, Problem>> {
+        let act = act(self.engine, self.caller, kind)
+            .with_subject(subject.into())
+            .with_detail(detail.into());
+        acting(self.engine, act, doing)
     }
 
     /// The same; what a webhook is changed by is refused if it has another revision.
@@ -78,7 +112,7 @@ impl<'a> Administration<'a> {
 
     /// The webhook, if it has the revision that is expected.
     async fn find(&self, id: Uuid) -> Result<Webhook, Problem> {
-        let webhook = find(self.engine.store(), self.institution, id).await?;
+        let webhook = find(self.engine.store(), self.institution(), id).await?;
         check(&webhook, self.expected)?;
         Ok(webhook)
     }
@@ -89,7 +123,7 @@ impl<'a> Administration<'a> {
         how: impl Fn(&mut Endpoint) -> bool,
     ) -> Result<Webhook, Problem> {
         let store = self.engine.store();
-        change(store, self.institution, id, self.expected, how).await
+        change(store, self.institution(), id, self.expected, how).await
     }
 
     /// Registers a webhook with a new secret, once with each key; whether it is new.
@@ -100,20 +134,29 @@ impl<'a> Administration<'a> {
     ) -> Result<(Webhook, bool), Problem> {
         let url = settings.url.clone();
         let url = url.ok_or_else(|| FieldProblem::missing("url"))?;
-        let id = new_id(self.institution, key)?;
+        let id = new_id(self.institution(), key)?;
         let mut endpoint = Endpoint::new(url, secret()?);
         settings.apply(&mut endpoint);
         let now = self.engine.clock().now();
-        let new = Webhook::new(id, self.institution.clone(), endpoint.clone(), now);
-        let store = self.engine.store();
+        let new = Webhook::new(id, self.institution().clone(), endpoint, now);
+        // Of the URL, the host alone: its path and its query may have secrets.
+        let host = new.endpoint.url.host().to_owned();
+        let adding = self.add(new);
+        self.acting(ActKind::WebhookRegistered, id, host, adding)
+            .await
+    }
+
+    /// Adds a webhook; the one that its key has made before, and whether it is new.
+    async fn add(&self, new: Webhook) -> Result<(Webhook, bool), Problem> {
+        let (store, id) = (self.engine.store(), new.id);
         if store.add_webhook(new.clone()).await? {
             return Ok((new, true));
         }
         // Its id was made of the key, so the key was used before.
-        let known = store.webhook(self.institution, id).await?;
+        let known = store.webhook(self.institution(), id).await?;
         let known =
             known.ok_or_else(|| Problem::new(ProblemCode::AlreadyExists, "the id is taken"))?;
-        if known.revision == 0 && differs(&known.endpoint, &endpoint) {
+        if known.revision == 0 && differs(&known.endpoint, &new.endpoint) {
             let detail = format!(
                 "this idempotency key was used to register webhook {id}, with other settings"
             );
@@ -135,8 +178,9 @@ impl<'a> Administration<'a> {
 
     /// Replaces the settings that are given; the webhook as it is then.
     pub(super) async fn replace(&self, id: Uuid, settings: &Settings) -> Result<Webhook, Problem> {
-        let apply = |endpoint: &mut Endpoint| settings.apply(endpoint);
-        self.change(id, apply).await
+        let changing = self.change(id, |endpoint| settings.apply(endpoint));
+        self.acting(ActKind::WebhookChanged, id, settings.names(), changing)
+            .await
     }
 
     /// The same with settings as the API takes them, in JSON.
@@ -154,19 +198,6 @@ impl<'a> Administration<'a> {
     fn read(&self, settings: &serde_json::Value) -> Result<Settings, Problem> {
         let settings = json::<WebhookChange>(settings.to_string().as_bytes())?;
         settings.read(&self.options.targets)
-    }
-
-    /// Removes a webhook, with its deliveries and their attempts.
-    pub(crate) async fn remove(&self, id: Uuid) -> Result<(), Problem> {
-        if self.expected != IfMatch::Absent {
-            self.find(id).await?;
-        }
-        let is_removed = self.engine.store().remove_webhook(self.institution, id);
-        if is_removed.await? {
-            Ok(())
-        } else {
-            Err(unknown(id))
-        }
     }
 
     /// Gives a webhook a new secret; those before it are revoked, or sign for these times.
@@ -187,12 +218,22 @@ impl<'a> Administration<'a> {
             }
             true
         };
-        let webhook = self.change(id, rotate).await?;
-        Ok((webhook, new))
+        let detail = match times {
+            None => "revoke".to_owned(),
+            Some((grace, _)) => format!("grace {} s", grace.as_secs()),
+        };
+        let changing = self.change(id, rotate);
+        let webhook = self.acting(ActKind::WebhookRotated, id, detail, changing);
+        Ok((webhook.await?, new))
     }
 
     /// Sends a test event, once, even if the webhook is disabled; the attempt.
     pub(crate) async fn send_test(&self, id: Uuid) -> Result<Attempt, Problem> {
+        let sending = self.test(id);
+        self.acting(ActKind::WebhookTested, id, "", sending).await
+    }
+
+    async fn test(&self, id: Uuid) -> Result<Attempt, Problem> {
         self.find(id).await?;
         let failed = |error: &dyn std::fmt::Display| {
             let detail = "no test event can be sent; the server's log has the cause";
@@ -205,7 +246,7 @@ impl<'a> Administration<'a> {
         let application = random_uuid().map_err(|it| failed(&it))?;
         let options = DispatcherOptions::default();
         let dispatcher = Dispatcher::new(self.engine.store().clone(), transport, options);
-        let sent = dispatcher.send_test(self.institution, id, application);
+        let sent = dispatcher.send_test(self.institution(), id, application);
         sent.await.map_err(|error| match error {
             TestError::UnknownWebhook(id) => unknown(id),
             TestError::Store(error) => error.into(),
@@ -223,17 +264,47 @@ impl<'a> Administration<'a> {
             endpoint.disabled = Some(disabled);
             true
         };
-        self.change(id, disable).await
+        let changing = self.change(id, disable);
+        self.acting(ActKind::WebhookDisabled, id, reason.as_str(), changing)
+            .await
+    }
+
+    /// Removes a webhook with its deliveries.
+    pub(crate) async fn remove(&self, id: Uuid) -> Result<(), Problem> {
+        let removing = async {
+            if self.expected != IfMatch::Absent {
+                self.find(id).await?;
+            }
+            let store = self.engine.store();
+            let is_removed = store.remove_webhook(self.institution(), id).await?;
+            is_removed.then_some(()).ok_or_else(|| unknown(id))
+        };
+        self.acting(ActKind::WebhookRemoved, id, "", removing).await
     }
 
     /// Enables a webhook. What is pending is made dead, or sent; it has to be said if there is any.
     pub(crate) async fn enable(&self, id: Uuid, drops: Option<bool>) -> Result<Webhook, Problem> {
+        let detail = match drops {
+            None => "",
+            Some(true) => "pending: drop",
+            Some(false) => "pending: resume",
+        };
+        let switching = self.switch_on(id, drops);
+        self.acting(ActKind::WebhookEnabled, id, detail, switching)
+            .await
+    }
+
+    async fn switch_on(&self, id: Uuid, drops: Option<bool>) -> Result<Webhook, Problem> {
         let webhook = self.find(id).await?;
         if webhook.endpoint.is_enabled() {
             return Ok(webhook);
         }
         if drops.is_none() {
-            let backlog = self.engine.store().backlog(Some(self.institution)).await?;
+            let backlog = self
+                .engine
+                .store()
+                .backlog(Some(self.institution()))
+                .await?;
             let backlog = backlog.iter().find(|it| it.webhook == id);
             let pending = backlog.map_or(0, |it| it.pending);
             if pending > 0 {
@@ -249,7 +320,10 @@ impl<'a> Administration<'a> {
                 .with_webhook(Some(id))
                 .with_status(Some(DeliveryStatus::Pending));
             let reason = "abandoned when the webhook was enabled again";
-            self.abandon(&Chosen::Filter(filter), reason).await?;
+            let chosen = Chosen::Filter(filter);
+            chosen
+                .abandon(self.engine, self.institution(), reason)
+                .await?;
         }
         let enable = |endpoint: &mut Endpoint| endpoint.disabled.take().is_some();
         self.change(id, enable).await
@@ -261,18 +335,26 @@ impl<'a> Administration<'a> {
         chosen: &Chosen,
         is_dry_run: bool,
     ) -> Result<u64, Problem> {
-        let (engine, institution) = (self.engine, self.institution);
-        chosen.redeliver(engine, institution, is_dry_run).await
+        let doing = chosen.redeliver(self.engine, self.institution(), is_dry_run);
+        if is_dry_run {
+            return doing.await;
+        }
+        self.acting_on(ActKind::DeliveriesRedelivered, chosen.words(), doing)
+            .await
     }
 
     /// Makes pending deliveries dead; how many there were.
     pub(crate) async fn abandon(&self, chosen: &Chosen, reason: &str) -> Result<u64, Problem> {
-        chosen.abandon(self.engine, self.institution, reason).await
+        let (subject, detail) = chosen.words();
+        let words = (subject, format!("{detail}: {reason}"));
+        let doing = chosen.abandon(self.engine, self.institution(), reason);
+        self.acting_on(ActKind::DeliveriesAbandoned, words, doing)
+            .await
     }
 
     /// How many deliveries are pending.
     pub(crate) async fn count_pending(&self, chosen: &Chosen) -> Result<u64, Problem> {
-        chosen.count_pending(self.engine, self.institution).await
+        chosen.count_pending(self.engine, self.institution()).await
     }
 }
 

@@ -16,6 +16,23 @@ pub(crate) enum Chosen {
 }
 
 impl Chosen {
+    /// What names them in an act: the number, where it is one, and the numbers or the filter.
+    pub(super) fn words(&self) -> (String, String) {
+        match self {
+            Self::Ids(ids) => {
+                let all: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                match &all[..] {
+                    [one] => (one.clone(), String::new()),
+                    many => (
+                        String::new(),
+                        format!("{}: {}", many.len(), many.join(", ")),
+                    ),
+                }
+            }
+            Self::Filter(filter) => (String::new(), filter.to_string()),
+        }
+    }
+
     /// A page of the deliveries, and what the next one begins after; none after the last.
     async fn page(
         &self,

@@ -65,8 +65,7 @@ pub(in crate::server) async fn create(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
-    let institution = &caller.institution;
-    let administration = Administration::of(&api, institution);
+    let administration = Administration::of(&api, &caller);
     let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;
     let shown = WithSecret {
         webhook: &webhook,
@@ -138,7 +137,7 @@ pub(in crate::server) async fn patch(
     let id = id.uuid()?;
     parameters.finish()?;
     let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
-    let administration = Administration::of(&api, &caller.institution).expecting(expected);
+    let administration = Administration::of(&api, &caller).expecting(expected);
     let webhook = administration.replace(id, &settings).await?;
     Ok(tagged(webhook.revision, Json(webhook)))
 }
@@ -162,7 +161,7 @@ pub(in crate::server) async fn remove(
 ) -> Result<Response, Problem> {
     let id = id.uuid()?;
     parameters.finish()?;
-    let administration = Administration::of(&api, &caller.institution).expecting(expected);
+    let administration = Administration::of(&api, &caller).expecting(expected);
     administration.remove(id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

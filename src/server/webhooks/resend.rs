@@ -187,7 +187,7 @@ pub(in crate::server) async fn redeliver(
     parameters.finish()?;
     let body = json::<Redelivery>(&body)?;
     let chosen = chosen(body.ids, body.filter)?;
-    let administration = Administration::of(&api, &caller.institution);
+    let administration = Administration::of(&api, &caller);
     let is_dry_run = body.dry_run == Some(true);
     let deliveries = administration.redeliver(&chosen, is_dry_run).await?;
     Ok(Json(Number { deliveries }).into_response())
@@ -216,7 +216,7 @@ pub(in crate::server) async fn abandon(
     let reason = body.reason.ok_or_else(|| FieldProblem::missing("reason"))?;
     let reason = reason_to_abandon(&reason)?;
     let chosen = chosen(body.ids, body.filter)?;
-    let administration = Administration::of(&api, &caller.institution);
+    let administration = Administration::of(&api, &caller);
     let deliveries = if body.dry_run == Some(true) {
         administration.count_pending(&chosen).await?
     } else {

@@ -117,6 +117,18 @@ fn url(text: &str, targets: &HttpOptions) -> Result<WebhookUrl, String> {
 }
 
 impl Settings {
+    /// The names of what is given.
+    pub(super) fn names(&self) -> String {
+        let all = [
+            ("url", self.url.is_some()),
+            ("events", self.kinds.is_some()),
+            ("description", self.description.is_some()),
+            ("headers", self.headers.is_some()),
+        ];
+        let given: Vec<_> = all.iter().filter(|it| it.1).map(|it| it.0).collect();
+        given.join(", ")
+    }
+
     /// Replaces what is given; whether that changes anything.
     pub(super) fn apply(&self, endpoint: &mut Endpoint) -> bool {
         let before = endpoint.clone();

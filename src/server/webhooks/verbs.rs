@@ -30,7 +30,7 @@ pub(in crate::server) struct Head {
 
 impl Head {
     fn of<'a>(&'a self, api: &'a Api) -> Administration<'a> {
-        Administration::of(api, &self.caller.institution).expecting(self.expected)
+        Administration::of(api, &self.caller).expecting(self.expected)
     }
 }
 

@@ -221,6 +221,8 @@ pub struct MissingRights {
     pub tokens: Vec<String>,
     /// Keeping the replies of the HTTP API under idempotency keys.
     pub replies: Vec<String>,
+    /// Recording who did what to webhooks, deliveries and tokens, and listing it.
+    pub acts: Vec<String>,
     /// Upgrades of the tables.
     pub migrate: Vec<String>,
 }
@@ -228,7 +230,7 @@ pub struct MissingRights {
 impl MissingRights {
     /// The uses by their names, each with what is missing for it.
     #[must_use]
-    pub fn uses(&self) -> [(&'static str, &[String]); 9] {
+    pub fn uses(&self) -> [(&'static str, &[String]); 10] {
         [
             ("read", &self.read),
             ("write", &self.write),
@@ -238,6 +240,7 @@ impl MissingRights {
             ("webhooks", &self.webhooks),
             ("tokens", &self.tokens),
             ("replies", &self.replies),
+            ("acts", &self.acts),
             ("migrate", &self.migrate),
         ]
     }

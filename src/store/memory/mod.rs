@@ -1,5 +1,7 @@
 //! The store in memory: the reference for all others, and for tests.
 
+mod acts;
+mod auditing;
 mod authorizing;
 mod delivering;
 mod listing;
@@ -67,6 +69,7 @@ struct Tables {
     work: work::Work,
     tokens: tokens::Table,
     replies: replies::Table,
+    acts: acts::Table,
 }
 
 /// What a key was used for.

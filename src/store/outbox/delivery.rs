@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::webhook::Webhook;
@@ -98,6 +98,29 @@ pub struct DeliveryFilter {
     pub until: Option<DateTime<Utc>>,
     /// In which order: that in which they were made, unless it is turned round.
     pub order: ListOrder,
+}
+
+impl std::fmt::Display for DeliveryFilter {
+    /// What it asks for, as a query names it: `status=dead from=2026-06-04T10:30:00.000Z`. A filter
+    /// that asks for nothing is `all`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = |it: DateTime<Utc>| it.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let fields = [
+            ("status", self.status.map(|it| it.to_string())),
+            ("webhook", self.webhook.map(|it| it.to_string())),
+            ("application", self.application.map(|it| it.to_string())),
+            ("event", self.kind.map(|it| it.to_string())),
+            ("from", self.since.map(time)),
+            ("to", self.until.map(time)),
+        ];
+        let given = fields.into_iter();
+        let given = given.filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        let given: Vec<_> = given.collect();
+        match &given[..] {
+            [] => f.write_str("all"),
+            given => f.write_str(&given.join(" ")),
+        }
+    }
 }
 
 impl DeliveryFilter {

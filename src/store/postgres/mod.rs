@@ -1,5 +1,6 @@
 //! The store for many machines: PostgreSQL 15 or newer.
 
+mod act;
 mod batch;
 mod cluster;
 mod coalesce;

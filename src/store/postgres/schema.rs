@@ -13,14 +13,14 @@ use crate::store::{Result, Setup, StoreError};
 const OLDEST_SERVER: i32 = 150_000;
 
 /// The newest version that this program knows: that of the last step of `migrate`.
-pub(super) const NEWEST: i64 = 9;
+pub(super) const NEWEST: i64 = 10;
 
 /// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 9;
+pub(super) const NEEDED: i64 = 10;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
-const SHAPE: [(&str, &str); 11] = [
+const SHAPE: [(&str, &str); 12] = [
     (
         "certlife_application",
         "uuid, institution, application_id, certificate_title, applicant_email, trigger_context, \
@@ -62,6 +62,10 @@ const SHAPE: [(&str, &str); 11] = [
     (
         "certlife_reply",
         "institution, key, owner, request, begun_at, status, headers, body",
+    ),
+    (
+        "certlife_act",
+        "number, institution, at, actor_kind, actor, kind, subject, detail, outcome, reason",
     ),
 ];
 
@@ -198,11 +202,12 @@ pub(super) fn refuse(found: Option<Version>, place: &str, setup: Setup, needed: 
 }
 
 /// The tables that came after version 6, with their version.
-const LATER: [(&str, i64); 4] = [
+const LATER: [(&str, i64); 5] = [
     ("certlife_work", 7),
     ("certlife_work_seen", 7),
     ("certlife_token", 8),
     ("certlife_reply", 9),
+    ("certlife_act", 10),
 ];
 
 /// That the tables of this version have the columns that are read and written. To prepare a

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file.
 
+mod act;
 mod anchor;
 mod busy;
 mod cache;

@@ -15,6 +15,7 @@ const OUTBOX_INDEXES: &str = include_str!("migrations/4_indexes.sql");
 const WORK: &str = include_str!("migrations/6_work.sql");
 const TOKEN: &str = include_str!("migrations/7_token.sql");
 const REPLY: &str = include_str!("migrations/8_reply.sql");
+const ACT: &str = include_str!("migrations/9_act.sql");
 
 /// The parts of an SQL text, and the prefix of tables and indexes that stands in it for `{prefix}`.
 type Parts = (&'static [&'static str], &'static str);
@@ -29,13 +30,14 @@ const TABLES: Parts = (
         WORK,
         TOKEN,
         REPLY,
+        ACT,
     ],
     "certlife_",
 );
 
 /// From each version to the next, beginning with the first; forward only. What has been released
 /// never changes.
-const MIGRATIONS: [Parts; 7] = [
+const MIGRATIONS: [Parts; 8] = [
     (&[LISTS], ""),
     (&[include_str!("migrations/3_refusals.sql")], ""),
     (&[OUTBOX, OUTBOX_INDEXES], ""),
@@ -50,6 +52,7 @@ const MIGRATIONS: [Parts; 7] = [
     (&[WORK], "certlife_"),
     (&[TOKEN], "certlife_"),
     (&[REPLY], "certlife_"),
+    (&[ACT], "certlife_"),
 ];
 
 /// The newest version that this program knows.
@@ -60,7 +63,7 @@ const PREFIXED: i64 = 5;
 
 /// One row for each of the columns that are read and written, if they are there: a statement that
 /// names others cannot be prepared.
-const SHAPE: [&str; 12] = [
+const SHAPE: [&str; 13] = [
     "SELECT no, id FROM certlife_institution",
     "SELECT no, uuid, application_id, certificate_title, applicant_email FROM certlife_application",
     "SELECT application, institution, trigger_context, status, version, updated_at, event \
@@ -79,6 +82,8 @@ const SHAPE: [&str; 12] = [
     "SELECT no, id, name, institution, actor_kind, actor, scopes, secret_hash, created_at, \
      expires_at, last_used_at FROM certlife_token",
     "SELECT owner, institution, key, request, begun_at, status, headers, body FROM certlife_reply",
+    "SELECT no, institution, at, actor_kind, actor, kind, subject, detail, outcome, reason \
+     FROM certlife_act",
 ];
 
 /// Brings the database to the newest version, as far as that is wanted; also if another opens it at

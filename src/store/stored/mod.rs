@@ -3,6 +3,7 @@
 //! Each row has one function, which reads it from either database ([`Columns`]). So a corruption
 //! has the same words in both.
 
+mod act;
 mod columns;
 mod delivery;
 mod event;
@@ -14,6 +15,7 @@ mod webhook;
 #[cfg(feature = "sqlite")]
 mod work;
 
+pub(super) use act::{act, act_columns, outcome_code};
 pub(super) use columns::Columns;
 pub(super) use delivery::{attempt, backlog, delivery, due};
 pub(super) use event::{StoredEvent, check_order, details};

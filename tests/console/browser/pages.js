@@ -15,6 +15,7 @@ const PAGES = {
   events: "/events",
   tasks: "/tasks",
   tokens: "/tokens",
+  acts: "/acts",
   created: `/applications/${uuid(1)}`,
   rejected: `/applications/${uuid(2)}`,
   failed: `/applications/${uuid(3)}`,

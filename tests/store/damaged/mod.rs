@@ -1,5 +1,6 @@
 //! What a damaged database does to its store, on every database that SQL can damage.
 
+pub mod acts;
 pub mod corrupt;
 pub mod faults;
 pub mod lists;

@@ -92,8 +92,9 @@ async fn dump(schema: &Postgres) -> Vec<String> {
         "certlife_attempt",
         "certlife_token",
         "certlife_reply",
+        "certlife_act",
     ] {
-        // Earlier versions have neither tokens nor replies.
+        // Earlier versions have neither tokens nor replies nor acts.
         let is_there = "SELECT to_regclass($1) IS NOT NULL";
         if !client
             .query_one(is_there, &[&table])

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use certificate_lifecycle::store::{Outbox, Replies, Tokens};
+use certificate_lifecycle::store::{Audit, Outbox, Replies, Tokens};
 
 use super::harness::Harness;
 
@@ -61,7 +61,7 @@ pub enum Doomed {
 /// A place of a fault: the rows that a statement is about, and the condition on them.
 pub type Step = (Doomed, &'static str, &'static str);
 
-pub trait Damaged: Harness<Store: Outbox + Tokens + Replies> {
+pub trait Damaged: Harness<Store: Outbox + Tokens + Replies + Audit> {
     /// What the tables held.
     type Saved: Send + Sync;
 

@@ -1,5 +1,5 @@
 -- The tables of a new store, but for those of the outbox (4_outbox.sql) and of background work
--- (6_work.sql), the tokens (7_token.sql), the replies (8_reply.sql), and the indexes (2_lists.sql, 4_indexes.sql). The prefix keeps them apart from those
+-- (6_work.sql), the tokens (7_token.sql), the replies (8_reply.sql), the acts (9_act.sql), and the indexes (2_lists.sql, 4_indexes.sql). The prefix keeps them apart from those
 -- that a backend has beside them.
 
 -- One row: which version the tables have.
