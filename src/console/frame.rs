@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub(super) now: DateTime<Utc>,
     /// Whether it may refresh itself.
     pub(super) is_live: bool,
+    /// The path of the page, within the console.
+    pub(super) path: String,
     /// Who looks at it, if that is known.
     pub(super) reader: Option<Reader>,
 }
@@ -40,12 +42,23 @@ impl Frame {
             names: console.names.clone(),
             now: console.engine.clock().now(),
             is_live: false,
+            path: String::new(),
             reader: None,
         }
     }
 
     pub(super) fn when(&self, at: DateTime<Utc>) -> When {
         When::new(at, self.now, self.texts)
+    }
+
+    /// How a link of the menu says that this page is its own (`page`), or belongs to it (`true`):
+    /// WAI-ARIA, `aria-current`.
+    pub(super) fn current(&self, section: &str) -> &'static str {
+        match self.path.strip_prefix(section) {
+            Some("") => "page",
+            Some(rest) if rest.starts_with('/') && section != "/" => "true",
+            _ => "false",
+        }
     }
 
     /// Where the first page is.

@@ -22,6 +22,7 @@ impl FromRequestParts<Console> for Visit {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Refused> {
         let mut frame = Frame::new(console, &parts.headers);
         let mounted = parts.extensions.get::<Principal>().cloned();
+        parts.uri.path().clone_into(&mut frame.path);
         let has_session = mounted.is_none();
         let principal = match mounted {
             // The backend has authenticated the request.

@@ -241,7 +241,7 @@ async fn those_who_write_webhooks_or_tokens_see_it_and_no_other_institution() {
         let cookie = session(&site, scopes).await;
         let page = site.get(&cookie, "/acts").await;
         assert_eq!(page.status, StatusCode::OK);
-        assert!(page.body.contains("/console/acts\" data-nav"));
+        assert!(page.body.contains("/console/acts\" aria-current"));
         assert!(page.body.contains("signed in"), "{}", page.body);
     }
     let token = site
@@ -281,15 +281,72 @@ async fn older_acts_follow_and_what_was_broken_off_is_unknown() {
         let number = |it: &str| it.split('.').next().unwrap().parse::<u32>().unwrap();
         seen.extend(subjects.map(number));
         assert!(page.matches("<tr>").count() <= 51);
-        let Some(next) = page.split("/console/acts?before=").nth(1) else {
+        let Some(next) = older(&page) else {
             break;
         };
-        path = format!("/acts?before={}", next.split('"').next().unwrap());
+        path = next;
     }
     assert_eq!(seen, (0..120).rev().collect::<Vec<_>>());
-    // What is no number is passed over.
-    assert_eq!(
-        site.get(&cookie, "/acts?before=x").await.status,
-        StatusCode::OK
-    );
+    for place in ["act=x", "event=x", "event=1-x"] {
+        let answer = site.get(&cookie, &format!("/acts?{place}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{place}");
+    }
+}
+
+/// Where the older ones are.
+fn older(page: &str) -> Option<String> {
+    let next = page.split("rel=\"next\" href=\"/console").nth(1)?;
+    let next = next.split('"').next().unwrap();
+    Some(next.replace("&amp;", "&").replace("&#38;", "&"))
+}
+
+#[tokio::test]
+async fn transitions_are_among_what_was_done_each_once() {
+    let site = Site::new();
+    let cookie = site.session(Role::Administrator).await;
+    // 180 events, and 90 acts between them.
+    for number in 1..=60 {
+        let _ = site.failed(number, &format!("error-{number}.")).await;
+        let token = [
+            ("name", "One"),
+            ("actor", "administrator:joe"),
+            ("role", "viewer"),
+        ];
+        let fields = [token[0], token[1], token[2], ("days", "30")];
+        let _ = site.post(&cookie, "/tokens", &fields).await;
+        if number % 2 == 0 {
+            let _ = site.post(&cookie, "/tokens", &fields).await;
+        }
+    }
+    for (query, events, others) in [
+        ("", 180, 91),
+        ("?of=applications", 180, 0),
+        ("?of=settings", 0, 91),
+    ] {
+        let mut path = format!("/acts{query}");
+        let (mut seen, mut pages) = ((0, 0, Vec::<u32>::new()), 0);
+        loop {
+            let page = site.get(&cookie, &path).await.body;
+            let rows = page.matches("<tr>").count() - 1;
+            let here = page.matches("Application: ").count();
+            seen.0 += here;
+            seen.1 += rows - here;
+            let errors = page.split("error-").skip(1);
+            seen.2
+                .extend(errors.map(|it| it.split('.').next().unwrap().parse::<u32>().unwrap()));
+            pages += 1;
+            assert!(rows <= 50 && pages < 10, "{path}: {rows}");
+            match older(&page) {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        assert_eq!((seen.0, seen.1), (events, others), "{query}");
+        let expected: Vec<u32> = if events == 0 {
+            Vec::new()
+        } else {
+            (1..=60).rev().collect()
+        };
+        assert_eq!(seen.2, expected, "{query}");
+    }
 }

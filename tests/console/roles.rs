@@ -54,7 +54,16 @@ const ROUTES: &str = "
     POST /webhooks/{id}/disable        .....a  revision=0
     POST /webhooks/{id}/rotate         .....a  revision=0
     POST /webhooks/{id}/test           .....a  revision=0
+    GET  /webhooks/{id}/settings       .....a
+    POST /webhooks/{id}/settings       .....a  revision=0
+    GET  /webhooks/{id}/remove         .....a
+    POST /webhooks/{id}/remove         .....a  revision=0
+    GET  /events                       v.op.a
+    GET  /acts                         .....a
     GET  /deliveries                   v.o..a
+    GET  /deliveries/abandon           ..o..a
+    POST /deliveries/abandon           ..o..a  reason=no
+    POST /deliveries/{id}/abandon      ..o..a  reason=no
     GET  /deliveries/redeliver         ..o..a
     POST /deliveries/redeliver         ..o..a
     GET  /deliveries/{id}              v.o..a

@@ -26,8 +26,8 @@ async fn pages_are_for_those_who_have_their_scope() {
         for path in pages {
             let answer = site.get(&cookie, path).await;
             assert_eq!(answer.status, StatusCode::OK, "{role:?} {path}");
-            assert!(answer.body.contains("/console/webhooks\" data-nav"));
-            assert!(answer.body.contains("/console/deliveries\" data-nav"));
+            assert!(answer.body.contains("/console/webhooks\" aria-current"));
+            assert!(answer.body.contains("/console/deliveries\" aria-current"));
         }
         let page = site.get(&cookie, &hook).await.body;
         for page_of in ["settings", "remove"] {

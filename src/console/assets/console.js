@@ -36,9 +36,6 @@
     });
   };
 
-  for (const link of document.querySelectorAll("[data-nav]")) {
-    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
-  }
   prepare(document);
 
   // A notice is of this answer: when the page is made anew, it may be true no more.

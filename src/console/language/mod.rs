@@ -1,5 +1,6 @@
 //! The languages of the pages, and which one a reader wants.
 
+mod names;
 mod texts;
 
 use http::{HeaderMap, header};
