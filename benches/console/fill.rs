@@ -30,8 +30,8 @@ pub fn uuid(number: u64) -> Uuid {
     Uuid::from_u128(u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-/// The commands of the nth application: of ten, one waits, one is rejected, one is in progress, one
-/// has failed, and the others are approved.
+/// The commands of the nth application. Of ten, one waits, one is in progress, one has failed, one is
+/// rejected if it is a customer's, and the others are approved.
 fn commands(number: u64) -> Vec<String> {
     let uuid = uuid(number);
     let act = |command: &str, actor: &str, rest: &str| {
@@ -45,29 +45,38 @@ fn commands(number: u64) -> Vec<String> {
         number + 1,
         number % 1000,
     );
-    let created = if number.is_multiple_of(3) {
-        act("upload", "institution:uni", &what)
-    } else {
-        act("submit", "customer:john", &what)
+    let approved = || act("approve", "system:processor", "");
+    let failed = || {
+        let error = format!(
+            ",\"error\":\"the signer answered {}\"",
+            500 + number / 10 % 7
+        );
+        act("fail", "system:processor", &error)
     };
-    let mut all = vec![created];
-    let accepted = || act("begin_processing", "administrator:jane", "");
+    // What the institution uploads needs no decision.
+    if number.is_multiple_of(3) {
+        let what = format!(",\"trigger_context\":\"bulk_upload\"{what}");
+        let mut all = vec![act("upload", "administrator:jane", &what)];
+        match number % 10 {
+            0 | 2 => {}
+            3 => all.push(failed()),
+            _ => all.push(approved()),
+        }
+        return all;
+    }
+    let mut all = vec![act("submit", "customer:john", &what)];
+    let reason = ",\"rejection_reason\":\"The document cannot be read.\"";
     match number % 10 {
         0 => {}
-        1 => all.push(act(
-            "reject",
-            "administrator:jane",
-            ",\"reason\":\"The document cannot be read.\"",
-        )),
-        2 => all.push(accepted()),
-        3 => {
-            let error = format!(
-                ",\"error\":\"the signer answered {}\"",
-                500 + number / 10 % 7
-            );
-            all.extend([accepted(), act("fail", "system:processor", &error)]);
+        1 => all.push(act("reject", "administrator:jane", reason)),
+        rest => {
+            all.push(act("begin_processing", "administrator:jane", ""));
+            match rest {
+                2 => {}
+                3 => all.push(failed()),
+                _ => all.push(approved()),
+            }
         }
-        _ => all.extend([accepted(), act("approve", "system:processor", "")]),
     }
     all
 }
@@ -77,8 +86,9 @@ fn apply(store: &str, lines: &Path) {
         .args(["apply", lines.to_str().unwrap()])
         .env("CERTLIFE_STORE", store)
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .status();
-    assert!(status.unwrap().success());
+    assert!(status.unwrap().success(), "certlife apply has failed");
 }
 
 /// Fills the store. The last applications have deliveries.

@@ -67,13 +67,16 @@ async fn one(
     for number in (0_u64..).map(|it| first + it * CONNECTIONS) {
         let uuid = uuid(number);
         let submission = format!(
-            "{{\"command\":\"submit\",\"uuid\":\"{uuid}\",\"application_id\":{},\"actor\":\"customer:john\",\
+            "{{\"command\":\"submit\",\"uuid\":\"{uuid}\",\"application_id\":{},\
              \"certificate_title\":\"Certificate of Achievement\",\
              \"applicant_email\":\"applicant{number}@example.com\"}}",
             number + 1
         );
         let processing = format!("/v1/applications/{uuid}/begin-processing");
-        for (path, body) in [("/v1/applications", &*submission), (&*processing, "{}")] {
+        for (path, actor, body) in [
+            ("/v1/applications", "customer:john", &*submission),
+            (&*processing, "administrator:jane", "{}"),
+        ] {
             tokio::time::sleep_until(due).await;
             if is_over.load(Ordering::Relaxed) {
                 return;
@@ -82,6 +85,7 @@ async fn one(
                 .header("host", "127.0.0.1")
                 .header("authorization", format!("Bearer {token}"))
                 .header("content-type", "application/json")
+                .header("Certlife-Actor", actor)
                 .body(Full::<Bytes>::from(body.to_owned()));
             sender.ready().await.unwrap();
             let response = sender.send_request(request.unwrap()).await.unwrap();
