@@ -64,8 +64,14 @@ fn main() -> ExitCode {
 
 async fn measure(name: &str, store: &str, applications: u64, time: Duration) -> Vec<Row> {
     let filled = fill::fill(store, applications).await;
+    if name == "postgres" {
+        // As its own service leaves a table that has stood for some minutes.
+        let client = postgres::client(store).await;
+        client.batch_execute("VACUUM ANALYZE").await.unwrap();
+    }
     let served = Served::start(store);
     let pages = reader::pages(&filled);
+    reader::alone(name, &served, &pages).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let writing = writer::write(&served, applications, Arc::clone(&is_over));
     let writing = tokio::spawn(writing);

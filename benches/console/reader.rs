@@ -66,6 +66,22 @@ pub fn pages(filled: &Filled) -> Vec<Page> {
     paths.into_iter().map(page).collect()
 }
 
+/// Reads each page three times while nothing else is done, and prints the shortest.
+pub async fn alone(name: &str, served: &Served, pages: &[Page]) {
+    let cookie = sign_in(served).await;
+    for page in pages {
+        let mut shortest = f64::MAX;
+        for _ in 0..3 {
+            let began = Instant::now();
+            let headers = [("cookie", &*cookie)];
+            let (status, _) = ask(&served.address, "GET", &page.path, &headers, "").await;
+            assert_eq!(status, 200, "{}", page.path);
+            shortest = shortest.min(began.elapsed().as_secs_f64() * 1000.0);
+        }
+        println!("{name}: {}: alone {shortest:.1} ms", page.name);
+    }
+}
+
 /// Reads for so long; what each answer took, in milliseconds, from when it was due.
 pub async fn read(served: &Served, pages: &[Page], time: Duration) -> BTreeMap<usize, Vec<f64>> {
     let cookie = Arc::new(sign_in(served).await);

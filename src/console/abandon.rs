@@ -9,12 +9,12 @@ use super::command::Form;
 use super::deliveries::{Said, show};
 use super::delivery_query::Given;
 use super::frame::Frame;
-use super::language::counted;
 use super::page::{go_to, page_with};
+use super::redeliver::question as asked;
 use super::refused::{Refused, fault};
 use super::site::Console;
 use super::visit::Visit;
-use crate::server::{Chosen, Problem, delivery_id, reason_to_abandon};
+use crate::server::{Change, Chosen, Found, Problem, delivery_id, reason_to_abandon};
 use crate::store::{DeliveryStatus, Scope};
 
 #[derive(Template)]
@@ -23,8 +23,10 @@ struct Ask {
     frame: Frame,
     given: Given,
     query: String,
-    count: u64,
+    count: Found,
     question: String,
+    /// Where all of them are counted, if they are not.
+    to_count: Option<String>,
     fault: Option<String>,
     /// What was typed as a reason.
     typed: String,
@@ -47,7 +49,8 @@ async fn question(
     let frame = visit.frame;
     let chosen = given.chosen(&frame)?;
     let administration = console.administration(&visit.principal);
-    let count = administration.count_pending(&chosen).await;
+    let count = administration.count(&chosen, Change::Abandoned, given.extent());
+    let count = count.await;
     let count = count.map_err(|problem| Refused::problem(&frame, &problem))?;
     let texts = frame.texts;
     let (mut status, mut detail, mut typed) = (StatusCode::OK, None, String::new());
@@ -56,7 +59,12 @@ async fn question(
         (status, detail, typed) = (why, Some(words), reason);
     }
     let page = Ask {
-        question: counted(count, texts.abandon_ask_one, texts.abandon_ask_many),
+        question: asked(
+            texts,
+            count,
+            [texts.abandon_ask_one, texts.abandon_ask_many],
+        ),
+        to_count: given.to_count(count),
         frame,
         given,
         query,

@@ -21,8 +21,10 @@ use crate::forms::rfc_3339;
 use crate::lifecycle::action::Action;
 use crate::store::{ListQuery, Scope, StoreError};
 
-/// Up to how many are counted before the question is asked.
-const COUNTED: u64 = 10_000;
+/// How many applications are counted at once, and how often, before the question is asked; all,
+/// where that is wanted.
+const AT_ONCE: u32 = 1000;
+const LOOKS: u32 = 2;
 
 const DECIDE: [Scope; 2] = [Scope::ApplicationsDecide, Scope::ApplicationsRetry];
 
@@ -35,6 +37,8 @@ struct All {
     moment: String,
     total: u64,
     words: String,
+    /// Where all of them are counted, if they are not.
+    to_count: Option<String>,
     reasons: Vec<String>,
     fault: Option<String>,
     /// What was typed as a reason.
@@ -84,13 +88,15 @@ async fn question(console: &Console, visit: Visit, given: Given) -> Result<All, 
     let moment = console.engine.clock().now().trunc_subsecs(0);
     let query = shown_at(&visit, &given, moment)?;
     let failed = |error: StoreError| Refused::store(&visit.frame, &error);
-    let (mut total, mut after) = (0, None);
+    let (mut total, mut after, mut looks) = (0, None, 0);
+    let is_all_wanted = given.count == "all";
     loop {
-        let asked = query.clone().limit(ListQuery::LIMIT).after(after);
+        let asked = query.clone().limit(AT_ONCE).after(after);
         let found = console.engine.list(asked).await.map_err(failed)?;
         total += found.applications.len() as u64;
         after = found.next;
-        if after.is_none() || total >= COUNTED {
+        looks += 1;
+        if after.is_none() || (!is_all_wanted && looks == LOOKS) {
             break;
         }
     }
@@ -99,6 +105,7 @@ async fn question(console: &Console, visit: Visit, given: Given) -> Result<All, 
     let words = counted(total, texts.all_one, texts.all_many);
     Ok(All {
         query: given.at(None),
+        to_count: after.map(|_| format!("{}&count=all", given.at(None))),
         given,
         moment: frame.when(moment).exact(),
         total,

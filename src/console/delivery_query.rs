@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::language::{Texts, counted};
 use super::query::{Faults, time};
 use super::refused::Refused;
-use crate::server::{Chosen, kind};
+use crate::server::{Chosen, Extent, Found, kind};
 use crate::store::{DeliveryFilter, DeliveryStatus, ListOrder};
 
 /// The fields of the filter, as they were given.
@@ -26,6 +26,8 @@ pub(super) struct Given {
     redelivered: String,
     /// How many were abandoned.
     abandoned: String,
+    /// `all`, where all of them are to be counted before it is asked.
+    count: String,
 }
 
 impl Given {
@@ -49,11 +51,21 @@ impl Given {
                 "after" => &mut given.after,
                 "redelivered" => &mut given.redelivered,
                 "abandoned" => &mut given.abandoned,
+                "count" => &mut given.count,
                 _ => continue,
             };
             value.as_ref().trim().clone_into(field);
         }
         given
+    }
+
+    /// How far is counted before it is asked.
+    pub(super) fn extent(&self) -> Extent {
+        if self.count == "all" {
+            Extent::All
+        } else {
+            Extent::First
+        }
     }
 
     pub(super) fn is_oldest_first(&self) -> bool {
@@ -131,6 +143,11 @@ impl Given {
         let detail = format!("{} {}", frame.texts.wrong_filter, faults.0.join("; "));
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Err(Refused::new(frame, status, detail))
+    }
+
+    /// The query of the page that counts them all; none where all are counted.
+    pub(super) fn to_count(&self, found: Found) -> Option<String> {
+        (!found.is_all).then(|| self.with(Some(("count", "all"))))
     }
 
     /// The same filter for deliveries of each status.

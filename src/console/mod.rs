@@ -13,6 +13,7 @@ mod attempts;
 mod bulk;
 mod chart;
 mod command;
+mod counting;
 mod decide;
 mod deliveries;
 mod delivery_query;

@@ -7,9 +7,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::TimeDelta;
+use futures_util::future::{try_join, try_join5};
 use uuid::Uuid;
 
 use super::chart::{self, Chart};
+use super::counting::counts;
 use super::frame::Frame;
 use super::language::counted;
 use super::page::page;
@@ -38,6 +40,8 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 struct Overview {
     frame: Frame,
     waiting: u64,
+    /// When the applications were counted, if that is some time ago.
+    counted_at: Option<When>,
     oldest: Option<When>,
     failed: u64,
     failed_looked_at: String,
@@ -102,29 +106,37 @@ async fn make(
     institution: &InstitutionId,
 ) -> Result<Overview, StoreError> {
     let engine = &console.engine;
-    let counts = engine.counts(institution).await?;
-    let waiting = of(&counts, Status::Created, Source::Customer);
     let failures = ListQuery::new(institution.clone())
         .filter(Filter::all().status(Status::Failed))
         .order(ListOrder::NewestFirst)
         .limit(LOOKED_AT);
-    let failures = engine.list(failures).await?;
-    let stuck = engine
-        .stalled(institution, STUCK_AFTER, None, LOOKED_AT)
-        .await?;
-    let webhooks = if frame.may(Scope::WebhooksRead) {
-        let webhooks = engine.store().webhooks(Some(institution)).await?;
-        let backlog = engine.store().backlog(Some(institution)).await?;
-        Some(troubles(frame, &webhooks, &backlog))
-    } else {
-        None
+    let webhooks = async {
+        if !frame.may(Scope::WebhooksRead) {
+            return Ok(None);
+        }
+        let (store, one) = (engine.store(), Some(institution));
+        let (webhooks, backlog) = try_join(store.webhooks(one), store.backlog(one)).await?;
+        Ok(Some(troubles(frame, &webhooks, &backlog)))
     };
-    let chart = if frame.may_see_events() {
+    let chart = async {
+        if !frame.may_see_events() {
+            return Ok(None);
+        }
         let newest = engine.feed_before(Some(institution), None, None, chart::EVENTS);
-        Some(Chart::of(frame, &newest.await?))
-    } else {
-        None
+        Ok::<_, StoreError>(Some(Chart::of(frame, &newest.await?)))
     };
+    // Side by side: each waits for the store.
+    let (counts, failures, stuck, webhooks, chart) = try_join5(
+        Box::pin(counts(console, institution)),
+        Box::pin(engine.list(failures)),
+        Box::pin(engine.stalled(institution, STUCK_AFTER, None, LOOKED_AT)),
+        Box::pin(webhooks),
+        Box::pin(chart),
+    )
+    .await?;
+    let counted_at = counts.age().and_then(|it| TimeDelta::from_std(it).ok());
+    let counts = counts.counts;
+    let waiting = of(&counts, Status::Created, Source::Customer);
     let errors = failures.applications.iter().filter_map(|it| it.error());
     let looked_at = failures.applications.len().to_string();
     let rows = rows(frame, &counts);
@@ -137,6 +149,7 @@ async fn make(
         failed: total(&counts, |it| it.status == Status::Failed),
         failed_looked_at: frame.texts.of_newest.replace("{}", &looked_at),
         errors: grouped(errors),
+        counted_at: counted_at.map(|it| frame.when(frame.now - it)),
         stuck: format!("{stuck_count}{more}"),
         has_stuck: stuck_count > 0,
         stuck_before: frame.when(before).exact(),

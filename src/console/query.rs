@@ -22,6 +22,8 @@ pub(super) struct Given {
     pub(super) order: String,
     pub(super) after: String,
     pub(super) notice: String,
+    /// `all`, where all that the filter shows is to be counted.
+    pub(super) count: String,
 }
 
 impl Given {
@@ -41,6 +43,7 @@ impl Given {
                 "order" => &mut given.order,
                 "after" => &mut given.after,
                 "notice" => &mut given.notice,
+                "count" => &mut given.count,
                 _ => continue,
             };
             value.trim().clone_into(field);

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::application::May;
 use super::applications::Row;
+use super::counting::counts;
 use super::frame::Frame;
 use super::language::counted;
 use super::page::page;
@@ -58,21 +59,28 @@ pub(super) async fn queue(
         }
         break page;
     };
-    let counts = engine.counts(institution).await.map_err(failed)?;
+    let counts = counts(&console, institution).await.map_err(failed)?;
     let is_waiting =
         |it: &&crate::store::Count| it.status == Status::Created && it.source == Source::Customer;
     let waiting = counts
+        .counts
         .iter()
         .find(is_waiting)
         .map_or(0, |it| it.applications);
     let application = page_of.applications.first();
+    // At the end, what was passed over may still wait.
+    let mut has_any = application.is_some();
+    if !has_any {
+        let first = engine.list(asked).await.map_err(failed)?;
+        has_any = !first.applications.is_empty() || first.next.is_some();
+    }
     let texts = frame.texts;
     let shown = Queue {
         shown: application.map(|it| (Row::of(&frame, it), May::of(&frame, it))),
         next: page_of.next.map(|it| it.to_string()),
         after: after.map_or_else(String::new, |it| it.to_string()),
         waiting: counted(waiting, texts.waiting_one, texts.waiting_many),
-        has_any: waiting > 0,
+        has_any,
         reasons: console.reasons(&visit.principal.institution),
         notice: match &*given.notice {
             "accepted" => Some(texts.accepted),

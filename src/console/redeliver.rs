@@ -7,12 +7,12 @@ use axum::response::Response;
 
 use super::delivery_query::Given;
 use super::frame::Frame;
-use super::language::counted;
+use super::language::{Texts, counted};
 use super::page::{go_to, page};
 use super::refused::Refused;
 use super::site::Console;
 use super::visit::Visit;
-use crate::server::{Chosen, delivery_id};
+use crate::server::{Change, Chosen, Found, delivery_id};
 use crate::store::Scope;
 
 #[derive(Template)]
@@ -21,19 +21,16 @@ struct Ask {
     frame: Frame,
     given: Given,
     query: String,
-    count: u64,
+    count: Found,
     question: String,
+    /// Where all of them are counted, if they are not.
+    to_count: Option<String>,
 }
 
-/// Sends them again, or only counts those that would be; how many there were.
-async fn redeliver(
-    console: &Console,
-    visit: &Visit,
-    chosen: &Chosen,
-    is_dry_run: bool,
-) -> Result<u64, Refused> {
+/// Sends them again; how many there were.
+async fn redeliver(console: &Console, visit: &Visit, chosen: &Chosen) -> Result<u64, Refused> {
     let administration = console.administration(&visit.principal);
-    let count = administration.redeliver(chosen, is_dry_run).await;
+    let count = administration.redeliver(chosen).await;
     count.map_err(|problem| Refused::problem(&visit.frame, &problem))
 }
 
@@ -48,15 +45,32 @@ pub(super) async fn ask(
     let back = given.with(None);
     let given = given.up_to(visit.frame.now);
     let chosen = given.chosen(&visit.frame)?;
-    let count = redeliver(&console, &visit, &chosen, true).await?;
+    let administration = console.administration(&visit.principal);
+    let count = administration.count(&chosen, Change::Redelivered, given.extent());
+    let count = count.await;
+    let count = count.map_err(|problem| Refused::problem(&visit.frame, &problem))?;
     let texts = visit.frame.texts;
     Ok(page(&Ask {
-        question: counted(count, texts.redeliver_ask_one, texts.redeliver_ask_many),
+        question: question(
+            texts,
+            count,
+            [texts.redeliver_ask_one, texts.redeliver_ask_many],
+        ),
+        to_count: given.to_count(count),
         frame: visit.frame,
         query: back,
         given,
         count,
     }))
+}
+
+/// The question, with what was found.
+pub(super) fn question(texts: &Texts, found: Found, [one, many]: [&str; 2]) -> String {
+    let question = counted(found.number, one, many);
+    if found.is_all {
+        return question;
+    }
+    format!("{} {question}", texts.more_than)
 }
 
 /// All that the filter lets through.
@@ -68,7 +82,7 @@ pub(super) async fn all(
     visit.require(&[Scope::DeliveriesWrite])?;
     let given = Given::read(&body);
     let chosen = given.chosen(&visit.frame)?;
-    let count = redeliver(&console, &visit, &chosen, false).await?;
+    let count = redeliver(&console, &visit, &chosen).await?;
     // They are pending now: a filter for another status would not show them.
     let shown = given.with_any_status();
     let query = shown.with(Some(("redelivered", &count.to_string())));
@@ -84,7 +98,7 @@ pub(super) async fn one(
     visit.require(&[Scope::DeliveriesWrite])?;
     let id = delivery_id(&id).map_err(|_| Refused::not_found(&visit.frame))?;
     let chosen = Chosen::Ids(vec![id]);
-    let count = redeliver(&console, &visit, &chosen, false).await?;
+    let count = redeliver(&console, &visit, &chosen).await?;
     let base = &visit.frame.base;
     Ok(go_to(&format!(
         "{base}/deliveries/{id}?redelivered={count}"

@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::assets::Names;
 use super::attempts::Attempts;
+use super::counting::Counting;
 use super::options::ConsoleOptions;
 use super::shown::text;
 use super::tasks::Tasks;
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     /// Reports of what a page was kept from.
     pub(super) reports: Attempts,
     pub(super) tasks: Tasks,
+    pub(super) counting: Counting,
     /// The end of the feed, read once for all open pages.
     pub(super) tail: Arc<Tail>,
     pub(super) waiting: Waiting,

@@ -47,7 +47,7 @@ pub(crate) use waiting::{Slot, Waiting};
 #[cfg(feature = "console")]
 pub(crate) use webhooks::{
     administration::{Administration, times},
-    chosen::Chosen,
+    chosen::{Change, Chosen, Extent, Found},
     deliveries::{delivery_id, kind},
     resend::reason_to_abandon,
 };

@@ -52,6 +52,8 @@ texts! {
     due_since: "due since", "fällig seit";
     by_status: "Applications by status and source", "Anträge nach Stand und Herkunft";
     total: "All", "Alle";
+    counted: "Counted", "Gezählt";
+    count_all: "Count them all", "Alle zählen";
     number: "Number", "Nummer";
     title: "Title", "Titel";
     email: "E-mail", "E-Mail";

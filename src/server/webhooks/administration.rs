@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::change::{change, check, find, unknown};
-use super::chosen::Chosen;
+use super::chosen::{Change, Chosen, Extent, Found};
 use super::settings::Settings;
 #[cfg(feature = "console")]
 use super::settings::WebhookChange;
@@ -329,16 +329,9 @@ impl<'a> Administration<'a> {
         self.change(id, enable).await
     }
 
-    /// Sends deliveries again, or only counts those that would be; how many there were.
-    pub(crate) async fn redeliver(
-        &self,
-        chosen: &Chosen,
-        is_dry_run: bool,
-    ) -> Result<u64, Problem> {
-        let doing = chosen.redeliver(self.engine, self.institution(), is_dry_run);
-        if is_dry_run {
-            return doing.await;
-        }
+    /// Sends deliveries again; how many there were.
+    pub(crate) async fn redeliver(&self, chosen: &Chosen) -> Result<u64, Problem> {
+        let doing = chosen.redeliver(self.engine, self.institution());
         self.acting_on(ActKind::DeliveriesRedelivered, chosen.words(), doing)
             .await
     }
@@ -352,9 +345,15 @@ impl<'a> Administration<'a> {
             .await
     }
 
-    /// How many deliveries are pending.
-    pub(crate) async fn count_pending(&self, chosen: &Chosen) -> Result<u64, Problem> {
-        chosen.count_pending(self.engine, self.institution()).await
+    /// How many deliveries would be changed so.
+    pub(crate) async fn count(
+        &self,
+        chosen: &Chosen,
+        change: Change,
+        extent: Extent,
+    ) -> Result<Found, Problem> {
+        let institution = self.institution();
+        chosen.count(self.engine, institution, change, extent).await
     }
 }
 

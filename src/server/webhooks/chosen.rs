@@ -1,5 +1,7 @@
 //! Deliveries that are sent again or made dead: those with these numbers, or of a filter.
 
+use chrono::{DateTime, Utc};
+
 use crate::engine::Engine;
 use crate::server::problem::Problem;
 use crate::store::{
@@ -8,6 +10,35 @@ use crate::store::{
 
 /// How many deliveries are changed at once.
 const PAGE: u32 = 500;
+
+/// What is to become of deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Redelivered,
+    Abandoned,
+}
+
+/// How far is counted: all of them, or those of the first look, which takes no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    All,
+    #[cfg_attr(
+        not(feature = "console"),
+        expect(dead_code, reason = "only pages are in a hurry")
+    )]
+    First,
+}
+
+/// How many were found, and whether those are all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) number: u64,
+    #[cfg_attr(
+        not(feature = "console"),
+        expect(dead_code, reason = "only pages are in a hurry")
+    )]
+    pub(crate) is_all: bool,
+}
 
 /// The deliveries that a request is about.
 pub(crate) enum Chosen {
@@ -59,32 +90,30 @@ impl Chosen {
         }
     }
 
-    /// Makes them due, or only counts those that would be; how many there were.
-    pub(super) async fn redeliver(
-        &self,
-        engine: &Engine<AnyStore>,
-        institution: &InstitutionId,
-        is_dry_run: bool,
-    ) -> Result<u64, Problem> {
+    /// Whether a delivery of them would be sent again.
+    fn would_be_sent(&self, delivery: &Delivery, now: DateTime<Utc>) -> bool {
         // Without a status, what waits for its time is left to it.
         let takes_pending = match self {
             Self::Ids(_) => true,
             Self::Filter(filter) => filter.status.is_some(),
         };
+        delivery.can_be_redelivered(now)
+            && (takes_pending || delivery.status != DeliveryStatus::Pending)
+    }
+
+    /// Makes them due; how many there were.
+    pub(super) async fn redeliver(
+        &self,
+        engine: &Engine<AnyStore>,
+        institution: &InstitutionId,
+    ) -> Result<u64, Problem> {
         let (store, mut deliveries, mut after) = (engine.store(), 0, None);
         loop {
             let (page, next) = self.page(store, institution, after).await?;
             let now = engine.clock().now();
-            let can_be = |it: &&Delivery| {
-                it.can_be_redelivered(now)
-                    && (takes_pending || it.status != DeliveryStatus::Pending)
-            };
-            let ids: Vec<_> = page.iter().filter(can_be).map(|it| it.id).collect();
-            deliveries += if is_dry_run {
-                ids.len() as u64
-            } else {
-                store.redeliver(institution, now, ids).await?
-            };
+            let would_be = |it: &&Delivery| self.would_be_sent(it, now);
+            let ids = page.iter().filter(would_be).map(|it| it.id).collect();
+            deliveries += store.redeliver(institution, now, ids).await?;
             after = next;
             if after.is_none() {
                 return Ok(deliveries);
@@ -92,20 +121,27 @@ impl Chosen {
         }
     }
 
-    /// How many of them are pending.
-    pub(super) async fn count_pending(
+    /// How many of them would be changed.
+    pub(super) async fn count(
         &self,
         engine: &Engine<AnyStore>,
         institution: &InstitutionId,
-    ) -> Result<u64, Problem> {
-        let (mut count, mut after) = (0, None);
+        change: Change,
+        extent: Extent,
+    ) -> Result<Found, Problem> {
+        let (mut number, mut after) = (0, None);
         loop {
             let (page, next) = self.page(engine.store(), institution, after).await?;
-            let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
-            count += page.iter().filter(is_pending).count() as u64;
+            let now = engine.clock().now();
+            let would_be = |it: &&Delivery| match change {
+                Change::Redelivered => self.would_be_sent(it, now),
+                Change::Abandoned => it.status == DeliveryStatus::Pending,
+            };
+            number += page.iter().filter(would_be).count() as u64;
             after = next;
-            if after.is_none() {
-                return Ok(count);
+            if after.is_none() || extent == Extent::First {
+                let is_all = after.is_none();
+                return Ok(Found { number, is_all });
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::administration::Administration;
-use super::chosen::Chosen;
+use super::chosen::{Change, Chosen, Extent};
 use super::deliveries::kind;
 use crate::server::answer::Json;
 use crate::server::api::Api;
@@ -188,8 +188,12 @@ pub(in crate::server) async fn redeliver(
     let body = json::<Redelivery>(&body)?;
     let chosen = chosen(body.ids, body.filter)?;
     let administration = Administration::of(&api, &caller);
-    let is_dry_run = body.dry_run == Some(true);
-    let deliveries = administration.redeliver(&chosen, is_dry_run).await?;
+    let deliveries = if body.dry_run == Some(true) {
+        let found = administration.count(&chosen, Change::Redelivered, Extent::All);
+        found.await?.number
+    } else {
+        administration.redeliver(&chosen).await?
+    };
     Ok(Json(Number { deliveries }).into_response())
 }
 
@@ -218,7 +222,8 @@ pub(in crate::server) async fn abandon(
     let chosen = chosen(body.ids, body.filter)?;
     let administration = Administration::of(&api, &caller);
     let deliveries = if body.dry_run == Some(true) {
-        administration.count_pending(&chosen).await?
+        let found = administration.count(&chosen, Change::Abandoned, Extent::All);
+        found.await?.number
     } else {
         administration.abandon(&chosen, reason.as_str()).await?
     };
