@@ -1,5 +1,5 @@
-//! Who did what: the transitions of applications, and the writes to webhooks, deliveries and tokens,
-//! the newest first.
+//! Who did what: the transitions of applications, and the writes to webhooks, deliveries and
+//! tokens, the newest first.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};

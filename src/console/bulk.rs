@@ -23,7 +23,7 @@ use crate::store::{ListQuery, Scope, StoreError};
 
 /// How many applications are counted at once, and how often, before the question is asked; all,
 /// where that is wanted.
-const AT_ONCE: u32 = 1000;
+const AT_ONCE: u32 = 600;
 const LOOKS: u32 = 2;
 
 const DECIDE: [Scope; 2] = [Scope::ApplicationsDecide, Scope::ApplicationsRetry];

@@ -2,11 +2,11 @@
 //! takes long, a page shows what was counted shortly before, and says when that was.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::site::Console;
-use crate::store::{Count, InstitutionId, StoreError};
+use crate::engine::Engine;
+use crate::store::{AnyStore, Count, InstitutionId, StoreError};
 
 /// What is counted in less than this is counted for each page.
 const SHORT: Duration = Duration::from_millis(15);
@@ -65,42 +65,46 @@ impl Counting {
         }
         all.insert(institution, counted);
     }
-}
 
-/// How many applications the institution has.
-pub(super) async fn counts(
-    console: &Console,
-    institution: &InstitutionId,
-) -> Result<Counted, StoreError> {
-    match console.counting.last(institution) {
-        None => count(console, institution).await,
-        Some((counted, is_old)) => {
-            if is_old {
-                let (console, institution) = (console.clone(), institution.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = count(&console, &institution).await {
-                        tracing::error!(%error, "applications could not be counted");
-                        if let Some(it) = console.counting.lock().get_mut(&institution) {
-                            it.is_counting = false;
-                        }
+    /// How many applications the institution has.
+    pub(super) async fn counts(
+        self: &Arc<Self>,
+        engine: &Engine<AnyStore>,
+        institution: &InstitutionId,
+    ) -> Result<Counted, StoreError> {
+        let Some((counted, is_old)) = self.last(institution) else {
+            return self.count(engine, institution).await;
+        };
+        if is_old {
+            let (all, engine) = (Arc::clone(self), engine.clone());
+            let institution = institution.clone();
+            tokio::spawn(async move {
+                if let Err(error) = all.count(&engine, &institution).await {
+                    tracing::error!(%error, "applications could not be counted");
+                    if let Some(it) = all.lock().get_mut(&institution) {
+                        it.is_counting = false;
                     }
-                });
-            }
-            Ok(counted)
+                }
+            });
         }
+        Ok(counted)
     }
-}
 
-/// Counts, and keeps what was counted.
-async fn count(console: &Console, institution: &InstitutionId) -> Result<Counted, StoreError> {
-    let began = Instant::now();
-    let counted = Counted {
-        counts: console.engine.counts(institution).await?,
-        began,
-        // Behind the counting, which comes first.
-        took: began.elapsed(),
-        is_counting: false,
-    };
-    console.counting.keep(institution.clone(), counted.clone());
-    Ok(counted)
+    /// Counts, and keeps what was counted.
+    async fn count(
+        &self,
+        engine: &Engine<AnyStore>,
+        institution: &InstitutionId,
+    ) -> Result<Counted, StoreError> {
+        let began = Instant::now();
+        let counts = engine.counts(institution).await?;
+        let counted = Counted {
+            counts,
+            began,
+            took: began.elapsed(),
+            is_counting: false,
+        };
+        self.keep(institution.clone(), counted.clone());
+        Ok(counted)
+    }
 }

@@ -11,7 +11,6 @@ use futures_util::future::{try_join, try_join5};
 use uuid::Uuid;
 
 use super::chart::{self, Chart};
-use super::counting::counts;
 use super::frame::Frame;
 use super::language::counted;
 use super::page::page;
@@ -127,7 +126,7 @@ async fn make(
     };
     // Side by side: each waits for the store.
     let (counts, failures, stuck, webhooks, chart) = try_join5(
-        Box::pin(counts(console, institution)),
+        Box::pin(console.counting.counts(engine, institution)),
         Box::pin(engine.list(failures)),
         Box::pin(engine.stalled(institution, STUCK_AFTER, None, LOOKED_AT)),
         Box::pin(webhooks),

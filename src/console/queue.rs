@@ -6,7 +6,6 @@ use axum::response::Response;
 
 use super::application::May;
 use super::applications::Row;
-use super::counting::counts;
 use super::frame::Frame;
 use super::language::counted;
 use super::page::page;
@@ -59,7 +58,11 @@ pub(super) async fn queue(
         }
         break page;
     };
-    let counts = counts(&console, institution).await.map_err(failed)?;
+    let counts = console
+        .counting
+        .counts(engine, institution)
+        .await
+        .map_err(failed)?;
     let is_waiting =
         |it: &&crate::store::Count| it.status == Status::Created && it.source == Source::Customer;
     let waiting = counts

@@ -10,7 +10,6 @@ use http::HeaderMap;
 
 use super::assets::{Names, asset};
 use super::attempts::Attempts;
-use super::counting::Counting;
 use super::options::ConsoleOptions;
 use super::reports::report;
 use super::safe::{policy, safe};
@@ -56,7 +55,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         attempts: Attempts::default(),
         reports: Attempts::default(),
         tasks: Tasks::default(),
-        counting: Counting::default(),
+        counting: Arc::default(),
         tail: Arc::default(),
         names: Names::new(),
     });

@@ -46,7 +46,7 @@ pub(super) struct Shared {
     /// Reports of what a page was kept from.
     pub(super) reports: Attempts,
     pub(super) tasks: Tasks,
-    pub(super) counting: Counting,
+    pub(super) counting: Arc<Counting>,
     /// The end of the feed, read once for all open pages.
     pub(super) tail: Arc<Tail>,
     pub(super) waiting: Waiting,

@@ -1,8 +1,8 @@
 //! Bodies that were not read to their end, since the request was refused before.
 //!
-//! A connection that is closed while the client still sends is reset, and the reset may overtake the
-//! answer: a proxy then says 502 where the server said 413. So what is left of the body is read and
-//! thrown away first, within limits.
+//! A connection that is closed while the client still sends is reset, and the reset may overtake
+//! the answer: a proxy then says 502 where the server said 413. So what is left of the body is read
+//! and thrown away first, within limits.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,8 @@ use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
-/// What is thrown away at most, in bytes: 64 MiB.
-const MOST: u64 = 64 << 20;
+/// What is thrown away at most, in bytes: 16 MiB.
+const MOST: u64 = 16 << 20;
 
 /// How long that may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,9 +34,11 @@ type Left = Arc<Mutex<Option<Body>>>;
 pub(crate) async fn drained(request: Request, next: Next) -> Response {
     let size = hyper::body::Body::size_hint(request.body());
     let is_small = size.upper().is_some_and(|it| it <= SMALL);
+    // Its end would not be reached.
+    let is_large = size.lower() > MOST;
     // Such a client sends its body only when it is asked for it.
     let waits = request.headers().contains_key(header::EXPECT);
-    if is_small || waits {
+    if is_small || is_large || waits {
         return next.run(request).await;
     }
     let left = Left::default();

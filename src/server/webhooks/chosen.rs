@@ -11,6 +11,9 @@ use crate::store::{
 /// How many deliveries are changed at once.
 const PAGE: u32 = 500;
 
+/// How many are counted in a first look.
+const FIRST: u32 = 250;
+
 /// What is to become of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -70,6 +73,7 @@ impl Chosen {
         store: &AnyStore,
         institution: &InstitutionId,
         after: Option<DeliveryId>,
+        limit: u32,
     ) -> Result<(Vec<Delivery>, Option<DeliveryId>), Problem> {
         match self {
             Self::Ids(ids) => {
@@ -80,7 +84,7 @@ impl Chosen {
                 Ok((found, None))
             }
             Self::Filter(filter) => {
-                let page = store.deliveries(Some(institution), filter.clone(), after, PAGE);
+                let page = store.deliveries(Some(institution), filter.clone(), after, limit);
                 let page = page.await?;
                 for (_, corrupt) in &page.corrupt {
                     tracing::error!(error = %corrupt, "left out of what is sent again");
@@ -109,7 +113,7 @@ impl Chosen {
     ) -> Result<u64, Problem> {
         let (store, mut deliveries, mut after) = (engine.store(), 0, None);
         loop {
-            let (page, next) = self.page(store, institution, after).await?;
+            let (page, next) = self.page(store, institution, after, PAGE).await?;
             let now = engine.clock().now();
             let would_be = |it: &&Delivery| self.would_be_sent(it, now);
             let ids = page.iter().filter(would_be).map(|it| it.id).collect();
@@ -130,8 +134,13 @@ impl Chosen {
         extent: Extent,
     ) -> Result<Found, Problem> {
         let (mut number, mut after) = (0, None);
+        let limit = match extent {
+            Extent::All => PAGE,
+            Extent::First => FIRST,
+        };
         loop {
-            let (page, next) = self.page(engine.store(), institution, after).await?;
+            let store = engine.store();
+            let (page, next) = self.page(store, institution, after, limit).await?;
             let now = engine.clock().now();
             let would_be = |it: &&Delivery| match change {
                 Change::Redelivered => self.would_be_sent(it, now),
@@ -155,7 +164,7 @@ impl Chosen {
     ) -> Result<u64, Problem> {
         let (store, mut count, mut after) = (engine.store(), 0, None);
         loop {
-            let (page, next) = self.page(store, institution, after).await?;
+            let (page, next) = self.page(store, institution, after, PAGE).await?;
             let is_pending = |it: &&Delivery| it.status == DeliveryStatus::Pending;
             let ids = page.iter().filter(is_pending).map(|it| it.id).collect();
             let now = engine.clock().now();

@@ -1,6 +1,6 @@
 // Without JavaScript: everything by links and forms.
 "use strict";
-const { submission, uuid } = require("./server.js");
+const { REASONS, submission, uuid } = require("./server.js");
 
 module.exports = {
   async "without JavaScript"(world) {
@@ -25,7 +25,7 @@ module.exports = {
     world.same("found", await page.locator("tbody tr").count(), 1);
     world.has("the URL", page.url(), "status=created&source=&number=&title=number+4");
     await link("Certificate number 4").click();
-    world.same("offered", await page.locator("#offered option").count(), 0);
+    world.same("offered", await page.locator("#offered option").count(), 3);
     await button("Accept").click();
     await visitor.sees("[role=status]", "accepted");
     await server.fail(4, "an error");
@@ -41,7 +41,8 @@ module.exports = {
     await visitor.sees("article h2", "number 3");
     visitor.expect(422);
     await button("Reject").click();
-    await visitor.sees("[role=alert]", "rejection_reason");
+    await visitor.sees("[role=alert]", "A rejection needs a reason");
+    await page.selectOption("#offered", REASONS[0]);
     await page.fill("#reason", "by a form");
     await button("Reject").click();
     await visitor.sees("[role=status]", "rejected");

@@ -25,6 +25,22 @@ async function site(page) {
 }
 
 module.exports = {
+  async "what the policy keeps from a page is in the log"(world) {
+    const { server } = world;
+    const visitor = await world.administrator();
+    await visitor.open("/tasks");
+    await visitor.page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.ran = 1";
+      document.body.append(script);
+    });
+    world.same("it ran", await visitor.page.evaluate(() => window.ran), undefined);
+    await server.logs('directive="script-src-elem" blocked="inline"');
+    // The page itself has noticed.
+    const own = visitor.faults.splice(0).filter((it) => !/violates the|Content Security/.test(it));
+    world.same("faults", own, []);
+  },
+
   async "after the sign-out, nothing is done"(world) {
     const { server } = world;
     await server.submit(submission(1), submission(2));

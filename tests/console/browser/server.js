@@ -39,13 +39,13 @@ class Server {
     server.child = spawn(certlife, serve, { env, stdio: ["ignore", "ignore", "pipe"] });
     running.add(server.child);
     server.ended = new Promise((resolve) => server.child.once("exit", resolve));
-    let log = "";
-    server.child.stderr.on("data", (it) => (log += it));
+    server.log = "";
+    server.child.stderr.on("data", (it) => (server.log += it));
     for (let tries = 0; !server.url; tries += 1) {
-      server.url = log.match(/serving the API at (http:\/\/[0-9.:]+)/)?.[1];
+      server.url = server.log.match(/serving the API at (http:\/\/[0-9.:]+)/)?.[1];
       if (tries > 200 || server.child.exitCode !== null) {
         await server.stop();
-        throw new Error(`the server did not start: ${log}`);
+        throw new Error(`the server did not start: ${server.log}`);
       }
       await sleep(50);
     }
@@ -58,6 +58,14 @@ class Server {
     await this.ended;
     running.delete(this.child);
     fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Waits until this is in its log. */
+  async logs(text) {
+    for (let tries = 0; !this.log.includes(text); tries += 1) {
+      if (tries > 200) throw new Error(`${text} is not in the log: ${this.log}`);
+      await sleep(50);
+    }
   }
 
   /** Asks the API; the answer must be a success. */
