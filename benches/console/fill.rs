@@ -30,8 +30,8 @@ pub fn uuid(number: u64) -> Uuid {
     Uuid::from_u128(u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-/// The commands of the nth application. Of ten, one waits, one is in progress, one has failed, one is
-/// rejected if it is a customer's, and the others are approved.
+/// The commands of the nth application. Of ten, one waits, one is in progress, one has failed, one
+/// is rejected if it is a customer's, and the others are approved.
 fn commands(number: u64) -> Vec<String> {
     let uuid = uuid(number);
     let act = |command: &str, actor: &str, rest: &str| {

@@ -27,7 +27,7 @@ pub(crate) enum Extent {
     All,
     #[cfg_attr(
         not(feature = "console"),
-        expect(dead_code, reason = "only pages are in a hurry")
+        allow(dead_code, reason = "only pages are in a hurry")
     )]
     First,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Found {
     pub(crate) number: u64,
     #[cfg_attr(
         not(feature = "console"),
-        expect(dead_code, reason = "only pages are in a hurry")
+        allow(dead_code, reason = "only pages are in a hurry")
     )]
     pub(crate) is_all: bool,
 }

@@ -131,8 +131,8 @@ async fn what_is_too_long(world: World) {
     assert_eq!(read(answer).await.status, 201);
 }
 
-/// The connection would be reset while the client, or the proxy before it, still sends: what it sends
-/// is read to its end, unless that is too far away, or the client waits to be asked.
+/// The connection would be reset while the client, or the proxy before it, still sends: what it
+/// sends is read to its end, unless that is too far away, or the client waits to be asked.
 async fn what_is_refused_before_it_has_come(world: World) {
     const CHUNK: usize = 1 << 16;
     let taken = Arc::new(AtomicUsize::new(0));
