@@ -59,6 +59,8 @@ module.exports = {
     // Others are still open when the first one signs out.
     const second = await context.newPage();
     await second.goto(page.url());
+    // This one stays as it is, however long the click below takes.
+    await second.locator("#pause").click();
     const third = await context.newPage();
     await third.goto(page.url());
     await page.getByRole("button", { name: "Sign out" }).click();

@@ -72,7 +72,7 @@ module.exports = {
     visitor.expect(422);
     await page.check("[name=selected]");
     await page.locator("#reason").press("Enter");
-    await visitor.sees("[role=alert]", "rejection_reason");
+    await visitor.sees("[role=alert]", "A rejection needs a reason");
     await page.goBack();
     await page.check("[name=selected]");
     await page.fill("#reason", "by Enter");
