@@ -89,7 +89,7 @@ module.exports = {
     await server.retry(1);
     await button("Retry").click();
     await visitor.sees("[role=status]", "1 application is done.");
-    world.has("the other", await visitor.text("[role=alert]"), uuid(1));
+    world.has("the other", await visitor.text("[role=alert]"), "Certificate number 1");
     visitor.expect(422);
     await visitor.open("/applications");
     await button("Accept").click();
