@@ -152,3 +152,27 @@ async fn an_order_that_is_none_begins_nothing() {
     }
     assert_eq!(site.status(uuid).await, ("created".to_owned(), 1));
 }
+
+#[tokio::test]
+async fn many_are_counted_only_where_that_is_asked_for() {
+    let site = Site::new();
+    for number in 1..=1300 {
+        let _ = site.submitted(number, "A title").await;
+    }
+    // What has happened in this second is not part of it.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let cookie = site.session(Role::Administrator).await;
+    let page = site
+        .get(&cookie, "/applications/all?status=created")
+        .await
+        .body;
+    assert!(page.contains("At least 1200 applications"), "{page}");
+    assert!(page.contains("count=all"), "{page}");
+    let path = "/applications/all?status=created&count=all";
+    let page = site.get(&cookie, path).await.body;
+    assert!(page.contains("1300 applications"), "{page}");
+    assert!(
+        !page.contains("count=all") && !page.contains("At least"),
+        "{page}"
+    );
+}

@@ -192,3 +192,40 @@ async fn the_overview_leads_to_the_webhook_and_to_what_is_dead() {
     let dead = format!("/console/deliveries?webhook={HOOK}&amp;status=dead\">2 dead");
     assert!(page.contains(&dead), "{page}");
 }
+
+#[tokio::test]
+async fn many_are_counted_only_where_that_is_asked_for_and_all_are_changed() {
+    let site = with_deliveries(300).await;
+    let cookie = site.session(Role::Operator).await;
+    let path = "/deliveries/abandon?status=pending";
+    let page = site.get(&cookie, path).await.body;
+    assert!(page.contains("At least 250 pending"), "{page}");
+    assert!(page.contains("(250+)"), "{page}");
+    let all = page.split("href=\"/console/deliveries/abandon?").nth(1);
+    let all = all.unwrap().split('"').next().unwrap();
+    let all = all.replace("&amp;", "&").replace("&#38;", "&");
+    assert!(all.contains("count=all"), "{all}");
+    let path = format!("/deliveries/abandon?{all}");
+    let page = site.get(&cookie, &path).await.body;
+    assert!(
+        page.contains("300 pending") && page.contains("(300)"),
+        "{page}"
+    );
+    assert!(!page.contains("count=all"), "{page}");
+    let names = ["status", "webhook", "application", "event", "from", "to"];
+    let mut fields = names.map(|name| (name, hidden(&page, name))).to_vec();
+    fields.push(("reason", "moved"));
+    let answer = site.post(&cookie, "/deliveries/abandon", &fields).await;
+    assert!(
+        answer.location().contains("abandoned=300"),
+        "{}",
+        answer.location()
+    );
+    assert_eq!(count(&site, DeliveryStatus::Dead).await, 300);
+    let page = site.get(&cookie, "/deliveries/redeliver?status=dead").await;
+    assert!(
+        page.body.contains("At least 250 deliveries"),
+        "{}",
+        page.body
+    );
+}
