@@ -1,5 +1,7 @@
 //! Decisions about all that a filter shows: the question, the task, and how far it is.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -15,7 +17,7 @@ use super::query::Given;
 use super::refused::Refused;
 use super::shown::{self, When};
 use super::site::Console;
-use super::tasks::{Order, Task};
+use super::tasks::{Task, TaskKind, decide_all};
 use super::visit::Visit;
 use crate::forms::rfc_3339;
 use crate::lifecycle::action::Action;
@@ -27,6 +29,13 @@ const AT_ONCE: u32 = 600;
 const LOOKS: u32 = 2;
 
 const DECIDE: [Scope; 2] = [Scope::ApplicationsDecide, Scope::ApplicationsRetry];
+
+/// Who may begin a task may see those of others.
+const BEGIN: [Scope; 3] = [
+    Scope::ApplicationsDecide,
+    Scope::ApplicationsRetry,
+    Scope::DeliveriesWrite,
+];
 
 #[derive(Template)]
 #[template(path = "all.html")]
@@ -144,23 +153,20 @@ pub(super) async fn begin(
     let refuse =
         |detail: &str| Refused::new(&visit.frame, StatusCode::UNPROCESSABLE_ENTITY, detail);
     let moment = rfc_3339(form.field("moment")).ok_or_else(|| refuse(texts.bad_request))?;
-    let order = Order {
-        query: shown_at(&visit, &given, moment.min(console.engine.clock().now()))?,
-        command,
-        total: form.field("total").parse().unwrap_or_default(),
-    };
-    let task = console
-        .tasks
-        .begin(&console.engine, &visit.principal, order);
-    let busy = || {
-        Refused::new(
-            &visit.frame,
-            StatusCode::TOO_MANY_REQUESTS,
-            texts.too_many_tasks,
-        )
-    };
-    let task = task.ok_or_else(busy)?;
+    let query = shown_at(&visit, &given, moment.min(console.engine.clock().now()))?;
+    let total = form.field("total").parse().unwrap_or_default();
+    let kind = (TaskKind::Decision(command.action()), Some(total));
+    let (engine, now) = (console.engine.clone(), console.engine.clock().now());
+    let work = |task: Arc<Task>| async move { decide_all(&engine, &task, query, &command).await };
+    let task = console.tasks.begin(&visit.principal, kind, now, work);
+    let task = task.ok_or_else(|| too_many(&visit.frame))?;
     Ok(go_to(&format!("{}/tasks/{}", visit.frame.base, task.id)))
+}
+
+/// That so many tasks are under way that no further one is taken.
+pub(super) fn too_many(frame: &Frame) -> Refused {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Refused::new(frame, status, frame.texts.too_many_tasks)
 }
 
 /// A task in a list.
@@ -171,9 +177,12 @@ struct Row {
     began: When,
     done: u64,
     refused: u64,
-    total: u64,
+    /// None if it is unknown.
+    total: Option<u64>,
     state: &'static str,
     has_ended: bool,
+    /// The webhook that it is about.
+    webhook: Option<Uuid>,
 }
 
 impl Row {
@@ -182,22 +191,27 @@ impl Row {
         let texts = frame.texts;
         Self {
             id: task.id,
-            action: match task.action {
-                Action::BeginProcessing => texts.accept,
-                Action::Reject => texts.reject,
-                _ => texts.retry,
+            action: match task.kind {
+                TaskKind::Decision(Action::BeginProcessing) => texts.accept,
+                TaskKind::Decision(Action::Reject) => texts.reject,
+                TaskKind::Decision(_) => texts.retry,
+                TaskKind::Replay(_) => texts.replay,
             },
             who: shown::text(&task.actor.to_string()),
             began: frame.when(task.began_at),
             done: state.done,
             refused: state.refused,
-            total: task.total.max(state.done + state.refused),
-            state: match (state.has_ended, state.failure.is_some()) {
+            total: task.total.map(|it| it.max(state.done + state.refused)),
+            state: match (state.has_ended, state.has_failed) {
                 (false, _) => texts.running,
                 (true, false) => texts.ended,
                 (true, true) => texts.broken_off,
             },
             has_ended: state.has_ended,
+            webhook: match task.kind {
+                TaskKind::Decision(_) => None,
+                TaskKind::Replay(webhook) => Some(webhook),
+            },
         }
     }
 }
@@ -217,7 +231,7 @@ pub(super) async fn task(
     mut visit: Visit,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    visit.require(&DECIDE)?;
+    visit.require(&BEGIN)?;
     visit.frame.is_live = true;
     let frame = visit.frame;
     let id = id.parse().map_err(|_| Refused::not_found(&frame))?;
@@ -237,7 +251,7 @@ pub(super) async fn task(
         row: Row::of(&frame, &task),
         more: state.refused - (faults.len() as u64).min(state.refused),
         faults,
-        failure: state.failure.map(|_| frame.texts.task_broken_off),
+        failure: state.has_failed.then_some(frame.texts.task_broken_off),
         frame,
     }))
 }
@@ -253,7 +267,7 @@ pub(super) async fn tasks(
     State(console): State<Console>,
     mut visit: Visit,
 ) -> Result<Response, Refused> {
-    visit.require(&DECIDE)?;
+    visit.require(&BEGIN)?;
     visit.frame.is_live = true;
     let frame = visit.frame;
     let all = console.tasks.of(&visit.principal.institution);

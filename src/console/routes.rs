@@ -96,6 +96,10 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
             "/webhooks/{id}/remove",
             get(webhooks::ask_to_remove).post(webhooks::remove),
         )
+        .route(
+            "/webhooks/{id}/replay",
+            get(webhooks::ask_to_replay).post(webhooks::replay),
+        )
         .route("/deliveries", get(deliveries::list))
         .route(
             "/deliveries/redeliver",

@@ -1,4 +1,4 @@
-//! Decisions about all that a filter shows: carried out in the background, in this process.
+//! What takes long: carried out in the background, in this process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,15 +24,24 @@ const AT_ONCE: u32 = 100;
 #[derive(Default)]
 pub(super) struct Tasks(Mutex<BTreeMap<Uuid, Arc<Task>>>);
 
+/// What a task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TaskKind {
+    /// It decides about applications.
+    Decision(Action),
+    /// It makes deliveries to this webhook of what that never got.
+    Replay(Uuid),
+}
+
 /// One task.
 pub(super) struct Task {
     pub(super) id: Uuid,
     pub(super) institution: InstitutionId,
     pub(super) actor: Actor,
-    pub(super) action: Action,
+    pub(super) kind: TaskKind,
     pub(super) began_at: DateTime<Utc>,
-    /// How many applications the filter showed when the task began.
-    pub(super) total: u64,
+    /// How many there were, of what it is about, when the task began; none if that is unknown.
+    pub(super) total: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -44,8 +53,8 @@ pub(super) struct State {
     /// The first of those about which nothing was decided, and why.
     pub(super) faults: Vec<(Uuid, ExecuteError)>,
     pub(super) has_ended: bool,
-    /// What has ended it too early.
-    pub(super) failure: Option<StoreError>,
+    /// Whether something has ended it too early.
+    pub(super) has_failed: bool,
 }
 
 impl Task {
@@ -53,35 +62,37 @@ impl Task {
         self.lock().clone()
     }
 
+    /// So much of it is done.
+    pub(super) fn has_done(&self, number: u64) {
+        self.lock().done = number;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a task is to do.
-pub(super) struct Order {
-    pub(super) query: ListQuery,
-    pub(super) command: Command,
-    pub(super) total: u64,
-}
-
 impl Tasks {
     /// Begins a task; none if so many are under way that no further one is taken.
-    pub(super) fn begin(
+    pub(super) fn begin<T, E: std::fmt::Display>(
         &self,
-        engine: &Engine<AnyStore>,
         principal: &Principal,
-        order: Order,
-    ) -> Option<Arc<Task>> {
+        (kind, total): (TaskKind, Option<u64>),
+        now: DateTime<Utc>,
+        work: impl FnOnce(Arc<Task>) -> T,
+    ) -> Option<Arc<Task>>
+    where
+        T: Future<Output = Result<(), E>> + Send + 'static,
+    {
         let mut random = [0; 16];
         getrandom::fill(&mut random).ok()?;
         let task = Arc::new(Task {
             id: uuid::Builder::from_random_bytes(random).into_uuid(),
             institution: principal.institution.clone(),
             actor: principal.actor.clone(),
-            action: order.command.action(),
-            began_at: engine.clock().now(),
-            total: order.total,
+            kind,
+            began_at: now,
+            total,
             state: Mutex::default(),
         });
         let mut all = self.all();
@@ -92,14 +103,14 @@ impl Tasks {
         }
         all.insert(task.id, Arc::clone(&task));
         drop(all);
-        let (engine, running) = (engine.clone(), Arc::clone(&task));
+        let (work, running) = (work(Arc::clone(&task)), Arc::clone(&task));
         tokio::spawn(async move {
-            let ended = run(&engine, &running, order.query, &order.command).await;
+            let ended = work.await;
             let mut state = running.lock();
             state.has_ended = true;
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the console has failed");
-                state.failure = Some(error);
+                state.has_failed = true;
             }
         });
         Some(task)
@@ -128,7 +139,7 @@ impl Tasks {
 }
 
 /// Decides about all that the filter shows, each at the version that it has now.
-async fn run(
+pub(super) async fn decide_all(
     engine: &Engine<AnyStore>,
     task: &Task,
     query: ListQuery,

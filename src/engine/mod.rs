@@ -35,6 +35,7 @@ mod feed;
 mod follower;
 mod permission;
 mod read;
+mod replay;
 mod scope;
 mod stalled;
 mod wait;
@@ -47,6 +48,7 @@ pub use crate::store::{Clock, SystemClock};
 pub use follower::Follower;
 #[cfg(feature = "server")]
 pub(crate) use permission::check as permitted;
+pub use replay::ReplayProgress;
 pub use scope::{Scope, ScopedCommand};
 pub use stalled::FailStalledError;
 pub use within::Within;

@@ -49,5 +49,6 @@ pub(crate) use webhooks::{
     administration::{Administration, times},
     chosen::{Change, Chosen, Extent, Found},
     deliveries::{delivery_id, kind},
+    replay::Wanted,
     resend::reason_to_abandon,
 };

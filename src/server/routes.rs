@@ -19,7 +19,7 @@ use super::layers::{
 use super::openapi::{Methods, base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
-use super::webhooks::{deliveries, endpoints, resend, verbs};
+use super::webhooks::{deliveries, endpoints, replay, resend, verbs};
 use super::{commands, events, health, tokens, work};
 use crate::engine::Engine;
 use crate::store::{AnyStore, MemoryStore, Scope, Store};
@@ -135,6 +135,7 @@ fn routes(api: &Api) -> OpenApiRouter<Api> {
         [WebhooksWrite] => verbs::test, replayed;
         [WebhooksWrite] => verbs::disable, replayed;
         [WebhooksWrite] => verbs::enable, replayed;
+        [DeliveriesWrite] => replay::replay, replayed;
         [DeliveriesRead] => deliveries::of_application;
         [DeliveriesRead] => deliveries::list;
         [DeliveriesRead] => deliveries::read;

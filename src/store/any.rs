@@ -20,9 +20,9 @@ use super::{
     Act, ActId, ActOutcome, ActPage, Append, Atomicity, Attempt, Audit, Backlog, Begun, Claim,
     ClaimedBatch, CommitWatch, Count, Cursor, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
     Due, DueWork, ExecuteError, FeedPage, HealthChange, IdempotencyKey, InstitutionId, LeasedWork,
-    ListQuery, MemoryStore, Outbox, Page, PageKey, Put, Queries, Receipt, RecordedEvent, Replies,
-    Reply, Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage, Tokens, Webhook,
-    WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
+    ListQuery, MemoryStore, Outbox, Page, PageKey, Put, Queries, Receipt, RecordedEvent, Replay,
+    Replayed, Replies, Reply, Settlement, Setup, Store, StoreError, Token, TokenId, TokenPage,
+    Tokens, Webhook, WorkBacklog, WorkClaim, WorkLease, WorkQueue, WorkSettled, WorkSettlement,
 };
 #[cfg(feature = "postgres")]
 use super::{PostgresOptions, PostgresStore};

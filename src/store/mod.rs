@@ -67,8 +67,8 @@ pub use migration::{Migration, MigrationKind, MigrationStep};
 pub use name::{ActorId, IdempotencyKey, InstitutionId, TokenName};
 pub use outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage,
-    DeliveryStatus, Due, Health, HealthChange, LeasedDelivery, Outbox, Outcome, Put, Settlement,
-    Webhook,
+    DeliveryStatus, Due, Health, HealthChange, LeasedDelivery, Outbox, Outcome, Put, Replay,
+    Replayed, Settlement, Webhook,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};

@@ -30,6 +30,12 @@ impl EventKinds {
         self.0 & bit(kind) != 0
     }
 
+    /// These, but for some.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {

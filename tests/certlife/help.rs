@@ -33,6 +33,7 @@ fn help_is_what_the_golden_files_say() {
     golden!(webhook("disable"), "golden/help-webhook-disable.txt");
     golden!(webhook("enable"), "golden/help-webhook-enable.txt");
     golden!(webhook("test"), "golden/help-webhook-test.txt");
+    golden!(webhook("replay"), "golden/help-webhook-replay.txt");
     golden!(webhook("remove"), "golden/help-webhook-remove.txt");
     golden!(help(&["deliver", "--help"]), "golden/help-deliver.txt");
     golden!(help(&["serve", "--help"]), "golden/help-serve.txt");
@@ -60,7 +61,7 @@ fn help_is_what_the_golden_files_say() {
 }
 
 /// The commands whose help has an example, in an order in which the examples work.
-const COMMANDS_WITH_EXAMPLE: [&str; 29] = [
+const COMMANDS_WITH_EXAMPLE: [&str; 30] = [
     "apply",
     "import",
     "webhook add",
@@ -69,6 +70,7 @@ const COMMANDS_WITH_EXAMPLE: [&str; 29] = [
     "webhook rotate",
     "webhook disable",
     "webhook enable",
+    "webhook replay",
     "webhook remove",
     // What it would send was removed with the webhook.
     "deliver",

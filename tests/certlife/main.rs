@@ -41,6 +41,7 @@ mod process;
 mod read;
 #[cfg(unix)]
 mod read_only;
+mod replay;
 #[cfg(unix)]
 mod serve;
 mod streams;

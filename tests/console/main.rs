@@ -9,6 +9,7 @@ mod export;
 mod hooks;
 mod live;
 mod pages;
+mod replay;
 mod roles;
 mod safe;
 mod session;

@@ -58,6 +58,8 @@ const ROUTES: &str = "
     POST /webhooks/{id}/settings       .....a  revision=0
     GET  /webhooks/{id}/remove         .....a
     POST /webhooks/{id}/remove         .....a  revision=0
+    GET  /webhooks/{id}/replay         ..o..a
+    POST /webhooks/{id}/replay         ..o..a  event=created
     GET  /events                       v.op.a
     GET  /acts                         .....a
     GET  /deliveries                   v.o..a

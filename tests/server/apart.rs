@@ -69,6 +69,14 @@ fn requests(of: &Things) -> Vec<Ask> {
         post(format!("{webhook}/test"), &none),
         post(format!("{webhook}/disable"), &json!({"reason": "x"})),
         post(format!("{webhook}/enable"), &json!({"pending": "drop"})),
+        post(
+            format!("{webhook}/replay"),
+            &json!({"from": "2020-01-01T00:00:00Z"}),
+        ),
+        post(
+            format!("{webhook}/replay"),
+            &json!({"from": "2020-01-01T00:00:00Z", "dry_run": true}),
+        ),
         post("/v1/deliveries/redeliver", &json!({"ids": [delivery]})),
         post(
             "/v1/deliveries/redeliver",

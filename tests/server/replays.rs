@@ -53,6 +53,10 @@ fn each(things: &Things) -> Vec<(Ask, u16)> {
         (post("/v1/deliveries/abandon", &reasoned), 200),
         (post("/v1/deliveries/redeliver", &ids), 200),
         (webhook("enable", json!({"pending": "resume"})), 200),
+        (
+            webhook("replay", json!({"from": "2020-01-01T00:00:00Z"})),
+            202,
+        ),
         (work("heartbeat", json!({"lease": 600})), 200),
         (work("again", json!({"error": "no paper", "after": 0})), 204),
         (

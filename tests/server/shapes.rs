@@ -3,6 +3,7 @@
 mod conditions;
 mod idempotency;
 mod lists;
+mod replay;
 mod webhooks;
 mod work;
 

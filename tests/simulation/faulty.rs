@@ -100,7 +100,7 @@ impl Store for Faulty {
 }
 
 impl Outbox for Faulty {
-    delegate!(add_webhook webhooks remove_webhook deliveries delivery attempts redeliver abandon);
+    delegate!(add_webhook webhooks remove_webhook deliveries delivery attempts redeliver replay abandon);
 
     async fn put_webhook(&self, webhook: Webhook) -> Result<Put, StoreError> {
         self.there("put_webhook").await?;

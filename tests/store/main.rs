@@ -477,6 +477,15 @@ macro_rules! outbox_conformance {
                     what_is_forgotten_at_once_is_limited,
                     a_forgotten_delivery_takes_its_attempts_along
                 }
+                replay::{
+                    a_webhook_gets_what_happened_before_it_was_registered,
+                    a_replay_is_of_kinds_and_times,
+                    what_a_webhook_had_before_is_not_replayed,
+                    what_is_replayed_is_not_sent_beside_a_later_version,
+                    a_replay_to_no_webhook_is_none,
+                    two_who_replay_at_once_make_each_once,
+                    a_replay_can_be_broken_off_and_goes_on
+                }
                 races::{
                     two_who_claim_at_once_never_get_the_same,
                     of_two_leases_one_settles,

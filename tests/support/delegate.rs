@@ -149,6 +149,16 @@ macro_rules! delegate {
             self.store.attempts(institution, delivery).await
         }
     };
+    (@replay) => {
+        async fn replay(
+            &self,
+            institution: &InstitutionId,
+            now: DateTime<Utc>,
+            replay: Replay,
+        ) -> Result<Option<Replayed>, StoreError> {
+            self.store.replay(institution, now, replay).await
+        }
+    };
     (@redeliver) => {
         async fn redeliver(
             &self,

@@ -32,7 +32,7 @@ use crate::store::cells::Cells;
 use crate::store::postgres::PostgresStore;
 use crate::store::postgres::columns::Columns;
 use crate::store::postgres::diagnose::ask;
-use crate::store::postgres::outbox::{claim, deliveries, prune, settle, webhooks};
+use crate::store::postgres::outbox::{claim, deliveries, prune, replay, settle, webhooks};
 use crate::store::postgres::sql::Sql;
 use crate::store::postgres::{
     act, history, holders, institutions, lists, names, read, remember, reply, schema,
@@ -131,7 +131,7 @@ async fn the_server_takes_the_types_of_the_list_in_its_order() {
 }
 
 /// All other statements of the store, by their files.
-fn statements() -> [(&'static str, Vec<Sql>); 22] {
+fn statements() -> [(&'static str, Vec<Sql>); 23] {
     [
         ("act.rs", act::statements()),
         ("diagnose/ask.rs", ask::statements()),
@@ -142,6 +142,7 @@ fn statements() -> [(&'static str, Vec<Sql>); 22] {
         ("outbox/claim.rs", claim::statements()),
         ("outbox/deliveries.rs", deliveries::statements()),
         ("outbox/prune.rs", prune::statements()),
+        ("outbox/replay.rs", replay::statements()),
         ("outbox/settle.rs", settle::statements()),
         ("outbox/webhooks.rs", webhooks::statements()),
         ("read.rs", read::statements()),

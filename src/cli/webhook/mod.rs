@@ -5,6 +5,7 @@ mod disable;
 mod enable;
 mod list;
 mod remove;
+mod replay;
 mod rotate;
 mod settings;
 mod show;
@@ -36,6 +37,7 @@ enum Command {
     Disable(disable::Args),
     Enable(enable::Args),
     Test(test::Args),
+    Replay(replay::Args),
     Remove(remove::Args),
 }
 
@@ -48,6 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
         Command::Disable(args) => disable::run(args),
         Command::Enable(args) => enable::run(args),
         Command::Test(args) => test::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Remove(args) => remove::run(args),
     }
 }

@@ -368,6 +368,19 @@ texts! {
         "Ohne Stand die, die zugestellt oder unzustellbar sind. Was gerade gesendet wird oder fällig ist, bleibt, wie es ist.";
     redelivered_one: "1 delivery is due again.", "1 Zustellung ist wieder fällig.";
     redelivered_many: "{} deliveries are due again.", "{} Zustellungen sind wieder fällig.";
+    replay: "Send what it never got", "Nachholen, was nie ankam";
+    replay_rule: "For each event of which this webhook has no delivery, one is made: of what happened before it was registered, while it was disabled, or before it wanted such events. Receivers get them in the order in which they happened, behind what is new. What was delivered so long ago that it is no longer kept is sent again.",
+        "Für jedes Ereignis, zu dem dieser Webhook keine Zustellung hat, entsteht eine: für das, was vor seiner Registrierung geschah, während er abgeschaltet war oder bevor er solche Ereignisse wollte. Empfänger bekommen sie in der Reihenfolge, in der sie geschahen, hinter dem, was neu ist. Was vor so langer Zeit zugestellt wurde, dass es nicht mehr aufgehoben ist, wird noch einmal gesendet.";
+    replay_times: "By the time that the event says, in UTC. Without times: all up to now.",
+        "Nach der Zeit, die das Ereignis nennt, in UTC. Ohne Zeiten: alle bis jetzt.";
+    replay_disabled: "This webhook is disabled: what is made waits until it is enabled.",
+        "Dieser Webhook ist abgeschaltet: Was entsteht, wartet, bis er eingeschaltet wird.";
+    replay_found: "What it never got", "Was nie ankam";
+    replay_ask_one: "1 event would be sent.", "1 Ereignis würde gesendet.";
+    replay_ask_many: "{} events would be sent.", "{} Ereignisse würden gesendet.";
+    no_time_between: "The second time must be later than the first.", "Die zweite Zeit muss nach der ersten liegen.";
+    no_event_chosen: "Choose at least one kind of event.", "Wählen Sie mindestens eine Art von Ereignis.";
+    count: "Count", "Zählen";
     answer: "Answer", "Antwort";
     error: "Error", "Fehler";
     took: "Took", "Dauer";

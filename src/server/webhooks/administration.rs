@@ -32,7 +32,7 @@ const FROM_KEYS: Uuid = uuid::uuid!("a0b1f2d4-6a53-4f0e-8a39-2c4cf0a0c9d1");
 
 /// The webhooks of one institution.
 pub(crate) struct Administration<'a> {
-    engine: &'a Engine<AnyStore>,
+    pub(super) engine: &'a Engine<AnyStore>,
     options: &'a ServerOptions,
     /// Who asks, and for which institution.
     caller: &'a Principal,
@@ -68,12 +68,12 @@ impl<'a> Administration<'a> {
         Self::new(&api.engine, &api.options, caller)
     }
 
-    const fn institution(&self) -> &'a InstitutionId {
+    pub(super) const fn institution(&self) -> &'a InstitutionId {
         &self.caller.institution
     }
 
     /// Does something to this webhook, between the record of it and its end.
-    fn acting<T>(
+    pub(super) fn acting<T>(
         &self,
         kind: ActKind,
         id: Uuid,
@@ -111,7 +111,7 @@ impl<'a> Administration<'a> {
     }
 
     /// The webhook, if it has the revision that is expected.
-    async fn find(&self, id: Uuid) -> Result<Webhook, Problem> {
+    pub(super) async fn find(&self, id: Uuid) -> Result<Webhook, Problem> {
         let webhook = find(self.engine.store(), self.institution(), id).await?;
         check(&webhook, self.expected)?;
         Ok(webhook)

@@ -95,7 +95,7 @@ pub(in crate::server) struct Chooser {
 /// How many deliveries there were.
 #[derive(Serialize, ToSchema)]
 pub(in crate::server) struct Number {
-    deliveries: u64,
+    pub(super) deliveries: u64,
 }
 
 /// The deliveries that a request is about.

@@ -24,12 +24,12 @@ use crate::webhook::Description;
 /// The head of a request about one webhook.
 pub(in crate::server) struct Head {
     caller: Principal,
-    id: Uuid,
+    pub(super) id: Uuid,
     expected: IfMatch,
 }
 
 impl Head {
-    fn of<'a>(&'a self, api: &'a Api) -> Administration<'a> {
+    pub(super) fn of<'a>(&'a self, api: &'a Api) -> Administration<'a> {
         Administration::of(api, &self.caller).expecting(self.expected)
     }
 }

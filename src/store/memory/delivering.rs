@@ -6,11 +6,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::log::place;
 use super::outbox::Row;
-use super::{MemoryStore, Tables};
+use super::{MemoryStore, Tables, cursor};
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, Outbox, Put, Settlement, Webhook, is_of_lease,
+    HealthChange, Outbox, Put, Replay, Replayed, Settlement, Webhook, is_of_lease,
 };
 use crate::store::{InstitutionId, Result};
 
@@ -57,6 +58,47 @@ impl Tables {
             batch.deliveries.push(leased);
         }
         batch
+    }
+}
+
+impl Tables {
+    fn replay(
+        &mut self,
+        institution: &InstitutionId,
+        now: DateTime<Utc>,
+        replay: &Replay,
+    ) -> Option<Replayed> {
+        let webhook = self.outbox.webhook_of(institution, replay.webhook)?.id;
+        let institution = self.institution(institution);
+        let start = u32::try_from(replay.after.transaction()).unwrap_or(u32::MAX);
+        let end = start.saturating_add(replay.size());
+        let end = end.min(place(self.log.len()));
+        let (from, before) = replay.seconds();
+        let known = self.outbox.events_of(webhook);
+        let mut deliveries = 0;
+        for at in start..end {
+            let Some(entered) = self.log.get(at as usize) else {
+                continue;
+            };
+            let row = self.applications.get(entered.application as usize);
+            let (time, kind) = (entered.at.to_datetime(), entered.body.kind());
+            if known.contains(&at)
+                || row.map(|it| it.institution) != institution
+                || !replay.kinds.contains(kind)
+                || !(from..before).contains(&time.timestamp())
+            {
+                continue;
+            }
+            deliveries += 1;
+            if !replay.is_dry_run {
+                let lane = (entered.application, webhook);
+                self.outbox.make_again(lane, at, time, now);
+            }
+        }
+        let looked_at = end.saturating_sub(start);
+        let last = end.checked_sub(1).map(cursor);
+        let size = replay.size();
+        Some(Replayed::of(deliveries, looked_at.into(), size, last))
     }
 }
 
@@ -174,6 +216,17 @@ impl Outbox for MemoryStore {
         }
         self.commits.send_replace(());
         Ok(count)
+    }
+
+    async fn replay(
+        &self,
+        institution: &InstitutionId,
+        now: DateTime<Utc>,
+        replay: Replay,
+    ) -> Result<Option<Replayed>> {
+        let replayed = self.tables().replay(institution, now, &replay);
+        self.commits.send_replace(());
+        Ok(replayed)
     }
 
     async fn abandon(

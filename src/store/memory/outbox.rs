@@ -90,6 +90,41 @@ impl Outbox {
         }
     }
 
+    /// The places in the log of the events of which the webhook has a delivery.
+    pub(super) fn events_of(&self, webhook: Uuid) -> HashSet<u32> {
+        let rows = self.deliveries.values();
+        let of = rows.filter(|row| row.webhook == webhook);
+        of.map(|row| row.event).collect()
+    }
+
+    /// A delivery of an event that was recorded before, at this time, and is due now, or when the
+    /// leases end on what comes after it.
+    pub(super) fn make_again(
+        &mut self,
+        (application, webhook): (u32, Uuid),
+        event: u32,
+        created_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        let lane = (application, webhook);
+        let at = self.end_of_leases_after(lane, event).max(Some(now));
+        self.last += 1;
+        let row = Row {
+            webhook,
+            event,
+            application,
+            state: State::Later,
+            attempts: 0,
+            created_at,
+            at: now,
+            token: 0,
+            reason: None,
+        };
+        self.deliveries.insert(self.last, row);
+        self.lanes.entry(lane).or_default().insert(event, self.last);
+        self.move_to(self.last, at.unwrap_or(now));
+    }
+
     /// Takes back the deliveries of the events from this place of the log on.
     pub(super) fn truncate(&mut self, events: u32) {
         while let Some(entry) = self.deliveries.last_entry() {

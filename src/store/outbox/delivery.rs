@@ -113,13 +113,21 @@ impl std::fmt::Display for DeliveryFilter {
             ("from", self.since.map(time)),
             ("to", self.until.map(time)),
         ];
-        let given = fields.into_iter();
-        let given = given.filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-        let given: Vec<_> = given.collect();
-        match &given[..] {
-            [] => f.write_str("all"),
-            given => f.write_str(&given.join(" ")),
-        }
+        named_values(f, fields)
+    }
+}
+
+/// The values that are given, with their names; `all` where none is.
+pub(super) fn named_values<const N: usize>(
+    f: &mut std::fmt::Formatter<'_>,
+    fields: [(&str, Option<String>); N],
+) -> std::fmt::Result {
+    let given = fields.into_iter();
+    let given = given.filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let given: Vec<_> = given.collect();
+    match &given[..] {
+        [] => f.write_str("all"),
+        given => f.write_str(&given.join(" ")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod json;
+mod replay;
 mod rules;
 mod webhook;
 
@@ -16,6 +17,7 @@ pub use delivery::{
     DeliveryStatus, Due, LeasedDelivery, Outcome, Settlement,
 };
 pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease, reserved};
+pub use replay::{Replay, Replayed};
 pub(in crate::store) use rules::{Settled, State, can_be_redelivered, is_let_go, wait_until};
 pub use webhook::{Health, HealthChange, Put, Webhook};
 
@@ -165,6 +167,24 @@ contract! {
             now: DateTime<Utc>,
             deliveries: Vec<DeliveryId>,
         ) -> Result<u64, StoreError>;
+
+        /// Takes one step of a [`Replay`]: makes a delivery to a webhook of the institution for each
+        /// event of the institution that the step looks at, that is of the kinds and within the
+        /// times, and of which the webhook has no delivery, whatever became of it. None where the
+        /// institution has no such webhook.
+        ///
+        /// The deliveries are due at once, behind those of new events, and are claimed in the order
+        /// of the feed; where a later one of the same application is under a lease, when that ends.
+        /// Their [creation](Delivery::created_at) is the time of the event. A delivery that
+        /// was [pruned](Self::prune) is as one that never was.
+        ///
+        /// # Errors
+        /// [`StoreError`].
+        async fn replay(
+            institution: &InstitutionId,
+            now: DateTime<Utc>,
+            replay: Replay,
+        ) -> Result<Option<Replayed>, StoreError>;
 
         /// Makes these deliveries of the institution dead, with the reason, if they are pending;
         /// how many were. That ends their leases.

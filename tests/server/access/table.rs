@@ -132,6 +132,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/webhooks/{id}/test", HOOKS_WRITE, "system", "", 404),
     route("POST", "/v1/webhooks/{id}/disable", HOOKS_WRITE, "system", r#"{"reason":"x"}"#, 404),
     route("POST", "/v1/webhooks/{id}/enable", HOOKS_WRITE, "system", r#"{"pending":"drop"}"#, 404),
+    route("POST", "/v1/webhooks/{id}/replay", DELIVERIES_WRITE, "system", r#"{"from":"2026-06-04T10:30:00Z"}"#, 404),
     route("GET", "/v1/deliveries", DELIVERIES, "system", "", 200),
     route("GET", "/v1/deliveries/{id}", DELIVERIES, "system", "", 404),
     route("POST", "/v1/deliveries/redeliver", DELIVERIES_WRITE, "system", r#"{"ids":[1]}"#, 200),

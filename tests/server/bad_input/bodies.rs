@@ -20,7 +20,7 @@ on_every_store! {
 }
 
 /// Requests that take a body, each read in one of the ways that there are.
-fn asks() -> [Ask; 5] {
+fn asks() -> [Ask; 6] {
     let nothing = crate::support::nothing();
     [
         request("POST", "/v1/applications"),
@@ -31,6 +31,7 @@ fn asks() -> [Ask; 5] {
         request("POST", "/v1/webhooks"),
         request("POST", "/v1/tokens"),
         request("POST", "/v1/deliveries/redeliver"),
+        request("POST", format!("/v1/webhooks/{nothing}/replay")),
     ]
 }
 

@@ -93,6 +93,10 @@ fn bodies_about_webhooks(of: &Things) -> Vec<(Ask, Value)> {
         (to(format!("{webhook}/disable")), json!({"reason": "x"})),
         (to(format!("{webhook}/enable")), json!({"pending": "drop"})),
         (
+            to(format!("{webhook}/replay")),
+            json!({"from": "2020-01-01T00:00:00Z", "events": ["created"], "dry_run": true}),
+        ),
+        (
             to("/v1/deliveries/redeliver".into()),
             json!({"ids": [delivery], "dry_run": true}),
         ),

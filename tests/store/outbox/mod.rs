@@ -5,6 +5,7 @@ pub mod events;
 pub mod order;
 pub mod races;
 pub mod reading;
+pub mod replay;
 pub mod rules;
 pub mod settling;
 pub mod walk;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{
     Attempt, Claim, Delivery, DeliveryFilter, DeliveryId, DeliveryStatus, HealthChange,
-    InstitutionId, LeasedDelivery, MemoryStore, Outbox, Outcome, Put, Request, Settlement, Webhook,
+    InstitutionId, LeasedDelivery, MemoryStore, Outbox, Outcome, Put, Replay, Request, Settlement,
+    Webhook,
 };
 use certificate_lifecycle::webhook::EventKinds;
 use certificate_lifecycle::{Action, EventKind};
@@ -43,6 +44,9 @@ enum Step {
     Settle(Vec<(usize, Outcome, bool)>, Option<(u64, HealthChange)>),
     Redeliver(Vec<usize>),
     Abandon(Vec<usize>),
+    /// To which webhook, of which kinds, from when on, how many are looked at in a step, and
+    /// whether they are only counted.
+    Replay(u64, Vec<EventKind>, Option<i64>, u32, bool),
     /// What is older than so many seconds.
     Prune(i64),
 }
@@ -59,7 +63,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn step() -> impl Strategy<Value = Step> {
     let action =
         prop_oneof![3 => Just(Action::Fail), 3 => Just(Action::Retry), 1 => Just(Action::Approve)];
-    let kinds = prop::collection::vec(prop::sample::select(EventKind::ALL.to_vec()), 0..7);
+    let kinds = || prop::collection::vec(prop::sample::select(EventKind::ALL.to_vec()), 0..7);
     let time = || prop::option::of((0..200_000_i64).prop_map(at_ms));
     let health = (any::<bool>(), time(), time());
     let health = health.prop_map(|(delivered, failed_at, not_before)| {
@@ -76,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..2_usize, 0..5_u64, prop::collection::vec(action, 0..4), any::<bool>())
             .prop_map(|(handle, number, actions, all)| Step::Write(handle, number, actions, all)),
         2 => (0..4_u64).prop_map(Step::Register),
-        2 => (0..4_u64, prop::bool::weighted(0.7), kinds, prop::bool::weighted(0.1))
+        2 => (0..4_u64, prop::bool::weighted(0.7), kinds(), prop::bool::weighted(0.1))
             .prop_map(|(number, enabled, kinds, stale)| Step::Put(number, enabled, kinds, stale)),
         1 => (0..4_u64).prop_map(Step::Remove),
         8 => (prop::collection::vec(0..4_u64, 1..4), prop::sample::select(vec![1_u64, 30, 60]))
@@ -85,6 +89,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(settled, health)| Step::Settle(settled, health)),
         2 => picked().prop_map(Step::Redeliver),
         1 => picked().prop_map(Step::Abandon),
+        2 => (0..4_u64, kinds(), prop::option::of(0..100_i64), 1..50_u32, prop::bool::weighted(0.2))
+            .prop_map(|(number, kinds, since, limit, is_dry)| {
+                Step::Replay(number, kinds, since, limit, is_dry)
+            }),
         1 => (0..100_i64).prop_map(Step::Prune),
     ]
 }
@@ -201,8 +209,31 @@ impl<S: Outbox> Side<S> {
                 }
                 Answer::Count(count)
             }
+            Step::Replay(number, kinds, since, limit, is_dry) => {
+                let replay = Replay::new(hook(*number))
+                    .with_kinds(kinds.iter().copied().collect())
+                    .with_since(since.map(at))
+                    .with_limit(*limit)
+                    .with_is_dry_run(*is_dry);
+                self.replay(*number, replay, now).await
+            }
             Step::Prune(age) => {
                 Answer::Count(self.store.prune(at(now - age), 10_000).await.unwrap())
+            }
+        }
+    }
+
+    async fn replay(&self, number: u64, mut step: Replay, now: i64) -> Answer {
+        let mut count = 0;
+        loop {
+            let replayed = self.store.replay(&of(number), at(now), step).await;
+            let Some(replayed) = replayed.unwrap() else {
+                return Answer::Nothing;
+            };
+            count += replayed.deliveries;
+            match replayed.next {
+                Some(next) => step.after = next,
+                None => return Answer::Count(count),
             }
         }
     }

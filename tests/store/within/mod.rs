@@ -131,7 +131,7 @@ impl Queries for Joining {
 
 impl Outbox for Joining {
     delegate!(add_webhook put_webhook webhook webhooks remove_webhook due claim settle);
-    delegate!(deliveries delivery attempts redeliver abandon prune backlog);
+    delegate!(deliveries delivery attempts redeliver replay abandon prune backlog);
 }
 
 /// Whether a transaction that had these answers is to be rolled back and tried again.

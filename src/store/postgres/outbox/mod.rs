@@ -6,6 +6,7 @@ mod hint;
 mod numbers;
 mod pools;
 pub(super) mod prune;
+pub(super) mod replay;
 pub(super) mod settle;
 pub(super) mod webhooks;
 
@@ -27,7 +28,8 @@ use super::failure::{Failure, impatient, in_time};
 use super::pause::{MOST_ATTEMPTS, pause};
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Result, Settlement, Webhook,
+    HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Replay, Replayed, Result,
+    Settlement, Webhook,
 };
 
 /// How long it may take to give back what was claimed.
@@ -308,6 +310,22 @@ impl Outbox for PostgresStore {
         self.shared.outbox.hints.due_at(milliseconds(now));
         self.wake_dispatchers();
         Ok(count)
+    }
+
+    async fn replay(
+        &self,
+        institution: &InstitutionId,
+        now: DateTime<Utc>,
+        replay: Replay,
+    ) -> Result<Option<Replayed>> {
+        if replay.is_dry_run {
+            let count = async |it: &Session| replay::count(it, institution, &replay).await;
+            return self.read(count).await;
+        }
+        let replayed = replay::make(self, institution, now, &replay).await?;
+        self.shared.outbox.hints.due_at(milliseconds(now));
+        self.wake_dispatchers();
+        Ok(replayed)
     }
 
     async fn abandon(

@@ -3,10 +3,12 @@
 mod claim;
 mod clear;
 mod read;
+mod replay;
 mod settle;
 mod webhooks;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
@@ -15,7 +17,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
-    HealthChange, Outbox, Put, Settlement, Webhook,
+    HealthChange, Outbox, Put, Replay, Replayed, Settlement, Webhook,
 };
 use crate::store::{InstitutionId, Result};
 
@@ -157,6 +159,30 @@ impl Outbox for SqliteStore {
             .await?;
         self.shared.commits.send_replace(());
         Ok(redelivered)
+    }
+
+    async fn replay(
+        &self,
+        institution: &InstitutionId,
+        now: DateTime<Utc>,
+        replay: Replay,
+    ) -> Result<Option<Replayed>> {
+        let of = institution.clone();
+        let find = move |reader: &mut Connection| replay::find(reader, &of, &replay);
+        let Some(found) = self.read(find).await? else {
+            return Ok(None);
+        };
+        if replay.is_dry_run || found.events.is_empty() {
+            return Ok(Some(found.replayed(&replay, None)));
+        }
+        let found = Arc::new(found);
+        let (of, all) = (institution.clone(), Arc::clone(&found));
+        let made = self.change(found.events.len(), move |write| {
+            replay::make(write.connection(), &of, replay.webhook, now, &all.events).map(Ok)
+        });
+        let made = made.await?;
+        self.shared.commits.send_replace(());
+        Ok(made.map(|made| found.replayed(&replay, Some(made))))
     }
 
     async fn abandon(
