@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::{Run, Scratch};
+use crate::{Run, Scratch, file};
 
 const APPLICATIONS: &str = "docs/examples/lives.jsonl";
 
 /// A store with applications, and a webhook that was registered afterwards.
 fn late() -> (Scratch, String) {
     let store = Scratch::new();
-    assert_eq!(store.run(&["apply", APPLICATIONS], "").code, Some(0));
+    assert_eq!(store.run(&["apply", &file(APPLICATIONS)], "").code, Some(0));
     let added = store.run(
         &["webhook", "add", "--json", "https://example.com/hooks"],
         "",
@@ -27,7 +27,7 @@ fn a_webhook_gets_what_it_never_got() {
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         run
     };
-    let all = store.run(&["events"], "").stdout.lines().count();
+    let all = store.run(&["events", "--json"], "").events().len();
     let deliveries = || store.run(&["deliveries", "--json"], "").events().len();
     let counted = replay(&["--dry-run"]);
     assert_eq!(

@@ -59,7 +59,7 @@ impl Store for Ruled {
 
 impl Outbox for Ruled {
     delegate!(add_webhook put_webhook webhook webhooks remove_webhook due);
-    delegate!(deliveries delivery attempts redeliver abandon prune backlog);
+    delegate!(deliveries delivery attempts redeliver replay abandon prune backlog);
 
     async fn settle(
         &self,

@@ -30,7 +30,7 @@ impl Store for Forgetful {
 
 impl Outbox for Forgetful {
     delegate!(add_webhook put_webhook webhook webhooks remove_webhook due claim settle);
-    delegate!(deliveries delivery attempts redeliver abandon backlog);
+    delegate!(deliveries delivery attempts redeliver replay abandon backlog);
 
     async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         let gone = self.store.prune(before, limit).await?;

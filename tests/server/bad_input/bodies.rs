@@ -31,7 +31,7 @@ fn asks() -> [Ask; 6] {
         request("POST", "/v1/webhooks"),
         request("POST", "/v1/tokens"),
         request("POST", "/v1/deliveries/redeliver"),
-        request("POST", format!("/v1/webhooks/{nothing}/replay")),
+        request("POST", format!("/v1/webhooks/{}/replay", nothing.webhook)),
     ]
 }
 

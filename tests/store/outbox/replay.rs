@@ -134,7 +134,7 @@ pub async fn what_a_webhook_had_before_is_not_replayed<H: Harness<Store: Outbox>
     let all = deliveries(&post, 1).await;
     assert_eq!(all, [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]);
     // What was delivered and is forgotten counts as what it never got
-    assert_eq!(post.store.prune(at(100), 1000).await.unwrap() > 0, true);
+    assert!(post.store.prune(at(100), 1000).await.unwrap() > 0);
     assert_eq!(replayed(&post, Replay::new(hook(1)), 10).await, 1);
     let dead = DeliveryFilter::default().with_status(Some(DeliveryStatus::Dead));
     let dead = post.store.deliveries(None, dead, None, 10).await.unwrap();
