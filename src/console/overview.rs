@@ -54,10 +54,15 @@ struct Overview {
     total: Row,
 }
 
+/// The longest error that a URL names, in bytes: servers before this one may take no longer lines.
+const LONGEST_IN_URL: usize = 1000;
+
 /// Failures with the same error.
 struct Group {
     error: String,
     count: u64,
+    /// The query of their list; none where the error is too long for a URL.
+    query: Option<String>,
 }
 
 /// A webhook with trouble.
@@ -196,6 +201,11 @@ fn grouped<'e>(errors: impl Iterator<Item = &'e ProcessingError>) -> Vec<Group> 
         .map(|(error, count)| Group {
             error: shown::text(error),
             count,
+            query: (error.len() <= LONGEST_IN_URL).then(|| {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.append_pair("status", Status::Failed.as_str());
+                query.append_pair("error", error).finish()
+            }),
         })
         .collect();
     groups.sort_by_key(|it| std::cmp::Reverse(it.count));

@@ -4,7 +4,7 @@ use super::language::Texts;
 use crate::forms::rfc_3339;
 use crate::lifecycle::source::Source;
 use crate::lifecycle::state::Status;
-use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId, ProcessingError};
 use crate::store::{Filter, ListOrder, ListQuery, PageKey, TitlePart};
 
 /// The fields of the filter, as they were given.
@@ -15,6 +15,8 @@ pub(super) struct Given {
     pub(super) email: String,
     pub(super) title: String,
     pub(super) number: String,
+    /// The error that they have failed with.
+    pub(super) error: String,
     pub(super) from: String,
     pub(super) before: String,
     /// Whether background work owns it, if it is to.
@@ -37,6 +39,7 @@ impl Given {
                 "email" => &mut given.email,
                 "title" => &mut given.title,
                 "number" => &mut given.number,
+                "error" => &mut given.error,
                 "from" => &mut given.from,
                 "before" => &mut given.before,
                 "progress" => &mut given.progress,
@@ -46,7 +49,13 @@ impl Given {
                 "count" => &mut given.count,
                 _ => continue,
             };
-            value.trim().clone_into(field);
+            // An error is compared letter for letter.
+            let value = if name == "error" {
+                &*value
+            } else {
+                value.trim()
+            };
+            value.clone_into(field);
         }
         given
     }
@@ -60,6 +69,7 @@ impl Given {
             ("email", &self.email),
             ("title", &self.title),
             ("number", &self.number),
+            ("error", &self.error),
             ("from", &self.from),
             ("before", &self.before),
             ("progress", &self.progress),
@@ -84,6 +94,7 @@ impl Given {
             (texts.email, self.email.clone()),
             (texts.title_part, self.title.clone()),
             (texts.number, self.number.clone()),
+            (texts.error, self.error.clone()),
             (texts.changed_from, self.from.clone()),
             (texts.changed_before, self.before.clone()),
         ];
@@ -135,6 +146,10 @@ impl Given {
         }
         if let Some(it) = faults.value(&self.number, number, texts.number, texts.no_number) {
             filter = filter.application_id(it);
+        }
+        let error = |it: &str| ProcessingError::new(it);
+        if let Some(it) = faults.value(&self.error, error, texts.error, texts.no_error) {
+            filter = filter.error(it);
         }
         if let Some(it) = faults.value(&self.from, time, texts.changed_from, texts.no_time) {
             filter = filter.updated_after(it);

@@ -17,7 +17,7 @@ use crate::lifecycle::event::EventBody;
 use crate::lifecycle::rules;
 use crate::lifecycle::source::{Source, TriggerContext};
 use crate::lifecycle::state::Status;
-use crate::lifecycle::value::{ApplicantEmail, ApplicationId};
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId, ProcessingError};
 
 /// Which applications of an institution; all of them, until it is narrowed.
 ///
@@ -38,6 +38,7 @@ pub struct Filter {
     pub(crate) email: Option<ApplicantEmail>,
     pub(crate) application_id: Option<ApplicationId>,
     pub(crate) title: Option<TitlePart>,
+    pub(crate) error: Option<ProcessingError>,
     pub(crate) updated_after: Option<DateTime<Utc>>,
     pub(crate) updated_before: Option<DateTime<Utc>>,
 }
@@ -50,6 +51,7 @@ impl Filter {
             email: None,
             application_id: None,
             title: None,
+            error: None,
             updated_after: None,
             updated_before: None,
         }
@@ -97,6 +99,14 @@ impl Filter {
     pub fn title(mut self, part: TitlePart) -> Self {
         self.title = Some(part);
         self
+    }
+
+    /// Only those that have failed with this error, letter for letter.
+    pub fn error(self, error: ProcessingError) -> Self {
+        Self {
+            error: Some(error),
+            ..self.status(Status::Failed)
+        }
     }
 
     /// Only those whose last event lies at this time or later.

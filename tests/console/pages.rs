@@ -24,6 +24,14 @@ async fn the_overview_says_what_waits_and_what_has_failed() {
         page.contains("applications?status=failed\">2</a>"),
         "{page}"
     );
+    // Each error leads to the list of those that have failed with it
+    let _ = site.failed(6, "Paper").await;
+    let page = site.get(&cookie, "").await.body;
+    let list = "/applications?status=failed&#38;error=Paper";
+    assert!(page.contains(&format!("/console{list}\"")), "{page}");
+    let list = site.get(&cookie, &list.replace("&#38;", "&")).await.body;
+    assert_eq!(list.matches("<tr>\n<td><input").count(), 1, "{list}");
+    assert!(list.contains("name=\"error\" value=\"Paper\""), "{list}");
 }
 
 #[tokio::test]

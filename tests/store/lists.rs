@@ -6,7 +6,8 @@ use certificate_lifecycle::store::{
     Actor, ActorKind, Count, Filter, ListOrder, ListQuery, Origin, TitlePart,
 };
 use certificate_lifecycle::{
-    Action, AnyApplication, ApplicantEmail, ApplicationId, Source, Status, TriggerContext,
+    Action, AnyApplication, ApplicantEmail, ApplicationId, ProcessingError, Source, Status,
+    TriggerContext,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -27,6 +28,7 @@ struct Narrow {
     awaiting_decision: bool,
     email: Option<ApplicantEmail>,
     title: Option<TitlePart>,
+    error: Option<ProcessingError>,
     application_id: Option<ApplicationId>,
     updated_after: Option<DateTime<Utc>>,
     updated_before: Option<DateTime<Utc>>,
@@ -52,6 +54,9 @@ impl Narrow {
         }
         if let Some(part) = &self.title {
             filter = filter.title(part.clone());
+        }
+        if let Some(error) = &self.error {
+            filter = filter.error(error.clone());
         }
         if let Some(number) = self.application_id {
             filter = filter.application_id(number);
@@ -89,6 +94,10 @@ impl Narrow {
                 .title
                 .as_ref()
                 .is_none_or(|part| title.contains(&part.as_str().to_ascii_lowercase()))
+            && self
+                .error
+                .as_ref()
+                .is_none_or(|error| Some(error) == it.error())
             && self.application_id.is_none_or(|it| it == number)
             && self
                 .updated_after
@@ -142,6 +151,11 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
             for email in emails.clone() {
                 for updated_before in times {
                     let parts = ["No. 1", "CERTIFICATE", "no. 7"];
+                    let errors = [
+                        "PDF generation failed: template not found",
+                        "template not found",
+                    ];
+                    let error = random.one_in(4).then(|| *random.pick(&errors));
                     let title = random.one_in(3).then(|| *random.pick(&parts));
                     let number = random.below(80) + 1;
                     let time = at(i64::try_from(random.below(5)).unwrap());
@@ -152,6 +166,7 @@ pub async fn every_filter_and_order_lists_what_it_should<H: Harness>() {
                         awaiting_decision: random.one_in(3),
                         email: email.clone(),
                         title: title.map(|it| TitlePart::new(it).unwrap()),
+                        error: error.map(|it| ProcessingError::new(it).unwrap()),
                         application_id: random
                             .one_in(8)
                             .then(|| ApplicationId::new(number).unwrap()),

@@ -235,6 +235,7 @@ texts! {
     foreign: "The request came from another site and was refused.",
         "Die Anfrage kam von einer anderen Website und wurde verweigert.";
     wrong_filter: "This filter is wrong:", "Dieser Filter ist falsch:";
+    no_error: "no error is so long or has such characters", "so lang ist kein Fehler, oder er hat keine solchen Zeichen";
     no_such_choice: "it is none of the choices", "das steht nicht zur Auswahl";
     no_email: "expected an e-mail address such as john@example.com",
         "erwartet wird eine E-Mail-Adresse wie john@example.com";

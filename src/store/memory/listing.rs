@@ -101,6 +101,10 @@ fn matches(filter: &Filter, title: Option<&Needle>, event: &Event) -> bool {
         && filter.updated_after.is_none_or(|it| it <= time)
         && filter.updated_before.is_none_or(|it| time < it)
         && title.is_none_or(|it| it.is_in(details.certificate_title().as_str()))
+        && filter
+            .error
+            .as_ref()
+            .is_none_or(|it| Some(it) == event.application().error())
 }
 
 impl Queries for MemoryStore {

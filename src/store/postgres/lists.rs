@@ -59,7 +59,8 @@ macro_rules! list_sql {
              AND ($7::bigint IS NULL OR a.application_id = $7) \
              AND ($10::text IS NULL OR strpos(",
             exchanged!(),
-            ", $10) > 0) ORDER BY a.",
+            ", $10) > 0) \
+             AND ($13::text IS NULL OR e.text IS NULL OR e.text = $13) ORDER BY a.",
             $order,
             " LIMIT $12) UNION ALL (SELECT ",
             columns!(),
@@ -115,9 +116,9 @@ macro_rules! backward_sql {
 statements! {
     BACKWARD(INT8, INT4, TEXT, INT2, INT8, INT8) = backward_sql!();
 
-    LIST(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8) =
+    LIST(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8, TEXT) =
         list_sql!("number > $2", "number");
-    LIST_BACKWARDS(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8) =
+    LIST_BACKWARDS(TEXT, INT8, INT4, INT8, INT8, TEXT, INT8, TEXT, TEXT, TEXT, INT8, INT8, TEXT) =
         list_sql!("number < $2", "number DESC");
 
     COUNTS(TEXT) = "SELECT status, trigger_context, count(*), min(updated_at) \
@@ -145,8 +146,9 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
     let needle = filter.title.as_ref().map(Needle::new);
     let (upper, lower) = needle.as_ref().map(Needle::exchange).unzip();
     let part = needle.as_ref().map(part);
+    let error = filter.error.as_ref().map(|it| encode(it.as_str()));
     // Not prepared: which plan is good depends on what is asked for.
-    let parameters: [(&(dyn ToSql + Sync), Type); 12] = [
+    let parameters: [(&(dyn ToSql + Sync), Type); 13] = [
         (&query.institution.as_str(), Type::TEXT),
         (&query.after.map_or(start, |key| key.0), Type::INT8),
         (&i32::from(filter.cells.bits()), Type::INT4),
@@ -159,6 +161,7 @@ pub(super) async fn list(client: &Session, query: &ListQuery) -> Result<Page> {
         (&part, Type::TEXT),
         (&i64::from(query.most()), Type::INT8),
         (&(i64::from(query.page_size()) + 1), Type::INT8),
+        (&error, Type::TEXT),
     ];
     let rows = client.query_typed(sql, &parameters).await.map_err(failed)?;
     let (mut look, mut keys, mut beyond) = (query.look(), Vec::new(), None);

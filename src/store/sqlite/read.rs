@@ -9,7 +9,7 @@ use super::failure::unavailable;
 use super::row::{BY_UUID, Joined, columns, cursor, events};
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventKind;
-use crate::lifecycle::value::ApplicantEmail;
+use crate::lifecycle::value::{ApplicantEmail, ProcessingError};
 use crate::store::cells::in_cells;
 use crate::store::stored::{self, Problem, check_order, up_to_corrupt};
 use crate::store::title::Needle;
@@ -349,7 +349,9 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
     let mut look = query.look();
     each(connection, sql, parameters, |row| {
         let key = PageKey(row.get(21).map_err(unavailable)?);
-        let matches = row.get(22).map_err(unavailable)? && has_title(row, needle.as_ref());
+        let matches = row.get(22).map_err(unavailable)?
+            && has_title(row, needle.as_ref())
+            && has_error(row, filter.error.as_ref());
         let application =
             matches.then(|| read(row, |joined| Ok(joined.last_event()?.application())));
         Ok(look.at(key, application))
@@ -361,6 +363,12 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> Result<Page> {
 fn has_title(row: &Row<'_>, part: Option<&Needle>) -> bool {
     let title = || row.get_ref(3).ok()?.as_str().ok();
     part.is_none_or(|part| title().is_none_or(|it| part.is_in(it)))
+}
+
+/// Whether it has failed with this error. Where there is none, that is reported.
+fn has_error(row: &Row<'_>, error: Option<&ProcessingError>) -> bool {
+    let text = || row.get_ref(12).ok()?.as_str().ok();
+    error.is_none_or(|error| text().is_none_or(|it| it == error.as_str()))
 }
 
 /// Those with an application or a webhook: keys that remember a refusal name institutions as well.
