@@ -187,7 +187,9 @@ struct Events<'a> {
 
 impl<'a> Events<'a> {
     fn read(chunk: &'a Chunk, shares: usize) -> Self {
-        let mut of_shares: Vec<_> = (0..shares).map(|_| Vec::new()).collect();
+        // With room for shares of somewhat different sizes.
+        let room = chunk.count / shares * 5 / 4;
+        let mut of_shares: Vec<_> = (0..shares).map(|_| Vec::with_capacity(room)).collect();
         let mut findings = Vec::new();
         for (number, line) in chunk.lines() {
             match line {

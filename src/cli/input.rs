@@ -60,6 +60,8 @@ pub(super) struct Chunk {
     text: Vec<u8>,
     /// The number of the first.
     first: u64,
+    /// How many there are.
+    pub(super) count: usize,
     /// How many bytes of the input have been read with it.
     pub(super) position: u64,
 }
@@ -141,16 +143,17 @@ impl Lines {
         chunk.first = self.number;
         chunk.text.extend_from_slice(self.text());
         chunk.text.push(b'\n');
-        let (mut count, mut length) = (0, 0);
+        chunk.count = 1;
+        let mut length = 0;
         let waiting = self.reader.buffer();
         for end in memchr::memchr_iter(b'\n', waiting).take(MOST_LINES) {
-            count += 1;
+            chunk.count += 1;
             length = end + 1;
         }
         let whole = waiting.get(..length).unwrap_or_default();
         chunk.text.extend_from_slice(whole);
         self.reader.consume(length);
-        self.number += count;
+        self.number += chunk.count as u64 - 1;
         self.position += length as u64;
         chunk.position = self.position;
         Ok(true)
