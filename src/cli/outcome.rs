@@ -28,7 +28,7 @@ pub(super) enum Failure {
     },
     #[error("cannot start: {error}")]
     Start { error: std::io::Error },
-    /// It panicked, and has said why.
+    /// It panicked; its message is on standard error.
     #[error("a thread ended before its work did")]
     ThreadEnded,
     /// `--store` names nothing that can be opened.
