@@ -14,7 +14,7 @@ const MAX_LINE: usize = 1 << 20;
 const CHUNK: usize = 1 << 18;
 
 /// How many lines a [`Chunk`] has at most beside its first: each may be a finding in memory.
-const MOST_LINES: usize = 1 << 12;
+const MOST_LINES: usize = 1 << 10;
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
