@@ -196,12 +196,21 @@ impl<'a, const N: usize> Fields<'a, N> {
             offset: error.valid_up_to(),
         })?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut fields = Self {
+            values: [const { None }; N],
+            duplicate: None,
+            unknown: None,
+        };
+        let visitor = ObjectVisitor {
+            names,
+            fields: &mut fields,
+        };
         let parsed = deserializer
-            .deserialize_any(ObjectVisitor { names })
-            .and_then(|fields| deserializer.end().map(|()| fields));
+            .deserialize_any(visitor)
+            .and_then(|other| deserializer.end().map(|()| other));
         match parsed {
-            Ok(Ok(fields)) => Ok(fields),
-            Ok(Err(found)) => Err(NotAnObject::OtherValue { found }),
+            Ok(None) => Ok(fields),
+            Ok(Some(found)) => Err(NotAnObject::OtherValue { found }),
             Err(error) => Err(syntax(&error)),
         }
     }
@@ -246,23 +255,22 @@ fn syntax(error: &serde_json::Error) -> NotAnObject {
     }
 }
 
-struct ObjectVisitor<const N: usize> {
+/// Fills in the fields where they are to stay: they are large, and each move is a copy.
+struct ObjectVisitor<'f, 'a, const N: usize> {
     names: &'static [&'static str; N],
+    fields: &'f mut Fields<'a, N>,
 }
 
-impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
-    type Value = Result<Fields<'de, N>, String>;
+impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<'_, 'de, N> {
+    /// What was found instead of an object, in words.
+    type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields {
-            values: [const { None }; N],
-            duplicate: None,
-            unknown: None,
-        };
+        let fields = self.fields;
         let mut seen = [false; N];
         // Most writers keep to one order, so the name after the last one is the best guess.
         let mut guess = 0;
@@ -290,7 +298,7 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
                 }
             }
         }
-        Ok(Ok(fields))
+        Ok(None)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
@@ -323,8 +331,8 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape that a visitor returns")]
-fn other<T, E>(value: &Scalar<'_>) -> Result<Result<T, String>, E> {
-    Ok(Err(value.describe_kind()))
+fn other<E>(value: &Scalar<'_>) -> Result<Option<String>, E> {
+    Ok(Some(value.describe_kind()))
 }
 
 enum Name<'de> {

@@ -13,6 +13,9 @@ const MAX_LINE: usize = 1 << 20;
 /// How much is read from the file at once, in bytes.
 const CHUNK: usize = 1 << 18;
 
+/// How many lines a [`Chunk`] has at most beside its first: each may be a finding in memory.
+const MOST_LINES: usize = 1 << 10;
+
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What is wrong with an input that begins in another encoding than UTF-8: by its byte order mark
@@ -36,6 +39,44 @@ pub(super) enum Line<'a> {
     TooLong,
     /// Nothing but white space; to be passed over.
     Blank,
+}
+
+impl<'a> Line<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        if text.len() > MAX_LINE {
+            Self::TooLong
+        } else if text.trim_ascii().is_empty() {
+            Self::Blank
+        } else {
+            Self::Text(text)
+        }
+    }
+}
+
+/// Some lines that follow one another.
+#[derive(Default)]
+pub(super) struct Chunk {
+    /// Each with its end. Of a line that is too long, one byte more than [`MAX_LINE`].
+    text: Vec<u8>,
+    /// The number of the first.
+    first: u64,
+    /// How many there are.
+    pub(super) count: usize,
+    /// How many bytes of the input have been read with it.
+    pub(super) position: u64,
+}
+
+impl Chunk {
+    /// The lines and their numbers.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (u64, Line<'_>)> {
+        let mut start = 0;
+        let lines = memchr::memchr_iter(b'\n', &self.text).filter_map(move |end| {
+            let line = self.text.get(start..end);
+            start = end + 1;
+            line
+        });
+        (self.first..).zip(lines.map(Line::new))
+    }
 }
 
 /// What is wrong with a line that is too long.
@@ -85,20 +126,37 @@ impl Lines {
         if !self.read_line()? {
             return Ok(None);
         }
-        if self.number == 1 {
-            refuse_other_encoding(&self.name, &self.line)?;
-        }
         if self.line.len() > MAX_LINE {
             self.line = Vec::new();
             return Ok(Some((self.number, Line::TooLong)));
         }
-        let text = self.text();
-        let line = if text.trim_ascii().is_empty() {
-            Line::Blank
-        } else {
-            Line::Text(text)
-        };
-        Ok(Some((self.number, line)))
+        Ok(Some((self.number, Line::new(self.text()))))
+    }
+
+    /// Takes the next line and those that can be had after it without waiting, for another thread
+    /// to look at; returns `false` at the end.
+    pub(super) fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, Failure> {
+        chunk.text.clear();
+        if !self.read_line()? {
+            return Ok(false);
+        }
+        chunk.first = self.number;
+        chunk.text.extend_from_slice(self.text());
+        chunk.text.push(b'\n');
+        chunk.count = 1;
+        let mut length = 0;
+        let waiting = self.reader.buffer();
+        for end in memchr::memchr_iter(b'\n', waiting).take(MOST_LINES) {
+            chunk.count += 1;
+            length = end + 1;
+        }
+        let whole = waiting.get(..length).unwrap_or_default();
+        chunk.text.extend_from_slice(whole);
+        self.reader.consume(length);
+        self.number += chunk.count as u64 - 1;
+        self.position += length as u64;
+        chunk.position = self.position;
+        Ok(true)
     }
 
     /// Whether the next line can be had without waiting for more input.
@@ -135,12 +193,16 @@ impl Lines {
             })?;
         self.position += read;
         self.number += 1;
+        if self.number == 1 {
+            refuse_other_encoding(&self.name, &self.line)?;
+        }
         Ok(read > 0)
     }
 
+    /// The line without a byte order mark, which does count for its length.
     fn text(&self) -> &[u8] {
         match self.number {
-            1 => self
+            1 if self.line.len() <= MAX_LINE => self
                 .line
                 .strip_prefix(BYTE_ORDER_MARK)
                 .unwrap_or(&self.line),

@@ -3,6 +3,7 @@
 mod acts;
 mod apply;
 mod arguments;
+mod auditors;
 mod columns;
 mod completions;
 #[cfg(feature = "cli")]

@@ -28,6 +28,9 @@ pub(super) enum Failure {
     },
     #[error("cannot start: {error}")]
     Start { error: std::io::Error },
+    /// It panicked; its message is on standard error.
+    #[error("a thread ended before its work did")]
+    ThreadEnded,
     /// `--store` names nothing that can be opened.
     #[error("{0}")]
     Address(String),

@@ -1,16 +1,14 @@
 //! `certlife validate`: events in, findings out.
 
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use uuid::Uuid;
 
-use super::input::{Line, Lines, too_long};
+use super::auditors::{Auditors, Counted};
+use super::input::Lines;
 use super::output::{Output, Reader};
 use super::report::Report;
 use super::{Completion, Failure};
-use certificate_lifecycle::audit::{Audit, Finding};
 use certificate_lifecycle::{EventKind, Status};
 
 /// Audit a log of event payloads, one JSON object a line, in the order in which they happened.
@@ -37,40 +35,6 @@ const EXAMPLE: &str = r#"Example:
   '"trigger_context":"bulk_upload"}' | certlife validate
 
 Exit status: 0 nothing found, 1 some findings, 2 the run could not go on."#;
-
-/// One finding.
-#[derive(Serialize)]
-struct FindingLine {
-    line: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uuid: Option<Uuid>,
-    finding: &'static str,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
-}
-
-impl FindingLine {
-    fn new(line: u64, Finding { uuid, problem, .. }: Finding) -> Self {
-        Self {
-            line,
-            uuid,
-            finding: problem.code(),
-            message: problem.to_string(),
-            field: problem.field(),
-        }
-    }
-
-    fn too_long(line: u64) -> Self {
-        Self {
-            line,
-            uuid: None,
-            finding: "invalid_json",
-            message: too_long(),
-            field: None,
-        }
-    }
-}
 
 /// What was seen in all.
 #[derive(Serialize)]
@@ -105,64 +69,74 @@ impl<N: std::fmt::Display> std::fmt::Display for Counts<N> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
-    let mut lines = Lines::open(args.file.as_ref())?;
-    let mut report = Report::new(lines.size());
-    let mut output = Output::new(&report);
-    // Never dropped: at the end of the process, giving back every application one by one would be
-    // work for nothing.
-    let mut audit = ManuallyDrop::new(Audit::default());
-    let audited = validate(&mut lines, &mut audit, &mut output, &mut report);
+    let lines = Lines::open(args.file.as_ref())?;
+    let size = lines.size();
+    let mut printer = Printer::new(size);
+    let mut auditors = Auditors::start(lines)?;
+    let audited = printer.print_all(&mut auditors);
     // Whatever ended the reading, the findings are reported.
-    let _ = output.flush()?;
-    report.finish()?;
-    let findings = audited?;
-    let summary = Summary {
-        events: Counts(audit.events_by_kind()),
-        applications: Counts(audit.applications_by_status()),
-        findings,
-    };
-    report.line(&summary, || {
-        let (events, applications) = (&summary.events, &summary.applications);
-        format!("events: {events}\napplications: {applications}\nfindings: {findings}")
-    })?;
-    report.flush()?;
-    Ok(match findings {
-        0 => Completion::Clean,
-        _ => Completion::Refused,
-    })
+    let _ = printer.output.flush()?;
+    printer.report.finish()?;
+    audited?;
+    printer.summarize()
 }
 
-fn validate(
-    lines: &mut Lines,
-    audit: &mut Audit,
-    output: &mut Output,
-    report: &mut Report,
-) -> Result<u64, Failure> {
-    let mut count = 0;
-    loop {
-        if !lines.is_ready() && output.flush()? == Reader::Gone {
-            return Ok(count);
+/// Prints findings, and a summary of them.
+struct Printer {
+    report: Report,
+    output: Output,
+    /// Whether the input is a file, which never lets its reader wait.
+    is_file: bool,
+    counted: Counted,
+    findings: u64,
+}
+
+impl Printer {
+    fn new(size: Option<u64>) -> Self {
+        let report = Report::new(size);
+        Self {
+            output: Output::new(&report),
+            report,
+            is_file: size.is_some(),
+            counted: Counted::nothing(),
+            findings: 0,
         }
-        let Some((number, line)) = lines.next()? else {
-            return Ok(count);
-        };
-        let findings = match line {
-            Line::Blank => continue,
-            Line::Text(text) => {
-                let findings = audit.check(text);
-                findings
-                    .into_iter()
-                    .map(|it| FindingLine::new(number, it))
-                    .collect()
+    }
+
+    /// Prints until the input ends or the reader has gone.
+    fn print_all(&mut self, auditors: &mut Auditors) -> Result<(), Failure> {
+        while let Some(audited) = auditors.next()? {
+            self.counted = audited.counted;
+            for finding in &audited.findings {
+                self.findings += 1;
+                if self.output.object(finding)? == Reader::Gone {
+                    return Ok(());
+                }
             }
-            Line::TooLong => vec![FindingLine::too_long(number)],
-        };
-        for finding in findings {
-            count += 1;
-            if output.object(&finding)? == Reader::Gone {
-                return Ok(count);
+            // The next line may be long in coming.
+            if !self.is_file && self.output.flush()? == Reader::Gone {
+                return Ok(());
             }
+            self.report.progress(audited.position);
         }
-        report.progress(lines.position());
+        Ok(())
+    }
+
+    fn summarize(mut self) -> Result<Completion, Failure> {
+        let findings = self.findings;
+        let summary = Summary {
+            events: Counts(self.counted.events),
+            applications: Counts(self.counted.applications),
+            findings,
+        };
+        self.report.line(&summary, || {
+            let (events, applications) = (&summary.events, &summary.applications);
+            format!("events: {events}\napplications: {applications}\nfindings: {findings}")
+        })?;
+        self.report.flush()?;
+        Ok(match findings {
+            0 => Completion::Clean,
+            _ => Completion::Refused,
+        })
     }
 }

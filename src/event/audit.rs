@@ -36,6 +36,7 @@ pub struct Audit {
     /// `None` only while an event is being applied.
     applications: Vec<Option<AnyApplication>>,
     events: [u64; EventKind::ALL.len()],
+    statuses: [u64; Status::ALL.len()],
 }
 
 impl Audit {
@@ -62,14 +63,25 @@ impl Audit {
         let mut problems = Vec::new();
         match self.places.entry(payload.uuid()) {
             Entry::Occupied(place) => {
-                if let Some(slot) = self.applications.get_mut(*place.get()) {
-                    *slot = slot
-                        .take()
-                        .map(|application| replay::follow(application, payload, &mut problems));
+                if let Some(slot) = self.applications.get_mut(*place.get())
+                    && let Some(application) = slot.take()
+                {
+                    let was = application.status();
+                    let application = replay::follow(application, payload, &mut problems);
+                    if let Some(count) = self.statuses.get_mut(was as usize) {
+                        *count -= 1;
+                    }
+                    if let Some(count) = self.statuses.get_mut(application.status() as usize) {
+                        *count += 1;
+                    }
+                    *slot = Some(application);
                 }
             }
             Entry::Vacant(place) => match replay::begin(payload) {
                 Ok(application) => {
+                    if let Some(count) = self.statuses.get_mut(application.status() as usize) {
+                        *count += 1;
+                    }
                     place.insert(self.applications.len());
                     self.applications.push(Some(application));
                 }
@@ -96,12 +108,6 @@ impl Audit {
     /// How many applications are in each state now.
     #[must_use]
     pub fn applications_by_status(&self) -> Vec<(Status, u64)> {
-        let mut counts: Vec<_> = Status::ALL.iter().map(|status| (*status, 0)).collect();
-        for application in self.applications.iter().flatten() {
-            if let Some((_, count)) = counts.get_mut(application.status() as usize) {
-                *count += 1;
-            }
-        }
-        counts
+        Status::ALL.iter().copied().zip(self.statuses).collect()
     }
 }
