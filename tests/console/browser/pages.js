@@ -24,6 +24,7 @@ const PAGES = {
   "webhook-new": "/webhooks/new",
   webhook: `/webhooks/${WEBHOOK}`,
   "webhook-settings": `/webhooks/${WEBHOOK}/settings`,
+  "webhook-replay": `/webhooks/${WEBHOOK}/replay?event=created&event=failed`,
   "webhook-remove": `/webhooks/${WEBHOOK}/remove`,
   deliveries: "/deliveries",
   delivery: "/deliveries/1",

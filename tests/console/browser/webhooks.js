@@ -110,6 +110,35 @@ async function change(world, visitor, hook, where) {
   world.same("its header", hook.requests.at(-1).headers["x-key"], "not-to-be-seen");
 }
 
+/** It gets what happened while it was disabled. */
+async function replay(world, visitor, hook, where) {
+  const { page } = visitor;
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  const api = (verb, body) => world.server.api("POST", `/v1${where}/${verb}`, { body });
+  await api("disable", { reason: "a break" });
+  await world.server.submit(submission(6));
+  await api("enable", {});
+  const before = hook.requests.length;
+  await visitor.open(where);
+  await page.getByRole("link", { name: "Send what it never got" }).click();
+  for (const kind of ["approved", "failed"]) await page.getByLabel(kind).uncheck();
+  await page.fill("#from", "tomorrow");
+  visitor.expect(422);
+  await button("Count").click();
+  await visitor.sees("[role=alert]", "Recorded from");
+  world.same("kept", await page.inputValue("#from"), "tomorrow");
+  await page.fill("#from", "");
+  await button("Count").click();
+  await visitor.sees("section:has(#found)", "1 event would be sent.");
+  await button("Send what it never got (1)").click();
+  await visitor.sees("h1", "Send what it never got");
+  await until(world, "status=delivered", () => true, 2);
+  await page.reload();
+  await visitor.sees("main", "done");
+  await visitor.sees("dl", "1 / 1");
+  world.same("requests", hook.requests.length, before + 1);
+}
+
 /** It is disabled and enabled, with what is pending, and removed. */
 async function end(world, visitor, hook, where) {
   const { page } = visitor;
@@ -162,6 +191,7 @@ async function life(world, javaScript) {
     world.has("the secret", other, "whsec_");
     world.same("the same secret", other === secret, false);
     await change(world, visitor, hook, where);
+    await replay(world, visitor, hook, where);
     await end(world, visitor, hook, where);
   } finally {
     hook.stop();
