@@ -1,7 +1,6 @@
 //! The memory store as an outbox.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -16,8 +15,8 @@ use crate::store::{InstitutionId, Result};
 
 impl Tables {
     fn delivery(&self, no: i64, row: &Row) -> Option<Delivery> {
-        let entered = self.log.get(row.event as usize)?;
-        let application = self.applications.get(row.application as usize)?;
+        let entered = self.log.get(row.event)?;
+        let application = self.applications.get(row.application)?;
         let institution = self
             .institutions
             .all
@@ -26,9 +25,9 @@ impl Tables {
             id: DeliveryId(no),
             webhook: row.webhook,
             institution: institution.clone(),
-            application: application.details.uuid(),
+            application: application.uuid,
             version: entered.version.into(),
-            kind: entered.body.kind(),
+            kind: entered.kind,
             status: row.state.status(),
             attempts: row.attempts,
             created_at: row.created_at,
@@ -41,11 +40,8 @@ impl Tables {
     fn claim(&mut self, claim: &Claim) -> ClaimedBatch {
         let mut batch = ClaimedBatch::default();
         for (place, mut leased) in self.outbox.claim(claim) {
-            let event = self.log.get(place as usize).and_then(|entered| {
-                let row = self.applications.get(entered.application as usize)?;
-                entered.event(Arc::clone(&row.details))
-            });
-            if let Some(event) = event {
+            let entered = self.log.get(place);
+            if let Some(event) = entered.and_then(|it| self.event(it)) {
                 leased.event = Ok(event);
             }
             let of = leased.webhook;
@@ -121,7 +117,7 @@ impl Outbox for MemoryStore {
     ) -> Result<DeliveryPage> {
         let tables = self.tables();
         let application = filter.application;
-        let number = application.and_then(|uuid| tables.by_uuid.get(&uuid).copied());
+        let number = application.and_then(|uuid| tables.applications.number(uuid));
         if application.is_some() && number.is_none() {
             return Ok(DeliveryPage::default());
         }
