@@ -5,7 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::index::Index;
-use super::pieces::Pieces;
+use super::pieces::{Pieces, place};
+use super::recent::Recent;
 use super::texts::{Address, Texts};
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::source::TriggerContext;
@@ -29,6 +30,7 @@ pub(super) struct Row {
 pub(super) struct Applications {
     rows: Pieces<Row>,
     by_uuid: Index,
+    recent: Recent,
 }
 
 impl Row {
@@ -72,10 +74,16 @@ impl Applications {
         self.by_uuid.find(uuid, is)
     }
 
+    /// The details of an application, which will soon be needed again.
+    pub(super) fn details(&self, number: u32, texts: &Texts) -> Option<Arc<ApplicationDetails>> {
+        let make = || self.rows.get(number)?.details(texts);
+        self.recent.get(number, make)
+    }
+
     /// Adds an application whose first event has the place `last`: its number.
     pub(super) fn push(
         &mut self,
-        details: &ApplicationDetails,
+        details: &Arc<ApplicationDetails>,
         trigger_context: TriggerContext,
         institution: u32,
         last: u32,
@@ -94,6 +102,7 @@ impl Applications {
             texts: texts.push([title, email]),
             trigger_context,
         });
+        self.recent.put(number, details);
         number
     }
 
@@ -101,6 +110,7 @@ impl Applications {
     pub(super) fn pop(&mut self, texts: &mut Texts) {
         if let Some(row) = self.rows.pop() {
             self.by_uuid.pop(row.uuid);
+            self.recent.remove(place(self.rows.len()));
             texts.truncate(row.texts);
         }
     }
@@ -110,13 +120,13 @@ impl Applications {
 mod tests {
     use super::*;
 
-    fn details(number: u128, title: &str) -> ApplicationDetails {
-        ApplicationDetails::new(
+    fn details(number: u128, title: &str) -> Arc<ApplicationDetails> {
+        Arc::new(ApplicationDetails::new(
             ApplicationId::new(ApplicationId::MAX).unwrap(),
             Uuid::from_u128(number),
             CertificateTitle::new(title).unwrap(),
             ApplicantEmail::new("john@example.com").unwrap(),
-        )
+        ))
     }
 
     #[test]
@@ -134,7 +144,8 @@ mod tests {
         for (number, one) in (0..).zip(&all) {
             assert_eq!(applications.number(one.uuid()), Some(number));
             let row = applications.get(number).unwrap();
-            assert_eq!(*row.details(&texts).unwrap(), *one);
+            assert_eq!(row.details(&texts).as_ref(), Some(one));
+            assert_eq!(applications.details(number, &texts).as_ref(), Some(one));
         }
         applications.pop(&mut texts);
         assert_eq!(applications.number(all[1].uuid()), None);
@@ -142,7 +153,8 @@ mod tests {
         let again = details(3, "C");
         let number = applications.push(&again, TriggerContext::BulkUpload, 3, 4, &mut texts);
         assert_eq!(applications.number(again.uuid()), Some(number));
+        assert_eq!(applications.details(1, &texts), Some(again));
         let row = applications.get(0).unwrap();
-        assert_eq!(*row.details(&texts).unwrap(), all[0]);
+        assert_eq!(row.details(&texts).as_ref(), Some(&all[0]));
     }
 }

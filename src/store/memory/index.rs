@@ -13,7 +13,7 @@ use super::pieces::place;
 /// to it in order, and the last one is removed by making its slot empty.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// With keys of its own: applicants choose identities, and must not choose collisions.
+    /// With keys of its own: callers choose identities, and must not choose collisions.
     hashes: RandomState,
     count: u32,
     /// By slot, seven bits of the hash; 0 where the slot is empty. It saves looking at most rows.

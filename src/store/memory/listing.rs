@@ -37,7 +37,11 @@ impl Tables {
             };
             let matches = self.matches(filter, needle.as_ref(), row);
             // What was entered came out of a transition.
-            let event = matches.then(|| self.last(row)).flatten();
+            let event = matches.then(|| {
+                let details = row.details(&self.texts)?;
+                self.log.get(row.last)?.event(row, details, &self.texts)
+            });
+            let event = event.flatten();
             let key = PageKey(i64::from(place(at)) + 1);
             if look
                 .at(key, event.map(|it| Ok(it.application())))

@@ -11,6 +11,7 @@ mod log;
 mod names;
 mod outbox;
 mod pieces;
+mod recent;
 mod replies;
 mod replying;
 mod texts;
@@ -42,7 +43,6 @@ use super::name::{IdempotencyKey, InstitutionId};
 use super::remembered::{Refused, UsedKey};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
 
 /// Keeps everything in memory, and forgets it with the last handle.
@@ -258,8 +258,10 @@ impl Tables {
     }
 
     fn event(&self, entered: &Entered) -> Option<Event> {
-        let row = self.applications.get(entered.application)?;
-        entered.event(row, row.details(&self.texts)?, &self.texts)
+        let number = entered.application;
+        let row = self.applications.get(number)?;
+        let details = self.applications.details(number, &self.texts)?;
+        entered.event(row, details, &self.texts)
     }
 
     fn institution(&self, institution: &InstitutionId) -> Option<u32> {
@@ -269,20 +271,10 @@ impl Tables {
     fn recorded(&self, at: u32) -> Option<RecordedEvent> {
         let entered = self.log.get(at)?;
         let row = self.applications.get(entered.application)?;
-        self.recorded_of(row, row.details(&self.texts)?, at)
-    }
-
-    fn recorded_of(
-        &self,
-        row: &Row,
-        details: Arc<ApplicationDetails>,
-        at: u32,
-    ) -> Option<RecordedEvent> {
-        let entered = self.log.get(at)?;
         Some(RecordedEvent {
             cursor: cursor(at),
             institution: self.institutions.all.get(row.institution as usize)?.clone(),
-            event: entered.event(row, details, &self.texts)?,
+            event: self.event(entered)?,
             actor: self.actors.all.get(entered.actor as usize)?.clone(),
             idempotency_key: self.key_of.get(&at).cloned(),
         })
@@ -293,11 +285,10 @@ impl Tables {
         if row.institution != institution {
             return None;
         }
-        let details = row.details(&self.texts)?;
         let mut history = Vec::new();
         let mut at = row.last;
         loop {
-            history.push(self.recorded_of(row, Arc::clone(&details), at)?);
+            history.push(self.recorded(at)?);
             let previous = self.log.get(at)?.previous;
             if previous == at {
                 history.reverse();
