@@ -353,3 +353,7 @@ impl Store for MemoryStore {
         self.commits.send_replace(());
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/unit/memory.rs"]
+mod tests;

@@ -26,9 +26,16 @@ impl Address {
 /// All texts. Each stands behind its length; those that were added together stand in one piece.
 ///
 /// Lengths are written in ASCII, so a piece is a `String`, and reading checks no text again.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(super) struct Texts {
     pieces: Vec<String>,
+}
+
+impl std::fmt::Debug for Texts {
+    /// Without what is personal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Texts(…)")
+    }
 }
 
 impl Texts {
