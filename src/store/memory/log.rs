@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 
 use super::applications::Row;
+use super::pieces::widened;
 use super::texts::{Address, Texts};
 use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
@@ -109,15 +110,16 @@ impl From<Timestamp> for Seconds {
     fn from(at: Timestamp) -> Self {
         let since_start = at.to_datetime().timestamp() - Self::START;
         // There are fewer than 2⁴⁰, and no timestamp is earlier.
-        let [a, b, c, d, e, ..] = since_start.to_le_bytes();
-        Self([a, b, c, d, e])
+        let [bytes @ .., _, _, _] = since_start.to_le_bytes();
+        Self(bytes)
     }
 }
 
 impl From<Seconds> for Timestamp {
-    fn from(Seconds([a, b, c, d, e]): Seconds) -> Self {
-        let since_start = i64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
-        let at = DateTime::from_timestamp(Seconds::START + since_start, 0);
+    fn from(seconds: Seconds) -> Self {
+        // Never above 2⁴⁰.
+        let since_start = i64::try_from(widened(seconds.0)).unwrap_or(i64::MAX);
+        let at = DateTime::from_timestamp(Seconds::START.saturating_add(since_start), 0);
         at.map_or(Self::MAX, Self::saturating)
     }
 }

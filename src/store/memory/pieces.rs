@@ -5,6 +5,15 @@ pub(super) fn place(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
+/// A number of which the lowest bytes were kept, the lowest first.
+pub(super) fn widened<const N: usize>(bytes: [u8; N]) -> u64 {
+    let mut all = [0; 8];
+    for (to, from) in all.iter_mut().zip(bytes) {
+        *to = from;
+    }
+    u64::from_le_bytes(all)
+}
+
 /// Rows, each at the place at which it was added.
 #[derive(Debug)]
 pub(super) struct Pieces<T> {

@@ -1,8 +1,8 @@
 //! Texts in bulk, one behind the other, without an allocation for each.
 
-use super::pieces::place;
+use super::pieces::{place, widened};
 
-/// Where texts that were added together begin: the piece in four bytes, the place in it in two.
+/// Where texts that were added together begin: the place in the piece in two bytes, the piece in four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address([u8; 6]);
 
@@ -11,15 +11,16 @@ impl Address {
     pub(super) const NONE: Self = Self([u8::MAX; 6]);
 
     fn new(piece: usize, offset: usize) -> Self {
-        let [a, b, c, d] = place(piece).to_le_bytes();
-        let [e, f] = u16::try_from(offset).unwrap_or(u16::MAX).to_le_bytes();
-        Self([a, b, c, d, e, f])
+        let offset = u16::try_from(offset).unwrap_or(u16::MAX);
+        let address = u64::from(place(piece)) << 16 | u64::from(offset);
+        let [bytes @ .., _, _] = address.to_le_bytes();
+        Self(bytes)
     }
 
     fn parts(self) -> (usize, usize) {
-        let Self([a, b, c, d, e, f]) = self;
-        let piece = u32::from_le_bytes([a, b, c, d]);
-        (piece as usize, u16::from_le_bytes([e, f]).into())
+        let address = widened(self.0);
+        let index = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        (index(address >> 16), index(address & u64::from(u16::MAX)))
     }
 }
 
@@ -91,7 +92,8 @@ impl Texts {
 /// Six bits a character, the lowest first; the seventh bit is set if another follows.
 fn push_length(piece: &mut String, mut length: usize) {
     loop {
-        let low = (length & 63) as u8;
+        // Six bits.
+        let low = u8::try_from(length & 63).unwrap_or_default();
         length >>= 6;
         let is_last = length == 0;
         piece.push(char::from(if is_last { low } else { low | 64 }));
