@@ -2,7 +2,8 @@
 
 use super::pieces::{place, widened};
 
-/// Where texts that were added together begin: the place in the piece in two bytes, the piece in four.
+/// Where texts that were added together begin: the place in the piece in two bytes, the piece in
+/// four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address([u8; 6]);
 
