@@ -85,8 +85,8 @@ fn memory(work: &str, bytes: f64) -> Row {
     Row {
         work: work.to_owned(),
         ours: format!("{bytes:.0} B"),
-        peer: "goal: at most 400 B".to_owned(),
-        ratio: 400.0 / bytes,
+        peer: "goal: at most 250 B".to_owned(),
+        ratio: 250.0 / bytes,
         goal: 1.0,
     }
 }

@@ -1,13 +1,12 @@
 //! The memory store as an outbox.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::log::place;
 use super::outbox::Row;
+use super::pieces::place;
 use super::{MemoryStore, Tables, cursor};
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
@@ -17,8 +16,8 @@ use crate::store::{InstitutionId, Result};
 
 impl Tables {
     fn delivery(&self, no: i64, row: &Row) -> Option<Delivery> {
-        let entered = self.log.get(row.event as usize)?;
-        let application = self.applications.get(row.application as usize)?;
+        let entered = self.log.get(row.event)?;
+        let application = self.applications.get(row.application)?;
         let institution = self
             .institutions
             .all
@@ -27,9 +26,9 @@ impl Tables {
             id: DeliveryId(no),
             webhook: row.webhook,
             institution: institution.clone(),
-            application: application.details.uuid(),
+            application: application.uuid,
             version: entered.version.into(),
-            kind: entered.body.kind(),
+            kind: entered.kind,
             status: row.state.status(),
             attempts: row.attempts,
             created_at: row.created_at,
@@ -42,11 +41,8 @@ impl Tables {
     fn claim(&mut self, claim: &Claim) -> ClaimedBatch {
         let mut batch = ClaimedBatch::default();
         for (place, mut leased) in self.outbox.claim(claim) {
-            let event = self.log.get(place as usize).and_then(|entered| {
-                let row = self.applications.get(entered.application as usize)?;
-                entered.event(Arc::clone(&row.details))
-            });
-            if let Some(event) = event {
+            let entered = self.log.get(place);
+            if let Some(event) = entered.and_then(|it| self.event(it)) {
                 leased.event = Ok(event);
             }
             let of = leased.webhook;
@@ -77,11 +73,11 @@ impl Tables {
         let known = self.outbox.events_of(webhook);
         let mut deliveries = 0;
         for at in start..end {
-            let Some(entered) = self.log.get(at as usize) else {
+            let Some(entered) = self.log.get(at) else {
                 continue;
             };
-            let row = self.applications.get(entered.application as usize);
-            let (time, kind) = (entered.at.to_datetime(), entered.body.kind());
+            let row = self.applications.get(entered.application);
+            let (time, kind) = (entered.at().to_datetime(), entered.kind);
             if known.contains(&at)
                 || row.map(|it| it.institution) != institution
                 || !replay.kinds.contains(kind)
@@ -163,7 +159,7 @@ impl Outbox for MemoryStore {
     ) -> Result<DeliveryPage> {
         let tables = self.tables();
         let application = filter.application;
-        let number = application.and_then(|uuid| tables.by_uuid.get(&uuid).copied());
+        let number = application.and_then(|uuid| tables.applications.number(uuid));
         if application.is_some() && number.is_none() {
             return Ok(DeliveryPage::default());
         }

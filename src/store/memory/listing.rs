@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::log::place;
+use chrono::{DateTime, Utc};
+
+use super::applications::Row;
+use super::pieces::place;
 use super::{MemoryStore, Tables, cursor};
-use crate::lifecycle::event::{Event, EventKind};
+use crate::lifecycle::event::EventKind;
 use crate::store::contract::Queries;
 use crate::store::queries::{Count, Filter, ListOrder, ListQuery, Page, PageKey};
 use crate::store::title::Needle;
@@ -28,14 +31,17 @@ impl Tables {
                 ListOrder::OldestFirst => start + place_in_order,
                 ListOrder::NewestFirst => end - 1 - place_in_order,
             };
-            let row = self.applications.get(at);
+            let row = self.applications.get(place(at));
             let Some(row) = row.filter(|row| row.institution == institution) else {
                 continue;
             };
+            let matches = self.matches(filter, needle.as_ref(), row);
             // What was entered came out of a transition.
-            let event = self
-                .last(row)
-                .filter(|it| matches(filter, needle.as_ref(), it));
+            let event = matches.then(|| {
+                let details = row.details(&self.texts)?;
+                self.log.get(row.last)?.event(row, details, &self.texts)
+            });
+            let event = event.flatten();
             let key = PageKey(i64::from(place(at)) + 1);
             if look
                 .at(key, event.map(|it| Ok(it.application())))
@@ -47,22 +53,50 @@ impl Tables {
         Page::of(look.page())
     }
 
+    /// Whether the filter lets the application through. Its details are not made for that.
+    fn matches(&self, filter: &Filter, title: Option<&Needle>, row: &Row) -> bool {
+        let Some(last) = self.log.get(row.last) else {
+            return false;
+        };
+        let time = || DateTime::<Utc>::from(last.at());
+        let is_of_texts = || {
+            row.texts(&self.texts).is_some_and(|[own_title, email]| {
+                filter.email.as_ref().is_none_or(|it| it.as_str() == email)
+                    && title.is_none_or(|it| it.is_in(own_title))
+            })
+        };
+        filter
+            .cells
+            .contains(last.kind.status(), row.trigger_context.source())
+            && filter
+                .application_id
+                .is_none_or(|it| it == row.application_id)
+            && filter.updated_after.is_none_or(|it| it <= time())
+            && filter.updated_before.is_none_or(|it| time() < it)
+            && (filter.email.is_none() && title.is_none() || is_of_texts())
+            && filter
+                .error
+                .as_ref()
+                .is_none_or(|it| last.text(&self.texts) == Some(it.as_str()))
+    }
+
     fn counts(&self, institution: u32) -> Vec<Count> {
         let rows = self.applications.iter();
-        let last = |row| {
-            let event = self.last(row)?;
+        let count = |row: &Row| {
+            let last = self.log.get(row.last)?;
             Some(Count {
-                status: event.kind().status(),
-                source: event.source(),
+                status: last.kind.status(),
+                source: row.trigger_context.source(),
                 applications: 1,
-                oldest_updated_at: event.timestamp(),
+                oldest_updated_at: last.at().into(),
             })
         };
         Count::sorted(
             rows.filter(|row| row.institution == institution)
-                .filter_map(last),
+                .filter_map(count),
         )
     }
+
     fn feed_before(
         &self,
         institution: Option<&InstitutionId>,
@@ -76,10 +110,10 @@ impl Tables {
         let end = u32::try_from(end).map_or(count, |it| it.min(count));
         let mut look = FeedPage::look(limit);
         for at in (0..end).rev() {
-            let matches = self.log.get(at as usize).is_some_and(|entered| {
-                let row = self.applications.get(entered.application as usize);
+            let matches = self.log.get(at).is_some_and(|entered| {
+                let row = self.applications.get(entered.application);
                 let is_of = |it: Option<u32>| it.is_some() && row.map(|row| row.institution) == it;
-                number.is_none_or(is_of) && kind.is_none_or(|it| entered.body.kind() == it)
+                number.is_none_or(is_of) && kind.is_none_or(|it| entered.kind == it)
             });
             let recorded = matches.then(|| self.recorded(at)).flatten();
             if look.at(cursor(at), recorded.map(Ok)).is_break() {
@@ -88,23 +122,6 @@ impl Tables {
         }
         FeedPage::of(look.page())
     }
-}
-
-/// Whether the filter lets the application with this last event through.
-fn matches(filter: &Filter, title: Option<&Needle>, event: &Event) -> bool {
-    let (details, time) = (event.details(), event.timestamp());
-    let email = details.applicant_email();
-    let number = details.application_id();
-    filter.cells.contains(event.kind().status(), event.source())
-        && filter.email.as_ref().is_none_or(|it| it == email)
-        && filter.application_id.is_none_or(|it| it == number)
-        && filter.updated_after.is_none_or(|it| it <= time)
-        && filter.updated_before.is_none_or(|it| time < it)
-        && title.is_none_or(|it| it.is_in(details.certificate_title().as_str()))
-        && filter
-            .error
-            .as_ref()
-            .is_none_or(|it| Some(it) == event.application().error())
 }
 
 impl Queries for MemoryStore {

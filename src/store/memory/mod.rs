@@ -1,28 +1,37 @@
 //! The store in memory: the reference for all others, and for tests.
 
 mod acts;
+mod applications;
 mod auditing;
 mod authorizing;
 mod delivering;
+mod index;
 mod listing;
 mod log;
+mod names;
 mod outbox;
+mod pieces;
+mod recent;
 mod replies;
 mod replying;
+mod texts;
 mod tokens;
 mod webhooks;
 mod work;
 mod working;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use log::{Entered, Log, Names, place};
+use applications::{Applications, Row};
+use log::Entered;
+use names::Names;
+use pieces::{Pieces, place};
+use texts::Texts;
 
 use super::actor::Actor;
 use super::commits::CommitWatch;
@@ -34,7 +43,6 @@ use super::name::{IdempotencyKey, InstitutionId};
 use super::remembered::{Refused, UsedKey};
 use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use crate::lifecycle::any::AnyApplication;
-use crate::lifecycle::application::ApplicationDetails;
 use crate::lifecycle::event::Event;
 
 /// Keeps everything in memory, and forgets it with the last handle.
@@ -57,11 +65,11 @@ const POLL: Duration = Duration::from_secs(60);
 struct Tables {
     institutions: Names<InstitutionId>,
     actors: Names<Actor>,
-    /// In the order of creation.
-    applications: Vec<Row>,
-    by_uuid: HashMap<Uuid, u32>,
+    applications: Applications,
     /// In the order of commits; the cursor of an event is its place, from 1.
-    log: Log,
+    log: Pieces<Entered>,
+    /// Those of applications and events.
+    texts: Texts,
     keys: HashMap<(u32, IdempotencyKey), Key>,
     /// The keys of the events that have one.
     key_of: HashMap<u32, IdempotencyKey>,
@@ -78,14 +86,6 @@ enum Key {
     /// The event at this place of the log.
     Event(u32),
     Refused(Box<Refused>),
-}
-
-#[derive(Debug)]
-struct Row {
-    details: Arc<ApplicationDetails>,
-    institution: u32,
-    /// The place of its last event in the log.
-    last: u32,
 }
 
 impl MemoryStore {
@@ -145,8 +145,11 @@ impl Tables {
             Key::Event(at) => Some(UsedKey::Event(Box::new(self.recorded(*at)?))),
             Key::Refused(refused) => Some(UsedKey::Refused((**refused).clone())),
         });
+        let mut number = None;
         let find = || {
-            Ok::<_, Refusal>(match self.row(append.uuid()) {
+            number = self.applications.number(append.uuid());
+            let row = number.and_then(|it| self.applications.get(it));
+            Ok::<_, Refusal>(match row {
                 None => Found::Nothing,
                 row => self
                     .current(institution, row)
@@ -157,7 +160,9 @@ impl Tables {
             Answer::Repeated(receipt) => return Ok(receipt),
             Answer::Go(event) => event,
         };
-        let at = self.enter(append, institution, &event);
+        let uuid = append.uuid();
+        let at = self.enter(append, institution, number, &event);
+        let at = at.ok_or(Refusal::UnknownApplication { uuid })?;
         Ok(Receipt::new(event, cursor(at)))
     }
 
@@ -180,29 +185,26 @@ impl Tables {
         }
     }
 
-    /// Enters the event; its place in the log.
-    fn enter(&mut self, append: &Append, institution: u32, event: &Event) -> u32 {
+    /// Enters the event of the application with this number: its place in the log. Only a creation
+    /// has no number.
+    fn enter(
+        &mut self,
+        append: &Append,
+        institution: u32,
+        number: Option<u32>,
+        event: &Event,
+    ) -> Option<u32> {
         let last = place(self.log.len());
-        let (application, previous) = match self.by_uuid.entry(event.uuid()) {
-            Entry::Occupied(entry) => {
-                let application = *entry.get();
-                let row = self.applications.get_mut(application as usize);
-                let previous = row.map(|row| std::mem::replace(&mut row.last, last));
-                (application, previous.unwrap_or(last))
-            }
-            Entry::Vacant(entry) => {
-                let application = *entry.insert(place(self.applications.len()));
-                let details = match append.request.operation.creation() {
-                    Some((details, _)) => Arc::clone(details),
-                    None => Arc::new(event.details().clone()),
-                };
-                self.applications.push(Row {
-                    details,
-                    institution,
-                    last,
-                });
-                (application, last)
-            }
+        let (application, previous) = if let Some(number) = number {
+            let row = self.applications.get_mut(number)?;
+            (number, std::mem::replace(&mut row.last, last))
+        } else {
+            let (details, context) = append.request.operation.creation()?;
+            let texts = &mut self.texts;
+            let number = self
+                .applications
+                .push(details, context, institution, last, texts);
+            (number, last)
         };
         if let Some(key) = &append.request.idempotency_key {
             let used = Key::Event(last);
@@ -213,15 +215,10 @@ impl Tables {
         let kind = event.kind();
         self.outbox
             .enter(institution, application, last, kind, append.now);
-        self.log.push(Entered {
-            body: event.body().clone(),
-            at: event.at(),
-            application,
-            version: u32::try_from(event.version()).unwrap_or(u32::MAX),
-            actor,
-            previous,
-        });
-        last
+        let texts = &mut self.texts;
+        self.log
+            .push(Entered::new(event, application, actor, previous, texts));
+        Some(last)
     }
 
     /// Takes back every event from this place on, the last first.
@@ -231,15 +228,15 @@ impl Tables {
             let Some(entered) = self.log.pop() else {
                 return;
             };
-            let Some(row) = self.applications.get_mut(entered.application as usize) else {
+            entered.take_back(&mut self.texts);
+            let Some(row) = self.applications.get_mut(entered.application) else {
                 return;
             };
             if let Some(key) = self.key_of.remove(&place(self.log.len())) {
                 self.keys.remove(&(row.institution, key));
             }
             if entered.version == 1 {
-                self.by_uuid.remove(&row.details.uuid());
-                self.applications.pop();
+                self.applications.pop(&mut self.texts);
             } else {
                 row.last = entered.previous;
             }
@@ -247,8 +244,7 @@ impl Tables {
     }
 
     fn row(&self, uuid: Uuid) -> Option<&Row> {
-        let at = *self.by_uuid.get(&uuid)?;
-        self.applications.get(at as usize)
+        self.applications.get(self.applications.number(uuid)?)
     }
 
     fn current(&self, institution: u32, row: Option<&Row>) -> Option<AnyApplication> {
@@ -256,10 +252,16 @@ impl Tables {
         Some(self.last(row)?.application())
     }
 
+    /// The last event of an application.
     fn last(&self, row: &Row) -> Option<Event> {
-        self.log
-            .get(row.last as usize)?
-            .event(Arc::clone(&row.details))
+        self.event(self.log.get(row.last)?)
+    }
+
+    fn event(&self, entered: &Entered) -> Option<Event> {
+        let number = entered.application;
+        let row = self.applications.get(number)?;
+        let details = self.applications.details(number, &self.texts)?;
+        entered.event(row, details, &self.texts)
     }
 
     fn institution(&self, institution: &InstitutionId) -> Option<u32> {
@@ -267,33 +269,33 @@ impl Tables {
     }
 
     fn recorded(&self, at: u32) -> Option<RecordedEvent> {
-        let entered = self.log.get(at as usize)?;
-        let row = self.applications.get(entered.application as usize)?;
+        let entered = self.log.get(at)?;
+        let row = self.applications.get(entered.application)?;
         Some(RecordedEvent {
             cursor: cursor(at),
             institution: self.institutions.all.get(row.institution as usize)?.clone(),
-            event: entered.event(Arc::clone(&row.details))?,
+            event: self.event(entered)?,
             actor: self.actors.all.get(entered.actor as usize)?.clone(),
             idempotency_key: self.key_of.get(&at).cloned(),
         })
     }
 
-    fn history(&self, institution: u32, uuid: Uuid) -> Vec<RecordedEvent> {
-        let row = self.row(uuid);
-        let Some(row) = row.filter(|row| row.institution == institution) else {
-            return Vec::new();
-        };
+    fn history(&self, institution: u32, uuid: Uuid) -> Option<Vec<RecordedEvent>> {
+        let row = self.row(uuid)?;
+        if row.institution != institution {
+            return None;
+        }
         let mut history = Vec::new();
         let mut at = row.last;
-        while let (Some(recorded), Some(entered)) = (self.recorded(at), self.log.get(at as usize)) {
-            history.push(recorded);
-            if entered.previous == at {
-                break;
+        loop {
+            history.push(self.recorded(at)?);
+            let previous = self.log.get(at)?.previous;
+            if previous == at {
+                history.reverse();
+                return Some(history);
             }
-            at = entered.previous;
+            at = previous;
         }
-        history.reverse();
-        history
     }
 }
 
@@ -321,7 +323,8 @@ impl Store for MemoryStore {
     async fn history(&self, institution: &InstitutionId, uuid: Uuid) -> Result<Vec<RecordedEvent>> {
         let tables = self.tables();
         let institution = tables.institution(institution);
-        Ok(institution.map_or_else(Vec::new, |it| tables.history(it, uuid)))
+        let history = institution.and_then(|it| tables.history(it, uuid));
+        Ok(history.unwrap_or_default())
     }
 
     async fn feed(&self, after: Cursor, limit: u32) -> Result<Vec<RecordedEvent>> {
@@ -350,3 +353,7 @@ impl Store for MemoryStore {
         self.commits.send_replace(());
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/unit/memory.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::log::place;
+use super::pieces::place;
 use super::work::Row;
 use super::{MemoryStore, Tables};
 use crate::lengths::later;
@@ -26,16 +26,16 @@ impl Tables {
         let in_progress = Cells::in_progress();
         let end = self.log.len().min(self.work.seen.saturating_add(LOOKS));
         for at in self.work.seen..end {
-            let Some(entered) = self.log.get(at) else {
+            let Some(entered) = self.log.get(place(at)) else {
                 break;
             };
-            let (application, since) = (entered.application, entered.at);
+            let (application, since) = (entered.application, entered.at());
             let token = first_token(entered.version.into());
-            let Some(row) = self.applications.get(application as usize) else {
+            let Some(row) = self.applications.get(application) else {
                 continue;
             };
             let is_last = row.last as usize == at;
-            let (status, source) = (entered.body.kind().status(), entered.body.source());
+            let (status, source) = (entered.kind.status(), row.trigger_context.source());
             if !is_last || !in_progress.contains(status, source) {
                 continue;
             }
@@ -58,7 +58,7 @@ impl Tables {
 
     /// Whether the application is still at the event since which it is in progress.
     fn is_current(&self, application: u32, row: &Row) -> bool {
-        let it = self.applications.get(application as usize);
+        let it = self.applications.get(application);
         it.is_some_and(|it| it.last == row.event)
     }
 
@@ -104,9 +104,9 @@ impl Tables {
         row: &Row,
         institution: &InstitutionId,
     ) -> Option<LeasedWork> {
-        let of = self.applications.get(application as usize)?;
+        let of = self.applications.get(application)?;
         Some(LeasedWork {
-            lease: WorkLease::new(of.details.uuid(), row.token),
+            lease: WorkLease::new(of.uuid, row.token),
             institution: institution.clone(),
             attempt: row.attempts,
             since: row.since,
@@ -115,7 +115,7 @@ impl Tables {
     }
 
     fn renew(&mut self, lease: WorkLease, until: DateTime<Utc>) -> bool {
-        let Some(application) = self.by_uuid.get(&lease.application).copied() else {
+        let Some(application) = self.applications.number(lease.application) else {
             return false;
         };
         let row = self.work.held(application, lease.token);
@@ -131,7 +131,7 @@ impl Tables {
 
     fn settle_work(&mut self, settlement: WorkSettlement) -> Result<WorkSettled, ExecuteError> {
         let lease = settlement.lease;
-        let application = self.by_uuid.get(&lease.application).copied();
+        let application = self.applications.number(lease.application);
         let held = application.filter(|it| self.work.held(*it, lease.token).is_some());
         let Some((application, mut row)) =
             held.and_then(|it| self.work.remove(it).map(|row| (it, row)))

@@ -1,0 +1,154 @@
+//! Places by identity: a hash table that holds no keys, since they stand in the rows.
+
+use std::hash::{BuildHasher, RandomState};
+
+use uuid::Uuid;
+
+use super::pieces::place;
+
+/// The places of rows by their identities: a table with open addressing, at most three quarters
+/// full.
+///
+/// Rows are added and removed at the end only. So the table is always as if its rows had been added
+/// to it in order, and the last one is removed by making its slot empty.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// With keys of its own: callers choose identities, and must not choose collisions.
+    hashes: RandomState,
+    count: u32,
+    /// By slot, seven bits of the hash; 0 where the slot is empty. It saves looking at most rows.
+    tags: Box<[u8]>,
+    places: Box<[u32]>,
+}
+
+impl Index {
+    const FEWEST_SLOTS: usize = 16;
+    const IS_FULL: u8 = 128;
+
+    /// The place for which the row has this identity, as `is` says.
+    pub(super) fn find(&self, uuid: Uuid, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let hash = self.hashes.hash_one(uuid);
+        let tag = tag(hash);
+        for slot in slots(hash, self.tags.len()) {
+            match *self.tags.get(slot)? {
+                0 => return None,
+                found if found == tag => {
+                    let place = *self.places.get(slot)?;
+                    if is(place) {
+                        return Some(place);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Adds the next row: its place. `uuids` are the identities of the rows before it, in order.
+    pub(super) fn push(&mut self, uuid: Uuid, uuids: impl Iterator<Item = Uuid>) -> u32 {
+        let place = self.count;
+        if (place as usize + 1) * 4 > self.tags.len() * 3 {
+            self.grow(uuids);
+        }
+        self.put(uuid, place);
+        self.count += 1;
+        place
+    }
+
+    /// Removes the last row, which has this identity.
+    pub(super) fn pop(&mut self, uuid: Uuid) {
+        let Some(last) = self.count.checked_sub(1) else {
+            return;
+        };
+        let hash = self.hashes.hash_one(uuid);
+        let mut slots = slots(hash, self.tags.len());
+        let is_last = |slot: &usize| {
+            self.places.get(*slot) == Some(&last) && self.tags.get(*slot) == Some(&tag(hash))
+        };
+        if let Some(tag) = slots.find(is_last).and_then(|it| self.tags.get_mut(it)) {
+            *tag = 0;
+            self.count = last;
+        }
+    }
+
+    fn grow(&mut self, uuids: impl Iterator<Item = Uuid>) {
+        let slots = (self.tags.len() * 2).max(Self::FEWEST_SLOTS);
+        self.tags = vec![0; slots].into_boxed_slice();
+        self.places = vec![0; slots].into_boxed_slice();
+        for (at, uuid) in uuids.enumerate() {
+            self.put(uuid, place(at));
+        }
+    }
+
+    fn put(&mut self, uuid: Uuid, place: u32) {
+        let hash = self.hashes.hash_one(uuid);
+        let mut slots = slots(hash, self.tags.len());
+        // A quarter of the slots is empty.
+        let Some(slot) = slots.find(|slot| self.tags.get(*slot) == Some(&0)) else {
+            return;
+        };
+        if let (Some(in_tags), Some(in_places)) =
+            (self.tags.get_mut(slot), self.places.get_mut(slot))
+        {
+            (*in_tags, *in_places) = (tag(hash), place);
+        }
+    }
+}
+
+/// The highest bits: the slot comes from the lowest.
+const fn tag(hash: u64) -> u8 {
+    (hash >> 57) as u8 | Index::IS_FULL
+}
+
+/// The slots, in the order in which one is looked for. Their number is a power of two.
+#[expect(clippy::cast_possible_truncation, reason = "the low bits count")]
+fn slots(hash: u64, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |step| (hash as usize).wrapping_add(step) & (count - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uuid(number: u32) -> Uuid {
+        Uuid::from_u128(number.into())
+    }
+
+    fn push(index: &mut Index, number: u32) {
+        assert_eq!(index.push(uuid(number), (0..number).map(uuid)), number);
+    }
+
+    fn find(index: &Index, number: u32) -> Option<u32> {
+        index.find(uuid(number), |place| place == number)
+    }
+
+    #[test]
+    fn every_row_is_found_however_far_it_grew() {
+        let mut index = Index::default();
+        assert_eq!(find(&index, 0), None);
+        for number in 0..3000 {
+            push(&mut index, number);
+            assert_eq!(find(&index, number), Some(number));
+            assert_eq!(find(&index, number + 1), None);
+        }
+        assert!((0..3000).all(|it| find(&index, it) == Some(it)));
+        assert_eq!(index.tags.len(), 4096);
+    }
+
+    #[test]
+    fn removing_the_last_rows_loses_no_other() {
+        let mut index = Index::default();
+        // Past a growth, so that rows are removed which the larger table did not get one by one.
+        (0..800).for_each(|it| push(&mut index, it));
+        for number in (300..800).rev() {
+            index.pop(uuid(number));
+            assert_eq!(find(&index, number), None);
+        }
+        assert!((0..300).all(|it| find(&index, it) == Some(it)));
+        (300..2000).for_each(|it| push(&mut index, it));
+        assert!((0..2000).all(|it| find(&index, it) == Some(it)));
+        (0..2000).rev().for_each(|it| index.pop(uuid(it)));
+        assert!(index.tags.iter().all(|it| *it == 0));
+        index.pop(uuid(0));
+    }
+}
