@@ -17,6 +17,7 @@ use super::refusal::{Code, Known, Refusal};
 use super::report::Report;
 use super::store;
 use super::{Completion, Failure, block_on};
+use certificate_lifecycle::Event;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::Refusal::{IdempotencyMismatch, Repeated};
 use certificate_lifecycle::store::{
@@ -113,7 +114,9 @@ pub(super) fn run<S: Source>(
         if let Some(bar) = report.bar() {
             source.show_progress(bar.clone());
         }
+        let (batches, spent) = read(source)?;
         let mut printer = Printer {
+            spent,
             webhook_id,
             key_is_used: S::KEY_IS_USED,
             output: Output::new(&report),
@@ -121,7 +124,7 @@ pub(super) fn run<S: Source>(
             tally: Tally::default(),
             broken: None,
         };
-        let carried_out = carry_out(&engine, read(source)?, &mut printer).await;
+        let carried_out = carry_out(&engine, batches, &mut printer).await;
         // Whatever ended the reading, the commands carried out are reported.
         let _ = printer.output.flush()?;
         printer.report.finish()?;
@@ -143,12 +146,18 @@ pub(super) fn run<S: Source>(
 
 type Batches = mpsc::Receiver<Result<Batch, Failure>>;
 
+/// Events that are printed, on their way to the thread that has made their texts: to free what
+/// another thread has allocated takes the lock of that one.
+type Spent = std::sync::mpsc::Sender<Vec<Event>>;
+
 /// Reads on a thread of its own, one batch ahead. When no more is wanted, the thread may still wait
 /// for input; it ends with the process.
-fn read(mut source: impl Source) -> Result<Batches, Failure> {
+fn read(mut source: impl Source) -> Result<(Batches, Spent), Failure> {
     let (read, batches) = mpsc::channel(1);
+    let (spent, returned) = std::sync::mpsc::channel();
     let reading = move || {
         while let Some(batch) = source.next_batch().transpose() {
+            returned.try_iter().for_each(drop);
             let is_last = batch.is_err();
             if read.blocking_send(batch).is_err() || is_last {
                 return;
@@ -159,7 +168,7 @@ fn read(mut source: impl Source) -> Result<Batches, Failure> {
         .name("certlife-reader".to_owned())
         .spawn(reading)
         .map_err(|error| Failure::Start { error })?;
-    Ok(batches)
+    Ok((batches, spent))
 }
 
 /// A batch that the store has.
@@ -250,6 +259,7 @@ struct RefusedLine<'a> {
 
 /// Tells what became of each line.
 struct Printer {
+    spent: Spent,
     webhook_id: Uuid,
     /// See [`Source::KEY_IS_USED`].
     key_is_used: &'static str,
@@ -264,6 +274,7 @@ impl Printer {
     fn print(&mut self, mut batch: InFlight<'_>) -> Result<Reader, Failure> {
         let answers = Pin::new(&mut batch.answers).take_output();
         let mut answers = answers.unwrap_or_default().into_iter();
+        let mut events = Vec::with_capacity(batch.lines.len());
         let last = batch.lines.last().map_or(0, |line| line.number);
         // Before the refusals: each makes the terminal show it again.
         self.report.progress(batch.position);
@@ -279,6 +290,7 @@ impl Printer {
                         self.tally.repeated += u64::from(receipt.replayed);
                         let text = self.output.text();
                         receipt.event.write_json(self.webhook_id, text);
+                        events.push(receipt.event);
                         if self.output.end_line()? == Reader::Gone {
                             return Ok(Reader::Gone);
                         }
@@ -312,6 +324,8 @@ impl Printer {
                 return Ok(Reader::Gone);
             }
         }
+        // The thread may have ended.
+        let _ = self.spent.send(events);
         // A caller who sends one command and waits for its event must not wait for a full buffer.
         self.report.flush()?;
         self.output.flush()

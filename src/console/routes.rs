@@ -81,6 +81,19 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/export/{name}", get(export::export))
         .route("/applications/{uuid}", get(application::application))
         .route("/applications/{uuid}/decide", post(decide::one))
+        .route("/assets/{name}", get(asset))
+        .merge(sending())
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn_with_state(console.clone(), safe))
+        .layer(from_fn(envelope))
+        .layer(from_fn(drained))
+        .with_state(console)
+}
+
+/// What is sent, and where.
+fn sending() -> Router<Console> {
+    Router::new()
         .route("/webhooks", get(webhooks::list).post(webhooks::register))
         .route("/webhooks/new", get(webhooks::new))
         .route("/webhooks/{id}", get(webhooks::webhook))
@@ -109,11 +122,4 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .route("/deliveries/{id}", get(deliveries::delivery))
         .route("/deliveries/{id}/abandon", post(abandon::one))
         .route("/deliveries/{id}/redeliver", post(redeliver::one))
-        .route("/assets/{name}", get(asset))
-        .fallback(unknown)
-        .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(from_fn_with_state(console.clone(), safe))
-        .layer(from_fn(envelope))
-        .layer(from_fn(drained))
-        .with_state(console)
 }

@@ -51,6 +51,7 @@ fn requests(of: &Things) -> Vec<Ask> {
     let delivery: u64 = of.delivery.parse().unwrap();
     let error = json!({"error": "no template"});
     let none = json!({});
+    let from = json!({"from": "2020-01-01T00:00:00Z", "to": null, "dry_run": null});
     let mut all = about_the_application(of);
     all.extend([
         get(format!("/v1/deliveries?application={}", of.application)),
@@ -61,7 +62,7 @@ fn requests(of: &Things) -> Vec<Ask> {
         get(&webhook).header("If-None-Match", "\"0\""),
         request("PATCH", &webhook).json(&json!({"description": "mine"})),
         request("PATCH", &webhook)
-            .json(&json!({}))
+            .json(&none)
             .header("If-Match", "\"5\""),
         request("DELETE", &webhook).header("If-Match", "\"5\""),
         request("DELETE", &webhook),
@@ -69,14 +70,7 @@ fn requests(of: &Things) -> Vec<Ask> {
         post(format!("{webhook}/test"), &none),
         post(format!("{webhook}/disable"), &json!({"reason": "x"})),
         post(format!("{webhook}/enable"), &json!({"pending": "drop"})),
-        post(
-            format!("{webhook}/replay"),
-            &json!({"from": "2020-01-01T00:00:00Z"}),
-        ),
-        post(
-            format!("{webhook}/replay"),
-            &json!({"from": "2020-01-01T00:00:00Z", "dry_run": true}),
-        ),
+        post(format!("{webhook}/replay"), &from),
         post("/v1/deliveries/redeliver", &json!({"ids": [delivery]})),
         post(
             "/v1/deliveries/redeliver",

@@ -18,10 +18,10 @@ use certificate_lifecycle::webhook::EventKinds;
 
 /// Send a webhook the events that it never got.
 ///
-/// For each event of which the webhook has no delivery, whatever became of it, one is made: of what
-/// happened before it was registered, while it was disabled, or before it wanted such events. They
-/// are sent behind what is new, in the order in which they happened. What was delivered and has been
-/// pruned since is sent again.
+/// For each event of which the webhook has no delivery, whatever became of it, one is made: of
+/// what happened before it was registered, while it was disabled, or before it wanted such events.
+/// They are sent behind what is new, in the order in which they happened. What was delivered and
+/// has been pruned since is sent again.
 ///
 /// With --json, the number is an object, {"deliveries":…}.
 #[derive(Debug, clap::Args)]
