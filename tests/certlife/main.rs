@@ -12,6 +12,7 @@ mod certificates;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod acts;
 mod api_guide;
 mod apply;
 mod corrupt;

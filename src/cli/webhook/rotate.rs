@@ -76,8 +76,13 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     let secret = read_or_generate(args.secret.as_ref())?;
     let changed = block_on(async {
         let engine = args.store.open_existing().await?;
-        let detail = if args.revoke { "revoke" } else { "" };
-        let what = (ActKind::WebhookRotated, detail);
+        let detail = if args.revoke {
+            "revoke".to_owned()
+        } else {
+            let grace = args.grace.unwrap_or(Secrets::GRACE);
+            format!("grace {} s", grace.as_secs())
+        };
+        let what = (ActKind::WebhookRotated, &*detail);
         change_as(engine.store(), &args.which, what, |endpoint| {
             let secrets = &mut endpoint.secrets;
             let is_alone = !args.revoke || secrets.old().is_empty();
