@@ -4,8 +4,8 @@ use certificate_lifecycle::store::{ActOutcome, Audit, InstitutionId, SqliteStore
 
 use crate::{Scratch, file};
 
-/// The acts of the store, the oldest first: the kind, what it is about, what is said of it, and what
-/// came of it.
+/// The acts of the store, the oldest first: the kind, what it is about, what is said of it, and
+/// what came of it.
 fn acts(store: &Scratch) -> Vec<(String, String, String, String)> {
     let path = store.path("test.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
