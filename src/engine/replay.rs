@@ -13,14 +13,15 @@ pub struct ReplayProgress {
     pub deliveries: u64,
     /// How many events were looked at, of all institutions.
     pub looked_at: u64,
-    /// Whether those are all that there were when the replay began.
+    /// Whether those are all that there are.
     pub is_complete: bool,
 }
 
 impl<S: Outbox> Engine<S> {
     /// Makes a delivery to a webhook of the institution for each event that it never got: those
-    /// of the kinds and times of the [`Replay`], from its [`after`](Replay::after) to what is the
-    /// end of the feed now. None if the institution has no such webhook, or none any more.
+    /// of the kinds and times of the [`Replay`], from its [`after`](Replay::after) on. None if the
+    /// institution has no such webhook, or none any more. What others commit while it is under way
+    /// may be left out.
     ///
     /// It takes many [steps](Outbox::replay), each of them a transaction of its own, and goes on
     /// while others record and deliver. After each step it says how far it is, and ends where the
@@ -61,7 +62,6 @@ impl<S: Outbox> Engine<S> {
         replay: Replay,
         mut each: impl FnMut(ReplayProgress) -> ControlFlow<()> + Send,
     ) -> Result<Option<ReplayProgress>, StoreError> {
-        let end = self.store.feed_end().await?;
         let (mut progress, mut step) = (ReplayProgress::default(), replay);
         loop {
             let now = self.clock.now();
@@ -70,12 +70,11 @@ impl<S: Outbox> Engine<S> {
             };
             progress.deliveries += replayed.deliveries;
             progress.looked_at += replayed.looked_at;
-            let next = replayed.next.filter(|it| *it < end);
-            progress.is_complete = next.is_none();
+            progress.is_complete = replayed.next.is_none();
             if each(progress).is_break() {
                 return Ok(Some(progress));
             }
-            match next {
+            match replayed.next {
                 Some(next) => step.after = next,
                 None => return Ok(Some(progress)),
             }

@@ -126,7 +126,7 @@ pub struct Replayed {
     pub deliveries: u64,
     /// How many events were looked at.
     pub looked_at: u64,
-    /// Where the next step begins; none behind the last event of the feed.
+    /// Where the next step begins; none behind the last event.
     pub next: Option<Cursor>,
 }
 
