@@ -1,6 +1,6 @@
--- The attempt that delivered a delivery can stand in its own row, which its end rewrites anyway: a row of
--- certlife_attempt with two index entries is spared. An expansion: programs of version 5 go on working, since they write
--- none of these columns. What the others write, they do not see.
+-- The attempt that delivered a delivery can stand in the delivery's own row, which is written then anyway: a row of
+-- certlife_attempt with two index entries is spared. An expansion: programs of version 5 go on working, since none of
+-- their statements knows these columns.
 
 ALTER TABLE certlife_delivery
     ADD COLUMN sent_at bigint,      -- milliseconds since 1970
