@@ -407,8 +407,9 @@ async fn the_attempt_that_delivered_stands_in_its_delivery_until_that_is_redeliv
         let attempts = async || post.store.attempts(&ours(), claimed.id).await.unwrap();
         assert_eq!(attempts().await, made);
         if is_delivered {
-            let again = post.store.redeliver(&ours(), at(now), vec![claimed.id]);
-            assert_eq!(again.await.unwrap(), 1);
+            let ids = vec![claimed.id];
+            let again = post.store.redeliver(&ours(), at(now), ids).await;
+            assert_eq!(again.unwrap(), 1);
             assert_eq!(attempts().await, made);
         }
     }
