@@ -131,8 +131,9 @@ impl Core {
                 self.leased(now, claim.now, delivery, webhook);
             }
         }
-        let in_hand = self.webhooks.in_hand();
-        self.pacing.claimed(now, &claim.wanted, &got, in_hand);
+        let (under_way, queued) = (self.webhooks.under_way(), self.webhooks.queued());
+        self.pacing
+            .claimed(now, &claim.wanted, &got, under_way, queued);
     }
 
     /// Sends a claimed delivery, or queues it.

@@ -116,7 +116,10 @@ impl Core {
             if self.failure.is_some() {
                 return None;
             }
-            if let Some((settlements, health)) = self.outcomes.begin() {
+            if let Some((settlements, health)) = self
+                .outcomes
+                .begin(now.monotonic, self.webhooks.under_way() > 0)
+            {
                 return Some(Effect::Settle(settlements, health));
             }
             if !self.may_claim() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,6 +13,13 @@ use crate::store::{DeliveryId, Due, HealthChange, Settlement, StoreError};
 /// How many outcomes may wait to be recorded before nothing more is claimed, as a multiple of the
 /// requests at a time.
 const BEHIND: usize = 8;
+
+/// How many outcomes are recorded at once without waiting for others.
+const MANY: usize = 256;
+
+/// After a settlement of so many, others follow soon: they are gathered.
+const BUSY: usize = 16;
+const GATHER: Duration = Duration::from_millis(4);
 
 /// Changes of health, each of a webhook.
 type HealthChanges = Vec<(Uuid, HealthChange)>;
@@ -32,6 +39,10 @@ pub(super) struct Outcomes {
     health_recorded: Vec<Uuid>,
     /// When to record again, where the store is away.
     retry_at: Option<Instant>,
+    /// How many the last settlement had.
+    last_size: usize,
+    /// Until when others are gathered.
+    gather_until: Option<Instant>,
     /// Whether the last outcomes could not be recorded.
     is_cut_off: bool,
     /// The deliveries whose outcomes the database refuses, each with its webhook, if that is known.
@@ -67,11 +78,24 @@ impl Outcomes {
         self.is_settling || !self.settlements.is_empty()
     }
 
-    /// Begins the next settlement, if there is one, and none is under way or postponed.
-    pub(super) fn begin(&mut self) -> Option<(Vec<Settlement>, HealthChanges)> {
+    /// Begins the next settlement, if there is one, and none is under way or postponed. While many
+    /// requests end, it waits a moment for more of them.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        is_sending: bool,
+    ) -> Option<(Vec<Settlement>, HealthChanges)> {
         if self.is_settling || self.retry_at.is_some() || self.settlements.is_empty() {
             return None;
         }
+        if is_sending && self.last_size >= BUSY && self.settlements.len() < MANY {
+            let until = *self.gather_until.get_or_insert(now + GATHER);
+            if now < until {
+                return None;
+            }
+        }
+        self.gather_until = None;
+        self.last_size = self.settlements.len();
         self.is_settling = true;
         let settlements = mem::take(&mut self.settlements);
         let health: Vec<_> = mem::take(&mut self.health).into_iter().collect();
@@ -99,12 +123,12 @@ impl Outcomes {
         }
     }
 
-    /// When outcomes are to be recorded again.
-    pub(super) const fn next_timeout(&self) -> Option<Instant> {
-        self.retry_at
+    /// When outcomes are to be recorded, or recorded again.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.retry_at.or(self.gather_until)
     }
 
-    /// The time to record again has come.
+    /// The time to record has come.
     pub(super) const fn retry(&mut self) {
         self.retry_at = None;
     }

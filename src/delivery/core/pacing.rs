@@ -13,6 +13,9 @@ use crate::store::Due;
 /// How long small groups of free places are gathered before something is claimed for them.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// The same, as long as deliveries that were claimed ahead take the places.
+const GATHER_AHEAD: Duration = Duration::from_millis(20);
+
 /// How long an answer of the store is good enough where webhooks are busy.
 const SHORTEST_VALIDITY: Duration = Duration::from_millis(5);
 
@@ -83,6 +86,8 @@ pub(super) struct Pacing {
     validity: Duration,
     /// How many deliveries were under way or queued after the last claim.
     in_hand_after_claim: u32,
+    /// How many of them were queued.
+    queued_after_claim: u32,
     /// How many claims there were.
     claims: u64,
 }
@@ -103,6 +108,7 @@ impl Pacing {
             asked_at: None,
             validity: SHORTEST_VALIDITY,
             in_hand_after_claim: 0,
+            queued_after_claim: 0,
             claims: 0,
         }
     }
@@ -244,15 +250,18 @@ impl Pacing {
         Some(self.late_claims.times())
     }
 
-    /// Notes which webhooks had more than there was room for, by how many deliveries each `got`.
+    /// Notes which webhooks had more than there was room for, by how many deliveries each `got`;
+    /// and how many are under way or queued now.
     pub(super) fn claimed(
         &mut self,
         now: Instants,
         wanted: &[(Uuid, u32)],
         got: &BTreeMap<Uuid, u32>,
-        in_hand: u32,
+        under_way: u32,
+        queued: u32,
     ) {
-        self.in_hand_after_claim = in_hand;
+        self.in_hand_after_claim = under_way + queued;
+        self.queued_after_claim = queued;
         let is_filled = |(id, room): &&(Uuid, u32)| got.get(id).is_some_and(|got| got >= room);
         let filled: BTreeSet<Uuid> = wanted.iter().filter(is_filled).map(|it| it.0).collect();
         self.has_more |= !filled.is_empty();
@@ -264,21 +273,39 @@ impl Pacing {
     }
 
     /// A request has ended: if there is more to claim, some time soon, or now if that is worth it.
-    pub(super) fn request_ended(&mut self, now: Instants, in_hand: u32) {
+    /// A large claim costs less for each delivery. So if a queued delivery took the place, the
+    /// next claim waits until half of the queue is used up.
+    pub(super) fn request_ended(
+        &mut self,
+        now: Instants,
+        under_way: u32,
+        queued: u32,
+        is_replaced: bool,
+    ) {
         if !self.has_more {
             return;
         }
         let mark = self.in_hand_after_claim;
-        let is_worth_it = in_hand <= mark - mark / 4;
-        let delay = if is_worth_it { Duration::ZERO } else { GATHER };
+        let is_worth_it = if is_replaced {
+            queued <= self.queued_after_claim / 2
+        } else {
+            under_way + queued <= mark - mark / 4
+        };
+        let delay = match (is_worth_it, is_replaced) {
+            (true, _) => Duration::ZERO,
+            (false, true) => GATHER_AHEAD,
+            (false, false) => GATHER,
+        };
         self.ask_in(now, delay);
     }
 
     /// Outcomes are recorded: deliveries that waited for them may be due.
-    pub(super) fn outcomes_recorded(&mut self, now: Instants, under_way: u32) {
+    pub(super) fn outcomes_recorded(&mut self, now: Instants, under_way: u32, queued: u32) {
         self.failures.reset();
         if !self.has_more || under_way == 0 {
             self.ask_now(now);
+        } else if queued > self.queued_after_claim / 2 {
+            self.ask_in(now, GATHER_AHEAD);
         } else {
             self.ask_in(now, GATHER);
         }

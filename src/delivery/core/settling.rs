@@ -36,12 +36,15 @@ impl Core {
             self.outcomes.add_all(self.webhooks.release(webhook));
             Next::None
         };
+        let is_replaced = matches!(next, Next::Attempt(_));
         match next {
             Next::None => {}
             Next::Attempt(attempt) => self.effects.push_back(Effect::Send(attempt)),
             Next::Late(released) => self.outcomes.add_all(released),
         }
-        self.pacing.request_ended(now, self.webhooks.in_hand());
+        let (under_way, queued) = (self.webhooks.under_way(), self.webhooks.queued());
+        self.pacing
+            .request_ended(now, under_way, queued, is_replaced);
     }
 
     /// Gives back what this machine could not send: that is no attempt, and says nothing of the
@@ -104,7 +107,7 @@ impl Core {
                 self.trust_recorded_health();
             }
             self.pacing
-                .outcomes_recorded(now, self.webhooks.under_way());
+                .outcomes_recorded(now, self.webhooks.under_way(), self.webhooks.queued());
             return;
         };
         let error = unrecorded.error.clone();

@@ -25,6 +25,11 @@ const REPORT_AGAIN: Duration = Duration::from_secs(60);
 /// it is sent soon.
 const QUICK: u64 = 100;
 
+/// How many deliveries are claimed ahead for each request that is allowed, and for all of them, at
+/// most. A claim of many costs less for each of them.
+const AHEAD: u32 = 8;
+const MOST_AHEAD: u32 = 512;
+
 /// A webhook, as this dispatcher sees it.
 #[derive(Debug, Default)]
 pub(super) struct WebhookState {
@@ -36,6 +41,8 @@ pub(super) struct WebhookState {
     queue: VecDeque<NextAttempt>,
     /// Whether its server answers so quickly that claiming ahead is worth it.
     is_quick: bool,
+    /// How many deliveries it has taken since it failed last.
+    in_a_row: u32,
     /// When a request was begun last.
     tried_at: Option<Instant>,
     breaker: Breaker,
@@ -104,12 +111,15 @@ impl WebhookState {
         }
     }
 
-    /// How much more may be claimed ahead of the requests that are allowed.
+    /// How much more may be claimed ahead of the requests that are allowed. A failure gives back
+    /// what was claimed ahead. So it is more only after more have succeeded in a row.
     pub(super) fn ahead(&self) -> u32 {
         if !self.is_quick || self.breaker.is_suspicious() {
             return 0;
         }
-        self.allowed.saturating_sub(self.queued())
+        let most = self.allowed.saturating_mul(AHEAD).min(MOST_AHEAD);
+        let ahead = (self.in_a_row / 2).min(most).max(self.allowed);
+        ahead.saturating_sub(self.queued())
     }
 
     pub(super) fn queued(&self) -> u32 {
@@ -234,9 +244,11 @@ impl WebhookState {
     ) -> Option<Circuit> {
         let was_open = self.breaker.opened() > 0;
         if is_delivered {
+            self.in_a_row = self.in_a_row.saturating_add(1);
             self.breaker.succeed();
             return was_open.then_some(Circuit::Closed);
         }
+        self.in_a_row = 0;
         let is_silence = matches!(sent.answer, Err(SendError::Timeout(_)));
         self.breaker
             .fail(sent.answered_at, options.longest_break(), is_silence);

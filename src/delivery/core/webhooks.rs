@@ -79,6 +79,11 @@ impl Webhooks {
         self.under_way
     }
 
+    /// How many deliveries were claimed ahead.
+    pub(super) const fn queued(&self) -> u32 {
+        self.queued
+    }
+
     /// How many deliveries are under way or queued.
     pub(super) const fn in_hand(&self) -> u32 {
         self.under_way + self.queued

@@ -13,10 +13,10 @@ use crate::store::{Result, Setup, StoreError};
 const OLDEST_SERVER: i32 = 150_000;
 
 /// The newest version that this program knows: that of the last step of `migrate`.
-pub(super) const NEWEST: i64 = 10;
+pub(super) const NEWEST: i64 = 11;
 
 /// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 10;
+pub(super) const NEEDED: i64 = 11;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
@@ -210,6 +210,10 @@ const LATER: [(&str, i64); 5] = [
     ("certlife_act", 10),
 ];
 
+/// The columns that came after version 6, of tables of before, with their version.
+const LATER_COLUMNS: (&str, &str, i64) =
+    ("certlife_delivery", ", sent_at, milliseconds, status", 11);
+
 /// That the tables of this version have the columns that are read and written. To prepare a
 /// statement takes no rights on them.
 pub(super) async fn check_shape(
@@ -223,7 +227,12 @@ pub(super) async fn check_shape(
             .all(|(later, since)| *later != name || *since <= version)
     };
     let tables = SHAPE.iter().filter(|(table, _)| is_there(table));
-    let tables = tables.map(|(table, columns)| format!("(SELECT {columns} FROM {table}) {table}"));
+    let (extended, later, since) = LATER_COLUMNS;
+    let tables = tables.map(|(table, columns)| {
+        let is_extended = *table == extended && since <= version;
+        let later = if is_extended { later } else { "" };
+        format!("(SELECT {columns}{later} FROM {table}) {table}")
+    });
     let sql = format!("SELECT FROM {}", tables.collect::<Vec<_>>().join(", "));
     let prepared = client.prepare(&sql).await;
     prepared.map_err(|error| not_fitting(error, place, not_read))?;

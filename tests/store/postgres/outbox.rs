@@ -11,7 +11,9 @@ use certificate_lifecycle::store::{
 
 use super::edit;
 use crate::harness::{Harness, Postgres};
-use crate::outbox_world::{LEASE, PLENTY, Post, dead, hook, of_ours, reported, settlement};
+use crate::outbox_world::{
+    LEASE, PLENTY, Post, attempted, dead, hook, of_ours, reported, retry, settlement,
+};
 use crate::random::Random;
 use crate::server::{client, server};
 use crate::support::at;
@@ -374,4 +376,58 @@ async fn what_comes_late_at_the_front_of_a_busy_queue_is_claimed() {
         }
     }
     panic!("{waited_for:?} were passed by");
+}
+
+/// How many attempts have a row of their own.
+async fn rows_of_attempts(post: &Post<Postgres>) -> i64 {
+    let client = client(post.harness.url()).await;
+    let sql = "SELECT count(*) FROM certlife_attempt";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_attempt_that_delivered_stands_in_its_delivery_until_that_is_redelivered() {
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    post.done(upload(1)).await;
+    let mut made = Vec::new();
+    // The last one is recorded late
+    for (now, sent, outcome, rows) in [
+        (10, 10, retry(20), 1),
+        (20, 19, Outcome::Delivered, 1),
+        (100, 100, Outcome::Delivered, 2),
+        (1000, 200, Outcome::Delivered, 4),
+    ] {
+        let claimed = post.claim_one(1, now).await;
+        made.push(attempted(sent, 204));
+        let settlement = settlement(&claimed, outcome).with_attempt(made.last().cloned());
+        let is_delivered = settlement.outcome == Outcome::Delivered;
+        let settled = post.store.settle(at(now), vec![settlement], Vec::new());
+        assert_eq!(settled.await.unwrap(), [true]);
+        assert_eq!(rows_of_attempts(&post).await, rows);
+        let attempts = async || post.store.attempts(&ours(), claimed.id).await.unwrap();
+        assert_eq!(attempts().await, made);
+        if is_delivered {
+            let ids = vec![claimed.id];
+            let again = post.store.redeliver(&ours(), at(now), ids).await;
+            assert_eq!(again.unwrap(), 1);
+            assert_eq!(attempts().await, made);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_in_its_delivery_is_forgotten_before_that_is() {
+    let post = Post::<Postgres>::with([of_ours(1)]).await;
+    post.done(upload(1)).await;
+    let claimed = post.claim_one(1, 100).await;
+    let settlement =
+        settlement(&claimed, Outcome::Delivered).with_attempt(Some(attempted(100, 204)));
+    let settled = post.store.settle(at(130), vec![settlement], Vec::new());
+    assert_eq!(settled.await.unwrap(), [true]);
+    assert_eq!(rows_of_attempts(&post).await, 0);
+    for (before, pruned, attempts) in [(100, 0, 1), (120, 1, 0), (120, 0, 0), (131, 1, 0)] {
+        assert_eq!(post.store.prune(at(before), 10).await.unwrap(), pruned);
+        let left = post.store.attempts(&ours(), claimed.id).await.unwrap();
+        assert_eq!(left.len(), attempts, "{before}");
+    }
 }

@@ -59,9 +59,16 @@ statements! {
 
     ONE(INT8, TEXT) = deliveries!("d.number = $1 AND w.institution = $2");
 
+    /// The one that delivered it may stand in its own row; it comes last.
     ATTEMPTS(INT8, TEXT) = "\
-        SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt FROM certlife_attempt a \
-        WHERE a.delivery = $1 AND EXISTS ( \
+        SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt FROM ( \
+            SELECT number, at, milliseconds, status, error, excerpt FROM certlife_attempt \
+            WHERE delivery = $1 \
+            UNION ALL \
+            SELECT NULL, sent_at, milliseconds, status, NULL, NULL FROM certlife_delivery \
+            WHERE number = $1 AND sent_at IS NOT NULL \
+        ) a \
+        WHERE EXISTS ( \
             SELECT FROM certlife_delivery d JOIN certlife_webhook w ON w.id = d.webhook \
             WHERE d.number = $1 AND w.institution = $2 AND NOT w.removed \
         ) ORDER BY a.number";

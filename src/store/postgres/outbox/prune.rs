@@ -6,6 +6,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::milliseconds;
+use super::settle::SOON;
 use crate::store::Result;
 use crate::store::postgres::{PostgresStore, failure::failed, sql::statements};
 
@@ -18,6 +19,17 @@ statements! {
             SELECT ctid FROM certlife_attempt WHERE at < $1 ORDER BY at LIMIT $2 \
         )) AND at < $1 RETURNING 1";
 
+    /// Those in the rows of deliveries that stay, since they were delivered later.
+    KEPT(INT8, INT8, INT8) = "\
+        UPDATE certlife_delivery SET sent_at = NULL, milliseconds = NULL, status = NULL \
+        WHERE number = ANY (ARRAY( \
+            SELECT d.number FROM certlife_webhook w CROSS JOIN LATERAL ( \
+                SELECT number FROM certlife_delivery \
+                WHERE webhook = w.id AND state = 2 AND at BETWEEN $1 AND $1 + $3 AND sent_at < $1 \
+                ORDER BY at LIMIT $2 \
+            ) d LIMIT $2 \
+        )) AND CASE WHEN state = 2 THEN sent_at < $1 END RETURNING 1";
+
     /// Of all webhooks, so that the index leads to them. So written, the rows are then found by
     /// their numbers, and not in an index that seemed to be empty when this was planned.
     DELIVERED(INT8, INT8) = "\
@@ -27,10 +39,10 @@ statements! {
                     SELECT number FROM certlife_delivery \
                     WHERE webhook = w.id AND state = 2 AND at < $1 ORDER BY at LIMIT $2 \
                 ) d LIMIT $2 \
-            )) AND CASE WHEN state = 2 THEN at < $1 END RETURNING number \
+            )) AND CASE WHEN state = 2 THEN at < $1 END RETURNING number, sent_at < $1 AS attempted \
         ), \
         attempted AS (DELETE FROM certlife_attempt a USING gone WHERE a.delivery = gone.number) \
-        SELECT FROM gone";
+        SELECT coalesce(attempted, false) FROM gone";
 
     /// Webhooks whose removal was cut off, and those for which a transaction that had begun before
     /// they were removed has recorded something afterwards. The latter is new.
@@ -53,10 +65,14 @@ statements! {
 
 pub(super) async fn prune(store: &PostgresStore, before: DateTime<Utc>, limit: u32) -> Result<u64> {
     let parameters: [&(dyn ToSql + Sync); 2] = [&milliseconds(before), &i64::from(limit)];
-    let mut pruned = 0;
-    for sql in [ATTEMPTS, DELIVERED] {
-        pruned += store.change(sql, &parameters).await?.len();
+    let mut attempts = store.change(ATTEMPTS, &parameters).await?.len();
+    let [before, most] = parameters;
+    attempts += store.change(KEPT, &[before, most, &SOON]).await?.len();
+    let delivered = store.change(DELIVERED, &parameters).await?;
+    for row in &delivered {
+        attempts += usize::from(row.try_get::<_, bool>(0).map_err(failed)?);
     }
+    let pruned = attempts.min(usize::try_from(limit).unwrap_or(usize::MAX)) + delivered.len();
     for row in store.change(LEFT, &[]).await? {
         remove_some(store, row.try_get(0).map_err(failed)?).await?;
     }

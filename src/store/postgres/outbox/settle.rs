@@ -19,7 +19,11 @@ use crate::store::postgres::{
     sql::{input, statements},
     text::encode,
 };
-use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
+use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Outcome, Result, Settlement};
+
+/// An attempt is kept in the row of its delivery only if it is recorded so many milliseconds after
+/// it was sent, at most. So pruning finds it by the time at which the delivery was delivered.
+pub(super) const SOON: i64 = 60_000;
 
 input! {
     /// What is pulled.
@@ -52,6 +56,7 @@ input! {
         status: Option<i32> = INT4,
         error: Option<Cow<'a, str>> = TEXT,
         excerpt: Option<Cow<'a, str>> = TEXT,
+        kept: bool = BOOL,
     }
 }
 
@@ -81,22 +86,7 @@ statements! {
             WHERE w.id = d.webhook AND w.institution = $3 AND NOT w.removed \
         ) RETURNING d.application, d.webhook";
 
-    /// So written, they are found by their numbers. What is pending goes where it waits for a later
-    /// time, under no lease; and none goes before the lease has ended on what comes after it.
-    REDELIVER(INT8, TEXT; Numbers) = "\
-        UPDATE certlife_delivery d SET state = 1, attempts = 0, reason = NULL, at = greatest($1, ( \
-            SELECT max(later.at) FROM certlife_delivery later \
-            WHERE later.application = d.application AND later.webhook = d.webhook \
-                AND later.version > d.version AND later.state = 1 AND later.token & 1 = 1 \
-        )) \
-        FROM {input} \
-        WHERE d.number = input.number AND CASE \
-            WHEN d.state >= 2 THEN true \
-            WHEN d.state = 1 THEN d.at > $1 AND d.token & 1 = 0 \
-        END AND EXISTS ( \
-            SELECT FROM certlife_webhook w \
-            WHERE w.id = d.webhook AND w.institution = $2 AND NOT w.removed \
-        ) RETURNING d.number";
+    REDELIVER(INT8, TEXT; Numbers) = include_str!("redeliver.sql");
 }
 
 /// Applications and webhooks of which a delivery is over, in the order in which they are pulled.
@@ -170,7 +160,18 @@ impl<'a> Settlements<'a> {
             .push(attempt.and_then(|it| it.status).map(i32::from));
         self.error.push(text(|it| &it.error));
         self.excerpt.push(text(|it| &it.excerpt));
+        self.kept.push(is_kept(settlement, milliseconds(at)));
     }
+}
+
+/// Whether the attempt is kept in the row of its delivery: it has delivered it, and there is no
+/// more to it than a status and two numbers.
+fn is_kept(settlement: &Settlement, at: i64) -> bool {
+    settlement.outcome == Outcome::Delivered
+        && settlement.attempt.as_ref().is_some_and(|it| {
+            let is_plain = it.error.is_none() && it.excerpt.is_none();
+            is_plain && (0..=SOON).contains(&at.saturating_sub(milliseconds(it.at)))
+        })
 }
 
 /// Records one round; notes which counted, and of which lanes something is over.
