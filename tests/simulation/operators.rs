@@ -77,7 +77,6 @@ impl Actors {
                 }
                 3 => self.redeliver(webhook.id).await,
                 4 => self.drop_pending(webhook.id).await,
-                6 if self.world.random(|it| it.below(2)) == 0 => self.replay(&webhook).await,
                 5 if webhooks.len() > 3 => self.remove(&webhook).await,
                 _ if !webhook.endpoint.is_enabled() => {
                     webhook.endpoint.disabled = None;
@@ -144,21 +143,6 @@ impl Actors {
         let mut oldest = self.deliveries(webhook).await;
         oldest.truncate(3);
         self.redeliver_these(&oldest).await;
-    }
-
-    /// It gets what it never got.
-    async fn replay(&self, webhook: &Webhook) {
-        self.world.step(&"replay");
-        let mut step = Replay::new(webhook.id).with_limit(50);
-        loop {
-            let now = self.world.now();
-            let replayed = self.store.replay(&webhook.institution, now, step).await;
-            match replayed.unwrap().and_then(|it| it.next) {
-                Some(next) => step.after = next,
-                None => break,
-            }
-        }
-        self.world.ring().await;
     }
 
     async fn redeliver_these(&self, deliveries: &[Delivery]) {
