@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::settings::kinds;
 use super::which::{named, show_secret};
 use crate::cli::acts::{act, acting, unless};
 use crate::cli::arguments::hyphenated;
@@ -16,7 +17,6 @@ use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
 use crate::cli::sending::option_for;
 use crate::cli::table::{Fact, record};
 use crate::cli::{Completion, Failure, block_on, say, store};
-use certificate_lifecycle::EventKind;
 use certificate_lifecycle::delivery::target;
 use certificate_lifecycle::engine::{Clock, SystemClock};
 use certificate_lifecycle::store::{ActKind, InstitutionId, Outbox, Webhook};
@@ -27,7 +27,7 @@ use certificate_lifecycle::webhook::{
 /// Register a webhook, and print its id and its secret.
 ///
 /// Deliveries are signed with the secret. Give it to the receiver, and to no other party. Events
-/// recorded from now on are sent to the URL, earlier events are not.
+/// recorded from now on are sent to the URL; certlife webhook replay sends earlier ones.
 ///
 /// With --json, it prints {"id":…,"secret":…}.
 #[derive(Debug, clap::Args)]
@@ -105,13 +105,6 @@ fn address_of(url: &WebhookUrl) -> Option<IpAddr> {
 struct Credentials<'a> {
     id: Uuid,
     secret: &'a str,
-}
-
-/// Reads kinds of events. Their own error repeats the text.
-fn kinds(text: &str) -> Result<EventKinds, String> {
-    let names = || EventKind::NAMES.join(", ");
-    text.parse()
-        .map_err(|_| format!("expected one of: {}; separated by commas", names()))
 }
 
 pub(super) fn run(args: &Args) -> Result<Completion, Failure> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::settings::kinds;
 use super::which::Which;
 use crate::cli::acts::{acting, unless};
 use crate::cli::arguments::{Form, time as read_time};
@@ -38,8 +39,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     until: Option<DateTime<Utc>>,
 
-    /// Events of these kinds alone, separated by commas; without it, all that the webhook wants.
-    #[arg(long, value_name = "EVENTS")]
+    /// Only these events, separated by commas; all that the webhook wants, if absent.
+    #[arg(long, value_name = "KINDS", value_parser = kinds)]
     events: Option<EventKinds>,
 
     /// Count the deliveries that would be made; change nothing.

@@ -3,8 +3,16 @@
 use super::which::Which;
 use crate::cli::Failure;
 use crate::cli::acts::{acting, unless};
+use certificate_lifecycle::EventKind;
 use certificate_lifecycle::store::{ActKind, AnyStore, Outbox, Webhook};
 use certificate_lifecycle::webhook::{Endpoint, EventKinds};
+
+/// Reads kinds of events. Their own error repeats the text.
+pub(super) fn kinds(text: &str) -> Result<EventKinds, String> {
+    let names = || EventKind::NAMES.join(", ");
+    text.parse()
+        .map_err(|_| format!("expected one of: {}; separated by commas", names()))
+}
 
 /// Changes a webhook's settings, also beside other changes at the same time; the webhook as it was
 /// and as it is, or none where there is no such webhook. Where nothing is to be changed, the change
