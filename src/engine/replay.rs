@@ -40,13 +40,14 @@ impl<S: Outbox> Engine<S> {
     /// #     CertificateTitle::new("Certificate of Achievement")?,
     /// #     ApplicantEmail::new("john@example.com")?);
     /// # let institution = InstitutionId::new("example-university")?;
+    /// # let (url, secret) = ("https://example.com/hooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     /// let engine = Engine::new(MemoryStore::new());
     /// engine.scope(&institution, &Actor::customer("john")?).submit(details).await?;
     ///
     /// // Registered afterwards, it would never hear of it.
     /// let id = uuid::uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890");
-    /// let endpoint = Endpoint::new("https://example.com/hooks".parse()?, Secret::generate()?);
-    /// let webhook = Webhook::new(id, institution.clone(), endpoint, chrono::Utc::now());
+    /// let endpoint = Endpoint::new(url.parse()?, secret.parse()?);
+    /// let webhook = Webhook::new(id, institution.clone(), endpoint, SystemClock.now());
     /// engine.store().add_webhook(webhook).await?;
     /// let progress = engine.replay(&institution, Replay::new(id), |_| ControlFlow::Continue(()));
     /// assert_eq!(progress.await?.map(|it| it.deliveries), Some(1));

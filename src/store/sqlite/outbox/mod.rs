@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::SqliteStore;
+use super::failure::unavailable;
 use crate::store::outbox::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, Outbox, Put, Replay, Replayed, Settlement, Webhook,
@@ -88,7 +89,11 @@ impl Outbox for SqliteStore {
             .await?;
         // What happened never changes, so the writer need not read it.
         let deliveries = self
-            .read(move |reader| leased.iter().map(|it| it.with_event(reader)).collect())
+            .read(move |reader| {
+                // Each question alone would take and release locks of the file.
+                let all = reader.transaction().map_err(unavailable)?;
+                leased.iter().map(|it| it.with_event(&all)).collect()
+            })
             .await?;
         Ok(ClaimedBatch {
             deliveries,
