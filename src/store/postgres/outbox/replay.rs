@@ -3,11 +3,15 @@
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::milliseconds;
 use crate::store::postgres::{
-    PostgresStore, failure::failed, read::query, row::cursor, session::Session, sql::statements,
+    PostgresStore,
+    failure::{failed, in_time},
+    row::cursor,
+    session::Session,
+    sql::statements,
 };
 use crate::store::stored::Columns;
 use crate::store::{InstitutionId, Replay, Replayed, Result, StoreError};
@@ -111,16 +115,18 @@ impl<'a> Given<'a> {
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+    /// With their types, since neither statement is prepared: a plan that is kept while the tables
+    /// grow reads all events for each step.
+    fn typed(&self) -> [(&(dyn ToSql + Sync), Type); 8] {
         [
-            &self.replay.webhook,
-            &self.institution,
-            &self.transaction,
-            &self.place,
-            &self.limit,
-            &self.kinds,
-            &self.seconds.0,
-            &self.seconds.1,
+            (&self.replay.webhook, Type::UUID),
+            (&self.institution, Type::TEXT),
+            (&self.transaction, Type::INT8),
+            (&self.place, Type::INT4),
+            (&self.limit, Type::INT8),
+            (&self.kinds, Type::INT4),
+            (&self.seconds.0, Type::INT8),
+            (&self.seconds.1, Type::INT8),
         ]
     }
 
@@ -151,8 +157,8 @@ pub(super) async fn count(
     replay: &Replay,
 ) -> Result<Option<Replayed>> {
     let given = Given::new(institution, replay);
-    let rows = query(client, COUNT, &given.parameters()).await?;
-    given.replayed(&rows)
+    let rows = client.query_typed(COUNT, &given.typed()).await;
+    given.replayed(&rows.map_err(failed)?)
 }
 
 /// Makes the deliveries of a step.
@@ -163,8 +169,17 @@ pub(super) async fn make(
     replay: &Replay,
 ) -> Result<Option<Replayed>> {
     let (given, now) = (Given::new(institution, replay), milliseconds(now));
-    let mut parameters = given.parameters().to_vec();
-    parameters.push(&now);
-    let rows = store.change(MAKE, &parameters).await?;
+    let mut parameters = given.typed().to_vec();
+    parameters.push((&now, Type::INT8));
+    let tries = store.tries();
+    let (limit, parameters) = (tries.limit, &*parameters);
+    let make = |session: Session| async move {
+        let made = in_time(limit, async {
+            Ok(session.query_typed(MAKE, parameters).await?)
+        });
+        let made = made.await;
+        (session, made)
+    };
+    let rows = store.retry(tries, make).await?;
     given.replayed(&rows)
 }
