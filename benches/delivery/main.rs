@@ -111,7 +111,7 @@ fn rows_of_sqlite(
     };
     let mut rows = Vec::new();
     if named.is_default("sqlite") {
-        rows.push(rates("SQLite", 0.25, runtime, receiver, &mut sqlite));
+        rows.push(rates("SQLite", 0.55, runtime, receiver, &mut sqlite));
     }
     if named.is_default("latency") {
         rows.push(latency("SQLite", runtime, receiver, sqlite()));
@@ -134,7 +134,7 @@ fn rows_of_postgres(
     };
     let mut rows = Vec::new();
     if named.is_default("postgres") {
-        rows.push(rates("PostgreSQL", 0.15, runtime, receiver, &mut postgres));
+        rows.push(rates("PostgreSQL", 0.32, runtime, receiver, &mut postgres));
     }
     if named.is_default("latency") {
         rows.push(latency("PostgreSQL", runtime, receiver, postgres()));

@@ -26,3 +26,8 @@ impl Clock for SystemClock {
         std::time::SystemTime::now().into()
     }
 }
+
+/// The first whole second that is not before the time, since 1970: events have no others.
+pub(in crate::store) fn whole_second(time: DateTime<Utc>) -> i64 {
+    time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0)
+}

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::actor::Actor;
 use super::cells::Cells;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::clock::whole_second;
 use super::error::{Result, StoreError};
 use super::name::InstitutionId;
 use super::page::{Look, PageOf};
@@ -125,12 +127,9 @@ impl Filter {
     /// before the second.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn updated_seconds(&self) -> (i64, i64) {
-        // The first whole second that is not before the time.
-        let second =
-            |it: DateTime<Utc>| it.timestamp() + i64::from(it.timestamp_subsec_nanos() > 0);
         (
-            self.updated_after.map_or(i64::MIN, second),
-            self.updated_before.map_or(i64::MAX, second),
+            self.updated_after.map_or(i64::MIN, whole_second),
+            self.updated_before.map_or(i64::MAX, whole_second),
         )
     }
 

@@ -7,6 +7,7 @@ use super::delivery::named_values;
 use super::webhook::Webhook;
 use crate::setters::setters;
 use crate::store::Cursor;
+use crate::store::clock::whole_second;
 use crate::webhook::EventKinds;
 
 /// One step of a replay: the next events of the feed, of which a webhook is to get those that it
@@ -93,12 +94,9 @@ impl Replay {
     /// The whole seconds since 1970 between which the events lie: from the first on, and before the
     /// second. No event has another time than one that can be written.
     pub(in crate::store) fn seconds(&self) -> (i64, i64) {
-        // The first whole second that is not before the time.
-        let second =
-            |it: DateTime<Utc>| it.timestamp() + i64::from(it.timestamp_subsec_nanos() > 0);
         (
-            second(self.since.unwrap_or(DateTime::<Utc>::MIN_UTC)),
-            second(self.until.unwrap_or(DateTime::<Utc>::MAX_UTC)),
+            whole_second(self.since.unwrap_or(DateTime::<Utc>::MIN_UTC)),
+            whole_second(self.until.unwrap_or(DateTime::<Utc>::MAX_UTC)),
         )
     }
 }
