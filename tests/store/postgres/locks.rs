@@ -41,7 +41,7 @@ async fn schemas() -> Vec<Postgres> {
         if is_analyzed {
             let created = (1_000..4_000).map(|it| upload(it).with_key(key(&format!("old {it}"))));
             let _ = engine.execute_many(created.collect()).await;
-            edit(&schema, "ANALYZE").await;
+            edit(&schema, super::ANALYZE).await;
         }
         schemas.push(schema);
     }

@@ -48,6 +48,10 @@ async fn engine(url: &str, options: PostgresOptions) -> Engine<PostgresStore> {
     engine_on(store, &TestClock::default())
 }
 
+/// New statistics of this schema's tables; without their names, of those of all tests.
+const ANALYZE: &str = "ANALYZE certlife_application, certlife_event, certlife_idempotency, \
+    certlife_delivery, certlife_webhook, certlife_attempt";
+
 /// An empty schema, and an engine on it.
 async fn fresh() -> (Postgres, Engine<PostgresStore>) {
     let schema = Postgres::fresh().await;

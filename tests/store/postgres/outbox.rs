@@ -304,7 +304,7 @@ async fn a_long_queue_makes_no_claim_slower_whatever_the_statistics_say() {
                        ORDER BY number DESC LIMIT 100 \
                    ) d";
     let numbers: String = client.query_one(numbers, &[&last]).await.unwrap().get(0);
-    for analyze in ["", "ANALYZE"] {
+    for analyze in ["", super::ANALYZE] {
         client.batch_execute(analyze).await.unwrap();
         // Nothing is read but what is claimed, wherever else there is as much
         let read = pages_of(&client, &format!("claims (1, 20000, '{numbers}')")).await;
