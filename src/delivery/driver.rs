@@ -49,9 +49,11 @@ pub(super) async fn run<S: Outbox, T: Transport>(
         let input = tokio::select! {
             biased;
             () = &mut shutdown => Input::Stop,
+            // The store's answers before those of webhooks: while many requests end, one has always
+            // ended, and what the store is asked would not go on.
             input = ready(&mut settling) => input,
-            Some(input) = sending.next(), if !sending.is_empty() => input,
             input = ready(&mut asking) => input,
+            Some(input) = sending.next(), if !sending.is_empty() => input,
             Some(input) = disabling.next(), if !disabling.is_empty() => input,
             input = ready(&mut keeping) => input,
             wake = &mut waking => {

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 use super::cluster::{Cluster, Wire};
-use super::runtime::Home;
+use super::runtime::{Home, Owned};
 use super::server::{self, Server};
 use super::target::{Target, Wanted};
 use crate::store::chance::chance;
@@ -77,33 +76,6 @@ pub(super) struct Connector {
     pub(super) cluster: Arc<Cluster>,
     /// Of one attempt, with all that belongs to it.
     pub(super) limit: Duration,
-}
-
-/// A task that ends with its owner.
-pub(super) struct Owned<T>(Option<JoinHandle<T>>);
-
-impl<T> Owned<T> {
-    const fn new(task: JoinHandle<T>) -> Self {
-        Self(Some(task))
-    }
-
-    /// The task, which ends by itself from here on.
-    pub(super) const fn release(&mut self) -> Option<JoinHandle<T>> {
-        self.0.take()
-    }
-
-    /// What it comes to; none where the runtime has ended.
-    async fn result(&mut self) -> Option<T> {
-        self.0.as_mut()?.await.ok()
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
 }
 
 /// What came of a step.

@@ -46,6 +46,14 @@ impl Home {
         self.runtime().spawn(task)
     }
 
+    /// What a task comes to, which ends with the caller; none where the runtime has ended.
+    pub(super) async fn run<F>(&self, task: F) -> Option<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Owned::new(self.spawn(task)).result().await
+    }
+
     fn runtime(&self) -> Handle {
         let mut residence = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if residence.resident.is_finished()
@@ -54,5 +62,32 @@ impl Home {
             *residence = Residence::at(runtime);
         }
         residence.runtime.clone()
+    }
+}
+
+/// A task that ends with its owner.
+pub(super) struct Owned<T>(Option<JoinHandle<T>>);
+
+impl<T> Owned<T> {
+    pub(super) const fn new(task: JoinHandle<T>) -> Self {
+        Self(Some(task))
+    }
+
+    /// The task, which ends by itself from here on.
+    pub(super) const fn release(&mut self) -> Option<JoinHandle<T>> {
+        self.0.take()
+    }
+
+    /// What it comes to; none where the runtime has ended.
+    pub(super) async fn result(&mut self) -> Option<T> {
+        self.0.as_mut()?.await.ok()
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }

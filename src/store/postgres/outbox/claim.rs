@@ -77,23 +77,35 @@ pub(super) async fn claim(
     hints: &DueHints,
     claim: &Claim,
 ) -> Result<(ClaimedBatch, Option<i64>), Failure> {
-    let (known, corrupt) = wanted_webhooks(client, claim).await?;
     let mut rooms = HashMap::new();
     for (webhook, room) in &claim.wanted {
-        if known.contains_key(webhook) {
-            let all = i64::from(*room);
-            let again = i64::from(claim.again(*room));
-            rooms.insert(*webhook, Room { all, again });
-        }
+        let all = i64::from(*room);
+        let again = i64::from(claim.again(*room));
+        rooms.insert(*webhook, Room { all, again });
     }
     let mut batch = ClaimedBatch::default();
     let mut last = None;
     let transaction = client.transaction().await?;
+    let input = Input::of(hints, claim, &rooms);
+    // One after the other, but the second is sent before the first is answered.
+    let (webhooks, locked) = tokio::join!(
+        wanted_webhooks(&transaction, claim),
+        input.lock(&transaction)
+    );
+    let (known, corrupt) = webhooks?;
+    rooms.retain(|webhook, _| known.contains_key(webhook));
+    let mut locked = Some(input.note(hints, &rooms, &locked?)?);
     for _ in 0..MOST_ROUNDS {
         if rooms.is_empty() {
             break;
         }
-        let leased = round(&transaction, hints, claim, &mut rooms, &mut last).await;
+        let locked = if let Some(first) = locked.take() {
+            first
+        } else {
+            let input = Input::of(hints, claim, &rooms);
+            input.note(hints, &rooms, &input.lock(&transaction).await?)?
+        };
+        let leased = round(&transaction, &locked, claim, &mut rooms, &mut last).await;
         batch
             .deliveries
             .extend(leased.map_err(Failure::without_effect)?);
@@ -110,7 +122,7 @@ pub(super) async fn claim(
 /// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other
 /// from it.
 async fn wanted_webhooks(
-    client: &Session,
+    client: &Transaction<'_>,
     claim: &Claim,
 ) -> Result<(HashMap<Uuid, Webhook>, Option<StoreError>), Failure> {
     let ids: Vec<Uuid> = claim.wanted.iter().map(|(id, _)| *id).collect();
@@ -134,12 +146,11 @@ async fn wanted_webhooks(
 /// off: then there is room left.
 async fn round(
     transaction: &Transaction<'_>,
-    hints: &DueHints,
+    locked: &[Locked],
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
     last: &mut Option<i64>,
 ) -> Result<Vec<LeasedDelivery>, Failure> {
-    let locked = lock(transaction, hints, claim, rooms).await?;
     let numbers = locked
         .iter()
         .flat_map(|(_, again, others)| again.iter().chain(others))
@@ -164,7 +175,7 @@ async fn round(
         leased.insert(claimed.id.0, claimed);
     }
     let mut left = HashMap::new();
-    for (webhook, again, others) in &locked {
+    for (webhook, again, others) in locked {
         let Some(room) = rooms.remove(webhook) else {
             continue;
         };
@@ -188,51 +199,80 @@ async fn round(
     Ok(in_order.collect())
 }
 
-/// Locks what there is room for: of each webhook, what is due again, as far as there is room for
-/// that, and the others.
-async fn lock(
-    transaction: &Transaction<'_>,
-    hints: &DueHints,
-    claim: &Claim,
-    rooms: &HashMap<Uuid, Room>,
-) -> Result<Vec<(Uuid, Vec<i64>, Vec<i64>)>, Failure> {
-    let (start, now) = (Instant::now(), milliseconds(claim.now));
-    let mut input = Wanted::default();
-    for (webhook, _) in &claim.wanted {
-        if let Some(room) = rooms.get(webhook) {
-            let hint = hints.of(*webhook, start);
-            input.webhook.push(*webhook);
-            input.room.push(room.all);
-            input.again.push(room.again);
-            input.first_number.push(hint.number);
-            input.first_at.push(hint.at);
+/// Of a webhook, what is locked: what is due again, as far as there is room for that, and the
+/// others.
+type Locked = (Uuid, Vec<i64>, Vec<i64>);
+
+/// What there is room for, and where the search for it begins.
+struct Input {
+    start: Instant,
+    now: i64,
+    wanted: Wanted,
+}
+
+impl Input {
+    fn of(hints: &DueHints, claim: &Claim, rooms: &HashMap<Uuid, Room>) -> Self {
+        let start = Instant::now();
+        let mut wanted = Wanted::default();
+        for (webhook, _) in &claim.wanted {
+            if let Some(room) = rooms.get(webhook) {
+                let hint = hints.of(*webhook, start);
+                wanted.webhook.push(*webhook);
+                wanted.room.push(room.all);
+                wanted.again.push(room.again);
+                wanted.first_number.push(hint.number);
+                wanted.first_at.push(hint.at);
+            }
         }
+        let now = milliseconds(claim.now);
+        Self { start, now, wanted }
     }
-    let [webhooks, all, again, numbers, times] = input.parameters();
-    let parameters: [&(dyn ToSql + Sync); 6] = [&now, webhooks, all, again, numbers, times];
-    let mut locked = Vec::new();
-    for row in &transaction.rows(&LOCK, &parameters).await? {
-        let webhook = row.try_get(0)?;
-        let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
-        let place = input.webhook.iter().position(|it| *it == webhook);
-        let asked = place.and_then(|it| {
-            let (number, at) = (*input.first_number.get(it)?, *input.first_at.get(it)?);
-            Some((DueHint { number, at }, rooms.get(&webhook)?.again))
-        });
-        if let Some((from, most)) = asked {
-            let is_less = i64::try_from(again.len()).is_ok_and(|it| it < most);
-            let found = Found {
-                from,
-                last_new: others.last().copied(),
-                new: others.len(),
-                none_left_at: is_less.then_some(now),
+
+    /// Locks it.
+    async fn lock(&self, transaction: &Transaction<'_>) -> Result<Vec<Row>, Failure> {
+        let [webhooks, all, again, numbers, times] = self.wanted.parameters();
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&self.now, webhooks, all, again, numbers, times];
+        let rows = transaction.rows(&LOCK, &parameters).await;
+        rows.map_err(|it| Failure::from(it).without_effect())
+    }
+
+    /// What was locked of the webhooks that there is room for, with a note of where the next
+    /// search begins.
+    fn note(
+        &self,
+        hints: &DueHints,
+        rooms: &HashMap<Uuid, Room>,
+        rows: &[Row],
+    ) -> Result<Vec<Locked>, Failure> {
+        let wanted = &self.wanted;
+        let mut locked = Vec::new();
+        for row in rows {
+            let webhook = row.try_get(0)?;
+            let Some(room) = rooms.get(&webhook) else {
+                continue;
             };
-            hints.found(webhook, start, &found);
+            let (again, mut others): (Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?);
+            let place = wanted.webhook.iter().position(|it| *it == webhook);
+            let from = place.and_then(|it| {
+                let (number, at) = (*wanted.first_number.get(it)?, *wanted.first_at.get(it)?);
+                Some(DueHint { number, at })
+            });
+            if let Some(from) = from {
+                let is_less = i64::try_from(again.len()).is_ok_and(|it| it < room.again);
+                let found = Found {
+                    from,
+                    last_new: others.last().copied(),
+                    new: others.len(),
+                    none_left_at: is_less.then_some(self.now),
+                };
+                hints.found(webhook, self.start, &found);
+            }
+            others.extend(row.try_get::<_, Vec<i64>>(3)?);
+            locked.push((webhook, again, others));
         }
-        others.extend(row.try_get::<_, Vec<i64>>(3)?);
-        locked.push((webhook, again, others));
+        Ok(locked)
     }
-    Ok(locked)
 }
 
 fn claimed(row: &Row) -> Result<LeasedDelivery, Failure> {

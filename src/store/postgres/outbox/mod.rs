@@ -10,6 +10,7 @@ pub(super) mod replay;
 pub(super) mod settle;
 pub(super) mod webhooks;
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::session::Session;
@@ -29,7 +30,7 @@ use super::pause::{MOST_ATTEMPTS, pause};
 use crate::store::{
     Attempt, Backlog, Claim, ClaimedBatch, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Due,
     HealthChange, InstitutionId, LeasedDelivery, Outbox, Outcome, Put, Replay, Replayed, Result,
-    Settlement, Webhook,
+    Settlement, StoreError, Webhook,
 };
 
 /// How long it may take to give back what was claimed.
@@ -179,6 +180,64 @@ impl PostgresStore {
         self.retry(tries, change).await
     }
 
+    /// Carries out something of several steps as a task of its own. Who does much beside it, as a
+    /// dispatcher does, would let the server wait between the steps.
+    async fn apart<T: Send + 'static>(
+        &self,
+        task: Pin<Box<dyn Future<Output = Result<T>> + Send>>,
+    ) -> Result<T> {
+        let done = self.shared.home.run(task).await;
+        done.unwrap_or_else(|| Err(StoreError::unknown_outcome("the store's runtime has ended")))
+    }
+
+    async fn claim_apart(&self, claim: Claim) -> Result<ClaimedBatch> {
+        let mut tries = self.tries_of_a_dispatcher();
+        loop {
+            let mut client = tries.session().await?;
+            let claimed = claim::claim(&mut client, &self.shared.outbox.hints, &claim);
+            let outcome = match in_time(tries.limit, claimed).await {
+                // Nothing is sent that a failover could take back.
+                Ok((batch, Some(last))) => match client.confirm_up_to(last, tries.limit).await {
+                    Ok(()) => Ok(batch),
+                    Err(failure) => {
+                        client.give_up();
+                        self.release(claim.now, &batch).await;
+                        return Err(failure.into_error());
+                    }
+                },
+                Ok((batch, None)) => Ok(batch),
+                Err(failure) => Err(failure),
+            };
+            if let Some(answer) = tries.end(client, outcome).await {
+                return answer;
+            }
+        }
+    }
+
+    async fn settle_apart(
+        &self,
+        now: DateTime<Utc>,
+        settlements: Vec<Settlement>,
+        health: Vec<(Uuid, HealthChange)>,
+    ) -> Result<Vec<bool>> {
+        let again = settlements.iter().map(|it| match it.outcome {
+            Outcome::Retry { at } => at.min(now),
+            _ => now,
+        });
+        let again = milliseconds(again.min().unwrap_or(now));
+        let tries = self.tries_of_a_dispatcher();
+        let (limit, settlements, health) = (tries.limit, &settlements, &health);
+        let settle = |mut session: Session| async move {
+            let settled = settle::settle(&mut session, now, settlements, health);
+            let settled = in_time(limit, settled).await;
+            (session, settled)
+        };
+        let settled = self.retry(tries, settle).await;
+        // Also if its outcome is unknown.
+        self.shared.outbox.hints.due_at(again);
+        settled
+    }
+
     /// Wakes the dispatchers that wait for deliveries, here and elsewhere.
     fn wake_dispatchers(&self) {
         self.shared.commits.send_replace(());
@@ -224,27 +283,9 @@ impl Outbox for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch> {
-        let mut tries = self.tries_of_a_dispatcher();
-        loop {
-            let mut client = tries.session().await?;
-            let claimed = claim::claim(&mut client, &self.shared.outbox.hints, &claim);
-            let outcome = match in_time(tries.limit, claimed).await {
-                // Nothing is sent that a failover could take back.
-                Ok((batch, Some(last))) => match client.confirm_up_to(last, tries.limit).await {
-                    Ok(()) => Ok(batch),
-                    Err(failure) => {
-                        client.give_up();
-                        self.release(claim.now, &batch).await;
-                        return Err(failure.into_error());
-                    }
-                },
-                Ok((batch, None)) => Ok(batch),
-                Err(failure) => Err(failure),
-            };
-            if let Some(answer) = tries.end(client, outcome).await {
-                return answer;
-            }
-        }
+        let store = self.clone();
+        self.apart(Box::pin(async move { store.claim_apart(claim).await }))
+            .await
     }
 
     async fn settle(
@@ -253,22 +294,11 @@ impl Outbox for PostgresStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>> {
-        let again = settlements.iter().map(|it| match it.outcome {
-            Outcome::Retry { at } => at.min(now),
-            _ => now,
-        });
-        let again = milliseconds(again.min().unwrap_or(now));
-        let tries = self.tries_of_a_dispatcher();
-        let (limit, settlements, health) = (tries.limit, &settlements, &health);
-        let settle = |mut session: Session| async move {
-            let settled = settle::settle(&mut session, now, settlements, health);
-            let settled = in_time(limit, settled).await;
-            (session, settled)
-        };
-        let settled = self.retry(tries, settle).await;
-        // Also if its outcome is unknown.
-        self.shared.outbox.hints.due_at(again);
-        settled
+        let store = self.clone();
+        self.apart(Box::pin(async move {
+            store.settle_apart(now, settlements, health).await
+        }))
+        .await
     }
 
     async fn deliveries(

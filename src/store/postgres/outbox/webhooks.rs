@@ -7,7 +7,12 @@ use uuid::Uuid;
 use super::milliseconds;
 use super::prune;
 use crate::store::postgres::{
-    PostgresStore, failure::failed, read, session::Session, sql::statements, text::encode,
+    PostgresStore,
+    failure::failed,
+    read,
+    session::{Cached, Session},
+    sql::statements,
+    text::encode,
 };
 use crate::store::stored;
 use crate::store::{InstitutionId, Put, Result, StoreError, Webhook};
@@ -119,8 +124,8 @@ pub(super) async fn all(
 }
 
 /// Those of these ids that are enabled, as rows for [`from_row`].
-pub(super) async fn enabled(client: &Session, ids: &[Uuid]) -> Result<Vec<Row>> {
-    read::query(client, ENABLED, &[&ids]).await
+pub(super) async fn enabled(client: &impl Cached, ids: &[Uuid]) -> Result<Vec<Row>> {
+    client.rows(ENABLED, &[&ids]).await.map_err(failed)
 }
 
 /// Makes a webhook invisible, and its secrets unreadable, and then deletes what belongs to it.
