@@ -4,6 +4,7 @@ mod act;
 mod anchor;
 mod busy;
 mod cache;
+mod callers;
 mod change;
 mod connection;
 mod diagnose;
@@ -46,6 +47,7 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventKind;
+use callers::Callers;
 use change::{ChangeKind, Outcome, Task};
 use job::{Call, Job};
 use lookups::Lookups;
@@ -75,6 +77,7 @@ struct Shared {
     /// Closed after the writer, so that the last to close leaves one file.
     readers: Arc<Readers>,
     lookups: Arc<Lookups>,
+    callers: Callers,
     poll: Duration,
     commits: watch::Sender<()>,
 }
@@ -111,6 +114,7 @@ impl SqliteStore {
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, Some(anchor))),
                 lookups: Arc::default(),
+                callers: Callers::default(),
                 commits,
             }),
         })
@@ -155,6 +159,7 @@ impl SqliteStore {
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, None)),
                 lookups: Arc::default(),
+                callers: Callers::default(),
                 commits: watch::Sender::new(()),
             }),
         })
@@ -236,7 +241,8 @@ impl Store for SqliteStore {
         if let Err(error) = self.send(Job::Append(call)) {
             return failed(error);
         }
-        answers.await.unwrap_or_else(|_| failed(writer_ended()))
+        let answers = self.shared.callers.wait(answers).await;
+        answers.unwrap_or_else(|| failed(writer_ended()))
     }
 
     async fn load(
