@@ -41,6 +41,8 @@ use crate::store::postgres::{
 use crate::store::stored::code;
 use crate::store::{Actor, IdempotencyKey, InstitutionId, Request};
 
+#[path = "plans.rs"]
+mod plans;
 #[path = "../support/postgres.rs"]
 mod server;
 
@@ -202,59 +204,6 @@ async fn a_statement_within_a_transaction_finds_its_tables_wherever_the_path_lea
         let qualified = names::qualified(sql, &schema);
         let prepared = client.prepare(qualified).await;
         prepared.unwrap_or_else(|error| panic!("{qualified}: {error:?}"));
-    }
-}
-
-/// How many pages it takes to answer a question with these values, as the store asks it.
-async fn pages_read(client: &Client, sql: &str, values: &[&str]) -> u64 {
-    let mut sql = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}");
-    for (number, value) in (1..).zip(values) {
-        sql = sql.replace(&format!("${number}"), value);
-    }
-    let rows = client.simple_query(&sql).await.unwrap();
-    let lines = rows.iter().filter_map(|row| match row {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
-    let plan: Value = serde_json::from_str(&lines.collect::<String>()).unwrap();
-    let blocks = |kind| plan[0]["Plan"][kind].as_u64().unwrap();
-    blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_events_are_read_alone_whatever_the_statistics_say() {
-    // Given many events of one institution, and before them a few of another
-    let client = client().await;
-    let fill = "INSERT INTO certlife_application \
-                    (uuid, institution, application_id, certificate_title, applicant_email, \
-                     trigger_context, seal, status, version, updated_at, transaction) \
-                SELECT gen_random_uuid(), CASE WHEN n <= 10 THEN 'few' ELSE 'many' END, n, \
-                    'title', 'a@example.org', 0, gen_random_uuid(), 0, 1, 0, n \
-                FROM generate_series(1, 40000) n ORDER BY n; \
-                INSERT INTO certlife_event \
-                    (uuid, version, kind, at, actor_kind, actor, transaction, place) \
-                SELECT uuid, 1, 0, 0, 0, 'jane', transaction, 1 FROM certlife_application; \
-                UPDATE certlife_feed SET base = 100000";
-    client.batch_execute(fill).await.unwrap();
-    let mut all = lists::statements().into_iter();
-    let backward = all.find(|it| it.name == "BACKWARD").unwrap().text;
-    for statistics in ["SELECT", "ANALYZE certlife_event, certlife_application"] {
-        client.batch_execute(statistics).await.unwrap();
-        // Then a page takes what is on it, and at most what one call looks at
-        for (institution, kind, most) in [
-            ("NULL", "NULL", 1_000),
-            ("'many'", "NULL", 1_000),
-            ("'many'", "0", 1_000),
-            ("'few'", "NULL", 60_000),
-            ("'many'", "3", 60_000),
-        ] {
-            let end = i64::MAX.to_string();
-            let values = [&end, "2147483647", institution, kind, "10000", "51"];
-            let read = pages_read(&client, backward, &values).await;
-            let what = format!("{institution}, {kind}, {statistics}: {read} pages");
-            assert!(read < most, "{what}");
-            println!("{what}");
-        }
     }
 }
 
