@@ -49,8 +49,7 @@ pub(super) async fn run<S: Outbox, T: Transport>(
         let input = tokio::select! {
             biased;
             () = &mut shutdown => Input::Stop,
-            // The store's answers before those of webhooks: while many requests end, one has always
-            // ended, and what the store is asked would not go on.
+            // The store's answers first: while many requests are under way, one has always ended.
             input = ready(&mut settling) => input,
             input = ready(&mut asking) => input,
             Some(input) = sending.next(), if !sending.is_empty() => input,

@@ -10,7 +10,6 @@ pub(super) mod replay;
 pub(super) mod settle;
 pub(super) mod webhooks;
 
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use super::session::Session;
@@ -182,60 +181,13 @@ impl PostgresStore {
 
     /// Carries out something of several steps as a task of its own. Who does much beside it, as a
     /// dispatcher does, would let the server wait between the steps.
-    async fn apart<T: Send + 'static>(
-        &self,
-        task: Pin<Box<dyn Future<Output = Result<T>> + Send>>,
-    ) -> Result<T> {
-        let done = self.shared.home.run(task).await;
+    async fn apart<T, F>(&self, task: impl FnOnce(Self) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let done = self.shared.home.run(Box::pin(task(self.clone()))).await;
         done.unwrap_or_else(|| Err(StoreError::unknown_outcome("the store's runtime has ended")))
-    }
-
-    async fn claim_apart(&self, claim: Claim) -> Result<ClaimedBatch> {
-        let mut tries = self.tries_of_a_dispatcher();
-        loop {
-            let mut client = tries.session().await?;
-            let claimed = claim::claim(&mut client, &self.shared.outbox.hints, &claim);
-            let outcome = match in_time(tries.limit, claimed).await {
-                // Nothing is sent that a failover could take back.
-                Ok((batch, Some(last))) => match client.confirm_up_to(last, tries.limit).await {
-                    Ok(()) => Ok(batch),
-                    Err(failure) => {
-                        client.give_up();
-                        self.release(claim.now, &batch).await;
-                        return Err(failure.into_error());
-                    }
-                },
-                Ok((batch, None)) => Ok(batch),
-                Err(failure) => Err(failure),
-            };
-            if let Some(answer) = tries.end(client, outcome).await {
-                return answer;
-            }
-        }
-    }
-
-    async fn settle_apart(
-        &self,
-        now: DateTime<Utc>,
-        settlements: Vec<Settlement>,
-        health: Vec<(Uuid, HealthChange)>,
-    ) -> Result<Vec<bool>> {
-        let again = settlements.iter().map(|it| match it.outcome {
-            Outcome::Retry { at } => at.min(now),
-            _ => now,
-        });
-        let again = milliseconds(again.min().unwrap_or(now));
-        let tries = self.tries_of_a_dispatcher();
-        let (limit, settlements, health) = (tries.limit, &settlements, &health);
-        let settle = |mut session: Session| async move {
-            let settled = settle::settle(&mut session, now, settlements, health);
-            let settled = in_time(limit, settled).await;
-            (session, settled)
-        };
-        let settled = self.retry(tries, settle).await;
-        // Also if its outcome is unknown.
-        self.shared.outbox.hints.due_at(again);
-        settled
     }
 
     /// Wakes the dispatchers that wait for deliveries, here and elsewhere.
@@ -283,9 +235,32 @@ impl Outbox for PostgresStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedBatch> {
-        let store = self.clone();
-        self.apart(Box::pin(async move { store.claim_apart(claim).await }))
-            .await
+        self.apart(|store| async move {
+            let mut tries = store.tries_of_a_dispatcher();
+            loop {
+                let mut client = tries.session().await?;
+                let claimed = claim::claim(&mut client, &store.shared.outbox.hints, &claim);
+                let outcome = match in_time(tries.limit, claimed).await {
+                    // Nothing is sent that a failover could take back.
+                    Ok((batch, Some(last))) => {
+                        match client.confirm_up_to(last, tries.limit).await {
+                            Ok(()) => Ok(batch),
+                            Err(failure) => {
+                                client.give_up();
+                                store.release(claim.now, &batch).await;
+                                return Err(failure.into_error());
+                            }
+                        }
+                    }
+                    Ok((batch, None)) => Ok(batch),
+                    Err(failure) => Err(failure),
+                };
+                if let Some(answer) = tries.end(client, outcome).await {
+                    return answer;
+                }
+            }
+        })
+        .await
     }
 
     async fn settle(
@@ -294,10 +269,24 @@ impl Outbox for PostgresStore {
         settlements: Vec<Settlement>,
         health: Vec<(Uuid, HealthChange)>,
     ) -> Result<Vec<bool>> {
-        let store = self.clone();
-        self.apart(Box::pin(async move {
-            store.settle_apart(now, settlements, health).await
-        }))
+        self.apart(|store| async move {
+            let again = settlements.iter().map(|it| match it.outcome {
+                Outcome::Retry { at } => at.min(now),
+                _ => now,
+            });
+            let again = milliseconds(again.min().unwrap_or(now));
+            let tries = store.tries_of_a_dispatcher();
+            let (limit, settlements, health) = (tries.limit, &settlements, &health);
+            let settle = |mut session: Session| async move {
+                let settled = settle::settle(&mut session, now, settlements, health);
+                let settled = in_time(limit, settled).await;
+                (session, settled)
+            };
+            let settled = store.retry(tries, settle).await;
+            // Also if its outcome is unknown.
+            store.shared.outbox.hints.due_at(again);
+            settled
+        })
         .await
     }
 
