@@ -29,41 +29,45 @@ fn the_steps_are_printed_and_then_done() {
     for (store, to_do, done, json) in [
         (
             older_database(),
-            "the store is to be upgraded from schema version 5 to 11\n\
+            "the store is to be upgraded from schema version 5 to 12\n\
              STEP  KIND         OLDER PROGRAMS\n   \
              6  expansion    go on working, from schema version 5 on\n   \
              7  expansion    go on working, from schema version 5 on\n   \
              8  expansion    go on working, from schema version 5 on\n   \
              9  expansion    go on working, from schema version 5 on\n  \
              10  expansion    go on working, from schema version 5 on\n  \
-             11  expansion    go on working, from schema version 5 on\n",
-            "the store was upgraded from schema version 5 to 11\n\
+             11  expansion    go on working, from schema version 5 on\n  \
+             12  expansion    go on working, from schema version 5 on\n",
+            "the store was upgraded from schema version 5 to 12\n\
              STEP  KIND         OLDER PROGRAMS\n   \
              6  expansion    go on working, from schema version 5 on\n   \
              7  expansion    go on working, from schema version 5 on\n   \
              8  expansion    go on working, from schema version 5 on\n   \
              9  expansion    go on working, from schema version 5 on\n  \
              10  expansion    go on working, from schema version 5 on\n  \
-             11  expansion    go on working, from schema version 5 on\n",
-            "{\"from\":11,\"to\":11,\"steps\":[],\"applied\":true}\n",
+             11  expansion    go on working, from schema version 5 on\n  \
+             12  expansion    go on working, from schema version 5 on\n",
+            "{\"from\":12,\"to\":12,\"steps\":[],\"applied\":true}\n",
         ),
         (
             older_file(),
-            "the store is to be upgraded from schema version 4 to 9\n\
+            "the store is to be upgraded from schema version 4 to 10\n\
              STEP  KIND         OLDER PROGRAMS\n   \
              5  contraction  must be stopped, if below schema version 5\n   \
              6  contraction  must be stopped, if below schema version 6\n   \
              7  contraction  must be stopped, if below schema version 7\n   \
              8  contraction  must be stopped, if below schema version 8\n   \
-             9  contraction  must be stopped, if below schema version 9\n",
-            "the store was upgraded from schema version 4 to 9\n\
+             9  contraction  must be stopped, if below schema version 9\n  \
+             10  contraction  must be stopped, if below schema version 10\n",
+            "the store was upgraded from schema version 4 to 10\n\
              STEP  KIND         OLDER PROGRAMS\n   \
              5  contraction  must be stopped, if below schema version 5\n   \
              6  contraction  must be stopped, if below schema version 6\n   \
              7  contraction  must be stopped, if below schema version 7\n   \
              8  contraction  must be stopped, if below schema version 8\n   \
-             9  contraction  must be stopped, if below schema version 9\n",
-            "{\"from\":9,\"to\":9,\"steps\":[],\"applied\":true}\n",
+             9  contraction  must be stopped, if below schema version 9\n  \
+             10  contraction  must be stopped, if below schema version 10\n",
+            "{\"from\":10,\"to\":10,\"steps\":[],\"applied\":true}\n",
         ),
     ] {
         // Twice: nothing is changed
@@ -99,15 +103,16 @@ fn programs_read_the_steps() {
                      {\"version\":8,\"kind\":\"expansion\",\"oldest_program\":5},\
                      {\"version\":9,\"kind\":\"expansion\",\"oldest_program\":5},\
                      {\"version\":10,\"kind\":\"expansion\",\"oldest_program\":5},\
-                     {\"version\":11,\"kind\":\"expansion\",\"oldest_program\":5}]";
-        let line = format!("{{\"from\":5,\"to\":11,\"steps\":{steps},\"applied\":{applied}}}\n");
+                     {\"version\":11,\"kind\":\"expansion\",\"oldest_program\":5},\
+                     {\"version\":12,\"kind\":\"expansion\",\"oldest_program\":5}]";
+        let line = format!("{{\"from\":5,\"to\":12,\"steps\":{steps},\"applied\":{applied}}}\n");
         assert_eq!(run.stdout, line);
     }
 }
 
 #[test]
 fn a_store_that_is_not_there_is_created_unless_it_is_only_checked() {
-    for (store, newest, oldest) in [(Scratch::on_postgres(), 11, 5), (Scratch::new(), 9, 9)] {
+    for (store, newest, oldest) in [(Scratch::on_postgres(), 12, 5), (Scratch::new(), 10, 10)] {
         let check = store.run(&["migrate", "--check", "--json"], "");
         assert_eq!(check.code, Some(1), "{check:?}");
         let steps =

@@ -197,7 +197,7 @@ fn a_file_of_an_older_program_is_left_as_it_is_by_what_only_reads() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}");
         assert_eq!(
             run.stderr,
-            "certlife: the database has schema version 4, but this program needs version 9; it is upgraded when \
+            "certlife: the database has schema version 4, but this program needs version 10; it is upgraded when \
              it is opened for writing, and by certlife migrate\n"
         );
     }

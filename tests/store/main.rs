@@ -462,6 +462,11 @@ macro_rules! outbox_conformance {
                     what_is_redelivered_is_not_ended_by_who_had_it_before,
                     a_token_is_good_for_one_settlement
                 }
+                attempts::{
+                    attempts_stay_in_their_order_when_a_delivery_is_sent_again,
+                    an_attempt_is_forgotten_before_its_delivery,
+                    under_its_lease_a_delivery_is_passed_by_and_afterwards_claimed_again
+                }
                 rules::{
                     health_after_a_change_is_that_of_the_rule,
                     what_is_redelivered_is_what_the_rule_says,

@@ -184,7 +184,8 @@ pub struct Due {
     pub webhook: Uuid,
     /// Whether there is something that was never claimed: it is due at once.
     pub has_new: bool,
-    /// When the first of the others is due, if there are any.
+    /// When the first of the others is due, if there are any. Where there is something new, a store
+    /// may leave out those that are leased for the first time.
     pub at: Option<DateTime<Utc>>,
     /// Until when nothing is sent to this webhook.
     pub not_before: Option<DateTime<Utc>>,

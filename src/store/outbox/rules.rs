@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::delivery::Settlement;
 use super::delivery::{Delivery, DeliveryStatus, Outcome, is_of_lease};
 
 /// How far a delivery is, as a store sees it. SQL knows a state by its [`code`](Self::code).
@@ -69,6 +71,24 @@ impl Outcome {
             Self::Released => (State::Later, now, None),
         };
         Settled { state, at, reason }
+    }
+}
+
+/// An attempt is kept in the row of its delivery only if it is recorded so many milliseconds after
+/// it was sent, at most. So pruning finds it by the time at which the delivery was delivered.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(in crate::store) const SOON: i64 = 5000;
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Settlement {
+    /// Whether the attempt is kept in the row of its delivery, which is settled at this time, in
+    /// milliseconds: it has delivered it, and there is no more to it than a status and two numbers.
+    pub(in crate::store) fn keeps_attempt(&self, at: i64) -> bool {
+        self.outcome == Outcome::Delivered
+            && self.attempt.as_ref().is_some_and(|it| {
+                let is_plain = it.error.is_none() && it.excerpt.is_none();
+                is_plain && (0..=SOON).contains(&at.saturating_sub(it.at.timestamp_millis()))
+            })
     }
 }
 

@@ -23,7 +23,7 @@ type Step = (Option<i64>, &'static str);
 ///
 /// Expand first, contract a release later: a step that takes away comes when the release that no
 /// longer uses it is out, and `oldest` is the version of that release.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     (Some(1), include_str!("migrations/1_log.sql")),
     (Some(2), include_str!("migrations/2_lists.sql")),
     (Some(3), include_str!("migrations/3_refusals.sql")),
@@ -35,6 +35,7 @@ const STEPS: [Step; 11] = [
     (None, include_str!("migrations/9_reply.sql")),
     (None, include_str!("migrations/10_act.sql")),
     (None, include_str!("migrations/11_kept.sql")),
+    (None, include_str!("migrations/12_leased.sql")),
 ];
 
 /// The step that adds the column `expanded`.

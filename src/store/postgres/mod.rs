@@ -25,6 +25,7 @@ mod names;
 mod options;
 mod outbox;
 mod pause;
+mod pipeline;
 mod pool;
 mod queue;
 mod race;

@@ -13,10 +13,10 @@ use crate::store::{Result, Setup, StoreError};
 const OLDEST_SERVER: i32 = 150_000;
 
 /// The newest version that this program knows: that of the last step of `migrate`.
-pub(super) const NEWEST: i64 = 11;
+pub(super) const NEWEST: i64 = 12;
 
 /// The version that the statements of this program need. Steps beyond it can wait for `migrate`.
-pub(super) const NEEDED: i64 = 11;
+pub(super) const NEEDED: i64 = 12;
 
 /// The columns that are read and written, of each table. A statement that names others cannot be
 /// prepared.
@@ -211,8 +211,10 @@ const LATER: [(&str, i64); 5] = [
 ];
 
 /// The columns that came after version 6, of tables of before, with their version.
-const LATER_COLUMNS: (&str, &str, i64) =
-    ("certlife_delivery", ", sent_at, milliseconds, status", 11);
+const LATER_COLUMNS: [(&str, &str, i64); 2] = [
+    ("certlife_delivery", ", sent_at, milliseconds, status", 11),
+    ("certlife_delivery", ", leased_until", 12),
+];
 
 /// That the tables of this version have the columns that are read and written. To prepare a
 /// statement takes no rights on them.
@@ -227,10 +229,10 @@ pub(super) async fn check_shape(
             .all(|(later, since)| *later != name || *since <= version)
     };
     let tables = SHAPE.iter().filter(|(table, _)| is_there(table));
-    let (extended, later, since) = LATER_COLUMNS;
     let tables = tables.map(|(table, columns)| {
-        let is_extended = *table == extended && since <= version;
-        let later = if is_extended { later } else { "" };
+        let later = LATER_COLUMNS.iter();
+        let later = later.filter(|(extended, _, since)| extended == table && *since <= version);
+        let later: String = later.map(|(_, columns, _)| *columns).collect();
         format!("(SELECT {columns}{later} FROM {table}) {table}")
     });
     let sql = format!("SELECT FROM {}", tables.collect::<Vec<_>>().join(", "));

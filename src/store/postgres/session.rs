@@ -58,6 +58,8 @@ statements! {
 pub(super) struct Connected {
     client: ClientWrapper,
     about: Arc<About>,
+    /// Transactions are begun and ended by hand, and one may not be over.
+    is_open: bool,
 }
 
 /// What connections of a pool are for.
@@ -127,6 +129,7 @@ impl deadpool::managed::Manager for Manager {
         Ok(Connected {
             client,
             about: found.about,
+            is_open: false,
         })
     }
 
@@ -140,6 +143,9 @@ impl deadpool::managed::Manager for Manager {
         }
         if connected.about.wire.is_in_doubt() {
             return Err(RecycleError::message("what it committed is in doubt"));
+        }
+        if connected.is_open {
+            return Err(RecycleError::message("its transaction was left open"));
         }
         if connected.about.is_spare && metrics.age() > STAND_IN {
             return Err(RecycleError::message("it stands in for another"));
@@ -183,6 +189,12 @@ impl Session {
             home: Arc::clone(&manager.home),
             purpose: manager.purpose,
         }
+    }
+
+    /// Notes whether a transaction that was begun by hand may be open: then the connection is not
+    /// used again.
+    pub(super) fn set_open(&mut self, is_open: bool) {
+        self.object.is_open = is_open;
     }
 
     /// The server that it leads to.

@@ -1,5 +1,6 @@
 //! What every outbox promises.
 
+pub mod attempts;
 pub mod claims;
 pub mod events;
 pub mod order;

@@ -183,7 +183,9 @@ pub async fn what_is_due_is_reported<H: Harness<Store: Outbox>>() {
     assert_eq!(due(3).await, None);
     // One that was claimed is due when its lease ends
     let first = post.claim_of(1, &[(1, 1)]).await.deliveries.remove(0);
-    assert_eq!(due(1).await, is(1, true, Some(at(61))));
+    // (where another is new, a store need not say so)
+    let answers = [is(1, true, Some(at(61))), is(1, true, None)];
+    assert!(answers.contains(&due(1).await));
     let second = post.claim_of(2, &[(1, 1)]).await.deliveries.remove(0);
     assert_eq!(due(1).await, is(1, false, Some(at(61))));
     assert_eq!(due(2).await, is(2, true, None));

@@ -13,7 +13,7 @@ use crate::world::{TestClock, World, act, check, engine_on, goes_on, id, key};
 
 /// The databases that earlier versions left: each with one of every kind of application, every
 /// command with a key.
-const EARLIER: [&str; 10] = [
+const EARLIER: [&str; 11] = [
     include_str!("../migrations/postgres-1.sql"),
     include_str!("../migrations/postgres-2.sql"),
     include_str!("../migrations/postgres-3.sql"),
@@ -24,6 +24,7 @@ const EARLIER: [&str; 10] = [
     include_str!("../migrations/postgres-8.sql"),
     include_str!("../migrations/postgres-9.sql"),
     include_str!("../migrations/postgres-10.sql"),
+    include_str!("../migrations/postgres-11.sql"),
 ];
 
 /// The newest step that was applied.

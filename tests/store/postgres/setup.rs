@@ -49,7 +49,7 @@ async fn tables_of_an_earlier_version_are_upgraded_by_who_may() {
         error,
         StoreError::OlderSchema {
             found: 5,
-            needed: 11
+            needed: 12
         }
     );
     assert!(is_older, "{error:?}");

@@ -28,7 +28,7 @@ async fn tables_of_another_program_that_have_our_names_are_left_alone() {
         "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (6)",
         "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (7)",
         "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (8)",
-        "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (9)",
+        "CREATE TABLE certlife_schema (version); INSERT INTO certlife_schema VALUES (10)",
         "CREATE VIEW certlife_schema AS SELECT 5 AS version",
         "PRAGMA application_id = 1667592820; CREATE TABLE notes (text TEXT)",
         "PRAGMA application_id = 1667592820; PRAGMA user_version = 2",
@@ -126,7 +126,7 @@ async fn what_is_not_there_is_not_made_by_those_who_only_read() {
 #[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let file = file_with_every_kind().await;
-    let known = 9;
+    let known = 10;
     for found in [known + 1, 99] {
         let sql = format!("UPDATE certlife_schema SET version = {found}");
         edit(&file.path(), &sql);

@@ -90,7 +90,11 @@ async fn a_change_that_fails_says_so_and_befalls_no_other() {
             ("a", "INSERT ON certlife_webhook", "NEW.no = 3"),
             ("b", "UPDATE ON certlife_webhook", "NEW.no = 1"),
             ("c", "UPDATE ON certlife_delivery", "NEW.no = 1"),
-            ("d", "INSERT ON certlife_attempt", "TRUE"),
+            (
+                "d",
+                "UPDATE ON certlife_delivery",
+                "NEW.sent_at IS NOT NULL",
+            ),
         ] {
             edit(
                 &path,
@@ -318,7 +322,7 @@ async fn webhooks_for_which_there_is_nothing_cost_nothing() {
             .unwrap();
         (
             steps(&connection, DUE, &[]),
-            steps(&connection, OLD, &[10, 500]),
+            steps(&connection, OLD, &[10, 500, 5000]),
         )
     };
     // Then it costs as much as with a few others

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
 use super::hint::{DueHint, DueHints, Found};
@@ -16,6 +15,7 @@ use crate::lengths::later;
 use crate::store::outbox::LOOK_AGAIN;
 use crate::store::postgres::{
     failure::Failure,
+    pipeline::in_turn,
     read,
     row::{Joined, columns},
     session::{Cached, Session},
@@ -72,8 +72,30 @@ struct Room {
 
 /// What was claimed, and the latest transaction of the feed that it is of, where there is a
 /// synchronous standby.
+///
+/// A claim that is given up loses its connection.
 pub(super) async fn claim(
     client: &mut Session,
+    hints: &DueHints,
+    claim: &Claim,
+) -> Result<(ClaimedBatch, Option<i64>), Failure> {
+    client.set_open(true);
+    let claimed = rounds(client, hints, claim).await;
+    let is_over = match &claimed {
+        Ok(_) => true,
+        Err(failure) if failure.is_of_the_connection() => false,
+        Err(_) => client.batch_execute("ROLLBACK").await.is_ok(),
+    };
+    client.set_open(!is_over);
+    claimed
+}
+
+/// The same, of which each round is a transaction.
+///
+/// Its beginning is sent with what comes first in it, and its end with what comes last: for each
+/// answer that is waited for, both programs may have to wait for a processor.
+async fn rounds(
+    client: &Session,
     hints: &DueHints,
     claim: &Claim,
 ) -> Result<(ClaimedBatch, Option<i64>), Failure> {
@@ -83,34 +105,41 @@ pub(super) async fn claim(
         let again = i64::from(claim.again(*room));
         rooms.insert(*webhook, Room { all, again });
     }
-    let mut batch = ClaimedBatch::default();
-    let mut last = None;
-    let transaction = client.transaction().await?;
+    // Not prepared yet, it would be sent behind the end of the transaction.
+    let claiming = client.prepare_cached(&CLAIM).await;
+    let claiming = claiming.map_err(|it| Failure::from(it).without_effect())?;
+    let webhooks = wanted_webhooks(client, claim);
     let input = Input::of(hints, claim, &rooms);
-    // One after the other, but the second is sent before the first is answered.
-    let (webhooks, locked) = tokio::join!(
-        wanted_webhooks(&transaction, claim),
-        input.lock(&transaction)
+    let begun = in_turn(
+        client.batch_execute("BEGIN"),
+        in_turn(webhooks, input.lock(client)),
     );
+    let (begun, (webhooks, locked)) = begun.await;
+    begun.map_err(|it| Failure::from(it).without_effect())?;
     let (known, corrupt) = webhooks?;
     rooms.retain(|webhook, _| known.contains_key(webhook));
-    let mut locked = Some(input.note(hints, &rooms, &locked?)?);
-    for _ in 0..MOST_ROUNDS {
-        if rooms.is_empty() {
+    let mut locked = input.note(hints, &rooms, &locked?)?;
+    let mut batch = ClaimedBatch::default();
+    let mut last = None;
+    for turn in 1.. {
+        let leased = round(client, &claiming, &locked, claim, &mut rooms, &mut last).await;
+        match leased {
+            Ok(leased) => batch.deliveries.extend(leased),
+            // What was claimed before is claimed.
+            Err(_) if turn > 1 => break,
+            Err(failure) => return Err(failure),
+        }
+        if rooms.is_empty() || turn == MOST_ROUNDS {
             break;
         }
-        let locked = if let Some(first) = locked.take() {
-            first
-        } else {
-            let input = Input::of(hints, claim, &rooms);
-            input.note(hints, &rooms, &input.lock(&transaction).await?)?
+        let input = Input::of(hints, claim, &rooms);
+        let (begun, again) = in_turn(client.batch_execute("BEGIN"), input.lock(client)).await;
+        let again = begun.map_err(Failure::from).and(again);
+        locked = match again.and_then(|rows| input.note(hints, &rooms, &rows)) {
+            Ok(locked) => locked,
+            Err(_) => break,
         };
-        let leased = round(&transaction, &locked, claim, &mut rooms, &mut last).await;
-        batch
-            .deliveries
-            .extend(leased.map_err(Failure::without_effect)?);
     }
-    transaction.commit().await?;
     if let (true, Some(error)) = (batch.deliveries.is_empty(), corrupt) {
         return Err(Failure::Undone(error));
     }
@@ -122,7 +151,7 @@ pub(super) async fn claim(
 /// The wanted webhooks that are enabled. One that is corrupt is not claimed for, and keeps no other
 /// from it.
 async fn wanted_webhooks(
-    client: &Transaction<'_>,
+    client: &Session,
     claim: &Claim,
 ) -> Result<(HashMap<Uuid, Webhook>, Option<StoreError>), Failure> {
     let ids: Vec<Uuid> = claim.wanted.iter().map(|(id, _)| *id).collect();
@@ -141,11 +170,12 @@ async fn wanted_webhooks(
     Ok((known, corrupt))
 }
 
-/// Claims what there is room for; `last` becomes the latest transaction of the feed that it is of,
-/// where there is a synchronous standby. Some of it may have to wait for earlier ones and is put
-/// off: then there is room left.
+/// Claims what there is room for, and ends the transaction; `last` becomes the latest transaction
+/// of the feed that it is of, where there is a synchronous standby. Some of it may have to wait for
+/// earlier ones and is put off: then there is room left.
 async fn round(
-    transaction: &Transaction<'_>,
+    client: &Session,
+    claiming: &Statement,
     locked: &[Locked],
     claim: &Claim,
     rooms: &mut HashMap<Uuid, Room>,
@@ -160,12 +190,21 @@ async fn round(
     };
     if input.number.is_empty() {
         rooms.clear();
+        let ended = client.batch_execute("COMMIT").await;
+        ended.map_err(|it| Failure::from(it).without_effect())?;
         return Ok(Vec::new());
     }
     let soon = milliseconds(later(claim.now, LOOK_AGAIN));
     let end = milliseconds(later(claim.now, claim.lease));
     let [numbers] = input.parameters();
-    let rows = transaction.rows(&CLAIM, &[&soon, &end, numbers]).await?;
+    let parameters: [&(dyn ToSql + Sync); 3] = [&soon, &end, numbers];
+    let (rows, ended) = in_turn(
+        client.query(claiming, &parameters),
+        client.batch_execute("COMMIT"),
+    )
+    .await;
+    let rows = rows.map_err(|it| Failure::from(it).without_effect())?;
+    ended?;
     let mut leased: HashMap<i64, LeasedDelivery> = HashMap::new();
     for row in &rows {
         let claimed = claimed(row)?;
@@ -229,11 +268,11 @@ impl Input {
     }
 
     /// Locks it.
-    async fn lock(&self, transaction: &Transaction<'_>) -> Result<Vec<Row>, Failure> {
+    async fn lock(&self, client: &Session) -> Result<Vec<Row>, Failure> {
         let [webhooks, all, again, numbers, times] = self.wanted.parameters();
         let parameters: [&(dyn ToSql + Sync); 6] =
             [&self.now, webhooks, all, again, numbers, times];
-        let rows = transaction.rows(&LOCK, &parameters).await;
+        let rows = client.rows(&LOCK, &parameters).await;
         rows.map_err(|it| Failure::from(it).without_effect())
     }
 

@@ -18,8 +18,10 @@ use crate::store::{
 macro_rules! deliveries {
     ($($condition:literal),+) => {
         concat!(
-            "SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, d.state, \
-                 d.attempts, d.created_at, d.at, d.reason, d.token \
+            "SELECT d.number, d.webhook, w.institution, a.uuid, d.version, e.kind, \
+                 CASE WHEN d.state = 0 AND d.leased_until IS NOT NULL THEN 1 ELSE d.state END, d.attempts, \
+                 d.created_at, CASE WHEN d.state = 0 THEN greatest(d.at, d.leased_until) ELSE d.at END, \
+                 d.reason, d.token \
              FROM certlife_delivery d \
              JOIN certlife_webhook w ON w.id = d.webhook AND NOT w.removed \
              LEFT JOIN LATERAL ( \
@@ -77,7 +79,13 @@ statements! {
         SELECT w.id, w.enabled, new.count + later.count, \
             (SELECT d.created_at FROM certlife_delivery d \
              WHERE d.number = least(new.first, later.first)), \
-            least((SELECT d.created_at FROM certlife_delivery d WHERE d.number = new.first), later.at), \
+            least(coalesce( \
+                (SELECT d.created_at FROM certlife_delivery d \
+                 WHERE d.webhook BETWEEN w.id AND w.id AND d.state = 0 AND d.leased_until IS NULL \
+                 ORDER BY d.webhook, d.number LIMIT 1), \
+                (SELECT min(d.leased_until) FROM certlife_delivery d \
+                 WHERE d.webhook = w.id AND d.state = 0) \
+            ), later.at), \
             dead.count, w.institution \
         FROM certlife_webhook w \
         CROSS JOIN LATERAL ( \

@@ -1,6 +1,6 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Locks what may be claimed: of each webhook, as many as there is room for, of which some is for those that are
--- due again, at $1. It begins with the first number and the first time. What others are just claiming is passed
+-- due again, at $1; new is also what was leased, and not settled in time. It begins with the first number and the first time. What others are just claiming is passed
 -- over. Without OFFSET 0, PostgreSQL would ask again wherever the answer is used.
 SELECT w.id, again.numbers, fresh.numbers, rest.numbers
 FROM {input}
@@ -18,6 +18,7 @@ CROSS JOIN LATERAL (
         SELECT d.number FROM certlife_delivery d
         -- With =, the index on the numbers alone would seem to do, and all numbers would be read.
         WHERE (d.webhook, d.number) >= (w.id, input.first_number) AND d.webhook <= w.id AND d.state = 0
+            AND (d.leased_until IS NULL OR d.leased_until <= $1)
         ORDER BY d.webhook, d.number LIMIT input.room - cardinality(again.numbers)
         FOR UPDATE SKIP LOCKED
     ) AS numbers OFFSET 0

@@ -239,7 +239,11 @@ impl Outbox for PostgresStore {
             let mut tries = store.tries_of_a_dispatcher();
             loop {
                 let mut client = tries.session().await?;
-                let claimed = claim::claim(&mut client, &store.shared.outbox.hints, &claim);
+                let claimed = Box::pin(claim::claim(
+                    &mut client,
+                    &store.shared.outbox.hints,
+                    &claim,
+                ));
                 let outcome = match in_time(tries.limit, claimed).await {
                     // Nothing is sent that a failover could take back.
                     Ok((batch, Some(last))) => {

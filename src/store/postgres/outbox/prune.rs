@@ -6,8 +6,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::milliseconds;
-use super::settle::SOON;
 use crate::store::Result;
+use crate::store::outbox::SOON;
 use crate::store::postgres::{PostgresStore, failure::failed, sql::statements};
 
 /// How many deliveries of a webhook that was removed are deleted at once.

@@ -17,11 +17,11 @@ WITH old AS MATERIALIZED (
 ),
 redelivered AS (
     UPDATE certlife_delivery d
-    SET state = 1, attempts = 0, reason = NULL, sent_at = NULL, milliseconds = NULL, status = NULL,
+    SET state = 1, leased_until = NULL, attempts = 0, reason = NULL, sent_at = NULL, milliseconds = NULL, status = NULL,
         at = greatest($1, (
-            SELECT max(later.at) FROM certlife_delivery later
+            SELECT max(CASE WHEN later.state = 0 THEN later.leased_until ELSE later.at END) FROM certlife_delivery later
             WHERE later.application = d.application AND later.webhook = d.webhook
-                AND later.version > d.version AND later.state = 1 AND later.token & 1 = 1
+                AND later.version > d.version AND later.state < 2 AND later.token & 1 = 1
         ))
     FROM old
     WHERE d.number = old.number

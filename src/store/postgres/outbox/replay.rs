@@ -78,9 +78,10 @@ statements! {
                  state \
              ) \
              SELECT m.number, m.id, m.version, m.transaction, m.place, greatest($9, ( \
-                     SELECT max(later.at) FROM certlife_delivery later \
+                     SELECT max(CASE WHEN later.state = 0 THEN later.leased_until ELSE later.at END) \
+                     FROM certlife_delivery later \
                      WHERE later.application = m.number AND later.webhook = m.id \
-                         AND later.version > m.version AND later.state = 1 AND later.token & 1 = 1 \
+                         AND later.version > m.version AND later.state < 2 AND later.token & 1 = 1 \
                  )), m.at * 1000, 0, 0, 1 \
              FROM missing m ORDER BY m.transaction, m.place \
              ON CONFLICT DO NOTHING RETURNING 1 \

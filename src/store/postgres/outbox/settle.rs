@@ -19,11 +19,7 @@ use crate::store::postgres::{
     sql::{input, statements},
     text::encode,
 };
-use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Outcome, Result, Settlement};
-
-/// An attempt is kept in the row of its delivery only if it is recorded so many milliseconds after
-/// it was sent, at most. So pruning finds it by the time at which the delivery was delivered.
-pub(super) const SOON: i64 = 60_000;
+use crate::store::{Attempt, DeliveryId, HealthChange, InstitutionId, Result, Settlement};
 
 input! {
     /// What is pulled.
@@ -79,7 +75,8 @@ statements! {
 
     /// The token goes: if a delivery is redelivered, the holder of the old lease does not end that.
     ABANDON(INT8, TEXT, TEXT; Numbers) = "\
-        UPDATE certlife_delivery d SET state = 3, at = $1, reason = $2, token = d.token + (d.token & 1) \
+        UPDATE certlife_delivery d \
+        SET state = 3, at = $1, reason = $2, leased_until = NULL, token = d.token + (d.token & 1) \
         FROM {input} \
         WHERE d.number = input.number AND d.state < 2 AND EXISTS ( \
             SELECT FROM certlife_webhook w \
@@ -160,18 +157,8 @@ impl<'a> Settlements<'a> {
             .push(attempt.and_then(|it| it.status).map(i32::from));
         self.error.push(text(|it| &it.error));
         self.excerpt.push(text(|it| &it.excerpt));
-        self.kept.push(is_kept(settlement, milliseconds(at)));
+        self.kept.push(settlement.keeps_attempt(milliseconds(at)));
     }
-}
-
-/// Whether the attempt is kept in the row of its delivery: it has delivered it, and there is no
-/// more to it than a status and two numbers.
-fn is_kept(settlement: &Settlement, at: i64) -> bool {
-    settlement.outcome == Outcome::Delivered
-        && settlement.attempt.as_ref().is_some_and(|it| {
-            let is_plain = it.error.is_none() && it.excerpt.is_none();
-            is_plain && (0..=SOON).contains(&at.saturating_sub(milliseconds(it.at)))
-        })
 }
 
 /// Records one round; notes which counted, and of which lanes something is over.

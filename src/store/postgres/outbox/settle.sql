@@ -7,6 +7,7 @@ WITH settled AS (
     SET state = input.state,
         at = input.at,
         reason = input.reason,
+        leased_until = NULL,
         -- A token is good for one settlement.
         token = d.token + 1,
         attempts = d.attempts + (input.sent_at IS NOT NULL)::integer,

@@ -129,7 +129,7 @@ impl<'c> Queue<'c> {
             soon: after(LOOK_AGAIN),
             new: prepare(candidates!(
                 "certlife_delivery_new",
-                "state = 0 AND ?2 = ?2",
+                "state = 0 AND (token = 0 OR at <= ?2)",
                 "no"
             ))?,
             later: prepare(candidates!(
@@ -138,14 +138,13 @@ impl<'c> Queue<'c> {
                 "at, no"
             ))?,
             earlier: prepare(
-                "SELECT iif(state = 0, created_at, at) FROM certlife_delivery INDEXED BY certlife_delivery_lane \
+                "SELECT iif(state = 0 AND token = 0, created_at, at) FROM certlife_delivery INDEXED BY certlife_delivery_lane \
                  WHERE application = ?1 AND webhook = ?2 AND event < ?3 AND state < 2 \
                  ORDER BY event LIMIT 1",
             )?,
             put_off: prepare("UPDATE certlife_delivery SET state = 1, at = ?2 WHERE no = ?1")?,
-            lease: prepare(
-                "UPDATE certlife_delivery SET state = 1, at = ?2, token = ?3 WHERE no = ?1",
-            )?,
+            // What is new stays new: no index changes.
+            lease: prepare("UPDATE certlife_delivery SET at = ?2, token = ?3 WHERE no = ?1")?,
         })
     }
 

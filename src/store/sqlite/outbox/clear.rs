@@ -37,30 +37,44 @@ pub(super) fn removed(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Deletes attempts that were made before this time, and those of the deliveries that were
-/// delivered before it; how many of both. The deliveries were found by a reader: none can
-/// write while the writer looks for them.
+/// delivered before it; how many of both. The deliveries, and those with such an attempt in their
+/// row, were found by a reader: none can write while the writer looks for them.
 pub(super) fn old(
     connection: &Connection,
     before: i64,
     limit: u32,
     found: &[i64],
 ) -> rusqlite::Result<u64> {
-    let attempts = connection
+    let mut attempts = connection
         .prepare_cached(
             "DELETE FROM certlife_attempt WHERE no IN \
              (SELECT no FROM certlife_attempt WHERE at < ?1 ORDER BY at LIMIT ?2)",
         )?
         .execute(params![before, limit])?;
     // One may have been redelivered since.
-    let sql = "SELECT 1 FROM certlife_delivery WHERE no = ?1 AND +state = ?2 AND +at < ?3";
-    let mut is_old = connection.prepare_cached(sql)?;
+    let sql = "SELECT at, sent_at < ?3 FROM certlife_delivery WHERE no = ?1 AND +state = ?2";
+    let mut delivered = connection.prepare_cached(sql)?;
+    let mut forget = connection.prepare_cached(
+        "UPDATE certlife_delivery SET sent_at = NULL, milliseconds = NULL, status = NULL WHERE no = ?1",
+    )?;
     let mut deliveries = Vec::with_capacity(found.len());
     for number in found {
-        if is_old.exists(params![number, State::Delivered.code(), before])? {
+        let row = delivered.query_row(params![number, State::Delivered.code(), before], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<bool>>(1)?))
+        });
+        let Some((at, is_attempt_old)) = row.optional()? else {
+            continue;
+        };
+        let is_attempt_old = is_attempt_old == Some(true);
+        attempts += usize::from(is_attempt_old);
+        if at < before {
             deliveries.push(*number);
+        } else if is_attempt_old {
+            forget.execute([number])?;
         }
     }
     delete(connection, &deliveries)?;
+    let attempts = attempts.min(usize::try_from(limit).unwrap_or(usize::MAX));
     let count = attempts.saturating_add(deliveries.len());
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
-    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
+    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due, SOON,
 };
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::{ask, ask_past_corrupt};
@@ -26,7 +26,7 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<Due>> {
     for due in rows {
         let of = all.entry(due.webhook).or_insert(due);
         of.has_new |= due.has_new;
-        of.at = of.at.or(due.at);
+        of.at = of.at.into_iter().chain(due.at).min();
     }
     Ok(all.into_values().collect())
 }
@@ -37,12 +37,13 @@ fn webhook_row(row: &Row<'_>, at: usize) -> String {
     format!("webhook row {number}")
 }
 
-/// Deliveries that were delivered before this time, at most so many.
+/// Deliveries that were delivered before this time, or have an attempt in their row that was made
+/// before it, at most so many.
 pub(super) fn old(connection: &Connection, before: i64, limit: u32) -> Result<Vec<i64>> {
     ask(
         connection,
         include_str!("old.sql"),
-        &[&before, &limit],
+        &[&before, &limit, &SOON],
         |row| row.get(0).map_err(unavailable),
     )
 }
@@ -88,7 +89,10 @@ fn count_backlog(
          iif(new_at < later_at OR later = 0, new_at, later_at), dead, \
          (SELECT i.id FROM certlife_institution i WHERE i.no = of), no FROM \
          (SELECT *, iif(new = 0 OR later_first < new_first, later_first, new_first) AS first, \
-         (SELECT created_at FROM certlife_delivery WHERE no = new_first) AS new_at \
+         coalesce((SELECT d.created_at FROM certlife_delivery d INDEXED BY certlife_delivery_new \
+         WHERE d.webhook = counted.no AND d.state = 0 AND d.token = 0 LIMIT 1), \
+         (SELECT min(d.at) FROM certlife_delivery d INDEXED BY certlife_delivery_new \
+         WHERE d.webhook = counted.no AND d.state = 0)) AS new_at \
          FROM (SELECT w.id, w.no, w.enabled, w.institution AS of, ",
         of_index!("count(*)", "certlife_delivery_new", "= 0"),
         " AS new, ",
@@ -106,7 +110,7 @@ fn count_backlog(
             "NOT BETWEEN 0 AND 2 AND +d.state = 3"
         ),
         " AS dead FROM certlife_webhook w WHERE w.id IS NOT NULL AND (?1 IS NULL OR w.institution = \
-         (SELECT no FROM certlife_institution WHERE id = ?1)))) WHERE new + later + dead > 0"
+         (SELECT no FROM certlife_institution WHERE id = ?1))) counted) WHERE new + later + dead > 0"
     );
     let institution = institution.map(InstitutionId::as_str);
     ask_past_corrupt(connection, sql, &[&institution], |row| {
@@ -119,9 +123,16 @@ pub(super) fn attempts(
     institution: &InstitutionId,
     delivery: DeliveryId,
 ) -> Result<Vec<Attempt>> {
-    let sql = "SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt, a.no FROM certlife_attempt a \
+    // The one that delivered it may stand in its own row; it comes last.
+    let sql = "SELECT a.at, a.milliseconds, a.status, a.error, a.excerpt, a.no FROM ( \
+                   SELECT at, milliseconds, status, error, excerpt, no, delivery FROM certlife_attempt \
+                   WHERE delivery = ?1 \
+                   UNION ALL \
+                   SELECT sent_at, milliseconds, status, NULL, NULL, 0x7fffffffffffffff, no \
+                   FROM certlife_delivery WHERE no = ?1 AND sent_at IS NOT NULL \
+               ) a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
-               WHERE a.delivery = ?1 AND w.id IS NOT NULL \
+               WHERE w.id IS NOT NULL \
                AND w.institution = (SELECT no FROM certlife_institution WHERE id = ?2) ORDER BY a.no";
     ask(
         connection,
@@ -152,7 +163,8 @@ const DEAD: (&str, &str) = (
 /// What [`delivery`] reads.
 macro_rules! columns {
     () => {
-        "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, d.state, d.attempts, d.created_at, \
+        "SELECT d.no, w.id, i.id, a.uuid, e.version, e.kind, iif(d.state = 0 AND d.token <> 0, 1, d.state), \
+         d.attempts, d.created_at, \
          d.at, d.reason, d.token, e.application = d.application "
     };
 }

@@ -128,7 +128,7 @@ pub(super) fn make(
          VALUES (?1, ?2, ?3, ?4, 0, max(?5, coalesce(( \
              SELECT max(at) FROM certlife_delivery INDEXED BY certlife_delivery_lane \
              WHERE application = ?2 AND webhook = ?1 AND event > ?3 \
-                 AND state = 1 AND token & 1 = 1), ?5)), ?6, 0)",
+                 AND state < 2 AND token & 1 = 1), ?5)), ?6, 0)",
     )?;
     let mut made = 0;
     for it in events {

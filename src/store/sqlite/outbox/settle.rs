@@ -1,6 +1,7 @@
 //! What becomes of deliveries. States in SQL: 0 new, 1 later, 2 delivered, 3 dead (`State`).
 
 use chrono::{DateTime, Utc};
+use rusqlite::types::Null;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -33,6 +34,8 @@ struct Moves<'c> {
     put_off: CachedStatement<'c>,
     next: CachedStatement<'c>,
     leased_after: CachedStatement<'c>,
+    /// An attempt that stands in the delivery's row makes room for the next one.
+    set_apart: CachedStatement<'c>,
     redeliver: CachedStatement<'c>,
 }
 
@@ -63,6 +66,7 @@ pub(super) fn redeliver(
         {
             let at = moves.end_of_leases_after(&standing)?;
             let at = at.map_or(millis, |it| it.max(millis));
+            moves.set_apart.execute([id.0])?;
             moves.redeliver.execute([id.0, at])?;
             redelivered += 1;
         }
@@ -88,7 +92,8 @@ pub(super) fn abandon(
             // If it is redelivered, the holder of the old lease does not end that.
             let lease = i64::from(is_of_lease(standing.token));
             let at = now.timestamp_millis();
-            let close = params![id.0, State::Dead.code(), at, reason, 0, lease];
+            let state = State::Dead.code();
+            let close = params![id.0, state, at, reason, 0, lease, Null, Null, Null];
             moves.close.execute(close)?;
             moves.pull_next(&standing)?;
             abandoned += 1;
@@ -115,20 +120,26 @@ impl<'c> Moves<'c> {
             // A token is good for one settlement.
             close: prepare(
                 "UPDATE certlife_delivery SET state = ?2, at = ?3, reason = ?4, attempts = attempts + ?5, \
-                 token = token + ?6 WHERE no = ?1",
+                 token = token + ?6, sent_at = ?7, milliseconds = ?8, status = ?9 WHERE no = ?1",
             )?,
             put_off: prepare("UPDATE certlife_delivery SET state = 1, at = ?2 WHERE no = ?1")?,
             next: prepare(
-                "SELECT no, iif(state = 0, created_at, at), token FROM certlife_delivery \
+                "SELECT no, iif(state = 0 AND token = 0, created_at, at), token FROM certlife_delivery \
                  INDEXED BY certlife_delivery_lane WHERE application = ?1 AND webhook = ?2 AND state < 2 \
                  ORDER BY event LIMIT 1",
             )?,
             leased_after: prepare(
                 "SELECT max(at) FROM certlife_delivery INDEXED BY certlife_delivery_lane WHERE application = ?1 \
-                 AND webhook = ?2 AND event > ?3 AND state = 1 AND token & 1 = 1",
+                 AND webhook = ?2 AND event > ?3 AND state < 2 AND token & 1 = 1",
+            )?,
+            set_apart: prepare(
+                "INSERT INTO certlife_attempt (delivery, at, milliseconds, status) \
+                 SELECT no, sent_at, milliseconds, status FROM certlife_delivery \
+                 WHERE no = ?1 AND sent_at IS NOT NULL",
             )?,
             redeliver: prepare(
-                "UPDATE certlife_delivery SET state = 1, at = ?2, attempts = 0, reason = NULL WHERE no = ?1",
+                "UPDATE certlife_delivery SET state = 1, at = ?2, attempts = 0, reason = NULL, \
+                 sent_at = NULL, milliseconds = NULL, status = NULL WHERE no = ?1",
             )?,
         })
     }
@@ -157,14 +168,25 @@ impl<'c> Moves<'c> {
         if standing.token != settlement.token || !standing.state.is_pending() {
             return Ok(false);
         }
-        if let Some(attempt) = &settlement.attempt {
-            self.record(id, attempt)?;
-        }
         let attempts = i64::from(settlement.attempt.is_some());
         let Settled { state, at, reason } = settlement.outcome.settled(self.now);
         let at = at.timestamp_millis();
-        self.close
-            .execute(params![id.0, state.code(), at, reason, attempts, 1])?;
+        let is_kept = settlement.keeps_attempt(at);
+        let kept = settlement.attempt.as_ref().filter(|_| is_kept);
+        if let Some(attempt) = settlement.attempt.as_ref().filter(|_| !is_kept) {
+            self.record(id, attempt)?;
+        }
+        self.close.execute(params![
+            id.0,
+            state.code(),
+            at,
+            reason,
+            attempts,
+            1,
+            kept.map(|it| it.at.timestamp_millis()),
+            kept.map(|it| it.milliseconds.cast_signed()),
+            kept.and_then(|it| it.status),
+        ])?;
         if !state.is_pending() {
             self.pull_next(&standing)?;
         }
