@@ -26,3 +26,24 @@ pub(super) async fn in_turn<A: Future, B: Future>(first: A, second: B) -> (A::Ou
     });
     outputs.await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn both_have_begun_before_either_is_over() {
+        let steps = RefCell::new(Vec::new());
+        let step = async |begin, end| {
+            steps.borrow_mut().push(begin);
+            tokio::task::yield_now().await;
+            steps.borrow_mut().push(end);
+            end
+        };
+        let outputs = in_turn(step("BEGIN", "begun"), step("SELECT", "selected")).await;
+        assert_eq!(outputs, ("begun", "selected"));
+        assert_eq!(*steps.borrow(), ["BEGIN", "SELECT", "begun", "selected"]);
+    }
+}

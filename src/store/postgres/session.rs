@@ -197,6 +197,10 @@ impl Session {
         self.object.is_open = is_open;
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.object.is_open
+    }
+
     /// The server that it leads to.
     pub(super) fn server(&self) -> &Server {
         &self.object.about.server

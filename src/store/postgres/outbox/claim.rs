@@ -79,14 +79,11 @@ pub(super) async fn claim(
     hints: &DueHints,
     claim: &Claim,
 ) -> Result<(ClaimedBatch, Option<i64>), Failure> {
-    client.set_open(true);
     let claimed = rounds(client, hints, claim).await;
-    let is_over = match &claimed {
-        Ok(_) => true,
-        Err(failure) if failure.is_of_the_connection() => false,
-        Err(_) => client.batch_execute("ROLLBACK").await.is_ok(),
-    };
-    client.set_open(!is_over);
+    let is_lost = matches!(&claimed, Err(failure) if failure.is_of_the_connection());
+    if client.is_open() && !is_lost && client.batch_execute("ROLLBACK").await.is_ok() {
+        client.set_open(false);
+    }
     claimed
 }
 
@@ -95,7 +92,7 @@ pub(super) async fn claim(
 /// Its beginning is sent with what comes first in it, and its end with what comes last: for each
 /// answer that is waited for, both programs may have to wait for a processor.
 async fn rounds(
-    client: &Session,
+    client: &mut Session,
     hints: &DueHints,
     claim: &Claim,
 ) -> Result<(ClaimedBatch, Option<i64>), Failure> {
@@ -108,6 +105,7 @@ async fn rounds(
     // Not prepared yet, it would be sent behind the end of the transaction.
     let claiming = client.prepare_cached(&CLAIM).await;
     let claiming = claiming.map_err(|it| Failure::from(it).without_effect())?;
+    client.set_open(true);
     let webhooks = wanted_webhooks(client, claim);
     let input = Input::of(hints, claim, &rooms);
     let begun = in_turn(
@@ -124,7 +122,10 @@ async fn rounds(
     for turn in 1.. {
         let leased = round(client, &claiming, &locked, claim, &mut rooms, &mut last).await;
         match leased {
-            Ok(leased) => batch.deliveries.extend(leased),
+            Ok(leased) => {
+                client.set_open(false);
+                batch.deliveries.extend(leased);
+            }
             // What was claimed before is claimed.
             Err(_) if turn > 1 => break,
             Err(failure) => return Err(failure),
@@ -132,6 +133,7 @@ async fn rounds(
         if rooms.is_empty() || turn == MOST_ROUNDS {
             break;
         }
+        client.set_open(true);
         let input = Input::of(hints, claim, &rooms);
         let (begun, again) = in_turn(client.batch_execute("BEGIN"), input.lock(client)).await;
         let again = begun.map_err(Failure::from).and(again);
@@ -298,11 +300,13 @@ impl Input {
                 Some(DueHint { number, at })
             });
             if let Some(from) = from {
-                let is_less = i64::try_from(again.len()).is_ok_and(|it| it < room.again);
+                let count = |numbers: &[i64]| i64::try_from(numbers.len()).unwrap_or(i64::MAX);
+                let is_less = count(&again) < room.again;
                 let found = Found {
                     from,
                     last_new: others.last().copied(),
                     new: others.len(),
+                    may_be_more: count(&again) + count(&others) >= room.all,
                     none_left_at: is_less.then_some(self.now),
                 };
                 hints.found(webhook, self.start, &found);
