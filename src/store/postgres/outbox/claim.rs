@@ -300,13 +300,11 @@ impl Input {
                 Some(DueHint { number, at })
             });
             if let Some(from) = from {
-                let count = |numbers: &[i64]| i64::try_from(numbers.len()).unwrap_or(i64::MAX);
-                let is_less = count(&again) < room.again;
+                let is_less = i64::try_from(again.len()).is_ok_and(|it| it < room.again);
                 let found = Found {
                     from,
                     last_new: others.last().copied(),
                     new: others.len(),
-                    may_be_more: count(&again) + count(&others) >= room.all,
                     none_left_at: is_less.then_some(self.now),
                 };
                 hints.found(webhook, self.start, &found);

@@ -2,9 +2,9 @@
 //!
 //! What was claimed and settled leaves dead entries at the front of the queues' indexes until they
 //! are vacuumed, a minute's worth of them, and a search for the first that is left walks past
-//! them all, and past what is leased. So it is remembered for a moment how far the claims for a busy
-//! webhook have come. What appears before that, because its transaction has taken long or another
-//! machine's clock is behind, is seen by the next look at all.
+//! them all. So it is remembered for a moment how far the claims for a busy webhook have come. What
+//! appears before that, because its transaction has taken long or another machine's clock is
+//! behind, is seen by the next look at all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,7 @@ const FORGET: Duration = Duration::from_secs(10);
 /// So many new deliveries, claimed here, make a webhook a busy one.
 const BUSY: usize = 4096;
 
-/// How many numbers a transaction may take to commit, where the queue is not longer than what is
-/// claimed. What is late in a long queue can wait for the next look at all.
+/// How many numbers a transaction may take to commit.
 const SLACK: i64 = 8192;
 
 /// How many milliseconds what becomes due may lie back.
@@ -47,9 +46,6 @@ impl DueHint {
 #[derive(Debug)]
 struct Known {
     hint: DueHint,
-    /// Where to begin in a long queue: behind the last new one that was taken. None, if the last
-    /// look found less than there was room for.
-    behind: Option<i64>,
     /// When all was looked at.
     looked: Instant,
     /// How many new ones were claimed since it became known.
@@ -63,8 +59,6 @@ pub(super) struct Found {
     /// The last new one that it took, and how many.
     pub(super) last_new: Option<i64>,
     pub(super) new: usize,
-    /// Whether there may be more new ones.
-    pub(super) may_be_more: bool,
     /// Whether it took all that is due again at this time, in milliseconds.
     pub(super) none_left_at: Option<i64>,
 }
@@ -86,10 +80,7 @@ impl DueHints {
         let known = known.get(&webhook).filter(|it| {
             it.claimed >= BUSY && now.saturating_duration_since(it.looked) < LOOK_AT_ALL
         });
-        known.map_or(DueHint::ALL, |it| DueHint {
-            number: it.behind.unwrap_or(it.hint.number),
-            ..it.hint
-        })
+        known.map_or(DueHint::ALL, |it| it.hint)
     }
 
     /// Notes what was found, of a look that began at `now`.
@@ -101,25 +92,17 @@ impl DueHints {
         }
         let known = all.entry(webhook).or_insert(Known {
             hint: DueHint::ALL,
-            behind: None,
             looked: now,
             claimed: 0,
         });
         if is_of_all {
             known.hint = DueHint::ALL;
-            known.behind = None;
             known.looked = now;
         }
         known.claimed = known.claimed.saturating_add(found.new);
         if let Some(last) = found.last_new {
             known.hint.number = known.hint.number.max(last.saturating_sub(SLACK));
         }
-        known.behind = if found.may_be_more {
-            let behind = found.last_new.map(|last| last.saturating_add(1));
-            known.behind.max(behind)
-        } else {
-            None
-        };
         if let Some(at) = found.none_left_at {
             known.hint.at = known.hint.at.max(at.saturating_sub(SLACK_OF_TIME));
         }
@@ -144,7 +127,6 @@ mod tests {
             from,
             last_new: Some(last_new),
             new,
-            may_be_more: false,
             none_left_at: Some(50_000),
         }
     }
@@ -186,26 +168,6 @@ mod tests {
             at: i64::MIN,
         };
         assert_eq!(hints.of(WEBHOOK, again), hint);
-    }
-
-    #[test]
-    fn in_a_long_queue_nothing_that_was_taken_is_looked_at_again_for_a_moment() {
-        let (hints, start) = (DueHints::default(), Instant::now());
-        let full = |from, last_new| Found {
-            may_be_more: true,
-            ..found(from, last_new, BUSY)
-        };
-        hints.found(WEBHOOK, start, &full(DueHint::ALL, 100_000));
-        let hint = hints.of(WEBHOOK, start);
-        assert_eq!(hint.number, 100_001);
-        // One that began before, and comes later, takes nothing back
-        hints.found(WEBHOOK, start, &full(hint, 99_000));
-        assert_eq!(hints.of(WEBHOOK, start).number, 100_001);
-        // Once it is no longer, what is late is looked for
-        hints.found(WEBHOOK, start, &found(hint, 100_010, 9));
-        assert_eq!(hints.of(WEBHOOK, start).number, 100_010 - SLACK);
-        hints.found(WEBHOOK, start, &full(hint, 100_100));
-        assert_eq!(hints.of(WEBHOOK, start + LOOK_AT_ALL), DueHint::ALL);
     }
 
     #[test]
