@@ -438,12 +438,12 @@ fn what_is_corrupt_is_reported_and_the_others_are_listed_and_redelivered() {
 fn an_attempt_that_is_corrupt_is_reported_and_the_other_deliveries_are_listed() {
     let store = settled();
     let connection = rusqlite::Connection::open(store.path("test.db")).unwrap();
-    let sql = "UPDATE certlife_attempt SET status = -1 WHERE delivery = 2";
+    let sql = "UPDATE certlife_delivery SET status = -1 WHERE no = 2";
     assert_eq!(connection.execute(sql, []).unwrap(), 1);
     let run = store.run(&["deliveries", "--json", "--attempts"], "");
     assert_eq!((run.code, run.events().len()), (Some(2), 20));
     assert!(
-        run.stderr.contains("delivery 2, attempt row 2"),
+        run.stderr.contains("delivery 2, the attempt in its row"),
         "{}",
         run.stderr
     );

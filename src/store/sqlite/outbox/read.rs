@@ -118,6 +118,9 @@ fn count_backlog(
     })
 }
 
+/// Stands for the number of an attempt that is in the row of its delivery.
+const ITS_OWN: i64 = i64::MAX;
+
 pub(super) fn attempts(
     connection: &Connection,
     institution: &InstitutionId,
@@ -128,8 +131,8 @@ pub(super) fn attempts(
                    SELECT at, milliseconds, status, error, excerpt, no, delivery FROM certlife_attempt \
                    WHERE delivery = ?1 \
                    UNION ALL \
-                   SELECT sent_at, milliseconds, status, NULL, NULL, 0x7fffffffffffffff, no \
-                   FROM certlife_delivery WHERE no = ?1 AND sent_at IS NOT NULL \
+                   SELECT sent_at, milliseconds, status, NULL, NULL, ?3, no FROM certlife_delivery \
+                   WHERE no = ?1 AND sent_at IS NOT NULL \
                ) a \
                JOIN certlife_delivery d ON d.no = a.delivery JOIN certlife_webhook w ON w.no = d.webhook \
                WHERE w.id IS NOT NULL \
@@ -137,14 +140,14 @@ pub(super) fn attempts(
     ask(
         connection,
         sql,
-        &[&delivery.0, &institution.as_str()],
+        &[&delivery.0, &institution.as_str(), &ITS_OWN],
         |row| {
             stored::attempt(row).map_err(|problem| {
-                let number: i64 = row.get(5).unwrap_or_default();
-                StoreError::corrupt(
-                    format!("delivery {delivery}, attempt row {number}"),
-                    problem,
-                )
+                let row = match row.get(5).unwrap_or_default() {
+                    ITS_OWN => format!("delivery {delivery}, the attempt in its row"),
+                    number => format!("delivery {delivery}, attempt row {number}"),
+                };
+                StoreError::corrupt(row, problem)
             })
         },
     )
