@@ -19,7 +19,7 @@ pub use delivery::{
 pub(in crate::store) use delivery::{LOOK_AGAIN, is_of_lease, next_lease, reserved};
 pub use replay::{Replay, Replayed};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(in crate::store) use rules::SOON;
+pub(in crate::store) use rules::KEPT_WITHIN;
 pub(in crate::store) use rules::{Settled, State, can_be_redelivered, is_let_go, wait_until};
 pub use webhook::{Health, HealthChange, Put, Webhook};
 

@@ -77,7 +77,7 @@ impl Outcome {
 /// An attempt is kept in the row of its delivery only if it is recorded so many milliseconds after
 /// it was sent, at most. So pruning finds it by the time at which the delivery was delivered.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(in crate::store) const SOON: i64 = 5000;
+pub(in crate::store) const KEPT_WITHIN: i64 = 5000;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl Settlement {
@@ -87,7 +87,7 @@ impl Settlement {
         self.outcome == Outcome::Delivered
             && self.attempt.as_ref().is_some_and(|it| {
                 let is_plain = it.error.is_none() && it.excerpt.is_none();
-                is_plain && (0..=SOON).contains(&at.saturating_sub(it.at.timestamp_millis()))
+                is_plain && (0..=KEPT_WITHIN).contains(&at.saturating_sub(it.at.timestamp_millis()))
             })
     }
 }

@@ -1,7 +1,7 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- The enabled webhooks that something is pending for: whether some of it is new, and when the first of the rest
--- is due. New ones that are all leased are due when a lease ends. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
--- cost nothing.
+-- is due. New ones that are all leased are due when a lease ends. The indexes are gone through from one webhook to
+-- the next, so that those for which nothing is pending cost nothing.
 WITH RECURSIVE new (webhook) AS (
     (
         SELECT webhook FROM certlife_delivery WHERE state = 0 ORDER BY webhook LIMIT 1

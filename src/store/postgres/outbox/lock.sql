@@ -1,7 +1,8 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- Locks what may be claimed: of each webhook, as many as there is room for, of which some is for those that are
--- due again, at $1; new is also what was leased, and not settled in time. It begins with the first number and the first time. What others are just claiming is passed
--- over. Without OFFSET 0, PostgreSQL would ask again wherever the answer is used.
+-- due again, at $1. New ones are also those whose first lease has ended. It begins with the first number and the
+-- first time. What others are just claiming is passed over. Without OFFSET 0, PostgreSQL would ask again wherever
+-- the answer is used.
 SELECT w.id, again.numbers, fresh.numbers, rest.numbers
 FROM {input}
 JOIN certlife_webhook w ON w.id = input.webhook AND w.enabled

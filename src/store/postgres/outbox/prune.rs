@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::milliseconds;
 use crate::store::Result;
-use crate::store::outbox::SOON;
+use crate::store::outbox::KEPT_WITHIN;
 use crate::store::postgres::{PostgresStore, failure::failed, sql::statements};
 
 /// How many deliveries of a webhook that was removed are deleted at once.
@@ -67,7 +67,10 @@ pub(super) async fn prune(store: &PostgresStore, before: DateTime<Utc>, limit: u
     let parameters: [&(dyn ToSql + Sync); 2] = [&milliseconds(before), &i64::from(limit)];
     let mut attempts = store.change(ATTEMPTS, &parameters).await?.len();
     let [before, most] = parameters;
-    attempts += store.change(KEPT, &[before, most, &SOON]).await?.len();
+    attempts += store
+        .change(KEPT, &[before, most, &KEPT_WITHIN])
+        .await?
+        .len();
     let delivered = store.change(DELIVERED, &parameters).await?;
     for row in &delivered {
         attempts += usize::from(row.try_get::<_, bool>(0).map_err(failed)?);

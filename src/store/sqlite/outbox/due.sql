@@ -1,7 +1,7 @@
 -- States: 0 new, 1 later, 2 delivered, 3 dead (`State` in outbox/rules.rs).
 -- The enabled webhooks that something is pending for: a row where some of it is new, and a row for the rest, with the
--- time when the first of it is due. New ones that are all leased are due when a lease ends. The indexes are gone through from one webhook to the next, so that those for which nothing is pending
--- cost nothing.
+-- time when the first of it is due. New ones that are all leased are due when a lease ends. The indexes are gone
+-- through from one webhook to the next, so that those for which nothing is pending cost nothing.
 WITH RECURSIVE new (webhook) AS (
     SELECT min(webhook) FROM certlife_delivery INDEXED BY certlife_delivery_new WHERE state = 0
     UNION ALL

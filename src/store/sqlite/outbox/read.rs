@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::lifecycle::event::EventKind;
 use crate::store::outbox::{
-    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due, SOON,
+    Attempt, Backlog, Delivery, DeliveryFilter, DeliveryId, DeliveryPage, DeliveryStatus, Due,
+    KEPT_WITHIN,
 };
 use crate::store::sqlite::failure::unavailable;
 use crate::store::sqlite::read::{ask, ask_past_corrupt};
@@ -43,7 +44,7 @@ pub(super) fn old(connection: &Connection, before: i64, limit: u32) -> Result<Ve
     ask(
         connection,
         include_str!("old.sql"),
-        &[&before, &limit, &SOON],
+        &[&before, &limit, &KEPT_WITHIN],
         |row| row.get(0).map_err(unavailable),
     )
 }
