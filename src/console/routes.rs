@@ -20,7 +20,7 @@ use super::{
     overview, queue, redeliver, refused, sign_in, tokens, webhooks,
 };
 use crate::engine::Engine;
-use crate::server::{Authentication, Waiting, drained, envelope, telemetry};
+use crate::server::{Authentication, Waiting, outermost, telemetry};
 use crate::store::{AnyStore, Store};
 
 /// The largest form, in bytes: a selection of 100 applications, and as a reason what is much too
@@ -86,8 +86,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ConsoleOpti
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(console.clone(), safe))
-        .layer(from_fn(envelope))
-        .layer(from_fn(drained))
+        .layer(from_fn(outermost))
         .with_state(console)
 }
 

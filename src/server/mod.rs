@@ -37,7 +37,7 @@ pub(crate) use authentication::Authentication;
 #[cfg(feature = "console")]
 pub(crate) use events::{Seen, Tail};
 #[cfg(feature = "console")]
-pub(crate) use layers::{drained, envelope};
+pub(crate) use layers::outermost;
 pub use options::ServerOptions;
 pub use principal::Principal;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};

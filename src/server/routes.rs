@@ -13,9 +13,7 @@ use utoipa_axum::routes;
 
 use super::api::Api;
 use super::applications::{create, list, read, transition};
-use super::layers::{
-    cors, drained, envelope, guarded, method_not_allowed, not_found, panicked, replayed,
-};
+use super::layers::{cors, guarded, method_not_allowed, not_found, outermost, panicked, replayed};
 use super::openapi::{Methods, base, finished};
 use super::options::ServerOptions;
 use super::telemetry;
@@ -70,8 +68,7 @@ pub fn router<S: Store + Into<AnyStore>>(engine: Engine<S>, options: ServerOptio
         Some(cors) => router.layer(cors),
         None => router,
     };
-    let router = router.layer(from_fn(envelope));
-    router.layer(from_fn(drained)).with_state(api)
+    router.layer(from_fn(outermost)).with_state(api)
 }
 
 /// The `OpenAPI` document (3.1), as JSON.

@@ -11,8 +11,8 @@ mod any;
 mod audit;
 mod backward;
 pub(crate) mod cells;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod chance;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "server"))]
+pub(crate) mod chance;
 mod clock;
 mod commits;
 mod contract;

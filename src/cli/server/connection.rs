@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -12,10 +13,10 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
-use super::in_progress::{Answer, InProgress};
+use super::in_progress::{Answer, InProgress, Requests};
 use super::stalling::Stalling;
 use super::{Body, Limits};
 
@@ -41,13 +42,19 @@ pub(super) enum Phase {
     Cut,
 }
 
+/// What a server does, as its connections see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation {
+    pub(super) phase: Phase,
+    /// Whether another connection waits to be taken.
+    pub(super) is_crowded: bool,
+}
+
 /// What a connection knows of its server.
 #[derive(Clone)]
 pub(super) struct Around {
     pub(super) limits: Limits,
-    /// Whether another connection waits to be taken.
-    pub(super) crowded: watch::Receiver<bool>,
-    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) situation: watch::Receiver<Situation>,
 }
 
 pub(super) async fn converse<F, B>(
@@ -65,11 +72,9 @@ pub(super) async fn converse<F, B>(
     let Some(tls) = tls else {
         return exchange(stream, around, respond).await;
     };
-    let none = watch::Sender::new(0);
     let secured = tokio::select! {
         secured = tls.accept(stream) => secured,
-        () = idle(none.subscribe(), around.crowded.clone(), around.limits.idle) => return,
-        () = reached(around.phase.clone(), Phase::Draining) => return,
+        _ = ended(Requests::new(), around.situation.clone(), around.limits.idle, Phase::Open) => return,
     };
     // A client that speaks no TLS, or does not trust the certificate, has sent no request.
     if let Ok(stream) = secured {
@@ -85,15 +90,11 @@ async fn exchange<F, B>(
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body,
 {
-    let Around {
-        limits,
-        crowded,
-        phase,
-    } = around;
-    let requests = watch::Sender::new(0_usize);
-    let idle_for = |longest| idle(requests.subscribe(), crowded.clone(), longest);
-    let mut idling = pin!(idle_for(limits.idle));
-    let counted = requests.clone();
+    let Around { limits, situation } = around;
+    let requests = Requests::new();
+    let ended = |longest, phase| ended(Arc::clone(&requests), situation.clone(), longest, phase);
+    let mut ending = pin!(ended(limits.idle, Phase::Open));
+    let counted = Arc::clone(&requests);
     let service = service_fn(move |request| {
         let request_in_progress = InProgress::new(&counted);
         let response = respond(request);
@@ -107,19 +108,17 @@ async fn exchange<F, B>(
     });
     let server = builder(limits);
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
-    let mut draining = pin!(reached(phase.clone(), Phase::Draining));
-    let mut cut = pin!(reached(phase, Phase::Cut));
-    let mut is_draining = false;
     loop {
         tokio::select! {
+            biased;
             // A client that speaks no HTTP, or breaks off, has sent no request.
             _ = connection.as_mut() => return,
-            () = idling.as_mut() => return,
-            () = cut.as_mut() => return,
-            () = draining.as_mut(), if !is_draining => {
-                is_draining = true;
-                connection.as_mut().graceful_shutdown();
-                idling.set(idle_for(LAST));
+            end = ending.as_mut() => match end {
+                End::Phase(Phase::Draining) => {
+                    connection.as_mut().graceful_shutdown();
+                    ending.set(ended(LAST, Phase::Draining));
+                }
+                End::Idle | End::Phase(_) => return,
             }
         }
     }
@@ -151,37 +150,47 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     server
 }
 
-/// Waits until the connection has been without a request for as long as it may.
-async fn idle(
-    mut requests: watch::Receiver<usize>,
-    mut crowded: watch::Receiver<bool>,
-    longest: Duration,
-) {
-    loop {
-        let since = Instant::now();
-        let in_the_way = async {
-            // The server that says so lives as long as its connections.
-            if crowded.wait_for(|it| *it).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            sleep_until(since + GRACE).await;
-        };
-        tokio::select! {
-            begun = timeout(longest, requests.wait_for(|count| *count > 0)) => {
-                if !matches!(begun, Ok(Ok(_))) {
-                    return;
-                }
-            }
-            () = in_the_way => return,
-        }
-        if requests.wait_for(|count| *count == 0).await.is_err() {
-            return;
-        }
-    }
+/// Why a connection is to end.
+enum End {
+    /// It was without a request for as long as it may be.
+    Idle,
+    /// The server is so far.
+    Phase(Phase),
 }
 
-/// Waits until the server is so far.
-async fn reached(mut now: watch::Receiver<Phase>, phase: Phase) {
-    // Without a server, there is nothing to wait for.
-    let _ = now.wait_for(|it| *it >= phase).await;
+/// Waits until a connection has been without a request for `longest` from now on, or for a moment
+/// while others wait to be taken, or until the server is beyond `phase`.
+async fn ended(
+    requests: Arc<Requests>,
+    mut situation: watch::Receiver<Situation>,
+    longest: Duration,
+    phase: Phase,
+) -> End {
+    let began = Instant::now();
+    loop {
+        let now = *situation.borrow_and_update();
+        if now.phase > phase {
+            return End::Phase(now.phase);
+        }
+        let longest = if now.is_crowded {
+            longest.min(GRACE)
+        } else {
+            longest
+        };
+        // A request that is in progress ends later than now, so that is soon enough to look again.
+        let since = requests.idle_since();
+        let until = since.map_or_else(Instant::now, |it| it.max(began)) + longest;
+        if since.is_some() && until <= Instant::now() {
+            return End::Idle;
+        }
+        tokio::select! {
+            () = sleep_until(until) => {}
+            changed = situation.changed() => {
+                // The server is gone.
+                if changed.is_err() {
+                    return End::Phase(Phase::Cut);
+                }
+            }
+        }
+    }
 }

@@ -1,24 +1,57 @@
 //! Requests that are being answered, which keep their connection open.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The requests of one connection. They wake nothing: who wants to know looks from time to time.
+pub(super) struct Requests(Mutex<Count>);
+
+struct Count {
+    in_progress: usize,
+    /// When the last one ended, or the connection began.
+    ended: Instant,
+}
+
+impl Requests {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Count {
+            in_progress: 0,
+            ended: Instant::now(),
+        })))
+    }
+
+    /// Since when there has been none; nothing while there is one.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let count = self.count();
+        (count.in_progress == 0).then_some(count.ended)
+    }
+
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A request that is being answered.
-pub(super) struct InProgress(watch::Sender<usize>);
+pub(super) struct InProgress(Arc<Requests>);
 
 impl InProgress {
-    pub(super) fn new(requests: &watch::Sender<usize>) -> Self {
-        requests.send_modify(|count| *count += 1);
-        Self(requests.clone())
+    pub(super) fn new(requests: &Arc<Requests>) -> Self {
+        requests.count().in_progress += 1;
+        Self(Arc::clone(requests))
     }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count = count.saturating_sub(1));
+        let mut count = self.0.count();
+        count.in_progress = count.in_progress.saturating_sub(1);
+        if count.in_progress == 0 {
+            count.ended = Instant::now();
+        }
     }
 }
 

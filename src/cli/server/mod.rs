@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use self::connection::{Around, Phase};
+use self::connection::{Around, Phase, Situation};
 
 /// How long is waited after a connection could not be taken, such as where files run out.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -73,9 +73,8 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body,
 {
-    let phase = watch::Sender::new(Phase::Open);
     let slots = Arc::new(Semaphore::new(limits.connections));
-    take(&listener, None, limits, &slots, &phase, respond).await
+    take(&listener, None, limits, &slots, &opened(), respond).await
 }
 
 /// Takes connections until `shutdown`, with TLS if there is an acceptor: each new connection has
@@ -92,22 +91,29 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body,
 {
-    let phase = watch::Sender::new(Phase::Open);
+    let situation = opened();
     let slots = Arc::new(Semaphore::new(limits.connections));
     tokio::select! {
-        never = take(&listener, tls, limits, &slots, &phase, respond) => match never {},
+        never = take(&listener, tls, limits, &slots, &situation, respond) => match never {},
         () = shutdown => {}
     }
     drop(listener);
-    phase.send_replace(Phase::Draining);
+    situation.send_modify(|it| it.phase = Phase::Draining);
     let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let ended = timeout(DRAIN, slots.acquire_many(all)).await.is_ok();
     if ended {
         return 0;
     }
     let cut = limits.connections.saturating_sub(slots.available_permits());
-    phase.send_replace(Phase::Cut);
+    situation.send_modify(|it| it.phase = Phase::Cut);
     cut
+}
+
+fn opened() -> watch::Sender<Situation> {
+    watch::Sender::new(Situation {
+        phase: Phase::Open,
+        is_crowded: false,
+    })
 }
 
 async fn take<F, B>(
@@ -115,14 +121,13 @@ async fn take<F, B>(
     tls: Option<watch::Receiver<TlsAcceptor>>,
     limits: Limits,
     slots: &Arc<Semaphore>,
-    phase: &watch::Sender<Phase>,
+    situation: &watch::Sender<Situation>,
     respond: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) -> Infallible
 where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body,
 {
-    let crowded = watch::Sender::new(false);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -132,17 +137,16 @@ where
         let slot = if let Ok(slot) = free {
             slot
         } else {
-            crowded.send_replace(true);
+            situation.send_modify(|it| it.is_crowded = true);
             let slot = Arc::clone(slots).acquire_owned().await;
-            crowded.send_replace(false);
+            situation.send_modify(|it| it.is_crowded = false);
             // The semaphore is never closed.
             let Ok(slot) = slot else { continue };
             slot
         };
         let around = Around {
             limits,
-            crowded: crowded.subscribe(),
-            phase: phase.subscribe(),
+            situation: situation.subscribe(),
         };
         let acceptor = tls.as_ref().map(|it| it.borrow().clone());
         let conversation = connection::converse(stream, acceptor, around, respond.clone());

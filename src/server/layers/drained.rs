@@ -18,6 +18,8 @@ use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
+use super::envelope::envelope;
+
 /// What is thrown away at most, in bytes: 16 MiB.
 const MOST: u64 = 16 << 20;
 
@@ -30,8 +32,17 @@ const SMALL: u64 = 4 << 10;
 /// Where what was not read is left.
 type Left = Arc<Mutex<Option<Body>>>;
 
+/// The outermost layer of all routes. It is one layer and not two, since each of them boxes and
+/// clones what lies within it, for every request.
+pub(crate) async fn outermost(request: Request, next: Next) -> Response {
+    drained(request, |request| envelope(request, next)).await
+}
+
 /// Reads the body to its end before the request is answered, if nothing else holds it any more.
-pub(crate) async fn drained(request: Request, next: Next) -> Response {
+async fn drained<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let size = hyper::body::Body::size_hint(request.body());
     let is_small = size.upper().is_some_and(|it| it <= SMALL);
     // Its end would not be reached.
@@ -39,7 +50,7 @@ pub(crate) async fn drained(request: Request, next: Next) -> Response {
     // Such a client sends its body only when it is asked for it.
     let waits = request.headers().contains_key(header::EXPECT);
     if is_small || is_large || waits {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let left = Left::default();
     let request = request.map(|body| {
@@ -48,7 +59,7 @@ pub(crate) async fn drained(request: Request, next: Next) -> Response {
             left: Arc::clone(&left),
         })
     });
-    let response = next.run(request).await;
+    let response = answer(request).await;
     let body = left.lock().unwrap_or_else(PoisonError::into_inner).take();
     let was_awaited = response.status() == StatusCode::REQUEST_TIMEOUT;
     if let Some(body) = body.filter(|_| !was_awaited) {

@@ -1,4 +1,4 @@
-//! The outermost layer: ids of requests, and the bodies of problems.
+//! Ids of requests, and the bodies of problems.
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -11,12 +11,13 @@ use super::observed::Observed;
 use crate::server::header_names::REQUEST_ID;
 use crate::server::openapi::Methods;
 use crate::server::problem::{Problem, ProblemCode};
+use crate::store::chance::chance;
 
 /// The longest id of a request that is taken over, in bytes.
 const LONGEST: usize = 128;
 
 /// Gives the request an id, and the answer its end: the id, the body of a problem, a line of log.
-pub(crate) async fn envelope(mut request: Request, next: Next) -> Response {
+pub(super) async fn envelope(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let observed = Observed::new(&request, &id);
@@ -45,10 +46,9 @@ fn request_id(request: &Request) -> HeaderValue {
     if let Some(id) = given.filter(is_sane) {
         return id.clone();
     }
-    let mut random = [0; 16];
-    // Without chance, requests have ids that are not unique, and go on.
-    let _ = getrandom::fill(&mut random);
-    let id = uuid::Builder::from_random_bytes(random).into_uuid();
+    // It is no secret, and to ask the system takes longer than the line of log.
+    let random = u128::from(chance()) << 64 | u128::from(chance());
+    let id = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
     let mut text = Uuid::encode_buffer();
     let id = id.hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))

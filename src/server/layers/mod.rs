@@ -10,8 +10,7 @@ mod observed;
 mod replayed;
 
 pub(super) use cors::cors;
-pub(crate) use drained::drained;
-pub(crate) use envelope::envelope;
+pub(crate) use drained::outermost;
 pub(super) use envelope::{method_not_allowed, not_found, panicked};
 pub(super) use guard::guarded;
 pub(super) use replayed::replayed;
