@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::authentication::Authentication;
+use super::commands::Held;
 use super::committed::Committed;
 use super::events::Tail;
 use super::options::ServerOptions;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) waiting: Waiting,
     pub(super) tail: Arc<Tail>,
     pub(super) committed: Committed,
+    /// What atomic streams of commands hold.
+    pub(super) held: Held,
 }
 
 impl Api {
@@ -33,6 +36,7 @@ impl Api {
             options,
             tail: Arc::default(),
             committed: Committed::default(),
+            held: Held::default(),
         }))
     }
 

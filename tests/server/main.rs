@@ -13,4 +13,5 @@ mod replays;
 #[path = "../support/postgres.rs"]
 mod server;
 mod shapes;
+mod slow;
 mod support;

@@ -1,7 +1,9 @@
 //! All commands of a body, or none.
 
 use axum::body::Body;
+use tokio::time::{Instant, timeout_at};
 
+use super::limits::deadline;
 use super::lines::{Line, Lines, Next};
 use super::read::Reader;
 use super::stream::write;
@@ -16,18 +18,19 @@ const MOST_BYTES: usize = 64 << 20;
 /// Carries out all commands of a body, and answers each; or none.
 ///
 /// # Errors
-/// 409 with the problem of each refused line, 413 for a body that is too large.
+/// 408 for a body that comes too slowly, 409 with the problem of each refused line, 413 for a body
+/// that is too large, 429 where too much is being sent at the same time.
 pub(super) async fn all_or_none(api: &Api, reader: Reader, body: Body) -> Result<Body, Problem> {
     let mut lines = Lines::new(body);
     let (mut numbers, mut requests, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    let mut bytes = 0;
+    let (began, mut share) = (Instant::now(), api.held.share());
     loop {
         match lines.next_ready() {
             Next::Line(number, line) => {
                 if let Line::Text(text) = &line {
-                    bytes += text.len();
+                    share.add(text.len())?;
                 }
-                if numbers.len() + problems.len() >= MOST_LINES || bytes > MOST_BYTES {
+                if numbers.len() + problems.len() >= MOST_LINES || share.bytes() > MOST_BYTES {
                     let detail = "an atomic stream has at most 100,000 lines and 64 MiB";
                     return Err(Problem::new(ProblemCode::TooLarge, detail));
                 }
@@ -40,7 +43,9 @@ pub(super) async fn all_or_none(api: &Api, reader: Reader, body: Body) -> Result
                 }
             }
             Next::Wait => {
-                if !lines.wait().await {
+                let until = deadline(began, share.bytes());
+                let came = timeout_at(until, lines.wait()).await;
+                if !came.map_err(|_| too_slow())? {
                     return Err(broken_off());
                 }
             }
@@ -74,6 +79,11 @@ fn broken_off() -> Problem {
         ProblemCode::InvalidJson,
         "the body ended before it was complete; nothing was carried out",
     )
+}
+
+fn too_slow() -> Problem {
+    let detail = "the body was not complete in time: 30 s, and one more for each 256 KiB; nothing was carried out";
+    Problem::new(ProblemCode::RequestTimeout, detail)
 }
 
 fn none(total: usize, problems: Vec<LineProblem>) -> Problem {

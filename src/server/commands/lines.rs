@@ -75,6 +75,11 @@ impl Lines {
         }
     }
 
+    /// The number of the line that is to come next.
+    pub(super) const fn next_number(&self) -> u64 {
+        self.number + 1
+    }
+
     /// Waits until more has arrived; false where the body was broken off.
     pub(super) async fn wait(&mut self) -> bool {
         let chunk = self.body.next().await;

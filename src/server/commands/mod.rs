@@ -1,6 +1,7 @@
 //! `POST /v1/commands`: a stream of commands in, a stream of answers out (API.md, "Applications").
 
 mod atomic;
+mod limits;
 mod lines;
 mod read;
 mod stream;
@@ -15,6 +16,7 @@ use super::header_names::{ACCEL_BUFFERING, REQUEST_ID};
 use super::principal::Caller;
 use super::problem::{FieldProblem, Problem};
 use super::request::{NdjsonBody, Parameters};
+pub(super) use limits::Held;
 use read::Reader;
 
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -40,7 +42,8 @@ pub(super) struct Together {
                    committed, with `{\"line\":1,\"event\":E}` or `{\"line\":2,\"problem\":P}`. If the store fails, \
                    the stream ends behind the answers to the lines that it was given; the lines after them were not \
                    carried out. With `atomic`, all are carried out or none; then the answer is 409, and `problems` \
-                   has the problem of each refused line. An atomic stream has at most 100,000 lines and 64 MiB.",
+                   has the problem of each refused line. An atomic stream has at most 100,000 lines and 64 MiB. \
+                   A stream of which nothing has come for 30 s ends; a blank line keeps it.",
     params(Together),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses(
@@ -60,7 +63,11 @@ pub(super) async fn execute(
         let detail = "each line has a key of its own, idempotency_key; the request has none";
         return Err(FieldProblem::header("Idempotency-Key", detail).into());
     }
-    let reader = Reader::new(caller);
+    if headers.contains_key(header::IF_MATCH) {
+        let detail = "each line has a version of its own, expected_version; the request has none";
+        return Err(FieldProblem::header("If-Match", detail).into());
+    }
+    let reader = Reader::new(caller, api.options.requires_if_match);
     let id = headers.get(REQUEST_ID).and_then(|it| it.to_str().ok());
     let answers = if is_atomic {
         atomic::all_or_none(&api, reader, body).await?

@@ -13,10 +13,12 @@ use crate::store::{Clock, Operation, Request, Scope, SystemClock};
 pub(super) struct Reader {
     caller: Principal,
     defaults: Defaults,
+    /// Whether a transition has to say what version it expects.
+    needs_version: bool,
 }
 
 impl Reader {
-    pub(super) fn new(caller: Principal) -> Self {
+    pub(super) fn new(caller: Principal, needs_version: bool) -> Self {
         let defaults = Defaults::new(caller.institution.clone(), caller.actor.clone());
         let defaults = defaults.with_new_uuids(|institution, key| {
             let milliseconds = SystemClock.now().timestamp_millis();
@@ -27,7 +29,11 @@ impl Reader {
             }
             .make()
         });
-        Self { caller, defaults }
+        Self {
+            caller,
+            defaults,
+            needs_version,
+        }
     }
 
     /// The request of a line.
@@ -56,6 +62,18 @@ impl Reader {
         let needed = scope_of(&request.operation);
         if !self.caller.scopes.contains(needed) {
             return Err(lacks(needed));
+        }
+        let expects_nothing = matches!(
+            request.operation,
+            Operation::Act {
+                expected_version: None,
+                ..
+            }
+        );
+        if self.needs_version && expects_nothing {
+            let detail = "this server takes a transition only with expected_version, the version of the \
+                          application";
+            return Err(Problem::new(ProblemCode::PreconditionRequired, detail));
         }
         Ok(request)
     }

@@ -14,10 +14,11 @@ use serde::Serialize;
 use std::task::Poll;
 use uuid::Uuid;
 
+use super::limits::QUIET;
 use super::lines::{Line, Lines, Next};
 use super::read::Reader;
 use crate::server::api::Api;
-use crate::server::problem::Problem;
+use crate::server::problem::{Problem, ProblemCode};
 use crate::store::{ExecuteError, Receipt, Request, StoreError};
 
 /// How many lines and bytes of them one call of the store has at most.
@@ -97,6 +98,8 @@ impl Run {
                 return None;
             }
             let has_room = !self.is_over && !self.gathered.is_full();
+            // A client that waits for its answers is not quiet.
+            let is_quiet = !self.is_over && self.in_flight.is_empty();
             let shutdown = self.api.options.shutdown.clone();
             tokio::select! {
                 biased;
@@ -105,9 +108,22 @@ impl Run {
                     return Some(self.answer(batch));
                 }
                 is_whole = self.lines.wait(), if has_room => self.is_over |= !is_whole,
+                () = tokio::time::sleep(QUIET), if is_quiet => return Some(self.too_slow()),
                 () = shutdown, if !self.is_over => self.is_over = true,
             }
         }
+    }
+
+    /// Ends the stream, at the line that did not come.
+    fn too_slow(&mut self) -> Vec<u8> {
+        self.is_over = true;
+        let detail =
+            "nothing has come for 30 s, so the stream ends here; a blank line keeps it open";
+        let problem = Problem::new(ProblemCode::RequestTimeout, detail);
+        let mut out = Vec::new();
+        let answer = Err(problem.of_request(self.id.as_deref()));
+        write(&mut out, self.lines.next_number(), &answer);
+        out
     }
 
     /// Reads the lines that have arrived, as many as one call may have.

@@ -56,6 +56,7 @@ where
     let request = request.map(|body| {
         Body::new(Lent {
             body,
+            has_ended: false,
             left: Arc::clone(&left),
         })
     });
@@ -83,6 +84,8 @@ async fn discard(mut body: Body) {
 /// A body that is left behind when it is dropped before its end.
 struct Lent {
     body: Body,
+    /// Whether nothing more comes of it: some bodies panic if they are asked once more.
+    has_ended: bool,
     left: Left,
 }
 
@@ -94,11 +97,13 @@ impl hyper::body::Body for Lent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.has_ended = matches!(frame, Poll::Ready(None | Some(Err(_))));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.has_ended || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -108,7 +113,7 @@ impl hyper::body::Body for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if !hyper::body::Body::is_end_stream(&self.body) {
+        if !hyper::body::Body::is_end_stream(self) {
             let body = std::mem::take(&mut self.body);
             *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
         }

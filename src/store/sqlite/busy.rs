@@ -27,6 +27,11 @@ pub(super) fn wait_in_turns(connection: &mut Connection, patience: Duration) {
     let _ = connection.busy_handler(Some(wait));
 }
 
+/// From now on, this thread waits this long: what is left for the command that has waited longest.
+pub(super) fn be_patient(patience: Duration) {
+    WAIT.set((patience, None));
+}
+
 /// Waits a moment; whether the lock is to be asked for again.
 fn wait(tries: i32) -> bool {
     let (patience, since) = WAIT.get();

@@ -15,11 +15,14 @@ const LINGER: Duration = Duration::from_micros(50);
 /// How long a group waits, at most, for those who were in the last one: about one commit.
 const GATHER: Duration = Duration::from_micros(200);
 
+/// A job, and when it was handed over.
+pub(super) type Queued = (Job, Instant);
+
 /// The jobs, in the order in which they were handed over.
 pub(super) struct Queue<'q> {
-    waiting: &'q Receiver<Job>,
+    waiting: &'q Receiver<Queued>,
     /// What came after a group that it does not belong to.
-    next: Option<Job>,
+    next: Option<Queued>,
     /// Whether this group is of what may be lost, and so need not wait for the disk.
     may_be_lost: bool,
     /// How many jobs the last group had.
@@ -32,7 +35,7 @@ pub(super) struct Queue<'q> {
 }
 
 impl<'q> Queue<'q> {
-    pub(super) fn new(waiting: &'q Receiver<Job>) -> Self {
+    pub(super) fn new(waiting: &'q Receiver<Queued>) -> Self {
         Self {
             waiting,
             next: None,
@@ -45,19 +48,20 @@ impl<'q> Queue<'q> {
     }
 
     /// The first job of the next group; none when all who could send have gone.
-    pub(super) fn first(&mut self) -> Option<Job> {
-        let job = match self.next.take() {
-            Some(job) => job,
+    pub(super) fn first(&mut self) -> Option<Queued> {
+        let queued = match self.next.take() {
+            Some(queued) => queued,
             None => match self.linger(LINGER) {
-                Ok(job) => job,
+                Ok(queued) => queued,
                 Err(_) => self.waiting.recv().ok()?,
             },
         };
+        let (job, _) = &queued;
         self.may_be_lost = job.may_be_lost();
         self.expected = std::mem::replace(&mut self.jobs, 1);
         self.commands = job.size();
         self.start = Instant::now();
-        Some(job)
+        Some(queued)
     }
 
     /// The next job of the group; none when it is worth a commit.
@@ -68,11 +72,11 @@ impl<'q> Queue<'q> {
     pub(super) fn more(&mut self) -> Option<Job> {
         while self.commands < MOST {
             match self.waiting.try_recv() {
-                Ok(job) if self.may_be_lost && !job.may_be_lost() => {
-                    self.next = Some(job);
+                Ok((job, since)) if self.may_be_lost && !job.may_be_lost() => {
+                    self.next = Some((job, since));
                     break;
                 }
-                Ok(job) => {
+                Ok((job, _)) => {
                     self.jobs += 1;
                     self.commands += job.size();
                     return Some(job);
@@ -84,7 +88,7 @@ impl<'q> Queue<'q> {
         None
     }
 
-    fn linger(&self, time: Duration) -> Result<Job, TryRecvError> {
+    fn linger(&self, time: Duration) -> Result<Queued, TryRecvError> {
         let start = Instant::now();
         loop {
             match self.waiting.try_recv() {

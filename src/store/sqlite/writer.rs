@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement};
 use tokio::sync::{oneshot, watch};
@@ -14,7 +15,7 @@ use super::connection::{open_and_migrate, set_durability};
 use super::failure::{cannot_open, commit_failed, unavailable};
 use super::job::{Call, Job, refusals};
 use super::options::{Durability, SqliteOptions};
-use super::queue::Queue;
+use super::queue::{Queue, Queued};
 use super::write::Write;
 use crate::store::within::Answers;
 use crate::store::{Append, Atomicity, Result, StoreError};
@@ -23,7 +24,7 @@ use crate::store::{Append, Atomicity, Result, StoreError};
 #[derive(Debug)]
 pub(super) struct Writer {
     anchor: Anchor,
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Queued>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,12 +46,12 @@ impl Writer {
         }
         let place = anchor.clone();
         let (jobs, waiting) = channel();
-        let (durability, patience) = (options.durability, options.busy_timeout);
+        let promises = (options.durability, options.busy_timeout);
         let thread = thread::Builder::new()
             .name("certificate-lifecycle-writer".to_owned())
             .spawn(move || {
-                busy::wait_in_turns(&mut connection, patience);
-                run(&connection, place, durability, &waiting, &commits);
+                busy::wait_in_turns(&mut connection, promises.1);
+                run(&connection, place, promises, &waiting, &commits);
             })
             .map_err(|error| {
                 StoreError::unavailable("cannot start the writer's thread").caused_by(error)
@@ -70,7 +71,10 @@ impl Writer {
 
     /// Hands over a job. It is carried out even if no caller waits for the answer.
     pub(super) fn send(&self, job: Job) -> Result<()> {
-        let sent = self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
+        let sent = self
+            .jobs
+            .as_ref()
+            .and_then(|jobs| jobs.send((job, Instant::now())).ok());
         sent.ok_or_else(|| StoreError::unavailable("the writer's thread has ended"))
     }
 }
@@ -93,6 +97,10 @@ struct Committer<'c> {
     durability: Durability,
     /// What the connection is set to.
     current: Durability,
+    /// How long a command waits while another process writes.
+    patience: Duration,
+    /// When the first job of the group was handed over.
+    since: Instant,
     write: Write<'c>,
     begin: Statement<'c>,
     end: Statement<'c>,
@@ -102,20 +110,21 @@ struct Committer<'c> {
 fn run(
     connection: &Connection,
     anchor: Anchor,
-    durability: Durability,
-    waiting: &Receiver<Job>,
+    promises: (Durability, Duration),
+    waiting: &Receiver<Queued>,
     commits: &watch::Sender<()>,
 ) {
-    let mut committer = match Committer::new(connection, anchor, durability) {
+    let mut committer = match Committer::new(connection, anchor, promises) {
         Ok(committer) => committer,
         // The tables are there: they were migrated a moment ago. Every job gets the error.
         Err(error) => {
             let error = unavailable(error);
-            return waiting.iter().for_each(|job| job.refuse(&error));
+            return waiting.iter().for_each(|(job, _)| job.refuse(&error));
         }
     };
     let mut queue = Queue::new(waiting);
-    while let Some(first) = queue.first() {
+    while let Some((first, since)) = queue.first() {
+        committer.since = since;
         // What is changed beside events is nothing that who follows them waits for.
         if committer.commit(vec![first], &mut || queue.more()) {
             commits.send_replace(());
@@ -135,13 +144,15 @@ impl<'c> Committer<'c> {
     fn new(
         connection: &'c Connection,
         anchor: Anchor,
-        durability: Durability,
+        (durability, patience): (Durability, Duration),
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
             watch: Watch::new(anchor),
             durability,
             current: durability,
+            patience,
+            since: Instant::now(),
             write: Write::new(connection)?,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             end: connection.prepare("COMMIT")?,
@@ -231,6 +242,8 @@ impl<'c> Committer<'c> {
         jobs: &mut Vec<Job>,
         more: &mut dyn FnMut() -> Option<Job>,
     ) -> Result<Vec<Answers>, Failed> {
+        // What came while a job before it waited has waited as well.
+        busy::be_patient(self.patience.saturating_sub(self.since.elapsed()));
         // What the queue adds to these is of their sort.
         self.promise(jobs.iter().all(Job::may_be_lost))
             .and_then(|()| self.begin.execute([]))

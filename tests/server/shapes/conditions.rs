@@ -1,7 +1,7 @@
 //! `If-Match`: which version a request expects.
 
 use certificate_lifecycle::server::ServerOptions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Kind, World, application, get, on_every_store, post, request};
 
@@ -119,4 +119,37 @@ async fn a_policy_demands_it() {
             .await;
         assert_eq!(answer.status, if tag == "\"1\"" { 200 } else { 412 });
     }
+    // A line of a stream as well, but no line that creates
+    let mut submitted = crate::support::submit(2);
+    submitted["actor"] = "customer:john".into();
+    let act = |version: Value| {
+        let actor = "administrator:jane";
+        json!({"command": "begin_processing", "uuid": application(1), "actor": actor, "expected_version": version})
+    };
+    let lines = [submitted, act(Value::Null), act(json!(1)), act(json!(2))];
+    let body = lines.map(|it| it.to_string()).join("\n");
+    for query in ["?atomic=true", ""] {
+        let path = format!("/v1/commands{query}");
+        let ask = request("POST", &path).body("application/x-ndjson", body.clone());
+        let answer = world.send(ask).await;
+        if query.is_empty() {
+            let answers = answer.text().lines();
+            let answers: Vec<Value> = answers
+                .map(|it| serde_json::from_str(it).unwrap())
+                .collect();
+            assert_eq!(answers[0]["event"]["version"], 1);
+            assert_eq!(answers[1]["problem"]["code"], "precondition_required");
+            assert_eq!(answers[2]["problem"]["code"], "conflict");
+            assert_eq!(answers[3]["problem"]["code"], "illegal_transition");
+        } else {
+            let problem = answer.problem(409, "abandoned");
+            let code = &problem["problems"][0]["problem"]["code"];
+            assert_eq!(code, "precondition_required");
+        }
+    }
+    // It has no version of its own
+    let ask = request("POST", "/v1/commands").body("application/x-ndjson", "");
+    let answer = world.send(ask.header("If-Match", "\"1\"")).await;
+    let problem = answer.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["header"], "If-Match");
 }

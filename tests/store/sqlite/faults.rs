@@ -42,6 +42,30 @@ async fn a_writer_who_does_not_let_go_makes_the_store_unavailable() {
 }
 
 #[tokio::test]
+async fn many_commands_wait_for_another_writer_at_the_same_time() {
+    // Given a connection that holds the lock for writing
+    let file = no_file().await;
+    let engine = impatient(&file.path(), Duration::from_secs(1));
+    let other = Connection::open(file.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Then each of many waits that long, and not also for those that came before it
+    let many = (0..40).map(|number| engine.execute(submit(number)));
+    let answers = tokio::time::timeout(
+        Duration::from_secs(20),
+        futures_util::future::join_all(many),
+    );
+    for answer in answers.await.unwrap() {
+        let unavailable = matches!(
+            answer,
+            Err(ExecuteError::Store(StoreError::Unavailable { .. }))
+        );
+        assert!(unavailable, "{answer:?}");
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    let _ = engine.execute(submit(0)).await.unwrap();
+}
+
+#[tokio::test]
 async fn every_option_may_be_nothing_or_as_large_as_can_be() {
     for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         let file = no_file().await;
