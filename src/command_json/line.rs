@@ -15,7 +15,7 @@ use crate::excerpt::{is_word, quoted, shorten};
 use crate::forms::{only_hyphenated, rfc_3339};
 use crate::json::{FieldError, Fields, Scalar};
 use crate::lifecycle::action::{Action, Command};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle};
@@ -221,12 +221,12 @@ impl<'a> Line<'a> {
     fn details(&mut self, uuid: Uuid) -> Result<ApplicationDetails, CommandJsonError> {
         let id = self.application_id.take();
         let (title, email) = (self.certificate_title.take(), self.applicant_email.take());
-        Ok(ApplicationDetails::new(
-            ApplicationId::new(Scalar::integer(APPLICATION_ID, ApplicationId::RULE, id)?)?,
-            uuid,
-            CertificateTitle::new(Scalar::text(CERTIFICATE_TITLE, title)?)?,
-            ApplicantEmail::new(Scalar::text(APPLICANT_EMAIL, email)?)?,
-        ))
+        let id = ApplicationId::new(Scalar::integer(APPLICATION_ID, ApplicationId::RULE, id)?)?;
+        let title = Scalar::text(CERTIFICATE_TITLE, title)?;
+        CertificateTitle::check(title.as_ref())?;
+        let email = Scalar::text(APPLICANT_EMAIL, email)?;
+        ApplicantEmail::check(email.as_ref())?;
+        Ok(ApplicationDetails::of_checked(id, uuid, &title, &email))
     }
 }
 

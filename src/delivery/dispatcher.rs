@@ -11,7 +11,8 @@ use super::effects::Effects;
 use super::options::DispatcherOptions;
 use super::send::send;
 use super::transport::Transport;
-use crate::lifecycle::application::{Application, ApplicationDetails};
+use crate::lifecycle::application::Application;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue};
 use crate::store::{Attempt, Clock, DeliveryId, InstitutionId, Outbox, StoreError, SystemClock};
 

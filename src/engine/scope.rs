@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::source::VaultUpload;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
 use crate::store::{

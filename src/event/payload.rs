@@ -9,7 +9,7 @@ use uuid::fmt::Hyphenated;
 use super::wire;
 use crate::excerpt::shorten;
 use crate::json::{FieldError, Fields, NotAnObject, Scalar};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::{EventBody, EventKind};
 use crate::lifecycle::names::UnknownName;
 use crate::lifecycle::source::{Source, TriggerContext};
@@ -222,11 +222,11 @@ impl<'a> EventPayload<'a> {
     /// What the application says of itself.
     #[must_use]
     pub fn details(&self) -> ApplicationDetails {
-        ApplicationDetails::new(
+        ApplicationDetails::of_checked(
             self.application_id,
             self.uuid,
-            CertificateTitle::from_checked(self.certificate_title.as_ref()),
-            ApplicantEmail::from_checked(self.applicant_email.as_ref()),
+            self.certificate_title.as_ref(),
+            self.applicant_email.as_ref(),
         )
     }
 

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::any::AnyApplication;
-use super::application::{Application, ApplicationDetails};
+use super::application::Application;
+use super::details::{ApplicationDetails, SharedDetails};
 use super::event::{Event, EventBody};
 use super::record::RestoreError;
 use super::rules;
@@ -53,7 +54,7 @@ where
 
 fn of<S, O>(event: &Event, state: S) -> Application<S, O> {
     Application {
-        details: Arc::clone(event.shared_details()),
+        details: event.shared_details().clone(),
         version: event.version(),
         updated_at: event.at(),
         state,
@@ -74,6 +75,16 @@ impl Event {
         at: Timestamp,
         body: EventBody,
     ) -> Result<Self, RestoreError> {
+        Self::restore_shared(details.into().into(), version, at, body)
+    }
+
+    /// The same, of details that others share.
+    pub(crate) fn restore_shared(
+        details: SharedDetails,
+        version: u64,
+        at: Timestamp,
+        body: EventBody,
+    ) -> Result<Self, RestoreError> {
         let (status, origin) = (body.kind().status(), body.source());
         if version > AnyApplication::MAX_VERSION || !rules::is_reachable(status, origin, version) {
             return Err(RestoreError::UnreachableVersion {
@@ -82,6 +93,6 @@ impl Event {
                 version,
             });
         }
-        Ok(Self::new(details.into(), version, at, body))
+        Ok(Self::new(details, version, at, body))
     }
 }

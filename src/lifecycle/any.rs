@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::action::{Action, Command, IllegalTransition};
-use super::application::{Application, ApplicationDetails};
+use super::application::Application;
+use super::details::ApplicationDetails;
 use super::rules;
 use super::source::{Customer, Source, TriggerContext, Vault};
 use super::state::{Approved, Created, Failed, Processing, Rejected, Retried, Status};

@@ -4,67 +4,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
+use super::details::{ApplicationDetails, SharedDetails};
 use super::event::{Event, EventBody};
 use super::source::{Customer, Source, SourceType, TriggerContext, Vault, VaultUpload};
 use super::state::{Created, Failed, Rejected, State, Status};
 use super::timestamp::Timestamp;
 use super::transition::Transition;
-use super::value::{
-    ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
-};
-
-/// What an application says of itself and never changes: shared by it and all of its events.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ApplicationDetails {
-    application_id: ApplicationId,
-    uuid: Uuid,
-    certificate_title: CertificateTitle,
-    applicant_email: ApplicantEmail,
-}
-
-impl ApplicationDetails {
-    /// The details of one application; `uuid` is its identity.
-    #[must_use]
-    pub const fn new(
-        application_id: ApplicationId,
-        uuid: Uuid,
-        certificate_title: CertificateTitle,
-        applicant_email: ApplicantEmail,
-    ) -> Self {
-        Self {
-            application_id,
-            uuid,
-            certificate_title,
-            applicant_email,
-        }
-    }
-
-    /// The backend's own number, carried along.
-    #[must_use]
-    pub const fn application_id(&self) -> ApplicationId {
-        self.application_id
-    }
-
-    /// The identity.
-    #[must_use]
-    pub const fn uuid(&self) -> Uuid {
-        self.uuid
-    }
-
-    /// What the certificate is called.
-    #[must_use]
-    pub const fn certificate_title(&self) -> &CertificateTitle {
-        &self.certificate_title
-    }
-
-    /// Where the applicant is reached.
-    #[must_use]
-    pub const fn applicant_email(&self) -> &ApplicantEmail {
-        &self.applicant_email
-    }
-}
+use super::value::{ProcessingError, RejectionReason};
 
 /// A certificate application in state `S` from source `O`.
 ///
@@ -92,7 +39,7 @@ impl ApplicationDetails {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application<S, O> {
-    pub(super) details: Arc<ApplicationDetails>,
+    pub(super) details: SharedDetails,
     pub(super) version: u64,
     pub(super) updated_at: Timestamp,
     pub(super) state: S,
@@ -107,7 +54,11 @@ impl Application<Created, Customer> {
         details: impl Into<Arc<ApplicationDetails>>,
         at: DateTime<Utc>,
     ) -> Transition<Self> {
-        Self::create(details.into(), TriggerContext::CustomerSubmission, at)
+        Self::create(
+            details.into().into(),
+            TriggerContext::CustomerSubmission,
+            at,
+        )
     }
 }
 
@@ -120,13 +71,13 @@ impl Application<Created, Vault> {
         upload: VaultUpload,
         at: DateTime<Utc>,
     ) -> Transition<Self> {
-        Self::create(details.into(), upload.into(), at)
+        Self::create(details.into().into(), upload.into(), at)
     }
 }
 
 impl<O: SourceType> Application<Created, O> {
     fn create(
-        details: Arc<ApplicationDetails>,
+        details: SharedDetails,
         trigger_context: TriggerContext,
         at: DateTime<Utc>,
     ) -> Transition<Self> {
@@ -211,7 +162,7 @@ impl<S: State, O: SourceType> Application<S, O> {
         let updated_at = Timestamp::saturating(at).max(self.updated_at);
         // `restore` takes no version above 2⁵³ − 1, so u64 cannot be exhausted.
         let version = self.version + 1;
-        let event = Event::new(Arc::clone(&self.details), version, updated_at, body);
+        let event = Event::new(self.details.clone(), version, updated_at, body);
         let application = Application {
             details: self.details,
             version,

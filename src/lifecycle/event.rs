@@ -2,14 +2,12 @@
 //!
 //! The wire form stands in [`crate::event`].
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::action::Action;
 use super::any::AnyApplication;
-use super::application::ApplicationDetails;
+use super::details::{ApplicationDetails, SharedDetails};
 use super::names::named_enum;
 use super::source::{Source, TriggerContext};
 use super::state::Status;
@@ -153,7 +151,7 @@ impl EventBody {
 /// It shares the details with the application, so it copies no text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Event {
-    details: Arc<ApplicationDetails>,
+    details: SharedDetails,
     version: u64,
     at: Timestamp,
     body: EventBody,
@@ -161,7 +159,7 @@ pub struct Event {
 
 impl Event {
     pub(super) const fn new(
-        details: Arc<ApplicationDetails>,
+        details: SharedDetails,
         version: u64,
         at: Timestamp,
         body: EventBody,
@@ -235,7 +233,7 @@ impl Event {
         self.at
     }
 
-    pub(super) const fn shared_details(&self) -> &Arc<ApplicationDetails> {
+    pub(super) const fn shared_details(&self) -> &SharedDetails {
         &self.details
     }
 }

@@ -7,14 +7,13 @@ use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 use uuid::Uuid;
 
 use super::any::AnyApplication;
-use super::application::{Application, ApplicationDetails};
+use super::application::Application;
+use super::details::{ApplicationDetails, SharedDetails};
 use super::rules;
 use super::source::{Customer, Source, TriggerContext, Vault};
 use super::state::{Approved, Created, Failed, Processing, Rejected, Retried, Status};
 use super::timestamp::Timestamp;
-use super::value::{
-    ApplicantEmail, ApplicationId, CertificateTitle, InvalidValue, ProcessingError, RejectionReason,
-};
+use super::value::{ApplicationId, InvalidValue, ProcessingError, RejectionReason};
 
 /// An application as plain data. Anything can stand in it; [`AnyApplication::restore`] checks.
 ///
@@ -149,12 +148,13 @@ impl AnyApplication {
     pub fn restore(record: ApplicationRecord) -> Result<Self, RestoreError> {
         let (status, origin, version) = (record.status, record.source, record.version);
         let stem = Stem {
-            details: Arc::new(ApplicationDetails::new(
+            details: Arc::new(ApplicationDetails::of_texts(
                 ApplicationId::new(record.application_id)?,
                 record.uuid,
-                CertificateTitle::new(record.certificate_title)?,
-                ApplicantEmail::new(record.applicant_email)?,
-            )),
+                &record.certificate_title,
+                &record.applicant_email,
+            )?)
+            .into(),
             version,
             updated_at: whole_second(record.updated_at)?,
         };
@@ -224,7 +224,7 @@ fn whole_second(updated_at: DateTime<Utc>) -> Result<Timestamp, RestoreError> {
 
 /// What every application has, whatever its state.
 struct Stem {
-    details: Arc<ApplicationDetails>,
+    details: SharedDetails,
     version: u64,
     updated_at: Timestamp,
 }

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use super::address;
+use super::text::Text;
 use crate::excerpt::shorten;
 
 /// A value that the contract forbids: which field, which rule, and what was found instead.
@@ -185,7 +185,7 @@ macro_rules! text_value {
 
             /// Takes a value that [`check`](Self::check) has accepted.
             #[allow(dead_code, reason = "not every text is read in two steps")]
-            pub(crate) fn from_checked(value: &str) -> Self {
+            pub(crate) fn from_checked(value: impl Into<$repr>) -> Self {
                 Self(value.into())
             }
 
@@ -242,25 +242,25 @@ pub(crate) use text_value;
 
 text_value! {
     /// What the certificate is called: 1 to 255 characters, not only white space.
-    CertificateTitle(Box<str>), "certificate_title", 255, check_text
+    CertificateTitle(Text), "certificate_title", 255, check_text
 }
 text_value! {
     /// Where the applicant is reached: a valid address (the `addr-spec` of RFC 5322 and RFC 6531,
     /// no display name), at most 255 characters.
-    ApplicantEmail(Box<str>), "applicant_email", 255, check_email
+    ApplicantEmail(Text), "applicant_email", 255, check_email
 }
 text_value! {
     /// Why an administrator rejected an application: 1 to 1,000 characters, not only white space.
     ///
     /// Shared by the application and its event, so a clone copies no text.
-    RejectionReason(Arc<str>), "rejection_reason", 1000, check_text
+    RejectionReason(Text), "rejection_reason", 1000, check_text
 }
 text_value! {
     /// The critical error that background processing hit: 1 to 1,000 characters, not only white
     /// space.
     ///
     /// Shared by the application and its event, so a clone copies no text.
-    ProcessingError(Arc<str>), "error", 1000, check_text
+    ProcessingError(Text), "error", 1000, check_text
 }
 
 fn check_email(field: &'static str, value: &str, max: usize) -> Result<(), InvalidValue> {

@@ -10,7 +10,7 @@ use super::actor::Actor;
 use super::cursor::Cursor;
 use super::name::{IdempotencyKey, InstitutionId};
 use crate::lifecycle::action::{Action, Command};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::Event;
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::timestamp::Timestamp;

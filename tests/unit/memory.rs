@@ -11,7 +11,7 @@ use chrono::DateTime;
 
 use super::*;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::value::{
     ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
 };

@@ -23,7 +23,7 @@ use tokio_postgres::types::{Kind as TypeKind, Type};
 
 use super::*;
 use crate::lifecycle::action::{Action, Command};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::source::TriggerContext;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, RejectionReason};

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use uuid::Uuid;
 
 use super::receipt::{carried_out, execute};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::source::{TriggerContext, VaultUpload};
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle};
 use crate::server::api::Api;

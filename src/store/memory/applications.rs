@@ -5,23 +5,16 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::index::Index;
-use super::pieces::{Pieces, place};
-use super::recent::Recent;
-use super::texts::{Address, Texts};
-use crate::lifecycle::application::ApplicationDetails;
+use super::pieces::Pieces;
+use crate::lifecycle::details::{ApplicationDetails, ManyDetails, SharedDetails};
 use crate::lifecycle::source::TriggerContext;
-use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle};
 
-/// An application, in 40 bytes.
+/// What an application has beside its details, in 12 bytes.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) uuid: Uuid,
-    pub(super) application_id: ApplicationId,
     pub(super) institution: u32,
     /// The place of its last event in the log.
     pub(super) last: u32,
-    /// The title and the address.
-    texts: Address,
     pub(super) trigger_context: TriggerContext,
 }
 
@@ -29,26 +22,11 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Applications {
     rows: Pieces<Row>,
+    /// The details of the first ones, many in one allocation.
+    many: Vec<Arc<ManyDetails>>,
+    /// The details of the others, as they came.
+    last: Vec<SharedDetails>,
     by_uuid: Index,
-    recent: Recent,
-}
-
-impl Row {
-    /// The title and the address.
-    pub(super) fn texts<'t>(&self, texts: &'t Texts) -> Option<[&'t str; 2]> {
-        texts.get(self.texts)
-    }
-
-    /// The details, made anew.
-    pub(super) fn details(&self, texts: &Texts) -> Option<Arc<ApplicationDetails>> {
-        let [title, email] = self.texts(texts)?;
-        Some(Arc::new(ApplicationDetails::new(
-            self.application_id,
-            self.uuid,
-            CertificateTitle::from_checked(title),
-            ApplicantEmail::from_checked(email),
-        )))
-    }
 }
 
 impl Applications {
@@ -70,50 +48,67 @@ impl Applications {
 
     /// The number of the application with this identity.
     pub(super) fn number(&self, uuid: Uuid) -> Option<u32> {
-        let is = |number| self.rows.get(number).is_some_and(|row| row.uuid == uuid);
+        let is = |number| self.details(number).is_some_and(|it| it.uuid() == uuid);
         self.by_uuid.find(uuid, is)
     }
 
-    /// The details of an application, which will soon be needed again.
-    pub(super) fn details(&self, number: u32, texts: &Texts) -> Option<Arc<ApplicationDetails>> {
-        let make = || self.rows.get(number)?.details(texts);
-        self.recent.get(number, make)
+    /// The details of an application.
+    pub(super) fn details(&self, number: u32) -> Option<&ApplicationDetails> {
+        let (many, at) = split(number);
+        match self.many.get(many) {
+            Some(many) => many.get(usize::from(at)),
+            None if many == self.many.len() => Some(self.last.get(usize::from(at))?),
+            None => None,
+        }
     }
 
-    /// Adds an application whose first event has the place `last`: its number.
-    pub(super) fn push(
-        &mut self,
-        details: &Arc<ApplicationDetails>,
-        trigger_context: TriggerContext,
-        institution: u32,
-        last: u32,
-        texts: &mut Texts,
-    ) -> u32 {
-        let title = details.certificate_title().as_str();
-        let email = details.applicant_email().as_str();
-        let number = self
-            .by_uuid
-            .push(details.uuid(), self.rows.iter().map(|row| row.uuid));
-        self.rows.push(Row {
-            uuid: details.uuid(),
-            application_id: details.application_id(),
-            institution,
-            last,
-            texts: texts.push([title, email]),
-            trigger_context,
-        });
-        self.recent.put(number, details);
+    /// The same, to be kept.
+    pub(super) fn share(&self, number: u32) -> Option<SharedDetails> {
+        let (many, at) = split(number);
+        match self.many.get(many) {
+            Some(many) => Some(SharedDetails::Among(Arc::clone(many), at)),
+            None if many == self.many.len() => self.last.get(usize::from(at)).cloned(),
+            None => None,
+        }
+    }
+
+    /// Adds an application: its number.
+    pub(super) fn push(&mut self, details: &Arc<ApplicationDetails>, row: Row) -> u32 {
+        let before = self.many.iter().flat_map(|it| it.iter());
+        let before = before.chain(self.last.iter().map(|it| &**it));
+        let before = before.map(ApplicationDetails::uuid);
+        let number = self.by_uuid.push(details.uuid(), before);
+        self.rows.push(row);
+        self.last.push(Arc::clone(details).into());
+        if self.last.len() == SharedDetails::MANY
+            && let Some(many) = SharedDetails::together(&self.last)
+        {
+            self.many.push(many);
+            self.last.clear();
+        }
         number
     }
 
-    /// Takes back the last application, which was the last to add a text.
-    pub(super) fn pop(&mut self, texts: &mut Texts) {
-        if let Some(row) = self.rows.pop() {
-            self.by_uuid.pop(row.uuid);
-            self.recent.remove(place(self.rows.len()));
-            texts.truncate(row.texts);
+    /// Takes back the last application.
+    pub(super) fn pop(&mut self) {
+        self.rows.pop();
+        if self.last.is_empty()
+            && let Some(many) = self.many.pop()
+        {
+            self.last.extend(SharedDetails::each(&many));
+        }
+        if let Some(details) = self.last.pop() {
+            self.by_uuid.pop(details.uuid());
         }
     }
+}
+
+/// Where the details of an application are: among which many, and at which place.
+#[expect(clippy::cast_possible_truncation, reason = "MANY fits a byte")]
+const fn split(number: u32) -> (usize, u8) {
+    let number = number as usize;
+    let at = number % SharedDetails::MANY;
+    (number / SharedDetails::MANY, at as u8)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Tables {
             id: DeliveryId(no),
             webhook: row.webhook,
             institution: institution.clone(),
-            application: application.uuid,
+            application: self.applications.details(row.application)?.uuid(),
             version: entered.version.into(),
             kind: entered.kind,
             status: row.state.status(),

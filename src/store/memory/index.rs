@@ -16,9 +16,31 @@ pub(super) struct Index {
     /// With keys of its own: callers choose identities, and must not choose collisions.
     hashes: RandomState,
     count: u32,
-    /// By slot, seven bits of the hash; 0 where the slot is empty. It saves looking at most rows.
-    tags: Box<[u8]>,
-    places: Box<[u32]>,
+    slots: Box<[Slot]>,
+}
+
+/// One place, in five bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slot {
+    /// Seven bits of the hash, which save looking at most rows; 0 where the slot is empty.
+    tag: u8,
+    place: [u8; 4],
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        tag: 0,
+        place: [0; 4],
+    };
+
+    const fn new(tag: u8, place: u32) -> Self {
+        let place = place.to_le_bytes();
+        Self { tag, place }
+    }
+
+    const fn place(self) -> u32 {
+        u32::from_le_bytes(self.place)
+    }
 }
 
 impl Index {
@@ -29,16 +51,13 @@ impl Index {
     pub(super) fn find(&self, uuid: Uuid, is: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = self.hashes.hash_one(uuid);
         let tag = tag(hash);
-        for slot in slots(hash, self.tags.len()) {
-            match *self.tags.get(slot)? {
-                0 => return None,
-                found if found == tag => {
-                    let place = *self.places.get(slot)?;
-                    if is(place) {
-                        return Some(place);
-                    }
-                }
-                _ => {}
+        for at in slots(hash, self.slots.len()) {
+            let slot = *self.slots.get(at)?;
+            if slot.tag == 0 {
+                return None;
+            }
+            if slot.tag == tag && is(slot.place()) {
+                return Some(slot.place());
             }
         }
         None
@@ -47,7 +66,7 @@ impl Index {
     /// Adds the next row: its place. `uuids` are the identities of the rows before it, in order.
     pub(super) fn push(&mut self, uuid: Uuid, uuids: impl Iterator<Item = Uuid>) -> u32 {
         let place = self.count;
-        if (place as usize + 1) * 4 > self.tags.len() * 3 {
+        if (place as usize + 1) * 4 > self.slots.len() * 3 {
             self.grow(uuids);
         }
         self.put(uuid, place);
@@ -61,20 +80,18 @@ impl Index {
             return;
         };
         let hash = self.hashes.hash_one(uuid);
-        let mut slots = slots(hash, self.tags.len());
-        let is_last = |slot: &usize| {
-            self.places.get(*slot) == Some(&last) && self.tags.get(*slot) == Some(&tag(hash))
-        };
-        if let Some(tag) = slots.find(is_last).and_then(|it| self.tags.get_mut(it)) {
-            *tag = 0;
+        let sought = Slot::new(tag(hash), last);
+        let mut slots = slots(hash, self.slots.len());
+        let found = slots.find(|at| self.slots.get(*at) == Some(&sought));
+        if let Some(slot) = found.and_then(|at| self.slots.get_mut(at)) {
+            *slot = Slot::EMPTY;
             self.count = last;
         }
     }
 
     fn grow(&mut self, uuids: impl Iterator<Item = Uuid>) {
-        let slots = (self.tags.len() * 2).max(Self::FEWEST_SLOTS);
-        self.tags = vec![0; slots].into_boxed_slice();
-        self.places = vec![0; slots].into_boxed_slice();
+        let count = (self.slots.len() * 2).max(Self::FEWEST_SLOTS);
+        self.slots = vec![Slot::EMPTY; count].into_boxed_slice();
         for (at, uuid) in uuids.enumerate() {
             self.put(uuid, place(at));
         }
@@ -82,15 +99,11 @@ impl Index {
 
     fn put(&mut self, uuid: Uuid, place: u32) {
         let hash = self.hashes.hash_one(uuid);
-        let mut slots = slots(hash, self.tags.len());
+        let mut slots = slots(hash, self.slots.len());
         // A quarter of the slots is empty.
-        let Some(slot) = slots.find(|slot| self.tags.get(*slot) == Some(&0)) else {
-            return;
-        };
-        if let (Some(in_tags), Some(in_places)) =
-            (self.tags.get_mut(slot), self.places.get_mut(slot))
-        {
-            (*in_tags, *in_places) = (tag(hash), place);
+        let found = slots.find(|at| self.slots.get(*at) == Some(&Slot::EMPTY));
+        if let Some(slot) = found.and_then(|at| self.slots.get_mut(at)) {
+            *slot = Slot::new(tag(hash), place);
         }
     }
 }
@@ -132,7 +145,7 @@ mod tests {
             assert_eq!(find(&index, number + 1), None);
         }
         assert!((0..3000).all(|it| find(&index, it) == Some(it)));
-        assert_eq!(index.tags.len(), 4096);
+        assert_eq!(index.slots.len(), 4096);
     }
 
     #[test]
@@ -148,7 +161,7 @@ mod tests {
         (300..2000).for_each(|it| push(&mut index, it));
         assert!((0..2000).all(|it| find(&index, it) == Some(it)));
         (0..2000).rev().for_each(|it| index.pop(uuid(it)));
-        assert!(index.tags.iter().all(|it| *it == 0));
+        assert!(index.slots.iter().all(|it| *it == Slot::EMPTY));
         index.pop(uuid(0));
     }
 }

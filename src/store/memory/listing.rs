@@ -35,10 +35,10 @@ impl Tables {
             let Some(row) = row.filter(|row| row.institution == institution) else {
                 continue;
             };
-            let matches = self.matches(filter, needle.as_ref(), row);
+            let matches = self.matches(filter, needle.as_ref(), place(at), row);
             // What was entered came out of a transition.
             let event = matches.then(|| {
-                let details = row.details(&self.texts)?;
+                let details = self.applications.share(place(at))?;
                 self.log.get(row.last)?.event(row, details, &self.texts)
             });
             let event = event.flatten();
@@ -53,27 +53,28 @@ impl Tables {
         Page::of(look.page())
     }
 
-    /// Whether the filter lets the application through. Its details are not made for that.
-    fn matches(&self, filter: &Filter, title: Option<&Needle>, row: &Row) -> bool {
+    /// Whether the filter lets the application with this number through.
+    fn matches(&self, filter: &Filter, title: Option<&Needle>, number: u32, row: &Row) -> bool {
         let Some(last) = self.log.get(row.last) else {
             return false;
         };
         let time = || DateTime::<Utc>::from(last.at());
-        let is_of_texts = || {
-            row.texts(&self.texts).is_some_and(|[own_title, email]| {
-                filter.email.as_ref().is_none_or(|it| it.as_str() == email)
-                    && title.is_none_or(|it| it.is_in(own_title))
+        let is_of_details = || {
+            self.applications.details(number).is_some_and(|details| {
+                let (email, number) = (details.applicant_email(), details.application_id());
+                filter.application_id.is_none_or(|it| it == number)
+                    && filter.email.as_ref().is_none_or(|it| it == email)
+                    && title.is_none_or(|it| it.is_in(details.certificate_title().as_str()))
             })
         };
+        let asks_details =
+            filter.application_id.is_some() || filter.email.is_some() || title.is_some();
         filter
             .cells
             .contains(last.kind.status(), row.trigger_context.source())
-            && filter
-                .application_id
-                .is_none_or(|it| it == row.application_id)
             && filter.updated_after.is_none_or(|it| it <= time())
             && filter.updated_before.is_none_or(|it| time() < it)
-            && (filter.email.is_none() && title.is_none() || is_of_texts())
+            && (!asks_details || is_of_details())
             && filter
                 .error
                 .as_ref()

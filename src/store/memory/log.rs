@@ -1,13 +1,11 @@
 //! Events in memory: those of their facts that their applications do not have.
 
-use std::sync::Arc;
-
 use chrono::DateTime;
 
 use super::applications::Row;
 use super::pieces::widened;
 use super::texts::{Address, Texts};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::SharedDetails;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::timestamp::Timestamp;
 use crate::lifecycle::value::{ProcessingError, RejectionReason};
@@ -40,7 +38,7 @@ impl Entered {
             version: u32::try_from(event.version()).unwrap_or(u32::MAX),
             actor,
             previous,
-            text: text.map_or(Address::NONE, |it| texts.push([it])),
+            text: text.map_or(Address::NONE, |it| texts.push(it)),
             at: event.at().into(),
             kind: event.kind(),
         }
@@ -51,26 +49,21 @@ impl Entered {
     }
 
     /// The event of the application `row`, which has these details.
-    pub(super) fn event(
-        &self,
-        row: &Row,
-        details: Arc<ApplicationDetails>,
-        texts: &Texts,
-    ) -> Option<Event> {
+    pub(super) fn event(&self, row: &Row, details: SharedDetails, texts: &Texts) -> Option<Event> {
         let body = self.body(row, texts)?;
         // What was entered came out of a transition.
-        Event::restore(details, self.version.into(), self.at(), body).ok()
+        Event::restore_shared(details, self.version.into(), self.at(), body).ok()
     }
 
     /// The reason or the error.
     pub(super) fn text<'t>(&self, texts: &'t Texts) -> Option<&'t str> {
-        texts.get(self.text).map(|[text]| text)
+        texts.get(self.text)
     }
 
     fn body(&self, row: &Row, texts: &Texts) -> Option<EventBody> {
         let trigger_context = row.trigger_context;
         let source = trigger_context.source();
-        let text = || self.text(texts);
+        let text = || texts.share(self.text);
         Some(match self.kind {
             EventKind::Created => EventBody::Created { trigger_context },
             EventKind::Processing => EventBody::Processing,

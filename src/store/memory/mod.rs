@@ -11,7 +11,6 @@ mod log;
 mod names;
 mod outbox;
 mod pieces;
-mod recent;
 mod replies;
 mod replying;
 mod texts;
@@ -68,7 +67,7 @@ struct Tables {
     applications: Applications,
     /// In the order of commits; the cursor of an event is its place, from 1.
     log: Pieces<Entered>,
-    /// Those of applications and events.
+    /// The reasons and errors of events.
     texts: Texts,
     keys: HashMap<(u32, IdempotencyKey), Key>,
     /// The keys of the events that have one.
@@ -200,10 +199,12 @@ impl Tables {
             (number, std::mem::replace(&mut row.last, last))
         } else {
             let (details, context) = append.request.operation.creation()?;
-            let texts = &mut self.texts;
-            let number = self
-                .applications
-                .push(details, context, institution, last, texts);
+            let row = Row {
+                institution,
+                last,
+                trigger_context: context,
+            };
+            let number = self.applications.push(details, row);
             (number, last)
         };
         if let Some(key) = &append.request.idempotency_key {
@@ -236,7 +237,7 @@ impl Tables {
                 self.keys.remove(&(row.institution, key));
             }
             if entered.version == 1 {
-                self.applications.pop(&mut self.texts);
+                self.applications.pop();
             } else {
                 row.last = entered.previous;
             }
@@ -258,9 +259,8 @@ impl Tables {
     }
 
     fn event(&self, entered: &Entered) -> Option<Event> {
-        let number = entered.application;
-        let row = self.applications.get(number)?;
-        let details = self.applications.details(number, &self.texts)?;
+        let row = self.applications.get(entered.application)?;
+        let details = self.applications.share(entered.application)?;
         entered.event(row, details, &self.texts)
     }
 

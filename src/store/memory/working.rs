@@ -104,13 +104,13 @@ impl Tables {
         row: &Row,
         institution: &InstitutionId,
     ) -> Option<LeasedWork> {
-        let of = self.applications.get(application)?;
+        let last = self.last(self.applications.get(application)?)?;
         Some(LeasedWork {
-            lease: WorkLease::new(of.uuid, row.token),
+            lease: WorkLease::new(last.uuid(), row.token),
             institution: institution.clone(),
             attempt: row.attempts,
             since: row.since,
-            application: Ok(self.last(of)?.application()),
+            application: Ok(last.application()),
         })
     }
 

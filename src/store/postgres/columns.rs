@@ -12,7 +12,7 @@ use super::link::{Parameter, array_of};
 use super::sql::unnest;
 use super::text::encode;
 use crate::lifecycle::action::Command;
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::source::TriggerContext;
 use crate::store::actor::ActorKind;

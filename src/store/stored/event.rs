@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use super::{Columns, Problem, decode, from_seconds, rule};
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::{Event, EventBody, EventKind};
 use crate::lifecycle::rules;
 use crate::lifecycle::source::TriggerContext;
-use crate::lifecycle::value::{
-    ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError, RejectionReason,
-};
+use crate::lifecycle::value::{ApplicationId, ProcessingError, RejectionReason};
 
 /// The details of an application, from the columns of uuid, application id, title and address.
 pub(in crate::store) fn details(
@@ -19,12 +17,9 @@ pub(in crate::store) fn details(
     let number = row.integer(application_id, "application.application_id")?;
     let title = row.text(title, "application.certificate_title")?;
     let email = row.word(email, "application.applicant_email")?;
-    Ok(ApplicationDetails::new(
-        ApplicationId::new(u64::try_from(number).unwrap_or(0)).map_err(rule)?,
-        row.uuid(uuid, "application.uuid")?,
-        CertificateTitle::new(title).map_err(rule)?,
-        ApplicantEmail::new(email).map_err(rule)?,
-    ))
+    let number = ApplicationId::new(u64::try_from(number).unwrap_or(0)).map_err(rule)?;
+    let uuid = row.uuid(uuid, "application.uuid")?;
+    ApplicationDetails::of_texts(number, uuid, title.as_ref(), email.as_ref()).map_err(rule)
 }
 
 /// An event without its details, as columns.

@@ -16,7 +16,7 @@ use super::{application, away, institution, options};
 use crate::delivery::housekeeping::{disable, keep_house};
 use crate::delivery::transport::{Response, RetryAfter, SendError};
 use crate::lifecycle::action::Command;
-use crate::lifecycle::application::ApplicationDetails;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle, ProcessingError};
 use crate::store::{
     Actor, Append, Atomicity, Attempt, MemoryStore, Outbox, Request as StoreRequest, Store, Webhook,

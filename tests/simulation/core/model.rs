@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::webhook;
-use crate::lifecycle::application::{Application, ApplicationDetails};
+use crate::lifecycle::application::Application;
+use crate::lifecycle::details::ApplicationDetails;
 use crate::lifecycle::event::Event;
 use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle};
 use crate::store::{

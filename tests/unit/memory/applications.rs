@@ -8,6 +8,7 @@
 )]
 
 use super::*;
+use crate::lifecycle::value::{ApplicantEmail, ApplicationId, CertificateTitle};
 
 fn details(number: u128, title: &str) -> Arc<ApplicationDetails> {
     Arc::new(ApplicationDetails::new(
@@ -18,31 +19,67 @@ fn details(number: u128, title: &str) -> Arc<ApplicationDetails> {
     ))
 }
 
-#[test]
-fn an_application_takes_forty_bytes_beside_its_texts() {
-    assert_eq!(size_of::<Row>(), 40);
+fn row() -> Row {
+    Row {
+        institution: 3,
+        last: 4,
+        trigger_context: TriggerContext::BulkUpload,
+    }
+}
+
+fn titled(number: u128) -> Arc<ApplicationDetails> {
+    details(number, &"ü\0".repeat(1 + number as usize % 100))
 }
 
 #[test]
-fn details_come_back_and_can_be_taken_back() {
-    let (mut applications, mut texts) = (Applications::default(), Texts::default());
-    let all = [details(1, "A\0B"), details(2, &"ü".repeat(255))];
-    for one in &all {
-        applications.push(one, TriggerContext::BulkUpload, 3, 4, &mut texts);
+fn an_application_takes_sixty_eight_bytes_beside_its_texts() {
+    assert_eq!(size_of::<Row>(), 12);
+    assert_eq!(size_of::<ApplicationDetails>(), 56);
+}
+
+#[test]
+fn details_come_back_however_many_there_are() {
+    let mut applications = Applications::default();
+    let all: Vec<_> = (0..200).map(titled).collect();
+    for (number, one) in (0..).zip(&all) {
+        assert_eq!(applications.push(one, row()), number);
+        assert_eq!(applications.details(number + 1), None);
+        assert_eq!(applications.share(number + 1), None);
     }
     for (number, one) in (0..).zip(&all) {
         assert_eq!(applications.number(one.uuid()), Some(number));
-        let row = applications.get(number).unwrap();
-        assert_eq!(row.details(&texts).as_ref(), Some(one));
-        assert_eq!(applications.details(number, &texts).as_ref(), Some(one));
+        assert_eq!(applications.details(number), Some(&**one));
+        assert_eq!(applications.share(number).as_deref(), Some(&**one));
     }
-    applications.pop(&mut texts);
-    assert_eq!(applications.number(all[1].uuid()), None);
-    assert_eq!(applications.len(), 1);
-    let again = details(3, "C");
-    let number = applications.push(&again, TriggerContext::BulkUpload, 3, 4, &mut texts);
-    assert_eq!(applications.number(again.uuid()), Some(number));
-    assert_eq!(applications.details(1, &texts), Some(again));
-    let row = applications.get(0).unwrap();
-    assert_eq!(row.details(&texts).as_ref(), Some(&all[0]));
+    assert_eq!(applications.details(u32::MAX), None);
+}
+
+#[test]
+fn applications_that_were_taken_back_leave_no_trace() {
+    let mut applications = Applications::default();
+    let all: Vec<_> = (0..200).map(titled).collect();
+    for one in &all {
+        applications.push(one, row());
+    }
+    let kept = applications.share(100).unwrap();
+    // Into the middle of those that stand together.
+    for one in all.iter().skip(90).rev() {
+        applications.pop();
+        assert_eq!(applications.number(one.uuid()), None);
+    }
+    assert_eq!(applications.len(), 90);
+    for number in 90..300 {
+        let other = details(1000 + number, "C");
+        let number = applications.push(&other, row());
+        assert_eq!(applications.number(other.uuid()), Some(number));
+        assert_eq!(applications.details(number), Some(&*other));
+    }
+    for (number, one) in (0..90).zip(&all) {
+        assert_eq!(applications.details(number), Some(&**one));
+    }
+    // What was read before stays as it was.
+    assert_eq!(*kept, *all[100]);
+    (0..300).for_each(|_| applications.pop());
+    assert_eq!(applications.len(), 0);
+    applications.pop();
 }
