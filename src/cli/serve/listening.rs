@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -198,12 +198,22 @@ fn limits() -> Limits {
 }
 
 async fn respond(mut api: Router, request: Request<Incoming>) -> Response<axum::body::Body> {
+    if lacks_host(&request) {
+        let words = "a request of HTTP/1.1 needs one header Host";
+        return server::text(StatusCode::BAD_REQUEST, words).map(axum::body::Body::new);
+    }
     // A router is ready at all times, and has no errors.
     let answered: Result<_, Infallible> = api.call(request).await;
     match answered {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Whether it is a request of HTTP/1.1 without the one header that all of them have (RFC 9112, 3.2).
+fn lacks_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    request.version() == Version::HTTP_11 && hosts != 1
 }
 
 /// Reads the origin of a page (RFC 6454, 6.2): what a browser sends, letter for letter.

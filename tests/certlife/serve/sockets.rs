@@ -283,3 +283,27 @@ fn half_closed_connections_and_pipelined_requests_are_answered() {
         );
     }
 }
+
+#[test]
+fn a_request_of_http_1_1_needs_its_host() {
+    let store = Scratch::new();
+    let token = token(&store);
+    let serving = Serving::start(&store, &[]);
+    for (version, hosts, status) in [
+        ("1.1", "", "400"),
+        ("1.1", "host: a\r\nhost: b\r\n", "400"),
+        ("1.1", "host: a\r\n", "200"),
+        ("1.0", "", "200"),
+    ] {
+        let mut stream = serving.connect();
+        let request = format!(
+            "GET /v1/counts HTTP/{version}\r\n{hosts}authorization: Bearer {token}\r\n\
+             connection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let got = answer.split(' ').nth(1).unwrap();
+        assert_eq!(got, status, "{version} {hosts:?}: {answer}");
+    }
+}
