@@ -28,11 +28,6 @@ mod inert;
 
 use std::process::ExitCode;
 
-/// With the system's, a sixth of what the server did for a request was to allocate (decision 13).
-#[cfg(feature = "cli")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     cli::run()
 }
