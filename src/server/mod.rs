@@ -49,6 +49,6 @@ pub(crate) use webhooks::{
     administration::{Administration, times},
     chosen::{Change, Chosen, Extent, Found},
     deliveries::{delivery_id, kind},
+    reason::{reason, reason_to_abandon},
     replay::Wanted,
-    resend::reason_to_abandon,
 };
