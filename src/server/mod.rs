@@ -40,6 +40,8 @@ pub(crate) use events::{Seen, Tail};
 pub(crate) use layers::outermost;
 pub use options::ServerOptions;
 pub use principal::Principal;
+#[cfg(feature = "console")]
+pub(crate) use principal::one_institution;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};
 pub use routes::{openapi, router};
 #[cfg(feature = "console")]

@@ -115,10 +115,11 @@ impl<'a, const N: usize> DeepForm<'a, N> {
     }
 
     /// An object of texts under names of the client's choice, if it is there; none where a fault
-    /// lies in it. An error repeats no text.
-    pub(in crate::server) fn named_texts(
+    /// lies in it, by `check` as well. An error of this one repeats no text.
+    pub(in crate::server) fn named_texts<E: ToString>(
         &mut self,
         name: &'static str,
+        check: impl Fn(&str, &str) -> Result<(), E>,
     ) -> Option<Vec<(Cow<'a, str>, Cow<'a, str>)>> {
         let members = self.members(name)?;
         let count = members.len();
@@ -140,7 +141,11 @@ impl<'a, const N: usize> DeepForm<'a, N> {
                 );
                 continue;
             };
-            texts.push((member, text));
+            if let Err(error) = check(&member, &text) {
+                self.refuse_at(at, error);
+            } else {
+                texts.push((member, text));
+            }
         }
         (texts.len() == count).then_some(texts)
     }

@@ -11,5 +11,5 @@ mod value;
 pub(super) use body::{Bytes1MiB, LARGEST, NdjsonBody};
 pub(super) use form::{DeepForm, Form, of_field};
 pub(super) use headers::{IdempotencyHeader, IfMatch, IfNoneMatch, header_text};
-pub(super) use parameters::{Parameters, time};
+pub(super) use parameters::Parameters;
 pub(super) use path::{Segment, uuid};

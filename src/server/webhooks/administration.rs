@@ -168,7 +168,8 @@ impl<'a> Administration<'a> {
         settings: &serde_json::Value,
         key: &IdempotencyKey,
     ) -> Result<(Webhook, bool), Problem> {
-        let settings = self.read(settings)?;
+        let settings = settings.to_string();
+        let settings = Settings::read_new(settings.as_bytes(), &self.options.targets)?;
         self.register(&settings, Some(key)).await
     }
 
@@ -186,13 +187,9 @@ impl<'a> Administration<'a> {
         id: Uuid,
         settings: &serde_json::Value,
     ) -> Result<Webhook, Problem> {
-        let settings = self.read(settings)?;
+        let settings = settings.to_string();
+        let settings = Settings::read(settings.as_bytes(), &self.options.targets)?;
         self.replace(id, &settings).await
-    }
-
-    #[cfg(feature = "console")]
-    fn read(&self, settings: &serde_json::Value) -> Result<Settings, Problem> {
-        Settings::read(settings.to_string().as_bytes(), &self.options.targets)
     }
 
     /// Gives a webhook a new secret; those before it are revoked, or sign for these times.

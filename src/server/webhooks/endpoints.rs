@@ -65,7 +65,7 @@ pub(in crate::server) async fn create(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let settings = Settings::read(&body, &api.options.targets)?;
+    let settings = Settings::read_new(&body, &api.options.targets)?;
     let administration = Administration::of(&api, &caller);
     let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;
     if webhook.revision > 0 {

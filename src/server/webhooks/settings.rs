@@ -63,18 +63,9 @@ pub(super) struct Settings {
 }
 
 fn headers<const N: usize>(form: &mut DeepForm<'_, N>) -> Option<CustomHeaders> {
-    let given = form.named_texts(HEADERS)?;
-    let mut is_right = true;
     // Each by itself, so that each fault has its place.
-    for (name, value) in &given {
-        if let Err(error) = CustomHeaders::new([(&**name, &**value)]) {
-            form.refuse_member(HEADERS, name, error);
-            is_right = false;
-        }
-    }
-    if !is_right {
-        return None;
-    }
+    let check = |name: &str, value: &str| CustomHeaders::new([(name, value)]).map(drop);
+    let given = form.named_texts(HEADERS, check)?;
     let all = given.iter().map(|(name, value)| (&**name, &**value));
     let refused = match CustomHeaders::new(all) {
         Ok(headers) => return Some(headers),
@@ -104,13 +95,31 @@ fn url(text: &str, targets: &HttpOptions) -> Result<WebhookUrl, String> {
 }
 
 impl Settings {
-    /// The settings of a body.
+    /// The settings of a new webhook, which has a URL.
+    ///
+    /// # Errors
+    /// A problem with all that is wrong with them.
+    pub(super) fn read_new(body: &[u8], targets: &HttpOptions) -> Result<Self, Problem> {
+        let mut form = Form::read_deep(body, &MEMBERS)?;
+        let url = form.text("url", |text| url(text, targets));
+        Self::read_with(form, url)
+    }
+
+    /// The settings that are to be replaced.
     ///
     /// # Errors
     /// A problem with all that is wrong with them.
     pub(super) fn read(body: &[u8], targets: &HttpOptions) -> Result<Self, Problem> {
         let mut form = Form::read_deep(body, &MEMBERS)?;
         let url = form.optional_text("url", |text| url(text, targets));
+        Self::read_with(form, url)
+    }
+
+    /// The settings with this URL.
+    fn read_with<const N: usize>(
+        mut form: DeepForm<'_, N>,
+        url: Option<WebhookUrl>,
+    ) -> Result<Self, Problem> {
         let kinds = form.texts(EVENTS, kind);
         if kinds.as_ref().is_some_and(Vec::is_empty) {
             form.refuse(EVENTS, "a webhook is sent at least one kind of event");

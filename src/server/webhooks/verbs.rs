@@ -18,7 +18,7 @@ use crate::server::api::Api;
 use crate::server::applications::no_members;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::{Caller, Principal};
-use crate::server::problem::Problem;
+use crate::server::problem::{FieldProblem, Problem};
 use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment};
 
 /// The head of a request about one webhook.
@@ -80,17 +80,21 @@ impl Rotation {
         };
         let (grace, switch_over) = (seconds("grace"), seconds("switch_over"));
         let is_revoked = form.flag("revoke");
-        if is_revoked && grace.or(switch_over).is_some() {
-            let detail = "with revoke, there is neither grace nor switch_over";
-            form.refuse("revoke", detail);
+        form.finish()?;
+        let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
+        if is_revoked {
+            if grace.or(switch_over).is_some() {
+                let detail = "with revoke, there is neither grace nor switch_over";
+                return refused("/revoke", detail);
+            }
+            return Ok(None);
         }
         let (grace, switch_over) = times(grace, switch_over);
-        if !is_revoked && switch_over > grace {
+        if switch_over > grace {
             let detail = "switch_over is longer than grace: by then, the old secret signs nothing";
-            form.refuse("switch_over", detail);
+            return refused("/switch_over", detail);
         }
-        form.finish()?;
-        Ok((!is_revoked).then_some((grace, switch_over)))
+        Ok(Some((grace, switch_over)))
     }
 }
 
