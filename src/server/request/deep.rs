@@ -22,10 +22,10 @@ impl<'a, const N: usize> DeepForm<'a, N> {
         Self::parse(bytes, names)
     }
 
-    /// Whether a member is there.
+    /// Whether a member is there, be it twice.
     pub(in crate::server) fn has(&self, name: &str) -> bool {
         let null = Value::Scalar(Scalar::Null);
-        self.value(name).is_some_and(|it| *it != null)
+        self.value(name).is_some_and(|it| *it != null) || self.is_wrong(&self.pointer(name))
     }
 
     /// Keeps that a member must be something else.

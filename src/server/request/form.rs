@@ -119,11 +119,11 @@ impl<'a, const N: usize, V: Into<Scalar<'a>>> Form<'a, N, V> {
         );
     }
 
-    fn pointer(&self, name: &str) -> String {
+    pub(super) fn pointer(&self, name: &str) -> String {
         format!("{}/{}", self.at, escaped(name))
     }
 
-    fn is_wrong(&self, pointer: &str) -> bool {
+    pub(super) fn is_wrong(&self, pointer: &str) -> bool {
         let mut all = self.errors.iter();
         all.any(|it| it.pointer.as_deref() == Some(pointer))
     }
