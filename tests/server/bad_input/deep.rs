@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::unchanged;
-use crate::support::{Ask, World, on_every_store, post, request, submit};
+use crate::support::{Ask, Things, World, on_every_store, post, request, submit};
 
 on_every_store! {
     names_within_that_appear_twice,
@@ -109,12 +109,11 @@ async fn all_unknown_members_are_named(world: World) {
     unchanged(&world, &before).await;
 }
 
-async fn each_fault_is_in_the_words_of_json(world: World) {
-    let things = world.things().await;
-    let before = world.everything(&world.ours).await;
+/// Bodies of another type than they must have, with the pointers and the words for it.
+fn faults_of_type(things: &Things) -> Vec<(String, Value, &'static str, String)> {
     let webhook = |verb: &str| format!("/v1/webhooks/{}/{verb}", things.webhook);
     let seconds = "an integer from 0 to 31536000: seconds";
-    let cases: [(String, Value, &str, String); 10] = [
+    vec![
         (
             webhook("rotate"),
             json!({"grace": "1d"}),
@@ -175,8 +174,13 @@ async fn each_fault_is_in_the_words_of_json(world: World) {
             "",
             "expected a JSON object, found an array".into(),
         ),
-    ];
-    for (path, body, pointer, detail) in cases {
+    ]
+}
+
+async fn each_fault_is_in_the_words_of_json(world: World) {
+    let things = world.things().await;
+    let before = world.everything(&world.ours).await;
+    for (path, body, pointer, detail) in faults_of_type(&things) {
         let answer = world.send(post(&path, &body)).await;
         let problem = answer.problem(422, "invalid_request");
         let expected = json!([{"pointer": pointer, "detail": detail}]);
