@@ -48,6 +48,14 @@ pub(super) fn in_words(institution: &InstitutionId) -> String {
     }
 }
 
+/// Reads the id of an institution, and not what stands for all of them.
+pub(super) fn one_institution(text: &str) -> Result<InstitutionId, String> {
+    if text == "*" {
+        return Err("expected the id of one institution: * stands for all of them".to_owned());
+    }
+    InstitutionId::new(text).map_err(|error| error.to_string())
+}
+
 /// Reads the one form in which the contract writes UUIDs.
 pub(super) fn hyphenated(uuid: &str) -> Result<Uuid, &'static str> {
     only_hyphenated(uuid)

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use uuid::Uuid;
 
-use super::arguments::{Form, hyphenated, in_words, time as read_time};
+use super::arguments::{Form, hyphenated, in_words, one_institution, time as read_time};
 use super::delivery::{COLUMNS, Line, facts, row};
 use super::list::{LISTED, PAGE};
 use super::output::{Output, Reader};
@@ -88,7 +88,7 @@ pub(super) struct Filter {
     pub(super) application: Option<Uuid>,
 
     /// Only those of this institution, also of those that are named; of all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = one_institution)]
     pub(super) institution: Option<InstitutionId>,
 
     /// Only those whose event was recorded then or later.

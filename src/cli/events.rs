@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::arguments::{Form, Webhook, in_words};
+use super::arguments::{Form, Webhook, in_words, one_institution};
 use super::outage::Outage;
 use super::output::{self, Output, Reader};
 use super::show::time;
@@ -26,7 +26,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Only the events of this institution; of all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = one_institution)]
     institution: Option<InstitutionId>,
 
     #[command(flatten)]

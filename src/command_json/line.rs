@@ -72,8 +72,8 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn read(json: &'a [u8]) -> Result<Self, CommandJsonError> {
-        let fields = Fields::parse(json, &FIELDS)?;
-        let unknown = fields.unknown().map(str::to_owned);
+        let fields: Fields<'_, _> = Fields::parse(json, &FIELDS)?;
+        let unknown = fields.unknown().next().map(str::to_owned);
         let unique = fields.refuse_duplicates();
         let values = fields.into_values();
         let values = values.map(|value| value.filter(|it| *it != Scalar::Null));

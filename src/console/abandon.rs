@@ -14,7 +14,7 @@ use super::redeliver::question as asked;
 use super::refused::{Refused, fault};
 use super::site::Console;
 use super::visit::Visit;
-use crate::server::{Change, Chosen, Found, Problem, delivery_id, reason_to_abandon};
+use crate::server::{Change, Chosen, FieldProblem, Found, Problem, delivery_id, reason_to_abandon};
 use crate::store::{DeliveryStatus, Scope};
 
 #[derive(Template)]
@@ -93,7 +93,8 @@ async fn abandon(
     chosen: &Chosen,
     reason: &str,
 ) -> Result<u64, Problem> {
-    let reason = reason_to_abandon(reason.trim())?;
+    let reason = reason_to_abandon(reason.trim());
+    let reason = reason.map_err(|error| FieldProblem::at("/reason", error))?;
     let administration = console.administration(&visit.principal);
     administration.abandon(chosen, reason.as_str()).await
 }

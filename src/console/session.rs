@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, header};
 
 use super::site::Console;
-use crate::server::Principal;
+use crate::server::{Principal, one_institution};
 use crate::store::{
-    Act, ActKind, ActOutcome, InstitutionId, NoRandomness, StoreError, Token, TokenId, TokenName,
-    TokenSecret, Tokens, acting,
+    Act, ActKind, ActOutcome, NoRandomness, StoreError, Token, TokenId, TokenName, TokenSecret,
+    Tokens, acting,
 };
 
 /// The cookie. Browsers take one of this name only from this host, over TLS or from this machine,
@@ -63,7 +63,7 @@ pub(super) async fn begin(
     let institution = match &token.institution {
         Some(own) if named.is_empty() || own.as_str() == named => own.clone(),
         Some(_) => return Err(SignInError::OtherInstitution),
-        None => InstitutionId::new(named).map_err(|_| SignInError::NoInstitution)?,
+        None => one_institution(named).map_err(|_| SignInError::NoInstitution)?,
     };
     let expires_at = token
         .expires_at

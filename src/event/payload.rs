@@ -251,7 +251,7 @@ impl<'a> EventPayload<'a> {
 
 impl<'a> EventPayload<'a> {
     fn read(bytes: &'a [u8], known_uuid: &mut Option<Uuid>) -> Result<Self, PayloadProblem> {
-        let fields = Fields::parse(bytes, &wire::ALL)?;
+        let fields: Fields<'_, _> = Fields::parse(bytes, &wire::ALL)?;
         let unique = fields.refuse_duplicates();
         let [
             event,

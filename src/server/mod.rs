@@ -40,6 +40,8 @@ pub(crate) use events::{Seen, Tail};
 pub(crate) use layers::outermost;
 pub use options::ServerOptions;
 pub use principal::Principal;
+#[cfg(feature = "console")]
+pub(crate) use principal::one_institution;
 pub use problem::{FieldProblem, LineProblem, Problem, ProblemCode, ProblemDetails};
 pub use routes::{openapi, router};
 #[cfg(feature = "console")]
@@ -49,6 +51,6 @@ pub(crate) use webhooks::{
     administration::{Administration, times},
     chosen::{Change, Chosen, Extent, Found},
     deliveries::{delivery_id, kind},
+    reason::{reason, reason_to_abandon},
     replay::Wanted,
-    resend::reason_to_abandon,
 };

@@ -7,6 +7,18 @@ use http::request::Parts;
 use super::problem::{Problem, ProblemCode};
 use crate::store::{Actor, InstitutionId, Scope, Scopes, TokenId};
 
+/// What stands for all institutions, where a token or a list of tokens says whose it is.
+const ALL: &str = "*";
+
+/// The institution that a request or a form names, where its token is good for all: one of them,
+/// and not what stands for all.
+pub(crate) fn one_institution(text: &str) -> Result<InstitutionId, String> {
+    if text == ALL {
+        return Err("institution must be the id of one: * stands for all of them".to_owned());
+    }
+    InstitutionId::new(text).map_err(|error| error.to_string())
+}
+
 /// Who asks, for which institution, and what they may do. A backend with an authentication of its
 /// own puts one into the extensions of each request; without it, the request needs a token.
 ///

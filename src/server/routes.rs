@@ -124,7 +124,7 @@ fn routes(api: &Api) -> OpenApiRouter<Api> {
         [Read] => list::counts;
         [EventsRead] => events::events;
         [WebhooksRead] => endpoints::list;
-        [WebhooksWrite] => endpoints::create;
+        [WebhooksWrite] => endpoints::create, replayed;
         [WebhooksRead] => endpoints::read;
         [WebhooksWrite] => endpoints::patch;
         [WebhooksWrite] => endpoints::remove;

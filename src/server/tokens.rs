@@ -4,16 +4,16 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::{HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::acts::{add_token, remove_token};
 use super::answer::{Json, ShownOnce};
 use super::api::Api;
 use super::openapi::{self as schema, IdempotencyKeyHeader};
-use super::principal::{Caller, Principal, lacks};
-use super::problem::{FieldProblem, Problem, ProblemCode};
-use super::request::{Bytes1MiB, Parameters, Segment, json, time};
+use super::principal::{Caller, lacks};
+use super::problem::{Problem, ProblemCode};
+use super::request::{Bytes1MiB, Form, Parameters, Segment};
 use super::view::{LIMIT, List, MOST};
 use crate::store::{
     Actor, PageKey, Role, Scope, Scopes, Token, TokenId, TokenName, TokenSecret, Tokens,
@@ -61,29 +61,76 @@ pub(super) struct TokenView {
 }
 
 /// A token that is to be created.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     /// What it is for: 1 to 100 characters.
-    #[serde(default)]
-    #[schema(required = true, value_type = String, min_length = 1, max_length = 100)]
-    name: Option<TokenName>,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
     /// In whose name commands are carried out, as `kind:id`; the caller's, if absent.
-    #[serde(default)]
     #[schema(inline, value_type = schema::ActorValue, required = false)]
-    actor: Option<String>,
+    actor: String,
     /// What it allows, as a role.
-    #[serde(default)]
     #[schema(inline, value_type = schema::RoleValue, required = false)]
-    role: Option<Role>,
+    role: String,
     /// What it allows, one by one, in place of a role.
-    #[serde(default)]
     #[schema(inline, value_type = schema::ScopesValue, required = false)]
-    scopes: Option<Vec<Scope>>,
+    scopes: Vec<String>,
     /// From when on it is good no more.
-    #[serde(default)]
     #[schema(inline, value_type = schema::TimeValue, required = false)]
-    expires_at: Option<String>,
+    expires_at: String,
+}
+
+/// What a request says of a new token.
+struct Wanted {
+    name: TokenName,
+    actor: Option<Actor>,
+    scopes: Scopes,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    /// Reads it, with all that is wrong with it.
+    fn read(body: &[u8], own: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Self, Problem> {
+        const MEMBERS: [&str; 5] = ["name", "actor", "role", "scopes", "expires_at"];
+
+        let mut form = Form::read_deep(body, &MEMBERS)?;
+        let name = form.text("name", |it| TokenName::new(it));
+        let actor = form.optional_text("actor", str::parse::<Actor>);
+        match (form.has("role"), form.has("scopes")) {
+            (true, true) => form.refuse("scopes", "a token has a role or scopes, not both"),
+            (false, false) => form.refuse("role", "a token needs a role or scopes"),
+            _ => {}
+        }
+        let role = form.optional_text("role", str::parse::<Role>);
+        let scopes = form.texts("scopes", str::parse::<Scope>);
+        if scopes.as_ref().is_some_and(Vec::is_empty) {
+            form.refuse("scopes", "a token needs at least one scope");
+        }
+        let expires_at = form.optional_time("expires_at");
+        if expires_at.is_some_and(|it| it <= now) {
+            let detail = "the time lies in the past; expected one in the future";
+            form.refuse("expires_at", detail);
+        }
+        if expires_at.zip(own).is_some_and(|(given, own)| given > own) {
+            let detail = "the new token would outlive the token of the request";
+            form.refuse("expires_at", detail);
+        }
+        form.finish()?;
+        let of_role = role.map(Role::scopes);
+        let scopes = of_role.or_else(|| scopes.map(|it| it.into_iter().collect()));
+        let (Some(name), Some(scopes)) = (name, scopes) else {
+            // What is missing was a fault.
+            return Err(Problem::invalid(Vec::new()));
+        };
+        let expires_at = expires_at.or(own);
+        Ok(Self {
+            name,
+            actor,
+            scopes,
+            expires_at,
+        })
+    }
 }
 
 /// What is shown once.
@@ -152,26 +199,22 @@ pub(super) async fn create(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let new = json::<NewToken>(&body)?;
-    let name = new.name.clone();
-    let name = name.ok_or_else(|| FieldProblem::missing("name"))?;
-    let scopes = scopes(&new, &caller)?;
     let now = api.engine.clock().now();
-    let expires_at = expiry(&new, &caller, now)?;
-    let actor = match &new.actor {
-        None => caller.actor.clone(),
-        Some(text) => text
-            .parse::<Actor>()
-            .map_err(|error| FieldProblem::at("/actor", error))?,
-    };
+    let new = Wanted::read(&body, caller.expires_at, now)?;
+    // A token makes no token with more than it has.
+    let mut scopes = new.scopes.iter();
+    if let Some(missing) = scopes.find(|it| !caller.scopes.contains(*it)) {
+        return Err(lacks(missing));
+    }
+    let actor = new.actor.unwrap_or_else(|| caller.actor.clone());
     let failed = |error: crate::store::NoRandomness| {
         Problem::new(ProblemCode::Internal, "no token could be made").caused_by(error)
     };
     let (id, secret) = TokenSecret::generate().map_err(failed)?;
     let institution = Some(caller.institution.clone());
-    let token = Token::new(id, secret.hash(), name, institution, actor, now)
-        .with_scopes(scopes)
-        .with_expires_at(expires_at);
+    let token = Token::new(id, secret.hash(), new.name, institution, actor, now)
+        .with_scopes(new.scopes)
+        .with_expires_at(new.expires_at);
     if !add_token(&api.engine, &caller, token).await? {
         // Of 2^64 ids, this one was taken.
         return Err(Problem::new(
@@ -194,50 +237,6 @@ pub(super) async fn create(
     let repeated = Problem::new(ProblemCode::AlreadyExists, detail);
     response.extensions_mut().insert(ShownOnce(repeated));
     Ok(response)
-}
-
-/// The scopes of a new token: no more than the caller has.
-fn scopes(new: &NewToken, caller: &Principal) -> Result<Scopes, Problem> {
-    let scopes: Scopes = match (&new.role, &new.scopes) {
-        (Some(role), None) => role.scopes(),
-        (None, Some(scopes)) => scopes.iter().copied().collect(),
-        (Some(_), Some(_)) => {
-            let detail = "a token has a role or scopes, not both";
-            return Err(FieldProblem::at("/scopes", detail).into());
-        }
-        (None, None) => {
-            let detail = "a token needs a role or scopes";
-            return Err(FieldProblem::at("/role", detail).into());
-        }
-    };
-    match scopes.iter().find(|it| !caller.scopes.contains(*it)) {
-        None if scopes.is_empty() => {
-            Err(FieldProblem::at("/scopes", "a token needs at least one scope").into())
-        }
-        None => Ok(scopes),
-        // A token makes no token with more than it has.
-        Some(missing) => Err(lacks(missing)),
-    }
-}
-
-fn expiry(
-    new: &NewToken,
-    caller: &Principal,
-    now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, Problem> {
-    let given = new.expires_at.as_deref().map(time).transpose();
-    let given = given.map_err(|error| FieldProblem::at("/expires_at", error))?;
-    if given.is_some_and(|it| it <= now) {
-        let detail = "the time lies in the past; expected one in the future";
-        return Err(FieldProblem::at("/expires_at", detail).into());
-    }
-    match (given, caller.expires_at) {
-        (Some(given), Some(own)) if given > own => {
-            let detail = "the new token would outlive the token of the request";
-            Err(FieldProblem::at("/expires_at", detail).into())
-        }
-        (given, own) => Ok(given.or(own)),
-    }
 }
 
 /// The token that a path names.

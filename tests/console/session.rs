@@ -92,6 +92,10 @@ async fn a_token_for_all_institutions_names_one() {
     let answer = site.post("", "/sign-in", &[("token", &token)]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.body.contains("name the one"), "{}", answer.body);
+    // Not what stands for all of them
+    let fields = [("token", &*token), ("institution", "*")];
+    let answer = site.post("", "/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let fields = [("token", &*token), ("institution", "uni")];
     let answer = site.post("", "/sign-in", &fields).await;
     let page = site.get(&answer.cookie(), "").await;

@@ -1,6 +1,7 @@
 //! What no request may do: each is refused with what was wrong and where, and nothing changes.
 
 mod bodies;
+mod deep;
 mod forms;
 mod paths;
 

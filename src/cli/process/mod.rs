@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub(super) use self::child::kill_all;
 pub(super) use self::command::Command;
-use super::arguments::duration;
+use super::arguments::{duration, one_institution};
 use super::log_level::Level;
 use super::output::Output;
 use super::{Completion, Failure, block_on, log, metrics, open_files, say, signals, store};
@@ -57,7 +57,7 @@ pub(super) struct Args {
     exec: Vec<OsString>,
 
     /// Work for this institution only; for all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = one_institution)]
     institution: Option<InstitutionId>,
 
     /// How many commands run at a time. Without --institution, one institution gets half of them at

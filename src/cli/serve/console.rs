@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::arguments::one_institution;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
@@ -18,7 +19,7 @@ fn reason_of(text: &str) -> Result<(InstitutionId, String), String> {
     let (institution, reason) = text.split_once('=').ok_or(
         "expected INSTITUTION=TEXT, such as example-university=The documents are incomplete",
     )?;
-    let institution = InstitutionId::new(institution).map_err(|error| error.to_string())?;
+    let institution = one_institution(institution)?;
     Ok((institution, reason.to_owned()))
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::super::arguments::duration;
+use super::super::arguments::{duration, one_institution};
 use super::super::{Failure, process};
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::processor::{Processor, ProcessorOptions};
@@ -24,7 +24,7 @@ pub(super) struct Args {
     process: Vec<OsString>,
 
     /// Run it for this institution only; for all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = one_institution)]
     process_institution: Option<InstitutionId>,
 
     /// How many commands run at a time. Without --process-institution, one institution gets half of

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::settings::kinds;
 use super::which::{named, show_secret};
 use crate::cli::acts::{act, acting, unless};
-use crate::cli::arguments::hyphenated;
+use crate::cli::arguments::{hyphenated, one_institution};
 use crate::cli::output::Output;
 use crate::cli::secret::{SecretSource, read_or_generate, secret_source};
 use crate::cli::sending::option_for;
@@ -37,7 +37,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Whose events: the id of the institution.
-    #[arg(long, value_name = "ID", default_value = "default")]
+    #[arg(long, value_name = "ID", default_value = "default", value_parser = one_institution)]
     institution: InstitutionId,
 
     /// Only these events, separated by commas, such as approved,rejected; all, if absent.

@@ -1,7 +1,7 @@
 //! `certlife webhook list`: the webhooks that there are.
 
 use super::settings::events;
-use crate::cli::arguments::{Form, in_words};
+use crate::cli::arguments::{Form, in_words, one_institution};
 use crate::cli::output::{Output, Reader};
 use crate::cli::table::{Column, Table};
 use crate::cli::{Completion, Failure, block_on, say, store};
@@ -15,7 +15,7 @@ pub(super) struct Args {
     store: store::Args,
 
     /// Only those of this institution; of all, if absent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = one_institution)]
     institution: Option<InstitutionId>,
 
     #[command(flatten)]

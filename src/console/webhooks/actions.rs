@@ -7,8 +7,7 @@ use super::asked::Asked;
 use super::one::Said;
 use super::secret::secret_page;
 use crate::console::refused::Refused;
-use crate::server::{FieldProblem, times};
-use crate::webhook::Description;
+use crate::server::{FieldProblem, reason, times};
 
 pub(in crate::console) async fn enable(asked: Asked) -> Result<Response, Refused> {
     let drops = match asked.form.field("pending") {
@@ -21,7 +20,7 @@ pub(in crate::console) async fn enable(asked: Asked) -> Result<Response, Refused
 }
 
 pub(in crate::console) async fn disable(asked: Asked) -> Result<Response, Refused> {
-    let done = match Description::new(asked.form.field("reason").trim()) {
+    let done = match reason(asked.form.field("reason").trim()) {
         Ok(reason) => asked.administration().disable(asked.id, reason).await,
         Err(error) => Err(FieldProblem::at("/reason", error).into()),
     };

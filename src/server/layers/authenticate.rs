@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 
 use crate::server::api::Api;
-use crate::server::principal::{Principal, lacks};
+use crate::server::principal::{Principal, lacks, one_institution};
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 use crate::server::request::header_text;
 use crate::store::{Actor, InstitutionId, Scope, Token, TokenId, TokenSecret, Tokens};
@@ -87,8 +87,9 @@ fn institution(token: &Token, headers: &HeaderMap) -> Result<InstitutionId, Prob
                 "the token is for another institution than the header Certlife-Institution names";
             Err(Problem::new(ProblemCode::Forbidden, detail))
         }
-        (None, Some(given)) => InstitutionId::new(given)
-            .map_err(|error| FieldProblem::header(INSTITUTION, error).into()),
+        (None, Some(given)) => {
+            one_institution(given).map_err(|error| FieldProblem::header(INSTITUTION, error).into())
+        }
         (None, None) => {
             let detail = "the token is for all institutions: the header Certlife-Institution has to name one";
             Err(FieldProblem::header(INSTITUTION, detail).into())

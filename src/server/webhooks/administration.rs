@@ -8,8 +8,6 @@ use uuid::Uuid;
 use super::change::{change, check, find, unknown};
 use super::chosen::{Change, Chosen, Extent, Found};
 use super::settings::Settings;
-#[cfg(feature = "console")]
-use super::settings::WebhookChange;
 use crate::delivery::{Dispatcher, DispatcherOptions, HttpTransport, TestError};
 use crate::engine::Engine;
 use crate::lengths::later;
@@ -19,8 +17,6 @@ use crate::server::options::ServerOptions;
 use crate::server::principal::Principal;
 use crate::server::problem::{FieldProblem, Problem, ProblemCode};
 use crate::server::request::IfMatch;
-#[cfg(feature = "console")]
-use crate::server::request::json;
 use crate::store::{
     ActKind, ActNote, AnyStore, Attempt, DeliveryFilter, DeliveryStatus, IdempotencyKey,
     InstitutionId, Outbox, Webhook,
@@ -134,7 +130,7 @@ impl<'a> Administration<'a> {
     ) -> Result<(Webhook, bool), Problem> {
         let url = settings.url.clone();
         let url = url.ok_or_else(|| FieldProblem::missing("url"))?;
-        let id = new_id(self.institution(), key)?;
+        let id = new_id(self.caller, key)?;
         let mut endpoint = Endpoint::new(url, secret()?);
         settings.apply(&mut endpoint);
         let now = self.engine.clock().now();
@@ -172,7 +168,8 @@ impl<'a> Administration<'a> {
         settings: &serde_json::Value,
         key: &IdempotencyKey,
     ) -> Result<(Webhook, bool), Problem> {
-        let settings = self.read(settings)?;
+        let settings = settings.to_string();
+        let settings = Settings::read_new(settings.as_bytes(), &self.options.targets)?;
         self.register(&settings, Some(key)).await
     }
 
@@ -190,14 +187,9 @@ impl<'a> Administration<'a> {
         id: Uuid,
         settings: &serde_json::Value,
     ) -> Result<Webhook, Problem> {
-        let settings = self.read(settings)?;
+        let settings = settings.to_string();
+        let settings = Settings::read(settings.as_bytes(), &self.options.targets)?;
         self.replace(id, &settings).await
-    }
-
-    #[cfg(feature = "console")]
-    fn read(&self, settings: &serde_json::Value) -> Result<Settings, Problem> {
-        let settings = json::<WebhookChange>(settings.to_string().as_bytes())?;
-        settings.read(&self.options.targets)
     }
 
     /// Gives a webhook a new secret; those before it are revoked, or sign for these times.
@@ -371,11 +363,13 @@ fn secret() -> Result<Secret, Problem> {
     })
 }
 
-/// The id of a new webhook: of the key, where there is one, so that it is registered once.
-fn new_id(institution: &InstitutionId, key: Option<&IdempotencyKey>) -> Result<Uuid, Problem> {
+/// The id of a new webhook: of the key, where there is one, so that it is registered once, even if
+/// the process died before the answer. Another actor has other keys: it never meets the webhook.
+fn new_id(caller: &Principal, key: Option<&IdempotencyKey>) -> Result<Uuid, Problem> {
     if let Some(key) = key {
-        let institution = Uuid::new_v5(&FROM_KEYS, institution.as_str().as_bytes());
-        return Ok(Uuid::new_v5(&institution, key.as_str().as_bytes()));
+        let institution = Uuid::new_v5(&FROM_KEYS, caller.institution.as_str().as_bytes());
+        let actor = Uuid::new_v5(&institution, caller.actor.to_string().as_bytes());
+        return Ok(Uuid::new_v5(&actor, key.as_str().as_bytes()));
     }
     random_uuid().map_err(|error| {
         Problem::new(ProblemCode::Internal, "no id could be made").caused_by(error)

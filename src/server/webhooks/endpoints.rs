@@ -3,19 +3,20 @@
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use uuid::Uuid;
 
 use super::administration::Administration;
 use super::change::find;
-use super::settings::{NewWebhook, WebhookChange};
+use super::settings::{NewWebhook, Settings, WebhookChange};
 use super::view::{WebhookView, Which, WithSecret};
 use crate::server::answer::{Json, not_modified, tag, tagged};
 use crate::server::api::Api;
 use crate::server::header_names::IDEMPOTENT_REPLAYED;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::Caller;
-use crate::server::problem::Problem;
+use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{
-    Bytes1MiB, IdempotencyHeader, IfMatch, IfNoneMatch, Parameters, Segment, json,
+    Bytes1MiB, IdempotencyHeader, IfMatch, IfNoneMatch, Parameters, Segment,
 };
 use crate::server::view::List;
 use crate::store::Outbox;
@@ -47,7 +48,7 @@ pub(in crate::server) async fn list(
     tag = "webhooks",
     summary = "Register a webhook",
     description = "The answer has the secret that deliveries are signed with, this once. A request that is repeated with its \
-                   idempotency key has the same answer, or, if the webhook was changed meanwhile, the webhook as it is.",
+                   idempotency key has the same answer, the secret included, and changes nothing.",
     params(IdempotencyKeyHeader),
     request_body = NewWebhook,
     responses(
@@ -64,9 +65,12 @@ pub(in crate::server) async fn create(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
+    let settings = Settings::read_new(&body, &api.options.targets)?;
     let administration = Administration::of(&api, &caller);
     let (webhook, is_new) = administration.register(&settings, key.as_ref()).await?;
+    if webhook.revision > 0 {
+        return Err(changed_since(webhook.id));
+    }
     let shown = WithSecret {
         webhook: &webhook,
         secret: webhook.endpoint.secrets.current().expose(),
@@ -83,6 +87,16 @@ pub(in crate::server) async fn create(
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// That a request was broken off after it had registered a webhook, which was changed before the
+/// request was repeated. The secret that it has by now may be one that another request was shown.
+fn changed_since(id: Uuid) -> Problem {
+    let detail = format!(
+        "this request has registered webhook {id} under the same idempotency key, its answer was lost, and the webhook \
+         was changed since; for a secret, rotate it (POST /v1/webhooks/{id}/rotate)"
+    );
+    Problem::new(ProblemCode::AlreadyExists, detail)
 }
 
 /// A webhook.
@@ -136,7 +150,7 @@ pub(in crate::server) async fn patch(
 ) -> Result<Response, Problem> {
     let id = id.uuid()?;
     parameters.finish()?;
-    let settings = json::<WebhookChange>(&body)?.read(&api.options.targets)?;
+    let settings = Settings::read(&body, &api.options.targets)?;
     let administration = Administration::of(&api, &caller).expecting(expected);
     let webhook = administration.replace(id, &settings).await?;
     Ok(tagged(webhook.revision, Json(webhook)))

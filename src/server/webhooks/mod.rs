@@ -5,6 +5,7 @@ mod change;
 pub(crate) mod chosen;
 pub(crate) mod deliveries;
 pub(super) mod endpoints;
+pub(crate) mod reason;
 pub(crate) mod replay;
 pub(crate) mod resend;
 mod settings;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::server::answer::Json;
 use crate::server::api::Api;
 use crate::server::openapi::{self as schema, IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::problem::{FieldProblem, Problem};
-use crate::server::request::{Bytes1MiB, json, time};
+use crate::server::request::{Bytes1MiB, Form};
 use crate::store::{ActKind, Replay, Webhook};
 use crate::webhook::EventKinds;
 
@@ -96,64 +96,40 @@ impl Administration<'_> {
 
 /// What a webhook is to get of what was recorded before it was registered, or while it was
 /// disabled or did not want such events.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Replay)]
 pub(in crate::server) struct Order {
     /// Of what happened at this time or later.
-    #[serde(default)]
     #[schema(required = true, inline, value_type = schema::TimeValue)]
-    from: Option<String>,
+    from: String,
     /// Of what happened before this time.
-    #[serde(default)]
     #[schema(required = false, inline, value_type = schema::TimeValue)]
-    to: Option<String>,
+    to: String,
     /// Events of these kinds, each of which the webhook's settings want; if absent, all of those.
-    #[serde(default)]
     #[schema(required = false, inline, value_type = Vec<schema::EventNameValue>, min_items = 1)]
-    events: Option<Vec<String>>,
+    events: Vec<String>,
     /// Count them, and change nothing.
-    #[serde(default)]
-    #[schema(required = false, value_type = bool)]
-    dry_run: Option<bool>,
+    #[schema(required = false)]
+    dry_run: bool,
 }
 
-impl Order {
-    fn read(self) -> Result<Wanted, Problem> {
-        let mut errors = Vec::new();
-        let mut kinds = Vec::new();
-        for (place, name) in self.events.iter().flatten().enumerate() {
-            match kind(name) {
-                Ok(kind) => kinds.push(kind),
-                Err(error) => {
-                    let pointer = format!("/events/{place}");
-                    errors.push(FieldProblem::at(pointer, error.to_string()));
-                }
-            }
-        }
-        if self.events.as_ref().is_some_and(Vec::is_empty) {
-            let detail = "expected at least one event, or no field events for all";
-            errors.push(FieldProblem::at("/events", detail));
-        }
-        if self.from.is_none() {
-            errors.push(FieldProblem::missing("from"));
-        }
-        let mut at = |pointer: &str, text: Option<String>| {
-            let at = text.as_deref().map(time).transpose();
-            at.map_err(|error| errors.push(FieldProblem::at(pointer, error)))
-                .ok()
-                .flatten()
-        };
-        let (from, to) = (at("/from", self.from), at("/to", self.to));
-        if !errors.is_empty() {
-            return Err(Problem::invalid(errors));
-        }
-        Ok(Wanted {
-            kinds: self.events.map(|_| kinds.into_iter().collect()),
-            from,
-            to,
-        })
+/// What is wanted, and whether it is only to be counted.
+fn read(body: &[u8]) -> Result<(Wanted, bool), Problem> {
+    let mut form = Form::read_deep(body, &["from", "to", "events", "dry_run"])?;
+    let kinds = form.texts("events", kind);
+    if kinds.as_ref().is_some_and(Vec::is_empty) {
+        let detail = "expected at least one event, or no field events for all";
+        form.refuse("events", detail);
     }
+    let wanted = Wanted {
+        kinds: kinds.map(|it| it.into_iter().collect()),
+        from: form.time("from"),
+        to: form.optional_time("to"),
+    };
+    let is_dry_run = form.flag("dry_run");
+    form.finish()?;
+    Ok((wanted, is_dry_run))
 }
 
 /// Send a webhook what it never got.
@@ -177,9 +153,7 @@ pub(in crate::server) async fn replay(
     head: Head,
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
-    let order = json::<Order>(&body)?;
-    let is_dry_run = order.dry_run == Some(true);
-    let wanted = order.read()?;
+    let (wanted, is_dry_run) = read(&body)?;
     let (administration, id) = (head.of(&api), head.id);
     let go_on = |_| ControlFlow::Continue(());
     let progress = if is_dry_run {

@@ -2,35 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::deliveries::kind;
 use crate::delivery::HttpOptions;
-use crate::lifecycle::event::EventKind;
 use crate::server::openapi as schema;
-use crate::server::problem::{FieldProblem, Problem};
-use crate::webhook::{CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl};
+use crate::server::problem::Problem;
+use crate::server::request::{DeepForm, Form};
+use crate::webhook::{
+    CustomHeaderError, CustomHeaders, Description, Endpoint, EventKinds, WebhookUrl,
+};
 
 /// A webhook's settings: those of a new one, or what of them is to be replaced. What is absent
 /// stays, and a new webhook has the default.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct WebhookChange {
     /// Where events are sent.
-    #[serde(default)]
     #[schema(required = false, value_type = String, format = "uri", example = "https://example.com/hooks")]
     url: Option<String>,
     /// Which events it is sent; a new webhook without them is sent all.
-    #[serde(default)]
     #[schema(required = false, inline, value_type = schema::EventKindsValue)]
     events: Option<Vec<String>>,
     /// What people call it: at most 256 characters, on one line.
-    #[serde(default)]
     #[schema(required = false, value_type = String, max_length = 256)]
     description: Option<String>,
     /// Headers that each request carries, in place of all that there are.
-    #[serde(default)]
     #[schema(required = false, value_type = BTreeMap<String, String>)]
     headers: Option<BTreeMap<String, String>>,
 }
@@ -50,6 +49,11 @@ impl PartialSchema for NewWebhook {
 
 impl ToSchema for NewWebhook {}
 
+/// The members of the body.
+const MEMBERS: [&str; 4] = ["url", EVENTS, "description", HEADERS];
+const EVENTS: &str = "events";
+const HEADERS: &str = "headers";
+
 /// Settings that are right.
 pub(super) struct Settings {
     pub(super) url: Option<WebhookUrl>,
@@ -58,53 +62,27 @@ pub(super) struct Settings {
     headers: Option<CustomHeaders>,
 }
 
-impl WebhookChange {
-    /// The settings, with all that is wrong with them.
-    pub(super) fn read(self, targets: &HttpOptions) -> Result<Settings, Problem> {
-        let mut errors = Vec::new();
-        let mut refuse = |pointer: String, detail: String| {
-            errors.push(FieldProblem::at(pointer, detail));
-        };
-        let url = self.url.and_then(|it| {
-            let url = url(&it, targets);
-            url.map_err(|detail| refuse("/url".to_owned(), detail)).ok()
-        });
-        let mut kinds = Vec::new();
-        for (place, name) in self.events.iter().flatten().enumerate() {
-            let kind = EventKind::from_name(name).map_or_else(|| name.parse::<EventKind>(), Ok);
-            match kind {
-                Ok(kind) => kinds.push(kind),
-                Err(error) => refuse(format!("/events/{place}"), error.to_string()),
-            }
+fn headers<const N: usize>(form: &mut DeepForm<'_, N>) -> Option<CustomHeaders> {
+    // Each by itself, so that each fault has its place.
+    let check = |name: &str, value: &str| CustomHeaders::new([(name, value)]).map(drop);
+    let given = form.named_texts(HEADERS, check)?;
+    let all = given.iter().map(|(name, value)| (&**name, &**value));
+    let refused = match CustomHeaders::new(all) {
+        Ok(headers) => return Some(headers),
+        Err(refused) => refused,
+    };
+    let last = match &refused {
+        CustomHeaderError::Repeated { name } => {
+            let mut later = given.iter().rev();
+            later.find(|(it, _)| it.eq_ignore_ascii_case(name))
         }
-        if self.events.as_ref().is_some_and(Vec::is_empty) {
-            let detail = "a webhook is sent at least one kind of event".to_owned();
-            refuse("/events".to_owned(), detail);
-        }
-        let description = self.description.and_then(|it| {
-            let description = Description::new(it);
-            description
-                .map_err(|error| refuse("/description".to_owned(), error.to_string()))
-                .ok()
-        });
-        let headers = self.headers.and_then(|it| {
-            let pairs = it
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
-            CustomHeaders::new(pairs)
-                .map_err(|error| refuse("/headers".to_owned(), error.to_string()))
-                .ok()
-        });
-        if !errors.is_empty() {
-            return Err(Problem::invalid(errors));
-        }
-        Ok(Settings {
-            url,
-            kinds: self.events.map(|_| kinds.into_iter().collect()),
-            description,
-            headers,
-        })
+        _ => None,
+    };
+    match last {
+        Some((name, _)) => form.refuse_member(HEADERS, name, refused),
+        None => form.refuse(HEADERS, refused),
     }
+    None
 }
 
 fn url(text: &str, targets: &HttpOptions) -> Result<WebhookUrl, String> {
@@ -117,6 +95,46 @@ fn url(text: &str, targets: &HttpOptions) -> Result<WebhookUrl, String> {
 }
 
 impl Settings {
+    /// The settings of a new webhook, which has a URL.
+    ///
+    /// # Errors
+    /// A problem with all that is wrong with them.
+    pub(super) fn read_new(body: &[u8], targets: &HttpOptions) -> Result<Self, Problem> {
+        let mut form = Form::read_deep(body, &MEMBERS)?;
+        let url = form.text("url", |text| url(text, targets));
+        Self::read_with(form, url)
+    }
+
+    /// The settings that are to be replaced.
+    ///
+    /// # Errors
+    /// A problem with all that is wrong with them.
+    pub(super) fn read(body: &[u8], targets: &HttpOptions) -> Result<Self, Problem> {
+        let mut form = Form::read_deep(body, &MEMBERS)?;
+        let url = form.optional_text("url", |text| url(text, targets));
+        Self::read_with(form, url)
+    }
+
+    /// The settings with this URL.
+    fn read_with<const N: usize>(
+        mut form: DeepForm<'_, N>,
+        url: Option<WebhookUrl>,
+    ) -> Result<Self, Problem> {
+        let kinds = form.texts(EVENTS, kind);
+        if kinds.as_ref().is_some_and(Vec::is_empty) {
+            form.refuse(EVENTS, "a webhook is sent at least one kind of event");
+        }
+        let description = form.optional_text("description", |it| Description::new(it));
+        let headers = headers(&mut form);
+        form.finish()?;
+        Ok(Self {
+            url,
+            kinds: kinds.map(|it| it.into_iter().collect()),
+            description,
+            headers,
+        })
+    }
+
     /// The names of what is given.
     pub(super) fn names(&self) -> String {
         let all = [

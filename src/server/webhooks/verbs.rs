@@ -6,11 +6,12 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::administration::{Administration, times};
+use super::reason::reason;
 use super::view::{AttemptView, WebhookView, Which, WithSecret};
 use crate::server::answer::{Json, tagged};
 use crate::server::api::Api;
@@ -18,8 +19,7 @@ use crate::server::applications::no_members;
 use crate::server::openapi::{IdempotencyKeyHeader, IfMatchHeader};
 use crate::server::principal::{Caller, Principal};
 use crate::server::problem::{FieldProblem, Problem};
-use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment, json};
-use crate::webhook::Description;
+use crate::server::request::{Bytes1MiB, Form, IfMatch, Parameters, Segment};
 
 /// The head of a request about one webhook.
 pub(in crate::server) struct Head {
@@ -52,42 +52,44 @@ impl FromRequestParts<Api> for Head {
 }
 
 /// How long the secrets before the new one sign.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Rotation {
     /// How long the old secret stays valid, in seconds; a day, if absent.
-    #[serde(default)]
-    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
-    grace: Option<u32>,
+    #[schema(required = false, minimum = 0, maximum = 31_536_000)]
+    grace: u32,
     /// When `X-Webhook-Signature` follows, in seconds; after half of the grace, if absent.
-    #[serde(default)]
-    #[schema(required = false, value_type = u32, minimum = 0, maximum = 31_536_000)]
-    switch_over: Option<u32>,
+    #[schema(required = false, minimum = 0, maximum = 31_536_000)]
+    switch_over: u32,
     /// Revoke all earlier secrets at once.
-    #[serde(default)]
-    #[schema(required = false, value_type = bool)]
-    revoke: Option<bool>,
+    #[schema(required = false)]
+    revoke: bool,
 }
 
 /// The longest grace, in seconds: a year.
-const LONGEST_GRACE: u32 = 31_536_000;
+const LONGEST_GRACE: u64 = 31_536_000;
+const GRACE_RULE: &str = "an integer from 0 to 31536000: seconds";
 
 impl Rotation {
     /// The grace and the time until the switch-over; none where all others are revoked.
-    fn read(&self) -> Result<Option<(Duration, Duration)>, Problem> {
+    fn read(body: &[u8]) -> Result<Option<(Duration, Duration)>, Problem> {
+        let mut form = Form::read(body, &["grace", "switch_over", "revoke"])?;
+        let mut seconds = |name| {
+            let seconds = form.optional_integer(name, 0..=LONGEST_GRACE, GRACE_RULE);
+            seconds.map(Duration::from_secs)
+        };
+        let (grace, switch_over) = (seconds("grace"), seconds("switch_over"));
+        let is_revoked = form.flag("revoke");
+        form.finish()?;
         let refused = |pointer, detail: &str| Err(FieldProblem::at(pointer, detail).into());
-        if self.revoke == Some(true) {
-            if self.grace.or(self.switch_over).is_some() {
+        if is_revoked {
+            if grace.or(switch_over).is_some() {
                 let detail = "with revoke, there is neither grace nor switch_over";
                 return refused("/revoke", detail);
             }
             return Ok(None);
         }
-        let seconds = |it: u32| Duration::from_secs(it.into());
-        if self.grace.is_some_and(|it| it > LONGEST_GRACE) {
-            return refused("/grace", "expected at most 31536000 seconds, a year");
-        }
-        let (grace, switch_over) = times(self.grace.map(seconds), self.switch_over.map(seconds));
+        let (grace, switch_over) = times(grace, switch_over);
         if switch_over > grace {
             let detail = "switch_over is longer than grace: by then, the old secret signs nothing";
             return refused("/switch_over", detail);
@@ -115,7 +117,7 @@ pub(in crate::server) async fn rotate(
     head: Head,
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
-    let times = json::<Rotation>(&body)?.read()?;
+    let times = Rotation::read(&body)?;
     let (webhook, new) = head.of(&api).rotate(head.id, times).await?;
     let shown = WithSecret {
         webhook: &webhook,
@@ -175,7 +177,7 @@ pub(in crate::server) async fn disable(
     Bytes1MiB(body): Bytes1MiB,
 ) -> Result<Response, Problem> {
     let mut form = Form::read(&body, &["reason"])?;
-    let reason = form.optional_text("reason", |it| Description::new(it));
+    let reason = form.optional_text("reason", reason);
     form.finish()?;
     let reason = reason.unwrap_or_default();
     let webhook = head.of(&api).disable(head.id, reason).await?;

@@ -1,9 +1,11 @@
 //! `Idempotency-Key`: a request that is repeated is answered as the first time, to the byte.
 
+use certificate_lifecycle::store::Role;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Ask, World, application, created, get, on_every_store, post, request, submit, upload,
+    Answer, Ask, Kind, OURS, World, application, created, get, on_every_store, post, request,
+    submit, upload,
 };
 
 on_every_store! {
@@ -12,6 +14,7 @@ on_every_store! {
     a_key_in_quotes_is_the_bare_one,
     a_key_belongs_to_one_command,
     two_at_a_time_are_carried_out_once,
+    a_registered_webhook_is_shown_again_to_its_actor_alone,
 }
 
 /// That an answer is the same as the first one, and says so.
@@ -265,4 +268,59 @@ async fn two_at_a_time_are_carried_out_once(world: World) {
     for answer in &all {
         assert_eq!((answer.status, &answer.body), (201, &all[0].body));
     }
+}
+
+/// The request that registers a webhook under a key.
+fn register() -> Ask {
+    post("/v1/webhooks", &json!({"url": "https://example.com/a"})).key("hook")
+}
+
+async fn a_registered_webhook_is_shown_again_to_its_actor_alone(world: World) {
+    let first = world.send(register()).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/webhooks/{id}");
+    let all = Role::Administrator.scopes();
+    let john = world.token(Some(OURS), "administrator:john", all).await;
+    let rotate = post(format!("{path}/rotate"), &json!({"revoke": true}));
+    let change = request("PATCH", &path).json(&json!({"description": "x"}));
+    let remove = request("DELETE", &path);
+    for (change, status) in [(rotate, 200), (change, 200), (remove, 204)] {
+        assert_eq!(world.send(change).await.status, status);
+        let before = world.everything(&world.ours).await;
+        is_replay(&first, &world.send(register()).await, "the same");
+        let other = world.send(register().with(&john)).await;
+        other.problem(422, "idempotency_mismatch");
+        assert!(!other.text().contains("whsec_"), "{other:?}");
+        assert_eq!(world.everything(&world.ours).await, before);
+    }
+}
+
+/// What a process that dies leaves, once its key is free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_that_was_broken_off_is_taken_up_once() {
+    let world = World::fresh(Kind::Sqlite).await;
+    let file = rusqlite::Connection::open(world.folder.path().join("applications.db")).unwrap();
+    let forget = || file.execute("DELETE FROM certlife_reply", []).unwrap();
+    let first = world.send(register()).await;
+    forget();
+    // The same request finds its webhook
+    is_replay(&first, &world.send(register()).await, "taken up");
+    forget();
+    // Another actor with the same key does not
+    let all = Role::Administrator.scopes();
+    let john = world.token(Some(OURS), "administrator:john", all).await;
+    let other = world.send(register().with(&john)).await;
+    assert_eq!(other.status, 201, "{other:?}");
+    assert_ne!(other.json()["id"], first.json()["id"]);
+    assert_ne!(other.json()["secret"], first.json()["secret"]);
+    forget();
+    // Changed since, it shows no secret
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    let rotate = format!("/v1/webhooks/{id}/rotate");
+    assert_eq!(world.send(post(rotate, &json!({}))).await.status, 200);
+    let again = world.send(register()).await;
+    let problem = again.problem(409, "already_exists");
+    assert!(problem["detail"].as_str().unwrap().contains(&id));
+    assert!(!again.text().contains("whsec_"), "{again:?}");
 }

@@ -72,7 +72,7 @@ async fn what_is_wrong_with_a_replay_is_named(world: World) {
     let from = "2026-06-04T10:30:00Z";
     for (body, faults) in [
         (json!({}), &["/from"][..]),
-        (json!({"from": "yesterday", "to": 7}), &["/to"]),
+        (json!({"from": "yesterday", "to": 7}), &["/from", "/to"]),
         (json!({"from": "yesterday", "to": "x"}), &["/from", "/to"]),
         (json!({"from": from, "to": from}), &["/to"]),
         (json!({"from": from, "events": []}), &["/events"]),

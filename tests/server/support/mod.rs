@@ -10,7 +10,7 @@ mod world;
 pub use ask::{Answer, Ask, get, members, post, request};
 pub use source::{EventSource, Following, Message, stream};
 pub use things::{Things, application, created, nothing, submit, upload};
-pub use world::{Kind, World, now, read};
+pub use world::{Kind, OURS, World, now, read};
 
 /// Tries each test on each kind of store.
 macro_rules! on_every_store {

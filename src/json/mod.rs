@@ -4,143 +4,26 @@
 //! the name of the field, the type that was found, a field that came twice, an unknown field.
 //! Not part of the public interface.
 
+mod scalar;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 
-use crate::excerpt::{describe_length, describe_text};
+pub use scalar::FieldError;
+pub(crate) use scalar::{Scalar, ScalarSeed};
 
-/// A value, as far as a flat object needs it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Scalar<'a> {
-    /// A string, borrowed from the text where it has no escapes.
-    Text(Cow<'a, str>),
-    /// An integer from 0 to 2⁶⁴ − 1.
-    Integer(u64),
-    /// `null`.
-    Null,
-    /// Any other value: what it is, in words.
-    Other(Cow<'static, str>),
-}
+/// How many unknown fields of one object are kept, so that an answer with all of them has an end.
+const MOST_UNKNOWN: usize = 100;
 
-impl Scalar<'_> {
-    /// What the value of a field is, in words, as an error quotes it.
-    #[must_use]
-    pub(crate) fn describe(&self, field: &str) -> String {
-        match self {
-            Self::Text(text) => describe_text(field, text),
-            other => other.describe_kind(),
-        }
-    }
-
-    /// What kind of value it is, in words.
-    #[must_use]
-    pub(crate) fn describe_kind(&self) -> String {
-        match self {
-            Self::Text(text) => describe_length(text),
-            Self::Integer(number) => format!("the number {number}"),
-            Self::Null => "null".to_owned(),
-            Self::Other(words) => words.to_string(),
-        }
-    }
-}
-
-/// The fields of one object: those that were asked for, and the first that was not.
+/// The fields of one object: those that were asked for, and the first of those that were not.
 #[derive(Debug)]
-pub(crate) struct Fields<'a, const N: usize> {
-    values: [Option<Scalar<'a>>; N],
-    duplicate: Option<&'static str>,
-    unknown: Option<Cow<'a, str>>,
-}
-
-impl<'a> Scalar<'a> {
-    /// The text that a field must hold.
-    ///
-    /// # Errors
-    /// [`FieldError`] where the field is missing or holds something else.
-    pub(crate) fn text(
-        field: &'static str,
-        found: Option<Self>,
-    ) -> Result<Cow<'a, str>, FieldError> {
-        match found {
-            Some(Self::Text(text)) => Ok(text),
-            other => Err(FieldError::unfit(field, "a string", other)),
-        }
-    }
-
-    /// The integer that a field must hold; `expected` says in words which ones it may.
-    ///
-    /// # Errors
-    /// [`FieldError`] where the field is missing or holds something else.
-    pub(crate) fn integer(
-        field: &'static str,
-        expected: &'static str,
-        found: Option<Self>,
-    ) -> Result<u64, FieldError> {
-        match found {
-            Some(Self::Integer(number)) => Ok(number),
-            other => Err(FieldError::unfit(field, expected, other)),
-        }
-    }
-}
-
-/// What is wrong with a field of an object, apart from its value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FieldError {
-    /// The field stands there twice.
-    #[error("field {field} appears more than once")]
-    Duplicate {
-        /// The field.
-        field: &'static str,
-    },
-    /// The field is not there.
-    #[error("field {field} is missing")]
-    Missing {
-        /// The field.
-        field: &'static str,
-    },
-    /// The field has a value of another type.
-    #[error("field {field} must be {expected}, but is {found}")]
-    WrongType {
-        /// The field.
-        field: &'static str,
-        /// The type that it must have, in words.
-        expected: &'static str,
-        /// What was found, in words.
-        found: String,
-    },
-}
-
-impl FieldError {
-    /// The field that is wrong.
-    #[must_use]
-    pub const fn field(&self) -> &'static str {
-        match self {
-            Self::Duplicate { field } | Self::Missing { field } | Self::WrongType { field, .. } => {
-                field
-            }
-        }
-    }
-
-    /// The error for a field that holds something else than it must, or nothing.
-    #[must_use]
-    pub(crate) fn unfit(
-        field: &'static str,
-        expected: &'static str,
-        found: Option<Scalar<'_>>,
-    ) -> Self {
-        match found {
-            None => Self::Missing { field },
-            Some(found) => Self::WrongType {
-                field,
-                expected,
-                found: found.describe(field),
-            },
-        }
-    }
+pub(crate) struct Fields<'a, const N: usize, V = Scalar<'a>> {
+    values: [Option<V>; N],
+    duplicates: Vec<&'static str>,
+    unknown: Vec<Cow<'a, str>>,
 }
 
 /// Why bytes are not one JSON object.
@@ -183,7 +66,7 @@ impl fmt::Display for LinePrefix {
     }
 }
 
-impl<'a, const N: usize> Fields<'a, N> {
+impl<'a, const N: usize, V: Deserialize<'a>> Fields<'a, N, V> {
     /// Reads one object and nothing after it, keeping the fields with these names.
     ///
     /// # Errors
@@ -198,8 +81,8 @@ impl<'a, const N: usize> Fields<'a, N> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut fields = Self {
             values: [const { None }; N],
-            duplicate: None,
-            unknown: None,
+            duplicates: Vec::new(),
+            unknown: Vec::new(),
         };
         let visitor = ObjectVisitor {
             names,
@@ -220,23 +103,28 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`FieldError::Duplicate`] names the first such field.
-    pub(crate) const fn refuse_duplicates(&self) -> Result<(), FieldError> {
-        match self.duplicate {
-            Some(field) => Err(FieldError::Duplicate { field }),
+    pub(crate) fn refuse_duplicates(&self) -> Result<(), FieldError> {
+        match self.duplicates().next() {
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
-    /// The first field whose name is none of those asked for.
-    #[must_use]
+    /// Each field that was asked for and stands there twice.
+    pub(crate) fn duplicates(&self) -> impl Iterator<Item = FieldError> {
+        let duplicates = self.duplicates.iter();
+        duplicates.map(|field| FieldError::Duplicate { field })
+    }
+
+    /// The fields whose names are none of those asked for, each once, up to a number.
     #[allow(dead_code, reason = "only commands refuse unknown fields")]
-    pub(crate) fn unknown(&self) -> Option<&str> {
-        self.unknown.as_deref()
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.unknown.iter().map(|it| &**it)
     }
 
     /// The values in the order of the names.
     #[must_use]
-    pub(crate) fn into_values(self) -> [Option<Scalar<'a>>; N] {
+    pub(crate) fn into_values(self) -> [Option<V>; N] {
         self.values
     }
 }
@@ -256,12 +144,12 @@ fn syntax(error: &serde_json::Error) -> NotAnObject {
 }
 
 /// Fills in the fields where they are to stay: they are large, and each move is a copy.
-struct ObjectVisitor<'f, 'a, const N: usize> {
+struct ObjectVisitor<'f, 'a, const N: usize, V> {
     names: &'static [&'static str; N],
-    fields: &'f mut Fields<'a, N>,
+    fields: &'f mut Fields<'a, N, V>,
 }
 
-impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<'_, 'de, N> {
+impl<'de, const N: usize, V: Deserialize<'de>> Visitor<'de> for ObjectVisitor<'_, 'de, N, V> {
     /// What was found instead of an object, in words.
     type Value = Option<String>;
 
@@ -278,14 +166,14 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<'_, 'de, N> {
             match key {
                 Name::Known(index) => {
                     guess = index + 1;
-                    let value = map.next_value_seed(ScalarSeed)?;
+                    let value = map.next_value::<V>()?;
                     if let (Some(slot), Some(seen), Some(name)) = (
                         fields.values.get_mut(index),
                         seen.get_mut(index),
                         self.names.get(index),
                     ) {
-                        if *seen && fields.duplicate.is_none() {
-                            fields.duplicate = Some(name);
+                        if *seen && !fields.duplicates.contains(name) {
+                            fields.duplicates.push(name);
                         }
                         // Of two values, neither is to be relied on.
                         *slot = Some(value).filter(|_| !*seen);
@@ -294,7 +182,10 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<'_, 'de, N> {
                 }
                 Name::Unknown(name) => {
                     map.next_value::<IgnoredAny>()?;
-                    fields.unknown.get_or_insert(name);
+                    let unknown = &mut fields.unknown;
+                    if unknown.len() < MOST_UNKNOWN && !unknown.contains(&name) {
+                        unknown.push(name);
+                    }
                 }
             }
         }
@@ -381,65 +272,5 @@ impl<'de, const N: usize> Visitor<'de> for NameSeed<N> {
         Ok(self
             .find(name)
             .unwrap_or_else(|| Name::Unknown(Cow::Owned(name.to_owned()))))
-    }
-}
-
-/// Reads any value.
-struct ScalarSeed;
-
-impl<'de> DeserializeSeed<'de> for ScalarSeed {
-    type Value = Scalar<'de>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ScalarSeed {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Scalar::Integer(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Other(format!("the number {value}").into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Other(format!("the number {value:?}").into()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Other(format!("{value}").into()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other("an array".into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other("an object".into()))
     }
 }
