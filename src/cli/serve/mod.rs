@@ -41,7 +41,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Check the options, the configuration file and the certificate, and exit.
+    /// Check the options, the configuration file, the certificate and the URL of the store, and exit.
+    /// Nothing is connected to.
     #[arg(long)]
     check: bool,
 
@@ -94,7 +95,8 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     open_files::raise();
     let command = args.processing.command()?;
     if args.check {
-        let _ = args.delivering.http(&args.targets)?;
+        let options = args.delivering.http(&args.targets)?;
+        let _ = args.targets.sender(options)?;
         let _ = args.listening.check()?;
         let _ = args.store.lasting_address()?;
         say("the configuration can be used");
