@@ -122,7 +122,9 @@ fn is_public(expected: &str, text: &str) -> bool {
         "ADDRESS" => {
             let is_host = consists_of(text, ".-:[]");
             let ends_in_port = |port: &str| port.len() <= MOST_DIGITS && is_number(port);
-            let has_port = text.rsplit_once(':').is_some_and(|(_, it)| ends_in_port(it));
+            let has_port = text
+                .rsplit_once(':')
+                .is_some_and(|(_, it)| ends_in_port(it));
             is_host && (has_port || is_number(&text.replace('.', "")))
         }
         "KIND:ID" => text.split_once(':').is_some_and(|(kind, id)| {
@@ -130,9 +132,13 @@ fn is_public(expected: &str, text: &str) -> bool {
                 && id.len() <= LONGEST_WORD
                 && consists_of(id, "._-")
         }),
-        "TIME" => text.chars().all(|it| it.is_ascii_digit() || "-:.+TZ ".contains(it)),
+        "TIME" => text
+            .chars()
+            .all(|it| it.is_ascii_digit() || "-:.+TZ ".contains(it)),
         "DURATION" | "DELAYS" => text.split(',').all(|it| {
-            it.len() <= LONGEST_WORD / 2 && it.starts_with(|first: char| first.is_ascii_digit()) && consists_of(it, ". ")
+            it.len() <= LONGEST_WORD / 2
+                && it.starts_with(|first: char| first.is_ascii_digit())
+                && consists_of(it, ". ")
         }),
         _ => false,
     }

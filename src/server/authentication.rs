@@ -53,7 +53,9 @@ impl Authentication {
     pub(super) fn left(&self, id: TokenId) -> Duration {
         let known = self.known();
         let known = known.get(&id);
-        known.map_or(Duration::ZERO, |it| REMEMBERED.saturating_sub(it.since.elapsed()))
+        known.map_or(Duration::ZERO, |it| {
+            REMEMBERED.saturating_sub(it.since.elapsed())
+        })
     }
 
     pub(crate) fn remembered(&self, id: TokenId) -> Option<Arc<Token>> {

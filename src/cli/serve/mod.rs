@@ -94,11 +94,12 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.log.start()?;
     open_files::raise();
     let command = args.processing.command()?;
+    // Before anything is listened on.
+    let _ = args.store.lasting_address()?;
     if args.check {
         let options = args.delivering.http(&args.targets)?;
         let _ = args.targets.sender(options)?;
         let _ = args.listening.check()?;
-        let _ = args.store.lasting_address()?;
         say("the configuration can be used");
         return Ok(Completion::Clean);
     }

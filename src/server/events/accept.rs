@@ -10,7 +10,10 @@ const JSON: [&str; 3] = ["application/json", "application/*", "*/*"];
 pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
     let lists = headers.get_all(header::ACCEPT).iter();
     let lists = lists.filter_map(|it| it.to_str().ok());
-    let ranges: Vec<_> = lists.flat_map(|it| it.split(',')).map(Range::read).collect();
+    let ranges: Vec<_> = lists
+        .flat_map(|it| it.split(','))
+        .map(Range::read)
+        .collect();
     match (liked(&ranges, STREAM), liked(&ranges, JSON)) {
         (Some(stream), Some(json)) if stream.quality == json.quality => stream.place < json.place,
         (Some(stream), Some(json)) => stream.quality > json.quality,

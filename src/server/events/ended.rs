@@ -20,7 +20,9 @@ pub(super) fn token_ended(
     caller: &Principal,
 ) -> impl Future<Output = ()> + Send + use<> {
     let now = api.engine.clock().now();
-    let left = caller.expires_at.map(|it| (it - now).to_std().unwrap_or_default());
+    let left = caller
+        .expires_at
+        .map(|it| (it - now).to_std().unwrap_or_default());
     let (api, token) = (api.clone(), caller.token);
     async move {
         tokio::select! {

@@ -104,14 +104,7 @@ pub(super) async fn events(
     let limit = parameters.number("limit", 1..=MOST, LIMIT);
     let wait = parameters.seconds("wait", LONGEST_WAIT);
     parameters.finish()?;
-    page::answer(
-        &api,
-        &caller,
-        after.unwrap_or(Cursor::START),
-        limit,
-        wait,
-    )
-    .await
+    page::answer(&api, &caller, after.unwrap_or(Cursor::START), limit, wait).await
 }
 
 /// Refuses what only pages have, in a request for a stream.

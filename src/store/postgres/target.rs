@@ -194,7 +194,10 @@ fn hosts(config: &Config, keeps_alive: bool) -> Result<Vec<HostTarget>> {
         return Err(unreadable("it names no host".to_owned()));
     }
     // The rest of a password, which no later error may name as a host.
-    if names.iter().any(|it| matches!(it, Host::Tcp(name) if name.contains('@'))) {
+    if names
+        .iter()
+        .any(|it| matches!(it, Host::Tcp(name) if name.contains('@')))
+    {
         let problem = "it has a second @; within a user or a password, @ is written %40";
         return Err(unreadable(problem.to_owned()));
     }
