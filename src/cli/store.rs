@@ -144,8 +144,7 @@ pub(super) fn read(given: &OsStr) -> Result<StoreAddress, String> {
              secret in it; for a file of that name, say {SQLITE}./NAME"
         )),
         Ok(address) => {
-            let checked = address.check();
-            checked.map_err(|error| format!("cannot be used: {error}"))?;
+            AnyStore::check(&address).map_err(|error| format!("cannot be used: {error}"))?;
             Ok(address)
         }
         Err(_) => Err(format!(

@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::StoreError;
-
 /// The address of a store of any kind.
 ///
 /// ```
@@ -51,19 +49,6 @@ impl StoreAddress {
 
     /// How the URL of a database begins.
     pub const POSTGRES: [&'static str; 2] = ["postgres://", "postgresql://"];
-
-    /// Reads the URL of a database and the certificates that it names, as opening the store does.
-    /// No server is asked, and no file of a store is opened.
-    ///
-    /// # Errors
-    /// [`StoreError::Misconfigured`] where the URL cannot be used.
-    pub fn check(&self) -> Result<(), StoreError> {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Postgres(url) => super::postgres::check(url),
-            _ => Ok(()),
-        }
-    }
 
     /// The feature that has the store.
     #[cfg(not(all(feature = "sqlite", feature = "postgres")))]

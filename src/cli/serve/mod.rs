@@ -41,8 +41,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Check the options, the configuration file, the certificate and the URL of the store, and exit.
-    /// Nothing is connected to.
+    /// Check the options, the configuration file, the certificate and the URL of the store, without
+    /// connecting to it, and exit.
     #[arg(long)]
     check: bool,
 

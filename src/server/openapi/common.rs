@@ -7,8 +7,7 @@ use utoipa::PartialSchema;
 use super::values::ActorValue;
 use crate::store::InstitutionId;
 
-/// Problems that an answer has headers with: the name, the statuses, the header, whether it is
-/// always there, its schema, and what it says.
+/// A problem that an answer has a header with.
 struct WithHeader {
     name: &'static str,
     statuses: &'static [u16],
@@ -103,7 +102,7 @@ pub(super) fn add_parameters(document: &mut Value) {
             "The `ETag` of what the client has. As long as it fits, the answer is 304, without a body."),
     });
     for operation in operations(document) {
-        let needs_token = operation.get("security").is_some();
+        let needs_token = operation.pointer("/security/0/token").is_some();
         let may_be_known = operation.pointer("/responses/304").is_some();
         let guarded = ["CertlifeInstitution", "CertlifeActor"];
         let names = guarded.into_iter().filter(|_| needs_token);

@@ -116,11 +116,6 @@ struct Shared {
     hearing: OnceLock<Sender<()>>,
 }
 
-/// That this URL can be used, as far as no server has to be asked.
-pub(super) fn check(url: &str) -> Result<(), StoreError> {
-    Target::parse(url).map(drop)
-}
-
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresStore")
@@ -130,6 +125,11 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
+    /// That this URL can be used, as far as no server has to be asked.
+    pub(super) fn check(url: &str) -> Result<(), StoreError> {
+        Target::parse(url).map(drop)
+    }
+
     /// Connects, and creates or upgrades the tables where that is needed and wanted
     /// ([`PostgresOptions::setup`]).
     ///
