@@ -144,7 +144,13 @@ pub(super) fn read(given: &OsStr) -> Result<StoreAddress, String> {
              secret in it; for a file of that name, say {SQLITE}./NAME"
         )),
         Ok(address) => {
-            AnyStore::check(&address).map_err(|error| format!("cannot be used: {error}"))?;
+            AnyStore::check(&address).map_err(|error| {
+                let problem = match error {
+                    StoreError::Misconfigured { reason, .. } => reason,
+                    error => error.to_string(),
+                };
+                format!("cannot be used: {problem}")
+            })?;
             Ok(address)
         }
         Err(_) => Err(format!(
