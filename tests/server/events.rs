@@ -252,6 +252,7 @@ async fn what_waits_ends_when_its_token_is_revoked(world: World) {
         let other = world.expiring(now() + TimeDelta::hours(1)).await;
         let mut following = world.follow(stream("/v1/events").with(&token)).await;
         let mut kept = world.follow(stream("/v1/events").with(&other)).await;
+        assert!(kept.more().await);
         let id = token.split('_').nth(1).unwrap();
         let revoke = async {
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -81,8 +81,8 @@ fn header(name: &str, schema: &Value, description: &str) -> Value {
     })
 }
 
-/// Adds the headers that the guard reads to all that needs a token, and the tag that a client has to
-/// what is answered with 304.
+/// Adds the headers that the guard reads to all that needs a token, and `If-None-Match` to what is
+/// answered with 304.
 pub(super) fn add_parameters(document: &mut Value) {
     let institution = json!({
         "type": "string",
