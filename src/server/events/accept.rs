@@ -1,5 +1,7 @@
 //! Which of its two forms a client wants the feed in (RFC 9110, 12.5.1).
 
+use std::cmp::Ordering;
+
 use http::{HeaderMap, header};
 
 const STREAM: [&str; 3] = ["text/event-stream", "text/*", "*/*"];
@@ -15,8 +17,11 @@ pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
         .map(Range::read)
         .collect();
     match (liked(&ranges, STREAM), liked(&ranges, JSON)) {
-        (Some(stream), Some(json)) if stream.quality == json.quality => stream.place < json.place,
-        (Some(stream), Some(json)) => stream.quality > json.quality,
+        (Some(stream), Some(json)) => match stream.quality.total_cmp(&json.quality) {
+            Ordering::Less => false,
+            Ordering::Equal => stream.place < json.place,
+            Ordering::Greater => true,
+        },
         (stream, _) => stream.is_some(),
     }
 }

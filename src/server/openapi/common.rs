@@ -65,7 +65,9 @@ pub(super) fn add_responses(document: &mut Value) {
             "schema": schema,
         });
         let mut response = plain.clone();
-        response["headers"] = json!({ it.header: header });
+        if let Some(members) = response.as_object_mut() {
+            members.insert("headers".to_owned(), json!({ it.header: header }));
+        }
         responses.insert(it.name.to_owned(), response);
     }
 }
