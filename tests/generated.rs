@@ -83,6 +83,7 @@ fn each_parameter_of_the_http_api_is_described() {
     let (mut described, mut missing) = (0, Vec::new());
     for (route, operation) in operations {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let parameter = resolved(&document, parameter);
             match parameter["description"].as_str() {
                 Some(text) if !text.trim().is_empty() => described += 1,
                 _ => missing.push(format!("{route}: {}", parameter["name"])),
@@ -91,6 +92,57 @@ fn each_parameter_of_the_http_api_is_described() {
     }
     assert_eq!(missing, [""; 0], "parameters without a description");
     assert!(described > 50, "only {described} parameters were found");
+}
+
+/// What a reference refers to.
+#[cfg(feature = "server")]
+fn resolved<'a>(
+    document: &'a serde_json::Value,
+    value: &'a serde_json::Value,
+) -> &'a serde_json::Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(&reference[1..]).unwrap(),
+        None => value,
+    }
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn headers_of_requests_and_of_problems_are_described() {
+    let openapi = certificate_lifecycle::server::openapi();
+    let document: serde_json::Value = serde_json::from_str(&openapi).unwrap();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|it| it.as_object().unwrap().values());
+    let guarded = operations.filter(|it| it.pointer("/security/0/token").is_some());
+    let (mut number, mut known) = (0, 0);
+    for operation in guarded {
+        let parameters = operation["parameters"].as_array().unwrap().iter();
+        let names: Vec<_> = parameters
+            .map(|it| resolved(&document, it)["name"].as_str().unwrap())
+            .collect();
+        for name in ["Certlife-Institution", "Certlife-Actor"] {
+            assert!(names.contains(&name), "{operation}");
+        }
+        let responses = &operation["responses"];
+        let is_known = responses.get("304").is_some();
+        assert_eq!(names.contains(&"If-None-Match"), is_known, "{operation}");
+        let mut problems = vec![
+            ("401", "WWW-Authenticate"),
+            ("429", "Retry-After"),
+            ("503", "Retry-After"),
+        ];
+        // A repeat under a key that is in use
+        if names.contains(&"Idempotency-Key") {
+            problems.push(("409", "Retry-After"));
+        }
+        for (status, header) in problems {
+            let response = resolved(&document, &responses[status]);
+            assert!(response["headers"].get(header).is_some(), "{operation}");
+        }
+        number += 1;
+        known += usize::from(is_known);
+    }
+    assert!(number > 30 && known == 2, "{number}, {known}");
 }
 
 #[cfg(feature = "server")]

@@ -14,6 +14,9 @@ use certificate_lifecycle::store::{
 /// How long opening takes before it is said that it waits.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// The variable in the place of `--store`.
+const VARIABLE: &str = "CERTLIFE_STORE";
+
 const MEMORY: &str = StoreAddress::MEMORY;
 const SQLITE: &str = StoreAddress::SQLITE;
 
@@ -31,7 +34,7 @@ pub(super) struct Args {
     #[arg(
         long = "store",
         value_name = "STORE",
-        env = "CERTLIFE_STORE",
+        env = VARIABLE,
         hide_env_values = true,
         default_value = "sqlite:certlife.db"
     )]
@@ -103,35 +106,57 @@ impl Args {
     }
 
     pub(super) fn address(&self) -> Result<StoreAddress, Failure> {
-        let Some(address) = self.address.to_str() else {
-            let path = after_scheme(&self.address).ok_or_else(|| {
-                Failure::Address(format!(
-                    "--store (or CERTLIFE_STORE) is not UTF-8; only the path after {SQLITE} need not be"
-                ))
-            });
-            return path.map(StoreAddress::Sqlite);
-        };
-        match address.parse() {
-            Err(StoreAddressError::Path) => Err(Failure::Address(format!(
-                "--store {SQLITE} must be followed by the path of a file, as in \
-                 {SQLITE}certlife.db; a store that is forgotten at the end is {MEMORY}"
-            ))),
-            // Errors name paths, so what is not clearly one is not opened.
-            Ok(StoreAddress::Sqlite(path)) if path.to_str().is_some_and(is_no_path) => {
-                Err(Failure::Address(format!(
-                    "--store {SQLITE} must be followed by the path of a file, as in \
-                     {SQLITE}certlife.db, but what follows looks like something else, and is not \
-                     repeated here, since it may have a secret in it; for a file of that name, say \
-                     {SQLITE}./NAME"
-                )))
-            }
-            Ok(address) => Ok(address),
-            Err(_) => Err(Failure::Address(format!(
-                "--store (or CERTLIFE_STORE) must be {MEMORY}, {SQLITE}PATH or \
-                 postgres://USER@HOST/DATABASE, but {}",
-                found(address)
-            ))),
+        let named = |problem| Failure::Address(format!("{} {problem}", self.origin()));
+        read(&self.address).map_err(named)
+    }
+
+    /// The option, or the variable in its place. Of the configuration file, the value has been read
+    /// before.
+    fn origin(&self) -> &'static str {
+        let variable = std::env::var_os(VARIABLE);
+        if variable.as_ref() == Some(&self.address) {
+            VARIABLE
+        } else {
+            "--store"
         }
+    }
+}
+
+/// Reads the address of a store. Nothing is opened.
+///
+/// # Errors
+/// What is wrong, to stand behind the name of the option.
+pub(super) fn read(given: &OsStr) -> Result<StoreAddress, String> {
+    let Some(address) = given.to_str() else {
+        let path = after_scheme(given)
+            .ok_or_else(|| format!("is not UTF-8; only the path after {SQLITE} need not be"));
+        return path.map(StoreAddress::Sqlite);
+    };
+    match address.parse() {
+        Err(StoreAddressError::Path) => Err(format!(
+            "{SQLITE} must be followed by the path of a file, as in {SQLITE}certlife.db; a store \
+             that is forgotten at the end is {MEMORY}"
+        )),
+        // Errors name paths, so what is not clearly one is not opened.
+        Ok(StoreAddress::Sqlite(path)) if path.to_str().is_some_and(is_no_path) => Err(format!(
+            "{SQLITE} must be followed by the path of a file, as in {SQLITE}certlife.db, but what \
+             follows looks like something else, and is not repeated here, since it may have a \
+             secret in it; for a file of that name, say {SQLITE}./NAME"
+        )),
+        Ok(address) => {
+            AnyStore::check(&address).map_err(|error| {
+                let problem = match error {
+                    StoreError::Misconfigured { reason, .. } => reason,
+                    error => error.to_string(),
+                };
+                format!("cannot be used: {problem}")
+            })?;
+            Ok(address)
+        }
+        Err(_) => Err(format!(
+            "must be {MEMORY}, {SQLITE}PATH or postgres://USER@HOST/DATABASE, but {}",
+            found(address)
+        )),
     }
 }
 

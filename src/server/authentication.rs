@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::store::{Token, TokenId};
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
 /// For how long a token that was looked up counts without another look. A token that another
 /// process revokes is refused after at most this long.
-const REMEMBERED: Duration = Duration::from_secs(5);
+pub(super) const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// How many tokens are remembered.
 const MOST: usize = 10_000;
@@ -21,6 +22,8 @@ const USES: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 #[derive(Default)]
 pub(crate) struct Authentication {
     known: Mutex<HashMap<TokenId, Known>>,
+    /// Changes whenever a token is forgotten.
+    forgotten: watch::Sender<()>,
 }
 
 struct Known {
@@ -38,6 +41,21 @@ impl Authentication {
     /// Forgets a token that was revoked.
     pub(crate) fn forget(&self, id: TokenId) {
         self.known().remove(&id);
+        self.forgotten.send_replace(());
+    }
+
+    /// What changes whenever a token is forgotten.
+    pub(super) fn forgotten(&self) -> watch::Receiver<()> {
+        self.forgotten.subscribe()
+    }
+
+    /// For how long a token counts without another look.
+    pub(super) fn left(&self, id: TokenId) -> Duration {
+        let known = self.known();
+        let known = known.get(&id);
+        known.map_or(Duration::ZERO, |it| {
+            REMEMBERED.saturating_sub(it.since.elapsed())
+        })
     }
 
     pub(crate) fn remembered(&self, id: TokenId) -> Option<Arc<Token>> {

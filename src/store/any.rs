@@ -98,6 +98,19 @@ impl AnyStoreOptions {
 }
 
 impl AnyStore {
+    /// Reads the URL of a database and the certificates that it names, as opening the store does.
+    /// No server is asked, and no file of a store is opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Misconfigured`] where the URL cannot be used.
+    pub fn check(address: &StoreAddress) -> Result<(), StoreError> {
+        match address {
+            #[cfg(feature = "postgres")]
+            StoreAddress::Postgres(url) => PostgresStore::check(url),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the store at this address, as the `open` or `connect` of its kind does.
     ///
     /// # Errors

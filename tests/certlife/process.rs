@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Run, Scratch, golden, run};
+use crate::{Run, Scratch, golden, run, run_to_end};
 
 /// A store with so many uploads, and a command that is this shell script. Its `$NUMBER` is the
 /// application's, and `$HERE` the folder.
@@ -334,6 +334,22 @@ fn what_is_put_off_is_left_to_the_next_run() {
         "{run:?}"
     );
     assert_eq!(statuses(&on), ["approved", "created"]);
+}
+
+#[test]
+fn the_command_has_no_secret_of_the_program() {
+    let on = scratch(
+        Scratch::new(),
+        1,
+        r#"[ -z "$CERTLIFE_STORE$CERTLIFE_WEBHOOK_SECRET" ] || { echo "a secret" >&2; exit 1; }
+           [ "$OF_MY_OWN" = kept ] && [ -n "$CERTLIFE_UUID" ]"#,
+    );
+    let args = [&["process", "--once"], &EXEC[..]].concat();
+    let mut process = on.certlife(&args);
+    process.env("CERTLIFE_WEBHOOK_SECRET", "whsec_none");
+    let run = run_to_end(process.env("OF_MY_OWN", "kept"), "");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(statuses(&on), ["approved"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certificate_lifecycle::server::ServerOptions;
+use certificate_lifecycle::store::Tokens;
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ on_every_store! {
     a_stream_has_nothing_of_others,
     cursors_are_checked_before_a_stream_begins,
     a_stream_ends_with_its_token,
+    what_waits_ends_when_its_token_is_revoked,
+    the_form_that_is_accepted_rather_is_sent,
 }
 
 /// Eight writers, a quarter of them of the other institution: how many events of ours there are.
@@ -243,6 +246,59 @@ async fn a_stream_ends_with_its_token(world: World) {
     again.problem(401, "unauthenticated");
 }
 
+async fn what_waits_ends_when_its_token_is_revoked(world: World) {
+    for is_here in [true, false] {
+        let token = world.expiring(now() + TimeDelta::hours(1)).await;
+        let other = world.expiring(now() + TimeDelta::hours(1)).await;
+        let mut following = world.follow(stream("/v1/events").with(&token)).await;
+        let mut kept = world.follow(stream("/v1/events").with(&other)).await;
+        assert!(kept.more().await);
+        let id = token.split('_').nth(1).unwrap();
+        let revoke = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if is_here {
+                let revoke = request("DELETE", format!("/v1/tokens/{id}"));
+                assert_eq!(world.send(revoke).await.status, 204);
+            } else {
+                let removed = world.store.remove_token(None, id.parse().unwrap());
+                assert!(removed.await.unwrap());
+            }
+            Instant::now()
+        };
+        let poll = world.send(get("/v1/events?wait=60").with(&token));
+        let (poll, since) = tokio::join!(poll, revoke);
+        poll.problem(401, "unauthenticated");
+        while following.more().await {}
+        let most = Duration::from_secs(if is_here { 2 } else { 8 });
+        assert!(since.elapsed() < most, "{:?}", since.elapsed());
+        assert!(kept.is_silent(Duration::from_millis(100)).await);
+    }
+}
+
+async fn the_form_that_is_accepted_rather_is_sent(world: World) {
+    for (accept, form) in [
+        (
+            "application/json;q=0.2, text/event-stream",
+            "text/event-stream",
+        ),
+        (
+            "text/event-stream;q=0.5, application/json",
+            "application/json",
+        ),
+        ("text/event-stream;q=0", "application/json"),
+        ("*/*", "application/json"),
+    ] {
+        let ask = get("/v1/events").header("Accept", accept);
+        let answer = world.open(ask, axum::body::Body::empty()).await;
+        assert_eq!(answer.headers()["content-type"], form, "{accept}");
+    }
+    // What only pages have
+    let refused = world.send(stream("/v1/events?limit=1&wait=5&a=b")).await;
+    assert_eq!(refused.faults(), ["limit", "wait", "a"]);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("only pages have it"), "{detail}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_and_polls_end_at_shutdown() {
     for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
@@ -296,12 +352,10 @@ async fn no_more_wait_than_are_allowed_to() {
 
 /// It takes as long as a comment takes to come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_comment_comes_beside_the_events_of_others_and_a_revoked_token_ends_its_stream() {
+async fn a_comment_comes_beside_the_events_of_others() {
     let world = Arc::new(World::with(Kind::Memory, ServerOptions::default()).await);
     let start = Instant::now();
     let mut quiet = world.follow(stream("/v1/events").with(&world.theirs)).await;
-    let expiring = world.expiring(now() + TimeDelta::hours(1)).await;
-    let mut revoked = world.follow(stream("/v1/events").with(&expiring)).await;
     let busy = {
         let world = Arc::clone(&world);
         tokio::spawn(async move {
@@ -320,11 +374,4 @@ async fn a_comment_comes_beside_the_events_of_others_and_a_revoked_token_ends_it
         start.elapsed()
     );
     busy.abort();
-    let id = expiring.split('_').nth(1).unwrap();
-    let revoke = world
-        .send(request("DELETE", format!("/v1/tokens/{id}")))
-        .await;
-    assert_eq!(revoke.status, 204);
-    while revoked.more().await {}
-    assert!(start.elapsed() < Duration::from_secs(60));
 }

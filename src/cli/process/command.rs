@@ -17,6 +17,10 @@ use certificate_lifecycle::processor::{Control, Outcome, Work, Worker};
 /// The exit status for a failure that may pass, `EX_TEMPFAIL` of sysexits.h.
 const TEMPORARY: i32 = 75;
 
+/// What this program has from its environment, and what the command has no use for: they are, or
+/// contain, secrets.
+const SECRETS: [&str; 2] = ["CERTLIFE_STORE", "CERTLIFE_WEBHOOK_SECRET"];
+
 /// How long it waits after the command could not be started.
 const LOCAL: Duration = Duration::from_secs(10);
 
@@ -54,6 +58,9 @@ impl Command {
     fn for_work(&self, work: &Work) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         let deadline = work.deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
+        for secret in SECRETS {
+            command.env_remove(secret);
+        }
         command
             .args(&self.arguments)
             .env("CERTLIFE_UUID", work.uuid().to_string())

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -14,11 +14,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Spanned, Value};
 
 use super::super::harmless::unread;
-use super::super::{Failure, say};
+use super::super::{Failure, say, store};
 use super::variables::NAME;
 
 /// The file that is read where none is named.
 const USUAL: &str = "/etc/certlife/certlife.toml";
+
+/// The id of the option that has the address of the store.
+const STORE: &str = "address";
 
 /// Options that no file can have.
 const OUTSIDE: [&str; 2] = ["config", "check"];
@@ -66,8 +69,8 @@ pub(in crate::cli) fn configured(
 
 /// Whether the address of the store has a password in it, and stands on the command line.
 fn has_seen_password(given: &ArgMatches) -> bool {
-    let is_seen = given.value_source("address") == Some(ValueSource::CommandLine);
-    let address = given.get_one::<OsString>("address").filter(|_| is_seen);
+    let is_seen = given.value_source(STORE) == Some(ValueSource::CommandLine);
+    let address = given.get_one::<OsString>(STORE).filter(|_| is_seen);
     address.is_some_and(|address| {
         let address = address.to_string_lossy();
         let user = address
@@ -125,6 +128,13 @@ impl File<'_> {
         if form != Form::Switch {
             for value in &values {
                 self.check(key, value)?;
+            }
+        }
+        // clap takes any text there: it would repeat a password.
+        if option.get_id() == STORE {
+            let store = values.iter().map(|it| store::read(OsStr::new(it)));
+            for read in store {
+                read.map_err(|problem| format!("{key} {problem}"))?;
             }
         }
         let kept = values

@@ -41,7 +41,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Check the options, the configuration file and the certificate, and exit.
+    /// Check the options, the configuration file, the certificate and the URL of the store, without
+    /// connecting to it, and exit.
     #[arg(long)]
     check: bool,
 
@@ -93,10 +94,12 @@ pub(super) fn run(args: &Args) -> Result<Completion, Failure> {
     args.log.start()?;
     open_files::raise();
     let command = args.processing.command()?;
+    // Before anything is listened on.
+    let _ = args.store.lasting_address()?;
     if args.check {
-        let _ = args.delivering.http(&args.targets)?;
+        let options = args.delivering.http(&args.targets)?;
+        let _ = args.targets.sender(options)?;
         let _ = args.listening.check()?;
-        let _ = args.store.lasting_address()?;
         say("the configuration can be used");
         return Ok(Completion::Clean);
     }

@@ -1,6 +1,8 @@
 //! `GET /v1/events`: the feed, as pages, as long polls and as server-sent events (API.md,
 //! "Events").
 
+mod accept;
+mod ended;
 mod own;
 mod page;
 mod stream;
@@ -8,7 +10,7 @@ mod tail;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use super::api::Api;
 use super::openapi as schema;
@@ -35,10 +37,12 @@ pub(super) struct From {
     /// The cursor after which to begin; the start of the feed, if absent.
     #[param(required = false, inline, value_type = schema::CursorValue)]
     after: Option<String>,
-    /// The most events of the page.
+    /// The most events of the page. A stream has no pages: with `Accept: text/event-stream` it is
+    /// refused.
     #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
-    /// How long to wait for the first event, in seconds.
+    /// How long to wait for the first event of a page, in seconds. With `Accept: text/event-stream`
+    /// it is refused.
     #[param(required = false, minimum = 0, maximum = 60, default = 0)]
     wait: Option<u32>,
 }
@@ -62,10 +66,11 @@ pub(super) struct LastEventId {
     operation_id = "getEvents",
     tag = "events",
     summary = "The feed: all events of the institution, in the order in which they were committed",
-    description = "Without `Accept: text/event-stream` the answer is a page. `next` is the cursor to go on with; no cursor \
-                   skips an event. A page may be empty although there are more: what happens in other institutions is passed \
-                   over, some thousand events at a time. With `Accept: text/event-stream` the events are sent as they are \
-                   committed: `id` is the cursor, `event` the name, `data` the event; a comment comes every 15 s.",
+    description = "Unless `Accept` prefers `text/event-stream` to `application/json`, the answer is a page. \
+                   `next` is the cursor to go on with; no cursor skips an event. A page may be empty although there are more: \
+                   what happens in other institutions is passed over, some thousand events at a time. A stream has the events \
+                   as they are committed: `id` is the cursor, `event` the name, `data` the event; a comment comes every 15 s. \
+                   The stream ends when its token expires or is revoked.",
     params(From, LastEventId),
     responses(
         (status = 200, description = "Events.", content(
@@ -88,7 +93,10 @@ pub(super) async fn events(
     let last = last
         .transpose()
         .map_err(|error| FieldProblem::header("Last-Event-ID", error))?;
-    if wants_stream(&headers) {
+    if accept::wants_stream(&headers) {
+        for name in ["limit", "wait"] {
+            parameters.optional(name, only_of_pages);
+        }
         parameters.finish()?;
         let after = last.or(after).unwrap_or(Cursor::START);
         return stream::answer(&api, caller, after).await;
@@ -96,26 +104,10 @@ pub(super) async fn events(
     let limit = parameters.number("limit", 1..=MOST, LIMIT);
     let wait = parameters.seconds("wait", LONGEST_WAIT);
     parameters.finish()?;
-    page::answer(
-        &api,
-        &caller.institution,
-        after.unwrap_or(Cursor::START),
-        limit,
-        wait,
-    )
-    .await
+    page::answer(&api, &caller, after.unwrap_or(Cursor::START), limit, wait).await
 }
 
-/// Whether the client takes server-sent events, and not JSON before them.
-fn wants_stream(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
-    let mut accepted = accepted.unwrap_or_default().split(',').map(|it| {
-        let (essence, _) = it.split_once(';').unwrap_or((it, ""));
-        essence.trim().to_ascii_lowercase()
-    });
-    accepted.find_map(|it| match it.as_str() {
-        "text/event-stream" => Some(true),
-        "application/json" | "*/*" | "application/*" => Some(false),
-        _ => None,
-    }) == Some(true)
+/// Refuses what only pages have, in a request for a stream.
+fn only_of_pages(_: &str) -> Result<(), &'static str> {
+    Err("only pages have it, and this request asks for a stream (Accept: text/event-stream)")
 }

@@ -7,12 +7,14 @@ use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::ended::token_ended;
 use super::own::{Own, read};
 use super::tail::Seen;
 use crate::server::answer::Json;
 use crate::server::api::Api;
 use crate::server::openapi as schema;
-use crate::server::problem::Problem;
+use crate::server::principal::Principal;
+use crate::server::problem::{Problem, ProblemCode};
 use crate::server::view::EventView;
 use crate::store::{Cursor, InstitutionId};
 
@@ -31,19 +33,26 @@ pub(in crate::server) struct EventPage<'a> {
 }
 
 /// The first events after a cursor; where there are none, those that come within the time.
+///
+/// # Errors
+/// A problem where they cannot be read, or the caller's token ends before any come.
 pub(super) async fn answer(
     api: &Api,
-    institution: &InstitutionId,
+    caller: &Principal,
     after: Cursor,
     limit: u32,
     wait: Duration,
 ) -> Result<Response, Problem> {
-    let limit = limit as usize;
+    let (institution, limit) = (&caller.institution, limit as usize);
     let mut own = read(&api.engine, institution, after, limit, LOOKED_AT).await?;
     if own.events.is_empty() && !wait.is_zero() {
         own = tokio::select! {
             own = come(api, institution, own.next, limit, wait) => own?,
             () = api.options.shutdown.clone() => own,
+            () = token_ended(api, caller) => {
+                let detail = "the token has expired or was revoked while the request waited";
+                return Err(Problem::new(ProblemCode::Unauthenticated, detail));
+            }
         };
     }
     let data = own.events.iter().map(EventView::of_feed).collect();

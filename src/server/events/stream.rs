@@ -16,6 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use super::ended::token_ended;
 use super::own::{Own, read};
 use super::tail::Seen;
 use crate::server::api::Api;
@@ -23,7 +24,7 @@ use crate::server::header_names::ACCEL_BUFFERING;
 use crate::server::principal::Principal;
 use crate::server::problem::Problem;
 use crate::server::waiting::Slot;
-use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError, TokenId, Tokens};
+use crate::store::{Cursor, InstitutionId, RecordedEvent, StoreError};
 
 /// How often a comment keeps the connection open (API.md, "Events").
 const COMMENTS: Duration = Duration::from_secs(15);
@@ -48,8 +49,7 @@ struct Sending {
     _slot: Slot,
 }
 
-/// The stream of the events after a cursor. It ends when the caller's token expires, and soon after
-/// it was revoked.
+/// The stream of the events after a cursor. It ends with the caller's token.
 ///
 /// # Errors
 /// A problem where the first events cannot be read.
@@ -58,7 +58,8 @@ pub(super) async fn answer(
     caller: Principal,
     after: Cursor,
 ) -> Result<Response, Problem> {
-    let (institution, expires_at) = (caller.institution, caller.expires_at);
+    let token_ended = token_ended(api, &caller);
+    let institution = caller.institution;
     let slot = api.waiting.enter()?;
     // A cursor that is beyond the end, or a store that is away, has a status of its own.
     let first = read(&api.engine, &institution, after, AT_ONCE, LOOKED_AT).await?;
@@ -77,19 +78,10 @@ pub(super) async fn answer(
         let sent = sending.next().await?;
         Some((Ok(Bytes::from(sent)), sending))
     });
-    let left = expires_at.map(|it| (it - api.engine.clock().now()).to_std().unwrap_or_default());
-    let (shutdown, is_kept) = (api.options.shutdown.clone(), left.is_none());
-    let ends = async move {
-        tokio::select! {
-            () = shutdown => {}
-            () = tokio::time::sleep(left.unwrap_or_default()), if !is_kept => {}
-        }
-    };
-    let revoked = revoked(api.clone(), caller.token);
     let body = begin
         .chain(rest)
-        .take_until(ends)
-        .take_until(revoked.boxed());
+        .take_until(api.options.shutdown.clone())
+        .take_until(token_ended.boxed());
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -100,33 +92,6 @@ pub(super) async fn answer(
     ];
     // Compression asks a stream once more after its end.
     Ok((headers, Body::from_stream(body.fuse())).into_response())
-}
-
-/// Ends once the token is revoked; never, without one.
-async fn revoked(api: Api, token: Option<TokenId>) {
-    let Some(token) = token else {
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::time::sleep(COMMENTS).await;
-        // While the store is away, what was known of the token counts.
-        if let Ok(false) = Box::pin(is_known(&api, token)).await {
-            return;
-        }
-    }
-}
-
-/// Whether there is such a token. All streams of one token share a look.
-async fn is_known(api: &Api, id: TokenId) -> Result<bool, StoreError> {
-    if api.authentication.remembered(id).is_some() {
-        return Ok(true);
-    }
-    let token = api.store().token(id).await?;
-    let is_known = token.is_some();
-    if let Some(token) = token {
-        api.authentication.remember(Arc::new(token));
-    }
-    Ok(is_known)
 }
 
 impl Sending {

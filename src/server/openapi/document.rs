@@ -9,6 +9,7 @@ use utoipa::openapi::{
     OpenApiBuilder, OpenApiVersion, Ref, ResponseBuilder, ServerBuilder,
 };
 
+use super::common;
 use super::guard::TOKEN;
 use crate::event::schema::event_schema;
 use crate::lifecycle::event::EventKind;
@@ -101,13 +102,15 @@ pub(in crate::server) fn finished(document: &OpenApi) -> Value {
         "discriminator": { "propertyName": "event", "mapping": mapping },
     });
     schemas.insert("EventPayload".to_owned(), any);
+    common::add_responses(&mut document);
+    common::add_parameters(&mut document);
     describe_in_place(&mut document);
     if let Some(Value::Object(all)) = document.pointer_mut("/components/schemas") {
         all.values_mut().for_each(allow_null);
         all.extend(schemas);
     }
     let all = document.pointer("/components/schemas").cloned();
-    for operation in operations(&mut document) {
+    for operation in common::operations(&mut document) {
         mark_optional_body(operation, all.as_ref());
         if let (Some(responses), Some(Value::Object(all))) = (operation.get_mut("responses"), &all)
         {
@@ -172,14 +175,6 @@ fn allow_null(schema: &mut Value) {
             members.insert("oneOf".to_owned(), variants);
         }
     }
-}
-
-fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
-    let items = paths.into_iter().flat_map(Map::values_mut);
-    items
-        .filter_map(Value::as_object_mut)
-        .flat_map(Map::values_mut)
 }
 
 /// Refers to a schema that stands among the components, where it stands again: generators make one

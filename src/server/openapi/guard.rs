@@ -5,6 +5,7 @@ use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Ref, RefOr};
 
+use super::common;
 use crate::store::Scope;
 
 /// The name of the token among the document's security schemes.
@@ -45,7 +46,7 @@ pub(in crate::server) fn describe_guard(paths: &mut Paths, scopes: &'static [Sco
 }
 
 pub(super) fn add_problem(operation: &mut Operation, status: u16) {
-    let problem = RefOr::Ref(Ref::from_response_name("Problem"));
+    let problem = RefOr::Ref(Ref::from_response_name(common::problem(status)));
     let responses = &mut operation.responses.responses;
     responses.entry(status.to_string()).or_insert(problem);
 }

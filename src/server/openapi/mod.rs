@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, made from the routes: names, limits and codes are those of the crate.
 
+mod common;
 mod document;
 mod guard;
 mod methods;

@@ -54,7 +54,7 @@ macro_rules! codes {
 
 codes! {
     InvalidJson = "invalid_json", 400, "The body is not JSON",
-        "The body is not valid JSON, not UTF-8, or no object.";
+        "The body is not valid JSON, or not UTF-8. JSON that is no object is `invalid_request`, with the pointer `\"\"`.";
     Unauthenticated = "unauthenticated", 401, "A valid token is needed",
         "The request has no token, or one that is unknown, revoked or expired.";
     Forbidden = "forbidden", 403, "Not allowed",
@@ -82,7 +82,7 @@ codes! {
     InProgress = "in_progress", 409, "The request is being carried out",
         "The same request is being carried out under this idempotency key; repeat it after `Retry-After`.";
     LeaseLost = "lease_lost", 409, "The lease is lost",
-        "The lease on this work has ended, was settled already, or its application has moved on.";
+        "Another claim has taken the work, it was settled already, or its application has moved on. A lease whose time is over is good until another claim.";
     CursorBeyondEnd = "cursor_beyond_end", 410, "The cursor lies beyond the end of the feed",
         "The cursor comes from another store, or from a history that was lost. Begin after an earlier cursor.";
     Conflict = "conflict", 412, "The version is another one",

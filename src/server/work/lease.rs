@@ -43,7 +43,6 @@ impl std::str::FromStr for ClaimedWork {
 
 /// That a lease is not held any more, or never was.
 pub(super) fn lost() -> Problem {
-    let detail =
-        "the lease on this work has ended, was settled already, or its application has moved on";
+    let detail = "another claim has taken this work, it was settled already, or its application has moved on";
     Problem::new(ProblemCode::LeaseLost, detail)
 }

@@ -125,6 +125,11 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
+    /// That this URL can be used, as far as no server has to be asked.
+    pub(super) fn check(url: &str) -> Result<(), StoreError> {
+        Target::parse(url).map(drop)
+    }
+
     /// Connects, and creates or upgrades the tables where that is needed and wanted
     /// ([`PostgresOptions::setup`]).
     ///

@@ -193,6 +193,14 @@ fn hosts(config: &Config, keeps_alive: bool) -> Result<Vec<HostTarget>> {
     if count == 0 {
         return Err(unreadable("it names no host".to_owned()));
     }
+    // The rest of a password, which no later error may name as a host.
+    if names
+        .iter()
+        .any(|it| matches!(it, Host::Tcp(name) if name.contains('@')))
+    {
+        let problem = "it has a second @; within a user or a password, @ is written %40";
+        return Err(unreadable(problem.to_owned()));
+    }
     if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
         return Err(unreadable(format!(
             "it has {} hosts and {} hostaddrs, which must be as many",
@@ -401,6 +409,7 @@ mod tests {
     fn hosts_that_do_not_fit_are_refused() {
         for (url, why) in [
             ("postgres:///db", "no host"),
+            ("postgres://me:pass@word@one/db", "%40"),
             ("postgres://one,two/db?port=1,2,3", "port"),
             (
                 "postgres://one/db?hostaddr=127.0.0.1,127.0.0.2",

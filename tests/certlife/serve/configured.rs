@@ -186,6 +186,22 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("listen = \"0.0.0.0:1\"", "--insecure-listen"),
     (
+        "\nstore = \"postgres://jane:hunter2@h:notaport/d\"",
+        "line 2: store cannot be used: the URL cannot be read: invalid value for option `port`",
+    ),
+    (
+        "store = \"postgres://jane:hunter2@h/d?sslmode=never\"",
+        "line 1: store cannot be used: the URL's sslmode must be",
+    ),
+    (
+        "store = \"mysql://jane:hunter2@h/d\"",
+        "line 1: store must be memory:, sqlite:PATH or postgres://USER@HOST/DATABASE",
+    ),
+    (
+        "store = \"sqlite:\"",
+        "line 1: store sqlite: must be followed by the path",
+    ),
+    (
         "deliver = true\ndeliver = true",
         "line 2: this is no TOML: duplicate key",
     ),
@@ -200,6 +216,7 @@ fn what_is_wrong_in_the_file_is_said_by_line() {
         assert_eq!(run.code, Some(2), "{run:?}");
         assert!(run.stderr.contains(problem), "{file:?}: {}", run.stderr);
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
     }
     let missing = store.run(&["serve", "--check", "--config", "none.toml"], "");
     assert_eq!(missing.code, Some(2));
@@ -244,6 +261,82 @@ fn no_secret_of_the_file_is_repeated() {
     std::fs::write(store.path("certlife.toml"), file).unwrap();
     let run = run_to_end(certlife.env_remove("CERTLIFE_STORE"), "");
     assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn a_store_whose_url_serve_would_refuse_is_refused_by_check_and_by_name() {
+    let store = Scratch::new();
+    for url in [
+        "postgres://jane:hunter2@h:notaport/d",
+        "postgres://jane:hunter2@h,i/d?port=1,2,3",
+        "postgres://jane:of@hunter2@h/d",
+        "postgres://jane:hunter2@h/d?sslmode=require&sslrootcert=none.pem",
+        "postgres:///d",
+    ] {
+        for args in [&["serve", "--check"][..], &["serve"], &["list"], &["apply"]] {
+            let mut by_variable = store.certlife(args);
+            let by_variable = run_to_end(by_variable.env("CERTLIFE_STORE", url), "");
+            let by_option = store.run(&[args, &["--store", url]].concat(), "");
+            for (run, origin) in [(by_variable, "CERTLIFE_STORE"), (by_option, "--store")] {
+                assert_eq!(run.code, Some(2), "{run:?}");
+                let said = format!("certlife: {origin} cannot be used: the URL");
+                let is_said = run.stderr.contains(&said) || url.contains("none.pem");
+                assert!(is_said, "{url}: {}", run.stderr);
+                assert!(run.stderr.contains(&format!("{origin} cannot be used: ")));
+                assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_no_secret_is_shown_with_what_is_wrong() {
+    let store = Scratch::new();
+    for (args, shown) in [
+        (
+            &["serve", "--listen", "localhost:8080"][..],
+            "'localhost:8080' for '--listen",
+        ),
+        (
+            &["serve", "--metrics", "127.0.0.1"],
+            "'127.0.0.1' for '--metrics",
+        ),
+        (
+            &[
+                "token",
+                "create",
+                "--name",
+                "a",
+                "--institution",
+                "b",
+                "--role",
+                "viewer",
+                "--actor",
+                "x:y",
+            ],
+            "'x:y' for '--actor",
+        ),
+        (
+            &["import", "--actor", "customer"],
+            "'customer' for '--actor",
+        ),
+        (
+            &["list", "--updated-after", "2026-06-04"],
+            "'2026-06-04' for '--updated-after",
+        ),
+        (
+            &["deliver", "--retention", "1hour30"],
+            "'1hour30' for '--retention",
+        ),
+    ] {
+        let run = store.run(args, "");
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains(shown), "{args:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("secret"), "{args:?}: {}", run.stderr);
+    }
+    let secret = ["serve", "--listen", "jane:hunter2"];
+    let run = store.run(&secret, "");
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
