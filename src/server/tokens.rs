@@ -14,23 +14,10 @@ use super::openapi::{self as schema, IdempotencyKeyHeader};
 use super::principal::{Caller, lacks};
 use super::problem::{Problem, ProblemCode};
 use super::request::{Bytes1MiB, Form, Parameters, Segment};
-use super::view::{LIMIT, List, MOST};
+use super::view::{LIMIT, List, MOST, Paging};
 use crate::store::{
     Actor, PageKey, Role, Scope, Scopes, Token, TokenId, TokenName, TokenSecret, Tokens,
 };
-
-/// A page of a list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes the parameters")]
-pub(super) struct Paging {
-    /// The most entries of the page.
-    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(required = false)]
-    after: Option<String>,
-}
 
 /// A token, without its secret.
 #[derive(Serialize, ToSchema)]

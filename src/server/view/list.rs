@@ -4,7 +4,7 @@ use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Uri, header};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::server::answer::Json;
 
@@ -13,6 +13,19 @@ pub(in crate::server) const LIMIT: u32 = 20;
 
 /// The most entries of a page.
 pub(in crate::server) const MOST: u32 = 100;
+
+/// A page of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameters")]
+pub(in crate::server) struct Paging {
+    /// The most entries of the page.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(required = false)]
+    after: Option<String>,
+}
 
 /// A page of a list.
 #[derive(Serialize, ToSchema)]
@@ -24,11 +37,6 @@ pub(in crate::server) struct List<T> {
 }
 
 impl<T: Serialize> List<T> {
-    /// A list that has no further page.
-    pub(in crate::server) const fn whole(data: Vec<T>) -> Self {
-        Self { data, next: None }
-    }
-
     /// The answer to a request of this URI, with a link to the next page (RFC 8288).
     pub(in crate::server) fn answer(self, OriginalUri(uri): &OriginalUri) -> Response {
         let link = self.next.as_deref().and_then(|it| link(uri, it));

@@ -8,4 +8,4 @@ mod list;
 pub(super) use application::{ApplicationView, known_context};
 pub(super) use count::CountView;
 pub(super) use event::{Carried, EventView, HistoryEntry};
-pub(super) use list::{Data, LIMIT, List, MOST};
+pub(super) use list::{Data, LIMIT, List, MOST, Paging};

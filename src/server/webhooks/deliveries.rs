@@ -14,8 +14,7 @@ use crate::server::openapi::{self as schema, ApplicationParameter};
 use crate::server::principal::Caller;
 use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{Parameters, Segment, uuid};
-use crate::server::tokens::Paging;
-use crate::server::view::{LIMIT, List, MOST};
+use crate::server::view::{LIMIT, List, MOST, Paging};
 use crate::store::{DeliveryFilter, DeliveryId, DeliveryStatus, InstitutionId, Outbox};
 
 /// Which deliveries.

@@ -18,8 +18,8 @@ use crate::server::problem::{Problem, ProblemCode};
 use crate::server::request::{
     Bytes1MiB, IdempotencyHeader, IfMatch, IfNoneMatch, Parameters, Segment,
 };
-use crate::server::view::List;
-use crate::store::Outbox;
+use crate::server::view::{LIMIT, List, MOST, Paging};
+use crate::store::{Outbox, PageKeyError, Webhook};
 
 /// The webhooks of the institution.
 #[utoipa::path(
@@ -28,16 +28,49 @@ use crate::store::Outbox;
     operation_id = "listWebhooks",
     tag = "webhooks",
     summary = "The webhooks of the institution, in the order in which they were created",
-    responses((status = 200, description = "All of them, on one page.", body = inline(List<WebhookView>))),
+    params(Paging),
+    responses(
+        (status = 200, description = "A page.", body = inline(List<WebhookView>), headers(("Link" = String))),
+    ),
 )]
 pub(in crate::server) async fn list(
     State(api): State<Api>,
     Caller(caller): Caller,
-    parameters: Parameters,
+    uri: OriginalUri,
+    mut parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let limit = parameters.number("limit", 1..=MOST, LIMIT);
+    let after = parameters.optional("after", place_of);
     parameters.finish()?;
-    let webhooks = api.store().webhooks(Some(&caller.institution)).await?;
-    Ok(Json(List::whole(webhooks)).into_response())
+    let mut webhooks = api.store().webhooks(Some(&caller.institution)).await?;
+    webhooks.retain(|it| after.is_none_or(|after| place(it) > after));
+    webhooks.sort_by_key(place);
+    let has_more = webhooks.len() > limit as usize;
+    webhooks.truncate(limit as usize);
+    let last = webhooks.last().filter(|_| has_more);
+    let next = last.map(|it| {
+        let (microseconds, id) = place(it);
+        format!("{microseconds}.{}", id.simple())
+    });
+    Ok(List {
+        data: webhooks,
+        next,
+    }
+    .answer(&uri))
+}
+
+/// Where a webhook stands in the list: the moment of its registration, in microseconds since 1970.
+/// It stays there when others are removed.
+fn place(webhook: &Webhook) -> (i64, Uuid) {
+    (webhook.created_at.timestamp_micros(), webhook.id)
+}
+
+/// The place that `next` names.
+fn place_of(next: &str) -> Result<(i64, Uuid), PageKeyError> {
+    let (microseconds, id) = next.split_once('.').ok_or(PageKeyError)?;
+    let microseconds = microseconds.parse().map_err(|_| PageKeyError)?;
+    let id = id.parse().map_err(|_| PageKeyError)?;
+    Ok((microseconds, id))
 }
 
 /// Register a webhook.

@@ -10,7 +10,7 @@ on_every_store! {
     pages_are_followed_by_next_and_by_link,
     each_filter_finds_its_own,
     deliveries_are_filtered,
-    pages_of_deliveries_and_tokens,
+    pages_of_webhooks_deliveries_and_tokens,
 }
 
 /// The numbers of the applications of a page.
@@ -213,7 +213,7 @@ async fn deliveries_are_filtered(world: World) {
     assert_eq!(answer.json(), json!({"deliveries": 4}));
 }
 
-async fn pages_of_deliveries_and_tokens(world: World) {
+async fn pages_of_webhooks_deliveries_and_tokens(world: World) {
     world.things().await;
     for number in 2..=13 {
         world.application(number, &["reject"]).await;
@@ -222,7 +222,16 @@ async fn pages_of_deliveries_and_tokens(world: World) {
         let body = json!({"name": format!("no. {number}"), "scopes": ["events:read"]});
         assert_eq!(world.send(post("/v1/tokens", &body)).await.status, 201);
     }
-    for (path, total) in [("/v1/deliveries", 26), ("/v1/tokens", 27)] {
+    for number in 0..25 {
+        let body = json!({"url": format!("https://example.com/{number}")});
+        assert_eq!(world.send(post("/v1/webhooks", &body)).await.status, 201);
+    }
+    let lists = [
+        ("/v1/deliveries", 26),
+        ("/v1/tokens", 27),
+        ("/v1/webhooks", 26),
+    ];
+    for (path, total) in lists {
         for limit in [1, 7, 20, 100] {
             let (mut seen, mut next) = (Vec::new(), Some(format!("{path}?limit={limit}")));
             while let Some(ask) = next {
@@ -239,6 +248,19 @@ async fn pages_of_deliveries_and_tokens(world: World) {
         let page = world.send(get(path)).await;
         assert_eq!(page.json()["data"].as_array().unwrap().len(), 20);
     }
-    let none = world.send(request("GET", "/v1/webhooks")).await;
-    assert_eq!(link(&none), None);
+    // What is removed between two pages shifts nothing
+    let first = world.send(get("/v1/webhooks?limit=10")).await;
+    let removed: Vec<_> = first.json()["data"].as_array().unwrap().clone();
+    for webhook in &removed {
+        let path = format!("/v1/webhooks/{}", webhook["id"].as_str().unwrap());
+        assert_eq!(world.send(request("DELETE", &path)).await.status, 204);
+    }
+    let rest = world.send(get(link(&first).unwrap())).await.json();
+    assert_eq!(rest["data"].as_array().unwrap().len(), 16);
+    let all = world.send(get("/v1/webhooks")).await;
+    assert_eq!(all.json()["data"], rest["data"]);
+    assert_eq!(link(&all), None);
+    let odd = world.send(get("/v1/webhooks?after=7")).await;
+    let problem = odd.problem(422, "invalid_request");
+    assert_eq!(problem["errors"][0]["parameter"], "after");
 }
