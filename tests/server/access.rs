@@ -225,6 +225,8 @@ async fn a_token_for_all_names_an_institution(world: World) {
             .await;
         assert_eq!(answer.faults(), ["Certlife-Institution"], "{wrong:?}");
     }
+    let twice = counts().header("Authorization", format!("Bearer {all}"));
+    world.send(twice).await.problem(401, "unauthenticated");
     let invalid = world
         .send(counts().header("Certlife-Institution", [0xff]))
         .await;

@@ -60,11 +60,17 @@ fn refused(detail: &str) -> Problem {
 
 /// The token of a request (RFC 6750, 2.1).
 fn bearer(headers: &HeaderMap) -> Result<(TokenId, TokenSecret), Problem> {
-    let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let given = all.next().ok_or_else(|| {
         refused(
             "expected the header Authorization: Bearer clt_…; certlife token create makes a token",
         )
     })?;
+    if all.next().is_some() {
+        return Err(refused(
+            "expected one header Authorization, and there are several",
+        ));
+    }
     let given = given.to_str().unwrap_or_default();
     let (scheme, token) = given.split_once(' ').unwrap_or((given, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {

@@ -23,6 +23,7 @@ impl<S: Send + Sync> FromRequest<S> for Bytes1MiB {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        refuse_coded(request.headers())?;
         let is_json = has_media_type(request.headers(), |it| {
             it == "application/json" || it.ends_with("+json")
         });
@@ -39,12 +40,19 @@ impl<S: Send + Sync> FromRequest<S> for Bytes1MiB {
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("the body is longer than {LARGEST} bytes (1 MiB)");
+        Problem::new(ProblemCode::TooLarge, detail)
+    };
+    // A client that waits to be asked for such a body (`Expect: 100-continue`) is not asked.
+    if hyper::body::Body::size_hint(&body).lower() > LARGEST as u64 {
+        return Err(too_large());
+    }
     let read = Limited::new(body, LARGEST).collect().await;
     read.map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
-                let detail = format!("the body is longer than {LARGEST} bytes (1 MiB)");
-                Problem::new(ProblemCode::TooLarge, detail)
+                too_large()
             } else {
                 let detail = "the body ended before it was complete";
                 Problem::new(ProblemCode::InvalidJson, detail)
@@ -59,12 +67,23 @@ impl<S: Send + Sync> FromRequest<S> for NdjsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        refuse_coded(request.headers())?;
         let is_ndjson = has_media_type(request.headers(), |it| it == "application/x-ndjson");
         if !is_ndjson {
             return Err(unsupported("application/x-ndjson"));
         }
         Ok(Self(request.into_body()))
     }
+}
+
+/// Refuses a body that would have to be decoded first (RFC 9110, 8.4).
+fn refuse_coded(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|it| it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "the body is coded: expected it as it is, without the header Content-Encoding";
+    Err(Problem::new(ProblemCode::UnsupportedMediaType, detail))
 }
 
 /// Whether the type of the content, without its parameters, is one of those.

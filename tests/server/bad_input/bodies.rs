@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::{is_refused, unchanged};
-use crate::support::{Ask, World, created, on_every_store, read, request, submit};
+use crate::support::{Ask, World, created, on_every_store, post, read, request, submit};
 
 on_every_store! {
     what_is_no_json,
@@ -197,6 +197,17 @@ async fn other_media_types(world: World) {
             .send(without)
             .await
             .problem(415, "unsupported_media_type");
+    }
+    for coding in ["gzip", "identity, br", ""] {
+        for ask in [
+            post("/v1/applications", &submit(1)),
+            request("POST", "/v1/commands").body("application/x-ndjson", ""),
+        ] {
+            let answer = world.send(ask.header("Content-Encoding", coding)).await;
+            let problem = answer.problem(415, "unsupported_media_type");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("Content-Encoding"), "{coding}: {detail}");
+        }
     }
     let lines = request("POST", "/v1/commands").body("application/json", body.clone());
     let problem = world

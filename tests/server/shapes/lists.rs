@@ -255,10 +255,11 @@ async fn pages_of_webhooks_deliveries_and_tokens(world: World) {
         let path = format!("/v1/webhooks/{}", webhook["id"].as_str().unwrap());
         assert_eq!(world.send(request("DELETE", &path)).await.status, 204);
     }
-    let rest = world.send(get(link(&first).unwrap())).await.json();
-    assert_eq!(rest["data"].as_array().unwrap().len(), 16);
+    let second = world.send(get(link(&first).unwrap())).await.json();
     let all = world.send(get("/v1/webhooks")).await;
-    assert_eq!(all.json()["data"], rest["data"]);
+    let left = all.json()["data"].as_array().unwrap().clone();
+    assert_eq!(left.len(), 16);
+    assert_eq!(second["data"].as_array().unwrap(), &left[..10]);
     assert_eq!(link(&all), None);
     let odd = world.send(get("/v1/webhooks?after=7")).await;
     let problem = odd.problem(422, "invalid_request");
