@@ -108,6 +108,10 @@ pub(crate) enum SharedDetails {
 /// The details of applications that were kept together.
 pub(crate) type ManyDetails = [ApplicationDetails; SharedDetails::MANY];
 
+#[cfg_attr(
+    not(feature = "engine"),
+    expect(dead_code, reason = "the store in memory alone keeps them together")
+)]
 impl SharedDetails {
     /// How many stand in one allocation.
     pub(crate) const MANY: usize = 64;

@@ -51,7 +51,7 @@ async fn a_stream_of_which_nothing_comes_ends() {
     // Given blank lines, it stays open
     for _ in 0..10 {
         pieces.send("\n".into()).await.unwrap();
-        let quiet = timeout(PATIENCE - Duration::from_secs(1), out.next()).await;
+        let quiet = timeout(Duration::from_secs(29), out.next()).await;
         assert!(quiet.is_err(), "{quiet:?}");
     }
     // Given nothing, or a part of a line, it says which line did not come

@@ -210,7 +210,8 @@ async fn respond(mut api: Router, request: Request<Incoming>) -> Response<axum::
     }
 }
 
-/// Whether it is a request of HTTP/1.1 without the one header that all of them have (RFC 9112, 3.2).
+/// Whether it is a request of HTTP/1.1 without the one header that all of them have (RFC 9112,
+/// 3.2).
 fn lacks_host<B>(request: &Request<B>) -> bool {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     request.version() == Version::HTTP_11 && hosts != 1
