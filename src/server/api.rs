@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::authentication::Authentication;
 use super::commands::Held;
 use super::committed::Committed;
-use super::events::Tail;
+use super::events::{Tail, Watched};
 use super::options::ServerOptions;
 use super::waiting::Waiting;
 use crate::engine::Engine;
@@ -23,6 +23,7 @@ pub(super) struct Shared {
     pub(super) waiting: Waiting,
     pub(super) tail: Arc<Tail>,
     pub(super) committed: Committed,
+    pub(super) watched: Watched,
     /// What atomic streams of commands hold.
     pub(super) held: Held,
 }
@@ -37,6 +38,7 @@ impl Api {
             tail: Arc::default(),
             committed: Committed::default(),
             held: Held::default(),
+            watched: Watched::default(),
         }))
     }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::server::api::Api;
 use crate::server::authentication::REMEMBERED;
 use crate::server::principal::Principal;
-use crate::store::chance::chance;
 use crate::store::{StoreError, TokenId, Tokens};
 
-/// A token is looked up anew within so many milliseconds before it would be forgotten. Each stream
-/// chooses a moment of its own, so that one look serves all streams of a token.
-const AHEAD: u64 = 1000;
+/// How long before a token would be forgotten it is looked up anew.
+const AHEAD: Duration = Duration::from_millis(500);
 
 /// Ends once the caller's token has expired, or was revoked: at once where this API has revoked it,
 /// within the time that tokens are remembered where another process has. Never, without a token.
@@ -36,14 +36,28 @@ async fn revoked(api: &Api, token: Option<TokenId>) {
     let Some(token) = token else {
         return std::future::pending().await;
     };
+    let mut watched = {
+        let mut tokens = api.watched.tokens();
+        let sender = tokens.entry(token).or_insert_with(|| {
+            let sender = Arc::new(watch::Sender::new(()));
+            tokio::spawn(look_after(api.clone(), token, Arc::clone(&sender)));
+            sender
+        });
+        sender.subscribe()
+    };
+    // Nothing is sent.
+    while watched.changed().await.is_ok() {}
+}
+
+/// Looks for a token until it is gone, or has no stream any more.
+async fn look_after(api: Api, token: TokenId, sender: Arc<watch::Sender<()>>) {
     let mut forgotten = api.authentication.forgotten();
     loop {
-        let ahead = Duration::from_millis(chance() % AHEAD);
-        let mut rest = api.authentication.left(token).saturating_sub(ahead);
+        let mut rest = api.authentication.left(token).saturating_sub(AHEAD);
         if rest.is_zero() {
-            match Box::pin(is_known(api, token)).await {
+            match is_known(&api, token).await {
                 Ok(true) => continue,
-                Ok(false) => return,
+                Ok(false) => break,
                 // While the store is away, what was known of the token counts.
                 Err(_) => rest = REMEMBERED,
             }
@@ -51,8 +65,14 @@ async fn revoked(api: &Api, token: Option<TokenId>) {
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
             _ = forgotten.changed() => {}
+            () = sender.closed() => {
+                if api.watched.leave(token, &sender) {
+                    return;
+                }
+            }
         }
     }
+    api.watched.tokens().remove(&token);
 }
 
 /// Whether there is such a token. It is remembered.

@@ -7,6 +7,7 @@ mod own;
 mod page;
 mod stream;
 mod tail;
+mod watched;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -21,6 +22,7 @@ use crate::store::Cursor;
 #[cfg(feature = "console")]
 pub(crate) use tail::Seen;
 pub(crate) use tail::Tail;
+pub(super) use watched::Watched;
 
 /// The longest that a long poll waits, in seconds.
 const LONGEST_WAIT: u32 = 60;
