@@ -3,7 +3,7 @@
 const { submission, uuid } = require("./server.js");
 
 /** The id that the webhook of these stores has: it is made of its idempotency key. */
-const WEBHOOK = "328e3773-8872-5afc-98b4-9f834d91a32f";
+const WEBHOOK = "3930a401-fafa-5553-93a8-c64d024f9a27";
 
 /** The pages that are opened by their path, in these stores. */
 const PAGES = {
