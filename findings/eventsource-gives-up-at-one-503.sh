@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # eventsource (npm): from version 3 on, one answer of 503 ends the stream for good; version 2 came back.
 #
-# A good guess: an EventSource reconnects by itself, as its `retry` says; that is its point. A restart behind a proxy, where one
-# attempt gets 503, is a pause. An update of the package changes the import, and no more.
+# A good guess: an EventSource reconnects by itself, as its `retry` says; that is its point. A restart behind a proxy,
+# where one attempt gets 503, is a pause. An update of the package changes the import, and no more.
 #
-# What happens: the standard reconnects after a lost connection, but any status except 200 (and redirects) fails the connection for ever.
-# Version 2 reconnected after 500, 502, 503 and 504; versions 3 and 4 keep to the standard, as undici's EventSource and browsers do. The
-# object stays there, CLOSED, and gets nothing more; the error event carries the code. A refused connection, as without a
-# proxy, is retried by all: so a test that stops the server passes. The client has to make a new EventSource, with `Last-Event-ID` by itself.
+# What happens: the standard reconnects after a lost connection, but any status except 200 (and redirects) fails the
+# connection for ever. Version 2 reconnected after 500, 502, 503 and 504; versions 3 and 4 keep to the standard, as
+# undici's EventSource and browsers do. The object stays there, closed, and gets nothing more. All retry a connection
+# that is cut, as without a proxy: so a test that stops the server passes. The client has to make a new EventSource,
+# and to send `Last-Event-ID` itself.
 #
 # Versions: eventsource 2.0.2, 3.0.7 and 4.1.1, undici 7.30.2, Node 20.
 set -euo pipefail

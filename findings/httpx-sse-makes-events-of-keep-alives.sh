@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # httpx-sse: after the first event with an id, each keep-alive comment arrives as an event without data.
 #
-# A good guess: a comment line with its blank line, as servers send every few seconds, is no event, and neither is `retry: 3000`
-# alone at the start: the standard dispatches nothing where the data is empty. A loop of `event.json()` over a quiet stream waits.
+# A good guess: a comment line with its blank line, as servers send every few seconds, is no event, and neither is
+# `retry: 3000` alone at the start: the standard dispatches nothing where the data is empty. A loop of `event.json()`
+# over a quiet stream waits.
 #
-# What happens: the blank line ends an event if its name, its data, its retry, or the last id is set; and the last id stays set,
-# as the standard says. So a stream without ids behaves, and so does a test with one event. From the first id on, each keep-alive
-# is a `message` with the id of the event before and empty data: `json()` raises, and a reader that skips seen ids hides it. A
-# retry alone is an event, too. The caller has to skip events without data. sseclient-py does so by itself.
+# What happens: the blank line ends an event if its name, its data, its retry, or the last id is set; and the last id
+# stays set, as the standard says. So a stream without ids behaves, and so does a test with one event. From the first
+# id on, each keep-alive is a `message` with the id of the event before and empty data: so `json()` raises. A retry
+# alone is an event, too. The caller has to skip events without data. sseclient-py does so by itself.
 #
 # Versions: httpx-sse 0.4.3, httpx 0.28.1, sseclient-py 1.9.0, Python 3.11.
 set -euo pipefail

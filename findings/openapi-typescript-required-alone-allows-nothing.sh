@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # openapi-typescript: an `allOf` that makes a field required gives a type that no valid document fits.
 #
-# A good guess: `allOf: [Draft, {type: object, required: [title]}]` is the usual way to say "a draft whose title is there". The type
-# is Draft with a required title; or, if the generator cannot do that, Draft. `type: object` beside `required` is harmless
-# and tidy.
+# A good guess: `allOf: [Draft, {type: object, required: [title]}]` is the usual way to say "a draft whose title is
+# there". The type is Draft with a required title; or, if the generator cannot do that, Draft. `type: object` beside
+# `required` is harmless and tidy.
 #
-# What happens: a member without properties becomes `Record<string, never>`, an object that may have no field at all. So the type is
-# `Draft & Record<string, never>`, and the compiler refuses each document with a title. The generator reports nothing; types of
-# answers that are only read go on to compile. Without `type: object` the member is `unknown`, and the title stays optional. Only
-# `required` beside the `allOf`, not in it, gives what is meant. ajv takes the same documents for all three.
+# What happens: a member without properties becomes `Record<string, never>`, an object that may have no field at all.
+# So the type is `Draft & Record<string, never>`, and the compiler refuses each document with a title. The generator
+# reports nothing. Without `type: object` the member is `unknown`, and the title stays optional. Only `required`
+# beside the `allOf`, not in it, gives what is meant. ajv takes the same documents for all three.
 #
 # Versions: openapi-typescript 7.13.0, typescript 5.9.3, ajv 8.20.0, Node 20.
 set -euo pipefail

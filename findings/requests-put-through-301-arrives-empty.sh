@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # requests: a PUT that is redirected with 301 arrives as a PUT without its body; with 302, as a GET.
 #
-# A good guess: after 301 and 302, a POST becomes a GET, by old custom, and 307 and 308 keep method and body. Any other method
-# is repeated as it was, as RFC 9110 says, or not followed at all. So a moved address, or a slash too many, is harmless for PUT.
+# A good guess: after 301 and 302, a POST becomes a GET, by old custom, and 307 and 308 keep method and body. Any
+# other method is repeated as it was, as RFC 9110 says, or not followed at all. So a moved address, or a slash too
+# many, is harmless for PUT.
 #
-# What happens: requests keeps the method of a PUT, PATCH or DELETE after 301 and drops its body and its type: the target gets an empty
-# document with a valid method, and may store it. After 302 it sends a GET, whose 200 looks as if the PUT or DELETE had been done.
-# httpx (asked to follow) keeps the body after 301 and sends a GET after 302. aiohttp and Node's fetch keep both after both. The
-# answer of a write has to be checked for `history`; or follow none: `allow_redirects=False`.
+# What happens: after 301, requests keeps the method of a PUT or DELETE and drops its body: the target gets an empty
+# document, and may store it. After 302 it sends a GET, whose 200 looks as if the PUT or DELETE had been done. httpx
+# (asked to follow) keeps the body after 301 and sends a GET after 302. aiohttp and Node's fetch keep both after both.
+# A write should follow none (`allow_redirects=False`), or check the `history` of its answer.
 #
 # Versions: requests 2.34.2, httpx 0.28.1, aiohttp 3.14.5, Python 3.11, Node 20.
 set -euo pipefail

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SQLite: with AUTOINCREMENT, an upsert that updates, and one that does nothing, takes a number all the same.
 #
-# A good guess: that is a habit of PostgreSQL, whose sequences stand outside of transactions. SQLite keeps the last number in a
-# table, sqlite_sequence, within the transaction, and for a row that was inserted. So a hole in the numbers is a deleted row.
+# A good guess: that is a habit of PostgreSQL, whose sequences stand outside of transactions. SQLite keeps the last
+# number in a table, sqlite_sequence, within the transaction, and for a row that was inserted. So a hole in the
+# numbers is a deleted row.
 #
-# What happens: the statement draws the number before it finds the conflict, and stores it at its end, row or not. Each ON
-# CONFLICT DO UPDATE, DO NOTHING and INSERT OR IGNORE leaves a hole. An INSERT that fails leaves none, since it is undone, nor
-# does a rollback. Without AUTOINCREMENT there are no holes: the number follows the largest one in the table. So a counter that
-# is an upsert uses up the numbers of its table, and a hole says nothing about deleted rows.
+# What happens: the statement draws the number before it finds the conflict, and stores it at its end, row or not.
+# Each ON CONFLICT DO UPDATE, DO NOTHING and INSERT OR IGNORE leaves a hole. An INSERT that fails leaves none, since
+# it is undone, nor does a rollback. Without AUTOINCREMENT there are no holes: the number follows the largest one in
+# the table. So a counter that is an upsert uses up the numbers of its table, and a hole says nothing about deleted
+# rows.
 #
 # Versions: apsw 3.54.1.0, which is SQLite 3.54.1, Python 3.11.
 set -euo pipefail

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SQLite: a bound value lets a statement use a partial index, although EXPLAIN without that value says that it cannot.
 #
-# A good guess: an index `WHERE state = 'pending'` needs that condition as a literal in the query. With `state = ?` the value is
-# unknown when the statement is prepared, so the table is scanned. EXPLAIN QUERY PLAN in a shell shows SCAN, and proves it. So
-# programs build the literal into the text, and need a text, and a prepared statement, for each state.
+# A good guess: an index `WHERE state = 'pending'` needs that condition as a literal in the query. With `state = ?`
+# the value is unknown when the statement is prepared, so the table is scanned. EXPLAIN QUERY PLAN in a shell shows
+# SCAN, and proves it. So programs build the literal into the text, and need a text, and a prepared statement, for
+# each state.
 #
-# What happens: the value of such a parameter belongs to the plan. Binding it makes the statement void, and the next step
-# prepares it again, with the value at hand: 'pending' takes the partial index, 'done' does not. A kept statement changes its plan
-# with every such value; the price is that it is prepared again. Only with the stability of plans (SQLITE_DBCONFIG_ENABLE_QPSG)
-# switched on does the guess hold. EXPLAIN has to be asked with the value bound.
+# What happens: the value of such a parameter belongs to the plan. Binding it makes the statement void, and the next
+# step prepares it again, with the value at hand: 'pending' takes the partial index, 'done' does not. A kept statement
+# changes its plan with every such value; the price is that it is prepared again. The guess holds only with SQLite's
+# option for stable plans (SQLITE_DBCONFIG_ENABLE_QPSG). EXPLAIN has to be asked with the value bound.
 #
 # Versions: apsw 3.54.1.0, which is SQLite 3.54.1, Python 3.11.
 set -euo pipefail

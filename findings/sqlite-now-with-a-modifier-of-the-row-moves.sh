@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SQLite: within one statement, 'now' stands still in one expression and goes on in the next.
 #
-# A good guess: a statement has one time, as in PostgreSQL; the manual says that all uses of 'now' in one step return the same. So
-# `unixepoch('now') - delay` and `unixepoch('now', '-' || delay || ' seconds')` are two ways to write one limit.
+# A good guess: a statement has one time, as in PostgreSQL; the manual says that all uses of 'now' in one step return
+# the same. So `unixepoch('now') - delay` and `unixepoch('now', '-' || delay || ' seconds')` are two ways to write one
+# limit.
 #
-# What happens: a step is one row that the program fetches, not the statement. An expression of constants is computed once and kept for
-# the statement. One with a column in it is computed for each row, at the time when that row is fetched. So both
-# ways agree in the first row and drift apart by the time that the program takes between rows: a reader that works on each row before
-# it fetches the next sees a limit that moves, and rows that were too young at the start. Fetching all rows first, or the time as a
-# parameter, stops it.
+# What happens: a step is one row that the program fetches, not the statement. An expression of constants is computed
+# once and kept for the statement. One with a column in it is computed for each row, at the time when that row is
+# fetched. So both ways agree in the first row and drift apart by the time that the program takes between rows: a
+# reader that works on each row before it fetches the next sees a limit that moves, and rows that were too young at
+# the start. Fetching all rows first, or the time as a parameter, stops it.
 #
 # Versions: apsw 3.54.1.0, which is SQLite 3.54.1, Python 3.11.
 set -euo pipefail

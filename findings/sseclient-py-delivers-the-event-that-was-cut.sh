@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # sseclient-py: where a stream ends within an event, the part that came is delivered as an event.
 #
-# A good guess: an event is complete with its blank line. A stream that ends before it, as at each restart or timeout of a proxy,
-# drops the part: so says the standard, and the client gets the event whole after it has reconnected.
+# A good guess: an event is complete with its blank line. A stream that ends before it, as at each restart or timeout
+# of a proxy, drops the part: so says the standard, and the client gets the event whole after it has reconnected.
 #
-# What happens: what is left at the end of the stream is parsed like the rest. Half of a line of JSON is an event. So are the
-# first lines of a longer event, which may be valid by themselves: of a table, its first rows. The part has the id of the whole
-# event: a client that reconnects with that `Last-Event-ID` never gets the rest. httpx-sse drops the part.
+# What happens: what is left at the end of the stream is parsed like the rest. Half of a line of JSON is an event. So
+# are the first lines of a longer event, which may be valid by themselves: of a table, its first rows. The part has
+# the id of the whole event: a client that reconnects with that `Last-Event-ID` never gets the rest. httpx-sse drops
+# the part.
 #
 # Versions: sseclient-py 1.9.0, httpx-sse 0.4.3, httpx 0.28.1, requests 2.34.2, Python 3.11.
 set -euo pipefail

@@ -4,11 +4,11 @@
 # A good guess: a `datetime` with a zone is an instant. `sign(id, time, body)` signs that instant, and the header
 # `webhook-timestamp` is `int(time.timestamp())`. A time without a zone is local, as everywhere in Python.
 #
-# What happens: the zone is replaced by UTC, not converted. With any other zone the signed second is off by the zone's difference
-# from UTC, and no receiver can verify the message: "No matching signature found", which looks like a wrong secret. The same goes
-# for `datetime.now()`, on every machine whose zone is not UTC: it works in the container and not at the desk. A time without a zone is right
-# if it holds UTC, as `utcnow()` makes it, though its own `timestamp()` is then off. svix (Python) signs by this package. The
-# JavaScript package signs the instant. Always `datetime.now(timezone.utc)`.
+# What happens: the zone is replaced by UTC, not converted. With any other zone the signed second is off by the zone's
+# difference from UTC, and no receiver can verify the message: "No matching signature found", which looks like a wrong
+# secret. The same goes for `datetime.now()`, on every machine whose zone is not UTC: it works in the container and
+# not at the desk. A time without a zone is right if it holds UTC, as `utcnow()` makes it, though its own
+# `timestamp()` is then off. svix (Python) signs by this package. The time to give is `datetime.now(timezone.utc)`.
 #
 # Versions: standardwebhooks 1.1.0 (PyPI), svix 2.9.1 (PyPI), standardwebhooks 1.1.1 (npm), Python 3.11, Node 20.
 set -euo pipefail

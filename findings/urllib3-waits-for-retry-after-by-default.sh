@@ -2,12 +2,14 @@
 # urllib3: without any setting, one GET sleeps for as long as the server's Retry-After says, three times over.
 #
 # A good guess: the default is three retries for connections that fail. An answer is an answer: retries by status need
-# `status_forcelist`, which is empty, and `timeout` bounds the call. A dispatcher with a schedule of its own needs no more.
+# `status_forcelist`, which is empty, and `timeout` bounds the call. A dispatcher with a schedule of its own needs no
+# more.
 #
-# What happens: 413, 429 and 503 with a Retry-After are retried whatever the list says, for every method that may be repeated, PUT and
-# DELETE included. The call sleeps in between, and the timeout does not count that sleep: with `Retry-After: 3600` it would return
-# after three hours. The caller sees the last answer only. POST, and requests, which passes its own settings, return at
-# once. `retries=False`, or `Retry(respect_retry_after_header=False)`, makes the guess true.
+# What happens: 413, 429 and 503 with a Retry-After are retried whatever the list says, for every method that may be
+# repeated, PUT and DELETE included. The call sleeps in between, and the timeout does not count that sleep: with
+# `Retry-After: 3600` it would return after three hours. The caller sees the last answer only. POST, and requests,
+# which passes its own settings, return at once. `retries=False`, or `Retry(respect_retry_after_header=False)`, makes
+# the guess true.
 #
 # Versions: urllib3 2.8.0, requests 2.34.2, Python 3.11.
 set -euo pipefail

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # uuid_utils (Python): an id has the number, the text and the hash of a standard UUID, and is not equal to it.
 #
-# A good guess: "drop-in replacement for Python's uuid module" means that `import uuid_utils as uuid` is enough. At the least, ids of
-# both kinds with the same number are equal, as a subclass would be, or the difference is an error.
+# A good guess: "drop-in replacement for Python's uuid module" means that `import uuid_utils as uuid` is enough. At
+# the least, ids of both kinds with the same number are equal, as a subclass would be, or the difference is an error.
 #
-# What happens: comparison with `==` is false, both ways, without an error; only `<` fails. Drivers and pydantic return
-# standard UUIDs. So the id that was made before an INSERT is not in the set of those that a SELECT returns; the receiver that
-# keeps seen ids does a repeated event again. psycopg, orjson and pydantic refuse such an id, asyncpg takes it: code that only
-# ever writes works. `uuid_utils.compat`, which returns standard UUIDs, is the drop-in.
+# What happens: comparison with `==` is false, both ways, without an error; only `<` fails. Drivers and pydantic
+# return standard UUIDs. So the id that was made before an INSERT is not in the set of those that a SELECT returns;
+# the receiver that keeps seen ids does a repeated event again. psycopg, orjson and pydantic refuse such an id,
+# asyncpg takes it: code that only ever writes works. `uuid_utils.compat`, which returns standard UUIDs, is the
+# drop-in.
 #
 # Versions: uuid_utils 1.2.0, pydantic 2.14.4, orjson 3.13.0, psycopg 3.3.9, Python 3.11.
 set -euo pipefail
