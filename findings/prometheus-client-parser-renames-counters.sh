@@ -8,8 +8,8 @@
 # What happens: each sample of a counter gets the suffix `_total`, as OpenMetrics wants it. So a test that reads
 # /metrics with this parser and asks for `events_total` passes, although no such series is there: Prometheus stores
 # `events`, and the alert on `events_total` never fires. A proxy that parses and serves renames the series. The family
-# is called `events` with either text, so the two cannot be told apart. Only counters are renamed: a gauge or an
-# untyped sample keeps its name.
+# is called `events` with either text, so the two look alike. Only counters are renamed: a gauge or an untyped sample
+# keeps its name.
 #
 # Versions: prometheus_client 0.26.0, Python 3.11.
 set -euo pipefail
