@@ -237,3 +237,30 @@ fn an_error_quotes_nothing_personal() {
     let debug = format!("{:?}", defaults().with_new_uuids(|_, _| Uuid::nil()));
     assert!(debug.contains("our-university"), "{debug}");
 }
+
+#[test]
+fn a_time_as_events_have_it_is_the_time_of_its_other_forms() {
+    let at = |text: &str| {
+        let line = line("approve", &json!({"at": text}));
+        parse(&line, &defaults()).unwrap().request.at.unwrap()
+    };
+    for (wire, others) in [
+        (
+            "2026-06-04T10:30:00Z",
+            ["2026-06-04T12:30:00+02:00", "2026-06-04t10:30:00.999z"],
+        ),
+        (
+            "0000-01-01T00:00:00Z",
+            ["0000-01-01T00:00:00-00:00", "0000-01-01T01:00:00+01:00"],
+        ),
+        (
+            "9999-12-31T23:59:59Z",
+            ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:60Z"],
+        ),
+    ] {
+        for other in others {
+            assert_eq!(at(wire), at(other), "{wire} and {other}");
+        }
+        assert_eq!(at(wire).to_rfc3339(), wire.replace('Z', "+00:00"));
+    }
+}

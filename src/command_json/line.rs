@@ -42,9 +42,25 @@ pub struct ParsedCommand {
 /// [`CommandJsonError`]: the bytes are no JSON object, or it is no command.
 pub fn parse(json: &[u8], defaults: &Defaults) -> Result<ParsedCommand, CommandJsonError> {
     let line = Line::read(json)?;
-    let (command, uuid) = line.known();
-    let parsed = line.parse(defaults);
-    parsed.map_err(|error| error.with_known(command.map(|it| shorten(&it)), uuid))
+    let (command, uuid) = (line.command.clone(), line.uuid.clone());
+    line.parse(defaults)
+        .map_err(|error| error.with_known(known_command(command), known_uuid(uuid)))
+}
+
+/// What an error can say about the line, however little of it could be read: the name of a command,
+/// unless it is a title in its place, and the application.
+fn known_command(command: Option<Scalar<'_>>) -> Option<String> {
+    match command? {
+        Scalar::Text(name) if is_word(&name) => Some(shorten(&name)),
+        _ => None,
+    }
+}
+
+fn known_uuid(uuid: Option<Scalar<'_>>) -> Option<Uuid> {
+    match uuid? {
+        Scalar::Text(uuid) => only_hyphenated(&uuid),
+        _ => None,
+    }
 }
 
 /// The values of a line; none for a field that is absent or null.
@@ -112,21 +128,6 @@ impl<'a> Line<'a> {
             unknown,
             unique,
         })
-    }
-
-    /// What an error can say about the line, however little of it could be read: the name of a
-    /// command, and the application.
-    fn known(&self) -> (Option<Cow<'a, str>>, Option<Uuid>) {
-        let command = match &self.command {
-            // Not a title in the place of a command.
-            Some(Scalar::Text(name)) if is_word(name) => Some(name.clone()),
-            _ => None,
-        };
-        let uuid = match &self.uuid {
-            Some(Scalar::Text(uuid)) => only_hyphenated(uuid),
-            _ => None,
-        };
-        (command, uuid)
     }
 
     fn parse(mut self, defaults: &Defaults) -> Result<ParsedCommand, CommandJsonError> {
@@ -262,7 +263,8 @@ fn read_time(found: Option<Scalar<'_>>) -> Result<Timestamp, CommandJsonError> {
     let expected = "an RFC 3339 time with its offset from UTC, such as 2026-06-04T10:30:00Z, in the \
         years 0000 to 9999";
     read(AT, expected, found, |text| {
-        Timestamp::new(rfc_3339(text)?).ok()
+        // Most are written as events have them.
+        Timestamp::parse_wire(text).or_else(|| Timestamp::new(rfc_3339(text)?).ok())
     })
 }
 

@@ -353,7 +353,10 @@ fn read_uuid(field: &'static str, found: Found<'_>) -> Result<Uuid, PayloadProbl
     let text = Scalar::text(field, found)?;
     // Of the forms that are read, the hyphenated one alone is that long.
     let is_hyphenated = text.len() == Hyphenated::LENGTH;
-    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    // All bytes, whatever the first ones are: so the compiler compares many at once.
+    let is_lower = text
+        .bytes()
+        .fold(true, |is_lower, byte| is_lower & !byte.is_ascii_uppercase());
     match Uuid::try_parse(&text) {
         Ok(uuid) if is_hyphenated && is_lower => Ok(uuid),
         _ => {

@@ -15,6 +15,55 @@ const MAX_LABEL: usize = 63;
 /// # Errors
 /// What is wrong, in words of ours: those of `email_address` change with its versions.
 pub(super) fn check(value: &str) -> Result<(), &'static str> {
+    if is_plain(value) {
+        return Ok(());
+    }
+    check_by_grammar(value)
+}
+
+/// Whether it has the form that nearly all addresses have, which takes a fraction of the time to
+/// see. The grammars say yes to each of these as well; a test compares them.
+fn is_plain(value: &str) -> bool {
+    let Some((local, domain)) = value.split_once('@') else {
+        return false;
+    };
+    // In so short a domain, no label is too long.
+    if local.len() > MAX_LOCAL || domain.len() > MAX_LABEL {
+        return false;
+    }
+    // Before the first byte and behind the last one, it is as beside a dot.
+    let mut last = b'.';
+    for byte in local.bytes().chain([b'.']) {
+        let may_stand = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'+' => true,
+            b'.' => last != b'.',
+            _ => false,
+        };
+        if !may_stand {
+            return false;
+        }
+        last = byte;
+    }
+    let mut dots = 0;
+    for byte in domain.bytes().chain([b'.']) {
+        let may_stand = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => true,
+            b'-' => last != b'.',
+            b'.' => {
+                dots += 1;
+                last != b'.' && last != b'-'
+            }
+            _ => false,
+        };
+        if !may_stand {
+            return false;
+        }
+        last = byte;
+    }
+    dots > 1
+}
+
+fn check_by_grammar(value: &str) -> Result<(), &'static str> {
     let Some((local, domain)) = value.rsplit_once('@') else {
         return Err("it has no @");
     };
@@ -78,3 +127,7 @@ fn wrong_with_domain(domain: &str) -> &'static str {
         "a domain has letters, digits and hyphens, or is an IP address in brackets"
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/address.rs"]
+mod tests;

@@ -140,6 +140,7 @@ impl SharedDetails {
 impl Deref for SharedDetails {
     type Target = ApplicationDetails;
 
+    #[inline]
     fn deref(&self) -> &ApplicationDetails {
         match self {
             Self::Own(details) => details,

@@ -158,6 +158,7 @@ pub struct Event {
 }
 
 impl Event {
+    #[inline]
     pub(super) const fn new(
         details: SharedDetails,
         version: u64,

@@ -31,6 +31,7 @@ impl Timestamp {
     ///
     /// # Errors
     /// [`Violation::YearOutOfRange`] where the year in UTC is not 0000 to 9999.
+    #[inline]
     pub fn new(at: DateTime<Utc>) -> Result<Self, InvalidValue> {
         if (0..=9999).contains(&at.naive_utc().year()) {
             Ok(Self::whole_second(at))
@@ -46,6 +47,7 @@ impl Timestamp {
 
     /// Cuts `at` to its whole second, and to the nearest end of the range where it lies outside.
     #[must_use]
+    #[inline]
     pub fn saturating(at: DateTime<Utc>) -> Self {
         Self::whole_second(at).clamp(Self::MIN, Self::MAX)
     }
@@ -65,7 +67,8 @@ impl Timestamp {
         })
     }
 
-    fn parse_wire(text: &str) -> Option<Self> {
+    /// The same; none for any other form.
+    pub(crate) fn parse_wire(text: &str) -> Option<Self> {
         let bytes: &[u8; Self::WIRE_LEN] = text.as_bytes().try_into().ok()?;
         let &[
             y0,
@@ -129,6 +132,7 @@ impl Timestamp {
 
     /// The same moment for calculating with.
     #[must_use]
+    #[inline]
     pub const fn to_datetime(self) -> DateTime<Utc> {
         let time = match NaiveTime::from_num_seconds_from_midnight_opt(self.second_of_day, 0) {
             Some(time) => time,
@@ -150,11 +154,13 @@ impl Timestamp {
     }
 
     /// A leap second (chrono's nanosecond of 10⁹ and more) lies in second 59.
+    #[inline]
     fn whole_second(at: DateTime<Utc>) -> Self {
         let at = at.naive_utc();
         Self::from_parts(at.date(), at.time())
     }
 
+    #[inline]
     fn from_parts(date: NaiveDate, time: NaiveTime) -> Self {
         Self {
             date,
@@ -164,6 +170,7 @@ impl Timestamp {
 }
 
 impl From<Timestamp> for DateTime<Utc> {
+    #[inline]
     fn from(timestamp: Timestamp) -> Self {
         timestamp.to_datetime()
     }
