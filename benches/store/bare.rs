@@ -40,9 +40,22 @@ impl Loop {
         }
     }
 
+    /// Lets the log grow as long as the store does, before it is copied into the database.
+    pub fn with_long_log(self) -> Self {
+        self.connection
+            .execute_batch("PRAGMA wal_autocheckpoint = 16384;")
+            .unwrap();
+        self
+    }
+
     /// Transitions a second: an event and its head, in a transaction each. It reads nothing, and so
     /// decides nothing.
     pub fn run(&self, time: Duration) -> f64 {
+        self.run_in_groups(1, time)
+    }
+
+    /// The same, so many in each transaction.
+    pub fn run_in_groups(&self, group: u32, time: Duration) -> f64 {
         let mut event = self
             .connection
             .prepare(
@@ -63,16 +76,18 @@ impl Loop {
         let start = Instant::now();
         let mut done = 0_u32;
         while start.elapsed() < time {
-            let position = self.position.replace(self.position.get() + 1);
-            let application = position % self.applications * 7919 % self.applications + 1;
-            let version = position / self.applications + 2;
             begin.execute([]).unwrap();
-            let seq = event
-                .insert(params![application, version, application])
-                .unwrap();
-            head.execute(params![application, version, seq]).unwrap();
+            for _ in 0..group {
+                let position = self.position.replace(self.position.get() + 1);
+                let application = position % self.applications * 7919 % self.applications + 1;
+                let version = position / self.applications + 2;
+                let seq = event
+                    .insert(params![application, version, application])
+                    .unwrap();
+                head.execute(params![application, version, seq]).unwrap();
+            }
             commit.execute([]).unwrap();
-            done += 1;
+            done += group;
         }
         f64::from(done) / start.elapsed().as_secs_f64()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use certificate_lifecycle::engine::Engine;
 use certificate_lifecycle::store::{Atomicity, PostgresStore, SqliteStore, Store};
 
+use crate::bare;
 use crate::load::{Load, upload_many, uuid};
 use crate::support::Row;
 use crate::{median, postgres, row, runtime};
@@ -25,12 +26,21 @@ fn large() -> u64 {
 /// that were uploaded last, as work usually is, and on all of them alike.
 pub fn growth_sqlite(folder: &Path) -> Vec<Row> {
     let open = |name: &str| Engine::new(SqliteStore::open(folder.join(name)).unwrap());
+    let mut bare = None;
     runtime().block_on(grow(
         "SQLite",
         512,
         open("small.db"),
         open("large.db"),
         async || (),
+        || {
+            let bare = bare.get_or_insert_with(|| {
+                let peer = folder.join("bare.db");
+                bare::copy(&folder.join("large.db"), &peer);
+                bare::Loop::open(&peer).with_long_log()
+            });
+            Some(bare.run_in_groups(512, ROUND))
+        },
     ))
 }
 
@@ -53,7 +63,7 @@ pub fn growth_postgres() -> Vec<Row> {
         client.batch_execute("VACUUM (ANALYZE)").await.unwrap();
         client.batch_execute("CHECKPOINT").await.unwrap();
     };
-    runtime.block_on(grow("PostgreSQL", 64, small, large, settle))
+    runtime.block_on(grow("PostgreSQL", 64, small, large, settle, || None))
 }
 
 async fn grow<S: Store>(
@@ -62,6 +72,7 @@ async fn grow<S: Store>(
     small: Engine<S>,
     large_engine: Engine<S>,
     settle: impl AsyncFnOnce(),
+    mut bare: impl FnMut() -> Option<f64>,
 ) -> Vec<Row> {
     let large = large();
     let small = Load::prepare(small, 0, SMALL).await;
@@ -74,23 +85,31 @@ async fn grow<S: Store>(
     let all = Load::over(large_engine, SMALL, large - SMALL);
     settle().await;
     let (mut on_small, mut on_recent, mut on_all) = (Vec::new(), Vec::new(), Vec::new());
+    let mut on_all_bare = Vec::new();
     for _ in 0..3 {
         on_small.push(small.run(callers, ROUND).await);
         on_recent.push(recent.run(callers, ROUND).await);
         on_all.push(all.run(callers, ROUND).await);
+        on_all_bare.extend(bare());
     }
-    let on_small = median(on_small);
+    let (on_small, on_all) = (median(on_small), median(on_all));
     let named = |what: &str| format!("{name}, {large} applications, {callers} callers, {what}");
     let peer = "with 10,000";
-    vec![
+    let mut rows = vec![
         row(
             &named("on the last 10,000"),
             (median(on_recent), on_small),
             peer,
             0.8,
         ),
-        row(&named("on all"), (median(on_all), on_small), peer, 0.8),
-    ]
+        row(&named("on all"), (on_all, on_small), peer, 0.8),
+    ];
+    if !on_all_bare.is_empty() {
+        // As many at once, in one transaction, on as many applications, and nothing read before.
+        let bare = (on_all, median(on_all_bare));
+        rows.push(row(&named("on all"), bare, "bare groups", 0.6));
+    }
+    rows
 }
 
 /// The high-water mark of `certlife apply` on SQLite after a tenth of the commands, and after all.
