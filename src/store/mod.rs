@@ -10,6 +10,8 @@ mod address;
 mod any;
 mod audit;
 mod backward;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod callers;
 pub(crate) mod cells;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "server"))]
 pub(crate) mod chance;

@@ -1,6 +1,6 @@
-//! How callers wait for the writer.
+//! How callers wait for their answers.
 //!
-//! This is a module of `src/store/sqlite/callers.rs`: no public item leads to what it tests.
+//! This is a module of `src/store/callers.rs`: no public item leads to what it tests.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,8 @@ use std::task::{Context, Waker};
 use tokio::sync::oneshot::{Sender, channel};
 
 use super::*;
+
+const PATIENCE: Duration = Duration::from_micros(250);
 
 /// Gives an answer after so long.
 fn after(time: Duration) -> Receiver<u32> {
@@ -25,7 +27,7 @@ fn after(time: Duration) -> Receiver<u32> {
 
 #[tokio::test]
 async fn an_answer_comes_whether_or_not_the_caller_has_gone_to_sleep() {
-    let callers = Callers::default();
+    let callers = Callers::new(PATIENCE);
     let slow = PATIENCE * 20;
     for time in [Duration::ZERO, PATIENCE / 2, slow, Duration::ZERO] {
         assert_eq!(callers.wait(after(time)).await, Some(7), "{time:?}");
@@ -42,7 +44,7 @@ async fn an_answer_comes_whether_or_not_the_caller_has_gone_to_sleep() {
 
 #[tokio::test]
 async fn others_run_while_a_caller_is_awake() {
-    let callers = Callers::default();
+    let callers = Callers::new(PATIENCE);
     let (sender, answer) = channel();
     // On one thread, the answer only comes if the caller lets the other task run
     let other = async { sender.send(10).unwrap() };
@@ -56,7 +58,7 @@ async fn others_run_while_a_caller_is_awake() {
 
 #[tokio::test]
 async fn who_gives_up_is_not_waited_for() {
-    let callers = Callers::default();
+    let callers = Callers::new(PATIENCE);
     let (_sender, answer): (Sender<u32>, _) = channel();
     let mut given_up = Box::pin(callers.wait(answer));
     let mut context = Context::from_waker(Waker::noop());

@@ -21,6 +21,7 @@ use super::runtime::Home;
 use super::session::Session;
 use super::statement::Shape;
 use super::together::together;
+use crate::store::callers::Callers;
 use crate::store::{Append, Atomicity, StoreError};
 
 /// How often a command is tried again that lost a race without being refused.
@@ -28,6 +29,10 @@ const MOST_ATTEMPTS: u32 = 200;
 
 /// How long to wait before a lost connection is tried again.
 const RECONNECT: Duration = Duration::from_millis(100);
+
+/// How long a caller that is alone stays awake: a command on a server of the same machine, or of one
+/// close by.
+const PATIENCE: Duration = Duration::from_micros(600);
 
 /// What a command hears whose worker is gone.
 const ABANDONED: &str = "its worker is gone: it panicked, or the store's runtime was shut down";
@@ -46,6 +51,7 @@ struct Shared {
     queue: Mutex<Queue>,
     commits: watch::Sender<()>,
     tell: mpsc::Sender<()>,
+    callers: Callers,
 }
 
 impl Coalescer {
@@ -66,6 +72,7 @@ impl Coalescer {
                 queue: Mutex::default(),
                 commits,
                 tell,
+                callers: Callers::new(PATIENCE),
             }),
         }
     }
@@ -94,10 +101,10 @@ impl Coalescer {
         }
         let mut all = Vec::with_capacity(count);
         for answer in answers {
-            match answer.await {
-                Ok(answers) => all.extend(answers),
+            match self.shared.callers.wait(answer).await {
+                Some(answers) => all.extend(answers),
                 // The worker that had it under way is gone.
-                Err(_) => all.push(Err(StoreError::unknown_outcome(ABANDONED).into())),
+                None => all.push(Err(StoreError::unknown_outcome(ABANDONED).into())),
             }
         }
         all

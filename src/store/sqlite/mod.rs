@@ -4,7 +4,6 @@ mod act;
 mod anchor;
 mod busy;
 mod cache;
-mod callers;
 mod change;
 mod connection;
 mod diagnose;
@@ -37,6 +36,7 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::backward::FeedPage;
+use super::callers::Callers;
 use super::commits::CommitWatch;
 use super::contract::{Queries, Store};
 use super::cursor::Cursor;
@@ -47,7 +47,6 @@ use super::request::{Append, Atomicity, Receipt, RecordedEvent};
 use super::setup::Setup;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventKind;
-use callers::Callers;
 use change::{ChangeKind, Outcome, Task};
 use job::{Call, Job};
 use lookups::Lookups;
@@ -56,6 +55,9 @@ use write::Write;
 use writer::Writer;
 
 pub use options::{Durability, SqliteOptions};
+
+/// How long a caller that is alone stays awake: one or two commits.
+const PATIENCE: Duration = Duration::from_micros(250);
 
 /// Keeps everything in one SQLite file, with its log (`-wal`) beside it.
 ///
@@ -114,7 +116,7 @@ impl SqliteStore {
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, Some(anchor))),
                 lookups: Arc::default(),
-                callers: Callers::default(),
+                callers: Callers::new(PATIENCE),
                 commits,
             }),
         })
@@ -159,7 +161,7 @@ impl SqliteStore {
                 poll: options.poll,
                 readers: Arc::new(Readers::new(path, options, None)),
                 lookups: Arc::default(),
-                callers: Callers::default(),
+                callers: Callers::new(PATIENCE),
                 commits: watch::Sender::new(()),
             }),
         })

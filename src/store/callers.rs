@@ -1,4 +1,4 @@
-//! How callers wait for the writer's answers.
+//! How callers wait for the answers of who carries out their commands: a thread or a task.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -8,28 +8,35 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task;
 
-/// How long a caller stays awake for its answer, if the last one came as fast: to be woken takes
-/// about a fifth of a commit.
-const PATIENCE: Duration = Duration::from_micros(250);
-
 /// Those that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Callers {
+    /// How long a caller stays awake for its answer, if the last one came as fast: to be woken takes
+    /// a good part of a commit.
+    patience: Duration,
     waiting: AtomicUsize,
     /// How long the last answer took, in microseconds.
     last: AtomicU64,
 }
 
 impl Callers {
-    /// The answer; none if the writer has ended.
+    pub(super) const fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            waiting: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// The answer; none if it will never come.
     ///
     /// A caller that is alone asks again and again, and lets other tasks and threads run in
-    /// between. Of several callers, each would keep the writer from its core: they sleep.
+    /// between. Of several callers, each would keep the work from its core: they sleep.
     pub(super) async fn wait<T>(&self, mut answer: Receiver<T>) -> Option<T> {
         let _waiting = Waiting::begin(&self.waiting);
         let start = Instant::now();
-        if self.last.load(Ordering::Relaxed) < micros(PATIENCE) {
-            while self.waiting.load(Ordering::Relaxed) == 1 && start.elapsed() < PATIENCE {
+        if self.last.load(Ordering::Relaxed) < micros(self.patience) {
+            while self.waiting.load(Ordering::Relaxed) == 1 && start.elapsed() < self.patience {
                 match answer.try_recv() {
                     Err(TryRecvError::Empty) => {
                         thread::yield_now();
@@ -69,5 +76,5 @@ impl Drop for Waiting<'_> {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/unit/callers.rs"]
+#[path = "../../tests/unit/callers.rs"]
 mod tests;
