@@ -132,6 +132,7 @@ pub mod payload {
     pub use crate::event::payload::{PayloadError, PayloadProblem};
     pub use crate::json::{FieldError, NotAnObject};
 }
+mod places;
 #[cfg(feature = "processor")]
 pub mod processor;
 #[cfg(feature = "server")]

@@ -1,8 +1,5 @@
 //! The audit of a log: events in order, each against the state of its application so far.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use uuid::Uuid;
 
 use super::payload::EventPayload;
@@ -11,6 +8,7 @@ use super::replay;
 use crate::lifecycle::any::AnyApplication;
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::state::Status;
+use crate::places::Places;
 
 /// Follows a log of events, application by application.
 ///
@@ -30,9 +28,8 @@ use crate::lifecycle::state::Status;
 /// ```
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// Where each application stands in the list: a table that holds the applications themselves
-    /// would move them all whenever it grows.
-    places: HashMap<Uuid, usize>,
+    /// Where each application stands in the list.
+    places: Places,
     /// `None` only while an event is being applied.
     applications: Vec<Option<AnyApplication>>,
     events: [u64; EventKind::ALL.len()],
@@ -61,32 +58,33 @@ impl Audit {
             *count += 1;
         }
         let mut problems = Vec::new();
-        match self.places.entry(payload.uuid()) {
-            Entry::Occupied(place) => {
-                if let Some(slot) = self.applications.get_mut(*place.get())
-                    && let Some(application) = slot.take()
-                {
-                    let was = application.status();
-                    let application = replay::follow(application, payload, &mut problems);
-                    if let Some(count) = self.statuses.get_mut(was as usize) {
-                        *count -= 1;
-                    }
-                    if let Some(count) = self.statuses.get_mut(application.status() as usize) {
-                        *count += 1;
-                    }
-                    *slot = Some(application);
+        let place = self.place(payload.uuid());
+        if let Some(slot) = place.and_then(|it| self.applications.get_mut(it)) {
+            if let Some(application) = slot.take() {
+                let was = application.status();
+                let application = replay::follow(application, payload, &mut problems);
+                if let Some(count) = self.statuses.get_mut(was as usize) {
+                    *count -= 1;
                 }
+                if let Some(count) = self.statuses.get_mut(application.status() as usize) {
+                    *count += 1;
+                }
+                *slot = Some(application);
             }
-            Entry::Vacant(place) => match replay::begin(payload) {
+        } else {
+            match replay::begin(payload) {
                 Ok(application) => {
                     if let Some(count) = self.statuses.get_mut(application.status() as usize) {
                         *count += 1;
                     }
-                    place.insert(self.applications.len());
+                    let before = self.applications.iter().flatten();
+                    let _ = self
+                        .places
+                        .push(payload.uuid(), before.map(AnyApplication::uuid));
                     self.applications.push(Some(application));
                 }
                 Err(problem) => problems.push(problem),
-            },
+            }
         }
         let uuid = Some(payload.uuid());
         let finding = |problem| Finding { uuid, problem };
@@ -96,7 +94,14 @@ impl Audit {
     /// The application as the log has it so far.
     #[must_use]
     pub fn application(&self, uuid: Uuid) -> Option<&AnyApplication> {
-        self.applications.get(*self.places.get(&uuid)?)?.as_ref()
+        self.applications.get(self.place(uuid)?)?.as_ref()
+    }
+
+    /// Where the application stands in the list.
+    fn place(&self, uuid: Uuid) -> Option<usize> {
+        let at = |place: u32| self.applications.get(place as usize)?.as_ref();
+        let is = |place| at(place).is_some_and(|it| it.uuid() == uuid);
+        self.places.find(uuid, is).map(|place| place as usize)
     }
 
     /// How many well-formed events of each kind there were, legal or not.

@@ -11,8 +11,8 @@ use tokio::task;
 /// Those that wait.
 #[derive(Debug)]
 pub(super) struct Callers {
-    /// How long a caller stays awake for its answer, if the last one came as fast: to be woken takes
-    /// a good part of a commit.
+    /// How long a caller stays awake for its answer, if the last one came as fast: to be woken
+    /// takes a good part of a commit.
     patience: Duration,
     waiting: AtomicUsize,
     /// How long the last answer took, in microseconds.

@@ -35,10 +35,11 @@ fn a_path_is_followed_wherever_it_begins() {
     assert_eq!(of("supercrate::x"), [""; 0]);
 }
 
-/// What each module may use: what an error quotes of a value, forms of values, how options are set,
-/// lengths beside moments, and what a dispatcher and a processor have in common.
-const UTILITIES: [&str; 8] = [
-    "excerpt", "forms", "setters", "lengths", "share", "backoff", "jitter", "instants",
+/// What each module may use: what an error quotes of a value, forms of values, places by identity,
+/// how options are set, lengths beside moments, and what a dispatcher and a processor have in
+/// common.
+const UTILITIES: [&str; 9] = [
+    "excerpt", "forms", "places", "setters", "lengths", "share", "backoff", "jitter", "instants",
 ];
 
 #[test]
@@ -138,6 +139,8 @@ fn permitted(file: &Path) -> &'static [&'static str] {
             "Instant",
             "std::thread",
         ],
+        // A caller that is alone stays awake for a moment.
+        "src/store/callers.rs" => &["std::thread", "std::time", "Instant"],
         // It reads errors that are of the network.
         "src/store/postgres/failure.rs" => &["std::io", "std::time"],
         _ if path.starts_with("src/store/postgres/") => &["std::time", "Instant"],

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::index::Index;
 use super::pieces::Pieces;
 use crate::lifecycle::details::{ApplicationDetails, ManyDetails, SharedDetails};
 use crate::lifecycle::source::TriggerContext;
+use crate::places::Places;
 
 /// What an application has beside its details, in 12 bytes.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Applications {
     many: Vec<Arc<ManyDetails>>,
     /// The details of the others, as they came.
     last: Vec<SharedDetails>,
-    by_uuid: Index,
+    by_uuid: Places,
 }
 
 impl Applications {

@@ -5,7 +5,6 @@ mod applications;
 mod auditing;
 mod authorizing;
 mod delivering;
-mod index;
 mod listing;
 mod log;
 mod names;

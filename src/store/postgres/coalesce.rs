@@ -30,7 +30,7 @@ const MOST_ATTEMPTS: u32 = 200;
 /// How long to wait before a lost connection is tried again.
 const RECONNECT: Duration = Duration::from_millis(100);
 
-/// How long a caller that is alone stays awake: a command on a server of the same machine, or of one
+/// How long a caller that is alone stays awake: a command on a server of the same machine, or one
 /// close by.
 const PATIENCE: Duration = Duration::from_micros(600);
 
