@@ -53,29 +53,45 @@ impl<S: Store> Engine<S> {
         uuid: Uuid,
         timeout: Duration,
     ) -> Result<Option<AnyApplication>, StoreError> {
-        let (_call, end) = self.waiting.wait_for(institution.clone(), uuid);
-        let waiting = self.wait(institution, uuid, end);
+        let waiting = async {
+            let wait_for = || self.waiting.wait_for(institution.clone(), uuid);
+            let (mut call, mut end) = wait_for();
+            loop {
+                let (ended, seen) = self.wait(institution, uuid, end).await?;
+                if ended.as_ref().is_none_or(|it| it.version() > seen) {
+                    return Ok(ended);
+                }
+                // The feed comes behind: this failure was retried before the application was loaded.
+                // A call waits throughout, so the feed is read on from there.
+                let again = wait_for();
+                drop(std::mem::replace(&mut call, again.0));
+                end = again.1;
+            }
+        };
         match tokio::time::timeout(timeout, waiting).await {
             Ok(ended) => ended,
             Err(_) => self.load(institution, uuid).await,
         }
     }
 
+    /// The end, and the version at which the application was loaded before the feed told of it: an
+    /// end that is not newer is none.
     async fn wait(
         &self,
         institution: &InstitutionId,
         uuid: Uuid,
         mut end: oneshot::Receiver<AnyApplication>,
-    ) -> Result<Option<AnyApplication>, StoreError> {
+    ) -> Result<(Option<AnyApplication>, u64), StoreError> {
         let waiting = &*self.waiting;
         let mut readings = waiting.readings.subscribe();
         // The reading that tells what becomes of the application after it was loaded.
         let mut known = None;
+        let mut seen = 0;
         loop {
             let is_new = |it: &Reading| it.is_under_way() && Some(*it) != known;
             let mut reader = tokio::select! {
                 biased;
-                Ok(ended) = &mut end => return Ok(Some(ended)),
+                Ok(ended) = &mut end => return Ok((Some(ended), seen)),
                 reader = waiting.reader.lock() => Some(reader),
                 Ok(_) = readings.wait_for(is_new) => None,
             };
@@ -88,8 +104,11 @@ impl<S: Store> Engine<S> {
             let reading = waiting.reading();
             if known != Some(reading) {
                 match self.load(institution, uuid).await? {
-                    Some(it) if !it.status().has_ended() => known = Some(reading),
-                    ended => return Ok(ended),
+                    Some(it) if !it.status().has_ended() => {
+                        known = Some(reading);
+                        seen = it.version();
+                    }
+                    ended => return Ok((ended, 0)),
                 }
             }
             let Some(Some(follower)) = reader.as_deref_mut() else {
@@ -97,7 +116,7 @@ impl<S: Store> Engine<S> {
             };
             while waiting.reading().is_under_way() {
                 if let Ok(ended) = end.try_recv() {
-                    return Ok(Some(ended));
+                    return Ok((Some(ended), seen));
                 }
                 match follower.next().await {
                     Ok(recorded) => waiting.tell(&recorded),

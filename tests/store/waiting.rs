@@ -250,6 +250,48 @@ async fn an_event_that_cannot_be_read_keeps_no_call_waiting() {
     }
 }
 
+/// A store in memory whose feed comes behind, as that of a server does on which another transaction
+/// is open.
+#[derive(Clone, Default)]
+struct Behind {
+    store: MemoryStore,
+}
+
+impl sealed::Sealed for Behind {}
+
+impl Store for Behind {
+    delegate!(append load history feed wake);
+
+    async fn feed_end(&self) -> Result<Cursor, StoreError> {
+        Ok(Cursor::START)
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_was_retried_before_is_no_end() {
+    let engine = Engine::new(Behind::default());
+    let (worker, jane) = (worker(), jane());
+    let (background, office) = (engine.scope(&OURS, &worker), engine.scope(&OURS, &jane));
+    engine.execute(upload(1)).await.unwrap();
+    for _ in 0..2 {
+        background.fail(id(1), error()).await.unwrap();
+        office.retry(id(1)).await.unwrap();
+    }
+    let start = Instant::now();
+    let retried = engine.await_final(&OURS, id(1), MOMENT).await.unwrap();
+    assert_eq!(retried.unwrap().status(), Status::Retried);
+    assert!(start.elapsed() >= MOMENT);
+    // What comes after it is one
+    let waiting = {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.await_final(&OURS, id(1), LONG).await })
+    };
+    sleep(MOMENT).await;
+    background.fail(id(1), error()).await.unwrap();
+    let failed = waiting.await.unwrap().unwrap().unwrap();
+    assert_eq!((failed.status(), failed.version()), (Status::Failed, 6));
+}
+
 #[tokio::test]
 async fn a_call_that_is_dropped_while_it_reads_keeps_no_connection() {
     // Given a store with one connection that reads, and a call that waits
