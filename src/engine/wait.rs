@@ -61,8 +61,8 @@ impl<S: Store> Engine<S> {
                 if ended.as_ref().is_none_or(|it| it.version() > seen) {
                     return Ok(ended);
                 }
-                // The feed comes behind: this failure was retried before the application was loaded.
-                // A call waits throughout, so the feed is read on from there.
+                // The feed comes behind: this failure was retried before the application was
+                // loaded. A call waits throughout, so the feed is read on from there.
                 let again = wait_for();
                 drop(std::mem::replace(&mut call, again.0));
                 end = again.1;
@@ -74,8 +74,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The end, and the version at which the application was loaded before the feed told of it: an
-    /// end that is not newer is none.
+    /// The end, and the version at which the application was loaded before: an end that is not newer
+    /// is none.
     async fn wait(
         &self,
         institution: &InstitutionId,
