@@ -74,8 +74,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The end, and the version at which the application was loaded before: an end that is not newer
-    /// is none.
+    /// The end, and the version at which the application was loaded before: an end that is not
+    /// newer is none.
     async fn wait(
         &self,
         institution: &InstitutionId,
