@@ -86,7 +86,8 @@ impl<S: Store> Engine<S> {
         let mut readings = waiting.readings.subscribe();
         // The reading that tells what becomes of the application after it was loaded.
         let mut known = None;
-        let mut seen = 0;
+        // An end that the feed has before the application was loaded may be an old one.
+        let mut seen = u64::MAX;
         loop {
             let is_new = |it: &Reading| it.is_under_way() && Some(*it) != known;
             let mut reader = tokio::select! {
